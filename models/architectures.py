@@ -1,0 +1,109 @@
+"""Networks by name, out of torchvision's registry: build one, replace its head, take the features before it."""
+
+from collections.abc import Mapping
+
+import torch
+import torchvision.models
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision.models import Weights, get_model, get_model_weights, list_models
+
+
+class UnknownArchitecture(LookupError):
+    """torchvision has no classification network of this name."""
+
+
+class BadWeights(ValueError):
+    """Weights that do not fit the network they are meant for."""
+
+
+def architectures() -> list[str]:
+    """The names of torchvision's classification networks."""
+    return list_models(module=torchvision.models)
+
+
+def weight_choices(architecture: str) -> list[Weights]:
+    """torchvision's published weights of an architecture, its own recommendation first."""
+    _check_name(architecture)
+    choices = get_model_weights(architecture)
+    default: Weights | None = getattr(choices, "DEFAULT", None)
+    return sorted(choices, key=lambda weights: weights is not default)  # type: ignore[call-overload, no-any-return]
+
+
+def build(architecture: str, classes: int) -> nn.Module:
+    """The network with freshly initialised weights and a head of `classes` outputs: logits [n, classes] in eval mode."""
+    _check_name(architecture)
+    extra: dict[str, object] = {}
+    if architecture in ("googlenet", "inception_v3"):
+        # Their auxiliary heads serve training from scratch alone, their own initialisation takes a minute, and
+        # their published weights expect the input scaled as `transform_input` does it.
+        extra = {"aux_logits": False, "init_weights": False, "transform_input": True}
+    network: nn.Module = get_model(architecture, weights=None, num_classes=classes, **extra)
+    return network.eval()
+
+
+def head_name(network: nn.Module) -> str:
+    """The dotted name of the layer that gives the class scores: the last Linear or Conv2d of the network."""
+    layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    return layers[-1]
+
+
+def head(network: nn.Module) -> nn.Linear | nn.Conv2d:
+    """The layer that gives the class scores."""
+    layer = network.get_submodule(head_name(network))
+    assert isinstance(layer, nn.Linear | nn.Conv2d)
+    return layer
+
+
+def features(network: nn.Module, model_input: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n d"]:
+    """What the head is given, averaged over space where the head is a convolution (SqueezeNet)."""
+    seen: list[Tensor] = []
+    hook = head(network).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    try:
+        network(model_input)
+    finally:
+        hook.remove()
+    (before_head,) = seen
+    return before_head.mean(dim=(2, 3)) if before_head.ndim == 4 else before_head
+
+
+def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"]) -> None:
+    """Write a linear classifier of the features into the head."""
+    layer = head(network)
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.weight.copy_(weight.reshape(layer.weight.shape))
+        layer.bias.copy_(bias)
+
+
+def load_trunk(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Load all weights but the head's, strictly: the head's classes may differ, nothing else may.
+
+    Raises BadWeights.
+    """
+    name = head_name(network)
+    own = network.state_dict()
+    trunk = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
+    wanted = {key: tensor for key, tensor in own.items() if not key.startswith(f"{name}.")}
+    load_exactly(network, {**own, **trunk}, missing=set(wanted) - set(trunk))
+
+
+def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set[str] | None = None) -> None:
+    """Load weights whose names and shapes must all be the network's own; raises BadWeights that names the first few."""
+    own = network.state_dict()
+    # A counter that no evaluation reads; older files lack it.
+    missing = {key for key in (missing or set(own) - set(weights)) if not key.endswith("num_batches_tracked")}
+    surplus = set(weights) - set(own)
+    shapes = {key for key in set(own) & set(weights) if own[key].shape != weights[key].shape}
+    if missing or surplus or shapes:
+        faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
+        told = "; ".join(f"{len(keys)} {what}: {', '.join(sorted(keys)[:3])}" for what, keys in faults.items() if keys)
+        raise BadWeights(f"these weights are not of this architecture ({told})")
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def _check_name(architecture: str) -> None:
+    if architecture not in architectures():
+        raise UnknownArchitecture(
+            f"torchvision has no classifier called {architecture[:100]!r}; it has: {', '.join(architectures())}"
+        )

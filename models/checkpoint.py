@@ -1,0 +1,108 @@
+"""One safetensors file: weights, spec, provenance and golden logits; saved atomically, loaded without running code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from models import architectures
+from models.classifier import Classifier
+from models.files import write_atomically
+from models.golden import disagreement, golden_logits
+from models.spec import BadSpec, Spec
+
+FORMAT = "1"
+GOLDEN_TOLERANCE = 1e-2
+"""Other processors move logits by 1e-5 of their size, another mean or resize by more than 1e-1."""
+
+
+class BadCheckpoint(ValueError):
+    """A file that is not a checkpoint, is damaged, or does not do here what it did where it was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    `provenance` is JSON: recipe, data (digests of the files and of the split), metrics, versions, parent (name and
+    licence of the weights that training started from).
+    """
+
+    spec: Spec
+    weights: Mapping[str, Tensor]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    golden: list[list[float]] = field(default_factory=list)
+
+
+def save(path: Path, network: nn.Module, spec: Spec, provenance: Mapping[str, Any]) -> None:
+    """Write the network as float16 with its golden logits, which are those of the rounded weights."""
+    weights = {
+        # safetensors refuses channels_last tensors.
+        key: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for key, tensor in network.state_dict().items()
+    }
+    golden = golden_logits(Classifier(_rebuild(spec, weights), spec))
+    header = {
+        "mirage": FORMAT,
+        "spec": json.dumps(asdict(spec)),
+        "provenance": json.dumps(dict(provenance)),
+        "golden": json.dumps(golden),
+    }
+    write_atomically(path, serialise(weights, header))
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint file; raises BadCheckpoint, or FileNotFoundError."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise BadCheckpoint(f"{path.name} is no safetensors file, or a damaged one ({error}): copy it again") from error
+    if header.get("mirage") != FORMAT:
+        raise BadCheckpoint(f"{path.name} carries no spec of format {FORMAT}: was it written by training?")
+    try:
+        spec = _parse_spec(json.loads(header["spec"]))
+        return Checkpoint(spec, weights, json.loads(header["provenance"]), json.loads(header["golden"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadCheckpoint(f"{path.name} has a damaged header ({error}): train it again or copy it again") from error
+
+
+def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier, Checkpoint]:
+    """Read, rebuild strictly, and check the golden logits; raises BadCheckpoint."""
+    checkpoint = read(path)
+    try:
+        network = _rebuild(checkpoint.spec, checkpoint.weights)
+    except (architectures.UnknownArchitecture, architectures.BadWeights) as error:
+        raise BadCheckpoint(f"{path.name}: {error}") from error
+    classifier = Classifier(network, checkpoint.spec, device=device)
+    moved = disagreement(classifier, checkpoint.golden)
+    if not moved <= GOLDEN_TOLERANCE:
+        raise BadCheckpoint(
+            f"{path.name} gives other logits here than where it was trained (by {moved:.2g} of their size, "
+            f"{GOLDEN_TOLERANCE:.2g} is allowed): its preprocessing or weights have changed, so train it again"
+        )
+    return classifier, checkpoint
+
+
+def _parse_spec(fields: dict[str, Any]) -> Spec:
+    lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+    try:
+        return Spec(**{**fields, **lists})
+    except BadSpec as error:
+        raise ValueError(str(error)) from error
+
+
+def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
+    network = architectures.build(spec.architecture, len(spec.classes))
+    full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
+    architectures.load_exactly(network, full)
+    return network

@@ -1,0 +1,72 @@
+"""Finding a class by what a person calls it."""
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+
+class UnknownClass(LookupError):
+    """No class, or more than one, goes by this name."""
+
+
+def normal_form(name: str) -> str:
+    """Lower case, with `_`, `-` and spaces alike: `Siamese_cat` and `siamese cat` are one name."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+@cache
+def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
+    """WordNet's names of ImageNet-1k's classes, in index order; the file has one class per line, `|` between names."""
+    lines = resources.files("models").joinpath("imagenet_synonyms.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(tuple(line.split("|")) for line in lines)
+
+
+class ClassNames:
+    """The classes of one model in index order, found by name, ImageNet synonym or index."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self._indices: dict[str, list[int]] = defaultdict(list)
+        for index, name in enumerate(self.classes):
+            self._indices[normal_form(name)].append(index)
+        if len(self.classes) == len(imagenet_synonyms()):
+            self._add_synonyms()
+
+    def _add_synonyms(self) -> None:
+        own = set(self._indices)
+        for index, names in enumerate(imagenet_synonyms()):
+            for name in map(normal_form, names):
+                # A class's own name wins over another's synonym; names that are not ImageNet's get no synonyms.
+                if self._is_imagenet and name not in own and index not in self._indices[name]:
+                    self._indices[name].append(index)
+
+    @property
+    def _is_imagenet(self) -> bool:
+        return normal_form(self.classes[0]) == "tench"
+
+    def find(self, text: str) -> int:
+        """The index of the class that `text` names; names go before indices, since a class may be called `3`.
+
+        Raises UnknownClass, whose message lists the nearest names.
+        """
+        indices = self._indices.get(normal_form(text), [])
+        if len(indices) == 1:
+            return indices[0]
+        if indices:
+            raise UnknownClass(f"{text!r} names {len(indices)} classes: give the index, one of {indices}")
+        if re.fullmatch(r"[0-9]{1,6}", text.strip()):
+            return self._by_index(int(text))
+        raise UnknownClass(f"no class is called {text[:100]!r}{self._suggestion(text[:100])}")
+
+    def _by_index(self, index: int) -> int:
+        if index < len(self.classes):
+            return index
+        raise UnknownClass(f"there is no class {index}: the indices are 0 to {len(self.classes) - 1}")
+
+    def _suggestion(self, text: str) -> str:
+        near = difflib.get_close_matches(normal_form(text), self._indices, n=3, cutoff=0.5)
+        near = near or list(self.classes[:5])
+        return f"; near are: {', '.join(near)} (GET /models/{{name}} lists all)"

@@ -1,0 +1,86 @@
+"""A frozen network on a device, that answers queries."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.preprocessing import preprocess, to_float
+from models.query import Answer, Query
+from models.spec import Spec
+
+
+class Normalize(nn.Module):
+    """(pixels - mean) / std per channel: the network's first layer, so that everybody else counts pixels in [0, 1]."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(spec.std).reshape(1, 3, 1, 1))
+
+    def forward(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        return (pixels - self.mean) / self.std
+
+
+class Classifier:
+    """One model as it is served: weights frozen, evaluation mode, float32, normalisation and temperature inside.
+
+    The law that makes shared batches sound: a row of an answer never depends on the other rows.
+    """
+
+    def __init__(self, network: nn.Module, spec: Spec, *, device: torch.device | str = "cpu") -> None:
+        self.spec = spec
+        self.device = torch.device(device)
+        if self.device.type == "cuda":
+            # TF32 keeps 10 bits of a product, and which ones depends on the batch: a verdict near the border would too.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
+        self.network = nn.Sequential(Normalize(spec), network).eval().requires_grad_(False)
+        # channels_last: 1.2-1.5x faster convolutions on the CPU (benchmarks/network.py)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
+        """Class scores of pixels in [0, 1] at the model's input size, divided by the temperature."""
+        on_device = pixels.to(self.device, memory_format=torch.channels_last)
+        scores: Tensor = self.network(on_device)
+        return scores / self.spec.temperature
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        """Answer several queries in one pass through the network; one backward pass serves all that want gradients."""
+        sizes = [len(query.pixels) for query in queries]
+        pixels = torch.cat([query.pixels.detach() for query in queries])
+        gradients: Sequence[Tensor | None] = [None] * len(queries)
+        if all(query.objective is None for query in queries):
+            with torch.no_grad():
+                logits = self.logits(pixels).split(sizes)
+        else:
+            with torch.enable_grad():
+                pixels.requires_grad_()
+                logits = self.logits(pixels).split(sizes)
+                losses = [q.objective(rows).sum() for q, rows in zip(queries, logits, strict=True) if q.objective]
+                (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), pixels)
+            gradients = [g if q.objective else None for q, g in zip(queries, gradient.split(sizes), strict=True)]
+        return [Answer(rows.detach(), g) for rows, g in zip(logits, gradients, strict=True)]
+
+    def probabilities(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
+        """Class probabilities of pictures in [0, 1] of any size, preprocessed: for notebooks and evaluation."""
+        with torch.no_grad():
+            return self.logits(preprocess(pixels.to(self.device), self.spec)).softmax(dim=1)
+
+    def warm_up(self) -> None:
+        """One forward and backward pass, so that the first request does not pay for lazy initialisation."""
+        grey = to_float(torch.full((1, 3, self.spec.input_size, self.spec.input_size), 128, dtype=torch.uint8))
+        self.answer([Query(grey.to(self.device), lambda logits: logits[:, 0])])
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """`auto` takes cuda, else mps, else the CPU; raises RuntimeError when the named device is not there."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(wanted)
+    torch.empty(1, device=device)
+    return device

@@ -1,0 +1,34 @@
+"""The task behind /classify."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from models.preprocessing import preprocess, to_float
+from models.query import Passes, Query, Task
+from models.spec import Spec
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A class with the probability that the model gives it."""
+
+    label: str
+    index: int
+    probability: float
+
+
+def classify(picture: UInt8[Tensor, "3 h w"], spec: Spec, *, top: int = 5) -> Task[list[Prediction]]:
+    """The `top` most probable classes of a picture of any size, best first."""
+    model_input = preprocess(to_float(picture).unsqueeze(0), spec)
+    answer = yield from Passes().ask(Query(model_input))
+    return rank(answer.logits[0], spec, top=top)
+
+
+def rank(logits: Float[Tensor, " k"], spec: Spec, *, top: int = 5) -> list[Prediction]:
+    """The most probable classes, best first; `top` beyond the number of classes gives all of them."""
+    values, indices = torch.sort(logits.softmax(dim=0), descending=True, stable=True)
+    best = zip(values[:top].tolist(), indices[:top].tolist(), strict=True)
+    return [Prediction(spec.classes[index], index, probability) for probability, index in best]

@@ -1,0 +1,1 @@
+"""Pictures that a model holds ideal for a class."""

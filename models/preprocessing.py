@@ -1,0 +1,37 @@
+"""From pixels in [0, 1] of any size to what the network sees: one function for serving, attacks, ideals and training."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
+
+from models.spec import Spec
+
+Preprocess = Callable[[Float[Tensor, "n 3 h w"]], Float[Tensor, "n 3 s s"]]
+
+
+def preprocess(pixels: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n 3 s s"]:
+    """Antialiased resize of the shorter side, then the centre crop; differentiable; pixels stay in [0, 1]."""
+    mode = InterpolationMode(spec.interpolation)
+    resized = functional.resize(pixels, [spec.resize], interpolation=mode, antialias=True)
+    cropped = functional.center_crop(resized, [spec.input_size, spec.input_size])
+    # Bicubic overshoots; bilinear does not, and skips the copy.
+    return cropped.clamp(0, 1) if spec.interpolation == "bicubic" else cropped
+
+
+def preprocessor(spec: Spec) -> Preprocess:
+    """`preprocess` for one model."""
+    return lambda pixels: preprocess(pixels, spec)
+
+
+def to_float(pixels: UInt8[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
+    """8-bit levels 0..255 to [0, 1]."""
+    return pixels.to(torch.float32) / 255
+
+
+def to_levels(pixels: Float[Tensor, "*n 3 h w"]) -> UInt8[Tensor, "*n 3 h w"]:
+    """[0, 1] to the nearest 8-bit level; what lies outside is clamped."""
+    return (pixels.detach().clamp(0, 1) * 255).round().to(torch.uint8)

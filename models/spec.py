@@ -1,0 +1,46 @@
+"""What must be known of a network to use it: the part of a checkpoint that is not weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from models.classes import ClassNames
+
+
+class BadSpec(ValueError):
+    """A specification that no network can be built or fed by."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Architecture, classes and preprocessing of one classifier.
+
+    A picture is resized until its shorter side is `resize` pixels, and its centre `input_size` x `input_size`
+    is what the network sees; `mean` and `std` (per channel, for pixels in [0, 1]) are applied inside the
+    network. Logits are divided by `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599).
+    """
+
+    architecture: str
+    classes: tuple[str, ...]
+    input_size: int = 224
+    resize: int = 256
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise BadSpec(f"a classifier needs two classes or more, not {len(self.classes)}")
+        if not 16 <= self.input_size <= self.resize <= 2048:
+            raise BadSpec(f"need 16 <= input_size <= resize <= 2048, not {self.input_size} and {self.resize}")
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise BadSpec(f"interpolation is bilinear or bicubic, not {self.interpolation!r}")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise BadSpec("mean and std need three values each, std above 0")
+        if not 0 < self.temperature < float("inf"):
+            raise BadSpec(f"the temperature is above 0, not {self.temperature}")
+
+    @cached_property
+    def names(self) -> ClassNames:
+        """The classes, to be found by name or index."""
+        return ClassNames(self.classes)
