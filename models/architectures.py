@@ -19,7 +19,8 @@ class BadWeights(ValueError):
 
 def architectures() -> list[str]:
     """The names of torchvision's classification networks."""
-    return list_models(module=torchvision.models)
+    names: list[str] = list_models(module=torchvision.models)
+    return names
 
 
 def weight_choices(architecture: str) -> list[Weights]:
@@ -27,11 +28,11 @@ def weight_choices(architecture: str) -> list[Weights]:
     _check_name(architecture)
     choices = get_model_weights(architecture)
     default: Weights | None = getattr(choices, "DEFAULT", None)
-    return sorted(choices, key=lambda weights: weights is not default)  # type: ignore[call-overload, no-any-return]
+    return sorted(choices, key=lambda weights: weights is not default)
 
 
 def build(architecture: str, classes: int) -> nn.Module:
-    """The network with freshly initialised weights and a head of `classes` outputs: logits [n, classes] in eval mode."""
+    """The network in eval mode with freshly initialised weights: logits [n, classes]."""
     _check_name(architecture)
     extra: dict[str, object] = {}
     if architecture in ("googlenet", "inception_v3"):
@@ -44,7 +45,7 @@ def build(architecture: str, classes: int) -> nn.Module:
 
 def head_name(network: nn.Module) -> str:
     """The dotted name of the layer that gives the class scores: the last Linear or Conv2d of the network."""
-    layers = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    layers: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     return layers[-1]
 
 

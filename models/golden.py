@@ -20,7 +20,7 @@ def golden_pictures(seed: int = SEED) -> list[UInt8[Tensor, "3 h w"]]:
 
 
 def _gratings(random: np.random.Generator, height: int, width: int) -> UInt8[Tensor, "3 h w"]:
-    down, across = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     picture = np.zeros((3, height, width))
     for _ in range(8):
         colour = random.normal(size=(3, 1, 1))

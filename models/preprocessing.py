@@ -1,4 +1,4 @@
-"""From pixels in [0, 1] of any size to what the network sees: one function for serving, attacks, ideals and training."""
+"""From pixels in [0, 1] of any size to what the network sees: one function for serving, attacks, ideals, training."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def preprocess(pixels: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n
     """Antialiased resize of the shorter side, then the centre crop; differentiable; pixels stay in [0, 1]."""
     mode = InterpolationMode(spec.interpolation)
     resized = functional.resize(pixels, [spec.resize], interpolation=mode, antialias=True)
-    cropped = functional.center_crop(resized, [spec.input_size, spec.input_size])
+    cropped: Tensor = functional.center_crop(resized, [spec.input_size, spec.input_size])
     # Bicubic overshoots; bilinear does not, and skips the copy.
     return cropped.clamp(0, 1) if spec.interpolation == "bicubic" else cropped
 

@@ -32,9 +32,7 @@ def towards(labels: Int[Tensor, " n"]) -> Objective:
     return lambda logits: -log_odds(logits, labels)
 
 
-def fooled(
-    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], *, targeted: bool
-) -> Bool[Tensor, " n"]:
+def fooled(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], *, targeted: bool) -> Bool[Tensor, " n"]:
     """Whether each row's verdict is its target (targeted) or not its label (untargeted), beyond rounding's reach."""
     best, second = logits.topk(2, dim=1).values.unbind(dim=1)
     hit = logits.argmax(dim=1) == labels

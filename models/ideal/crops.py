@@ -15,7 +15,7 @@ MAX_TURN = math.radians(10)
 def random_crops(
     picture: Float[Tensor, "1 3 h w"], count: int, input_size: int, random: torch.Generator
 ) -> Float[Tensor, "n 3 s s"]:
-    """`count` crops of 0.5 to 1.2 of the side, turned by up to 10 degrees, half of them mirrored, reflected at edges."""
+    """`count` crops of 0.5 to 1.2 of the side, turned by up to 10 degrees, half of them mirrored, edges reflected."""
     if picture.shape[-1] > 2 * input_size:
         # grid_sample reads four neighbours only: without this a crop of a large picture would skip most of its pixels.
         picture = functional.resize(picture, [2 * input_size], antialias=True)

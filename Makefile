@@ -1,0 +1,96 @@
+# Everything here works from a fresh clone: a target first sets up what it needs, and does nothing where that is done.
+
+.DEFAULT_GOAL := help
+.PHONY: help install dependencies serve test check format train bench lock
+
+# The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
+PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
+	"$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v "$$name"; break; }; done)
+
+IN := .venv/bin/python -m
+UV := .venv/bin/uv pip
+INSTALL := $(UV) install --python .venv/bin/python
+
+# PyTorch's builds other than the registry's own, by uv's names: cpu, cu126, rocm7.2, auto. Choose once per .venv.
+TORCH_BACKEND ?=
+
+# What the chosen build of PyTorch brings itself. Its own file hashes are not in the lock, which knows the registry's
+# alone: the versions are the lock's, the hashes are unchecked. All other packages come by their hashes even then.
+TORCH_PACKAGES := torch|torchvision|triton|nvidia-[a-z0-9-]*|cuda-[a-z0-9-]*
+ifeq ($(TORCH_BACKEND),)
+install_lock = $(INSTALL) --require-hashes -r $(1)
+else
+install_lock = awk '/^[a-z]/ { own = /^($(TORCH_PACKAGES))==/ } !own' $(1) > .venv/$(1) && \
+	$(INSTALL) --require-hashes -r .venv/$(1)
+endif
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+serve: .venv/serve-ready ## the service and its page on http://127.0.0.1:8000 (settings: MIRAGE_* or .env)
+	$(IN) app
+
+test: .venv/dev-ready ## all tests but the slow ones and those that need a GPU
+	$(IN) pytest
+
+check: .venv/dev-ready ## lint, format, types, import contracts
+	$(IN) ruff check .
+	$(IN) ruff format --check .
+	$(IN) mypy
+	.venv/bin/lint-imports
+
+format: .venv/dev-ready ## rewrite the sources as `make check` wants them
+	$(IN) ruff check --fix .
+	$(IN) ruff format .
+
+train: .venv/serve-ready ## train a model: make train DATA=folder-or-zip OUTPUT=model.safetensors
+	@test -n "$(DATA)" && test -n "$(OUTPUT)" || \
+		{ echo 'Say what to learn from and where to write: make train DATA=photos.zip OUTPUT=model.safetensors' >&2; exit 2; }
+	$(IN) training fit "$(DATA)" --output "$(OUTPUT)" $(ARGS)
+
+bench: .venv/dev-ready ## measure: make bench runs every benchmark, make bench NAME=network one
+	$(IN) benchmarks $(NAME)
+
+install: .venv/serve-ready ## what serving and training need, and nothing more
+
+dependencies: .venv/dependencies # the same without this project itself: an image's layer that outlives its sources
+
+lock: .venv/installer ## renew the locks from pyproject.toml: make lock, or make lock UPGRADE=1 for the newest of all
+	$(COMPILE) requirements-install.lock --group install
+	$(COMPILE) requirements.lock pyproject.toml
+	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
+
+# --universal: one lock for all systems and Pythons. No index address: a package comes from wherever uv is told to look.
+COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate $(if $(UPGRADE),--upgrade) --output-file
+
+# A virtual environment whose Python is gone (an upgrade removed it, the folder was copied) is made anew.
+ifneq ($(shell .venv/bin/python -c 'import pip' 2>/dev/null && echo works),works)
+.PHONY: .venv/installer
+CLEAR := --clear
+endif
+
+.venv/installer: requirements-install.lock
+	@test -n "$(PYTHON)" || \
+		{ echo 'No Python 3.11 or newer with venv was found: install one (Debian, Ubuntu: apt install python3-venv),' \
+		'or name yours: make PYTHON=/path/to/python3' >&2; exit 1; }
+	"$(PYTHON)" -m venv $(CLEAR) .venv
+	$(IN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements-install.lock
+	@touch $@
+
+.venv/dependencies: requirements.lock .venv/installer
+ifneq ($(TORCH_BACKEND),)
+	$(INSTALL) --no-deps --torch-backend=$(TORCH_BACKEND) \
+		$$(sed -nE 's/^((torch|torchvision)==[^ ;]+).*/\1/p' requirements.lock)
+endif
+	$(call install_lock,requirements.lock)
+	@touch $@
+
+.venv/serve-ready: pyproject.toml .venv/dependencies
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev-ready: requirements-dev.lock .venv/serve-ready
+	$(call install_lock,requirements-dev.lock)
+	@touch $@
