@@ -89,11 +89,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-
-
 def encode(pixels: UInt8[Tensor, "3 h w"], *, format: str = "png", text: Mapping[str, str] | None = None) -> bytes:
-    """The picture as a file: `png` (exact, with `text` in its text chunks), `jpeg` or `webp` (lossy, quality 95)."""
+    """The picture as a file: `png` (with `text` in its text chunks) and `webp` are exact, `jpeg` (quality 95) is not."""
     image = Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
     buffer = io.BytesIO()
     if format == "png":
@@ -101,6 +98,8 @@ def encode(pixels: UInt8[Tensor, "3 h w"], *, format: str = "png", text: Mapping
         for key, value in (text or {}).items():
             chunks.add_itxt(key, value)
         image.save(buffer, "PNG", pnginfo=chunks)
+    elif format == "webp":
+        image.save(buffer, "WEBP", lossless=True)
     else:
-        image.save(buffer, format.upper(), quality=95)
+        image.save(buffer, "JPEG", quality=95)
     return buffer.getvalue()

@@ -25,6 +25,10 @@ class WeightsUnavailable(RuntimeError):
     """torchvision's weights are neither on this machine nor could they be downloaded."""
 
 
+EXPECTED = (UnknownModel, WeightsUnavailable, checkpoint.BadCheckpoint)
+"""What `load` raises for reasons that lie outside this project; anything else is a fault of its own."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A classifier with its name and what is known of where it comes from."""
@@ -88,7 +92,8 @@ def imagenet_spec(architecture: str, weights: Weights | None = None) -> Spec:
 
 def cached_file(weights: Weights) -> Path:
     """Where torchvision keeps a weight file: TORCH_HOME/hub/checkpoints."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+    name: str = weights.url.rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
 def parent_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:

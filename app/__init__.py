@@ -1,0 +1,1 @@
+"""The web service: routes, the engine behind them, settings."""

@@ -1,0 +1,55 @@
+"""Which representation a client wants: a picture, JSON, or an event stream."""
+
+from enum import StrEnum
+
+from starlette.exceptions import HTTPException
+
+
+class Format(StrEnum):
+    """The representations, in the order in which a client without preference gets them."""
+
+    png = "png"
+    jpeg = "jpeg"
+    webp = "webp"
+    json = "json"
+    events = "events"
+
+
+MEDIA_TYPES = {
+    Format.png: "image/png",
+    Format.jpeg: "image/jpeg",
+    Format.webp: "image/webp",
+    Format.json: "application/json",
+    Format.events: "text/event-stream",
+}
+
+
+def choose_format(accept: str | None, wanted: Format | None) -> Format:
+    """`wanted` if given, else the best of the Accept header (RFC 9110, 12.5.1); raises HTTPException 406."""
+    if wanted is not None:
+        return wanted
+    weights = {each: _weight(accept or "*/*", MEDIA_TYPES[each]) for each in Format}
+    best = max(Format, key=lambda each: weights[each])  # the first of equals
+    if weights[best] <= 0:
+        raise HTTPException(406, f"none of these is accepted: {', '.join(MEDIA_TYPES.values())}; ask for one of them")
+    return best
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """The quality that the header gives a media type: by its most specific matching range."""
+    matches = []
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        if name in (media_type, media_type.split("/")[0] + "/*", "*/*"):
+            matches.append((name.count("*"), _quality(parameters)))
+    return min(matches, key=lambda match: match[0])[1] if matches else 0.0
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

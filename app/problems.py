@@ -1,0 +1,116 @@
+"""The table error -> HTTP status, and its form on the wire: RFC 9457 problem details."""
+
+import http
+import logging
+import math
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.batches import DoesNotFit
+from app.engine import Overloaded, ShuttingDown
+from app.registry import LoadingFailed, NotServed, StillLoading
+from models.attacks.report import AlreadyTarget, BadAttack
+from models.classes import UnknownClass
+from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
+from models.query import DeadlineExceeded
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[Exception], int] = {
+    UnknownClass: 404,
+    NotServed: 404,
+    PictureTooLarge: 413,
+    NotAPicture: 415,
+    BrokenPicture: 422,
+    BadAttack: 422,
+    AlreadyTarget: 422,
+    Overloaded: 503,
+    ShuttingDown: 503,
+    StillLoading: 503,
+    LoadingFailed: 503,
+    DoesNotFit: 503,
+    DeadlineExceeded: 504,
+}
+NEXT_STEP = {
+    "Not Found": "there is nothing at this address: GET /docs shows what there is",
+    "Method Not Allowed": "this address takes another method, named in the header Allow: GET /docs shows how",
+}
+"""What is said in place of the framework's bare phrases."""
+MEDIA_TYPE = "application/problem+json"
+CLIENT_LEFT = 499
+
+
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
+    """The problem details of an error: type, title, status, detail and the request's id."""
+    status = _status(error)
+    name = type(error).__name__ if type(error) in STATUS else http.HTTPStatus(status).phrase.title().replace(" ", "")
+    return {
+        "type": "urn:mirage:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _detail(error, status),
+        "request_id": request_id,
+    }
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, HTTPException):
+        return error.status_code
+    if isinstance(error, RequestValidationError):
+        return 422
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _detail(error: Exception, status: int) -> str:
+    if isinstance(error, RequestValidationError):
+        return "; ".join(_told(fault) for fault in error.errors())
+    if isinstance(error, HTTPException):
+        return NEXT_STEP.get(str(error.detail), str(error.detail))
+    if isinstance(error, UnknownClass):
+        return f"{error} (GET /models/{{name}} lists all)"
+    if status == 500:
+        return "the service failed: report it with the request's id, under which its log has the reason"
+    return str(error)
+
+
+def _told(fault: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in fault["loc"][1:]) or fault["loc"][0]
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def response(error: Exception, request: Request) -> Response:
+    """An error as the client gets it."""
+    request_id = getattr(request.state, "request_id", "")
+    headers = {"X-Request-ID": request_id}
+    if isinstance(error, HTTPException):
+        headers |= dict(error.headers or {})
+    if retry_after_s := getattr(error, "retry_after_s", None):
+        headers["Retry-After"] = str(math.ceil(retry_after_s))
+    body = problem(error, request_id)
+    return JSONResponse(body, body["status"], headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application leave as a problem."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        answer = response(error, request)
+        if answer.status_code == 500:
+            logger.error("request %s failed; the traceback follows", answer.headers["X-Request-ID"])
+        return answer
+
+    async def client_left(request: Request, error: Exception) -> Response:
+        return Response(status_code=CLIENT_LEFT)
+
+    for kind in (*STATUS, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, handle)
+    app.add_exception_handler(ClientLeft, client_left)

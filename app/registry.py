@@ -1,0 +1,89 @@
+"""The models that are served: loaded in the background, found by name."""
+
+import difflib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from models import store
+
+logger = logging.getLogger(__name__)
+State = Literal["loading", "ready", "failed"]
+
+
+class NotServed(LookupError):
+    """No model of this name is served here."""
+
+
+class StillLoading(RuntimeError):
+    """The model is served here, but not yet."""
+
+    retry_after_s = 2
+
+
+class LoadingFailed(RuntimeError):
+    """The model should be served here, but could not be loaded."""
+
+
+class Registry:
+    """The served models by name; the first is the default."""
+
+    def __init__(self, names: Sequence[str], *, folder: Path, device: torch.device) -> None:
+        self.names = tuple(names) or tuple(store.checkpoint_names(folder))
+        if not self.names:
+            raise NotServed(
+                f"there is no checkpoint in {folder}: train one (python -m training fit), or set MIRAGE_MODELS to "
+                "imagenet/<architecture>"
+            )
+        self.device = device
+        self._folder = folder
+        self._models: dict[str, store.Model] = {}
+        self._failures: dict[str, Exception] = {}
+        self._loaded = threading.Event()
+
+    def load_all(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
+        """Load and warm up one after the other; a model that fails is remembered with its reason."""
+        for name in self.names:
+            try:
+                model = store.load(name, folder=self._folder, device=self.device)
+                model.classifier.warm_up()
+                self._models[name] = model
+                logger.info("serving %s (%s, %d classes)", name, model.spec.architecture, len(model.spec.classes))
+            except Exception as error:
+                logger.error("cannot serve %s: %s", name, error, exc_info=not isinstance(error, store.EXPECTED))
+                self._failures[name] = error
+        self._loaded.set()
+        if on_loaded is not None:
+            on_loaded(self)
+
+    def load_in_background(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
+        """`load_all` on a thread of its own, so that the process answers probes meanwhile."""
+        threading.Thread(target=self.load_all, args=[on_loaded], name="loader", daemon=True).start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until every model is loaded or failed."""
+        return self._loaded.wait(timeout_s)
+
+    def state(self, name: str) -> State:
+        """Where a served model stands."""
+        return "ready" if name in self._models else "failed" if name in self._failures else "loading"
+
+    def failure(self, name: str) -> str | None:
+        """Why a model could not be loaded."""
+        return str(self._failures[name]) if name in self._failures else None
+
+    def get(self, name: str | None = None) -> store.Model:
+        """The model of this name, or the default one; raises NotServed, StillLoading, LoadingFailed."""
+        name = name or self.names[0]
+        if name in self._models:
+            return self._models[name]
+        if name in self._failures:
+            raise LoadingFailed(f"{name} could not be loaded: {self._failures[name]}") from self._failures[name]
+        if name in self.names:
+            raise StillLoading(f"{name} is being loaded: try again in a moment")
+        near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.4) or self.names[:5]
+        raise NotServed(f"no model {name[:100]!r} is served here; near are: {', '.join(near)} (GET /models lists all)")

@@ -1,0 +1,1 @@
+"""One file per endpoint; handlers translate, nothing else."""

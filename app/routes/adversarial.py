@@ -1,0 +1,99 @@
+"""POST /adversarial: the picture changed so little that a person sees the same, and the model something else."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from app.formats import choose_format
+from app.openapi import picture_or_figures, problems
+from app.schemas import AdversarialOptions, AdversarialResult, Norms, Passes, Prediction, Target
+from app.service import ServiceDependency
+from app.streaming import Outcome, Tell, data_url, present
+from app.uploads import picture_of_upload
+from models.attacks.report import Adversarial, adversarial, attack_options
+
+router = APIRouter(tags=["pictures"])
+
+EXAMPLE = {
+    "model": "cats-dogs",
+    "attack": "pgd",
+    "success": True,
+    "original": {"label": "dog", "index": 1, "probability": 0.998},
+    "adversarial": {"label": "cat", "index": 0, "probability": 0.999},
+    "target": {"label": "cat", "index": 0},
+    "norms": {"linf": 0.0314, "l2": 3.2, "l1": 812.0, "l0": 140233},
+    "image": "data:image/png;base64,...",
+    "perturbation": "data:image/png;base64,...",
+    "options": {"epsilon": 0.0314, "steps": 40, "seed": 0, "norm": "linf"},
+    "passes": {"forward": 42, "backward": 40},
+    "stopped": False,
+    "seconds": 1.2,
+}
+
+
+@router.post(
+    "/adversarial",
+    summary="Fool the model about a picture",
+    response_class=Response,
+    responses=picture_or_figures(AdversarialResult, EXAMPLE) | problems(404, 406, 413, 415, 422, 503, 504),
+)
+async def post_adversarial(
+    request: Request,
+    service: ServiceDependency,
+    form: Annotated[AdversarialOptions, Form(media_type="multipart/form-data")],
+) -> Response:
+    """An attack at the picture's own resolution, on the 8-bit values that a file holds.
+
+    `success` is what POST /classify says of the returned PNG (or WebP; JPEG is lossy and may undo it).
+    """
+    format = choose_format(request.headers.get("Accept"), form.format)
+    model = service.registry.get(form.model)
+    target = None if form.target is None else model.spec.names.find(form.target)
+    given = {
+        key: value for key, value in form.model_dump(include={"epsilon", "steps", "seed"}).items() if value is not None
+    }
+    attack_options(form.attack, given)  # judged before the picture is decoded
+    limit, device = service.settings.max_pixels, service.registry.device
+    picture = await picture_of_upload(form.image, max_pixels=limit, device=device)
+    patient = form.deadline_s is not None
+    task = adversarial(picture, model.spec, target=target, attack=form.attack, best_at_deadline=patient, **given)
+    tell = _tell(model.name)
+    return await present(
+        request, service, task, model, tell, format=format, previews=form.previews, deadline_s=form.deadline_s
+    )
+
+
+def _tell(model: str) -> Tell:
+    def tell(result: Adversarial, seconds: float) -> Outcome:
+        target = result.target
+        body = AdversarialResult(
+            model=model,
+            attack=result.attack,
+            success=result.success,
+            original=Prediction.model_validate(result.original),
+            adversarial=Prediction.model_validate(result.adversarial),
+            target=None if target is None else Target(label=target.label, index=target.index),
+            norms=Norms.model_validate(result.norms),
+            image=data_url(result.picture),
+            perturbation=data_url(result.perturbation),
+            options=dict(result.options),
+            passes=Passes.model_validate(result.passes),
+            stopped=result.stopped,
+            seconds=round(seconds, 3),
+        )
+        return Outcome(result.picture, body, _headers(model, result))
+
+    return tell
+
+
+def _headers(model: str, result: Adversarial) -> dict[str, str]:
+    return {
+        "Model": model,
+        "Label": result.adversarial.label,
+        "Probability": f"{result.adversarial.probability:.4f}",
+        "Success": str(result.success).lower(),
+        "Original-Label": result.original.label,
+        "Linf": f"{result.norms['linf']:.5f}",
+        "L2": f"{result.norms['l2']:.4f}",
+    }

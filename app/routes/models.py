@@ -1,0 +1,48 @@
+"""GET /models: what is served, and where it comes from."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from app.openapi import problems
+from app.registry import Registry
+from app.schemas import ModelDetail, ModelList, ModelSummary
+from app.service import ServiceDependency
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", summary="List the served models")
+async def get_models(service: ServiceDependency) -> ModelList:
+    """Every served model with its state; `default` answers where a request names none."""
+    registry = service.registry
+    summaries = [_summary(registry, name) for name in registry.names]
+    return ModelList(default=registry.names[0], device=str(registry.device), models=summaries)
+
+
+# `:path`, because `imagenet/<architecture>` is a name
+@router.get("/models/{name:path}", summary="Tell all about one model", responses=problems(404, 503))
+async def get_model(service: ServiceDependency, name: str) -> ModelDetail:
+    """Class names, preprocessing, figures and provenance, as the model's file records them."""
+    model = service.registry.get(name)
+    preprocessing = asdict(model.spec)
+    for told_elsewhere in ("architecture", "classes"):
+        del preprocessing[told_elsewhere]
+    provenance = dict(model.provenance)
+    return ModelDetail(
+        **_summary(service.registry, model.name).model_dump(),
+        class_names=list(model.spec.classes),
+        preprocessing=preprocessing,
+        metrics=provenance.pop("metrics", {}),
+        provenance=provenance,
+    )
+
+
+def _summary(registry: Registry, name: str) -> ModelSummary:
+    state = registry.state(name)
+    if state != "ready":
+        return ModelSummary(name=name, state=state, problem=registry.failure(name))
+    spec = registry.get(name).spec
+    return ModelSummary(
+        name=name, state=state, architecture=spec.architecture, classes=len(spec.classes), input_size=spec.input_size
+    )

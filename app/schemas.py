@@ -1,0 +1,227 @@
+"""Request and response bodies, as clients may rely on them."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from fastapi import UploadFile
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.formats import Format
+from models.attacks.report import ATTACKS
+from models.ideal.task import METHODS
+
+MAX_SEED = 2**63 - 1
+
+
+def _one_of(choices: Any) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"choose one of {', '.join(choices)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def parse_fraction(value: object) -> object:
+    """`8/255` as a number; anything else is left for pydantic to judge."""
+    if not isinstance(value, str) or value.count("/") != 1:
+        return value
+    above, below = (float(part) for part in value.split("/"))
+    if below == 0 or not math.isfinite(above) or not math.isfinite(below):
+        raise ValueError("a fraction needs two finite numbers, the second not 0")
+    return above / below
+
+
+def empty_is_none(value: object) -> object:
+    """A form field that was left empty was not given."""
+    return None if value == "" else value
+
+
+ModelName = Annotated[str | None, BeforeValidator(empty_is_none)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+FormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
+MODEL = "a served model's name; the default one without it"
+FORMAT = "instead of the Accept header: png, jpeg, webp, json or events"
+PREVIEWS = "with events: show the picture so far in each"
+
+
+class Options(BaseModel):
+    """Options are known by name; a misspelt one is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class IdealOptions(Options):
+    """Query parameters of GET /ideal/{class}."""
+
+    model: ModelName = Field(default=None, description=MODEL)
+    method: Annotated[str, _one_of(METHODS)] = Field(default="fourier", description=f"one of {', '.join(METHODS)}")
+    steps: int = Field(default=64, ge=1, le=1000, description="steps of gradient ascent")
+    crops: int = Field(default=4, ge=1, le=32, description="random crops that each step sees")
+    tv: float = Field(default=20, ge=0, le=1000, allow_inf_nan=False, description="weight of the total variation")
+    seed: Seed = Field(default=0, description="what all that is random comes from")
+    size: int | None = Field(
+        default=None, ge=32, le=1024, description="the picture's side; the model's input size without it"
+    )
+    previews: bool = Field(default=False, description=PREVIEWS)
+    format: FormatChoice = Field(default=None, description=FORMAT)
+
+
+class AdversarialOptions(Options):
+    """Multipart fields of POST /adversarial."""
+
+    image: UploadFile = Field(description="the picture to change")
+    target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
+        default=None, description="the class to be taken for, by name or index; empty: any other", max_length=200
+    )
+    attack: Annotated[str, _one_of(ATTACKS)] = Field(default="pgd", description=f"one of {', '.join(ATTACKS)}")
+    norm: Literal["linf"] = Field(
+        default="linf", description="how the change is measured: linf, the most that any value moves"
+    )
+    epsilon: Annotated[float, BeforeValidator(parse_fraction)] = Field(
+        default=8 / 255,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="largest change, pixels count from 0 to 1; `8/255` works",
+    )
+    steps: Annotated[int | None, BeforeValidator(empty_is_none)] = Field(
+        default=None, ge=1, le=1000, description="steps of an iterated attack; pgd takes 40 without it"
+    )
+    seed: Annotated[Seed | None, BeforeValidator(empty_is_none)] = Field(
+        default=None, description="what a random start comes from; 0 without it"
+    )
+    deadline_s: Annotated[float | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="after so many seconds, answer with the best so far",
+    )
+    previews: bool = Field(default=False, description=PREVIEWS)
+    model: ModelName = Field(default=None, description=MODEL)
+    format: FormatChoice = Field(default=None, description=FORMAT)
+
+
+class Prediction(BaseModel):
+    """A class and the probability that the model gives it."""
+
+    model_config = ConfigDict(from_attributes=True)
+    label: str
+    index: int
+    probability: float
+
+
+class Classification(BaseModel):
+    """The answer of POST /classify."""
+
+    model: str
+    width: int
+    height: int
+    predictions: list[Prediction]
+
+
+class Passes(BaseModel):
+    """Pictures that went through the network, and gradients that came back."""
+
+    model_config = ConfigDict(from_attributes=True)
+    forward: int
+    backward: int
+
+
+class Score(BaseModel):
+    """What the model says of the returned picture itself: rank 1 is its top class."""
+
+    probability: float
+    rank: int
+
+
+class IdealResult(BaseModel):
+    """The answer of GET /ideal/{class} as JSON."""
+
+    model: str
+    label: str
+    index: int
+    image: str = Field(description="data URL of the PNG")
+    score: Score
+    options: dict[str, Any]
+    passes: Passes
+    seconds: float
+
+
+class Norms(BaseModel):
+    """How far the picture moved: pixel units from 0 to 1, over all pixels and channels."""
+
+    linf: float = Field(description="the most that any value moved")
+    l2: float
+    l1: float
+    l0: int = Field(description="number of pixels that changed at all")
+
+
+class Target(BaseModel):
+    """The class that an attack was to reach."""
+
+    label: str
+    index: int
+
+
+class AdversarialResult(BaseModel):
+    """The answer of POST /adversarial as JSON; every figure is of the returned 8-bit picture."""
+
+    model: str
+    attack: str
+    success: bool
+    original: Prediction
+    adversarial: Prediction
+    target: Target | None
+    norms: Norms
+    image: str = Field(description="data URL of the PNG")
+    perturbation: str = Field(description="data URL: the change on grey, amplified to the full range")
+    options: dict[str, Any]
+    passes: Passes
+    stopped: bool = Field(description="the deadline passed: this is the best so far")
+    seconds: float
+
+
+class ModelSummary(BaseModel):
+    """One served model in GET /models; what lies in its file is known once it is ready."""
+
+    name: str
+    state: Literal["loading", "ready", "failed"]
+    problem: str | None = None
+    architecture: str | None = None
+    classes: int | None = None
+    input_size: int | None = None
+
+
+class ModelList(BaseModel):
+    """The answer of GET /models."""
+
+    default: str
+    device: str
+    models: list[ModelSummary]
+
+
+class ModelDetail(ModelSummary):
+    """The answer of GET /models/{name}."""
+
+    class_names: list[str] = []
+    preprocessing: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+
+
+class Health(BaseModel):
+    """The answer of the probes."""
+
+    status: Literal["live", "ready", "loading", "failed", "draining"]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; `detail` says what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str

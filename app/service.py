@@ -1,0 +1,79 @@
+"""What the routes share: settings, models, the engine; and waiting for a task on behalf of a client."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+from fastapi import Depends, Request
+
+from app.engine import Engine, Listener
+from app.problems import ClientLeft
+from app.registry import Registry
+from app.settings import Settings
+from models.query import Task
+from models.store import Model
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One running service; `create_app` builds it and keeps it in the application's state."""
+
+    settings: Settings
+    registry: Registry
+    engine: Engine
+
+    def submit(
+        self, task: Task[Result], model: Model, *, deadline_s: float | None = None, on_progress: Listener | None = None
+    ) -> "Future[Result]":
+        """Hand a task to the engine under the service's own deadline, or the client's where that is sooner."""
+        limit = min(deadline_s or self.settings.deadline_s, self.settings.deadline_s)
+        return self.engine.submit(task, model.classifier, deadline_s=limit, on_progress=on_progress)
+
+    def readiness(self) -> Literal["ready", "loading", "failed", "draining"]:
+        """Whether requests can be served, and why not."""
+        if not self.engine.open:
+            return "draining"
+        states = {self.registry.state(name) for name in self.registry.names}
+        return "failed" if "failed" in states else "loading" if "loading" in states else "ready"
+
+
+def the_service(request: Request) -> Service:
+    """The dependency by which routes get the service."""
+    return cast(Service, request.app.state.service)
+
+
+ServiceDependency = Annotated[Service, Depends(the_service)]
+
+
+async def result_for(request: Request, future: "Future[Result]") -> Result:
+    """The future's result, or ClientLeft, with the task cancelled, if the client leaves first."""
+    result: asyncio.Future[Result] = asyncio.wrap_future(future)
+    async with _watch(request) as left:
+        await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
+    if not result.done():
+        result.cancel()  # which cancels the engine's future
+        raise ClientLeft
+    return result.result()
+
+
+@contextlib.asynccontextmanager
+async def _watch(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
+    """A task that ends when the client leaves; uvicorn tells nobody who does not ask."""
+    watch = asyncio.create_task(_until_left(request))
+    try:
+        yield watch
+    finally:
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _until_left(request: Request) -> None:
+    message: dict[str, Any] = {}
+    while message.get("type") != "http.disconnect":
+        message = dict(await request.receive())

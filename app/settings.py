@@ -1,0 +1,43 @@
+"""What an operator may choose; the only reader of the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.pictures import MAX_PIXELS
+from models.store import BUNDLED
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Environment variables `MIRAGE_...`, or the same in a file `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix="MIRAGE_", env_file=".env", extra="ignore", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    models: Names = Field(
+        default=(),
+        description="models to serve, comma separated, the first is the default; empty: every checkpoint there is",
+    )
+    checkpoints: Path = Field(default=BUNDLED, description="folder of checkpoints")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, mps"
+    )
+    max_rows: int = Field(default=32, ge=1, le=4096, description="pictures that go through the network at once")
+    max_waiting: int = Field(default=64, ge=1, le=10_000, description="requests at work at once; further ones get 503")
+    deadline_s: float = Field(default=120, gt=0, le=86_400, description="seconds after which a request is given up")
+    max_bytes: int = Field(default=20_000_000, ge=1_000, description="largest request body")
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1_000, description="largest picture, width times height")
+    api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
+
+    @field_validator("models", "api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
