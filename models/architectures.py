@@ -6,7 +6,7 @@ import torch
 import torchvision.models
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import Weights, get_model, get_model_weights, list_models
+from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
 
 
 class UnknownArchitecture(LookupError):
@@ -23,11 +23,11 @@ def architectures() -> list[str]:
     return names
 
 
-def weight_choices(architecture: str) -> list[Weights]:
+def weight_choices(architecture: str) -> list[WeightsEnum]:
     """torchvision's published weights of an architecture, its own recommendation first."""
     _check_name(architecture)
     choices = get_model_weights(architecture)
-    default: Weights | None = getattr(choices, "DEFAULT", None)
+    default: WeightsEnum | None = getattr(choices, "DEFAULT", None)
     return sorted(choices, key=lambda weights: weights is not default)
 
 

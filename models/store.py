@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torchvision.models import Weights
+from torchvision.models import WeightsEnum
 
 from models import architectures, checkpoint
 from models.classifier import Classifier
@@ -75,7 +75,7 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
     return Model(name, Classifier(network, spec, device=device), provenance)
 
 
-def imagenet_spec(architecture: str, weights: Weights | None = None) -> Spec:
+def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec:
     """The preprocessing and classes that torchvision states for its weights (its recommended ones by default)."""
     weights = weights or architectures.weight_choices(architecture)[0]
     transforms = weights.transforms()
@@ -90,7 +90,7 @@ def imagenet_spec(architecture: str, weights: Weights | None = None) -> Spec:
     )
 
 
-def cached_file(weights: Weights) -> Path:
+def cached_file(weights: WeightsEnum) -> Path:
     """Where torchvision keeps a weight file: TORCH_HOME/hub/checkpoints."""
     name: str = weights.url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
@@ -103,7 +103,7 @@ def parent_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:
     return _state(weights, f"{IMAGENET}{architecture}"), f"torchvision {weights}"
 
 
-def _state(weights: Weights, name: str) -> dict[str, torch.Tensor]:
+def _state(weights: WeightsEnum, name: str) -> dict[str, torch.Tensor]:
     file = cached_file(weights)
     try:
         state: dict[str, torch.Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -122,6 +122,6 @@ def _today(key: str) -> str:
     return re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.", r"\1\2.", key)
 
 
-def _metrics(weights: Weights) -> Mapping[str, Any]:
+def _metrics(weights: WeightsEnum) -> Mapping[str, Any]:
     published: Mapping[str, Any] = weights.meta.get("_metrics", {})
     return published
