@@ -1,0 +1,62 @@
+"""A linear classifier of the frozen network's features: the head that fine-tuning starts from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from training.evaluate import measure
+
+Features = tuple[Float[Tensor, "n d"], Int64[Tensor, " n"]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A head for features as they come, and how it does on validation."""
+
+    weight: Float[Tensor, "k d"]
+    bias: Float[Tensor, " k"]
+    penalty: float
+    accuracy: float
+    nll: float
+
+
+def best_probe(train: Features, validation: Features, classes: Sequence[str], penalties: Sequence[float]) -> Probe:
+    """Fit one probe per penalty and keep the one of best accuracy on validation, then of least loss."""
+    probes = []
+    for penalty in penalties:
+        weight, bias = fit_linear(*train, classes=len(classes), penalty=penalty)
+        metrics = measure(validation[0].double() @ weight.T + bias, validation[1], classes)
+        probes.append(Probe(weight.float(), bias.float(), penalty, metrics.accuracy, metrics.nll))
+    return max(probes, key=lambda probe: (probe.accuracy, -probe.nll))
+
+
+def fit_linear(
+    features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"], *, classes: int, penalty: float, steps: int = 300
+) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
+    """Least mean cross-entropy + penalty / 2 |W|^2 on standardised features, by L-BFGS in float64.
+
+    The standardisation is folded into the weight and bias returned, which take features as they come.
+    """
+    mean, deviation = features.double().mean(dim=0), features.double().std(dim=0, correction=0)
+    # A feature that never varies says nothing; dividing by its deviation would only magnify rounding.
+    scale = torch.where(deviation > 1e-6, 1 / deviation.clamp(min=1e-6), 0.0)
+    standard = (features.double() - mean) * scale
+    weight = torch.zeros(classes, features.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [weight, bias], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-12, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(standard @ weight.T + bias, labels) + penalty / 2 * weight.square().sum()
+        loss.backward()
+        return loss.item()
+
+    optimiser.step(closure)
+    folded = weight.detach() * scale
+    return folded, bias.detach() - folded @ mean

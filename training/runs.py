@@ -1,0 +1,183 @@
+"""The folder of one run: what a stopped run needs to go on, and what it found on its way."""
+
+import csv
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from models.files import write_atomically
+from training.probe import Features
+from training.scan import Finding, Scan
+
+RUNS = Path("runs")
+
+
+class BadRun(RuntimeError):
+    """A run that cannot be started or gone on with as asked."""
+
+
+@dataclass
+class Kept:
+    """The best weights so far, by accuracy on validation, then by loss: `probe`, `raw` or `ema`, after `epoch`."""
+
+    name: str
+    epoch: int
+    accuracy: float
+    nll: float
+    weights: dict[str, Tensor]
+
+    def beats(self, other: "Kept") -> bool:
+        """Whether it is better than the other."""
+        return (self.accuracy, -self.nll) > (other.accuracy, -other.nll)
+
+
+@dataclass
+class State:
+    """A run after a whole number of epochs; `identity` says of what run, `tuning` is FineTuning's."""
+
+    identity: dict[str, Any]
+    precision: str
+    kept: Kept
+    history: list[dict[str, Any]]
+    tuning: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/<name of the output>` in the working directory."""
+
+    path: Path
+
+    @property
+    def state_file(self) -> Path:
+        """The state after the last whole epoch."""
+        return self.path / "state.pt"
+
+    @property
+    def candidate_file(self) -> Path:
+        """The checkpoint as it is measured, before its figures are written into it."""
+        return self.path / "candidate.safetensors"
+
+    @property
+    def findings_file(self) -> Path:
+        """The files that were left out, or are oddly named."""
+        return self.path / "findings.csv"
+
+    def save_state(self, state: State) -> None:
+        """Write the state and history.csv; a crash leaves the old state or the new one."""
+        buffer = io.BytesIO()
+        torch.save({**vars(state), "kept": vars(state.kept)}, buffer)
+        write_atomically(self.state_file, buffer.getvalue())
+        _write_rows(self.path / "history.csv", state.history)
+
+    def load_state(self, identity: Mapping[str, Any]) -> State | None:
+        """The state, or None where there is none; raises BadRun when it is damaged or of another run."""
+        if not self.state_file.is_file():
+            return None
+        try:
+            fields = torch.load(self.state_file, map_location="cpu", weights_only=True)
+            state = State(**{**fields, "kept": Kept(**fields["kept"])})
+        except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError) as error:
+            raise BadRun(f"{self.state_file} is damaged: start anew with --overwrite") from error
+        if other := differences(state.identity, identity):
+            raise BadRun(f"the run in {self.path} had {'; '.join(other)}: ask for the same, or give --overwrite")
+        return state
+
+    def load_scan(self, listing: str) -> Scan | None:
+        """The scan of the same files, if one was kept."""
+        try:
+            scan = Scan.from_json(json.loads((self.path / "scan.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return scan if scan.listing == listing else None
+
+    def save_scan(self, scan: Scan) -> None:
+        """Keep the scan, and its findings as a table."""
+        write_atomically(self.path / "scan.json", json.dumps(scan.to_json()).encode())
+        write_findings(self.findings_file, scan.findings)
+
+    def load_features(self, key: str) -> dict[str, Features] | None:
+        """The features that were kept under this key."""
+        try:
+            with safe_open(self.path / "features.safetensors", framework="pt") as file:
+                if (file.metadata() or {}).get("key") != key:
+                    return None
+                sides = ("train", "validation")
+                return {side: (file.get_tensor(side), file.get_tensor(f"{side}_labels")) for side in sides}
+        except (OSError, SafetensorError):
+            return None
+
+    def save_features(self, key: str, features: Mapping[str, Features]) -> None:
+        """Keep the features under a key that names all that they depend on."""
+        tensors = {side: found[0] for side, found in features.items()}
+        tensors |= {f"{side}_labels": found[1] for side, found in features.items()}
+        write_atomically(self.path / "features.safetensors", serialise(tensors, {"key": key}))
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two identities, in words: `epochs 8, not 6`."""
+    found = []
+    for key in sorted({*then, *now}):
+        before, after = then.get(key), now.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after)
+        elif before != after:
+            found.append(f"{key} {_short(before)}, not {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:12]}..."
+
+
+def claim(output: Path, folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
+    """Make sure, before anything is computed, that the run may write where it wants to; raises BadRun."""
+    if output.suffix != ".safetensors":
+        raise BadRun(f"the output's name must end in .safetensors, not {output.name!r}: the service looks for it")
+    if resume and overwrite:
+        raise BadRun("--resume and --overwrite exclude each other")
+    if folder.state_file.is_file() and not (resume or overwrite):
+        raise BadRun(f"{folder.path} has the state of a run: give --resume to go on with it, or --overwrite")
+    if output.exists() and not (resume or overwrite):
+        raise BadRun(f"{output} exists: give --overwrite, or another --output")
+    for file in (output, output.with_suffix(".md"), folder.state_file):
+        _check_writable(file)
+    if overwrite:
+        folder.state_file.unlink(missing_ok=True)
+
+
+def _check_writable(file: Path) -> None:
+    if file.is_dir():
+        raise BadRun(f"{file} is a folder")
+    trial = file.parent / f".{file.name}.trial"
+    try:
+        write_atomically(trial, b"")
+        trial.unlink()
+    except OSError as error:
+        raise BadRun(f"{file.parent} cannot be written to ({error.strerror})") from error
+
+
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
+    """A table (CSV) of findings."""
+    rows = [{"file": f.name, "problem": f.problem.value, "detail": f.detail} for f in findings]
+    _write_rows(path, rows or [{"file": "", "problem": "none", "detail": ""}])
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[-1]), restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, table.getvalue().encode())

@@ -1,0 +1,45 @@
+"""Processes that decode pictures beside the training."""
+
+import multiprocessing
+import os
+import threading
+from multiprocessing import connection
+from multiprocessing.context import BaseContext
+
+import torch
+
+
+def context() -> BaseContext:
+    """How worker processes start: from a server that has imported torch but run nothing in it, where there is one.
+
+    A plain fork would copy a process whose OpenMP threads are alive, and may hang; a plain spawn imports torch again
+    in every worker.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["training.loaders"])
+    return found
+
+
+def begin_worker(number: int = 0) -> None:
+    """Run first in a worker: one thread, and an end when the training process ends, even by kill -9.
+
+    DataLoader's own watch looks at the process that forked the worker, which here is the server: worker and server
+    would each wait for the other's end.
+    """
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def default_workers() -> int:
+    """As many as there are processor cores that this process may use, eight at most."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, 8)
