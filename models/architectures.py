@@ -24,11 +24,15 @@ def architectures() -> list[str]:
 
 
 def weight_choices(architecture: str) -> list[WeightsEnum]:
-    """torchvision's published weights of an architecture, its own recommendation first."""
+    """torchvision's published weights of an architecture, its own recommendation first.
+
+    Without those that have no classes: VGG16's IMAGENET1K_FEATURES, whose head is NaN.
+    """
     _check_name(architecture)
     choices = get_model_weights(architecture)
     default: WeightsEnum | None = getattr(choices, "DEFAULT", None)
-    return sorted(choices, key=lambda weights: weights is not default)
+    whole = [weights for weights in choices if weights.meta["categories"]]
+    return sorted(whole, key=lambda weights: weights is not default)
 
 
 def build(architecture: str, classes: int) -> nn.Module:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 # Each decoder is an attack surface, so only those that people's pictures need; JPEG includes phones' MPO.
@@ -54,12 +54,14 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLarge(f"the picture has more than {max_pixels:,} pixels: send a smaller one") from error
-    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+    except UnidentifiedImageError as error:
         raise NotAPicture(f"the bytes are no {', '.join(FORMATS)} picture: send one of these") from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        raise BrokenPicture(f"the picture cannot be opened ({error}): send it whole") from error
     _check_shape(image.width, image.height, max_pixels)
     try:
         image.load()
-        rgb = _to_rgb(ImageOps.exif_transpose(image))
+        rgb = _to_rgb(_upright(image))
     except Exception as error:
         raise BrokenPicture(f"the {image.format} picture cannot be decoded ({error}): send it whole") from error
     array = np.array(rgb, dtype=np.uint8)  # a copy: torch wants to own writable memory
@@ -77,6 +79,27 @@ def _check_shape(width: int, height: int, max_pixels: int) -> None:
         raise BrokenPicture(f"a picture of {width} x {height} is too narrow: crop it to 1:{MAX_ASPECT} or wider")
 
 
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF's orientation."""
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        # Pillow's exif_transpose also writes the rest of the block anew, and fails where a camera wrote an odd one.
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # A damaged block tells nothing; the pixels are whole.
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
         levels = np.asarray(image, dtype=np.float64)
@@ -90,7 +113,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def encode(pixels: UInt8[Tensor, "3 h w"], *, format: str = "png", text: Mapping[str, str] | None = None) -> bytes:
-    """The picture as a file: `png` (with `text` in its text chunks) and `webp` are exact, `jpeg` (quality 95) is not."""
+    """The picture as a file: `png` (`text` in its text chunks) and `webp` are exact, `jpeg` (quality 95) is not."""
     image = Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
     buffer = io.BytesIO()
     if format == "png":

@@ -1,0 +1,150 @@
+"""What all tests share: small networks whose answers are known, pictures drawn by code, and stand-ins for downloads."""
+
+import os
+import urllib.error
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from safetensors.torch import load_file
+from skimage import data as skimage_data
+from torch import Tensor, nn
+
+from models import architectures
+from models.classifier import Classifier
+from models.spec import Spec
+from models.store import Model, load
+from tests.networks import LinearNetwork, unnormalised
+
+REPOSITORY = Path(__file__).parents[1]
+
+# derandomize: a test that fails, fails again. No deadline: the machine may be busy, and no test gates on a clock.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees the developer's settings or weight cache, and none downloads anything."""
+    for name in os.environ:
+        if name.startswith("MIRAGE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.getbasetemp() / "no-weights"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("tests have no network")
+
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder beside the repository with weights and photos; tests that want it skip where it is missing."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "weights").is_dir():
+        pytest.skip("needs ../shared with weights and photos")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def imagenet_home(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TORCH_HOME in which ../shared's ImageNet weights lie under torchvision's own file names."""
+    home = tmp_path_factory.mktemp("torch-home")
+    folder = home / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    names = {
+        "mobilenet_v2-imagenet1k": "mobilenet_v2-b0353104.pth",
+        "squeezenet1_1-imagenet1k": "squeezenet1_1-b8a52dc0.pth",
+    }
+    for stored, published in names.items():
+        torch.save(load_file(shared / "weights" / f"{stored}.safetensors"), folder / published)
+    return home
+
+
+@pytest.fixture(scope="session")
+def imagenet(imagenet_home: Path) -> Model:
+    """MobileNetV2 trained on ImageNet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(imagenet_home))
+        return load("imagenet/mobilenet_v2")
+
+
+@pytest.fixture(scope="session")
+def imagenet_photos(shared: Path) -> list[tuple[int, bytes]]:
+    """A hundred photos, each with its ImageNet class."""
+    with zipfile.ZipFile(shared / "data" / "imagenet-samples.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")]
+        return [(int(Path(name).name[:4]), archive.read(name)) for name in names]
+
+
+@pytest.fixture(scope="session")
+def chelsea() -> Tensor:
+    """scikit-image's photo of a cat, uint8 [3, 300, 451]; it lies in the package itself."""
+    return torch.from_numpy(skimage_data.chelsea()).permute(2, 0, 1).contiguous()
+
+
+Draw = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="session")
+def draw() -> Draw:
+    """draw(height, width, seed=0): smooth colours without end, uint8 [3, height, width], no level near 0 or 255."""
+
+    def picture(height: int, width: int, seed: int = 0) -> Tensor:
+        random = np.random.Generator(np.random.PCG64(seed))
+        down, across = np.mgrid[0:height, 0:width] / 16
+        colours = [np.sin(random.normal() * down + random.normal() * across + random.uniform(0, 6)) for _ in range(3)]
+        return torch.from_numpy((128 + 80 * np.stack(colours)).round().astype(np.uint8))
+
+    return picture
+
+
+@pytest.fixture
+def linear() -> Classifier:
+    """Three classes of 16 x 16 pixels, linear."""
+    return Classifier(LinearNetwork(3, 16), unnormalised(3, 16))
+
+
+@pytest.fixture(scope="session")
+def weights_of_linear() -> Tensor:
+    """The linear network's weight as [classes, 3, 16, 16]."""
+    return LinearNetwork(3, 16).layer.weight.detach().reshape(3, 3, 16, 16)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Classifier:
+    """A small convolutional network with batch norm, ImageNet's normalisation, four classes, 32 x 32 of 36 pixels."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(3, 12, 3, stride=2, padding=1),
+            nn.BatchNorm2d(12),
+            nn.SiLU(),
+            nn.Conv2d(12, 16, 3, stride=2, padding=1, groups=4),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64, 4),
+        )
+        # Fresh heads say nearly the same of all pictures; this one tells them apart.
+        network[-1].weight.data.mul_(20)
+    spec = Spec("squeezenet1_1", ("red fox", "Siamese_cat", "3", "dog"), input_size=32, resize=36)
+    return Classifier(network, spec)
+
+
+@pytest.fixture(scope="session")
+def squeezenet_spec() -> Spec:
+    """A real architecture at a small size, for what builds networks by name."""
+    return Spec("squeezenet1_1", ("ant", "bee", "cat"), input_size=32, resize=36)
+
+
+@pytest.fixture
+def squeezenet(squeezenet_spec: Spec) -> Iterator[nn.Module]:
+    """SqueezeNet 1.1 with seeded random weights and three classes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield architectures.build("squeezenet1_1", len(squeezenet_spec.classes))

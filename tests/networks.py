@@ -1,0 +1,28 @@
+"""Networks whose answers are known in closed form."""
+
+import torch
+from torch import Tensor, nn
+
+from models.spec import Spec
+
+
+class LinearNetwork(nn.Module):
+    """logits = weight . pixels + bias: its gradients and its attacks have closed forms."""
+
+    def __init__(self, classes: int, side: int, seed: int = 0) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(seed)
+        self.layer = nn.Linear(3 * side * side, classes)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.randn(self.layer.weight.shape, generator=random) / side)
+            self.layer.bias.copy_(torch.randn(classes, generator=random) / 10)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.layer(pixels.flatten(1))
+
+
+def unnormalised(classes: int, side: int, **fields: object) -> Spec:
+    """A spec without normalisation whose pictures of `side` x `side` pass the preprocessing as they are."""
+    names = tuple(f"class {index}" for index in range(classes))
+    sizes = {"input_size": side, "resize": side}
+    return Spec("squeezenet1_1", names, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), **{**sizes, **fields})
