@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
-from fastapi_swagger import patch_fastapi
 from starlette.concurrency import run_in_threadpool
 
-from app import middleware, openapi, problems
+from app import docs, middleware, openapi, problems
 from app.engine import Engine
 from app.registry import Registry
 from app.routes import adversarial, classify, health, ideal, metrics, models
@@ -46,7 +45,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     for routes in (classify, ideal, adversarial, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
-    patch_fastapi(app)  # Swagger UI at /docs from files of this machine, / leads there
+    docs.install(app)
     openapi.install(app, registry)
     problems.install(app)
     app.add_middleware(middleware.BodyLimit, max_bytes=settings.max_bytes)

@@ -58,7 +58,7 @@ class IdealOptions(Options):
     method: Annotated[str, _one_of(METHODS)] = Field(default="fourier", description=f"one of {', '.join(METHODS)}")
     steps: int = Field(default=64, ge=1, le=1000, description="steps of gradient ascent")
     crops: int = Field(default=4, ge=1, le=32, description="random crops that each step sees")
-    tv: float = Field(default=20, ge=0, le=1000, allow_inf_nan=False, description="weight of the total variation")
+    tv: float = Field(default=20.0, ge=0, le=1000, allow_inf_nan=False, description="weight of the total variation")
     seed: Seed = Field(default=0, description="what all that is random comes from")
     size: int | None = Field(
         default=None, ge=32, le=1024, description="the picture's side; the model's input size without it"

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     )
     max_rows: int = Field(default=32, ge=1, le=4096, description="pictures that go through the network at once")
     max_waiting: int = Field(default=64, ge=1, le=10_000, description="requests at work at once; further ones get 503")
-    deadline_s: float = Field(default=120, gt=0, le=86_400, description="seconds after which a request is given up")
+    deadline_s: float = Field(default=120.0, gt=0, le=86_400, description="seconds after which a request is given up")
     max_bytes: int = Field(default=20_000_000, ge=1_000, description="largest request body")
     max_pixels: int = Field(default=MAX_PIXELS, ge=1_000, description="largest picture, width times height")
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")

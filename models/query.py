@@ -7,7 +7,7 @@ interleaves many tasks on one thread.
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -94,6 +94,7 @@ class Passes:
         return answer
 
 
+@runtime_checkable  # so that tests can check it where it is a parameter
 class Network(Protocol):
     """Whatever answers queries: a Classifier, or a counting stand-in in a test."""
 

@@ -22,7 +22,7 @@ def random_crops(
     side = _uniform(random, count, SMALLEST, LARGEST)
     turn = _uniform(random, count, -MAX_TURN, MAX_TURN)
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
-    shift = _uniform(random, (2, count), -1, 1) * (1 - side).abs()
+    shift = _uniform(random, (2, count), -1.0, 1.0) * (1 - side).abs()
     rows = [
         torch.stack([side * mirror * turn.cos(), -side * turn.sin(), shift[0]], dim=1),
         torch.stack([side * mirror * turn.sin(), side * turn.cos(), shift[1]], dim=1),

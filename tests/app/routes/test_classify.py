@@ -1,0 +1,129 @@
+"""POST /classify over HTTP."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from models import store
+from models.pictures import decode, encode
+from models.preprocessing import to_float
+from tests.app.conftest import Live, drawn
+
+
+def problem(live: Live, status: int, **request: object) -> dict[str, object]:
+    """POST to /classify, and the problem that comes back with the expected status."""
+    answer = live.client.post("/classify", **request)  # type: ignore[arg-type]
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told: dict[str, object] = answer.json()
+    assert told["status"] == status
+    assert told["request_id"] == answer.headers["X-Request-ID"]
+    assert set(told) == {"type", "title", "status", "detail", "request_id"}
+    return told
+
+
+def test_the_answer_is_the_models(live: Live, picture: bytes) -> None:
+    """Multipart and raw body give what the checkpoint gives when it is asked directly."""
+    model = store.load("tiny", folder=live.service.settings.checkpoints)
+    expected = model.classifier.probabilities(to_float(decode(picture)).unsqueeze(0))[0]
+    told = live.client.post("/classify", files={"image": picture}).json()
+    assert (told["model"], told["width"], told["height"]) == ("tiny", 128, 96)
+    assert [each["label"] for each in told["predictions"]] == [
+        model.spec.classes[index] for index in expected.argsort(descending=True)
+    ]
+    for each in told["predictions"]:
+        assert each["probability"] == pytest.approx(expected[each["index"]].item(), abs=1e-5)
+    raw = live.client.post("/classify", content=picture, headers={"Content-Type": "image/png"})
+    assert raw.json() == told
+
+
+def test_top_limits_the_list(live: Live, picture: bytes) -> None:
+    for top, length in ((1, 1), (3, 3), (9, 4)):
+        told = live.client.post("/classify", params={"top": top}, files={"image": picture}).json()
+        assert len(told["predictions"]) == length
+    assert "top" in problem(live, 422, params={"top": 0}, files={"image": picture})["detail"]
+
+
+def test_bytes_that_are_no_picture(live: Live) -> None:
+    for junk in (b"", b"GIF89", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
+        assert "send one of these" in problem(live, 415, files={"image": ("cat.jpg", junk)})["detail"]
+
+
+def test_half_a_picture(live: Live) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(drawn().permute(1, 2, 0).numpy()).save(buffer, "JPEG")
+    whole = buffer.getvalue()
+    assert "cannot be decoded" in problem(live, 422, files={"image": whole[: len(whole) // 2]})["detail"]
+
+
+def test_a_bomb_is_judged_by_its_header(live: Live) -> None:
+    """20,000 x 20,000 pixels in one kilobyte: refused before any of them is decoded."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(900_000)))
+        + chunk(b"IEND", b"")
+    )
+    assert len(bomb) < 1100
+    assert "send a smaller one" in problem(live, 413, files={"image": bomb})["detail"]
+
+
+def test_a_thread_of_pixels(live: Live) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (5000, 2)).save(buffer, "PNG")
+    assert "too narrow" in problem(live, 422, files={"image": buffer.getvalue()})["detail"]
+
+
+def test_a_body_over_the_limit_announced_or_not(live: Live) -> None:
+    size = live.service.settings.max_bytes + 1
+    headers = {"Content-Type": "image/png"}
+    assert "over 20,000,000 bytes" in problem(live, 413, content=bytes(size), headers=headers)["detail"]
+
+    def in_pieces():  # type: ignore[no-untyped-def]
+        for _ in range(size // 1_000_000 + 1):
+            yield bytes(1_000_000)
+
+    assert "over 20,000,000 bytes" in problem(live, 413, content=in_pieces(), headers=headers)["detail"]
+
+
+def test_requests_without_a_picture(live: Live) -> None:
+    assert "-F image=@" in problem(live, 422, files={"photo": b"x"})["detail"]
+    assert "-F image=@" in problem(live, 422, files={"other": b"x"}, data={"image": "text"})["detail"]
+    assert "Content-Type image/*" in problem(live, 415, json={})["detail"]
+
+
+def test_unknown_model_with_near_matches(live: Live, picture: bytes) -> None:
+    told = problem(live, 404, params={"model": "tinny"}, files={"image": picture})
+    assert "near are: tiny" in told["detail"]
+    assert told["type"] == "urn:mirage:problem:not-served"
+
+
+def test_every_format_and_mode(live: Live) -> None:
+    """One picture as grey, palette, alpha, 16 bit and CMYK, in all formats: all are understood."""
+    image = Image.fromarray(drawn().permute(1, 2, 0).numpy())
+    for format, mode in [("PNG", "L"), ("PNG", "P"), ("PNG", "RGBA"), ("PNG", "I;16"), ("JPEG", "CMYK"), ("GIF", "P"),
+                         ("WEBP", "RGB"), ("BMP", "RGB"), ("TIFF", "RGB")]:  # fmt: skip
+        buffer = io.BytesIO()
+        (image.convert("L").convert(mode) if mode == "I;16" else image.convert(mode)).save(buffer, format)
+        answer = live.client.post("/classify", files={"image": buffer.getvalue()})
+        assert (answer.status_code, answer.json()["width"]) == (200, 128), (format, mode)
+
+
+def test_a_request_id_is_kept_or_made(live: Live) -> None:
+    get = live.client.get
+    assert get("/health/live", headers={"X-Request-ID": "my-id.1"}).headers["X-Request-ID"] == "my-id.1"
+    hostile = get("/health/live", headers={"X-Request-ID": "<script>"}).headers["X-Request-ID"]
+    assert len(hostile) == 32 and hostile.isalnum()
+
+
+def test_encode_is_exact(picture: bytes) -> None:
+    """The fixture itself: what is posted is what was drawn."""
+    assert (decode(picture) == drawn()).all() and encode(drawn()) == picture

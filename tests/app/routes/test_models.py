@@ -1,0 +1,40 @@
+"""GET /models and GET /models/{name}."""
+
+from pathlib import Path
+
+from tests.app.conftest import Live, serve
+
+
+def test_what_is_served(live: Live) -> None:
+    told = live.client.get("/models").json()
+    assert told["default"] == "tiny" and told["device"] == "cpu"
+    (tiny,) = told["models"]
+    assert tiny == {
+        "name": "tiny",
+        "state": "ready",
+        "problem": None,
+        "architecture": "mobilenet_v3_small",
+        "classes": 4,
+        "input_size": 64,
+    }
+
+
+def test_all_about_one(live: Live) -> None:
+    told = live.client.get("/models/tiny").json()
+    assert told["class_names"] == ["cat", "dog", "Siamese cat", "sea_lion"]
+    assert (told["metrics"], told["provenance"]) == ({"accuracy": 0.25}, {"recipe": {"seed": 0}})
+    assert told["preprocessing"]["resize"] == 72
+    assert live.client.get("/models/nobody").status_code == 404
+
+
+def test_a_model_that_cannot_be_loaded_does_not_stop_the_others(checkpoints: Path) -> None:
+    """Its requests get 503 with the reason; readiness says that something is wrong."""
+    with serve(checkpoints=checkpoints, models=("tiny", "lost", "imagenet/nothing")) as live:
+        states = {each["name"]: each["state"] for each in live.client.get("/models").json()["models"]}
+        assert states == {"tiny": "ready", "lost": "failed", "imagenet/nothing": "failed"}
+        answer = live.client.get("/ideal/cat?model=lost")
+        assert answer.status_code == 503 and "no checkpoint 'lost'" in answer.json()["detail"]
+        assert live.client.get("/models/imagenet/nothing").status_code == 503
+        assert live.client.get("/ideal/cat?steps=1&crops=1").status_code == 200
+        ready = live.client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (503, {"status": "failed"})

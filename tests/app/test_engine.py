@@ -1,0 +1,370 @@
+"""Continuous batching: who is shown to the network with whom, who is answered, who leaves."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+
+import pytest
+import torch
+
+from app.engine import Engine, Overloaded, ShuttingDown
+from models.attacks.report import adversarial
+from models.classifier import Classifier
+from models.classify import classify
+from models.ideal.task import ideal
+from models.query import Answer, DeadlineExceeded, Progress, Query, Task
+from tests.app.conftest import TINY, drawn, eventually, lively_network
+
+
+class Doubling:
+    """A network whose logits are twice the mean of each row; remembers each batch, and waits until it may answer."""
+
+    def __init__(self, fails: Callable[[list[Query]], Exception | None] = lambda queries: None) -> None:
+        self.batches: list[list[Query]] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.fails = fails
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        self.batches.append(queries)
+        assert self.may_answer.wait(30)
+        if error := self.fails(queries):
+            raise error
+        return [
+            Answer(2 * query.pixels.mean(dim=(1, 2, 3)).unsqueeze(1), query.pixels if query.objective else None)
+            for query in queries
+        ]
+
+
+def asking(times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False) -> Task[list[float]]:
+    """Ask the same thing several times; the result is all that was answered."""
+    objective = (lambda logits: logits[:, 0]) if gradients else None
+    heard: list[float] = []
+    for step in range(times):
+        answer = yield Query(torch.full((rows, 3, 2, 2), value), objective)
+        assert answer is not None
+        heard.append(answer.logits[0].item())
+        yield Progress(step + 1, times)
+    return heard
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    made = Engine(max_rows=8, max_waiting=40)
+    yield made
+    made.close(timeout_s=30)
+    assert made.alive == 0
+
+
+@pytest.fixture
+def network() -> Doubling:
+    return Doubling()
+
+
+def rows(batch: list[Query]) -> int:
+    return sum(len(query.pixels) for query in batch)
+
+
+def hold(engine: Engine, network: Doubling) -> None:
+    """Keep the network busy, so that all that is submitted meanwhile waits for the same tick."""
+    network.may_answer.clear()
+    engine.submit(asking(value=0.0), network)
+    eventually(lambda: network.batches)
+
+
+def test_every_task_gets_its_own_rows(engine: Engine, network: Doubling) -> None:
+    """Twice the value that each asked about, three times over, whoever it shared a batch with."""
+    futures = [engine.submit(asking(3, value=float(value)), network) for value in range(20)]
+    assert [future.result(30) for future in futures] == [[2.0 * value] * 3 for value in range(20)]
+
+
+def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) -> None:
+    """16 tasks of 5 steps each that wait together, 8 rows a batch: 10 batches."""
+    hold(engine, network)
+    futures = [engine.submit(asking(5, gradients=True), network) for _ in range(16)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert [rows(batch) for batch in network.batches[1:]] == [8] * 10
+    assert (engine.counters.gradient_batches, engine.counters.gradient_rows) == (10, 80)
+
+
+def test_a_query_larger_than_the_cap_goes_alone(engine: Engine, network: Doubling) -> None:
+    hold(engine, network)
+    futures = [engine.submit(asking(rows=count), network) for count in (3, 12, 2)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert [[len(query.pixels) for query in batch] for batch in network.batches[1:]] == [[3, 2], [12]]
+
+
+def test_whoever_wants_logits_alone_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
+    """Submitted during a gradient step, it is in the very next batch, before 30 attacks that came earlier."""
+    network.may_answer.clear()
+    attacks = [engine.submit(asking(4, gradients=True), network) for _ in range(30)]
+    eventually(lambda: network.batches)
+    quick = engine.submit(asking(value=7.0), network)
+    network.may_answer.set()
+    assert quick.result(30) == [14.0]
+    kinds = ["gradients" if batch[0].objective else "logits" for batch in network.batches]
+    assert kinds.index("logits") == 1
+    for attack in attacks:
+        attack.result(30)
+
+
+def test_turns_are_fair(engine: Engine, network: Doubling) -> None:
+    """Three times the cap of tasks: after three batches each has been asked about once."""
+    hold(engine, network)
+    futures = [engine.submit(asking(2, value=float(value)), network) for value in range(1, 25)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    seen = [query.pixels[0, 0, 0, 0].item() for batch in network.batches[1:4] for query in batch]
+    assert sorted(seen) == [float(value) for value in range(1, 25)]
+
+
+def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> None:
+    other = Doubling()
+    hold(engine, network)
+    futures = [engine.submit(asking(value=float(k)), (network, other)[k % 2]) for k in range(6)]
+    network.may_answer.set()
+    assert [future.result(30) for future in futures] == [[2.0 * k] for k in range(6)]
+    assert [rows(batch) for batch in other.batches] == [3]
+
+
+def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling) -> None:
+    engine = Engine(max_waiting=3)
+    network.may_answer.clear()
+    futures = [engine.submit(asking(), network) for _ in range(3)]
+    with pytest.raises(Overloaded) as refused:
+        engine.submit(asking(), network)
+    assert refused.value.retry_after_s >= 1
+    assert engine.counters.refused == 1
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
+def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Doubling) -> None:
+    """Cancelled during a step: that step is the last it takes part in, and its generator is closed."""
+    closed = threading.Event()
+
+    def task() -> Task[None]:
+        try:
+            yield from asking(1000, value=5.0)
+        finally:
+            closed.set()
+
+    network.may_answer.clear()
+    future = engine.submit(task(), network)
+    eventually(lambda: network.batches)
+    future.cancel()
+    stranger = engine.submit(asking(5), network)
+    network.may_answer.set()
+    stranger.result(30)
+    assert closed.wait(30)
+    fives = [query for batch in network.batches for query in batch if query.pixels[0, 0, 0, 0] == 5.0]
+    assert len(fives) == 1
+    assert engine.counters.left == 1
+    with pytest.raises(CancelledError):
+        future.result()
+
+
+def test_a_deadline_ends_a_task(engine: Engine, network: Doubling) -> None:
+    future = engine.submit(asking(10**9), network, deadline_s=0.05)
+    with pytest.raises(DeadlineExceeded, match="not done after"):
+        future.result(30)
+    assert engine.counters.expired == 1
+
+
+def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[str]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            yield Progress(1, 1)
+            return "best so far"
+        return "done"
+
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
+
+
+def test_a_task_that_asks_on_after_its_deadline_is_closed(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        while True:
+            try:
+                yield from asking(10**9)
+            except DeadlineExceeded:
+                continue
+
+    with pytest.raises(DeadlineExceeded):
+        engine.submit(task(), network, deadline_s=0.05).result(30)
+
+
+def test_progress_reaches_the_listener_in_order(engine: Engine, network: Doubling) -> None:
+    heard: list[int] = []
+    engine.submit(asking(5), network, on_progress=lambda progress: heard.append(progress.step)).result(30)
+    assert heard == [1, 2, 3, 4, 5]
+
+
+def test_a_listener_that_fails_does_not_hurt_its_task(engine: Engine, network: Doubling) -> None:
+    def listener(progress: Progress) -> None:
+        raise RuntimeError("gone")
+
+    assert engine.submit(asking(3), network, on_progress=listener).result(30) == [2.0] * 3
+
+
+def test_only_the_culprit_of_a_batch_fails(engine: Engine) -> None:
+    """A batch with one bad row fails as a whole; its error reaches that row's owner, the other seven get answers."""
+
+    def bad(queries: list[Query]) -> Exception | None:
+        return ValueError("bad row") if any(query.pixels.max() == 3 for query in queries) else None
+
+    network = Doubling(bad)
+    hold(engine, network)
+    futures = [engine.submit(asking(value=float(value)), network) for value in range(8)]
+    network.may_answer.set()
+    with pytest.raises(ValueError, match="bad row"):
+        futures[3].result(30)
+    assert [future.result(30) for k, future in enumerate(futures) if k != 3] == [[2.0 * k] for k in range(8) if k != 3]
+
+
+def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        yield from asking(1)
+        raise KeyError("its own fault")
+
+    good = engine.submit(asking(4), network)
+    with pytest.raises(KeyError):
+        engine.submit(task(), network).result(30)
+    assert good.result(30) == [2.0] * 4
+
+
+def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
+    """A device that holds three rows: eight tasks, one of four rows among them, all get their answers."""
+
+    def full(queries: list[Query]) -> Exception | None:
+        return torch.OutOfMemoryError("full") if rows(queries) > 3 else None
+
+    network = Doubling(full)
+    hold(engine, network)
+    futures = [engine.submit(asking(2, value=float(k), rows=4 if k == 2 else 1), network) for k in range(5)]
+    network.may_answer.set()
+    assert [future.result(30) for future in futures] == [[2.0 * k] * 2 for k in range(5)]
+    assert engine.max_rows <= 4
+
+
+def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine) -> None:
+    def full(queries: list[Query]) -> Exception | None:
+        return torch.OutOfMemoryError("full") if any(query.pixels.max() == 1 for query in queries) else None
+
+    network = Doubling(full)
+    good, bad = engine.submit(asking(value=0.5), network), engine.submit(asking(value=1.0), network)
+    assert good.result(30) == [1.0]
+    with pytest.raises(MemoryError, match="does not fit"):
+        bad.result(30)
+
+
+def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
+    engine = Engine()
+    network.may_answer.clear()
+    future = engine.submit(asking(3), network)
+    threading.Timer(0.05, network.may_answer.set).start()
+    engine.close(timeout_s=30)
+    assert future.result(0) == [2.0] * 3
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network)
+
+
+def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody alive its loop does not turn at all."""
+    engine.submit(asking(), network).result(30)
+    eventually(lambda: engine.alive == 0)
+    turns: list[bool] = []
+    monkeypatch.setattr(Engine, "_dismiss", lambda self: turns.append(True))
+    threading.Event().wait(0.2)  # what is already under way may end
+    turns.clear()
+    threading.Event().wait(0.5)
+    assert turns == []
+
+
+def test_a_fault_of_the_engine_itself_answers_everybody(
+    engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(engine, network)
+    futures = [engine.submit(asking(10**9), network) for _ in range(3)]
+    eventually(lambda: engine.alive == 4)
+
+    def broken(self: Engine) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Engine, "_dismiss", broken)
+    network.may_answer.set()
+    for future in futures:
+        with pytest.raises(RuntimeError, match="broken"):
+            future.result(30)
+    monkeypatch.undo()
+    assert engine.submit(asking(), network).result(30) == [2.0]
+
+
+class Recording:
+    """A network that remembers every query with the answer that it got among strangers."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.pairs: list[tuple[Query, Answer]] = []
+        self.batches: list[int] = []
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        answers = self.classifier.answer(queries)
+        self.pairs += zip(queries, answers, strict=True)
+        self.batches.append(len(queries))
+        return answers
+
+
+def test_alone_equals_together_for_every_task() -> None:
+    """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
+
+    Logits and gradients to 1e-4 of their largest; whole results in verdict, and norms to 2 %.
+    """
+    classifier = Classifier(lively_network(), TINY)
+
+    def tasks() -> list[Task[object]]:
+        sizes = [(96, 128), (50, 40), (211, 97), (64, 64)]
+        pictures = [drawn(*size, seed=seed) for seed, size in enumerate(sizes)]
+        attacks = [
+            adversarial(pictures[0], TINY),
+            adversarial(pictures[1], TINY, attack="fgsm", epsilon=2 / 255),
+            adversarial(pictures[2], TINY, steps=10, seed=3, epsilon=0.02),
+            adversarial(pictures[3], TINY, steps=17, epsilon=1 / 255),
+        ]
+        ideals = [ideal(1, TINY, steps=9), ideal(3, TINY, steps=6, crops=3, size=100, seed=5)]
+        return [*attacks, *ideals, *(classify(picture, TINY) for picture in pictures)]
+
+    network, engine = Recording(classifier), Engine(max_rows=16)
+    together = [future.result(60) for future in [engine.submit(task, network) for task in tasks()]]
+    engine.close(timeout_s=30)
+    assert max(network.batches) > 3, "they did meet"
+    for query, answer in network.pairs:
+        (alone,) = classifier.answer([query])
+        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=1e-4 * float(alone.logits.abs().max()))
+        if alone.gradients is not None and answer.gradients is not None:
+            bound = 1e-4 * float(alone.gradients.abs().max())
+            torch.testing.assert_close(answer.gradients, alone.gradients, rtol=0, atol=bound)
+        assert (alone.gradients is None) == (answer.gradients is None)
+
+    solo = Engine()
+    for task, shared in zip(tasks(), together, strict=True):
+        single = solo.submit(task, classifier).result(60)
+        if hasattr(single, "success"):
+            assert (single.success, single.adversarial.label) == (shared.success, shared.adversarial.label)
+            assert shared.norms["linf"] == single.norms["linf"]
+            assert shared.norms["l2"] == pytest.approx(single.norms["l2"], rel=0.02)
+        elif hasattr(single, "rank"):
+            assert single.rank == shared.rank
+            assert single.prediction.probability == pytest.approx(shared.prediction.probability, abs=0.01)
+        else:
+            assert [each.label for each in single] == [each.label for each in shared]
+    solo.close(timeout_s=30)
