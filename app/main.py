@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     for routes in (classify, ideal, adversarial, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))

@@ -57,6 +57,7 @@ def install(app: FastAPI, registry: Registry) -> None:
 
     def document() -> dict[str, Any]:
         schema = plain()
+        schema["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
         parameters = schema["paths"]["/ideal/{class}"]["get"]["parameters"]
         (name,) = [each for each in parameters if each["name"] == "class"]
         if registry.state(registry.names[0]) == "ready":

@@ -10,7 +10,7 @@ from app.formats import Format
 from models.attacks.report import ATTACKS
 from models.ideal.task import METHODS
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**53 - 1  # what JavaScript, and so Swagger UI, can write exactly
 
 
 def _one_of(choices: Any) -> AfterValidator:
@@ -72,7 +72,10 @@ class AdversarialOptions(Options):
 
     image: UploadFile = Field(description="the picture to change")
     target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, description="the class to be taken for, by name or index; empty: any other", max_length=200
+        default=None,
+        description="the class to be taken for, by name or index; empty: any other",
+        max_length=200,
+        examples=[""],
     )
     attack: Annotated[str, _one_of(ATTACKS)] = Field(default="pgd", description=f"one of {', '.join(ATTACKS)}")
     norm: Literal["linf"] = Field(
@@ -86,10 +89,10 @@ class AdversarialOptions(Options):
         description="largest change, pixels count from 0 to 1; `8/255` works",
     )
     steps: Annotated[int | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, ge=1, le=1000, description="steps of an iterated attack; pgd takes 40 without it"
+        default=None, ge=1, le=1000, description="steps of an iterated attack; pgd takes 40 without it", examples=[40]
     )
     seed: Annotated[Seed | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, description="what a random start comes from; 0 without it"
+        default=None, description="what a random start comes from; 0 without it", examples=[0]
     )
     deadline_s: Annotated[float | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
@@ -97,9 +100,10 @@ class AdversarialOptions(Options):
         le=86_400,
         allow_inf_nan=False,
         description="after so many seconds, answer with the best so far",
+        examples=[60],
     )
     previews: bool = Field(default=False, description=PREVIEWS)
-    model: ModelName = Field(default=None, description=MODEL)
+    model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)
 
 

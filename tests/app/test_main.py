@@ -1,5 +1,6 @@
 """The application as a whole: documentation, keys, limits, overload, deadlines."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,6 +41,26 @@ def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:
         assert live.client.get(address, timeout=120).status_code == 200, address
         tried += 1
     assert tried == 6
+
+
+def test_the_form_that_swagger_ui_fills_in_succeeds(live: Live) -> None:
+    """Each field's example, else its default, as the page sends it; empty ones are left out."""
+    document = live.client.get("/openapi.json").json()
+    fields = document["components"]["schemas"]["AdversarialOptions"]["properties"]
+    filled = {name: str(field.get("examples", [field.get("default")])[0]) for name, field in fields.items()}
+    del filled["image"]
+    sent = {name: value.lower() if value == "False" else value for name, value in filled.items() if value != ""}
+    del sent["format"]  # a choice without a default: the page offers its values
+    assert sent == {"attack": "pgd", "norm": "linf", "epsilon": str(8 / 255), "steps": "40", "seed": "0",
+                    "deadline_s": "60", "previews": "false"}  # fmt: skip
+    answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data=sent)
+    assert answer.status_code == 200
+
+
+def test_the_document_refers_to_nothing_that_is_missing(live: Live) -> None:
+    document = live.client.get("/openapi.json").json()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert "Problem" in named and named <= set(document["components"]["schemas"])
 
 
 def test_every_operation_documents_its_failures(live: Live) -> None:
