@@ -128,7 +128,6 @@ class Classification(BaseModel):
 class Passes(BaseModel):
     """Pictures that went through the network, and gradients that came back."""
 
-    model_config = ConfigDict(from_attributes=True)
     forward: int
     backward: int
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from app.engine import Engine, Listener
@@ -26,6 +27,8 @@ class Service:
     settings: Settings
     registry: Registry
     engine: Engine
+    # The largest picture takes some 0.5 GB while it is decoded, and the pool has 40 threads.
+    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
 
     def submit(
         self, task: Task[Result], model: Model, *, deadline_s: float | None = None, on_progress: Listener | None = None
@@ -53,12 +56,14 @@ ServiceDependency = Annotated[Service, Depends(the_service)]
 async def result_for(request: Request, future: "Future[Result]") -> Result:
     """The future's result, or ClientLeft, with the task cancelled, if the client leaves first."""
     result: asyncio.Future[Result] = asyncio.wrap_future(future)
-    async with _watch(request) as left:
-        await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
-    if not result.done():
-        result.cancel()  # which cancels the engine's future
-        raise ClientLeft
-    return result.result()
+    try:
+        async with _watch(request) as left:
+            await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            raise ClientLeft
+        return result.result()
+    finally:
+        result.cancel()  # and with it the engine's future; nothing, where it is done
 
 
 @contextlib.asynccontextmanager

@@ -37,15 +37,24 @@ KEPT_EVENTS = 32
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task came to: the picture, every figure, and the few figures that go into headers."""
+    """What a task came to: every figure as plain JSON, the pictures by name, and what goes into headers.
 
-    picture: UInt8[Tensor, "3 h w"]
-    body: BaseModel
+    `kind` is the JSON body, which has the figures and the pictures as data URLs. A picture answer is `image`.
+    """
+
+    kind: type[BaseModel]
+    figures: dict[str, Any]
+    pictures: dict[str, UInt8[Tensor, "3 h w"]]
     headers: dict[str, str]
+
+    def json(self) -> str:
+        """The body; encodes every picture."""
+        urls = {name: data_url(picture) for name, picture in self.pictures.items()}
+        return self.kind(**self.figures, **urls).model_dump_json()
 
 
 Tell = Callable[[Any, float], Outcome]
-"""From a task's result and its seconds to its outcome; may encode pictures, so it runs off the event loop."""
+"""From a task's result and its seconds to its outcome."""
 
 
 def data_url(picture: UInt8[Tensor, "3 h w"]) -> str:
@@ -85,14 +94,10 @@ def _respond(outcome: Outcome, format: Format) -> Response:
     headers = {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}
     headers["Vary"] = "Accept"
     if format is Format.json:
-        return Response(outcome.body.model_dump_json(), media_type=MEDIA_TYPES[format], headers=headers)
-    figures = {key: value for key, value in outcome.body.model_dump().items() if not _is_picture(value)}
-    picture = encode(outcome.picture, format=format.value, text={"Software": "Mirage", "mirage": json.dumps(figures)})
+        return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
+    text = {"Software": "Mirage", "mirage": json.dumps(outcome.figures)}
+    picture = encode(outcome.pictures["image"], format=format.value, text=text)
     return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
-
-
-def _is_picture(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("data:image/")
 
 
 class Inbox:
@@ -133,8 +138,8 @@ async def _events(
             for progress in inbox.take():
                 event = await run_in_threadpool(_progress_event, progress, previews)
                 yield format_sse_event(event="progress", data_str=json.dumps(event))
-        outcome = await run_in_threadpool(told, future.result())
-        yield format_sse_event(event="result", data_str=outcome.body.model_dump_json())
+        body = await run_in_threadpool(lambda: told(future.result()).json())
+        yield format_sse_event(event="result", data_str=body)
     except Exception as error:
         details = problem(error, getattr(request.state, "request_id", ""))
         if details["status"] == 500:

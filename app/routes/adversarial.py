@@ -1,5 +1,6 @@
 """POST /adversarial: the picture changed so little that a person sees the same, and the model something else."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -7,9 +8,9 @@ from starlette.responses import Response
 
 from app.formats import choose_format
 from app.openapi import picture_or_figures, problems
-from app.schemas import AdversarialOptions, AdversarialResult, Norms, Passes, Prediction, Target
+from app.schemas import AdversarialOptions, AdversarialResult
 from app.service import ServiceDependency
-from app.streaming import Outcome, Tell, data_url, present
+from app.streaming import Outcome, Tell, present
 from app.uploads import picture_of_upload
 from models.attacks.report import Adversarial, adversarial, attack_options
 
@@ -54,8 +55,7 @@ async def post_adversarial(
         key: value for key, value in form.model_dump(include={"epsilon", "steps", "seed"}).items() if value is not None
     }
     attack_options(form.attack, given)  # judged before the picture is decoded
-    limit, device = service.settings.max_pixels, service.registry.device
-    picture = await picture_of_upload(form.image, max_pixels=limit, device=device)
+    picture = await picture_of_upload(form.image, service)
     patient = form.deadline_s is not None
     task = adversarial(picture, model.spec, target=target, attack=form.attack, best_at_deadline=patient, **given)
     tell = _tell(model.name)
@@ -67,22 +67,21 @@ async def post_adversarial(
 def _tell(model: str) -> Tell:
     def tell(result: Adversarial, seconds: float) -> Outcome:
         target = result.target
-        body = AdversarialResult(
-            model=model,
-            attack=result.attack,
-            success=result.success,
-            original=Prediction.model_validate(result.original),
-            adversarial=Prediction.model_validate(result.adversarial),
-            target=None if target is None else Target(label=target.label, index=target.index),
-            norms=Norms.model_validate(result.norms),
-            image=data_url(result.picture),
-            perturbation=data_url(result.perturbation),
-            options=dict(result.options),
-            passes=Passes.model_validate(result.passes),
-            stopped=result.stopped,
-            seconds=round(seconds, 3),
-        )
-        return Outcome(result.picture, body, _headers(model, result))
+        figures = {
+            "model": model,
+            "attack": result.attack,
+            "success": result.success,
+            "original": asdict(result.original),
+            "adversarial": asdict(result.adversarial),
+            "target": None if target is None else {"label": target.label, "index": target.index},
+            "norms": dict(result.norms),
+            "options": dict(result.options),
+            "passes": asdict(result.passes),
+            "stopped": result.stopped,
+            "seconds": round(seconds, 3),
+        }
+        pictures = {"image": result.picture, "perturbation": result.perturbation}
+        return Outcome(AdversarialResult, figures, pictures, _headers(model, result))
 
     return tell
 

@@ -44,7 +44,7 @@ async def post_classify(
 ) -> Classification:
     """The most probable classes of the picture, best first. PNG, JPEG, WebP, GIF, BMP or TIFF of any size."""
     chosen = service.registry.get(model)
-    picture = await picture_of_request(request, max_pixels=service.settings.max_pixels, device=service.registry.device)
+    picture = await picture_of_request(request, service)
     predictions = await result_for(request, service.submit(classify(picture, chosen.spec, top=top), chosen))
     height, width = picture.shape[1:]
     told = [Prediction.model_validate(each) for each in predictions]

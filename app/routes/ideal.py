@@ -1,5 +1,6 @@
 """GET /ideal/{class}: the picture that the model holds ideal for a class."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -7,9 +8,9 @@ from starlette.responses import Response
 
 from app.formats import choose_format
 from app.openapi import picture_or_figures, problems
-from app.schemas import IdealOptions, IdealResult, Passes, Score
+from app.schemas import IdealOptions, IdealResult
 from app.service import ServiceDependency
-from app.streaming import Outcome, Tell, data_url, present
+from app.streaming import Outcome, Tell, present
 from models.ideal.task import Ideal, ideal
 
 router = APIRouter(tags=["pictures"])
@@ -53,17 +54,16 @@ async def get_ideal(
 def _tell(model: str) -> Tell:
     def tell(result: Ideal, seconds: float) -> Outcome:
         prediction = result.prediction
-        body = IdealResult(
-            model=model,
-            label=prediction.label,
-            index=prediction.index,
-            image=data_url(result.picture),
-            score=Score(probability=prediction.probability, rank=result.rank),
-            options=dict(result.options),
-            passes=Passes.model_validate(result.passes),
-            seconds=round(seconds, 3),
-        )
+        figures = {
+            "model": model,
+            "label": prediction.label,
+            "index": prediction.index,
+            "score": {"probability": prediction.probability, "rank": result.rank},
+            "options": dict(result.options),
+            "passes": asdict(result.passes),
+            "seconds": round(seconds, 3),
+        }
         headers = {"Model": model, "Label": prediction.label, "Probability": f"{prediction.probability:.4f}"}
-        return Outcome(result.picture, body, headers)
+        return Outcome(IdealResult, figures, {"image": result.picture}, headers)
 
     return tell

@@ -1,0 +1,176 @@
+"""The service over HTTP: start, idle CPU, attacks and their verdicts, sharing of batches, ideal pictures.
+
+    python -m benchmarks.service --data cats-vs-dogs.zip --photos 100
+    python -m benchmarks.service --models imagenet/mobilenet_v2 --ideals zebra,flamingo,volcano
+
+The photos are those of the test split that `python -m training fit` makes of DATA with its defaults: no model that it
+trained has seen them.
+"""
+
+import argparse
+import base64
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from models.pictures import decode
+from training.recipe import Recipe
+from training.scan import look_at_all, summarise
+from training.sources import layout, open_source
+from training.split import split
+
+EPSILON_LEVELS = 8
+
+
+@contextmanager
+def service(models: str) -> Iterator[tuple[httpx.Client, int, float]]:
+    """A service in a process of its own: a client for it, its process, and the seconds until it was ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "MIRAGE_PORT": str(port), "MIRAGE_LOG_LEVEL": "error"}
+    if models:
+        environment["MIRAGE_MODELS"] = models
+    begun = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
+            while not _ready(client):
+                time.sleep(0.05)
+            yield client, process.pid, time.monotonic() - begun
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.ConnectError:
+        return False
+
+
+def cpu_seconds(process: int) -> float:
+    """User and system time of a process so far (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_photos(data: Path, count: int) -> list[bytes]:
+    """The first `count` photos of the test split, of the classes in turn."""
+    source = open_source(data)
+    found = layout(source.names)
+    scan = summarise(source, found, look_at_all(source, sorted(found.folder_of), os.cpu_count() or 1))
+    recipe = Recipe()
+    judges = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed).test
+    by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]
+    in_turn = [photo for group in zip(*by_folder, strict=False) for photo in group]
+    return [source.read(photo.name) for photo in in_turn[:count]]
+
+
+def counters(client: httpx.Client) -> dict[str, float]:
+    """The engine's counters."""
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def attack(client: httpx.Client, photo: bytes) -> dict[str, Any]:
+    """One attack with defaults, and whether all that it says is true of the returned file."""
+    told: dict[str, Any] = client.post("/adversarial", files={"image": photo}, data={"format": "json"}).json()
+    returned = base64.b64decode(told["image"].partition(",")[2])
+    before, after = decode(photo), decode(returned)
+    again = client.post("/classify", files={"image": returned}, params={"top": 1}).json()["predictions"][0]
+    told["same_size"] = before.shape == after.shape
+    told["levels"] = int((after.int() - before.int()).abs().max())
+    told["as_reported"] = again["label"] == told["adversarial"]["label"]
+    return told
+
+
+def report_attacks(client: httpx.Client, photos: list[bytes]) -> None:
+    """Success, bound and truth of the verdicts over all photos."""
+    begun = time.monotonic()
+    told = [attack(client, photo) for photo in photos]
+    seconds = time.monotonic() - begun
+    successes = [each for each in told if each["success"]]
+    print(f"attacks with defaults: {len(successes)} of {len(told)} fool the model")
+    print(f"  successes that /classify confirms: {sum(each['as_reported'] for each in successes)} of {len(successes)}")
+    print(f"  all verdicts that /classify confirms: {sum(each['as_reported'] for each in told)} of {len(told)}")
+    print(f"  largest change: {max(each['levels'] for each in told)} levels (allowed: {EPSILON_LEVELS})")
+    print(f"  of the upload's size: {sum(each['same_size'] for each in told)} of {len(told)}")
+    print(f"  median l2: {statistics.median(each['norms']['l2'] for each in told):.3f}")
+    print(f"  seconds each, one after the other, with the check: {seconds / len(told):.2f}")
+
+
+def report_sharing(client: httpx.Client, photos: list[bytes]) -> None:
+    """16 attacks at once: rows per batch, and the gradient steps that pass while a classification waits."""
+    before = counters(client)
+    steps: list[float] = []
+    with ThreadPoolExecutor(16) as pool:
+        attacks = [pool.submit(attack, client, photo) for photo in photos[:16]]
+        while not all(each.done() for each in attacks):
+            time.sleep(0.5)
+            start = counters(client)
+            client.post("/classify", files={"image": photos[0]})
+            end = counters(client)
+            if start["mirage_engine_alive"] >= 16:
+                steps.append(
+                    end["mirage_engine_gradient_batches_total"] - start["mirage_engine_gradient_batches_total"]
+                )
+    after = counters(client)
+    rows, batches = (
+        after[f"mirage_engine_gradient_{what}_total"] - before[f"mirage_engine_gradient_{what}_total"]
+        for what in ("rows", "batches")
+    )
+    print(f"16 attacks at once: {rows / batches:.1f} rows a batch on average ({rows:.0f} in {batches:.0f})")
+    if steps:
+        print(f"  a /classify meanwhile spans {statistics.median(steps):.0f} gradient steps, {max(steps):.0f} at most"
+              f" (of {len(steps)} tries)")  # fmt: skip
+
+
+def report_ideals(client: httpx.Client, names: list[str], folder: Path | None) -> None:
+    """The score of each picture as returned, posted to /classify again."""
+    for name in names:
+        answer = client.get(f"/ideal/{name}")
+        again = client.post("/classify", files={"image": answer.content}, params={"top": 1}).json()["predictions"][0]
+        said = answer.headers["X-Mirage-Probability"]
+        print(f"ideal {name}: said {said}; /classify says {again['label']} {again['probability']:.4f}")
+        if folder is not None:
+            (folder / f"ideal-{name}.png").write_bytes(answer.content)
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="", help="as MIRAGE_MODELS")
+    parser.add_argument("--data", type=Path, help="folder or zip of photos; without it no attacks are measured")
+    parser.add_argument("--photos", type=int, default=100)
+    parser.add_argument("--ideals", default="cat,dog")
+    parser.add_argument("--idle-seconds", type=int, default=30)
+    parser.add_argument("--save", type=Path, help="folder for the ideal pictures")
+    options = parser.parse_args()
+    photos = test_photos(options.data, options.photos) if options.data else []
+    with service(options.models) as (client, process, ready_s):
+        print(f"ready after {ready_s:.1f} s")
+        used = cpu_seconds(process)
+        time.sleep(options.idle_seconds)
+        print(
+            f"idle: {(cpu_seconds(process) - used) / options.idle_seconds:.2%} of a core over {options.idle_seconds} s"
+        )
+        if photos:
+            report_attacks(client, photos)
+            report_sharing(client, photos)
+        report_ideals(client, options.ideals.split(","), options.save)
+
+
+if __name__ == "__main__":
+    main()
