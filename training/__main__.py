@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 
@@ -110,7 +111,7 @@ def fit(
             parent_licence=parent_licence,
             renamed=dict(_renaming(pair) for pair in rename or []),
             workers=default_workers() if workers is None else workers,
-            device=choose_device(device),
+            device=_device(device),
             resume=resume,
             overwrite=overwrite,
         )
@@ -121,6 +122,13 @@ def fit(
             f"{output}: {metrics.accuracy:.2%} of {metrics.photos:,} test photos right (95 % interval {low:.2%} to "
             f"{high:.2%}), calibration error {metrics.ece:.4f}; the card is {output.with_suffix('.md')}",
         )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return choose_device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise BadRecipe(f"the device {name!r} is not there ({str(error).splitlines()[0]})") from error
 
 
 def _renaming(pair: str) -> tuple[str, str]:
@@ -135,8 +143,9 @@ def _told(console: Console) -> Iterator[None]:
     """Expected errors as one line and exit code 2; Ctrl-C as a hint how to go on."""
     try:
         yield
-    except EXPECTED as error:
-        tell(Console(stderr=True), f"error: {error}")
+    except (*EXPECTED, OSError) as error:
+        # What a worker process raises comes with its traceback, and its own line last.
+        tell(Console(stderr=True), f"error: {str(error).splitlines()[-1]}")
         raise typer.Exit(2) from error
     except KeyboardInterrupt:
         tell(console, "stopped; whole epochs are kept: give the same command with --resume to go on")

@@ -7,6 +7,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from training.scan import Finding, Problem, Scan
 
@@ -47,19 +48,26 @@ def duration(seconds: float) -> str:
 
 def print_findings(console: Console, findings: tuple[Finding, ...], most: int = 200) -> None:
     """The files with something wrong, worst first."""
-    table = Table("file", "problem", "detail", title=f"{len(findings)} files with something wrong; none was changed")
+    table = Table(title=f"{len(findings)} files with something wrong; none was changed")
+    for title in ("file", "problem", "detail"):
+        table.add_column(title, overflow="fold")
     for finding in findings[:most]:
-        table.add_row(finding.name, finding.problem.value, finding.detail)
+        table.add_row(_plain(finding.name), finding.problem.value, _plain(finding.detail))
     if len(findings) > most:
         table.add_row("...", f"{len(findings) - most} more", "give --csv FILE for the whole list")
     console.print(table)
+
+
+def _plain(text: str) -> Text:
+    # A file may be called `[red]`, or have bytes in its name that are no UTF-8.
+    return Text(text.encode("utf-8", "backslashreplace").decode())
 
 
 def print_classes(console: Console, scan: Scan, folders: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Usable photos per class."""
     table = Table("class", "folder", "usable photos", title="Classes")
     for folder, name in zip(folders, names, strict=True):
-        table.add_row(name, folder, f"{sum(photo.folder == folder for photo in scan.photos):,}")
+        table.add_row(_plain(name), _plain(folder), f"{sum(photo.folder == folder for photo in scan.photos):,}")
     console.print(table)
 
 

@@ -13,7 +13,8 @@ from torch.nn import functional
 from training.loaders import Batch
 
 BINS = 15
-TEMPERATURES = (0.05, 20.0)
+TEMPERATURES = (0.25, 10.0)
+"""Where all of a small validation split is right, its likelihood asks for 0: no reason to be that sure."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: 
 
 def _of_class(row: list[int], index: int) -> dict[str, float]:
     photos = sum(row)
-    return {"photos": photos, "correct": row[index], "accuracy": row[index] / photos if photos else math.nan}
+    return {"photos": photos, "correct": row[index], "accuracy": row[index] / max(1, photos)}
 
 
 def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float]:
@@ -77,7 +78,8 @@ def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float
     fraction, share = correct / photos, z * z / photos
     centre = (fraction + share / 2) / (1 + share)
     reach = z * math.sqrt(fraction * (1 - fraction) / photos + share / (4 * photos)) / (1 + share)
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    # Rounding may put a bound a hair past what was seen.
+    return max(0.0, min(fraction, centre - reach)), min(1.0, max(fraction, centre + reach))
 
 
 def expected_calibration_error(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], bins: int = BINS) -> float:

@@ -13,8 +13,8 @@ from torchvision.transforms import v2
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from training.recipe import Recipe
-from training.scan import Photo, read_picture
-from training.sources import Source
+from training.scan import UNDECODABLE, Photo, read_picture
+from training.sources import BadData, Source
 from training.workers import begin_worker, context
 
 Batch = tuple[Tensor, Int64[Tensor, " n"]]
@@ -50,7 +50,10 @@ class _Pictures(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         photo = self.labelled.photos[index]
-        pixels = read_picture(self.labelled.source, photo.name).pixels
+        try:
+            pixels = read_picture(self.labelled.source, photo.name).pixels
+        except UNDECODABLE as error:
+            raise BadData(f"{photo.name} could be decoded before and now cannot: was it changed?") from error
         return self.transform(pixels, index), torch.tensor(self.labelled.index_of[photo.folder])
 
 

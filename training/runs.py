@@ -152,6 +152,8 @@ def claim(output: Path, folder: RunFolder, *, resume: bool, overwrite: bool) -> 
         raise BadRun(f"{output} exists: give --overwrite, or another --output")
     for file in (output, output.with_suffix(".md"), folder.state_file):
         _check_writable(file)
+    for unfinished in folder.path.glob(".*"):  # what a kill -9 left of a file that was being written
+        unfinished.unlink()
     if overwrite:
         folder.state_file.unlink(missing_ok=True)
 
@@ -180,4 +182,4 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(table, fieldnames=list(rows[-1]), restval="")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, table.getvalue().encode())
+    write_atomically(path, table.getvalue().encode("utf-8", "backslashreplace"))

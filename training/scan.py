@@ -72,7 +72,7 @@ class Scan:
     def digest(self) -> str:
         """Digest of all usable pictures and their classes: the same for a folder and a zip of it."""
         rows = sorted(f"{photo.folder}\0{photo.digest}" for photo in self.photos)
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""
@@ -102,13 +102,16 @@ def read_picture(source: Source, name: str) -> pictures.Decoded:
         return pictures.inspect(data)
 
 
+UNDECODABLE = (pictures.NotAPicture, pictures.BrokenPicture, pictures.PictureTooLarge)
+
+
 def look(source: Source, name: str) -> Looked:
     """Decode one file whole: `PIL.Image.verify()` accepts a half-truncated JPEG, only a decode tells."""
     try:
         decoded = read_picture(source, name)
     except BadData as error:
         return Looked(name, None, Finding(name, Problem.UNREADABLE, str(error)))
-    except (pictures.NotAPicture, pictures.BrokenPicture, pictures.PictureTooLarge) as error:
+    except UNDECODABLE as error:
         return Looked(name, None, _undecodable(source, name, error))
     return Looked(name, pixel_digest(decoded.pixels), _misnamed(name, decoded.format))
 

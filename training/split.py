@@ -25,7 +25,7 @@ class Split:
         """Digest of who is where."""
         sides = {"train": self.train, "validation": self.validation, "test": self.test}
         rows = [f"{side}\0{photo.folder}\0{photo.digest}" for side, photos in sides.items() for photo in photos]
-        return hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(rows)).encode("utf-8", "surrogateescape")).hexdigest()
 
     def counts(self, folders: Sequence[str]) -> dict[str, list[int]]:
         """Photos per side, in the order of `folders`."""

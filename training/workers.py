@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
@@ -23,12 +24,13 @@ def context() -> BaseContext:
 
 
 def begin_worker(number: int = 0) -> None:
-    """Run first in a worker: one thread, and an end when the training process ends, even by kill -9.
+    """Run first in a worker: one thread, deaf to Ctrl-C, and an end when the training process ends, even by kill -9.
 
     DataLoader's own watch looks at the process that forked the worker, which here is the server: worker and server
     would each wait for the other's end.
     """
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the workers too; the training process ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,0 +1,72 @@
+"""Data sets drawn by code: gratings whose direction and colour say their class, and files with something wrong."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from models import architectures
+
+ARCHITECTURE = "mobilenet_v3_small"
+"""Has batch norm and dropout, and is built in a blink."""
+
+
+def grating(label: int, seed: int, side: int = 48) -> Image.Image:
+    """Stripes of random phase and width: class 0 reddish and upright, class 1 bluish and level, class 2 greenish."""
+    random = np.random.Generator(np.random.PCG64([label, seed]))
+    down, across = np.mgrid[0:side, 0:side] / side
+    along = down if label % 2 else across
+    wave = np.sin(2 * np.pi * random.uniform(2, 4) * along + random.uniform(0, 6))
+    picture = np.full((side, side, 3), 70.0) + 30 * wave[..., None] + random.normal(scale=5, size=(side, side, 3))
+    picture[..., (0, 2, 1)[label]] += 120
+    return Image.fromarray(picture.clip(0, 255).astype(np.uint8))
+
+
+def encoded(image: Image.Image, format: str = "PNG") -> bytes:
+    """The picture as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+def write_gratings(folder: Path, counts: dict[str, int], side: int = 48) -> Path:
+    """A folder with so many gratings per class, the classes in the order given."""
+    for label, (name, count) in enumerate(counts.items()):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            (folder / name / f"{number}.png").write_bytes(encoded(grating(label, number, side)))
+    return folder
+
+
+def zipped(folder: Path, archive: Path, prefix: str = "") -> Path:
+    """A zip of the folder's files, below `prefix`."""
+    with zipfile.ZipFile(archive, "w") as opened:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                opened.write(file, prefix + file.relative_to(folder).as_posix())
+    return archive
+
+
+def trained_looking(classes: int, seed: int = 0) -> nn.Module:
+    """ARCHITECTURE with seeded random weights, and batch-norm statistics of gratings: without, it passes nothing on."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = architectures.build(ARCHITECTURE, classes)
+        levels = np.stack([np.asarray(grating(number % 3, number)) for number in range(24)])
+        pixels = torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.momentum = None  # a plain mean over batches, here of one
+        with torch.no_grad():
+            network.train()(pixels)
+    return network.eval()
+
+
+def write_parent(path: Path, seed: int = 0) -> Path:
+    """A `trained_looking` network with a head of 10 classes, as a state_dict in a .pth file."""
+    torch.save(trained_looking(10, seed).state_dict(), path)
+    return path

@@ -1,0 +1,59 @@
+import math
+
+import pytest
+import torch
+
+from training.evaluate import TEMPERATURES, best_temperature, expected_calibration_error, measure, wilson
+
+
+def test_wilson_intervals_of_the_textbook() -> None:
+    """9 of 10: 0.596 to 0.982 (Brown, Cai and DasGupta 2001); 0 of n starts at 0 and ends at z^2 / (n + z^2)."""
+    assert wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+    assert wilson(0, 10) == pytest.approx((0, 3.8415 / 13.8415), abs=1e-4)
+    assert wilson(10, 10)[1] == 1
+
+
+def test_calibration_error_by_hand() -> None:
+    """Four photos at confidence 0.9, three right, and one at 0.6, wrong: (4 |0.9 - 0.75| + 1 |0.6 - 0|) / 5 = 0.24."""
+    logits = torch.tensor([[0.9, 0.1]] * 4 + [[0.6, 0.4]]).log()
+    labels = torch.tensor([0, 0, 0, 1, 1])
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.24, abs=1e-6)
+
+
+def test_full_confidence_falls_into_the_last_bin() -> None:
+    assert expected_calibration_error(torch.tensor([[100.0, -100.0]]), torch.tensor([0])) == 0
+
+
+def test_the_temperature_has_a_closed_form_where_all_say_the_same() -> None:
+    """Logit 4 for the first class, right 3 times of 4: sigmoid(4 / T) = 3/4, so T = 4 / ln 3."""
+    logits = torch.tensor([[4.0, 0.0]] * 4)
+    assert best_temperature(logits, torch.tensor([0, 0, 0, 1])) == pytest.approx(4 / math.log(3), rel=1e-6)
+
+
+def test_scaling_the_logits_scales_the_temperature() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(200, 5), torch.randint(0, 5, (200,))
+    logits[range(200), labels] += 1
+    temperature = best_temperature(logits, labels)
+    assert best_temperature(3 * logits, labels) == pytest.approx(3 * temperature, rel=1e-6)
+    # And no other is better.
+    losses = [torch.nn.functional.cross_entropy(logits / (temperature * by), labels) for by in (0.99, 1, 1.01)]
+    assert losses[1] == min(losses)
+
+
+def test_the_temperature_has_bounds() -> None:
+    """All right: the sharper the better. All wrong: the flatter."""
+    logits = torch.tensor([[2.0, 0.0]] * 3)
+    assert best_temperature(logits, torch.tensor([0, 0, 0])) == pytest.approx(TEMPERATURES[0])
+    assert best_temperature(logits, torch.tensor([1, 1, 1])) == pytest.approx(TEMPERATURES[1])
+
+
+def test_all_figures_by_hand() -> None:
+    """Three cats, two right; two dogs, one right."""
+    probabilities = torch.tensor([[0.8, 0.2], [0.7, 0.3], [0.4, 0.6], [0.1, 0.9], [0.6, 0.4]])
+    found = measure(probabilities.log(), torch.tensor([0, 0, 0, 1, 1]), ("cat", "dog"))
+    assert (found.photos, found.correct, found.accuracy) == (5, 3, 0.6)
+    assert found.confusion == [[2, 1], [1, 1]]
+    assert found.per_class["cat"] == {"photos": 3, "correct": 2, "accuracy": pytest.approx(2 / 3)}
+    assert found.nll == pytest.approx(-math.log(0.8 * 0.7 * 0.4 * 0.9 * 0.4) / 5, rel=1e-6)
+    assert found.interval == wilson(3, 5)

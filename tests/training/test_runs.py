@@ -1,0 +1,97 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training.runs import BadRun, Kept, RunFolder, State, claim, differences
+
+IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "runs" / "name")
+
+
+def state() -> State:
+    kept = Kept("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
+    return State(IDENTITY, "float32", kept, [{"epoch": 1, "loss": 0.25}], {"epoch": 1, "step": 7})
+
+
+def test_a_state_comes_back_whole(folder: RunFolder) -> None:
+    folder.save_state(state())
+    found = folder.load_state(IDENTITY)
+    assert found is not None
+    assert torch.equal(found.kept.weights["weight"], torch.tensor([1.0, 2.0]))
+    assert (found.kept.name, found.history, found.tuning) == ("probe", state().history, state().tuning)
+    assert (folder.path / "history.csv").read_text().split() == ["epoch,loss", "1,0.25"]
+
+
+def test_no_state_is_no_error(folder: RunFolder) -> None:
+    assert folder.load_state(IDENTITY) is None
+
+
+def test_another_recipe_or_other_data_is_refused(folder: RunFolder) -> None:
+    folder.save_state(state())
+    with pytest.raises(BadRun, match="had epochs 8, not 6: ask for the same, or give --overwrite"):
+        folder.load_state({**IDENTITY, "recipe": {"seed": 0, "epochs": 6}})
+    with pytest.raises(BadRun, match="had data abc, not xyz"):
+        folder.load_state({**IDENTITY, "data": "xyz"})
+
+
+@pytest.mark.parametrize("damage", [b"", b"no state", None])
+def test_a_damaged_state_is_told(folder: RunFolder, damage: bytes | None) -> None:
+    folder.save_state(state())
+    folder.state_file.write_bytes(folder.state_file.read_bytes()[:300] if damage is None else damage)
+    with pytest.raises(BadRun, match="is damaged: start anew with --overwrite"):
+        folder.load_state(IDENTITY)
+
+
+def test_better_means_more_right_then_less_loss() -> None:
+    usual = Kept("raw", 1, 0.9, 0.3, {})
+    assert Kept("ema", 1, 0.91, 0.5, {}).beats(usual)
+    assert Kept("ema", 1, 0.9, 0.2, {}).beats(usual)
+    assert not Kept("ema", 1, 0.9, 0.3, {}).beats(usual)
+    assert not Kept("ema", 1, 0.89, 0.1, {}).beats(usual)
+
+
+def test_differences_in_words() -> None:
+    assert differences({"a": 1, "b": {"c": [1, 2]}}, {"a": 1, "b": {"c": [1, 3]}}) == ["c 1, 2, not 1, 3"]
+    assert differences(IDENTITY, IDENTITY) == []
+
+
+def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+    output = tmp_path / "name.safetensors"
+    claim(output, folder, resume=False, overwrite=False)
+    folder.save_state(state())
+    with pytest.raises(BadRun, match="give --resume to go on with it, or --overwrite"):
+        claim(output, folder, resume=False, overwrite=False)
+    claim(output, folder, resume=True, overwrite=False)
+    assert folder.state_file.is_file()
+    claim(output, folder, resume=False, overwrite=True)
+    assert not folder.state_file.exists()
+
+
+def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "name.safetensors").write_bytes(b"precious")
+    with pytest.raises(BadRun, match="exists: give --overwrite"):
+        claim(tmp_path / "name.safetensors", folder, resume=False, overwrite=False)
+
+
+def test_what_a_kill_left_behind_is_swept(folder: RunFolder, tmp_path: Path) -> None:
+    folder.save_state(state())
+    (folder.path / ".state.pt.abc").write_bytes(b"half")
+    claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+    assert sorted(file.name for file in folder.path.iterdir()) == ["history.csv", "state.pt"]
+
+
+def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> None:
+    """A wrong ending, a file for a folder, both switches."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadRun, match=r"must end in \.safetensors"):
+        claim(tmp_path / "model.pth", folder, resume=False, overwrite=False)
+    with pytest.raises(BadRun, match="cannot be written to"):
+        claim(tmp_path / "file" / "model.safetensors", folder, resume=False, overwrite=False)
+    with pytest.raises(BadRun, match="exclude each other"):
+        claim(tmp_path / "model.safetensors", folder, resume=True, overwrite=True)
