@@ -35,8 +35,12 @@ def weight_choices(architecture: str) -> list[WeightsEnum]:
     return sorted(whole, key=lambda weights: weights is not default)
 
 
-def build(architecture: str, classes: int) -> nn.Module:
-    """The network in eval mode with freshly initialised weights: logits [n, classes]."""
+def build(architecture: str, classes: int, *, published: bool = False) -> nn.Module:
+    """The network in eval mode with freshly initialised weights: logits [n, classes].
+
+    Its head is linear in `features` and has a bias, so that a probe can be written into it. `published` leaves the two
+    heads that differ as torchvision's own weights want them: MaxViT's without a bias, SqueezeNet's with a ReLU behind.
+    """
     _check_name(architecture)
     extra: dict[str, object] = {}
     if architecture in ("googlenet", "inception_v3"):
@@ -44,7 +48,19 @@ def build(architecture: str, classes: int) -> nn.Module:
         # their published weights expect the input scaled as `transform_input` does it.
         extra = {"aux_logits": False, "init_weights": False, "transform_input": True}
     network: nn.Module = get_model(architecture, weights=None, num_classes=classes, **extra)
+    if not published:
+        _make_head_linear(network)
     return network.eval()
+
+
+def _make_head_linear(network: nn.Module) -> None:
+    last = head(network)
+    if last.bias is None:
+        last.bias = nn.Parameter(torch.zeros(len(last.weight)))
+    if isinstance(last, nn.Conv2d):
+        *path, position = head_name(network).split(".")
+        container = network.get_submodule(".".join(path))
+        setattr(container, str(int(position) + 1), nn.Identity())
 
 
 def head_name(network: nn.Module) -> str:

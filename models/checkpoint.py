@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
@@ -15,11 +16,18 @@ from models import architectures
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import disagreement, golden_logits
-from models.spec import BadSpec, Spec
+from models.spec import Spec
 
 FORMAT = "1"
 GOLDEN_TOLERANCE = 1e-2
 """Other processors move logits by 1e-5 of their size, another mean or resize by more than 1e-1."""
+
+HEADER: dict[str, TypeAdapter[Any]] = {
+    "spec": TypeAdapter(Spec),
+    "provenance": TypeAdapter(dict[str, Any]),
+    "golden": TypeAdapter(list[list[float]]),
+}
+"""The JSON values of the file's header; a file from anywhere is taken at no field's word."""
 
 
 class BadCheckpoint(ValueError):
@@ -70,10 +78,14 @@ def read(path: Path) -> Checkpoint:
     if header.get("mirage") != FORMAT:
         raise BadCheckpoint(f"{path.name} carries no spec of format {FORMAT}: was it written by training?")
     try:
-        spec = _parse_spec(json.loads(header["spec"]))
-        return Checkpoint(spec, weights, json.loads(header["provenance"]), json.loads(header["golden"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadCheckpoint(f"{path.name} has a damaged header ({error}): train it again or copy it again") from error
+        spec, provenance, golden = (
+            kind.validate_json(header.get(name, ""), strict=True) for name, kind in HEADER.items()
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        told = ".".join(map(str, (error.title, *fault["loc"]))) + f": {fault['msg']}"
+        raise BadCheckpoint(f"{path.name} has a damaged header ({told}): train it again or copy it again") from error
+    return Checkpoint(spec, weights, provenance, golden)
 
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier, Checkpoint]:
@@ -91,14 +103,6 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
             f"{GOLDEN_TOLERANCE:.2g} is allowed): its preprocessing or weights have changed, so train it again"
         )
     return classifier, checkpoint
-
-
-def _parse_spec(fields: dict[str, Any]) -> Spec:
-    lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-    try:
-        return Spec(**{**fields, **lists})
-    except BadSpec as error:
-        raise ValueError(str(error)) from error
 
 
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:

@@ -50,8 +50,11 @@ class ClassNames:
     def find(self, text: str) -> int:
         """The index of the class that `text` names; names go before indices, since a class may be called `3`.
 
+        A name letter by letter goes before its likeness: ImageNet has a dog `Cardigan` and a garment `cardigan`.
         Raises UnknownClass, whose message lists the nearest names.
         """
+        if self.classes.count(text) == 1:
+            return self.classes.index(text)
         indices = self._indices.get(normal_form(text), [])
         if len(indices) == 1:
             return indices[0]

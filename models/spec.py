@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
+from typing import ClassVar
 
 from models.classes import ClassNames
 
@@ -19,6 +21,8 @@ class Spec:
     network. Logits are divided by `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599).
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a spec is read, a field unknown here is not passed over
+
     architecture: str
     classes: tuple[str, ...]
     input_size: int = 224
@@ -35,8 +39,10 @@ class Spec:
             raise BadSpec(f"need 16 <= input_size <= resize <= 2048, not {self.input_size} and {self.resize}")
         if self.interpolation not in ("bilinear", "bicubic"):
             raise BadSpec(f"interpolation is bilinear or bicubic, not {self.interpolation!r}")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise BadSpec("mean and std need three values each, std above 0")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(isfinite, (*self.mean, *self.std))):
+            raise BadSpec("mean and std need three values each, none of them infinite")
+        if min(self.std) <= 0:
+            raise BadSpec(f"std is above 0, not {min(self.std)}")
         if not 0 < self.temperature < float("inf"):
             raise BadSpec(f"the temperature is above 0, not {self.temperature}")
 

@@ -69,8 +69,11 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
     # What lies in torchvision's cache goes before what would have to be fetched.
     weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
     spec = imagenet_spec(name.removeprefix(IMAGENET), weights)
-    network = architectures.build(spec.architecture, len(spec.classes))
-    architectures.load_exactly(network, _state(weights, name))
+    network = architectures.build(spec.architecture, len(spec.classes), published=True)
+    try:
+        architectures.load_exactly(network, _state(weights, name))
+    except architectures.BadWeights as error:
+        raise WeightsUnavailable(f"{cached_file(weights)} is of something else: {error}; delete it") from error
     provenance = {"parent": {"name": f"torchvision {weights}", "url": weights.url}, "metrics": _metrics(weights)}
     return Model(name, Classifier(network, spec, device=device), provenance)
 
@@ -107,9 +110,13 @@ def _state(weights: WeightsEnum, name: str) -> dict[str, torch.Tensor]:
     file = cached_file(weights)
     try:
         state: dict[str, torch.Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except OSError as error:  # no network, no such host, a proxy's refusal, a read-only cache
+    # OSError: no network, no such host, a proxy's refusal, a read-only cache. torch.load raises nearly anything where
+    # something else lies under the file's name, such as a proxy's page.
+    except Exception as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsUnavailable(
-            f"the weights of {name} cannot be downloaded ({error}): fetch {weights.url} and put it into {file.parent}"
+            f"the weights of {name} cannot be downloaded or read ({told}): fetch {weights.url} and put it into "
+            f"{file.parent}, in the place of what may lie there"
         ) from error
     return {_today(key): value for key, value in state.items() if not key.lower().startswith("aux")}
 

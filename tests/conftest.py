@@ -26,6 +26,9 @@ REPOSITORY = Path(__file__).parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+# The networks of tests are small, and two threads wait for each other: on a busy machine one is 5 times as fast.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:

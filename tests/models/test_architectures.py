@@ -1,0 +1,180 @@
+"""Networks by name: torchvision's own families, their heads, their features, and weights that must fit."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model
+
+from models.architectures import (
+    BadWeights,
+    UnknownArchitecture,
+    architectures,
+    build,
+    features,
+    head,
+    head_name,
+    load_exactly,
+    load_trunk,
+    set_head,
+    weight_choices,
+)
+
+# One of each family, the smallest that torchvision has, with the smallest input that it takes.
+FAMILIES = {
+    "convnext_tiny": 32,
+    "densenet121": 32,
+    "efficientnet_b0": 32,
+    "googlenet": 32,
+    "mnasnet0_5": 32,
+    "mobilenet_v2": 32,
+    "mobilenet_v3_small": 32,
+    "regnet_y_400mf": 32,
+    "resnet18": 32,
+    "shufflenet_v2_x0_5": 32,
+    "squeezenet1_1": 32,
+    "swin_t": 32,
+    "swin_v2_t": 64,
+    "alexnet": 64,
+    "efficientnet_v2_s": 32,
+    "inception_v3": 75,
+    "maxvit_t": 224,
+    "vgg11": 32,
+    "vit_b_32": 224,
+}
+HEAVY = {"alexnet", "efficientnet_v2_s", "inception_v3", "maxvit_t", "vgg11", "vit_b_32"}
+EACH = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else []) for name in FAMILIES]
+
+
+def noise(rows: int, side: int) -> Tensor:
+    return torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_family_is_represented() -> None:
+    """What torchvision has beyond these are other sizes of the same families."""
+    families = {name.split("_")[0].rstrip("0123456789") for name in FAMILIES} | {"wide", "resnext"}
+    assert {name.split("_")[0].rstrip("0123456789") for name in architectures()} - {
+        "resnext101",
+        "resnext50",
+    } <= families
+
+
+@pytest.mark.parametrize("name", [name for name in architectures() if not name.startswith("regnet")])
+def test_every_head_is_found_and_has_the_classes(name: str) -> None:
+    """On the meta device, which holds shapes and no numbers (RegNet's constructor alone wants numbers)."""
+    with torch.device("meta"):
+        network = build(name, 7)
+    assert len(head(network).weight) == 7
+    bias = head(network).bias
+    assert bias is not None
+    assert bias.shape == (7,)
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_head_of_the_features_is_the_network(name: str) -> None:
+    """Three classes, in eval mode: logits = W features + b, for any W and b that a probe may write."""
+    network, shown = build(name, 3), noise(2, FAMILIES[name])
+    assert not network.training
+    with torch.no_grad():
+        found = features(network, shown)
+        # Half of the logits below zero: nothing behind the head may cut them off.
+        weight = torch.randn(3, found.shape[1], generator=torch.Generator().manual_seed(1)) / found.norm()
+        bias = torch.tensor([-1.0, 0.0, 1.0])
+        set_head(network, weight, bias)
+        torch.testing.assert_close(network(shown), found @ weight.T + bias, rtol=1e-4, atol=1e-4)
+
+
+def test_features_leave_no_hook_behind(squeezenet: nn.Module) -> None:
+    features(squeezenet, noise(1, 32))
+    with pytest.raises(RuntimeError):
+        features(squeezenet, noise(1, 32)[..., :1, :1])  # too small for its pooling
+    assert not any(layer._forward_pre_hooks for layer in squeezenet.modules())
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "squeezenet1_1", "resnet18"])
+def test_the_published_network_is_torchvisions_own(name: str) -> None:
+    """With the same weights, 1000 classes: the same logits as torchvision's network."""
+    theirs = get_model(name, weights=None).eval()
+    ours = build(name, 1000, published=True)
+    load_exactly(ours, theirs.state_dict())
+    with torch.no_grad():
+        assert torch.equal(ours(noise(1, 64)), theirs(noise(1, 64)))
+
+
+def test_a_published_maxvit_has_its_own_head() -> None:
+    """torchvision's weights carry no bias for it, so a network with one would not load them."""
+    with torch.device("meta"):
+        own, ours = get_model("maxvit_t", weights=None), build("maxvit_t", 1000, published=True)
+    assert set(own.state_dict()) == set(ours.state_dict())
+
+
+@pytest.mark.parametrize("name", ["", "resnet-18", "fcn_resnet50", "raft_large", "mobilenet_v2.", "../resnet18"])
+def test_unknown_names_are_refused(name: str) -> None:
+    """Networks of torchvision's that are no classifiers among them; the message lists those that are."""
+    for ask in (lambda: build(name, 3), lambda: weight_choices(name)):
+        with pytest.raises(UnknownArchitecture, match="mobilenet_v2"):
+            ask()
+
+
+def test_the_recommended_weights_come_first() -> None:
+    assert [weights.name for weights in weight_choices("mobilenet_v2")] == ["IMAGENET1K_V2", "IMAGENET1K_V1"]
+    assert next(weights.name for weights in weight_choices("resnet50")) == "IMAGENET1K_V2"
+
+
+def test_the_trunk_is_loaded_and_the_head_is_not(squeezenet: nn.Module) -> None:
+    """From a network of five classes into one of three: all but the head's two tensors become equal."""
+    other = build("squeezenet1_1", 5)
+    before = {key: value.clone() for key, value in squeezenet.state_dict().items()}
+    load_trunk(squeezenet, other.state_dict())
+    name = head_name(squeezenet)
+    for key, value in squeezenet.state_dict().items():
+        source = before if key.startswith(f"{name}.") else other.state_dict()
+        assert torch.equal(value, source[key]), key
+
+
+def test_a_trunk_must_be_whole(squeezenet: nn.Module) -> None:
+    weights = dict(squeezenet.state_dict())
+    del weights["features.3.squeeze.weight"]
+    with pytest.raises(BadWeights, match=r"1 missing: features\.3\.squeeze\.weight"):
+        load_trunk(squeezenet, weights)
+
+
+def test_a_trunk_must_have_nothing_else(squeezenet: nn.Module) -> None:
+    weights = {**squeezenet.state_dict(), "features.99.weight": torch.zeros(1)}
+    with pytest.raises(BadWeights, match=r"1 unknown: features\.99\.weight"):
+        load_trunk(squeezenet, weights)
+
+
+def test_a_trunk_must_have_the_same_shapes(squeezenet: nn.Module) -> None:
+    weights = {**squeezenet.state_dict(), "features.0.bias": torch.zeros(1)}
+    with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.bias"):
+        load_trunk(squeezenet, weights)
+
+
+def test_nothing_is_loaded_from_bad_weights(squeezenet: nn.Module) -> None:
+    """A refusal leaves the network as it was."""
+    before = {key: value.clone() for key, value in squeezenet.state_dict().items()}
+    weights = {key: value + 1 for key, value in before.items()}
+    with pytest.raises(BadWeights):
+        load_trunk(squeezenet, {**weights, "more": torch.zeros(1)})
+    assert all(torch.equal(value, before[key]) for key, value in squeezenet.state_dict().items())
+
+
+def test_weights_of_another_architecture_name_the_first_few_faults(squeezenet: nn.Module) -> None:
+    with pytest.raises(BadWeights, match="not of this architecture") as caught:
+        load_exactly(squeezenet, build("mobilenet_v3_small", 3).state_dict())
+    assert "missing" in str(caught.value)
+    assert "unknown" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_head_of_other_classes_is_not_loaded_exactly(squeezenet: nn.Module) -> None:
+    with pytest.raises(BadWeights, match="of another shape"):
+        load_exactly(squeezenet, build("squeezenet1_1", 5).state_dict())
+
+
+def test_old_files_without_batch_norms_counters_load() -> None:
+    """The counters serve training's cumulative mean alone."""
+    network = build("mobilenet_v3_small", 3)
+    weights = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    assert len(weights) < len(network.state_dict())
+    load_exactly(network, weights)

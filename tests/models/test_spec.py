@@ -1,0 +1,53 @@
+"""A specification is right from the start or is not made."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from models.spec import BadSpec, Spec
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"classes": ()}, "two classes or more, not 0"),
+        ({"classes": ("cat",)}, "two classes or more, not 1"),
+        ({"input_size": 15}, "input_size"),
+        ({"input_size": 257}, "input_size <= resize"),
+        ({"resize": 2049}, "2048"),
+        ({"interpolation": "nearest"}, "bilinear or bicubic"),
+        ({"mean": (0.5, 0.5)}, "three values"),
+        ({"std": (1.0, 1.0, 0.0)}, "std is above 0"),
+        ({"std": (1.0, -1.0, 1.0)}, "std is above 0"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+    ],
+)
+def test_impossible_values_are_refused(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(BadSpec, match=reason):
+        Spec(**{"architecture": "mobilenet_v2", "classes": ("cat", "dog"), **fields})
+
+
+@pytest.mark.parametrize("field", ["mean", "std"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_normalisation_is_finite(field: str, value: float) -> None:
+    """NaN is not above 0, and a network that divides by infinity sees one grey."""
+    with pytest.raises(BadSpec):
+        Spec("mobilenet_v2", ("cat", "dog"), **{field: (0.5, value, 0.5)})
+
+
+def test_the_smallest_and_the_largest() -> None:
+    Spec("mobilenet_v2", ("a", "b"), input_size=16, resize=16)
+    Spec("mobilenet_v2", ("a", "b"), input_size=2048, resize=2048)
+
+
+def test_a_spec_does_not_change() -> None:
+    spec = Spec("mobilenet_v2", ("a", "b"))
+    with pytest.raises(FrozenInstanceError):
+        spec.resize = 300  # type: ignore[misc]
+
+
+def test_its_classes_are_found_by_name() -> None:
+    assert Spec("mobilenet_v2", ("cat", "dog")).names.find("DOG") == 1
