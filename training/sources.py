@@ -105,17 +105,34 @@ def layout(names: tuple[str, ...]) -> Layout:
 
     Folders that merely wrap one other are seen through. Where the folders found are a split that somebody made
     (`train`, `val`, `test`), the classes are those one level below and the split is dissolved: `fit` makes its own.
-    Raises BadData when there are not two folders.
+    Oxford-IIIT Pet's own layout has no class folders: there the class is part of each file's name.
+    Raises BadData when there are not two classes.
     """
     paths = {name: tuple(name.split("/")) for name in names if not _is_machine_made(name)}
-    depth = _depth_of_classes(list(paths.values()))
     files = {name: parts for name, parts in paths.items() if parts[-1]}
-    folder_of = {name: parts[depth] for name, parts in files.items() if len(parts) > depth + 1}
-    folders = sorted({parts[depth] for parts in paths.values() if len(parts) > depth + 1})
+    folder_of = _oxford_pets(files)
+    folders = set(folder_of.values())
+    if not folder_of:
+        depth = _depth_of_classes(list(paths.values()))
+        folder_of = {name: parts[depth] for name, parts in files.items() if len(parts) > depth + 1}
+        folders = {parts[depth] for parts in paths.values() if len(parts) > depth + 1}
     if len(folders) < 2:
-        found = f"only {folders[0]!r}" if folders else f"{len(files)} files in no sub-folder"
+        found = f"only {min(folders)!r}" if folders else f"{len(files)} files in no sub-folder"
         raise BadData(f"two classes or more are needed, one sub-folder of pictures each; here are {found}")
-    return Layout(tuple(folders), folder_of, tuple(sorted(set(files) - set(folder_of))))
+    return Layout(tuple(sorted(folders)), folder_of, tuple(sorted(set(files) - set(folder_of))))
+
+
+def _oxford_pets(files: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """`images/great_pyrenees_12.jpg` beside `annotations/trainval.txt` is a `great_pyrenees`; {} in other layouts."""
+    lists = [parts for parts in files.values() if parts[-2:] == ("annotations", "trainval.txt")]
+    if len(lists) != 1:
+        return {}
+    images = (*lists[0][:-2], "images")
+    return {
+        name: parts[-1].rpartition("_")[0]
+        for name, parts in files.items()
+        if parts[:-1] == images and parts[-1].rpartition("_")[0]
+    }
 
 
 def _depth_of_classes(paths: list[tuple[str, ...]]) -> int:

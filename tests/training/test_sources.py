@@ -27,6 +27,17 @@ def test_a_split_that_somebody_made_is_dissolved() -> None:
     assert found.folder_of["d/val/ants/1.jpg"] == "ants"
 
 
+def test_oxford_pets_keep_the_class_in_the_file_name() -> None:
+    names = ("images/great_pyrenees_12.jpg", "images/Sphynx_3.jpg", "images/list.mat", "annotations/trainval.txt")
+    found = layout(tuple(f"pets/{name}" for name in names))
+    assert found.folders == ("Sphynx", "great_pyrenees")
+    assert found.folder_of == {
+        "pets/images/great_pyrenees_12.jpg": "great_pyrenees",
+        "pets/images/Sphynx_3.jpg": "Sphynx",
+    }
+    assert found.outside == ("pets/annotations/trainval.txt", "pets/images/list.mat")
+
+
 def test_sub_folders_belong_to_their_class() -> None:
     assert layout(("x/a/1.png", "x/b/1.png", "y/1.png")).folder_of["x/b/1.png"] == "x"
 
