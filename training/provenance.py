@@ -1,6 +1,7 @@
 """Where a checkpoint comes from: the JSON that it carries. No path of the machine is in it."""
 
 import platform
+import shlex
 import tomllib
 from collections import Counter
 from dataclasses import asdict
@@ -15,6 +16,8 @@ from training.recipe import Recipe
 from training.runs import State
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+OPTIONS = ("epochs", "batch_size", "input_size", "head_rate", "trunk_rate", "seed")
+"""What the command line can choose of a recipe."""
 
 
 def provenance(ready: Prepared, state: State, *, validation: Metrics, test: Metrics) -> dict[str, Any]:
@@ -56,12 +59,16 @@ def _own_version() -> str:
 
 def command(job: Job) -> str:
     """The command that makes this checkpoint again, with names for paths."""
-    words = [f"python -m training fit {job.data.name} --architecture {job.architecture} --output {job.output.name}"]
+    words = ["python", "-m", "training", "fit", job.data.name, "--output", job.output.name]
+    words += ["--architecture", job.architecture]
     if job.parent is not None:
-        words.append(f"--parent {job.parent.name}")
+        words += ["--parent", job.parent.name]
     if job.parent_licence is not None:
-        words.append(f"--parent-licence {job.parent_licence!r}")
-    words += [f"--rename {folder}={name}" for folder, name in job.renamed.items()]
+        words += ["--parent-licence", job.parent_licence]
+    for folder, name in job.renamed.items():
+        words += ["--rename", f"{folder}={name}"]
     usual, own = asdict(Recipe()), asdict(job.recipe)
-    words += [f"--{key.replace('_', '-')} {value}" for key, value in own.items() if value != usual[key]]
-    return " ".join(words)
+    for choice in OPTIONS:
+        if own[choice] != usual[choice]:
+            words += [f"--{choice.replace('_', '-')}", str(own[choice])]
+    return shlex.join(words)

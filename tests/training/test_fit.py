@@ -96,6 +96,10 @@ def test_provenance_tells_the_story_and_no_path(finished: Job) -> None:
     assert found["data"]["found"] == {"not a picture": 1}
     assert found["recipe"]["epochs"] == 3 and found["recipe"]["precision"] == "float32"
     assert found["parent"]["name"] == "parent" and found["parent"]["licence"] == "unknown"
+    assert found["command"] == (
+        "python -m training fit gratings --output stripes.safetensors --architecture mobilenet_v3_small "
+        "--parent parent.pth --epochs 3 --batch-size 8 --input-size 48"
+    )
     assert {"python", "torch", "torchvision", "numpy", "pillow", "mirage"} == set(found["versions"])
     told = json.dumps(found) + finished.output.with_suffix(".md").read_text()
     assert str(finished.output.parent) not in told and str(Path.home()) not in told and "/tmp" not in told
