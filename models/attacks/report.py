@@ -66,8 +66,10 @@ def attack_options(attack: str, given: Mapping[str, Any]) -> dict[str, Any]:
     options = defaults | dict(given)
     if not LEVEL * 0.999 <= options["epsilon"] <= 1:
         raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {options['epsilon']}")
-    if not 1 <= options.get("steps", 1) <= 1000:
-        raise BadAttack(f"steps are from 1 to 1000, not {options['steps']}")
+    for name, least, most in (("steps", 1, 1000), ("seed", 0, 2**63 - 1)):
+        value = options.get(name, least)
+        if not isinstance(value, int) or not least <= value <= most:
+            raise BadAttack(f"{name}: a whole number from {least} to {most}, not {value}")
     return options
 
 

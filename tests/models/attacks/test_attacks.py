@@ -1,0 +1,126 @@
+"""The attacks themselves, on linear models whose optimum is known in closed form."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from models.attacks.geometry import to_lattice
+from models.attacks.goal import Best, Goal
+from models.attacks.report import ATTACKS, adversarial
+from models.classifier import Classifier
+from models.preprocessing import preprocessor, to_float
+from models.query import Query, Task, run
+from tests.networks import LinearNetwork, unnormalised
+
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def two_classes() -> Classifier:
+    """Linear: the odds of class 0 are the difference of two logits, so their gradient is the same everywhere."""
+    return Classifier(LinearNetwork(2, SIDE), unnormalised(2, SIDE))
+
+
+@pytest.fixture(scope="module")
+def slope() -> Tensor:
+    """The gradient of log odds of class 0 over class 1, [3, 16, 16]."""
+    weight = LinearNetwork(2, SIDE).layer.weight.detach()
+    return (weight[0] - weight[1]).reshape(3, SIDE, SIDE)
+
+
+def levels(seed: int) -> Tensor:
+    """A picture so far from black and white that no epsilon of the tests reaches them."""
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(60, 196, (3, SIDE, SIDE), dtype=torch.uint8, generator=random)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("targeted", [False, True])
+@given(seed=st.integers(0, 200), budget=st.integers(1, 40))
+@settings(max_examples=25)
+def test_each_pixel_ends_exactly_epsilon_away(
+    two_classes: Classifier, slope: Tensor, attack: str, targeted: bool, seed: int, budget: int
+) -> None:
+    """On a linear model the best picture in the ball is its corner against the gradient: every level moves by epsilon.
+
+    Both goals are one here: away from class a is towards the other.
+    """
+    picture = levels(seed)
+    logits = two_classes.answer([Query(to_float(picture).unsqueeze(0))])[0].logits[0]
+    present = int(logits.argmax())
+    target = 1 - present if targeted else None
+    found = run(adversarial(picture, two_classes.spec, attack=attack, target=target, epsilon=budget / 255), two_classes)
+    uphill = slope if present == 0 else -slope
+    wanted = picture.int() - budget * uphill.sign().int()
+    assert torch.equal(found.picture.int(), wanted)
+    # The closed form of the optimum: the margin falls by epsilon times the gradient's L1 norm.
+    margin = (logits[present] - logits[1 - present]).item() - budget / 255 * slope.abs().sum().item()
+    expected = torch.sigmoid(torch.tensor(-margin)).item()
+    probability = (
+        found.adversarial.probability if found.adversarial.index != present else 1 - found.adversarial.probability
+    )
+    assert abs(probability - expected) < 1e-4
+    assert found.success == (margin < -1e-3)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_black_and_white_are_not_left(two_classes: Classifier, slope: Tensor, attack: str) -> None:
+    """Where the corner lies outside [0, 1] the level stops at 0 or 255."""
+    picture = torch.randint(0, 256, (3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    found = run(adversarial(picture, two_classes.spec, attack=attack, epsilon=20 / 255), two_classes)
+    uphill = slope if found.original.index == 0 else -slope
+    assert torch.equal(found.picture.int(), (picture.int() - 20 * uphill.sign().int()).clamp(0, 255))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_rows_of_a_batch_end_as_they_do_alone(two_classes: Classifier, slope: Tensor, attack: str) -> None:
+    """Five pictures, labels of both kinds, in one task and in five."""
+    pictures = torch.stack([to_float(levels(seed)) for seed in range(5)])
+    # Lighter where the slope rises or falls: so both classes are there.
+    pictures[::2] += 0.1 * slope.sign()
+    pictures[1::2] -= 0.1 * slope.sign()
+    pictures = to_lattice(pictures)
+    (seen,) = two_classes.answer([Query(pictures)])
+    labels = seen.logits.argmax(dim=1)
+    assert labels.unique().numel() == 2
+
+    def task(rows: slice) -> Task[Best]:
+        goal = Goal(labels[rows], False, preprocessor(two_classes.spec))
+        best = Best(goal.judge(pictures[rows], seen.logits[rows]))
+        yield from ATTACKS[attack](pictures[rows], goal, best, epsilon=6 / 255)
+        return best
+
+    together = run(task(slice(0, 5)), two_classes)
+    for row in range(5):
+        alone = run(task(slice(row, row + 1)), two_classes)
+        assert torch.equal(together.pictures[row], alone.pictures[0])
+        assert together.won[row] == alone.won[0]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
+    """Without a gradient no step of fgsm goes anywhere, and no picture of pgd's ball wins: the original stays."""
+    network = LinearNetwork(2, SIDE)
+    network.layer.weight.data.zero_()
+    blind = Classifier(network, unnormalised(2, SIDE))
+    found = run(adversarial(levels(0), blind.spec, attack=attack), blind)
+    assert not found.success
+    assert torch.equal(found.picture, levels(0))
+
+
+def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> None:
+    """Over twenty pictures of a convolutional network, the odds of the label end lower on average."""
+    ends: dict[str, float] = {}
+    for attack in ("fgsm", "pgd"):
+        options = {"steps": 20} if attack == "pgd" else {}
+        total = 0.0
+        for seed in range(20):
+            random = torch.Generator().manual_seed(seed)
+            picture = torch.randint(0, 256, (3, 36, 36), dtype=torch.uint8, generator=random)
+            found = run(adversarial(picture, tiny.spec, attack=attack, epsilon=4 / 255, **options), tiny)
+            logits = tiny.logits(preprocessor(tiny.spec)(to_float(found.picture).unsqueeze(0)))[0]
+            total += logits.log_softmax(dim=0)[found.original.index].item()
+        ends[attack] = total / 20
+    assert ends["pgd"] < ends["fgsm"]
