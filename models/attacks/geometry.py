@@ -29,7 +29,7 @@ def to_lattice(pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
 def norms(picture: UInt8[Tensor, "3 h w"], origin: UInt8[Tensor, "3 h w"]) -> dict[str, float]:
     """linf, l2 and l1 of the change in pixel units over all pixels and channels; l0 counts changed pixels."""
     # Whole levels first: float32 would put 6/255 above 6/255.
-    change = (picture.int() - origin.int()).abs().double() / 255
+    change = (picture.int() - origin.int()).abs().cpu().double() / 255
     return {
         "linf": change.max().item(),
         "l2": change.square().sum().sqrt().item(),

@@ -1,0 +1,36 @@
+"""From a folder of pictures to a served model: the two commands of the README, on pictures drawn by code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from models.pictures import decode
+from tests.app.conftest import serve
+from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
+    """Trained by the command line, loaded by the service, right about pictures that it never saw, and fooled."""
+    data = write_gratings(tmp_path / "photos", {"stripes across": 20, "stripes up": 20})
+    parent, output = write_parent(tmp_path / "parent.pth"), tmp_path / "checkpoints" / "stripes.safetensors"
+    output.parent.mkdir()
+    command = [sys.executable, "-m", "training", "fit", str(data), "--output", str(output), "--parent", str(parent)]
+    options = ["--architecture", ARCHITECTURE, "--input-size", "48", "--epochs", "1", "--workers", "0"]
+    # Run elsewhere, since the run folder is made where one stands.
+    subprocess.run(command + options, check=True, cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, timeout=300)
+    with serve(checkpoints=output.parent) as live:
+        for label, name in enumerate(("stripes across", "stripes up")):
+            picture = encoded(grating(label, 1000))
+            told = live.client.post("/classify", files={"image": picture}).json()
+            assert told["predictions"][0]["label"] == name
+            fooled = live.client.post("/adversarial", files={"image": picture}, data={"epsilon": "0.5"})
+            assert fooled.headers["X-Mirage-Success"] == "true"
+            again = live.client.post("/classify", files={"image": fooled.content}).json()
+            assert again["predictions"][0]["label"] == fooled.headers["X-Mirage-Label"] != name
+            ideal = live.client.get(f"/ideal/{name.replace(' ', '-')}", params={"steps": 20, "size": 48})
+            assert (ideal.headers["X-Mirage-Label"], decode(ideal.content).shape) == (name, (3, 48, 48))
+        detail = live.client.get("/models/stripes").json()
+        assert detail["provenance"]["data"]["name"] == "photos"
+        assert detail["metrics"]["accuracy"] == 1

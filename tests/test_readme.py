@@ -1,0 +1,63 @@
+"""The README's commands work as they are written."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.pictures import decode
+from models.store import BUNDLED
+from tests.app.conftest import serve
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def commands(start: str) -> list[str]:
+    """The lines of the README's code blocks that begin so."""
+    blocks = re.findall(r"^```\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines() if line.startswith(start)]
+
+
+@pytest.mark.slow
+def test_the_curl_lines(tmp_path: Path) -> None:
+    """In the order of the page, from the root of the project; those that need a download are left out."""
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    lines = [line for line in commands("curl") if "imagenet" not in line]
+    assert len(lines) >= 5
+    (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
+    with serve(checkpoints=BUNDLED) as live:
+        for line in lines:
+            words = shlex.split(line.replace(ADDRESS, live.url))
+            done = subprocess.run([*words, "--fail", "--silent"], cwd=tmp_path, capture_output=True, check=True)
+            output = tmp_path / words[words.index("-o") + 1] if "-o" in words else None
+            if output is not None:
+                assert decode(output.read_bytes()).shape[0] == 3
+            else:
+                assert done.stdout
+
+
+def test_the_library_example(tmp_path: Path) -> None:
+    """Prints a success, and writes the picture."""
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
+    script = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{example}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.startswith(b"True")
+    assert (tmp_path / "fooled.png").is_file()
+
+
+def test_every_file_that_it_refers_to_exists() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (REPOSITORY / target).exists(), target
+
+
+def test_no_blank_is_left() -> None:
+    """Every figure has been filled in."""
+    assert re.findall(r"\b[A-Z]+_(?:JSON|LINE|BEFORE|AFTER|CAT|DOG)\b", README) == []
