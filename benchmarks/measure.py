@@ -1,0 +1,66 @@
+"""What the benchmarks share: the machine in words, and the comparison of variants by interleaved repeats."""
+
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchvision
+
+
+def machine(device: torch.device) -> str:
+    """Processor or accelerator, threads, and the versions that matter."""
+    cpu = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        models = [
+            line.partition(":")[2].strip() for line in information.read_text().splitlines() if "model name" in line
+        ]
+        cpu = models[0] if models else cpu
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{cpu}, {torch.get_num_threads()} threads"
+    versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}, Python {platform.python_version()}"
+    return f"{where}; {versions}; {platform.system()}"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one variant in each round."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The middle round."""
+        return statistics.median(self.seconds)
+
+    def ratio(self, base: "Timing") -> tuple[float, float, float]:
+        """This variant's time over the base's in the same round: median, least and most of the rounds."""
+        ratios = [mine / theirs for mine, theirs in zip(self.seconds, base.seconds, strict=True)]
+        return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def interleaved(
+    variants: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device
+) -> dict[str, Timing]:
+    """Time every variant once a round, in random order, so that a machine that slows down slows all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    order = random.Random(0)
+    for run in variants.values():
+        run()  # lazy initialisation, caches
+    for _ in range(rounds):
+        for name in order.sample(list(variants), len(variants)):
+            _synchronise(device)
+            begun = time.perf_counter()
+            variants[name]()
+            _synchronise(device)
+            seconds[name].append(time.perf_counter() - begun)
+    return {name: Timing(each) for name, each in seconds.items()}
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,70 @@
+"""MobileNetV2 at 224 pixels in float32: forward, and forward with backward to the pixels; contiguous or channels_last.
+
+python -m benchmarks.network --rounds 20
+"""
+
+import argparse
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.measure import interleaved, machine
+from models import architectures
+from models.classifier import choose_device
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+SIDE = 224
+
+
+def forward(network: nn.Module, pixels: Tensor) -> Tensor:
+    """Logits alone, as /classify asks."""
+    with torch.no_grad():
+        logits: Tensor = network(pixels)
+    return logits
+
+
+def forward_backward(network: nn.Module, pixels: Tensor) -> Tensor:
+    """Logits and the gradient of one of them with respect to the pixels, as attacks and ideals ask."""
+    wanted = pixels.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network(wanted)[:, 0].sum(), wanted)
+    return gradient
+
+
+def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Callable[[], object]]:
+    """Each pass in each memory layout, on the same pixels and weights, which want no gradients."""
+    pixels = torch.rand(rows, 3, SIDE, SIDE, device=device)
+    found: dict[str, Callable[[], object]] = {}
+    for name, layout in LAYOUTS.items():
+        torch.manual_seed(0)
+        network = architectures.build(architecture, 1000).requires_grad_(False)
+        network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        laid_out = pixels.to(memory_format=layout)
+        for asked in (forward, forward_backward):
+            found[f"{asked.__name__}, {name}"] = lambda asked=asked, n=network, p=laid_out: asked(n, p)  # type: ignore[misc]
+    return found
+
+
+def main() -> None:
+    """Print milliseconds per row, and the ratios of each round."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", default="mobilenet_v2")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    print(machine(device))
+    print(f"{options.architecture}, {options.rounds} interleaved rounds; ratio: to contiguous, median (least to most)")
+    for rows in options.rows:
+        timings = interleaved(variants(options.architecture, rows, device), rounds=options.rounds, device=device)
+        for name, timing in timings.items():
+            ratio, least, most = timing.ratio(timings[f"{name.partition(',')[0]}, contiguous"])
+            print(
+                f"  {rows:3} rows  {name:32} {timing.median / rows * 1000:7.2f} ms/row"
+                f"  ratio {ratio:.2f} ({least:.2f} to {most:.2f})"
+            )
+
+
+if __name__ == "__main__":
+    main()
