@@ -25,7 +25,7 @@ class Recipe:
     """Fraction of each class that is looked at once, at the end."""
     input_size: int | None = None
     """Side in pixels of what the network sees; None takes the size that its published weights were made for."""
-    probe_penalties: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
+    probe_penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """L2 penalties of the linear probe on standardised features; validation chooses one."""
     epochs: int = 8
     """Passes over the training photos after the probe; 0 keeps the probe."""
