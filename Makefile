@@ -9,7 +9,9 @@ PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python
 	&& { command -v "$$name"; break; }; done)
 
 IN := .venv/bin/python -m
-UV := .venv/bin/uv pip
+# uv's own list of authorities knows no company's proxy; the system's does, where it has one.
+AUTHORITIES := /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
+UV := .venv/bin/uv $(if $(wildcard $(AUTHORITIES)),--system-certs) pip
 INSTALL := $(UV) install --python .venv/bin/python
 
 # PyTorch's builds other than the registry's own, by uv's names: cpu, cu126, rocm7.2, auto. Choose once per .venv.
