@@ -30,7 +30,7 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-serve: .venv/serve-ready ## the service and its page on http://127.0.0.1:8000 (settings: MIRAGE_* or .env)
+serve: .venv/serve-ready ## the service on http://127.0.0.1:8000 (settings: MIRAGE_* or .env)
 	$(IN) app
 
 test: .venv/dev-ready ## all tests but the slow ones and those that need a GPU

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import torch
 
+from benchmarks.measure import machine
 from models.pictures import decode
 from training.recipe import Recipe
 from training.scan import look_at_all, summarise
@@ -158,6 +160,7 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=int, default=30)
     parser.add_argument("--save", type=Path, help="folder for the ideal pictures")
     options = parser.parse_args()
+    print(machine(torch.device("cpu")))
     photos = test_photos(options.data, options.photos) if options.data else []
     with service(options.models) as (client, process, ready_s):
         print(f"ready after {ready_s:.1f} s")
