@@ -330,6 +330,7 @@ def test_training_is_offline_and_writes_its_output_alone(name: str) -> None:
     assert "ports" not in service
     read_only = {target: each for target, (_, each) in mounts(name).items()}
     assert read_only == {"/data": True, "/output": False, environment()["TORCH_HOME"]: True}
+    assert service["working_dir"] == "/output", "where the run folder is made"
     assert service["entrypoint"][:2] == ["python", "-m"]
     assert importlib.util.find_spec(f"{service['entrypoint'][2]}.__main__") is not None
 
