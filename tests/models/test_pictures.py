@@ -172,9 +172,11 @@ def test_rgb_with_a_transparent_colour_lies_on_white() -> None:
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_16_bit_grey_is_scaled(format: str) -> None:
-    """65535 is white, 257 k is level k, and the halves round to the nearest."""
-    levels = np.array([[0, 257 * 100, 65535, 257 * 7 + 100]], dtype=np.uint16)
-    assert decode(file_of(Image.fromarray(levels), format))[0].tolist() == [[0, 100, 255, 7]]
+    """65535 is white, 257 k is level k for all 256, and what lies between goes to the nearest."""
+    exact = 257 * np.arange(256).reshape(16, 16)
+    levels = np.concatenate([exact, np.minimum(exact + 120, 65535)]).astype(np.uint16)
+    found = decode(file_of(Image.fromarray(levels), format))[0].flatten().tolist()
+    assert found == [*range(256), *range(256)]
 
 
 def test_cmyk_jpeg(draw: Draw) -> None:
