@@ -4,6 +4,7 @@ import logging
 import sys
 
 import uvicorn
+from pydantic import ValidationError
 
 from app.main import create_app
 from app.registry import NotServed, Registry
@@ -16,10 +17,12 @@ def greeting(settings: Settings, registry: Registry) -> str:
     """The address, and three lines to try."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{host}:{settings.port}"
+    if registry.state(registry.names[0]) != "ready":
+        return (
+            f"Mirage answers at {address}, but its default model could not be loaded: see above, and {address}/models"
+        )
     ready = [name for name in registry.names if registry.state(name) == "ready"]
-    if not ready:
-        return f"Mirage answers at {address}, but no model could be loaded; see above, and {address}/models"
-    classes = registry.get(ready[0]).spec.classes
+    classes = registry.get().spec.classes
     return "\n".join(
         [
             f"Mirage serves {', '.join(ready)} on {registry.device} at {address} (try it at {address}/docs)",
@@ -32,7 +35,13 @@ def greeting(settings: Settings, registry: Registry) -> str:
 
 def main() -> None:
     """Serve until interrupted."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(
+            "mirage: "
+            + "; ".join(f"MIRAGE_{fault['loc'][0]}".upper() + f": {fault['msg']}" for fault in error.errors())
+        )
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         app = create_app(settings, on_loaded=lambda registry: print(greeting(settings, registry), flush=True))

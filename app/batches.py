@@ -11,54 +11,56 @@ logger = logging.getLogger(__name__)
 
 
 class DoesNotFit(MemoryError):
-    """A single row is more than the device can hold."""
+    """A single row, or a task's own picture, is more than the device can hold."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the picture does not fit into the device's memory: send a smaller one, or ask a smaller model"
+        )
 
 
 @dataclass
-class Patient:
+class RowLimit:
     """How many rows the device takes at once, as found so far."""
 
-    max_rows: int
+    rows: int
 
 
-def answer_within_memory(network: Network, queries: list[Query], patient: Patient) -> list[Answer | Exception]:
+def answer_within_memory(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
     """One answer or error per query, in order: what fails is halved until only the culprit fails."""
-    rows = sum(len(query.pixels) for query in queries)
     try:
         return list(network.answer(queries))
     except Exception as error:
-        if is_out_of_memory(error):
-            return _with_less(network, queries, patient, rows, error)
-        if len(queries) == 1:
-            return [error]
-        return _in_halves(network, queries, patient)
+        # Without its traceback, whose frames would hold the batch's memory through every retry below.
+        failure = error.with_traceback(None)
+    if is_out_of_memory(failure):
+        return _with_less(network, queries, limit)
+    if len(queries) == 1:
+        return [failure]
+    return _in_halves(network, queries, limit)
 
 
-def _with_less(
-    network: Network, queries: list[Query], patient: Patient, rows: int, error: Exception
-) -> list[Answer | Exception]:
+def _with_less(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if rows > 1:
-        patient.max_rows = max(1, min(patient.max_rows, rows // 2))
-        logger.warning("out of memory with %d rows; at most %d from now on", rows, patient.max_rows)
+    rows = sum(len(query.pixels) for query in queries)
+    if rows == 1:
+        return [DoesNotFit()]
+    limit.rows = max(1, min(limit.rows, rows // 2))
+    logger.warning("out of memory with %d rows; at most %d from now on", rows, limit.rows)
     if len(queries) > 1:
-        return _in_halves(network, queries, patient)
-    if rows > 1:
-        return [_asked_in_halves(network, queries[0], patient)]
-    failure = DoesNotFit("the picture does not fit into the device's memory: try a smaller model or another device")
-    failure.__cause__ = error
-    return [failure]
+        return _in_halves(network, queries, limit)
+    return [_asked_in_halves(network, queries[0], limit)]
 
 
-def _in_halves(network: Network, queries: list[Query], patient: Patient) -> list[Answer | Exception]:
+def _in_halves(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
     middle = len(queries) // 2
-    first = answer_within_memory(network, queries[:middle], patient)
-    return first + answer_within_memory(network, queries[middle:], patient)
+    first = answer_within_memory(network, queries[:middle], limit)
+    return first + answer_within_memory(network, queries[middle:], limit)
 
 
-def _asked_in_halves(network: Network, query: Query, patient: Patient) -> Answer | Exception:
-    parts = [answer_within_memory(network, [half], patient)[0] for half in query.halves()]
+def _asked_in_halves(network: Network, query: Query, limit: RowLimit) -> Answer | Exception:
+    parts = [answer_within_memory(network, [half], limit)[0] for half in query.halves()]
     first, second = parts
     if isinstance(first, Answer) and isinstance(second, Answer):
         return Answer.join(first, second)

@@ -16,7 +16,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from app.batches import Patient, answer_within_memory
+from app.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
 from models.query import Answer, DeadlineExceeded, Network, Progress, Query, Task
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Job:
     future: "Future[Any]"
     listener: Listener | None
     deadline: float
+    weight: int
     begun: float = field(default_factory=time.monotonic)
     query: Query | None = None
 
@@ -68,18 +69,20 @@ class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
     At most `max_rows` rows go through a network at once, halved for good when the device runs out of memory; at most
-    `max_waiting` tasks are alive.
+    `max_waiting` tasks are alive, and those that are weigh `max_weight` together, or one alone weighs more.
     """
 
-    def __init__(self, *, max_rows: int = 32, max_waiting: int = 64) -> None:
+    def __init__(self, *, max_rows: int = 32, max_waiting: int = 64, max_weight: float = math.inf) -> None:
         self.max_rows = max_rows
         self.max_waiting = max_waiting
+        self.max_weight = max_weight
         self.counters = Counters()
         self.seconds_per_task = 1.0
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: deque[Job] = deque()  # in the order of their turns
-        self._lock = threading.Lock()  # guards _alive, _open and counters.refused, which callers touch
+        self._lock = threading.Lock()  # guards _alive, _weight, _open and counters.refused, which callers touch
         self._alive = 0
+        self._weight = 0
         self._open = True
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
@@ -89,11 +92,6 @@ class Engine:
         """How many tasks wait or run."""
         return self._alive
 
-    @property
-    def open(self) -> bool:
-        """Whether new tasks are taken."""
-        return self._open
-
     def submit(
         self,
         task: Task[Result],
@@ -101,22 +99,33 @@ class Engine:
         *,
         deadline_s: float = math.inf,
         on_progress: Listener | None = None,
+        weight: int = 0,
     ) -> "Future[Result]":
         """Let the task join at the next tick; cancelling the future makes it leave at the one after.
 
         `on_progress` is called on the engine's thread. When `deadline_s` has passed, DeadlineExceeded is thrown into
-        the task, whose result or error answers the future. Raises Overloaded, ShuttingDown.
+        the task, whose result or error answers the future. `weight` stands for the memory that the task itself takes.
+        Raises Overloaded, ShuttingDown.
         """
         with self._lock:
-            if not self._open:
-                raise ShuttingDown("the service is shutting down: try another instance")
-            if self._alive >= self.max_waiting:
-                self.counters.refused += 1
-                raise Overloaded(max(1, math.ceil(self.seconds_per_task / self.max_waiting)))
+            self._check_room(weight)
             self._alive += 1
+            self._weight += weight
         future: Future[Result] = Future()
-        self._inbox.put(Job(task, network, future, on_progress, time.monotonic() + deadline_s))
+        self._inbox.put(Job(task, network, future, on_progress, time.monotonic() + deadline_s, weight))
         return future
+
+    def check_room(self) -> None:
+        """Raise what `submit` would raise now, before work is put into preparing a task."""
+        with self._lock:
+            self._check_room(0)
+
+    def _check_room(self, weight: int) -> None:
+        if not self._open:
+            raise ShuttingDown("the service is shutting down: try another instance")
+        if self._alive >= self.max_waiting or (self._weight and self._weight + weight > self.max_weight):
+            self.counters.refused += 1
+            raise Overloaded(max(1, math.ceil(self.seconds_per_task / max(1, self._alive))))
 
     def close(self, *, timeout_s: float | None = None) -> None:
         """Take nothing new, finish what is alive, stop the thread."""
@@ -130,7 +139,8 @@ class Engine:
             try:
                 self._admit()
                 self._dismiss()
-                self._tick(gradients=False)
+                for _ in self._networks(gradients=False):  # one batch each: several models' requests all go first
+                    self._tick(gradients=False)
                 self._tick(gradients=True)
             except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
                 logger.exception("the engine failed; every task in flight is answered with the error")
@@ -155,7 +165,6 @@ class Engine:
         for job in list(self._jobs):
             if job.future.cancelled():
                 self._jobs.remove(job)
-                job.task.close()
                 self.counters.left += 1
                 self._end(job)
             elif now > job.deadline:
@@ -167,9 +176,9 @@ class Engine:
         batch = self._next_batch(gradients=gradients)
         if not batch:
             return
-        patient = Patient(self.max_rows)
-        answers = answer_within_memory(batch[0].network, [_query(job) for job in batch], patient)
-        self.max_rows = patient.max_rows
+        limit = RowLimit(self.max_rows)
+        answers = answer_within_memory(batch[0].network, [_query(job) for job in batch], limit)
+        self.max_rows = limit.rows
         self._count(batch, gradients=gradients)
         for job, answer in zip(batch, answers, strict=True):
             self._jobs.remove(job)
@@ -177,6 +186,9 @@ class Engine:
                 self._advance(job, answer)
             else:
                 self._fail(job, answer)
+
+    def _networks(self, *, gradients: bool) -> set[int]:
+        return {id(job.network) for job in self._jobs if (_query(job).objective is not None) == gradients}
 
     def _next_batch(self, *, gradients: bool) -> list[Job]:
         """The longest waiting job of this kind and whoever fits beside it; each goes to the back when it advances."""
@@ -203,7 +215,7 @@ class Engine:
         except StopIteration as stop:
             self._finish(job, stop.value)
         except Exception as error:
-            self._fail(job, error)
+            self._fail(job, DoesNotFit() if is_out_of_memory(error) else error)
 
     def _expire(self, job: Job) -> None:
         self.counters.expired += 1
@@ -212,8 +224,7 @@ class Engine:
             said = job.task.throw(late)
             while isinstance(said, Progress):
                 said = job.task.send(None)
-            job.task.close()  # it asks for more, but its time is up
-            self._fail(job, late)
+            self._fail(job, late)  # it asks for more, but its time is up
         except StopIteration as stop:
             self._finish(job, stop.value)
         except Exception as error:
@@ -226,15 +237,19 @@ class Engine:
 
     def _fail(self, job: Job, error: BaseException) -> None:
         self.counters.failed += 1
-        job.task.close()
         self._end(job)
         _resolve(lambda: job.future.set_exception(error))
 
     def _end(self, job: Job) -> None:
-        """Give the place back before the caller is answered, so that its next request finds it."""
+        """Close the task and give its place back, before the caller is answered: its next request finds it free."""
+        try:
+            job.task.close()
+        except Exception:
+            logger.exception("a task failed while it was closed")
         self.seconds_per_task += 0.1 * (time.monotonic() - job.begun - self.seconds_per_task)
         with self._lock:
             self._alive -= 1
+            self._weight -= job.weight
 
     def _count(self, batch: list[Job], *, gradients: bool) -> None:
         rows = sum(len(_query(job).pixels) for job in batch)

@@ -1,5 +1,6 @@
 """Which representation a client wants: a picture, JSON, or an event stream."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from starlette.exceptions import HTTPException
@@ -24,11 +25,11 @@ MEDIA_TYPES = {
 }
 
 
-def choose_format(accept: str | None, wanted: Format | None) -> Format:
-    """`wanted` if given, else the best of the Accept header (RFC 9110, 12.5.1); raises HTTPException 406."""
+def choose_format(accept: Sequence[str], wanted: Format | None) -> Format:
+    """`wanted` if given, else the best of the Accept headers (RFC 9110, 12.5.1); raises HTTPException 406."""
     if wanted is not None:
         return wanted
-    weights = {each: _weight(accept or "*/*", MEDIA_TYPES[each]) for each in Format}
+    weights = {each: _weight(",".join(accept) or "*/*", MEDIA_TYPES[each]) for each in Format}
     best = max(Format, key=lambda each: weights[each])  # the first of equals
     if weights[best] <= 0:
         raise HTTPException(406, f"none of these is accepted: {', '.join(MEDIA_TYPES.values())}; ask for one of them")

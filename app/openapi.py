@@ -19,7 +19,7 @@ MEANINGS = {
     413: "the body or the picture is over the limit",
     415: "not a picture, or of an unsupported format",
     422: "a broken picture, or an option out of range",
-    503: "too much waiting, or the model is not ready; Retry-After says when",
+    503: "too much waiting (Retry-After says when to come back), or the model is not there",
     504: "the deadline passed",
 }
 

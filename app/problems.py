@@ -1,6 +1,5 @@
 """The table error -> HTTP status, and its form on the wire: RFC 9457 problem details."""
 
-import http
 import logging
 import math
 import re
@@ -9,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from app.batches import DoesNotFit
@@ -36,6 +36,20 @@ STATUS: dict[type[Exception], int] = {
     DoesNotFit: 503,
     DeadlineExceeded: 504,
 }
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+"""RFC 9110's, spelt out: Python's own phrases change with its version."""
 NEXT_STEP = {
     "Not Found": "there is nothing at this address: GET /docs shows what there is",
     "Method Not Allowed": "this address takes another method, named in the header Allow: GET /docs shows how",
@@ -52,10 +66,10 @@ class ClientLeft(Exception):
 def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     """The problem details of an error: type, title, status, detail and the request's id."""
     status = _status(error)
-    name = type(error).__name__ if type(error) in STATUS else http.HTTPStatus(status).phrase.title().replace(" ", "")
+    name = type(error).__name__ if type(error) in STATUS else TITLES.get(status, "Problem").replace(" ", "")
     return {
         "type": "urn:mirage:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
-        "title": http.HTTPStatus(status).phrase,
+        "title": TITLES.get(status, "Problem"),
         "status": status,
         "detail": _detail(error, status),
         "request_id": request_id,
@@ -113,4 +127,5 @@ def install(app: FastAPI) -> None:
 
     for kind in (*STATUS, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, handle)
-    app.add_exception_handler(ClientLeft, client_left)
+    for kind in (ClientLeft, ClientDisconnect):  # ours, and Starlette's for a body that broke off
+        app.add_exception_handler(kind, client_left)

@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Any, Literal
 
 from fastapi import UploadFile
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.formats import Format
 from models.attacks.report import ATTACKS
@@ -37,6 +37,11 @@ def empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def without_empty(values: Any) -> Any:
+    """`?steps=&seed=3` as `?seed=3`."""
+    return {key: value for key, value in values.items() if value != ""} if isinstance(values, dict) else values
+
+
 ModelName = Annotated[str | None, BeforeValidator(empty_is_none)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 FormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
@@ -45,10 +50,54 @@ FORMAT = "instead of the Accept header: png, jpeg, webp, json or events"
 PREVIEWS = "with events: show the picture so far in each"
 
 
+SUMMARY: dict[str, Any] = {
+    "name": "cats-dogs",
+    "state": "ready",
+    "problem": None,
+    "architecture": "mobilenet_v2",
+    "classes": 2,
+    "input_size": 224,
+    "accuracy": 0.987,
+}
+DETAIL: dict[str, Any] = SUMMARY | {
+    "class_names": ["cat", "dog"],
+    "preprocessing": {"input_size": 224, "resize": 232, "interpolation": "bilinear", "temperature": 0.4},
+    "metrics": {"accuracy": 0.987, "photos": 2399},
+    "provenance": {"created": "2026-11-20"},
+}
+CLASSIFICATION: dict[str, Any] = {
+    "model": "cats-dogs",
+    "width": 500,
+    "height": 375,
+    "predictions": [
+        {"label": "dog", "index": 1, "probability": 0.998},
+        {"label": "cat", "index": 0, "probability": 0.002},
+    ],
+}
+
+
 class Options(BaseModel):
     """Options are known by name; a misspelt one is an error, not a silent default."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class ClassifyOptions(Options):
+    """Query parameters of POST /classify."""
+
+    model: ModelName = Field(default=None, description=MODEL)
+    top: int = Field(default=5, ge=1, le=1000, description="how many classes to tell")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        return without_empty(values)
+
+
+class ModelChoice(Options):
+    """The one query parameter of POST /adversarial, whose options are fields of its form."""
+
+    model: ModelName = Field(default=None, description=MODEL)
 
 
 class IdealOptions(Options):
@@ -65,6 +114,11 @@ class IdealOptions(Options):
     )
     previews: bool = Field(default=False, description=PREVIEWS)
     format: FormatChoice = Field(default=None, description=FORMAT)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, values: Any) -> Any:
+        return without_empty(values)
 
 
 class AdversarialOptions(Options):
@@ -99,7 +153,7 @@ class AdversarialOptions(Options):
         gt=0,
         le=86_400,
         allow_inf_nan=False,
-        description="after so many seconds, answer with the best so far",
+        description="after so many seconds, answer with the best so far (the first look at the picture must be over)",
         examples=[60],
     )
     previews: bool = Field(default=False, description=PREVIEWS)
@@ -119,6 +173,7 @@ class Prediction(BaseModel):
 class Classification(BaseModel):
     """The answer of POST /classify."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [CLASSIFICATION]})
     model: str
     width: int
     height: int
@@ -189,17 +244,22 @@ class AdversarialResult(BaseModel):
 class ModelSummary(BaseModel):
     """One served model in GET /models; what lies in its file is known once it is ready."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY]})
     name: str
     state: Literal["loading", "ready", "failed"]
     problem: str | None = None
     architecture: str | None = None
     classes: int | None = None
     input_size: int | None = None
+    accuracy: float | None = Field(default=None, description="on its own test photos, where its file says so")
 
 
 class ModelList(BaseModel):
     """The answer of GET /models."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"default": "cats-dogs", "device": "cpu", "models": [SUMMARY]}]}
+    )
     default: str
     device: str
     models: list[ModelSummary]
@@ -208,6 +268,7 @@ class ModelList(BaseModel):
 class ModelDetail(ModelSummary):
     """The answer of GET /models/{name}."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [DETAIL]})
     class_names: list[str] = []
     preprocessing: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -217,7 +278,8 @@ class ModelDetail(ModelSummary):
 class Health(BaseModel):
     """The answer of the probes."""
 
-    status: Literal["live", "ready", "loading", "failed", "draining"]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready"}]})
+    status: Literal["live", "ready", "loading", "failed"]
 
 
 class Problem(BaseModel):

@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=64, ge=1, le=10_000, description="requests at work at once; further ones get 503")
     deadline_s: float = Field(default=120.0, gt=0, le=86_400, description="seconds after which a request is given up")
     max_bytes: int = Field(default=20_000_000, ge=1_000, description="largest request body")
-    max_pixels: int = Field(default=MAX_PIXELS, ge=1_000, description="largest picture, width times height")
+    max_pixels: int = Field(
+        default=MAX_PIXELS, ge=1_000, description="largest picture, and all pictures under attack together"
+    )
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -53,7 +53,7 @@ class Outcome:
         return self.kind(**self.figures, **urls).model_dump_json()
 
 
-Tell = Callable[[Any, float], Outcome]
+ToOutcome = Callable[[Any, float], Outcome]
 """From a task's result and its seconds to its outcome."""
 
 
@@ -67,27 +67,28 @@ async def present(
     service: Service,
     task: Task[Result],
     model: Model,
-    tell: Tell,
+    to_outcome: ToOutcome,
     *,
     format: Format,
     previews: bool = False,
     deadline_s: float | None = None,
+    weight: int = 0,
 ) -> Response:
     """Run the task and answer with its outcome in the format, which for events begins at once."""
     begun = time.monotonic()
 
-    def told(result: Result) -> Outcome:
-        return tell(result, time.monotonic() - begun)
+    def outcome_of(result: Result) -> Outcome:
+        return to_outcome(result, time.monotonic() - begun)
 
     if format is Format.events:
-        inbox = Inbox(asyncio.get_running_loop())
-        future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put)
+        inbox = Inbox(asyncio.get_running_loop(), previews=previews)
+        future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put, weight=weight)
         future.add_done_callback(inbox.wake)
-        events = _events(request, future, inbox, told, previews)
+        events = _events(request, future, inbox, outcome_of)
         return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-    future = service.submit(task, model, deadline_s=deadline_s)
+    future = service.submit(task, model, deadline_s=deadline_s, weight=weight)
     result = await result_for(request, future)
-    return await run_in_threadpool(lambda: _respond(told(result), format))
+    return await run_in_threadpool(lambda: _respond(outcome_of(result), format))
 
 
 def _respond(outcome: Outcome, format: Format) -> Response:
@@ -103,14 +104,16 @@ def _respond(outcome: Outcome, format: Format) -> Response:
 class Inbox:
     """Progress on its way from the engine's thread to one client; of what a slow client misses the latest is kept."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, previews: bool) -> None:
         self._loop = loop
-        self._kept: deque[Progress] = deque(maxlen=KEPT_EVENTS)
+        self._previews = previews
+        self._kept: deque[tuple[Progress, Tensor | None]] = deque(maxlen=KEPT_EVENTS)
         self._something = asyncio.Event()
 
     def put(self, progress: Progress) -> None:
-        """Called on the engine's thread."""
-        self._kept.append(progress)
+        """Called on the engine's thread; keeps a small copy of the preview: the task's own picture may be large."""
+        small = thumbnail(progress.preview) if self._previews and progress.preview is not None else None
+        self._kept.append((replace(progress, preview=None), small))
         self.wake()
 
     def wake(self, _: object = None) -> None:
@@ -122,23 +125,23 @@ class Inbox:
         await self._something.wait()
         self._something.clear()
 
-    def take(self) -> list[Progress]:
-        """What has come in since the last call, without waiting."""
+    def take(self) -> list[tuple[Progress, Tensor | None]]:
+        """What has come in since the last call, each with its preview, without waiting."""
         return [self._kept.popleft() for _ in range(len(self._kept))]
 
 
 async def _events(
-    request: Request, future: "Future[Any]", inbox: Inbox, told: Callable[[Any], Outcome], previews: bool
+    request: Request, future: "Future[Any]", inbox: Inbox, outcome_of: Callable[[Any], Outcome]
 ) -> AsyncIterator[bytes]:
     try:
         done = False
         while not done:
             await inbox.wait()
             done = future.done()  # asked before the last progress is taken, so that none is lost
-            for progress in inbox.take():
-                event = await run_in_threadpool(_progress_event, progress, previews)
+            for progress, preview in inbox.take():
+                event = await run_in_threadpool(_progress_event, progress, preview)
                 yield format_sse_event(event="progress", data_str=json.dumps(event))
-        body = await run_in_threadpool(lambda: told(future.result()).json())
+        body = await run_in_threadpool(lambda: outcome_of(future.result()).json())
         yield format_sse_event(event="result", data_str=body)
     except Exception as error:
         details = problem(error, getattr(request.state, "request_id", ""))
@@ -149,10 +152,10 @@ async def _events(
         future.cancel()  # the client left, or nothing is left to cancel
 
 
-def _progress_event(progress: Progress, previews: bool) -> dict[str, Any]:
+def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any]:
     event: dict[str, Any] = {"step": progress.step, "steps": progress.steps, "score": progress.score}
-    if previews and progress.preview is not None:
-        event["preview"] = data_url(thumbnail(progress.preview))
+    if preview is not None:
+        event["preview"] = data_url(preview)
     return event
 
 

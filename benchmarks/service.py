@@ -48,6 +48,8 @@ def service(models: str) -> Iterator[tuple[httpx.Client, int, float]]:
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
             while not _ready(client):
+                if process.poll() is not None or time.monotonic() - begun > 600:
+                    raise SystemExit("the service did not become ready: see its log above")
                 time.sleep(0.05)
             yield client, process.pid, time.monotonic() - begun
     finally:
@@ -88,7 +90,8 @@ def counters(client: httpx.Client) -> dict[str, float]:
 
 def attack(client: httpx.Client, photo: bytes) -> dict[str, Any]:
     """One attack with defaults, and whether all that it says is true of the returned file."""
-    told: dict[str, Any] = client.post("/adversarial", files={"image": photo}, data={"format": "json"}).json()
+    answer = client.post("/adversarial", files={"image": photo}, data={"format": "json"})
+    told: dict[str, Any] = answer.raise_for_status().json()
     returned = base64.b64decode(told["image"].partition(",")[2])
     before, after = decode(photo), decode(returned)
     again = client.post("/classify", files={"image": returned}, params={"top": 1}).json()["predictions"][0]
@@ -134,7 +137,9 @@ def report_sharing(client: httpx.Client, photos: list[bytes]) -> None:
         for what in ("rows", "batches")
     )
     print(f"16 attacks at once: {rows / batches:.1f} rows a batch on average ({rows:.0f} in {batches:.0f})")
-    if steps:
+    if not steps:
+        print("  no /classify was sent while all 16 were at work: not measured")
+    else:
         print(f"  a /classify meanwhile spans {statistics.median(steps):.0f} gradient steps, {max(steps):.0f} at most"
               f" (of {len(steps)} tries)")  # fmt: skip
 

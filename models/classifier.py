@@ -82,5 +82,8 @@ def choose_device(wanted: str = "auto") -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device(wanted)
-    torch.empty(1, device=device)
+    try:
+        torch.empty(1, device=device)
+    except AssertionError as error:  # what a build of PyTorch without CUDA says
+        raise RuntimeError(str(error)) from error
     return device

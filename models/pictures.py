@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 # Each decoder is an attack surface, so only those that people's pictures need; JPEG includes phones' MPO.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 25_000_000
 MAX_ASPECT = 32
+MAX_SCANS = 100
+"""Of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
 
 
 class NotAPicture(ValueError):
@@ -59,6 +61,7 @@ def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
         raise BrokenPicture(f"the picture cannot be opened ({error}): send it whole") from error
     _check_shape(image.width, image.height, max_pixels)
+    _check_cost(image, data, max_pixels)
     try:
         image.load()
         rgb = _to_rgb(_upright(image))
@@ -78,6 +81,18 @@ def _check_shape(width: int, height: int, max_pixels: int) -> None:
         # Its shorter side would be enlarged to the network's size, and the longer one with it, past all memory.
         raise BrokenPicture(f"a picture of {width} x {height} is too narrow: crop it to 1:{MAX_ASPECT} or wider")
 
+
+def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """Refuse what would take far more work or memory than the picture's size says."""
+    if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
+        raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans: save it anew")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tile = image.tag_v2.get(TILE_WIDTH, 0) * image.tag_v2.get(TILE_LENGTH, 0)
+        if tile > max_pixels:
+            raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}: save it anew")
+
+
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -62,7 +62,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task has come, for whoever listens; costs nothing when nobody does."""
+    """How far a task has come, for whoever listens; the preview is the task's own tensor, not a copy."""
 
     step: int
     steps: int

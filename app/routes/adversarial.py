@@ -3,14 +3,14 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from app.formats import choose_format
 from app.openapi import picture_or_figures, problems
-from app.schemas import AdversarialOptions, AdversarialResult
+from app.schemas import AdversarialOptions, AdversarialResult, ModelChoice
 from app.service import ServiceDependency
-from app.streaming import Outcome, Tell, present
+from app.streaming import Outcome, ToOutcome, present
 from app.uploads import picture_of_upload
 from models.attacks.report import Adversarial, adversarial, attack_options
 
@@ -43,29 +43,38 @@ async def post_adversarial(
     request: Request,
     service: ServiceDependency,
     form: Annotated[AdversarialOptions, Form(media_type="multipart/form-data")],
+    choice: Annotated[ModelChoice, Query()],
 ) -> Response:
     """An attack at the picture's own resolution, on the 8-bit values that a file holds.
 
     `success` is what POST /classify says of the returned PNG (or WebP; JPEG is lossy and may undo it).
     """
-    format = choose_format(request.headers.get("Accept"), form.format)
-    model = service.registry.get(form.model)
+    format = choose_format(request.headers.getlist("Accept"), form.format)
+    model = service.registry.get(form.model or choice.model)
     target = None if form.target is None else model.spec.names.find(form.target)
     given = {
         key: value for key, value in form.model_dump(include={"epsilon", "steps", "seed"}).items() if value is not None
     }
     attack_options(form.attack, given)  # judged before the picture is decoded
     picture = await picture_of_upload(form.image, service)
-    patient = form.deadline_s is not None
-    task = adversarial(picture, model.spec, target=target, attack=form.attack, best_at_deadline=patient, **given)
-    tell = _tell(model.name)
+    task = adversarial(
+        picture, model.spec, target=target, attack=form.attack, best_at_deadline=form.deadline_s is not None, **given
+    )
     return await present(
-        request, service, task, model, tell, format=format, previews=form.previews, deadline_s=form.deadline_s
+        request,
+        service,
+        task,
+        model,
+        _to_outcome(model.name),
+        format=format,
+        previews=form.previews,
+        deadline_s=form.deadline_s,
+        weight=picture.shape[1] * picture.shape[2],
     )
 
 
-def _tell(model: str) -> Tell:
-    def tell(result: Adversarial, seconds: float) -> Outcome:
+def _to_outcome(model: str) -> ToOutcome:
+    def to_outcome(result: Adversarial, seconds: float) -> Outcome:
         target = result.target
         figures = {
             "model": model,
@@ -83,7 +92,7 @@ def _tell(model: str) -> Tell:
         pictures = {"image": result.picture, "perturbation": result.perturbation}
         return Outcome(AdversarialResult, figures, pictures, _headers(model, result))
 
-    return tell
+    return to_outcome
 
 
 def _headers(model: str, result: Adversarial) -> dict[str, str]:

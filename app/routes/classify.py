@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from app.openapi import problems
-from app.schemas import MODEL, Classification, ModelName, Prediction
+from app.schemas import Classification, ClassifyOptions, Prediction
 from app.service import ServiceDependency, result_for
 from app.uploads import picture_of_request
 from models.classify import classify
@@ -39,13 +39,12 @@ BODY = {
 async def post_classify(
     request: Request,
     service: ServiceDependency,
-    model: Annotated[ModelName, Query(description=MODEL)] = None,
-    top: Annotated[int, Query(ge=1, le=1000, description="how many classes to tell")] = 5,
+    options: Annotated[ClassifyOptions, Query()],
 ) -> Classification:
     """The most probable classes of the picture, best first. PNG, JPEG, WebP, GIF, BMP or TIFF of any size."""
-    chosen = service.registry.get(model)
+    chosen = service.registry.get(options.model)
     picture = await picture_of_request(request, service)
-    predictions = await result_for(request, service.submit(classify(picture, chosen.spec, top=top), chosen))
+    predictions = await result_for(request, service.submit(classify(picture, chosen.spec, top=options.top), chosen))
     height, width = picture.shape[1:]
     told = [Prediction.model_validate(each) for each in predictions]
     return Classification(model=chosen.name, width=width, height=height, predictions=told)

@@ -9,7 +9,7 @@ from app.service import ServiceDependency
 
 router = APIRouter(tags=["health"], prefix="/health")
 NOT_READY: Responses = {
-    503: {"model": Health, "description": "models are being loaded, or could not be, or the service stops"}
+    503: {"model": Health, "description": "models are being loaded, or the default one could not be"}
 }
 
 
@@ -21,6 +21,6 @@ async def live() -> Health:
 
 @router.get("/ready", summary="Can requests be served?", response_model=Health, responses=NOT_READY)
 async def ready(service: ServiceDependency) -> JSONResponse:
-    """`ready` once every model is loaded and warm."""
+    """`ready` once the models are loaded and warm; one that failed only matters here where it is the default."""
     status = service.readiness()
     return JSONResponse({"status": status}, 200 if status == "ready" else 503)

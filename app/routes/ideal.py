@@ -10,7 +10,7 @@ from app.formats import choose_format
 from app.openapi import picture_or_figures, problems
 from app.schemas import IdealOptions, IdealResult
 from app.service import ServiceDependency
-from app.streaming import Outcome, Tell, present
+from app.streaming import Outcome, ToOutcome, present
 from models.ideal.task import Ideal, ideal
 
 router = APIRouter(tags=["pictures"])
@@ -39,20 +39,23 @@ async def get_ideal(
     name: Annotated[str, Path(alias="class", max_length=200, description="a class of the model, by name or index")],
     options: Annotated[IdealOptions, Query()],
 ) -> Response:
-    """Gradient ascent from noise to what the model likes most about the class; the same seed gives the same picture.
+    """Gradient ascent from noise to what the model likes most about the class.
 
-    The score is the model's own verdict on the picture as it is returned.
+    All that is random comes from the seed; requests that share the network meanwhile change how sums are rounded, and
+    so the picture in its details. The score is the model's own verdict on the picture as it is returned.
     """
-    format = choose_format(request.headers.get("Accept"), options.format)
+    format = choose_format(request.headers.getlist("Accept"), options.format)
     model = service.registry.get(options.model)
     index = model.spec.names.find(name)
     chosen = options.model_dump(include={"method", "steps", "crops", "tv", "seed", "size"})
     task = ideal(index, model.spec, device=service.registry.device, **chosen)
-    return await present(request, service, task, model, _tell(model.name), format=format, previews=options.previews)
+    return await present(
+        request, service, task, model, _to_outcome(model.name), format=format, previews=options.previews
+    )
 
 
-def _tell(model: str) -> Tell:
-    def tell(result: Ideal, seconds: float) -> Outcome:
+def _to_outcome(model: str) -> ToOutcome:
+    def to_outcome(result: Ideal, seconds: float) -> Outcome:
         prediction = result.prediction
         figures = {
             "model": model,
@@ -66,4 +69,4 @@ def _tell(model: str) -> Tell:
         headers = {"Model": model, "Label": prediction.label, "Probability": f"{prediction.probability:.4f}"}
         return Outcome(IdealResult, figures, {"image": result.picture}, headers)
 
-    return tell
+    return to_outcome

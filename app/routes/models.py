@@ -1,8 +1,9 @@
 """GET /models: what is served, and where it comes from."""
 
 from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from app.openapi import problems
 from app.registry import Registry
@@ -22,7 +23,7 @@ async def get_models(service: ServiceDependency) -> ModelList:
 
 # `:path`, because `imagenet/<architecture>` is a name
 @router.get("/models/{name:path}", summary="Tell all about one model", responses=problems(404, 503))
-async def get_model(service: ServiceDependency, name: str) -> ModelDetail:
+async def get_model(service: ServiceDependency, name: Annotated[str, Path(min_length=1)]) -> ModelDetail:
     """Class names, preprocessing, figures and provenance, as the model's file records them."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
@@ -42,7 +43,13 @@ def _summary(registry: Registry, name: str) -> ModelSummary:
     state = registry.state(name)
     if state != "ready":
         return ModelSummary(name=name, state=state, problem=registry.failure(name))
-    spec = registry.get(name).spec
+    model = registry.get(name)
+    spec = model.spec
     return ModelSummary(
-        name=name, state=state, architecture=spec.architecture, classes=len(spec.classes), input_size=spec.input_size
+        name=name,
+        state=state,
+        architecture=spec.architecture,
+        classes=len(spec.classes),
+        input_size=spec.input_size,
+        accuracy=model.provenance.get("metrics", {}).get("accuracy"),
     )

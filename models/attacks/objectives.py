@@ -7,8 +7,7 @@ from torch import Tensor
 from models.query import Objective
 
 SETTLED = 1e-3
-"""A verdict counts when the best logit leads by this much: the same picture in another batch, whose sums are rounded
-in another order, moves logits by 1e-5 (tests/models/test_classifier.py)."""
+"""A verdict counts when the best logit leads by this much, since sums are rounded in another order in another batch."""
 
 
 def log_odds(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -64,7 +64,7 @@ def attack_options(attack: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if surplus := set(given) - set(defaults):
         raise BadAttack(f"{attack} takes no {', '.join(sorted(surplus))}: its options are {', '.join(defaults)}")
     options = defaults | dict(given)
-    if not LEVEL * 0.999 <= options["epsilon"] <= 1:
+    if not (0 < options["epsilon"] <= 1 and lattice_epsilon(options["epsilon"]) >= LEVEL):
         raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {options['epsilon']}")
     for name, least, most in (("steps", 1, 1000), ("seed", 0, 2**63 - 1)):
         value = options.get(name, least)

@@ -8,12 +8,8 @@ import pytest
 import torch
 
 from app.engine import Engine, Overloaded, ShuttingDown
-from models.attacks.report import adversarial
-from models.classifier import Classifier
-from models.classify import classify
-from models.ideal.task import ideal
 from models.query import Answer, DeadlineExceeded, Progress, Query, Task
-from tests.app.conftest import TINY, drawn, eventually, lively_network
+from tests.app.conftest import eventually
 
 
 class Doubling:
@@ -256,6 +252,68 @@ def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
     assert engine.max_rows <= 4
 
 
+def test_a_batch_that_failed_is_let_go_before_the_next_try(engine: Engine) -> None:
+    """A device of eight rows whose failed batches count until Python frees them: sixteen rows go in two halves."""
+
+    class Memory:
+        held = 0
+
+        def __init__(self, rows: int) -> None:
+            self.rows = rows
+            Memory.held += rows
+
+        def __del__(self) -> None:
+            Memory.held -= self.rows
+
+    class Device(Doubling):
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            mine = Memory(rows(queries))
+            if Memory.held > 8:
+                raise torch.OutOfMemoryError("full")
+            assert mine.rows
+            return super().answer(queries)
+
+    network = Device()
+    assert engine.submit(asking(rows=16), network).result(30) == [2.0]
+    assert engine.max_rows == 8
+
+
+def test_memory_that_a_task_itself_lacks_is_told_as_such(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        yield from asking(1)
+        raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(MemoryError, match="send a smaller one"):
+        engine.submit(task(), network).result(30)
+
+
+def test_a_task_that_fails_at_closing_harms_nobody(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        try:
+            yield from asking(10**9)
+        finally:
+            raise ValueError("at closing")
+
+    future = engine.submit(task(), network)
+    stranger = engine.submit(asking(5), network)
+    future.cancel()
+    assert stranger.result(30) == [2.0] * 5
+    eventually(lambda: engine.alive == 0)
+
+
+def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
+    """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
+    engine = Engine(max_weight=8)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=50)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network, weight=5)
+    network.may_answer.set()
+    heavy.result(30)
+    assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
 def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine) -> None:
     def full(queries: list[Query]) -> Exception | None:
         return torch.OutOfMemoryError("full") if any(query.pixels.max() == 1 for query in queries) else None
@@ -307,64 +365,3 @@ def test_a_fault_of_the_engine_itself_answers_everybody(
             future.result(30)
     monkeypatch.undo()
     assert engine.submit(asking(), network).result(30) == [2.0]
-
-
-class Recording:
-    """A network that remembers every query with the answer that it got among strangers."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
-        self.pairs: list[tuple[Query, Answer]] = []
-        self.batches: list[int] = []
-
-    def answer(self, queries: list[Query]) -> list[Answer]:
-        answers = self.classifier.answer(queries)
-        self.pairs += zip(queries, answers, strict=True)
-        self.batches.append(len(queries))
-        return answers
-
-
-def test_alone_equals_together_for_every_task() -> None:
-    """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
-
-    Logits and gradients to 1e-4 of their largest; whole results in verdict, and norms to 2 %.
-    """
-    classifier = Classifier(lively_network(), TINY)
-
-    def tasks() -> list[Task[object]]:
-        sizes = [(96, 128), (50, 40), (211, 97), (64, 64)]
-        pictures = [drawn(*size, seed=seed) for seed, size in enumerate(sizes)]
-        attacks = [
-            adversarial(pictures[0], TINY),
-            adversarial(pictures[1], TINY, attack="fgsm", epsilon=2 / 255),
-            adversarial(pictures[2], TINY, steps=10, seed=3, epsilon=0.02),
-            adversarial(pictures[3], TINY, steps=17, epsilon=1 / 255),
-        ]
-        ideals = [ideal(1, TINY, steps=9), ideal(3, TINY, steps=6, crops=3, size=100, seed=5)]
-        return [*attacks, *ideals, *(classify(picture, TINY) for picture in pictures)]
-
-    network, engine = Recording(classifier), Engine(max_rows=16)
-    together = [future.result(60) for future in [engine.submit(task, network) for task in tasks()]]
-    engine.close(timeout_s=30)
-    assert max(network.batches) > 3, "they did meet"
-    for query, answer in network.pairs:
-        (alone,) = classifier.answer([query])
-        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=1e-4 * float(alone.logits.abs().max()))
-        if alone.gradients is not None and answer.gradients is not None:
-            bound = 1e-4 * float(alone.gradients.abs().max())
-            torch.testing.assert_close(answer.gradients, alone.gradients, rtol=0, atol=bound)
-        assert (alone.gradients is None) == (answer.gradients is None)
-
-    solo = Engine()
-    for task, shared in zip(tasks(), together, strict=True):
-        single = solo.submit(task, classifier).result(60)
-        if hasattr(single, "success"):
-            assert (single.success, single.adversarial.label) == (shared.success, shared.adversarial.label)
-            assert shared.norms["linf"] == single.norms["linf"]
-            assert shared.norms["l2"] == pytest.approx(single.norms["l2"], rel=0.02)
-        elif hasattr(single, "rank"):
-            assert single.rank == shared.rank
-            assert single.prediction.probability == pytest.approx(shared.prediction.probability, abs=0.01)
-        else:
-            assert [each.label for each in single] == [each.label for each in shared]
-    solo.close(timeout_s=30)

@@ -23,15 +23,19 @@ from app.formats import Format, choose_format
     ],
 )
 def test_the_best_is_chosen(accept: str | None, chosen: str) -> None:
-    assert choose_format(accept, None) == chosen
+    assert choose_format([] if accept is None else [accept], None) == chosen
+
+
+def test_several_headers_are_one_list() -> None:
+    assert choose_format(["text/html", "application/json"], None) == "json"
 
 
 def test_a_wish_goes_before_the_header() -> None:
-    assert choose_format("application/json", Format.webp) is Format.webp
+    assert choose_format(["application/json"], Format.webp) is Format.webp
 
 
 def test_nothing_acceptable() -> None:
     for accept in ("video/mp4", "image/png;q=0", "text/html"):
         with pytest.raises(HTTPException) as refused:
-            choose_format(accept, None)
+            choose_format([accept], None)
         assert refused.value.status_code == 406

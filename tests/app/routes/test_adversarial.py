@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from models.pictures import decode, encode
-from tests.app.conftest import Live, drawn, eventually
+from tests.app.conftest import Live, drawn, eventually, serve
 from tests.app.events import events
 
 
@@ -129,6 +130,7 @@ def test_a_clients_deadline_gives_the_best_so_far(live: Live, picture: bytes) ->
         ({"epsilon": "1/0"}, 422, "epsilon: "),
         ({"epsilon": "a/b"}, 422, "epsilon: "),
         ({"epsilon": "0.001"}, 422, "1/255"),
+        ({"epsilon": "0.00392"}, 422, "1/255"),
         ({"steps": "1000000000"}, 422, "steps: "),
         ({"steps": "0"}, 422, "steps: "),
         ({"seed": "99999999999999999999"}, 422, "seed: "),
@@ -146,6 +148,25 @@ def test_options_out_of_range(live: Live, picture: bytes, fields: dict[str, str]
     answer = live.client.post("/adversarial", files={"image": picture}, data=fields)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
+
+
+def test_the_model_may_stand_in_the_address(live: Live, picture: bytes) -> None:
+    for address, status in (("?model=tiny", 200), ("?model=lost", 404), ("?bogus=1", 422)):
+        answer = live.client.post(f"/adversarial{address}", files={"image": picture}, data={"steps": "1"})
+        assert answer.status_code == status
+
+
+def test_pictures_under_attack_are_bounded_together(checkpoints: Path) -> None:
+    """With room for 20,000 pixels, a picture of 12,288 keeps a second one out, but not a classification."""
+    with serve(checkpoints=checkpoints, max_pixels=20_000) as live, ThreadPoolExecutor(1) as pool:
+        long = pool.submit(fool, live, encode(drawn()), steps=1000, deadline_s=3)
+        eventually(lambda: live.service.engine.alive)
+        answer = live.client.post("/adversarial", files={"image": encode(drawn())})
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:mirage:problem:overloaded")
+        assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
+        assert long.result()["stopped"]
+        eventually(lambda: not live.service.engine.alive)
+        assert fool(live, encode(drawn()), steps=1)["passes"]["backward"] == 1
 
 
 def test_the_present_class_is_no_target(live: Live, picture: bytes) -> None:

@@ -98,6 +98,31 @@ def test_requests_without_a_picture(live: Live) -> None:
     assert "-F image=@" in problem(live, 422, files={"photo": b"x"})["detail"]
     assert "-F image=@" in problem(live, 422, files={"other": b"x"}, data={"image": "text"})["detail"]
     assert "Content-Type image/*" in problem(live, 415, json={})["detail"]
+    charset = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
+    body = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
+    assert "charset" in problem(live, 400, content=body, headers=charset)["detail"]
+
+
+def test_misplaced_and_misspelt_options_are_errors(live: Live, picture: bytes) -> None:
+    assert "topp" in problem(live, 422, params={"topp": 1}, files={"image": picture})["detail"]
+    assert "?model=" in problem(live, 422, data={"model": "x"}, files={"image": picture})["detail"]
+
+
+def test_empty_options_and_capitals_are_fine(live: Live, picture: bytes) -> None:
+    assert live.client.post("/classify?model=&top=", files={"image": picture}).status_code == 200
+    answer = live.client.post("/classify", content=picture, headers={"Content-Type": "IMAGE/PNG"})
+    assert answer.status_code == 200
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused(live: Live) -> None:
+    """Each scan is a pass over the whole picture, at the price of a few bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(drawn().permute(1, 2, 0).numpy()).save(buffer, "JPEG", progressive=True)
+    plain = buffer.getvalue()
+    assert live.client.post("/classify", files={"image": plain}).status_code == 200
+    start = plain.rindex(b"\xff\xda")
+    many = plain[:start] + plain[start:-2] * 200 + plain[-2:]
+    assert "scans" in problem(live, 422, files={"image": many})["detail"]
 
 
 def test_unknown_model_with_near_matches(live: Live, picture: bytes) -> None:

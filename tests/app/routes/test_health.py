@@ -37,9 +37,7 @@ def test_while_models_are_loaded(checkpoints: Path, monkeypatch: pytest.MonkeyPa
         assert live.client.get("/health/ready").status_code == 200
 
 
-def test_draining(checkpoints: Path) -> None:
-    """Once the engine is closed nothing new is taken, and readiness says so."""
-    with serve(checkpoints=checkpoints) as live:
-        live.service.engine.close(timeout_s=30)
-        assert live.client.get("/health/ready").json() == {"status": "draining"}
-        assert live.client.get("/ideal/cat").status_code == 503
+def test_only_the_default_models_failure_is_one_of_the_service(checkpoints: Path) -> None:
+    with serve(checkpoints=checkpoints, models=("lost", "tiny")) as live:
+        ready = live.client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (503, {"status": "failed"})

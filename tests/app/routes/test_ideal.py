@@ -67,6 +67,13 @@ def test_events_tell_every_step_then_the_result(live: Live) -> None:
     assert heard[4][1]["label"] == "cat"
 
 
+def test_empty_options_are_defaults(live: Live) -> None:
+    """As a form sends what was left blank."""
+    address = "/ideal/cat?model=&method=fourier&steps=2&crops=1&tv=&seed=0&size=&format="
+    told = live.client.get(address, headers={"Accept": "application/json"}).json()
+    assert told["options"] == {"method": "fourier", "steps": 2, "crops": 1, "tv": 20.0, "seed": 0, "size": 64}
+
+
 def test_classes_by_any_name(live: Live) -> None:
     for name, label in (("DOG", "dog"), ("siamese-cat", "Siamese cat"), ("sea lion", "sea_lion"), ("0", "cat")):
         told = live.client.get(f"/ideal/{name}", params={"steps": 1, "crops": 1, "format": "json"}).json()
