@@ -18,6 +18,8 @@ from models.architectures import (
     set_head,
     weight_choices,
 )
+from models.classifier import Normalize
+from models.store import imagenet_spec
 
 # One of each family, the smallest that torchvision has, with the smallest input that it takes.
 FAMILIES = {
@@ -41,7 +43,7 @@ FAMILIES = {
     "vgg11": 32,
     "vit_b_32": 224,
 }
-HEAVY = {"alexnet", "efficientnet_v2_s", "inception_v3", "maxvit_t", "vgg11", "vit_b_32"}
+HEAVY = {"efficientnet_v2_s", "inception_v3", "vgg11", "vit_b_32"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else []) for name in FAMILIES]
 
 
@@ -98,6 +100,19 @@ def test_the_published_network_is_torchvisions_own(name: str) -> None:
     load_exactly(ours, theirs.state_dict())
     with torch.no_grad():
         assert torch.equal(ours(noise(1, 64)), theirs(noise(1, 64)))
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_tensorflows_networks_see_their_own_normalisation(name: str) -> None:
+    """Their published weights expect (p - 0.5) / 0.5; normalised by ImageNet's mean and std, p must arrive so."""
+    spec = imagenet_spec(name)
+    network = build(name, 1000, published=True)
+    seen: list[Tensor] = []
+    next(network.children()).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    pixels = noise(1, 96)
+    with torch.no_grad():
+        network(Normalize(spec)(pixels))
+    torch.testing.assert_close(seen[0], (pixels - 0.5) / 0.5, rtol=0, atol=1e-5)
 
 
 def test_a_published_maxvit_has_its_own_head() -> None:
