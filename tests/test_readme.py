@@ -18,10 +18,15 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 
 
+def blocks(language: str) -> list[str]:
+    """The code blocks of this language; without one for what is typed into a shell."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [block for named, block in found if named == language]
+
+
 def commands(start: str) -> list[str]:
-    """The lines of the README's code blocks that begin so."""
-    blocks = re.findall(r"^```\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-    return [line for block in blocks for line in block.splitlines() if line.startswith(start)]
+    """The lines of the shell's blocks that begin so."""
+    return [line for block in blocks("") for line in block.splitlines() if line.startswith(start)]
 
 
 @pytest.mark.slow
@@ -45,7 +50,7 @@ def test_the_curl_lines(tmp_path: Path) -> None:
 
 def test_the_library_example(tmp_path: Path) -> None:
     """Prints a success, and writes the picture."""
-    (example,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    (example,) = blocks("python")
     (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
     script = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{example}"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True)
