@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 import uvicorn
+from fastapi import FastAPI
 from torch import nn
 
+from app.engine import Engine
 from app.main import create_app
 from app.service import Service
 from app.settings import Settings
@@ -33,7 +35,13 @@ class Live:
 
     client: httpx.Client
     url: str
-    service: Service
+    app: FastAPI
+
+    @property
+    def service(self) -> Service:
+        """Settings, registry and engine."""
+        service: Service = self.app.state.service
+        return service
 
 
 @contextlib.contextmanager
@@ -48,7 +56,7 @@ def serve(**settings: Any) -> Iterator[Live]:
     try:
         with httpx.Client(base_url=url, timeout=120) as client:
             assert app.state.service.registry.wait(60)
-            yield Live(client, url, app.state.service)
+            yield Live(client, url, app)
     finally:
         server.should_exit = True
         thread.join(30)
@@ -109,3 +117,11 @@ def drawn(height: int = 96, width: int = 128, seed: int = 0) -> torch.Tensor:
 def picture() -> bytes:
     """A small picture as a PNG file."""
     return encode(drawn())
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    made = Engine(max_rows=8, max_waiting=40)
+    yield made
+    made.close(timeout_s=30)
+    assert made.alive == 0

@@ -1,71 +1,20 @@
 """Continuous batching: who is shown to the network with whom, who is answered, who leaves."""
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 
 import pytest
 import torch
 
 from app.engine import Engine, Overloaded, ShuttingDown
-from models.query import Answer, DeadlineExceeded, Progress, Query, Task
+from models.query import DeadlineExceeded, Progress, Task
 from tests.app.conftest import eventually
-
-
-class Doubling:
-    """A network whose logits are twice the mean of each row; remembers each batch, and waits until it may answer."""
-
-    def __init__(self, fails: Callable[[list[Query]], Exception | None] = lambda queries: None) -> None:
-        self.batches: list[list[Query]] = []
-        self.may_answer = threading.Event()
-        self.may_answer.set()
-        self.fails = fails
-
-    def answer(self, queries: list[Query]) -> list[Answer]:
-        self.batches.append(queries)
-        assert self.may_answer.wait(30)
-        if error := self.fails(queries):
-            raise error
-        return [
-            Answer(2 * query.pixels.mean(dim=(1, 2, 3)).unsqueeze(1), query.pixels if query.objective else None)
-            for query in queries
-        ]
-
-
-def asking(times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False) -> Task[list[float]]:
-    """Ask the same thing several times; the result is all that was answered."""
-    objective = (lambda logits: logits[:, 0]) if gradients else None
-    heard: list[float] = []
-    for step in range(times):
-        answer = yield Query(torch.full((rows, 3, 2, 2), value), objective)
-        assert answer is not None
-        heard.append(answer.logits[0].item())
-        yield Progress(step + 1, times)
-    return heard
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    made = Engine(max_rows=8, max_waiting=40)
-    yield made
-    made.close(timeout_s=30)
-    assert made.alive == 0
+from tests.app.doubling import Doubling, asking, hold, rows
 
 
 @pytest.fixture
 def network() -> Doubling:
     return Doubling()
-
-
-def rows(batch: list[Query]) -> int:
-    return sum(len(query.pixels) for query in batch)
-
-
-def hold(engine: Engine, network: Doubling) -> None:
-    """Keep the network busy, so that all that is submitted meanwhile waits for the same tick."""
-    network.may_answer.clear()
-    engine.submit(asking(value=0.0), network)
-    eventually(lambda: network.batches)
 
 
 def test_every_task_gets_its_own_rows(engine: Engine, network: Doubling) -> None:
@@ -212,21 +161,6 @@ def test_a_listener_that_fails_does_not_hurt_its_task(engine: Engine, network: D
     assert engine.submit(asking(3), network, on_progress=listener).result(30) == [2.0] * 3
 
 
-def test_only_the_culprit_of_a_batch_fails(engine: Engine) -> None:
-    """A batch with one bad row fails as a whole; its error reaches that row's owner, the other seven get answers."""
-
-    def bad(queries: list[Query]) -> Exception | None:
-        return ValueError("bad row") if any(query.pixels.max() == 3 for query in queries) else None
-
-    network = Doubling(bad)
-    hold(engine, network)
-    futures = [engine.submit(asking(value=float(value)), network) for value in range(8)]
-    network.may_answer.set()
-    with pytest.raises(ValueError, match="bad row"):
-        futures[3].result(30)
-    assert [future.result(30) for k, future in enumerate(futures) if k != 3] == [[2.0 * k] for k in range(8) if k != 3]
-
-
 def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> None:
     def task() -> Task[None]:
         yield from asking(1)
@@ -236,46 +170,6 @@ def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> No
     with pytest.raises(KeyError):
         engine.submit(task(), network).result(30)
     assert good.result(30) == [2.0] * 4
-
-
-def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
-    """A device that holds three rows: eight tasks, one of four rows among them, all get their answers."""
-
-    def full(queries: list[Query]) -> Exception | None:
-        return torch.OutOfMemoryError("full") if rows(queries) > 3 else None
-
-    network = Doubling(full)
-    hold(engine, network)
-    futures = [engine.submit(asking(2, value=float(k), rows=4 if k == 2 else 1), network) for k in range(5)]
-    network.may_answer.set()
-    assert [future.result(30) for future in futures] == [[2.0 * k] * 2 for k in range(5)]
-    assert engine.max_rows <= 4
-
-
-def test_a_batch_that_failed_is_let_go_before_the_next_try(engine: Engine) -> None:
-    """A device of eight rows whose failed batches count until Python frees them: sixteen rows go in two halves."""
-
-    class Memory:
-        held = 0
-
-        def __init__(self, rows: int) -> None:
-            self.rows = rows
-            Memory.held += rows
-
-        def __del__(self) -> None:
-            Memory.held -= self.rows
-
-    class Device(Doubling):
-        def answer(self, queries: list[Query]) -> list[Answer]:
-            mine = Memory(rows(queries))
-            if Memory.held > 8:
-                raise torch.OutOfMemoryError("full")
-            assert mine.rows
-            return super().answer(queries)
-
-    network = Device()
-    assert engine.submit(asking(rows=16), network).result(30) == [2.0]
-    assert engine.max_rows == 8
 
 
 def test_memory_that_a_task_itself_lacks_is_told_as_such(engine: Engine, network: Doubling) -> None:
@@ -312,17 +206,6 @@ def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
     heavy.result(30)
     assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
     engine.close(timeout_s=30)
-
-
-def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine) -> None:
-    def full(queries: list[Query]) -> Exception | None:
-        return torch.OutOfMemoryError("full") if any(query.pixels.max() == 1 for query in queries) else None
-
-    network = Doubling(full)
-    good, bad = engine.submit(asking(value=0.5), network), engine.submit(asking(value=1.0), network)
-    assert good.result(30) == [1.0]
-    with pytest.raises(MemoryError, match="does not fit"):
-        bad.result(30)
 
 
 def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:

@@ -1,0 +1,53 @@
+"""A network whose answers are known, a task that asks it, and ways to look at who was asked with whom."""
+
+import threading
+from collections.abc import Callable
+
+import torch
+
+from app.engine import Engine
+from models.query import Answer, Progress, Query, Task
+from tests.app.conftest import eventually
+
+
+class Doubling:
+    """A network whose logits are twice the mean of each row; remembers each batch, and waits until it may answer."""
+
+    def __init__(self, fails: Callable[[list[Query]], Exception | None] = lambda queries: None) -> None:
+        self.batches: list[list[Query]] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.fails = fails
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        self.batches.append(queries)
+        assert self.may_answer.wait(30)
+        if error := self.fails(queries):
+            raise error
+        return [
+            Answer(2 * query.pixels.mean(dim=(1, 2, 3)).unsqueeze(1), query.pixels if query.objective else None)
+            for query in queries
+        ]
+
+
+def asking(times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False) -> Task[list[float]]:
+    """Ask the same thing several times; the result is all that was answered."""
+    objective = (lambda logits: logits[:, 0]) if gradients else None
+    heard: list[float] = []
+    for step in range(times):
+        answer = yield Query(torch.full((rows, 3, 2, 2), value), objective)
+        assert answer is not None
+        heard.append(answer.logits[0].item())
+        yield Progress(step + 1, times)
+    return heard
+
+
+def rows(batch: list[Query]) -> int:
+    return sum(len(query.pixels) for query in batch)
+
+
+def hold(engine: Engine, network: Doubling) -> None:
+    """Keep the network busy, so that all that is submitted meanwhile waits for the same tick."""
+    network.may_answer.clear()
+    engine.submit(asking(value=0.0), network)
+    eventually(lambda: network.batches)

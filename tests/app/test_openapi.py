@@ -1,0 +1,54 @@
+"""The OpenAPI document: what it promises works as it stands."""
+
+import json
+import re
+
+from models.pictures import encode
+from tests.app.conftest import Live, drawn
+
+
+def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:
+    """What "Try it out" sends when nothing is filled in but what is required."""
+    document = live.client.get("/openapi.json").json()
+    tried = 0
+    for path, operations in document["paths"].items():
+        if "get" not in operations:
+            continue
+        address = path
+        for parameter in operations["get"].get("parameters", []):
+            if parameter["required"]:
+                address = address.replace("{" + parameter["name"] + "}", str(parameter["example"]))
+        assert live.client.get(address, timeout=120).status_code == 200, address
+        tried += 1
+    assert tried == 6
+
+
+def test_the_form_that_swagger_ui_fills_in_succeeds(live: Live) -> None:
+    """Each field's example, else its default, as the page sends it; empty ones are left out."""
+    document = live.client.get("/openapi.json").json()
+    fields = document["components"]["schemas"]["AdversarialOptions"]["properties"]
+    filled = {name: str(field.get("examples", [field.get("default")])[0]) for name, field in fields.items()}
+    del filled["image"]
+    sent = {name: value.lower() if value == "False" else value for name, value in filled.items() if value != ""}
+    del sent["format"]  # a choice without a default: the page offers its values
+    assert sent == {"attack": "pgd", "norm": "linf", "epsilon": str(8 / 255), "steps": "40", "seed": "0",
+                    "deadline_s": "60", "previews": "false"}  # fmt: skip
+    answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data=sent)
+    assert answer.status_code == 200
+
+
+def test_the_document_refers_to_nothing_that_is_missing(live: Live) -> None:
+    document = live.client.get("/openapi.json").json()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert "Problem" in named and named <= set(document["components"]["schemas"])
+
+
+def test_every_operation_documents_its_failures(live: Live) -> None:
+    document = live.client.get("/openapi.json").json()
+    for path in ("/classify", "/adversarial"):
+        responses = document["paths"][path]["post"]["responses"]
+        assert {"200", "404", "413", "415", "422", "503", "504"} <= set(responses)
+        assert list(responses["422"]["content"]) == ["application/problem+json"]
+    assert set(document["paths"]["/ideal/{class}"]["get"]["responses"]["200"]["content"]) == {
+        "image/png", "image/jpeg", "image/webp", "application/json", "text/event-stream"
+    }  # fmt: skip

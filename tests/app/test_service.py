@@ -1,0 +1,46 @@
+"""What the service as a whole bounds: places, time, sizes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.pictures import encode
+from tests.app.conftest import drawn, eventually, serve
+
+
+def test_overload_is_refused_at_once(checkpoints: Path) -> None:
+    """Two places, both taken by long tasks: the third request gets 503 with Retry-After, and a place when they left."""
+    with serve(checkpoints=checkpoints, max_waiting=2) as live, ThreadPoolExecutor(2) as pool:
+        long = "/ideal/cat?steps=1000&crops=32"
+
+        def hold() -> None:
+            with pytest.raises(httpx.TimeoutException):
+                httpx.get(live.url + long, timeout=2)
+
+        held = [pool.submit(hold) for _ in range(2)]
+        eventually(lambda: live.service.engine.alive == 2)
+        answer = live.client.post("/classify", files={"image": encode(drawn())})
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
+        assert answer.json()["type"] == "urn:mirage:problem:overloaded"
+        stream = live.client.get(long, headers={"Accept": "text/event-stream"})
+        assert stream.status_code == 503, "refused before a stream begins"
+        for each in held:
+            each.result()
+        eventually(lambda: live.service.engine.alive == 0)
+        assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
+
+
+def test_the_services_deadline(checkpoints: Path) -> None:
+    with serve(checkpoints=checkpoints, deadline_s=0.3) as live:
+        answer = live.client.get("/ideal/cat?steps=1000&crops=32")
+        assert answer.status_code == 504 and "not done after" in answer.json()["detail"]
+
+
+def test_pixel_and_byte_limits_are_settings(checkpoints: Path) -> None:
+    with serve(checkpoints=checkpoints, max_pixels=10_000, max_bytes=30_000) as live:
+        post = live.client.post
+        assert post("/classify", files={"image": encode(drawn(99, 100))}).status_code == 200
+        assert "10,000" in post("/classify", files={"image": encode(drawn(101, 100))}).json()["detail"]
+        assert "30,000" in post("/adversarial", files={"image": bytes(31_000)}).json()["detail"]

@@ -1,0 +1,40 @@
+"""Progress on its way to a client."""
+
+import asyncio
+
+import torch
+
+from app.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, thumbnail
+from models.query import Progress
+
+
+def test_a_slow_client_gets_the_latest() -> None:
+    """Of 100 steps that nobody fetched the last 32 are kept."""
+
+    async def steps() -> list[int]:
+        inbox = Inbox(asyncio.get_running_loop(), previews=False)
+        for step in range(100):
+            inbox.put(Progress(step, 100))
+        await inbox.wait()
+        return [progress.step for progress, _ in inbox.take()]
+
+    assert asyncio.run(steps()) == list(range(100 - KEPT_EVENTS, 100))
+
+
+def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
+    picture = torch.rand(3, 400, 800)
+
+    async def kept(previews: bool) -> tuple[Progress, torch.Tensor | None]:
+        inbox = Inbox(asyncio.get_running_loop(), previews=previews)
+        inbox.put(Progress(1, 2, preview=picture))
+        return inbox.take()[0]
+
+    progress, small = asyncio.run(kept(True))
+    assert progress.preview is None and small is not None
+    assert tuple(small.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
+    assert asyncio.run(kept(False))[1] is None
+
+
+def test_a_thumbnail_of_a_small_picture_is_the_picture() -> None:
+    picture = torch.full((3, 20, 30), 0.2)
+    assert (thumbnail(picture) == 51).all() and thumbnail(picture).shape == picture.shape
