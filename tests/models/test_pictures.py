@@ -354,3 +354,24 @@ def test_a_decoded_picture_owns_its_memory() -> None:
     pixels.zero_()
     assert pixels.is_contiguous()
     assert torch.equal(decode(data), corners())
+
+
+def test_a_tiff_of_huge_tiles_is_refused() -> None:
+    """32 x 32 pixels in a tile of 8,000 x 8,000: the decoder would make room for the whole tile."""
+    data = zlib.compress(b"")
+    tags = {256: 32, 257: 32, 258: 8, 259: 8, 262: 1, 277: 1, 322: 8000, 323: 8000, 324: 8, 325: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    with pytest.raises(PictureTooLarge, match="tiles"):
+        decode(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
+    """Each scan is another pass over all pixels, for a few bytes."""
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64), 90).save(buffer, "JPEG", progressive=True)
+    whole = buffer.getvalue()
+    assert decode(whole).shape == (3, 64, 64)
+    last = whole.rindex(b"\xff\xda")
+    with pytest.raises(BrokenPicture, match="scans"):
+        decode(whole[:last] + whole[last:-2] * 200 + whole[-2:])
