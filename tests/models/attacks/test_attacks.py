@@ -36,22 +36,31 @@ def levels(seed: int) -> Tensor:
     return torch.randint(60, 196, (3, SIDE, SIDE), dtype=torch.uint8, generator=random)
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    ("attack", "options"), [("fgsm", {}), ("pgd", {}), ("pgd", {"steps": 1}), ("pgd", {"steps": 7})]
+)
 @pytest.mark.parametrize("targeted", [False, True])
 @given(seed=st.integers(0, 200), budget=st.integers(1, 40))
 @settings(max_examples=25)
 def test_each_pixel_ends_exactly_epsilon_away(
-    two_classes: Classifier, slope: Tensor, attack: str, targeted: bool, seed: int, budget: int
+    two_classes: Classifier,
+    slope: Tensor,
+    attack: str,
+    options: dict[str, int],
+    targeted: bool,
+    seed: int,
+    budget: int,
 ) -> None:
     """On a linear model the best picture in the ball is its corner against the gradient: every level moves by epsilon.
 
-    Both goals are one here: away from class a is towards the other.
+    Both goals are one here: away from class a is towards the other. One step of pgd is enough, and its last counts.
     """
     picture = levels(seed)
     logits = two_classes.answer([Query(to_float(picture).unsqueeze(0))])[0].logits[0]
     present = int(logits.argmax())
     target = 1 - present if targeted else None
-    found = run(adversarial(picture, two_classes.spec, attack=attack, target=target, epsilon=budget / 255), two_classes)
+    task = adversarial(picture, two_classes.spec, attack=attack, target=target, epsilon=budget / 255, **options)
+    found = run(task, two_classes)
     uphill = slope if present == 0 else -slope
     wanted = picture.int() - budget * uphill.sign().int()
     assert torch.equal(found.picture.int(), wanted)

@@ -39,6 +39,8 @@ def test_whole_levels_stay_whole() -> None:
     for levels in range(1, 256):
         assert lattice_epsilon(levels / 255) == pytest.approx(levels / 255)
         assert lattice_epsilon(torch.tensor(levels / 255).item()) == pytest.approx(levels / 255)
+        # 0.0313725 for 8/255, as people and JSON write it.
+        assert lattice_epsilon(round(levels / 255, 7)) == pytest.approx(levels / 255)
 
 
 @given(st.floats(1 / 255, 1))
