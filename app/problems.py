@@ -16,6 +16,7 @@ from app.engine import Overloaded, ShuttingDown
 from app.registry import LoadingFailed, NotServed, StillLoading
 from models.attacks.report import AlreadyTarget, BadAttack
 from models.classes import UnknownClass
+from models.ideal.task import BadIdeal
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
 from models.query import DeadlineExceeded
 
@@ -28,6 +29,7 @@ STATUS: dict[type[Exception], int] = {
     NotAPicture: 415,
     BrokenPicture: 422,
     BadAttack: 422,
+    BadIdeal: 422,
     AlreadyTarget: 422,
     Overloaded: 503,
     ShuttingDown: 503,

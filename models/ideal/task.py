@@ -1,5 +1,6 @@
 """The task behind /ideal: gradient ascent from noise to the picture that a model holds ideal for a class."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from models.query import Passes, Progress, Query, Task
 from models.spec import Spec
 
 METHODS = {"fourier": Fourier}
+
+
+class BadIdeal(ValueError):
+    """A method that does not exist, or an option out of range."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,10 @@ def ideal(
 
     Each of `steps` steps of Adam raises the mean logit over `crops` random crops, less `tv` times the total variation.
     All that is random comes from `seed`. Costs steps x crops passes with gradients, and one without for the score.
+    Raises BadIdeal.
     """
     size = size or spec.input_size
+    _check(method, steps=steps, crops=crops, tv=tv, size=size)
     drawing = METHODS[method](size, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam([drawing.variable], lr=learning_rate)
@@ -78,3 +85,14 @@ def ideal(
         options={"method": method, "steps": steps, "crops": crops, "tv": tv, "seed": seed, "size": size},
         passes=passes,
     )
+
+
+def _check(method: str, *, steps: int, crops: int, tv: float, size: int) -> None:
+    if method not in METHODS:
+        raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
+    if min(steps, crops) < 1:
+        raise BadIdeal(f"steps and crops are 1 or more, not {steps} and {crops}")
+    if not 0 <= tv < math.inf:
+        raise BadIdeal(f"tv is 0 or more, not {tv}")
+    if not 16 <= size <= 4096:
+        raise BadIdeal(f"the size is 16 to 4096 pixels, not {size}")

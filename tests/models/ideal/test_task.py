@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.classifier import Classifier
 from models.classify import classify
-from models.ideal.task import Ideal, ideal, total_variation
+from models.ideal.task import BadIdeal, Ideal, ideal, total_variation
 from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
 from models.query import DeadlineExceeded, Progress, run
@@ -147,3 +147,20 @@ def test_a_quick_zebra(imagenet: Model) -> None:
     found = drawn(imagenet.classifier, 340, steps=20, crops=2)
     assert found.prediction.label == "zebra"
     assert found.rank == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"method": "magic"}, "choose one of fourier"),
+        ({"steps": 0}, "1 or more"),
+        ({"crops": 0}, "1 or more"),
+        ({"tv": float("nan")}, "0 or more"),
+        ({"tv": -1.0}, "0 or more"),
+        ({"size": 5}, "16 to 4096"),
+        ({"size": 10**9}, "16 to 4096"),
+    ],
+)
+def test_options_out_of_range(tiny: Classifier, options: dict[str, object], told: str) -> None:
+    with pytest.raises(BadIdeal, match=told):
+        drawn(tiny, 0, **options)
