@@ -40,7 +40,7 @@ class Classifier:
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
         self.network = nn.Sequential(Normalize(spec), network).eval().requires_grad_(False)
-        # channels_last: 1.2-1.5x faster convolutions on the CPU (benchmarks/network.py)
+        # channels_last: passes take 0.79 to 0.88 of the time on two AVX-512 cores (docs/benchmarks.md)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
