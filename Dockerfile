@@ -4,7 +4,7 @@
 #   docker build -t mirage:cpu --build-arg TORCH_BACKEND=cpu .
 #
 # The first takes PyTorch as the registry has it, with CUDA inside: the host needs NVIDIA's driver and container toolkit
-# alone. The second fetches PyTorch's own CPU build (4 GB less), at the lock's versions; its hashes are not in the lock.
+# alone. The second fetches PyTorch's own CPU build, at the lock's versions; its hashes are not in the lock.
 
 ARG PYTHON_IMAGE=python:3.13-slim
 

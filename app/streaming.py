@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 import time
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -85,6 +86,8 @@ async def present(
         future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put, weight=weight)
         future.add_done_callback(inbox.wake)
         events = _events(request, future, inbox, outcome_of)
+        # A generator that was never begun, because the client left before, does not come to its `finally`.
+        weakref.finalize(events, future.cancel)
         return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     future = service.submit(task, model, deadline_s=deadline_s, weight=weight)
     result = await result_for(request, future)

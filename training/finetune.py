@@ -31,7 +31,7 @@ class FineTuning:
         self, network: nn.Module, spec: Spec, recipe: Recipe, *, steps: int, device: torch.device, precision: str
     ) -> None:
         self.recipe, self.device, self.precision, self.steps = recipe, device, precision, steps
-        # channels_last: 1.5-1.9x faster steps, bfloat16 another 1.7-1.9x (MobileNetV2 on two AVX-512 cores)
+        # channels_last: 1.6x faster steps (1.3 to 2.2 in eight rounds; MobileNetV2, 160 pixels, two AVX-512 cores)
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.normalize = Normalize(spec).to(device)
         decay = 1 - 1 / max(1.0, recipe.average_window * steps)

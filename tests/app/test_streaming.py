@@ -1,10 +1,13 @@
 """Progress on its way to a client."""
 
 import asyncio
+import gc
+from concurrent.futures import Future
 
 import torch
 
-from app.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, thumbnail
+from app.formats import Format
+from app.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, present, thumbnail
 from models.query import Progress
 
 
@@ -33,6 +36,24 @@ def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
     assert progress.preview is None and small is not None
     assert tuple(small.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
     assert asyncio.run(kept(False))[1] is None
+
+
+def test_a_stream_that_never_began_gives_its_task_up() -> None:
+    """The client left between the question and the first byte: the response is dropped, and with it the task."""
+    future: Future[None] = Future()
+
+    class Submitting:
+        def submit(self, *_: object, **__: object) -> Future[None]:
+            return future
+
+    async def drop() -> None:
+        response = await present(None, Submitting(), None, None, None, format=Format.events)  # type: ignore[arg-type]
+        assert not future.cancelled()
+        del response
+        gc.collect()
+        assert future.cancelled()
+
+    asyncio.run(drop())
 
 
 def test_a_thumbnail_of_a_small_picture_is_the_picture() -> None:

@@ -39,8 +39,11 @@ def test_normalisation_is_finite(field: str, value: float) -> None:
 
 
 def test_the_smallest_and_the_largest() -> None:
-    Spec("mobilenet_v2", ("a", "b"), input_size=16, resize=16)
-    Spec("mobilenet_v2", ("a", "b"), input_size=2048, resize=2048)
+    for size in (16, 2048):
+        assert Spec("mobilenet_v2", ("a", "b"), input_size=size, resize=size).input_size == size
+    for size in (15, 2049):
+        with pytest.raises(BadSpec):
+            Spec("mobilenet_v2", ("a", "b"), input_size=size, resize=size)
 
 
 def test_a_spec_does_not_change() -> None:

@@ -200,7 +200,7 @@ def test_the_scan_and_the_features_are_kept(
 
     monkeypatch.setattr("training.prepare.look_at_all", refuse)
     monkeypatch.setattr(FineTuning, "features", refuse)
-    fit(job(finished.output.parent, data, parent, overwrite=True), quiet())
+    assert fit(job(finished.output.parent, data, parent, overwrite=True), quiet()).photos == 6
 
 
 def test_the_card_has_the_figures(finished: Job) -> None:
