@@ -1,7 +1,7 @@
 # Everything here works from a fresh clone: a target first sets up what it needs, and does nothing where that is done.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies serve test check format train bench lock
+.PHONY: help install dependencies serve test check format train bench oracles lock
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -54,6 +54,8 @@ train: .venv/serve-ready ## train a model: make train DATA=folder-or-zip OUTPUT=
 bench: .venv/dev-ready ## measure: make bench runs every benchmark, make bench NAME=network one
 	$(IN) benchmarks $(NAME)
 
+oracles: .venv/oracles-ready ## other libraries' attacks too: tests and benchmarks then compare ours with theirs
+
 install: .venv/serve-ready ## what serving and training need, and nothing more
 
 dependencies: .venv/dependencies # the same without this project itself: an image's layer that outlives its sources
@@ -62,6 +64,7 @@ lock: .venv/installer ## renew the locks from pyproject.toml: make lock, or make
 	$(COMPILE) requirements-install.lock --group install
 	$(COMPILE) requirements.lock pyproject.toml
 	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
+	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
 
 # --universal: one lock for all systems and Pythons. No index address: a package comes from wherever uv is told to look.
 COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -95,4 +98,8 @@ endif
 
 .venv/dev-ready: requirements-dev.lock .venv/serve-ready
 	$(call install_lock,requirements-dev.lock)
+	@touch $@
+
+.venv/oracles-ready: requirements-oracles.lock .venv/dev-ready
+	$(call install_lock,requirements-oracles.lock)
 	@touch $@

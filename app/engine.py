@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from app.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
-from models.query import Answer, DeadlineExceeded, Network, Progress, Query, Task
+from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Query, Task
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -63,6 +63,7 @@ class Job:
     weight: int
     begun: float = field(default_factory=time.monotonic)
     query: Query | None = None
+    grace: int | None = None  # how many queries are left to it, once its time is up
 
 
 class Engine:
@@ -167,7 +168,7 @@ class Engine:
                 self._jobs.remove(job)
                 self.counters.left += 1
                 self._end(job)
-            elif now > job.deadline:
+            elif job.grace is None and now > job.deadline:
                 self._jobs.remove(job)
                 self._expire(job)
 
@@ -210,21 +211,29 @@ class Engine:
             while not isinstance(said, Query):
                 _tell(job, said)
                 said = job.task.send(None)
-            job.query = said
-            self._jobs.append(job)
+            self._ask(job, said)
         except StopIteration as stop:
             self._finish(job, stop.value)
         except Exception as error:
             self._fail(job, DoesNotFit() if is_out_of_memory(error) else error)
 
+    def _ask(self, job: Job, query: Query) -> None:
+        """Put a query in line; of a task whose time is up, the few by which it verifies its best so far."""
+        if job.grace is not None:
+            job.grace -= 1
+            if job.grace < 0:
+                raise _late(job)
+        job.query = query
+        self._jobs.append(job)
+
     def _expire(self, job: Job) -> None:
         self.counters.expired += 1
         try:
-            late = DeadlineExceeded(f"not done after {time.monotonic() - job.begun:.1f} s")
-            said = job.task.throw(late)
+            job.grace = GRACE
+            said = job.task.throw(_late(job))
             while isinstance(said, Progress):
                 said = job.task.send(None)
-            self._fail(job, late)  # it asks for more, but its time is up
+            self._ask(job, said)
         except StopIteration as stop:
             self._finish(job, stop.value)
         except Exception as error:
@@ -264,6 +273,10 @@ class Engine:
 def _query(job: Job) -> Query:
     assert job.query is not None, "a job in line has a query"
     return job.query
+
+
+def _late(job: Job) -> DeadlineExceeded:
+    return DeadlineExceeded(f"not done after {time.monotonic() - job.begun:.1f} s")
 
 
 def _tell(job: Job, said: Progress) -> None:

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from app.batches import DoesNotFit
 from app.engine import Overloaded, ShuttingDown
 from app.registry import LoadingFailed, NotServed, StillLoading
-from models.attacks.report import AlreadyTarget, BadAttack
+from models.attacks.options import BadAttack
+from models.attacks.report import AlreadyTarget
 from models.classes import UnknownClass
 from models.ideal.task import BadIdeal
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge

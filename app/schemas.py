@@ -7,7 +7,7 @@ from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.formats import Format
-from models.attacks.report import ATTACKS
+from models.attacks.options import ATTACKS
 from models.ideal.task import METHODS
 
 MAX_SEED = 2**53 - 1  # what JavaScript, and so Swagger UI, can write exactly

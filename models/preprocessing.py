@@ -5,9 +5,8 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
 
+from models.resize import resize_and_crop
 from models.spec import Spec
 
 Preprocess = Callable[[Float[Tensor, "n 3 h w"]], Float[Tensor, "n 3 s s"]]
@@ -15,11 +14,9 @@ Preprocess = Callable[[Float[Tensor, "n 3 h w"]], Float[Tensor, "n 3 s s"]]
 
 def preprocess(pixels: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n 3 s s"]:
     """Antialiased resize of the shorter side, then the centre crop; differentiable; pixels stay in [0, 1]."""
-    mode = InterpolationMode(spec.interpolation)
-    resized = functional.resize(pixels, [spec.resize], interpolation=mode, antialias=True)
-    cropped: Tensor = functional.center_crop(resized, [spec.input_size, spec.input_size])
+    seen = resize_and_crop(pixels, resize=spec.resize, crop=spec.input_size, interpolation=spec.interpolation)
     # Bicubic overshoots; bilinear does not, and skips the copy.
-    return cropped.clamp(0, 1) if spec.interpolation == "bicubic" else cropped
+    return seen.clamp(0, 1) if spec.interpolation == "bicubic" else seen
 
 
 def preprocessor(spec: Spec) -> Preprocess:

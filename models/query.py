@@ -5,9 +5,12 @@ never yields inside a `with` that changes the state of its thread (torch.no_grad
 interleaves many tasks on one thread.
 """
 
-from collections.abc import Callable, Generator
+import math
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from itertools import islice
+from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -74,8 +77,15 @@ Result = TypeVar("Result")
 Task = Generator[Query | Progress, Answer | None, Result]
 
 
+GRACE = 16
+"""How many queries a task whose time is up may still ask."""
+
+
 class DeadlineExceeded(TimeoutError):
-    """Thrown into a task whose time is up; a task may catch it and return its best so far, without further queries."""
+    """Thrown into a task whose time is up; it may catch it and verify its best so far in up to GRACE queries.
+
+    A task that asks more is ended.
+    """
 
 
 @dataclass
@@ -103,19 +113,97 @@ class Network(Protocol):
         ...
 
 
-def run(task: Task[Result], network: Network, on_progress: Callable[[Progress], None] | None = None) -> Result:
-    """Drive one task alone to its result: for tests, notebooks and training."""
-    answer: Answer | None = None
+def run(
+    task: Task[Result],
+    network: Network,
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    deadline_s: float = math.inf,
+) -> Result:
+    """Drive one task alone to its result: for tests, notebooks and training.
+
+    DeadlineExceeded is thrown into the task after `deadline_s` seconds, and out of here if it does not return then.
+    """
+    ((_, result),) = run_all([task], network, on_progress, deadline_s=deadline_s)
+    return result
+
+
+def run_all(
+    tasks: Iterable[Task[Result]],
+    network: Network,
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    at_once: int = 8,
+    deadline_s: float = math.inf,
+) -> Iterator[tuple[int, Result]]:
+    """Drive many tasks, `at_once` of them in shared batches, and yield each one's number and result as it is done.
+
+    Tasks are drawn from the iterable when there is room. What a task raises is raised here, and closes the others.
+    `deadline_s` counts from each task's own beginning.
+    """
+    coming = enumerate(tasks)
+    alive: list[_Turn[Result]] = []
     try:
         while True:
-            said = task.send(answer)
-            answer = None
-            if isinstance(said, Query):
-                (answer,) = network.answer([said])
-            elif on_progress is not None:
-                on_progress(said)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
+            fresh = [
+                _Turn(number, task, on_progress, deadline_s) for number, task in islice(coming, at_once - len(alive))
+            ]
+            alive += fresh
+            for turn in fresh:
+                turn.advance(None)
+            for turn in [turn for turn in alive if turn.query is None]:
+                alive.remove(turn)
+                yield turn.number, cast(Result, turn.result)
+            if alive:
+                _answer_all(alive, network)
+            elif not fresh:
+                return
     finally:
-        task.close()
+        for turn in alive:
+            turn.task.close()
+
+
+def _answer_all(turns: "list[_Turn[Any]]", network: Network) -> None:
+    """One batch for those who want logits alone, one for those who want gradients; then each goes on."""
+    for gradients in (False, True):
+        asked = [(turn, turn.query) for turn in turns if turn.query and (turn.query.objective is not None) == gradients]
+        answers = network.answer([query for _, query in asked]) if asked else []
+        for (turn, _), answer in zip(asked, answers, strict=True):
+            turn.answer = answer
+    for turn in turns:
+        turn.advance(turn.answer)
+
+
+class _Turn(Generic[Result]):
+    """One task among those that `run_all` drives: what it asks now, or what came of it."""
+
+    def __init__(
+        self, number: int, task: Task[Result], on_progress: Callable[[Progress], None] | None, deadline_s: float
+    ) -> None:
+        self.number, self.task, self.on_progress = number, task, on_progress
+        self.deadline = time.monotonic() + deadline_s
+        self.grace: int | None = None
+        self.query: Query | None = None
+        self.answer: Answer | None = None
+        self.result: Result | None = None
+
+    def advance(self, answer: Answer | None) -> None:
+        """Send the answer and take the next query; when time is up say so, and then count."""
+        try:
+            self.query = self._until_query(self.task.send(answer))
+            if self.grace is None and time.monotonic() > self.deadline:
+                self.grace = GRACE
+                self.query = self._until_query(self.task.throw(DeadlineExceeded("the task's time is up")))
+            elif self.grace is not None:
+                self.grace -= 1
+                if self.grace <= 0:
+                    raise DeadlineExceeded("the task's time is up, and it asks on")
+        except StopIteration as stop:
+            self.query, self.result = None, stop.value
+
+    def _until_query(self, said: Query | Progress) -> Query:
+        while not isinstance(said, Query):
+            if self.on_progress is not None:
+                self.on_progress(said)
+            said = self.task.send(None)
+        return said

@@ -12,7 +12,8 @@ from app.schemas import AdversarialOptions, AdversarialResult, ModelChoice
 from app.service import ServiceDependency
 from app.streaming import Outcome, ToOutcome, present
 from app.uploads import picture_of_upload
-from models.attacks.report import Adversarial, adversarial, attack_options
+from models.attacks.options import attack_options
+from models.attacks.report import Adversarial, adversarial
 
 router = APIRouter(tags=["pictures"])
 
@@ -55,7 +56,7 @@ async def post_adversarial(
     given = {
         key: value for key, value in form.model_dump(include={"epsilon", "steps", "seed"}).items() if value is not None
     }
-    attack_options(form.attack, given)  # judged before the picture is decoded
+    attack_options(form.attack, None, given)  # judged before the picture is decoded
     picture = await picture_of_upload(form.image, service)
     task = adversarial(
         picture, model.spec, target=target, attack=form.attack, best_at_deadline=form.deadline_s is not None, **given

@@ -1,19 +1,125 @@
 """Distances between pictures, the balls around them, and the 8-bit lattice that a file can hold."""
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 LEVEL = 1 / 255
+Norm = Literal["linf", "l2", "l1", "l0"]
+NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
+
+Pictures = Float[Tensor, "n 3 h w"]
+PerRow = Float[Tensor, " n"]
+Measure = Callable[[Tensor], Tensor]
+"""From changes [n, 3, h, w] to one figure per row: the smaller, the better."""
 
 
-def project_linf(
-    moved: Float[Tensor, "n 3 h w"], origin: Float[Tensor, "n 3 h w"], epsilon: float
-) -> Float[Tensor, "n 3 h w"]:
+def rows(values: Tensor) -> Tensor:
+    """One value per row, [n], shaped to be multiplied with pictures, [n, 1, 1, 1]."""
+    return values.reshape(-1, 1, 1, 1)
+
+
+def size(change: Pictures, norm: Norm) -> PerRow:
+    """How far each row was moved: linf, l2 and l1 in pixel units; l0 counts pixels that changed in any channel."""
+    if norm == "linf":
+        return change.abs().amax(dim=(1, 2, 3))
+    if norm == "l2":
+        length: Tensor = torch.linalg.vector_norm(change, dim=(1, 2, 3))
+        return length
+    if norm == "l1":
+        return change.abs().sum(dim=(1, 2, 3))
+    return (change != 0).any(dim=1).flatten(1).sum(dim=1).to(change.dtype)
+
+
+def by(norm: Norm) -> Measure:
+    """`size` in one norm."""
+    return lambda change: size(change, norm)
+
+
+def in_levels(norm: Norm) -> Measure:
+    """`size` of changes on the lattice, where many share one Linf: of those the smaller L2 counts as smaller."""
+    if norm != "linf":
+        return by(norm)
+
+    def measure(change: Tensor) -> Tensor:
+        length = size(change, "l2")
+        return (size(change, "linf") * 255).round() + length / (1 + length)
+
+    return measure
+
+
+def project_linf(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
     """The nearest picture in [0, 1] of which no value is further than epsilon from the origin's."""
     return moved.clamp(origin - epsilon, origin + epsilon).clamp(0, 1)
+
+
+def project_l2(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
+    """The change shortened to the length epsilon where it is longer, then cut to [0, 1]."""
+    change = moved - origin
+    factor = (epsilon / size(change, "l2").clamp(min=1e-12)).clamp(max=1)
+    return change.mul_(rows(factor)).add_(origin).clamp_(0, 1)
+
+
+def project_l1(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
+    """The nearest picture within the L1 ball and [0, 1] both (Croce & Hein 2021, arxiv.org/abs/2103.01208).
+
+    Each change shrinks by one threshold per row and is cut to what [0, 1] allows. The length that is left is piecewise
+    linear in the threshold: Newton's steps find it, kept within a shrinking bracket.
+    """
+    projected = moved.clamp(0, 1)
+    bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved))
+    for row, bound in enumerate(bounds.tolist()):
+        if (projected[row] - origin[row]).abs().sum() > bound:
+            projected[row] = _onto_l1(moved[row] - origin[row], origin[row], bound)
+    return projected
+
+
+def _onto_l1(change: Tensor, origin: Tensor, epsilon: float) -> Tensor:
+    length = change.abs().flatten()
+    room = torch.where(change > 0, 1 - origin, origin).flatten()
+    least, most = 0.0, length.max().item()
+    threshold = 0.0
+    for _ in range(100):
+        left = length - threshold
+        # Values that are gone for every higher threshold are not looked at again.
+        alive = left > 0
+        if alive.sum() < 0.5 * len(left):
+            length, room, left = length[alive], room[alive], left[alive]
+        kept = torch.minimum(left.clamp(min=0), room)
+        excess = kept.sum().item() - epsilon
+        if abs(excess) <= 1e-6 * epsilon:
+            break
+        least, most = (threshold, most) if excess > 0 else (least, threshold)
+        slope = int(((left > 0) & (left < room)).sum())
+        threshold += excess / max(slope, 1)
+        if not least < threshold < most:
+            threshold = (least + most) / 2
+    shrunk = (change.abs() - threshold).clamp(min=0) * change.sign()
+    return (origin + shrunk).clamp(0, 1)
+
+
+def project_l0(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
+    """The epsilon most changed pixels of each row, by the L2 norm over channels; all others as they were."""
+    change = moved.clamp(0, 1) - origin
+    energy = change.square().sum(dim=1).flatten(1)
+    counts = torch.as_tensor(epsilon, device=moved.device).expand(len(moved)).long().clamp(0, energy.shape[1])
+    kept = torch.zeros_like(energy)
+    for row, count in enumerate(counts.tolist()):
+        if count:
+            kept[row, energy[row].topk(count, sorted=False).indices] = 1
+    return origin + change * kept.reshape(len(moved), 1, *moved.shape[2:])
+
+
+PROJECT: dict[Norm, Callable[[Tensor, Tensor, float | Tensor], Tensor]] = {
+    "linf": project_linf,
+    "l2": project_l2,
+    "l1": project_l1,
+    "l0": project_l0,
+}
 
 
 def lattice_epsilon(epsilon: float) -> float:
@@ -21,7 +127,7 @@ def lattice_epsilon(epsilon: float) -> float:
     return math.floor(epsilon * 255 + 1e-4) * LEVEL
 
 
-def to_lattice(pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+def to_lattice(pixels: Pictures) -> Pictures:
     """The nearest pixels that an 8-bit file holds; what a decoder gives back, bit for bit."""
     return (pixels.detach().clamp(0, 1) * 255).round() / 255
 

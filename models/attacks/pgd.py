@@ -1,36 +1,42 @@
 """Projected gradient descent (Madry et al. 2018, arxiv.org/abs/1706.06083)."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from models.attacks.geometry import project_linf
+from models.attacks.geometry import PROJECT, Norm, Pictures
 from models.attacks.goal import Best, Goal
+from models.attacks.steepest import random_point, steepest
 from models.query import Task
 
 
 def pgd(
-    start: Float[Tensor, "n 3 h w"],
+    start: Pictures,
     goal: Goal,
     best: Best,
     *,
+    norm: Norm = "linf",
     epsilon: float = 8 / 255,
     steps: int = 40,
+    step_size: float | None = None,
+    restarts: int = 1,
+    random_start: bool = True,
     seed: int = 0,
 ) -> Task[None]:
-    """From a random point of the Linf ball, `steps` steps of 2.5 epsilon / steps along the gradient's sign.
+    """From a random point of the ball, `steps` steps of steepest descent, each projected back into it.
 
-    `best` holds the start's look and receives every better one, so a task that is stopped midway has its best so
-    far. Costs `steps` passes with gradients and one without.
+    A step is 2.5 epsilon / steps without `step_size`, in the norm's own unit. Each restart begins at another point. In
+    L1 a step moves the largest hundredth of the gradient's values (Tramer & Boneh 2019, arxiv.org/abs/1904.13000).
+    `best` holds the start's look and receives every better one. Costs `steps` passes with gradients and one without,
+    per restart.
     """
-    step_size = 2.5 * epsilon / steps
     random = torch.Generator().manual_seed(seed)
-    noise = torch.rand(start.shape, generator=random).to(start.device) * 2 - 1
-    picture = project_linf(start + epsilon * noise, start, epsilon)
-    for step in range(steps):
-        look = yield from goal.look(picture)
-        best.update(look)
-        assert look.gradients is not None
-        picture = project_linf(picture - step_size * look.gradients.sign(), start, epsilon)
-        yield best.progress(step + 1, steps)
-    best.update((yield from goal.look(picture, gradients=False)))
+    length = 2.5 * epsilon / steps if step_size is None else step_size
+    for restart in range(restarts):
+        picture = start
+        if random_start:
+            picture = start + goal.masked(random_point(start, norm, epsilon, random) - start)
+        for step in range(steps):
+            look = yield from goal.look(picture)
+            best.update(look)
+            picture = PROJECT[norm](picture - length * steepest(look.slope, norm), start, epsilon)
+            yield best.progress(restart * steps + step + 1, restarts * steps)
+        best.update((yield from goal.look(picture, gradients=False)))

@@ -1,0 +1,108 @@
+"""The attacks by name, and what may be asked of each."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.attacks.bim import bim
+from models.attacks.ddn import ddn
+from models.attacks.fgsm import fgsm
+from models.attacks.geometry import LEVEL, NORMS, Norm, lattice_epsilon
+from models.attacks.pgd import pgd
+from models.query import Task
+
+
+class BadAttack(ValueError):
+    """An attack that does not exist, or options that it cannot work with."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack, the norms that it works in (the first without a choice), and whether it looks for the smallest change.
+
+    One that does not look for it works within a budget, its option `epsilon`.
+    """
+
+    run: Callable[..., Task[None]]
+    norms: tuple[Norm, ...]
+    minimal: bool = False
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The attack's own options and their defaults."""
+        parameters = inspect.signature(self.run).parameters.values()
+        return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+
+
+ATTACKS: dict[str, Attack] = {
+    "fgsm": Attack(fgsm, ("linf",)),
+    "bim": Attack(bim, ("linf",)),
+    "pgd": Attack(pgd, ("linf", "l2", "l1")),
+    "ddn": Attack(ddn, ("l2",), minimal=True),
+}
+
+EPSILON: dict[Norm, float] = {"linf": 8 / 255, "l2": 3.0, "l1": 100.0}
+"""Budgets without a choice: visible to nobody or hardly, and enough for most photos."""
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "steps": (1, 1000),
+    "restarts": (1, 20),
+    "seed": (0, 2**63 - 1),
+    "step_size": (1e-6, 1e6),
+    "gamma": (1e-4, 0.5),
+    "initial": (1e-3, 1e3),
+}
+"""Least and most of every option that is a number; whole numbers where its default is one."""
+
+
+def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> tuple[Norm, dict[str, Any]]:
+    """The norm and the attack's options, defaults replaced by what was given; raises BadAttack on what is not fit."""
+    if attack not in ATTACKS:
+        raise BadAttack(f"there is no attack {attack[:100]!r}: choose one of {', '.join(ATTACKS)}")
+    entry = ATTACKS[attack]
+    chosen = next((each for each in NORMS if each == norm), None) if norm is not None else entry.norms[0]
+    if chosen not in entry.norms:
+        raise BadAttack(f"{attack} works in {', '.join(entry.norms)}, not in {str(norm)[:100]!r}")
+    defaults = entry.defaults
+    takes_norm = defaults.pop("norm", None) is not None
+    if surplus := set(given) - set(defaults):
+        told = ", ".join(sorted(surplus))[:200]
+        raise BadAttack(f"{attack} takes no {told}: its options are {', '.join(defaults) or 'none'}")
+    options = defaults | dict(given)
+    if options.get("epsilon", 0) is None or ("epsilon" in defaults and "epsilon" not in given):
+        options["epsilon"] = EPSILON[chosen]
+    for name, value in options.items():
+        _check(attack, name, value, defaults[name], chosen)
+    if takes_norm:
+        options["norm"] = chosen
+    return chosen, options
+
+
+def _check(attack: str, name: str, value: Any, default: Any, norm: Norm) -> None:
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise BadAttack(f"{name}: true or false, not {value!r}")
+        return
+    if value is None and default is None:
+        return
+    if isinstance(default, str):
+        return  # the attack's own registry of names judges it
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadAttack(f"{name}: a finite number, not {str(value)[:100]}")
+    if name == "epsilon":
+        _check_epsilon(value, norm)
+        return
+    least, most = BOUNDS[name]
+    whole = isinstance(default, int)
+    if (whole and not isinstance(value, int)) or not least <= value <= most:
+        kind = "a whole number" if whole else "a number"
+        raise BadAttack(f"{name}: {kind} from {least:g} to {most:g}, not {value}")
+
+
+def _check_epsilon(epsilon: float, norm: Norm) -> None:
+    if norm == "linf" and not (0 < epsilon <= 1 and lattice_epsilon(epsilon) >= LEVEL):
+        raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {epsilon}")
+    if norm != "linf" and not LEVEL <= epsilon <= 1e7:
+        raise BadAttack(f"epsilon is from 1/255 (one value moved by one level) to 1e7 in {norm}, not {epsilon}")

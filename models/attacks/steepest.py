@@ -1,0 +1,45 @@
+"""The direction of steepest descent in each norm, and random points of its ball."""
+
+import torch
+from torch import Tensor
+
+from models.attacks.geometry import PROJECT, Norm, Pictures, rows, size
+
+SPARSITY = 0.01
+"""Of an L1 step's values, how many move (Tramer & Boneh 2019, arxiv.org/abs/1904.13000)."""
+
+
+def steepest(gradients: Pictures, norm: Norm) -> Pictures:
+    """The step of size one (per value for linf; in length for l2 and l1) that a gradient is least tolerant of.
+
+    Rows without a gradient stay where they are. In L1 one value would move alone; the largest hundredth share the step.
+    """
+    if norm == "linf":
+        return gradients.sign()
+    if norm == "l2":
+        return gradients / rows(size(gradients, "l2").clamp(min=1e-30))
+    magnitudes = gradients.abs().flatten(1)
+    count = max(1, round(SPARSITY * magnitudes.shape[1]))
+    least = magnitudes.topk(count, dim=1, sorted=False).values.amin(dim=1)
+    step = gradients.sign() * ((gradients.abs() >= rows(least)) & (gradients != 0))
+    return step / rows(size(step, "l1").clamp(min=1.0))
+
+
+def random_point(start: Pictures, norm: Norm, epsilon: float, random: torch.Generator) -> Pictures:
+    """A random point within epsilon of the start and in [0, 1]; the same change for each row, so none knows its batch.
+
+    Linf: uniform in the ball. L2: uniform in direction, and as far as in a ball of this many dimensions: epsilon.
+    L1: uniform in the ball, by exponential values of random sign.
+    """
+    shape = (1, *start.shape[1:])
+    if norm == "linf":
+        change = torch.rand(shape, generator=random) * 2 - 1
+    elif norm == "l2":
+        change = torch.randn(shape, generator=random)
+        change /= change.norm()
+    else:
+        change = torch.empty(shape).exponential_(generator=random)
+        change /= change.sum()
+        change *= torch.randint(0, 2, shape, generator=random) * 2 - 1
+    moved: Tensor = start + epsilon * change.to(start.device)
+    return PROJECT[norm](moved, start, epsilon)

@@ -1,0 +1,60 @@
+"""A float attack alone, at the model's own size: no resize, no lattice. What other libraries do, and closed forms know."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.attacks.geometry import by
+from models.attacks.goal import Best, Goal
+from models.attacks.options import Attack
+from models.classifier import Classifier
+from models.query import Task, run
+from tests.networks import Counting
+
+
+def bare(
+    attack: Attack,
+    network: Classifier | Counting,
+    pictures: Tensor,
+    labels: Tensor,
+    *,
+    targeted: bool = False,
+    norm: str | None = None,
+    confidence: float = 0.0,
+    mask: Tensor | None = None,
+    **options: Any,
+) -> Best:
+    """The best of a batch of pictures [n, 3, s, s]; labels are those to leave, or the targets.
+
+    `norm` is given to attacks that take one, and says how the change of a minimal one is measured.
+    """
+    goal = Goal(labels, targeted, lambda pixels: pixels, confidence=confidence, mask=mask)
+    chosen = norm or attack.norms[0]
+    if "norm" in attack.defaults:
+        options["norm"] = chosen
+
+    def task() -> Task[Best]:
+        first = yield from goal.look(pictures, gradients=False)
+        best = Best(goal, pictures, first, measure=by(chosen) if attack.minimal else None)
+        yield from attack.run(pictures, goal, best, **options)
+        return best
+
+    return run(task(), network)
+
+
+class Bare(nn.Module):
+    """A classifier as other libraries want it: a module from pixels in [0, 1] to logits."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.classifier.logits(pixels)
+
+
+def answers(classifier: Classifier, pictures: Tensor) -> Tensor:
+    """The classes that the classifier sees, [n]."""
+    with torch.no_grad():
+        return classifier.logits(pictures).argmax(dim=1)

@@ -1,0 +1,54 @@
+"""Other libraries as oracles (make oracles), and the pictures on which ours are compared with them."""
+
+import sys
+import types
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.attacks.geometry import to_lattice
+from models.classifier import Classifier
+from models.pictures import decode
+from models.preprocessing import preprocess, to_float
+from models.store import Model
+
+
+def _oracle(name: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # theirs to mend
+        return pytest.importorskip(name, reason=f"{name} is not installed: make oracles")
+
+
+@pytest.fixture(scope="session")
+def adv_lib() -> Any:
+    """adversarial-library, whose plotting server stays out of here."""
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in = types.ModuleType("visdom")
+        stand_in.Visdom = object  # type: ignore[attr-defined]
+        patch.setitem(sys.modules, "visdom", stand_in)
+        library = _oracle("adv_lib.attacks")
+    return library
+
+
+@pytest.fixture(scope="session")
+def foolbox() -> Any:
+    return _oracle("foolbox")
+
+
+@pytest.fixture(scope="session")
+def small_pictures(tiny: Classifier) -> Tensor:
+    """Forty smooth pictures at the tiny network's own size, on the lattice, of which it sees several classes."""
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.rand(40, 3, 6, 6, generator=random)
+    smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bicubic").clamp(0, 1)
+    return to_lattice(smooth)
+
+
+@pytest.fixture(scope="session")
+def crops(imagenet: Model, imagenet_photos: list[tuple[int, bytes]]) -> Tensor:
+    """64 photos as MobileNetV2 sees them, [64, 3, 224, 224]: where attacks on the model's own size are compared."""
+    photos = [to_float(decode(data)).unsqueeze(0) for _, data in imagenet_photos[:64]]
+    return to_lattice(torch.cat([preprocess(photo, imagenet.spec) for photo in photos]))
