@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from app import docs, middleware, openapi, problems
 from app.engine import Engine
 from app.registry import Registry
-from app.routes import adversarial, classify, health, ideal, metrics, models
+from app.routes import adversarial, classify, curve, health, ideal, metrics, models
 from app.security import require_key
 from app.service import Service
 from app.settings import Settings
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (classify, ideal, adversarial, models, metrics):
+    for routes in (classify, ideal, adversarial, curve, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
     docs.install(app)

@@ -13,9 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from app.batches import DoesNotFit
 from app.engine import Overloaded, ShuttingDown
+from app.masks import BadMask
 from app.registry import LoadingFailed, NotServed, StillLoading
 from models.attacks.options import BadAttack
 from models.attacks.report import AlreadyTarget
+from models.attacks.survive import BadSurvival
 from models.classes import UnknownClass
 from models.ideal.task import BadIdeal
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
@@ -30,6 +32,8 @@ STATUS: dict[type[Exception], int] = {
     NotAPicture: 415,
     BrokenPicture: 422,
     BadAttack: 422,
+    BadSurvival: 422,
+    BadMask: 422,
     BadIdeal: 422,
     AlreadyTarget: 422,
     Overloaded: 503,

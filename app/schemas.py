@@ -3,17 +3,17 @@
 import math
 from typing import Annotated, Any, Literal
 
-from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.formats import Format
-from models.attacks.options import ATTACKS
 from models.ideal.task import METHODS
 
 MAX_SEED = 2**53 - 1  # what JavaScript, and so Swagger UI, can write exactly
 
 
-def _one_of(choices: Any) -> AfterValidator:
+def one_of(choices: Any) -> AfterValidator:
+    """A text that is one of the choices."""
+
     def check(value: str) -> str:
         if value not in choices:
             raise ValueError(f"choose one of {', '.join(choices)}")
@@ -95,7 +95,7 @@ class ClassifyOptions(Options):
 
 
 class ModelChoice(Options):
-    """The one query parameter of POST /adversarial, whose options are fields of its form."""
+    """The one query parameter of operations whose options are fields of a form."""
 
     model: ModelName = Field(default=None, description=MODEL)
 
@@ -104,7 +104,7 @@ class IdealOptions(Options):
     """Query parameters of GET /ideal/{class}."""
 
     model: ModelName = Field(default=None, description=MODEL)
-    method: Annotated[str, _one_of(METHODS)] = Field(default="fourier", description=f"one of {', '.join(METHODS)}")
+    method: Annotated[str, one_of(METHODS)] = Field(default="fourier", description=f"one of {', '.join(METHODS)}")
     steps: int = Field(default=64, ge=1, le=1000, description="steps of gradient ascent")
     crops: int = Field(default=4, ge=1, le=32, description="random crops that each step sees")
     tv: float = Field(default=20.0, ge=0, le=1000, allow_inf_nan=False, description="weight of the total variation")
@@ -119,46 +119,6 @@ class IdealOptions(Options):
     @classmethod
     def _without_empty(cls, values: Any) -> Any:
         return without_empty(values)
-
-
-class AdversarialOptions(Options):
-    """Multipart fields of POST /adversarial."""
-
-    image: UploadFile = Field(description="the picture to change")
-    target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
-        default=None,
-        description="the class to be taken for, by name or index; empty: any other",
-        max_length=200,
-        examples=[""],
-    )
-    attack: Annotated[str, _one_of(ATTACKS)] = Field(default="pgd", description=f"one of {', '.join(ATTACKS)}")
-    norm: Literal["linf"] = Field(
-        default="linf", description="how the change is measured: linf, the most that any value moves"
-    )
-    epsilon: Annotated[float, BeforeValidator(parse_fraction)] = Field(
-        default=8 / 255,
-        gt=0,
-        le=1,
-        allow_inf_nan=False,
-        description="largest change, pixels count from 0 to 1; `8/255` works",
-    )
-    steps: Annotated[int | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, ge=1, le=1000, description="steps of an iterated attack; pgd takes 40 without it", examples=[40]
-    )
-    seed: Annotated[Seed | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, description="what a random start comes from; 0 without it", examples=[0]
-    )
-    deadline_s: Annotated[float | None, BeforeValidator(empty_is_none)] = Field(
-        default=None,
-        gt=0,
-        le=86_400,
-        allow_inf_nan=False,
-        description="after so many seconds, answer with the best so far (the first look at the picture must be over)",
-        examples=[60],
-    )
-    previews: bool = Field(default=False, description=PREVIEWS)
-    model: ModelName = Field(default=None, description=MODEL, examples=[""])
-    format: FormatChoice = Field(default=None, description=FORMAT)
 
 
 class Prediction(BaseModel):
@@ -204,40 +164,6 @@ class IdealResult(BaseModel):
     score: Score
     options: dict[str, Any]
     passes: Passes
-    seconds: float
-
-
-class Norms(BaseModel):
-    """How far the picture moved: pixel units from 0 to 1, over all pixels and channels."""
-
-    linf: float = Field(description="the most that any value moved")
-    l2: float
-    l1: float
-    l0: int = Field(description="number of pixels that changed at all")
-
-
-class Target(BaseModel):
-    """The class that an attack was to reach."""
-
-    label: str
-    index: int
-
-
-class AdversarialResult(BaseModel):
-    """The answer of POST /adversarial as JSON; every figure is of the returned 8-bit picture."""
-
-    model: str
-    attack: str
-    success: bool
-    original: Prediction
-    adversarial: Prediction
-    target: Target | None
-    norms: Norms
-    image: str = Field(description="data URL of the PNG")
-    perturbation: str = Field(description="data URL: the change on grey, amplified to the full range")
-    options: dict[str, Any]
-    passes: Passes
-    stopped: bool = Field(description="the deadline passed: this is the best so far")
     seconds: float
 
 

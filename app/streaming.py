@@ -25,7 +25,7 @@ from torchvision.transforms.v2 import functional
 from app.formats import MEDIA_TYPES, Format
 from app.problems import problem
 from app.service import Service, result_for
-from models.pictures import encode
+from models.pictures import JPEG_QUALITY, encode
 from models.preprocessing import to_levels
 from models.query import Progress, Task
 from models.store import Model
@@ -47,6 +47,7 @@ class Outcome:
     figures: dict[str, Any]
     pictures: dict[str, UInt8[Tensor, "3 h w"]]
     headers: dict[str, str]
+    jpeg_quality: int = JPEG_QUALITY
 
     def json(self) -> str:
         """The body; encodes every picture."""
@@ -100,7 +101,7 @@ def _respond(outcome: Outcome, format: Format) -> Response:
     if format is Format.json:
         return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
     text = {"Software": "Mirage", "mirage": json.dumps(outcome.figures)}
-    picture = encode(outcome.pictures["image"], format=format.value, text=text)
+    picture = encode(outcome.pictures["image"], format=format.value, text=text, quality=outcome.jpeg_quality)
     return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
 
 

@@ -61,11 +61,12 @@ class ClassNames:
         if indices:
             raise UnknownClass(f"{text!r} names {len(indices)} classes: give the index, one of {indices}")
         if re.fullmatch(r"[0-9]{1,6}", text.strip()):
-            return self._by_index(int(text))
+            return self.by_index(int(text))
         raise UnknownClass(f"no class is called {text[:100]!r}{self._suggestion(text[:100])}")
 
-    def _by_index(self, index: int) -> int:
-        if index < len(self.classes):
+    def by_index(self, index: int) -> int:
+        """The index itself, if there is a class of it; raises UnknownClass."""
+        if 0 <= index < len(self.classes):
             return index
         raise UnknownClass(f"there is no class {index}: the indices are 0 to {len(self.classes) - 1}")
 

@@ -14,6 +14,7 @@ from torch import Tensor
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 25_000_000
 MAX_ASPECT = 32
+JPEG_QUALITY = 95
 MAX_SCANS = 100
 """Of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
 
@@ -127,8 +128,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def encode(pixels: UInt8[Tensor, "3 h w"], *, format: str = "png", text: Mapping[str, str] | None = None) -> bytes:
-    """The picture as a file: `png` (`text` in its text chunks) and `webp` are exact, `jpeg` (quality 95) is not."""
+def encode(
+    pixels: UInt8[Tensor, "3 h w"],
+    *,
+    format: str = "png",
+    text: Mapping[str, str] | None = None,
+    quality: int = JPEG_QUALITY,
+) -> bytes:
+    """The picture as a file: `png` (`text` in its text chunks) and `webp` are exact, `jpeg` (of a `quality`) is not."""
     image = Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
     buffer = io.BytesIO()
     if format == "png":
@@ -139,5 +146,5 @@ def encode(pixels: UInt8[Tensor, "3 h w"], *, format: str = "png", text: Mapping
     elif format == "webp":
         image.save(buffer, "WEBP", lossless=True)
     else:
-        image.save(buffer, "JPEG", quality=95)
+        image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

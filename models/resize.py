@@ -83,6 +83,21 @@ def _weight(band: Band, like: Tensor) -> Tensor:
     return band.weight.to(like.dtype)
 
 
+def matrices(
+    size: tuple[int, int], *, resize: int, crop: int, interpolation: str = "bilinear"
+) -> tuple[Float[Tensor, "crop h"], Float[Tensor, "crop w"]]:
+    """The two matrices of `resize_and_crop` for pictures of `size`, whole: rows @ picture @ columns.T, on the CPU."""
+    shorter = min(size)
+    found = []
+    for length in size:
+        matrix = torch.zeros(crop, length)
+        parts = bands(length, int(resize * length / shorter), crop, interpolation, torch.device("cpu"))
+        for number, band in enumerate(parts):
+            matrix[number * BAND : number * BAND + len(band.weight), band.start : band.stop] = band.weight
+        found.append(matrix)
+    return found[0], found[1]
+
+
 def resize_and_crop(
     pixels: Float[Tensor, "n 3 h w"], *, resize: int, crop: int, interpolation: str = "bilinear"
 ) -> Float[Tensor, "n 3 s s"]:

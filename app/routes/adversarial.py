@@ -1,36 +1,57 @@
 """POST /adversarial: the picture changed so little that a person sees the same, and the model something else."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
+from torch import Tensor
 
-from app.formats import choose_format
+from app.attack_schemas import OPTION_NAMES, AdversarialOptions, AdversarialResult
+from app.formats import Format, choose_format
+from app.masks import mask_of_box, mask_of_picture
 from app.openapi import picture_or_figures, problems
-from app.schemas import AdversarialOptions, AdversarialResult, ModelChoice
-from app.service import ServiceDependency
-from app.streaming import Outcome, ToOutcome, present
+from app.schemas import ModelChoice
+from app.service import Service, ServiceDependency
+from app.streaming import Outcome, ToOutcome, data_url, present
+from app.transfer import transfer
 from app.uploads import picture_of_upload
-from models.attacks.options import attack_options
+from models.attacks.options import attack_options, choose_attack
+from models.attacks.perception import heat_map, perception
 from models.attacks.report import Adversarial, adversarial
+from models.attacks.survive import parse_survive
+from models.pictures import JPEG_QUALITY
 
 router = APIRouter(tags=["pictures"])
 
 EXAMPLE = {
     "model": "cats-dogs",
-    "attack": "pgd",
+    "attack": "auto",
+    "norm": "l2",
     "success": True,
     "original": {"label": "dog", "index": 1, "probability": 0.998},
-    "adversarial": {"label": "cat", "index": 0, "probability": 0.999},
+    "adversarial": {"label": "cat", "index": 0, "probability": 0.51},
     "target": {"label": "cat", "index": 0},
-    "norms": {"linf": 0.0314, "l2": 3.2, "l1": 812.0, "l0": 140233},
+    "probabilities": {"original": {"before": 0.998, "after": 0.49}, "target": {"before": 0.002, "after": 0.51}},
+    "norms": {"linf": 0.0118, "l2": 0.42, "l1": 44.0, "l0": 8700},
+    "perception": {"ssim": 0.9996, "ciede2000_mean": 0.02, "ciede2000_p95": 0.2, "mean_levels": 0.02},
+    "transfer": [
+        {
+            "model": "other",
+            "original": {"label": "dog", "index": 1, "probability": 0.99},
+            "adversarial": {"label": "dog", "index": 1, "probability": 0.98},
+            "fooled": False,
+        }
+    ],
+    "patch": None,
     "image": "data:image/png;base64,...",
     "perturbation": "data:image/png;base64,...",
-    "options": {"epsilon": 0.0314, "steps": 40, "seed": 0, "norm": "linf"},
-    "passes": {"forward": 42, "backward": 40},
+    "heat_map": "data:image/png;base64,...",
+    "options": {"norm": "l2", "steps": 100, "seed": 0, "confidence": 0.0},
+    "survive": ["png"],
+    "passes": {"forward": 262, "backward": 215},
     "stopped": False,
-    "seconds": 1.2,
+    "seconds": 8.1,
 }
 
 
@@ -48,25 +69,34 @@ async def post_adversarial(
 ) -> Response:
     """An attack at the picture's own resolution, on the 8-bit values that a file holds.
 
-    `success` is what POST /classify says of the returned PNG (or WebP; JPEG is lossy and may undo it).
+    `success` is what POST /classify says of the returned file: a PNG or WebP is exact, and where a JPEG is asked for
+    the attack is made to outlive its encoding.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model or choice.model)
     target = None if form.target is None else model.spec.names.find(form.target)
-    given = {
-        key: value for key, value in form.model_dump(include={"epsilon", "steps", "seed"}).items() if value is not None
-    }
-    attack_options(form.attack, None, given)  # judged before the picture is decoded
+    given = {key: value for key, value in form.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
+    attack_options(choose_attack(form.attack, given), form.norm, given)  # judged before the picture is decoded
+    survive = parse_survive(form.survive or (f"jpeg:{JPEG_QUALITY}" if format is Format.jpeg else "png"))
     picture = await picture_of_upload(form.image, service)
     task = adversarial(
-        picture, model.spec, target=target, attack=form.attack, best_at_deadline=form.deadline_s is not None, **given
+        picture,
+        model.spec,
+        target=target,
+        attack=form.attack,
+        norm=form.norm,
+        confidence=form.confidence,
+        mask=await _mask(form, picture, service),
+        survive=survive,
+        best_at_deadline=form.deadline_s is not None,
+        **given,
     )
     return await present(
         request,
         service,
         task,
         model,
-        _to_outcome(model.name),
+        _to_outcome(service, model.name),
         format=format,
         previews=form.previews,
         deadline_s=form.deadline_s,
@@ -74,26 +104,78 @@ async def post_adversarial(
     )
 
 
-def _to_outcome(model: str) -> ToOutcome:
+async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> Tensor | None:
+    """Where both the uploaded mask and the box allow a change; None where neither was given."""
+    height, width = picture.shape[1:]
+    mask = None
+    if form.mask is not None:
+        light = mask_of_picture(await picture_of_upload(form.mask, service), height, width)
+        mask = light
+    if form.box is not None:
+        inside = mask_of_box(form.box, height, width).to(picture.device)
+        mask = inside if mask is None else mask & inside
+    return mask
+
+
+def _to_outcome(service: Service, model: str) -> ToOutcome:
     def to_outcome(result: Adversarial, seconds: float) -> Outcome:
-        target = result.target
-        figures = {
-            "model": model,
-            "attack": result.attack,
-            "success": result.success,
-            "original": asdict(result.original),
-            "adversarial": asdict(result.adversarial),
-            "target": None if target is None else {"label": target.label, "index": target.index},
-            "norms": dict(result.norms),
-            "options": dict(result.options),
-            "passes": asdict(result.passes),
-            "stopped": result.stopped,
+        figures: dict[str, Any] = {
+            **told(result, model),
+            "perception": asdict(perception(result.picture, result.origin)),
+            "transfer": [
+                {**each, "original": asdict(each["original"]), "adversarial": asdict(each["adversarial"])}
+                for each in transfer(result, service, model)
+            ],
             "seconds": round(seconds, 3),
         }
-        pictures = {"image": result.picture, "perturbation": result.perturbation}
-        return Outcome(AdversarialResult, figures, pictures, _headers(model, result))
+        pictures = {
+            "image": result.picture,
+            "perturbation": result.perturbation,
+            "heat_map": heat_map(result.picture, result.origin),
+        }
+        return Outcome(AdversarialResult, figures, pictures, _headers(model, result), _jpeg_quality(result))
 
     return to_outcome
+
+
+def told(result: Adversarial, model: str) -> dict[str, Any]:
+    """What the attack itself knows of its result, as plain JSON."""
+    target, before = result.target, result.target_before
+    moved = None if target is None or before is None else _change(before.probability, target.probability)
+    return {
+        "model": model,
+        "attack": result.attack,
+        "norm": result.norm,
+        "success": result.success,
+        "original": asdict(result.original),
+        "adversarial": asdict(result.adversarial),
+        "target": None if target is None else {"label": target.label, "index": target.index},
+        "probabilities": {
+            "original": _change(result.original.probability, result.original_after.probability),
+            "target": moved,
+        },
+        "norms": dict(result.norms),
+        "options": dict(result.options),
+        "survive": list(result.survive),
+        "patch": _patch(result),
+        "passes": asdict(result.passes),
+        "stopped": result.stopped,
+    }
+
+
+def _change(before: float, after: float) -> dict[str, float]:
+    return {"before": before, "after": after}
+
+
+def _patch(result: Adversarial) -> dict[str, Any] | None:
+    if result.patch is None:
+        return None
+    return {"image": data_url(result.patch.square), "success_rate": result.patch.success_rate}
+
+
+def _jpeg_quality(result: Adversarial) -> int:
+    """That which the picture was made to outlive."""
+    return next((int(name.removeprefix("jpeg:")) for name in result.survive if name.startswith("jpeg:")), JPEG_QUALITY)
 
 
 def _headers(model: str, result: Adversarial) -> dict[str, str]:

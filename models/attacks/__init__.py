@@ -1,1 +1,25 @@
-"""Pictures that look like one thing to a person and like another to the model."""
+"""Adversarial examples: the attacks, and `fool`, which runs them on a picture at its own resolution."""
+
+from models.attacks.curve import Curve, curve
+from models.attacks.library import Summary, fool, fool_all, summary
+from models.attacks.options import ATTACKS, BadAttack
+from models.attacks.report import Adversarial, AlreadyTarget, adversarial
+from models.attacks.survive import BadSurvival
+from models.attacks.targets import NearClasses, suggest_targets
+
+__all__ = [
+    "ATTACKS",
+    "Adversarial",
+    "AlreadyTarget",
+    "BadAttack",
+    "BadSurvival",
+    "Curve",
+    "NearClasses",
+    "Summary",
+    "adversarial",
+    "curve",
+    "fool",
+    "fool_all",
+    "suggest_targets",
+    "summary",
+]

@@ -42,8 +42,8 @@ class Look:
 class Goal:
     """Fool the model about rows of pictures: towards the labels (targeted) or away from them.
 
-    The goal must lead by more than `confidence` logits, in each of the `views`. Pixels where the `mask` is 0 are not to change:
-    gradients are 0 there, and an attack multiplies its noise by it. `scale` is the picture's shorter side over the
+    The goal must lead by more than `confidence` logits, in each of the `views`. Pixels where the `mask` is 0 are not to
+    change: gradients are 0 there, and an attack multiplies its noise by it. `scale` is the picture's shorter side over the
     model's: one change takes `scale` times the L2 norm there.
     """
 
@@ -113,9 +113,9 @@ def _mean(objective: Objective, views: int) -> Objective:
 
 
 class Best:
-    """The best pictures so far, per row: a win before none, then the smaller change or, with no measure, the lower loss.
+    """The best pictures so far, per row: a win before none, then the smaller change, or the lower loss.
 
-    Rows that have not won are compared by their loss. Every attack updates one at each look, so that a task that is
+    Rows that have not won are compared by their loss, and without a `measure` of change all are. Every attack updates one at each look, so that a task that is
     stopped midway has its best so far. `size` is how far a row that has won was moved, and infinite in the others.
     """
 

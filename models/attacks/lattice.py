@@ -5,6 +5,7 @@ less than half a level. So several ways to round are tried, the strength of each
 smallest result that was verified is kept.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -18,9 +19,11 @@ from models.query import Task
 Rounding = Callable[[float], Pictures]
 """From a strength above 0 to a picture on the lattice, further from the start the stronger."""
 
-DOUBLINGS = 20
-HALVINGS = 6
-"""Of an interval from one strength to its double: to 1 %."""
+MOST = 2.0**20
+"""The largest strength that is tried, of float attacks' own 1."""
+PRECISION = 0.01
+STRIDE = 1 / 16
+"""Of a doubling: 4 %."""
 HURRIED_LOOKS = 8
 """Fewer than a task may still ask when its time is up (models.query.GRACE)."""
 SLACK = 1e-5
@@ -44,7 +47,7 @@ def settle(best: Best, kept: Best, *, norm: Norm, epsilon: float | None = None) 
 
 
 def at_once(best: Best, kept: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
-    """The float attack's change, rounded, twice as strong until it wins, or no stronger than the budget: a few looks."""
+    """The float attack's change, rounded, twice as strong until it wins, or within the budget: a few looks."""
     rounding = scaled(kept.start, best.pictures - kept.start)
     if epsilon is not None:
         strength = 1.0 if _fits(rounding(1.0), kept, norm, epsilon) else _most(rounding, kept, norm, epsilon)
@@ -84,22 +87,26 @@ def _most(rounding: Rounding, kept: Best, norm: Norm, epsilon: float) -> float:
     return _strongest(rounding, kept.start, by(norm), epsilon * (1 + SLACK))
 
 
-def _weakest(rounding: Rounding, kept: Best, *, halvings: int = HALVINGS) -> Task[None]:
+def _weakest(rounding: Rounding, kept: Best) -> Task[None]:
     """Bisect for the weakest strength that wins; once something is kept, only what is smaller is worth a look."""
-    low, high = 0.5, 1.0
-    if kept.won:
+    low, high, step = 0.5, 1.0, 1.0
+    if not kept.won:
+        while not (yield from _wins(rounding(high), kept)):
+            low, high = high, high * 2
+            if high > MOST:
+                return
+    else:
         high = _strongest(rounding, kept.start, _measure(kept), kept.size.item())
-        low = high / 2
         if high == 0.0 or not (yield from _wins(rounding(high), kept)):
             return
-    else:
-        for _ in range(DOUBLINGS):
-            if (yield from _wins(rounding(high), kept)):
-                break
-            low, high = high, high * 2
-        else:
-            return
-    for _ in range(halvings):
+        # What beats the kept one mostly does so by little: down in strides that double.
+        step = STRIDE
+        while (yield from _wins(rounding(high * 2**-step), kept)):
+            high, step = high * 2**-step, step * 2
+            if high < 1 / MOST:
+                return
+        low = high * 2**-step
+    while high > (1 + PRECISION) * low:
         middle = (low * high) ** 0.5
         if (yield from _wins(rounding(middle), kept)):
             high = middle
@@ -120,7 +127,7 @@ def _relinearise(slope: Tensor, kept: Best) -> Task[None]:
         look = yield from kept.goal.look(kept.pictures, score=margin)
         direction = _unit(0.7 * direction + 0.3 * _unit(look.slope))
         length = kept.size.item()
-        yield from _weakest(scaled(kept.start, -length * direction), kept, halvings=HALVINGS - 2)
+        yield from _weakest(scaled(kept.start, -length * direction), kept)
 
 
 def _strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
@@ -134,12 +141,10 @@ def _strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: flo
         return measure(rounding(strength) - start).item() >= limit
 
     strength, factor = 1.0, 0.5 if too_much(1.0) else 2.0
-    for _ in range(DOUBLINGS):
-        if too_much(strength * factor) != (factor < 1):
-            break
+    while 1 / MOST < strength < MOST and too_much(strength * factor) == (factor < 1):
         strength *= factor
     low, high = sorted((strength, strength * factor))
-    for _ in range(HALVINGS):
+    while high > (1 + PRECISION) * low:
         middle = (low * high) ** 0.5
         low, high = (low, middle) if too_much(middle) else (middle, high)
     return low if fits(low) else 0.0
@@ -160,13 +165,15 @@ def _roundings(best: Best, slope: Tensor, norm: Norm) -> list[Rounding]:
     if norm == "l0":
         return [scaled(start, change), fewest(start, change, slope)]
     if norm == "l1":
-        return [scaled(start, change), along(start, change, slope), one_level(start, slope)]
+        return [scaled(start, change), along(start, change, slope), fewest(start, change, slope)]
+    # The float attack is the smallest there is: a file needs the next whole level.
+    levels = max(1, math.ceil(change.abs().amax().item() * 255 - 1e-3))
     steepest = -_unit(slope) * rows(size(change, "l2"))
     return [
         scaled(start, change),
         along(start, change, slope),
         scaled(start, steepest),
-        *([one_level(start, slope)] if norm == "linf" else []),
+        *([capped(start, slope, levels)] if norm == "linf" else []),
     ]
 
 
@@ -187,11 +194,11 @@ def along(start: Pictures, change: Tensor, slope: Tensor) -> Rounding:
     return rounded
 
 
-def one_level(start: Pictures, slope: Tensor) -> Rounding:
-    """The values of largest gradient, each by one level: at strength s those within a factor s of the largest."""
-    magnitudes, step = slope.abs(), -LEVEL * slope.sign()
-    largest = magnitudes.amax().item()
-    return lambda strength: to_lattice(start + step * (magnitudes >= max(largest / strength, 1e-30)))
+def capped(start: Pictures, slope: Tensor, levels: int) -> Rounding:
+    """Along the slope by `levels` at most: at strength 1 the largest value of the slope alone goes so far."""
+    cap = levels * LEVEL
+    step = -cap / max(slope.abs().amax().item(), 1e-30) * slope
+    return lambda strength: to_lattice(start + (strength * step).clamp(-cap, cap))
 
 
 def fewest(start: Pictures, change: Tensor, slope: Tensor) -> Rounding:

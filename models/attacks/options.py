@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.attacks.apgd import LOSSES, apgd
+from models.attacks.auto import auto
 from models.attacks.bim import bim
+from models.attacks.carlini_wagner import carlini_wagner
 from models.attacks.ddn import ddn
+from models.attacks.deepfool import deepfool
 from models.attacks.fgsm import fgsm
+from models.attacks.fmn import fmn
 from models.attacks.geometry import LEVEL, NORMS, Norm, lattice_epsilon
+from models.attacks.mi_fgsm import mi_fgsm
+from models.attacks.patch import patch
 from models.attacks.pgd import pgd
+from models.attacks.sigma_zero import sigma_zero
+from models.attacks.square import square
 from models.query import Task
 
 
@@ -20,14 +29,15 @@ class BadAttack(ValueError):
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack, the norms that it works in (the first without a choice), and whether it looks for the smallest change.
+    """An attack, the norms that it works in (the first without a choice), and whether it looks for the smallest.
 
-    One that does not look for it works within a budget, its option `epsilon`.
+    One that does not look for it works within a budget, its option `epsilon`, or in pixels of its own choice.
     """
 
-    run: Callable[..., Task[None]]
+    run: Callable[..., Task[Any]]
     norms: tuple[Norm, ...]
     minimal: bool = False
+    takes_mask: bool = True
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -37,10 +47,19 @@ class Attack:
 
 
 ATTACKS: dict[str, Attack] = {
+    "auto": Attack(auto, ("l2", "linf", "l1", "l0"), minimal=True),
     "fgsm": Attack(fgsm, ("linf",)),
     "bim": Attack(bim, ("linf",)),
+    "mi_fgsm": Attack(mi_fgsm, ("linf",)),
     "pgd": Attack(pgd, ("linf", "l2", "l1")),
+    "apgd": Attack(apgd, ("linf", "l2", "l1")),
+    "square": Attack(square, ("linf", "l2")),
     "ddn": Attack(ddn, ("l2",), minimal=True),
+    "deepfool": Attack(deepfool, ("l2", "linf"), minimal=True),
+    "fmn": Attack(fmn, ("l2", "linf", "l1", "l0"), minimal=True),
+    "carlini_wagner": Attack(carlini_wagner, ("l2",), minimal=True),
+    "sigma_zero": Attack(sigma_zero, ("l0",), minimal=True),
+    "patch": Attack(patch, ("l0",), takes_mask=False),
 }
 
 EPSILON: dict[Norm, float] = {"linf": 8 / 255, "l2": 3.0, "l1": 100.0}
@@ -53,8 +72,26 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "step_size": (1e-6, 1e6),
     "gamma": (1e-4, 0.5),
     "initial": (1e-3, 1e3),
+    "candidates": (1, 1000),
+    "overshoot": (0.0, 1.0),
+    "searches": (1, 20),
+    "initial_constant": (1e-8, 1e8),
+    "sigma": (1e-6, 1.0),
+    "threshold_step": (1e-4, 1.0),
+    "momentum": (0.0, 10.0),
+    "p": (1e-6, 1.0),
+    "size": (0.05, 1.0),
+    "samples": (1, 8),
 }
 """Least and most of every option that is a number; whole numbers where its default is one."""
+
+CHOICES: dict[str, tuple[str, ...]] = {"loss": tuple(LOSSES)}
+"""What every option that is a name may be."""
+
+
+def choose_attack(attack: str | None, given: Mapping[str, Any]) -> str:
+    """The attack, or without one `auto`, which looks for the smallest change, and `pgd` for whoever names a budget."""
+    return attack or ("pgd" if "epsilon" in given else "auto")
 
 
 def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> tuple[Norm, dict[str, Any]]:
@@ -88,7 +125,9 @@ def _check(attack: str, name: str, value: Any, default: Any, norm: Norm) -> None
     if value is None and default is None:
         return
     if isinstance(default, str):
-        return  # the attack's own registry of names judges it
+        if value not in CHOICES[name]:
+            raise BadAttack(f"{name}: one of {', '.join(CHOICES[name])}, not {str(value)[:100]!r}")
+        return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise BadAttack(f"{name}: a finite number, not {str(value)[:100]}")
     if name == "epsilon":

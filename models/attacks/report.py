@@ -1,5 +1,6 @@
 """The task behind /adversarial: attack one picture and tell exactly what came of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,14 +10,17 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from models.attacks.geometry import LEVEL, by, in_levels, lattice_epsilon, norms
-from models.attacks.goal import Best, Goal
+from models.attacks.goal import Best, Goal, Look
 from models.attacks.lattice import at_once, settle
 from models.attacks.objectives import SETTLED
-from models.attacks.options import ATTACKS, attack_options
+from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
+from models.attacks.patch import Patch
+from models.attacks.reduced import Reduced, is_reduced, reduce
 from models.attacks.survive import Survival, views
 from models.classify import Prediction, rank
 from models.preprocessing import preprocessor, to_float, to_levels
 from models.query import DeadlineExceeded, Passes, Query, Task
+from models.relay import relay
 from models.spec import Spec
 
 
@@ -46,6 +50,7 @@ class Adversarial:
     picture: UInt8[Tensor, "3 h w"]
     options: Mapping[str, Any]
     survive: tuple[str, ...]
+    patch: Patch | None
     passes: Passes
     stopped: bool
 
@@ -61,7 +66,7 @@ def adversarial(
     spec: Spec,
     *,
     target: int | None = None,
-    attack: str = "pgd",
+    attack: str | None = None,
     norm: str | None = None,
     confidence: float = 0.0,
     mask: Bool[Tensor, "h w"] | None = None,
@@ -71,18 +76,23 @@ def adversarial(
 ) -> Task[Adversarial]:
     """Attack a picture of any size at its own resolution; the result is what an 8-bit file holds, verified.
 
-    The class to leave is what the model says of the original. `confidence` is by how many logits the goal must lead;
+    Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the original. `confidence` is by how many logits the goal must lead;
     only pixels where the `mask` is true change; `survive` is what may happen to the file. `given` are the attack's own
     options. With `best_at_deadline` a task whose time is up returns its best so far, `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
+    attack = choose_attack(attack, given)
     chosen, options = attack_options(attack, norm, given)
     entry = ATTACKS[attack]
-    start, preprocess, passes = to_float(picture).unsqueeze(0), preprocessor(spec), Passes()
+    if mask is not None and not entry.takes_mask:
+        raise BadAttack(f"{attack} chooses its own pixels: leave out the mask and the box")
+    start, passes = to_float(picture).unsqueeze(0), Passes()
+    preprocess = preprocessor(spec)
     seen = yield from passes.ask(Query(preprocess(start)))
     present = seen.logits.argmax(dim=1)
     if target is not None and target == present.item():
         raise AlreadyTarget(f"the model takes the picture for {spec.classes[target]!r} as it is: choose another target")
+    # What is returned must win beyond rounding's reach, through all that really happens to the file.
     real = Goal(
         labels=present if target is None else torch.full_like(present, target),
         targeted=target is not None,
@@ -93,28 +103,30 @@ def adversarial(
         views=views(survive, real=True),
         scale=min(picture.shape[1:]) / spec.resize,
     )
-    budget = None if entry.minimal else options["epsilon"]
+    budget = None if entry.minimal else options.get("epsilon", math.inf)
+    in_levels_alone = False
     if chosen == "linf" and budget is not None:
-        budget = lattice_epsilon(budget)
-        options_in_levels = options | {"epsilon": budget}
-    else:
-        options_in_levels = options
-    goal = replace(
-        real, confidence=confidence, views=views(survive, real=False, rounded=chosen == "linf" and budget is not None)
-    )
+        budget, in_levels_alone = lattice_epsilon(budget), True
     original = real.judge(start, seen.logits.unsqueeze(0))
-    best = Best(goal, start, original, measure=by(chosen) if entry.minimal else None)
+    goal = replace(real, confidence=confidence, views=views(survive, real=False, rounded=in_levels_alone))
+    small = reduce(start, chosen, spec) if is_reduced(start, chosen, spec) and mask is None and not survive else None
+    measure = by(chosen) if entry.minimal else None
+    best = Best(goal, start, original, measure=measure)
+    if small is not None:
+        best = Best(small.goal(goal), small.start, replace(original, pictures=small.start), measure=measure)
     kept = Best(real, start, original, measure=in_levels(chosen) if entry.minimal else None)
-    stopped = False
+    within = {"epsilon": budget} if "epsilon" in options else {}
+    task = entry.run(best.start, best.goal, best, **options | within)
+    patch, stopped = None, False
     try:
-        yield from entry.run(start, goal, best, **options_in_levels)
-        yield from settle(best, kept, norm=chosen, epsilon=budget)
+        patch = yield from task if small is None else relay(task, small.retell)
+        yield from settle(_at_full_size(best, kept, small), kept, norm=chosen, epsilon=budget)
     except DeadlineExceeded:
         if not best_at_deadline:
             raise
         stopped = True
         if not kept.won:
-            yield from at_once(best, kept, norm=chosen, epsilon=budget)
+            yield from at_once(_at_full_size(best, kept, small), kept, norm=chosen, epsilon=budget)
     result = to_levels(kept.pictures[0])
     return Adversarial(
         attack=attack,
@@ -128,11 +140,21 @@ def adversarial(
         norms=norms(result, picture),
         origin=picture,
         picture=result,
-        options={**options, "norm": chosen},
-        survive=tuple(each.name for each in survive),
+        options={**options, "norm": chosen, "confidence": confidence},
+        survive=("png", *(each.name for each in survive)),
+        patch=patch,
         passes=passes,
         stopped=stopped,
     )
+
+
+def _at_full_size(best: Best, kept: Best, small: Reduced | None) -> Best:
+    """A float attack's best as pictures of the upload's size; one from the model's size is yet to be verified."""
+    if small is None:
+        return best
+    lifted = Best(kept.goal, kept.start, Look(kept.start, best.logits, best.loss, best.loss, best.won, None))
+    lifted.pictures = (kept.start + small.lift(best.pictures)).clamp(0, 1)
+    return lifted
 
 
 def _prediction(logits: Tensor, spec: Spec, index: int) -> Prediction:

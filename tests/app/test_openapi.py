@@ -31,8 +31,7 @@ def test_the_form_that_swagger_ui_fills_in_succeeds(live: Live) -> None:
     del filled["image"]
     sent = {name: value.lower() if value == "False" else value for name, value in filled.items() if value != ""}
     del sent["format"]  # a choice without a default: the page offers its values
-    assert sent == {"attack": "pgd", "norm": "linf", "epsilon": str(8 / 255), "steps": "40", "seed": "0",
-                    "deadline_s": "60", "previews": "false"}  # fmt: skip
+    assert sent == {"attack": "auto", "confidence": "0.0", "survive": "png", "deadline_s": "60", "previews": "false"}
     answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data=sent)
     assert answer.status_code == 200
 
@@ -45,7 +44,7 @@ def test_the_document_refers_to_nothing_that_is_missing(live: Live) -> None:
 
 def test_every_operation_documents_its_failures(live: Live) -> None:
     document = live.client.get("/openapi.json").json()
-    for path in ("/classify", "/adversarial"):
+    for path in ("/classify", "/adversarial", "/adversarial/curve", "/adversarial/targets"):
         responses = document["paths"][path]["post"]["responses"]
         assert {"200", "404", "413", "415", "422", "503", "504"} <= set(responses)
         assert list(responses["422"]["content"]) == ["application/problem+json"]

@@ -1,14 +1,17 @@
 """Driving tasks, counting passes, and asking a question in two halves."""
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.attacks.objectives import log_odds, towards
+from models.attacks.objectives import log_odds
 from models.classifier import Classifier
-from models.query import Answer, DeadlineExceeded, Passes, Progress, Query, Task, run
+from models.query import GRACE, Answer, DeadlineExceeded, Passes, Progress, Query, Task, run, run_all
 
 
 class Echo:
@@ -126,7 +129,7 @@ def test_halves_are_the_whole_for_objectives_with_a_label_per_row(
 ) -> None:
     """Halved down to single rows and joined, a question has the logits and gradients that it has as a whole."""
     shown = torch.rand(len(labels), 3, 32, 32, generator=torch.Generator().manual_seed(seed))
-    query = Query(shown, towards(torch.tensor(labels)))
+    query = Query(shown, lambda logits: log_odds(logits, torch.tensor(labels)))
     (whole,) = tiny.answer([query])
     joined = in_pieces(tiny, query)
     torch.testing.assert_close(joined.logits, whole.logits, rtol=1e-4, atol=1e-4)
@@ -157,3 +160,97 @@ def test_join_without_gradients() -> None:
     joined = Answer.join(Answer(torch.zeros(1, 2)), Answer(torch.ones(2, 2)))
     assert joined.logits.tolist() == [[0, 0], [1, 1], [1, 1]]
     assert joined.gradients is None
+
+
+def test_run_all_shares_batches_and_keeps_answers_apart() -> None:
+    """Seven tasks, three at once: each hears its own values, and no batch has more than three."""
+    network = Echo()
+    batches: list[int] = []
+
+    class Batches(Echo):
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            batches.append(len(queries))
+            return network.answer(queries)
+
+    values = [[number / 8] * (1 + number % 3) for number in range(7)]
+    results = dict(run_all([conversation(each) for each in values], Batches(), at_once=3))
+    assert results == dict(enumerate(values))
+    assert max(batches) == 3
+
+
+def test_run_all_draws_tasks_as_there_is_room() -> None:
+    """Of an endless iterable no more than are at once alive, and each result as soon as it is there."""
+    drawn: list[int] = []
+
+    def tasks() -> Iterator[Task[list[float]]]:
+        for number in itertools.count():
+            drawn.append(number)
+            yield conversation([0.5])
+
+    results = run_all(tasks(), Echo(), at_once=4)
+    assert next(results) == (0, [0.5])
+    assert len(drawn) <= 8
+    results.close()
+
+
+def test_run_all_asks_for_logits_and_gradients_apart() -> None:
+    """Whoever wants logits alone does not pay for another's backward pass."""
+
+    class Kinds(Echo):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kinds: list[set[bool]] = []
+
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            self.kinds.append({query.objective is not None for query in queries})
+            return super().answer(queries)
+
+    def task(objective: object) -> Task[None]:
+        yield Query(pixels(1), objective)
+
+    network = Kinds()
+    list(run_all([task(None), task(lambda logits: logits[:, 0])], network))
+    assert sorted(map(sorted, network.kinds)) == [[False], [True]]
+
+
+def test_an_error_of_one_closes_the_others() -> None:
+    closed: list[bool] = []
+
+    def patient() -> Task[None]:
+        try:
+            yield from conversation([0.5] * 100)
+        finally:
+            closed.append(True)
+
+    def hasty() -> Task[None]:
+        yield Query(pixels(1))
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        list(run_all([patient(), hasty()], Echo()))
+    assert closed == [True]
+
+
+def test_when_time_is_up_a_task_may_verify_its_best() -> None:
+    """A deadline that has passed at once: sixteen queries more, and its result."""
+
+    def task(queries: int) -> Task[str]:
+        try:
+            yield from conversation([0.5] * 1000)
+        except DeadlineExceeded:
+            for _ in range(queries):
+                yield Query(pixels(1))
+            return "best so far"
+        return "done"
+
+    assert run(task(GRACE), Echo(), deadline_s=0.0) == "best so far"
+    assert run(task(0), Echo(), deadline_s=0.0) == "best so far"
+    with pytest.raises(DeadlineExceeded):
+        run(task(GRACE + 1), Echo(), deadline_s=0.0)
+
+
+def test_when_time_is_up_others_go_on() -> None:
+    """The deadline counts from each task's own beginning, and one that does not heed it is an error."""
+    assert dict(run_all([conversation([0.5]), conversation([1.0])], Echo(), deadline_s=1000.0)) == {0: [0.5], 1: [1.0]}
+    with pytest.raises(DeadlineExceeded):
+        run(conversation([0.5] * 100), Echo(), deadline_s=0.0)

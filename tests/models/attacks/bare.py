@@ -1,4 +1,4 @@
-"""A float attack alone, at the model's own size: no resize, no lattice. What other libraries do, and closed forms know."""
+"""A float attack alone, at the model's own size: what other libraries do and closed forms know."""
 
 from typing import Any
 

@@ -1,17 +1,21 @@
 """The attacks themselves, on linear models whose optimum is known in closed form."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.attacks.geometry import to_lattice
-from models.attacks.goal import Best, Goal
-from models.attacks.report import ATTACKS, adversarial
+from models.attacks.geometry import NORMS, Norm
+from models.attacks.options import ATTACKS, EPSILON
+from models.attacks.report import adversarial
 from models.classifier import Classifier
 from models.preprocessing import preprocessor, to_float
-from models.query import Query, Task, run
+from models.query import Query, run
+from tests.conftest import Draw
+from tests.models.attacks.bare import answers, bare
 from tests.networks import LinearNetwork, unnormalised
 
 SIDE = 16
@@ -37,7 +41,8 @@ def levels(seed: int) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("attack", "options"), [("fgsm", {}), ("pgd", {}), ("pgd", {"steps": 1}), ("pgd", {"steps": 7})]
+    ("attack", "options"),
+    [("fgsm", {}), ("bim", {}), ("bim", {"steps": 3}), ("pgd", {}), ("pgd", {"steps": 1}), ("pgd", {"restarts": 2})],
 )
 @pytest.mark.parametrize("targeted", [False, True])
 @given(seed=st.integers(0, 200), budget=st.integers(1, 40))
@@ -74,7 +79,7 @@ def test_each_pixel_ends_exactly_epsilon_away(
     assert found.success == (margin < -1e-3)
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", ["fgsm", "bim", "pgd"])
 def test_black_and_white_are_not_left(two_classes: Classifier, slope: Tensor, attack: str) -> None:
     """Where the corner lies outside [0, 1] the level stops at 0 or 255."""
     picture = torch.randint(0, 256, (3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -83,40 +88,58 @@ def test_black_and_white_are_not_left(two_classes: Classifier, slope: Tensor, at
     assert torch.equal(found.picture.int(), (picture.int() - 20 * uphill.sign().int()).clamp(0, 255))
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_rows_of_a_batch_end_as_they_do_alone(two_classes: Classifier, slope: Tensor, attack: str) -> None:
-    """Five pictures, labels of both kinds, in one task and in five."""
-    pictures = torch.stack([to_float(levels(seed)) for seed in range(5)])
-    # Lighter where the slope rises or falls: so both classes are there.
-    pictures[::2] += 0.1 * slope.sign()
-    pictures[1::2] -= 0.1 * slope.sign()
-    pictures = to_lattice(pictures)
-    (seen,) = two_classes.answer([Query(pictures)])
-    labels = seen.logits.argmax(dim=1)
-    assert labels.unique().numel() == 2
+def quick(attack: str) -> dict[str, Any]:
+    """Few steps, for what holds after any number of them."""
+    return {"steps": 12} if "steps" in ATTACKS[attack].defaults else {}
 
-    def task(rows: slice) -> Task[Best]:
-        goal = Goal(labels[rows], False, preprocessor(two_classes.spec))
-        best = Best(goal.judge(pictures[rows], seen.logits[rows]))
-        yield from ATTACKS[attack](pictures[rows], goal, best, epsilon=6 / 255)
-        return best
 
-    together = run(task(slice(0, 5)), two_classes)
+@pytest.mark.parametrize(
+    ("attack", "norm"), [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
+)
+def test_rows_of_a_batch_end_as_they_do_alone(
+    tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm
+) -> None:
+    """Five pictures of several classes in one batch, and each alone: the same verdict, the same loss or norm."""
+    options = quick(attack) | ({"epsilon": EPSILON[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
+    pictures = small_pictures[:5]
+    labels = answers(tiny, pictures)
+    together = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, **options)
     for row in range(5):
-        alone = run(task(slice(row, row + 1)), two_classes)
-        assert torch.equal(together.pictures[row], alone.pictures[0])
+        alone = bare(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], norm=norm, **options)
         assert together.won[row] == alone.won[0]
+        torch.testing.assert_close(together.loss[row], alone.loss[0], rtol=0.02, atol=0.05)
+        torch.testing.assert_close(together.size[row], alone.size[0], rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_mask_confines_the_change(tiny: Classifier, draw: Draw, attack: str) -> None:
+    """Only pixels of a box change, at the picture's own size, and some do."""
+    mask = torch.zeros(50, 60, dtype=torch.bool)
+    mask[12:40, 20:45] = True
+    found = run(adversarial(draw(50, 60), tiny.spec, attack=attack, mask=mask, **quick(attack)), tiny)
+    changed = (found.picture != found.origin).any(dim=0)
+    assert not (changed & ~mask).any()
+    assert changed.any() == (found.norms["l0"] > 0)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
-    """Without a gradient no step of fgsm goes anywhere, and no picture of pgd's ball wins: the original stays."""
+    """Without a gradient nothing is better than the original, which stays, and no figure is infinite."""
     network = LinearNetwork(2, SIDE)
     network.layer.weight.data.zero_()
     blind = Classifier(network, unnormalised(2, SIDE))
-    found = run(adversarial(levels(0), blind.spec, attack=attack), blind)
+    found = run(adversarial(levels(0), blind.spec, attack=attack, **quick(attack)), blind)
     assert not found.success
     assert torch.equal(found.picture, levels(0))
+
+
+def test_the_registry_tells_each_attacks_norms() -> None:
+    """The first is what it works in without a choice; an attack without a choice takes no norm."""
+    for attack in ATTACKS.values():
+        assert set(attack.norms) <= set(NORMS)
+        assert ("norm" in attack.defaults) == (len(attack.norms) > 1)
+        assert attack.defaults.get("norm", attack.norms[0]) == attack.norms[0]
+        assert ("epsilon" in attack.defaults) != attack.minimal
 
 
 def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> None:

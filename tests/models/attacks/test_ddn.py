@@ -27,7 +27,7 @@ def test_on_a_linear_model_the_change_is_the_distance_to_the_border() -> None:
 
 @pytest.mark.parametrize("targeted", [False, True])
 def test_it_is_adversarial_librarys(adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    """From the same start the same steps: every pixel agrees to 1e-5 where neither stands at a verdict's very border."""
+    """From the same start the same steps: every pixel agrees to 1e-5."""
     labels = answers(tiny, small_pictures)
     if targeted:
         labels = (labels + 1) % 4

@@ -4,11 +4,24 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.attacks.geometry import lattice_epsilon, norms, project_linf, to_lattice
+from models.attacks.geometry import (
+    NORMS,
+    PROJECT,
+    Norm,
+    in_levels,
+    lattice_epsilon,
+    norms,
+    project_l0,
+    project_l1,
+    project_l2,
+    project_linf,
+    size,
+    to_lattice,
+)
 from models.preprocessing import to_float, to_levels
 
 
@@ -87,3 +100,101 @@ def test_a_change_of_epsilon_is_not_above_epsilon() -> None:
     origin = torch.zeros(3, 1, 1, dtype=torch.uint8)
     for levels in range(1, 256):
         assert norms(torch.full_like(origin, levels), origin)["linf"] <= levels / 255
+
+
+def random_pictures(rows: int, seed: int = 0) -> Tensor:
+    return torch.rand(rows, 3, 7, 5, generator=torch.Generator().manual_seed(seed))
+
+
+def test_sizes_by_hand() -> None:
+    """One pixel moved by 3, 4 and 0, another by 12 in one channel: 12, 13, 19, and 2 pixels."""
+    change = torch.zeros(2, 3, 4, 4)
+    change[0, :, 1, 2] = torch.tensor([3.0, -4.0, 0.0])
+    change[0, 1, 3, 3] = 12.0
+    assert [size(change, norm).tolist() for norm in NORMS] == [[12, 0], [13, 0], [19, 0], [2, 0]]
+
+
+@given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 12))
+def test_a_projection_onto_the_l2_ball(seed: int, epsilon: float) -> None:
+    """No longer than epsilon, in [0, 1], along the change; what is inside stays."""
+    origin, moved = random_pictures(3, seed), random_pictures(3, seed + 1)
+    projected = project_l2(moved, origin, epsilon)
+    assert (size(projected - origin, "l2") <= epsilon * (1 + 1e-5)).all()
+    inside = size(moved - origin, "l2") <= epsilon
+    torch.testing.assert_close(projected[inside], moved[inside])
+    torch.testing.assert_close(
+        torch.cosine_similarity((projected - origin).flatten(1), (moved - origin).flatten(1)), torch.ones(3)
+    )
+
+
+@given(seed=st.integers(0, 1000), epsilon=st.floats(0.05, 30))
+@settings(max_examples=50)
+def test_a_projection_onto_the_l1_ball_and_the_box(seed: int, epsilon: float) -> None:
+    """It is the nearest point of both, by the condition of its optimum.
+
+    One threshold t for all values, of which each ends at sign(d) min(max(|d| - t, 0), room).
+    """
+    origin = random_pictures(1, seed)
+    moved = origin + 2 * (random_pictures(1, seed + 1) - 0.5)
+    projected = project_l1(moved, origin, epsilon)
+    assert projected.min() >= 0 and projected.max() <= 1
+    length = size(projected - origin, "l1").item()
+    assert length <= epsilon * (1 + 1e-4) + 1e-5
+    clamped = moved.clamp(0, 1)
+    if size(clamped - origin, "l1").item() <= epsilon:
+        torch.testing.assert_close(projected, clamped)
+        return
+    assert length == pytest.approx(epsilon, rel=1e-4, abs=1e-4)
+    change, kept = (moved - origin).abs(), (projected - origin).abs()
+    free = (kept > 1e-5) & (projected > 1e-5) & (projected < 1 - 1e-5)
+    if free.any():
+        thresholds = (change - kept)[free]
+        assert thresholds.max() - thresholds.min() < 1e-3
+        gone = kept <= 1e-6
+        assert (change[gone & (clamped != origin)] <= thresholds.max() + 1e-3).all()
+
+
+def test_the_projection_onto_l1_is_that_of_its_dual() -> None:
+    """Two hundred halvings of the one threshold, in double precision, end at the same picture."""
+    origin, moved = random_pictures(1, 3).double(), random_pictures(1, 4).double() * 3 - 1
+    low, high = 0.0, 3.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        shrunk = (moved - origin).sign() * ((moved - origin).abs() - middle).clamp(min=0)
+        low, high = (middle, high) if size((origin + shrunk).clamp(0, 1) - origin, "l1") > 5.0 else (low, middle)
+    torch.testing.assert_close(project_l1(moved, origin, 5.0), (origin + shrunk).clamp(0, 1), rtol=0, atol=1e-5)
+
+
+def test_a_projection_onto_few_pixels() -> None:
+    """The two most changed pixels by their L2 over channels stay; a budget per row; none at all is the origin."""
+    origin = torch.full((3, 3, 2, 2), 0.5)
+    change = torch.zeros(3, 3, 2, 2)
+    change[:, 0] = torch.tensor([[0.1, 0.3], [0.2, 0.0]])
+    change[:, 1, 0, 0] = 0.25
+    projected = project_l0(origin + change, origin, torch.tensor([2.0, 1.0, 0.0])) - origin
+    assert (projected != 0).any(dim=1)[0].tolist() == [[True, True], [False, False]]
+    assert (projected != 0).any(dim=1)[1].tolist() == [[False, True], [False, False]]
+    assert not projected[2].any()
+    torch.testing.assert_close(projected[0, 1, 0, 0], torch.tensor(0.25))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_each_rows_budget_is_its_own(norm: Norm) -> None:
+    """Three rows with three budgets end as each alone."""
+    origin, moved = random_pictures(3, 5), random_pictures(3, 6)
+    budgets = torch.tensor([2.0, 4.0, 1.0]) if norm != "linf" else torch.tensor([0.1, 0.2, 0.05])
+    together = PROJECT[norm](moved, origin, budgets.reshape(-1, 1, 1, 1) if norm == "linf" else budgets)
+    for row in range(3):
+        alone = PROJECT[norm](moved[row : row + 1], origin[row : row + 1], budgets[row].item())
+        torch.testing.assert_close(together[row : row + 1], alone)
+
+
+def test_of_two_changes_of_one_level_the_fewer_count_as_smaller() -> None:
+    """On the lattice most Linf are one level: then L2 decides, and never over a whole level."""
+    change = torch.zeros(3, 3, 4, 4)
+    change[0, 0, 0, 0] = 1 / 255
+    change[1] = 1 / 255
+    change[2, 0, 0, 0] = 2 / 255
+    first, second, third = in_levels("linf")(change).tolist()
+    assert first < second < third
+    assert torch.equal(in_levels("l1")(change), size(change, "l1"))

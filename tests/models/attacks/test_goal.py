@@ -1,50 +1,76 @@
-"""An attack's eye on the model: what it sees is what a file will hold."""
+"""An attack's eye on the model, and its memory of the best."""
 
 import torch
-from torch import Tensor
 
-from models.attacks.geometry import to_lattice
+from models.attacks.geometry import by
 from models.attacks.goal import Best, Goal, Look
+from models.attacks.objectives import log_odds, margin
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
-from models.query import Passes, Task, run
-
-
-def look_of(goal: Goal, pictures: Tensor, *, gradients: bool = True) -> Task[Look]:
-    return (yield from goal.look(pictures, gradients=gradients))
+from models.query import Passes, run
 
 
 def made_up(loss: list[float], won: list[bool], value: float) -> Look:
     rows = len(loss)
     pictures, logits = torch.full((rows, 3, 2, 2), value), torch.full((rows, 4), value)
-    return Look(pictures, logits, torch.tensor(loss), torch.tensor(won), None)
+    return Look(pictures, logits, torch.tensor(loss), torch.zeros(rows), torch.tensor(won), None)
 
 
-def test_a_look_is_at_the_rounded_picture(tiny: Classifier) -> None:
-    """Pictures within half a level of each other give the same look, and it carries the rounded one."""
-    goal = Goal(torch.tensor([1]), True, preprocessor(tiny.spec))
-    pictures = to_lattice(torch.rand(1, 3, 50, 40, generator=torch.Generator().manual_seed(0)))
-    here, there = (run(look_of(goal, pictures + moved), tiny) for moved in (0.0, 0.4 / 255))
-    assert torch.equal(here.pictures, there.pictures.clamp(0, 1))
-    assert torch.equal(here.logits, there.logits)
+def a_goal(rows: int) -> Goal:
+    return Goal(torch.zeros(rows, dtype=torch.int64), False, lambda pixels: pixels)
 
 
 def test_its_gradients_are_of_the_loss_at_the_pictures_own_size(tiny: Classifier) -> None:
-    """Straight through the rounding, back through resize and crop: the loss's own gradient at the rounded picture."""
-    goal = Goal(torch.tensor([1, 2]), False, preprocessor(tiny.spec))
+    """Back through resize and crop: the loss's own gradient at the picture, for either direction and any score."""
     pictures = torch.rand(2, 3, 50, 70, generator=torch.Generator().manual_seed(0))
-    look = run(look_of(goal, pictures), tiny)
-    rounded = to_lattice(pictures).requires_grad_()
-    loss = goal.objective(tiny.logits(preprocessor(tiny.spec)(rounded)))
-    (wanted,) = torch.autograd.grad(loss.sum(), rounded)
-    torch.testing.assert_close(look.loss, loss.detach(), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(look.gradients, wanted, rtol=1e-3, atol=1e-5)
+    for targeted, score in ((False, log_odds), (True, log_odds), (True, margin)):
+        goal = Goal(torch.tensor([1, 2]), targeted, preprocessor(tiny.spec))
+        look = run(goal.look(pictures, score=score), tiny)
+        moving = pictures.clone().requires_grad_()
+        loss = score(tiny.logits(preprocessor(tiny.spec)(moving)), goal.labels) * (-1 if targeted else 1)
+        (wanted,) = torch.autograd.grad(loss.sum(), moving)
+        torch.testing.assert_close(look.loss, loss.detach(), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(look.gradients, wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_it_must_win_in_every_view(tiny: Classifier) -> None:
+    """The loss is the mean over the views, its gradient too; the lead is the least, the logits are the first's."""
+    pictures = torch.rand(2, 3, 36, 36, generator=torch.Generator().manual_seed(0))
+    dark, bright = (lambda x: 0.3 * x), (lambda x: 0.5 + 0.5 * x)
+    labels = torch.tensor([1, 2])
+    both = Goal(labels, True, preprocessor(tiny.spec), views=(dark, bright))
+    one, two = (
+        run(Goal(labels, True, preprocessor(tiny.spec), views=(view,)).look(pictures), tiny) for view in (dark, bright)
+    )
+    look = run(both.look(pictures), tiny)
+    torch.testing.assert_close(look.loss, (one.loss + two.loss) / 2)
+    torch.testing.assert_close(look.slope, (one.slope + two.slope) / 2)
+    torch.testing.assert_close(look.lead, torch.minimum(one.lead, two.lead))
+    torch.testing.assert_close(look.logits, one.logits)
+    assert both.passes.forward == both.passes.backward == 4
+
+
+def test_confidence_is_the_lead_that_is_asked_for(tiny: Classifier) -> None:
+    pictures = torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))
+    lead = run(Goal(torch.tensor([3]), False, preprocessor(tiny.spec)).look(pictures), tiny).lead.item()
+    for confidence in (lead - 0.01, lead + 0.01):
+        goal = Goal(torch.tensor([3]), False, preprocessor(tiny.spec), confidence=confidence)
+        assert run(goal.look(pictures), tiny).won.item() == (lead > confidence)
+
+
+def test_where_the_mask_is_zero_there_is_no_gradient(tiny: Classifier) -> None:
+    mask = torch.zeros(1, 1, 36, 36)
+    mask[..., 5:20, 10:30] = 1
+    goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec), mask=mask)
+    look = run(goal.look(torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))), tiny)
+    assert ((look.slope != 0).any(dim=1, keepdim=True) <= (mask != 0)).all()
+    assert look.slope.any()
 
 
 def test_what_the_crop_cuts_off_has_no_gradient(tiny: Classifier) -> None:
     """Of 36 x 72 pixels the network sees the middle 32 x 32."""
     goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec))
-    look = run(look_of(goal, torch.rand(1, 3, 36, 72, generator=torch.Generator().manual_seed(0))), tiny)
+    look = run(goal.look(torch.rand(1, 3, 36, 72, generator=torch.Generator().manual_seed(0))), tiny)
     assert look.gradients is not None
     outside = torch.ones(36, 72, dtype=torch.bool)
     outside[2:34, 20:52] = False
@@ -55,24 +81,40 @@ def test_what_the_crop_cuts_off_has_no_gradient(tiny: Classifier) -> None:
 def test_a_look_without_gradients_costs_one_forward_pass(tiny: Classifier) -> None:
     passes = Passes()
     goal = Goal(torch.tensor([1, 1]), False, preprocessor(tiny.spec), passes)
-    assert run(look_of(goal, torch.rand(2, 3, 36, 36), gradients=False), tiny).gradients is None
+    assert run(goal.look(torch.rand(2, 3, 36, 36), gradients=False), tiny).gradients is None
     assert (passes.forward, passes.backward) == (2, 0)
-    assert run(look_of(goal, torch.rand(2, 3, 36, 36)), tiny).gradients is not None
+    assert run(goal.look(torch.rand(2, 3, 36, 36)), tiny).gradients is not None
     assert (passes.forward, passes.backward) == (4, 2)
 
 
 def test_the_best_is_kept_per_row() -> None:
     """A win before none whatever its loss, then the lower loss; what is equal stays."""
-    best = Best(made_up([1.0, 1.0, 1.0, 1.0, 1.0], [False, False, True, True, False], 0.0))
-    best.update(made_up([2.0, 0.5, 0.5, 0.1, 1.0], [True, False, False, True, False], 1.0))
+    best = Best(
+        a_goal(5), torch.zeros(5, 3, 2, 2), made_up([1.0, 1.0, 1.0, 1.0, 1.0], [False, False, True, True, False], 0.0)
+    )
+    better = best.update(made_up([2.0, 0.5, 0.5, 0.1, 1.0], [True, False, False, True, False], 1.0))
+    assert better.tolist() == [True, True, False, True, False]
     assert best.pictures[:, 0, 0, 0].tolist() == [1, 1, 0, 1, 0]
     assert best.logits[:, 0].tolist() == [1, 1, 0, 1, 0]
     torch.testing.assert_close(best.loss, torch.tensor([2.0, 0.5, 1.0, 0.1, 1.0]))
     assert best.won.tolist() == [True, False, True, True, False]
 
 
+def test_by_a_measure_the_smaller_win_is_kept() -> None:
+    """A win before none, then the smaller change whatever its loss; of those that lose, the lower loss."""
+    start = torch.zeros(4, 3, 2, 2)
+    best = Best(a_goal(4), start, made_up([1.0] * 4, [False] * 4, 0.0), measure=by("linf"))
+    best.update(made_up([1.0, 1.0, 0.5, 1.0], [True, True, False, False], 0.5))
+    assert best.size.tolist() == [0.5, 0.5, torch.inf, torch.inf]
+    best.update(made_up([9.0, 0.1, 9.0, 9.0], [True, False, True, False], 0.25))
+    assert best.size.tolist() == [0.25, 0.5, 0.25, torch.inf]
+    best.update(made_up([0.0] * 4, [True] * 4, 0.75))
+    assert best.size.tolist() == [0.25, 0.5, 0.25, 0.75]
+    assert best.pictures[:, 0, 0, 0].tolist() == [0.25, 0.5, 0.25, 0.75]
+
+
 def test_a_loss_that_is_no_number_is_never_better() -> None:
-    best = Best(made_up([1.0], [False], 0.0))
+    best = Best(a_goal(1), torch.zeros(1, 3, 2, 2), made_up([1.0], [False], 0.0))
     best.update(made_up([float("nan")], [False], 1.0))
     assert best.pictures.max() == 0
 
@@ -82,8 +124,8 @@ def test_progress_tells_the_probability_of_the_goal(tiny: Classifier) -> None:
     pictures = torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))
     for targeted in (True, False):
         goal = Goal(torch.tensor([2]), targeted, preprocessor(tiny.spec))
-        look = run(look_of(goal, pictures), tiny)
-        told = Best(look).progress(3, 7)
+        look = run(goal.look(pictures), tiny)
+        told = Best(goal, pictures, look).progress(3, 7)
         probability = look.logits[0].softmax(dim=0)[2].item()
         assert (told.step, told.steps) == (3, 7)
         assert told.score is not None

@@ -1,11 +1,11 @@
-"""What attacks minimise and when they have won."""
+"""What attacks minimise, and by how much they lead."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from models.attacks.objectives import SETTLED, away_from, fooled, log_odds, towards
+from models.attacks.objectives import dlr, dlr_towards, lead, log_odds, margin
 
 
 def test_log_odds_by_hand() -> None:
@@ -30,26 +30,45 @@ def test_log_odds_and_their_direction(seed: int, label: int) -> None:
 def test_the_gradient_does_not_vanish_where_p_is_one() -> None:
     """The cross-entropy's does, at 200 to 0: an attack on it would stand still."""
     logits = torch.tensor([[200.0, 0.0, 0.0]], requires_grad=True)
-    (ours,) = torch.autograd.grad(away_from(torch.tensor([0]))(logits).sum(), logits)
+    (ours,) = torch.autograd.grad(log_odds(logits, torch.tensor([0])).sum(), logits)
     (theirs,) = torch.autograd.grad(cross_entropy(logits, torch.tensor([0])), logits)
     assert theirs.abs().max() == 0
     torch.testing.assert_close(ours, torch.tensor([[1.0, -0.5, -0.5]]))
 
 
-def test_targeted_is_the_opposite() -> None:
-    logits, labels = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 1])
-    assert torch.equal(towards(labels)(logits), -away_from(labels)(logits))
+def test_the_margin_by_hand() -> None:
+    """The label's logit less the best other: above 0 where it is the verdict."""
+    logits = torch.tensor([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
+    assert margin(logits, torch.tensor([0, 1])).tolist() == [1.0, -2.0]
 
 
-def test_fooled_by_hand() -> None:
-    """Targeted: the label must lead; untargeted: another must. A lead within rounding's reach is none."""
-    logits = torch.tensor([[3.0, 1.0], [1.0, 3.0], [1.0, 1.0 + SETTLED / 2], [1.0, 1.0 + 2 * SETTLED]])
-    labels = torch.zeros(4, dtype=torch.int64)
-    assert fooled(logits, labels, targeted=False).tolist() == [False, True, False, True]
-    assert fooled(logits, labels, targeted=True).tolist() == [True, False, False, False]
+def test_the_goal_leads_by_the_margin() -> None:
+    """Targeted: the label over the best other; untargeted: the best other over the label. A tie leads by nothing."""
+    logits, labels = torch.tensor([[3.0, 1.0, 2.0], [1.0, 1.0, 0.0]]), torch.tensor([0, 0])
+    assert lead(logits, labels, targeted=True).tolist() == [1.0, 0.0]
+    assert lead(logits, labels, targeted=False).tolist() == [-1.0, 0.0]
 
 
-def test_nan_fools_nobody() -> None:
+def test_the_difference_of_logits_ratio_by_hand() -> None:
+    """(z_y - best other) / (z1 - z3): of 5, 4, 2, 1 the first's is 1 / 3, and scale and shift change nothing."""
+    logits, labels = torch.tensor([[5.0, 4.0, 2.0, 1.0]]), torch.tensor([0])
+    torch.testing.assert_close(dlr(logits, labels), torch.tensor([1 / 3]))
+    torch.testing.assert_close(dlr(7 * logits - 30, labels), torch.tensor([1 / 3]))
+
+
+def test_the_targeted_ratio_by_hand() -> None:
+    """(z_y - z_t) / (z1 - (z3 + z4) / 2): of 5, 4, 2, 1 towards the second, 1 / 3.5."""
+    score = dlr_towards(torch.tensor([1]))
+    torch.testing.assert_close(score(torch.tensor([[5.0, 4.0, 2.0, 1.0]]), torch.tensor([0])), torch.tensor([1 / 3.5]))
+
+
+def test_of_two_classes_the_ratios_are_the_margin() -> None:
+    """There is no third logit to measure by."""
+    logits, labels = torch.tensor([[3.0, 1.0]]), torch.tensor([0])
+    assert dlr(logits, labels).tolist() == dlr_towards(torch.tensor([1]))(logits, labels).tolist() == [2.0]
+
+
+def test_nan_leads_nobody() -> None:
     logits = torch.full((1, 3), torch.nan)
     for targeted in (True, False):
-        assert not fooled(logits, torch.tensor([0]), targeted=targeted)
+        assert not (lead(logits, torch.tensor([0]), targeted=targeted) > 0).any()

@@ -1,0 +1,210 @@
+"""Request and response bodies of POST /adversarial and what belongs to it."""
+
+from collections import defaultdict
+from typing import Annotated, Any, Literal
+
+from fastapi import UploadFile
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from app.schemas import (
+    FORMAT,
+    MAX_SEED,
+    MODEL,
+    PREVIEWS,
+    FormatChoice,
+    ModelName,
+    Options,
+    Passes,
+    Prediction,
+    empty_is_none,
+    one_of,
+    parse_fraction,
+)
+from models.attacks.options import ATTACKS, BOUNDS, CHOICES
+
+EPSILON = "the budget of an attack within one, in the norm's unit (pixels count from 0 to 1; `8/255` works)"
+MEANINGS = {
+    "epsilon": EPSILON,
+    "steps": "steps of an iterated attack; of `square`, its queries",
+    "seed": "what all that is random comes from",
+    "restarts": "how often to begin anew, at another random point",
+    "step_size": "length of a step, in the norm's unit; chosen by the attack without it",
+    "loss": "what is minimised",
+    "candidates": "how many other classes to consider",
+}
+
+
+def _attack_options() -> dict[str, Any]:
+    """Every option of every attack as an optional form field, with its bounds, and each attack's own default."""
+    uses: dict[str, dict[str, Any]] = defaultdict(dict)
+    for attack, entry in ATTACKS.items():
+        for name, default in entry.defaults.items():
+            if name != "norm":
+                uses[name][attack] = default
+    return {name: _field(name, defaults) for name, defaults in uses.items()}
+
+
+def _field(name: str, defaults: dict[str, Any]) -> Any:
+    example = next((default for default in defaults.values() if default is not None), None)
+    kind: Any = float if example is None else type(example)
+    told = ", ".join(f"{attack} {_shown(default)}" for attack, default in defaults.items())
+    # Empty, or Swagger UI fills in a number of its own.
+    extra: dict[str, Any] = {
+        "examples": [""],
+        "description": f"{MEANINGS.get(name, name.replace('_', ' '))}. Without it: {told}",
+    }
+    if name == "epsilon":
+        kind = Annotated[float, BeforeValidator(parse_fraction)]
+        extra |= {"gt": 0, "allow_inf_nan": False, "description": f"{EPSILON}; the default depends on the norm"}
+    elif name in CHOICES:
+        kind = Annotated[str, one_of(CHOICES[name])]
+    elif kind in (int, float):
+        least, most = BOUNDS[name]
+        extra |= {"ge": least, "le": min(most, MAX_SEED)} | ({"allow_inf_nan": False} if kind is float else {})
+    return (Annotated[kind | None, BeforeValidator(empty_is_none)], Field(default=None, **extra))
+
+
+def _shown(default: Any) -> str:
+    return "its own choice" if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+
+
+AttackOptions = create_model("AttackOptions", __base__=Options, **_attack_options())
+OPTION_NAMES = frozenset(AttackOptions.model_fields)
+
+
+ClassToReach = Annotated[str | None, BeforeValidator(empty_is_none)]
+TARGET = "the class to be taken for, by name or index; empty: any other"
+Deadline = Annotated[float | None, BeforeValidator(empty_is_none)]
+
+
+class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
+    """Multipart fields of POST /adversarial."""
+
+    image: UploadFile = Field(description="the picture to change")
+    target: ClassToReach = Field(default=None, description=TARGET, max_length=200, examples=[""])
+    attack: Annotated[Annotated[str, one_of(ATTACKS)] | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        description=f"one of {', '.join(ATTACKS)}; without it auto, or pgd where an epsilon is given",
+        examples=["auto"],
+    )
+    norm: Annotated[Literal["linf", "l2", "l1", "l0"] | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        description="how the change is measured: linf (the most that any value moves), l2, l1, or l0 (changed pixels); "
+        "the attack's first without it: "
+        + ", ".join(f"{name} {'|'.join(attack.norms)}" for name, attack in ATTACKS.items()),
+        examples=[""],
+    )
+    confidence: float = Field(
+        default=0.0, ge=0, le=100, allow_inf_nan=False, description="by how many logits the goal must lead (kappa)"
+    )
+    survive: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        max_length=200,
+        description="what the file must outlive: png, jpeg:QUALITY, resize:FACTOR, several with commas; without "
+        "it png, and for an answer as image/jpeg that very file",
+        examples=["png"],
+    )
+    mask: Annotated[UploadFile | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        description="a picture of the upload's size: only where it is light may pixels change",
+        examples=[""],
+    )
+    # A text: where a field is a tuple, FastAPI takes a form's field for one of its items.
+    box: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        max_length=100,
+        description="left,top,width,height in pixels: only inside may pixels change",
+        examples=[""],
+    )
+    deadline_s: Deadline = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="after so many seconds, answer with the best so far (the first look at the picture must be over)",
+        examples=[60],
+    )
+    previews: bool = Field(default=False, description=PREVIEWS)
+    model: ModelName = Field(default=None, description=MODEL, examples=[""])
+    format: FormatChoice = Field(default=None, description=FORMAT)
+
+
+class Norms(BaseModel):
+    """How far the picture moved: pixel units from 0 to 1, over all pixels and channels."""
+
+    linf: float = Field(description="the most that any value moved")
+    l2: float
+    l1: float
+    l0: int = Field(description="number of pixels that changed at all")
+
+
+class Change(BaseModel):
+    """A probability before and after the attack."""
+
+    before: float
+    after: float
+
+
+class Probabilities(BaseModel):
+    """What became of the two classes that matter."""
+
+    original: Change
+    target: Change | None
+
+
+class Perception(BaseModel):
+    """How a person would see the change."""
+
+    model_config = ConfigDict(from_attributes=True)
+    ssim: float = Field(description="structural similarity: 1 is the same picture")
+    ciede2000_mean: float = Field(description="mean difference of colour; 1 is just noticeable")
+    ciede2000_p95: float = Field(description="its 95th percentile over all pixels")
+    mean_levels: float = Field(description="mean absolute change of a value, in 8-bit levels")
+
+
+class Transfer(BaseModel):
+    """Another served model that knows the classes: its verdict on the upload and on the result."""
+
+    model: str
+    original: Prediction
+    adversarial: Prediction
+    fooled: bool = Field(description="it follows to the target; without one, it leaves the class that it saw as well")
+
+
+class PatchResult(BaseModel):
+    """The printable square of the patch attack."""
+
+    image: str = Field(description="data URL of the square")
+    success_rate: float = Field(description="share of random places, sizes and lights where it wins")
+
+
+class TargetClass(BaseModel):
+    """The class that an attack was to reach."""
+
+    label: str
+    index: int
+
+
+class AdversarialResult(BaseModel):
+    """The answer of POST /adversarial as JSON; every figure is of the returned 8-bit picture."""
+
+    model: str
+    attack: str
+    norm: str
+    success: bool
+    original: Prediction
+    adversarial: Prediction
+    target: TargetClass | None
+    probabilities: Probabilities
+    norms: Norms
+    perception: Perception
+    transfer: list[Transfer]
+    patch: PatchResult | None = None
+    image: str = Field(description="data URL of the PNG")
+    perturbation: str = Field(description="data URL: the change on grey, amplified to the full range")
+    heat_map: str = Field(description="data URL: where the change is, from none (dark) to the largest")
+    options: dict[str, Any]
+    survive: list[str]
+    passes: Passes
+    stopped: bool = Field(description="the deadline passed: this is the best so far")
+    seconds: float

@@ -1,0 +1,54 @@
+"""Whether other served models are fooled by the same file."""
+
+from concurrent.futures import Future
+from typing import Any
+
+from app.engine import Overloaded, ShuttingDown
+from app.service import Service
+from models.attacks.report import Adversarial
+from models.classes import UnknownClass
+from models.classify import Prediction, classify
+from models.spec import Spec
+from models.store import Model
+
+TIMEOUT_S = 60
+
+
+def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[str, Any]]:
+    """The verdicts of every other model that is ready and knows the classes, on the upload and on the result.
+
+    Blocks until they are there. A house that is full leaves them out: the attack's own result is not to be lost.
+    """
+    asked: list[tuple[Model, int, int | None, list[Future[list[Prediction]]]]] = []
+    for name in service.registry.names:
+        if name == attacked or service.registry.state(name) != "ready":
+            continue
+        model = service.registry.get(name)
+        try:
+            original, target = _known(result, model.spec)
+            futures = [
+                service.submit(classify(each, model.spec, top=1), model) for each in (result.origin, result.picture)
+            ]
+        except (UnknownClass, Overloaded, ShuttingDown):
+            continue
+        asked.append((model, original, target, futures))
+    return [
+        _verdict(model.name, original, target, *(future.result(TIMEOUT_S)[0] for future in futures))
+        for model, original, target, futures in asked
+    ]
+
+
+def _known(result: Adversarial, spec: Spec) -> tuple[int, int | None]:
+    """The other model's own indices of the class to leave and the target."""
+    target = None if result.target is None else spec.names.find(result.target.label)
+    return spec.names.find(result.original.label), target
+
+
+def _verdict(name: str, original: int, target: int | None, before: Prediction, after: Prediction) -> dict[str, Any]:
+    left = before.index == original and after.index != original
+    return {
+        "model": name,
+        "original": before,
+        "adversarial": after,
+        "fooled": left if target is None else after.index == target,
+    }

@@ -1,0 +1,108 @@
+"""An adversarial patch: a square that works anywhere on a photo (Brown et al. 2017, arxiv.org/abs/1712.09665)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from models.attacks.adam import Adam
+from models.attacks.geometry import Pictures, rows, to_lattice
+from models.attacks.goal import Best, Goal, Look
+from models.attacks.objectives import log_odds
+from models.attacks.placement import Laid, Room, Squares
+from models.preprocessing import to_levels
+from models.query import DeadlineExceeded, Progress, Task
+
+TRIALS = 16
+"""Placements on which the finished square is tried."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A square to print, and on what share of random placements, none of which trained it, it reaches the goal."""
+
+    square: UInt8[Tensor, "3 side side"]
+    success_rate: float
+
+
+def patch(
+    start: Pictures,
+    goal: Goal,
+    best: Best,
+    *,
+    size: float = 0.3,
+    steps: int = 100,
+    samples: int = 4,
+    step_size: float = 0.05,
+    jitter: bool = True,
+    seed: int = 0,
+) -> Task[Patch]:
+    """Train one square per row, from grey, on `samples` random placements per step, by Adam of `step_size`.
+
+    `size` is its side over the picture's shorter side. A placement lies within what the model sees and, with `jitter`,
+    is scaled, brightened and given contrast by 0.8 to 1.2 each and turned by up to 15 degrees. The goal's mask does not
+    matter. `best` receives the photo with the finished square, laid plainly where it leads most of nine places; at a
+    deadline, in the middle. Returns the first row's square. Costs `samples` passes with gradients per step, and up to
+    9 + 16 at the end without.
+    """
+    random = torch.Generator().manual_seed(seed)
+    goal, room = replace(goal, mask=None), Room.of(start, goal, size)
+    squares = torch.full((len(start), 3, room.side, room.side), 0.5, device=start.device)
+    adam = Adam(squares)
+    try:
+        for step in range(steps):
+            laid = Laid(start, squares, room.random(samples, random, jitter=jitter))
+            look = yield from _repeated(goal, samples).look(laid.pictures)
+            adam.descend(squares, laid.pull(look.slope), step_size)
+            squares.clamp_(0, 1)
+            yield _progress(goal, look, step + 1, steps)
+    except DeadlineExceeded:
+        best.update((yield from _plainly(start, goal, squares, room.corners()[:1])))
+        raise
+    best.update((yield from _plainly(start, goal, squares, room.corners())))
+    won = []
+    for begin in range(0, TRIALS, samples):
+        placements = room.random(min(samples, TRIALS - begin), random, jitter=jitter)
+        laid = Laid(start, to_lattice(squares), placements)
+        look = yield from _repeated(goal, len(placements)).look(laid.pictures, gradients=False)
+        won.append(look.won[:: len(start)])
+    return Patch(to_levels(squares[0]), torch.cat(won).float().mean().item())
+
+
+def _repeated(goal: Goal, times: int) -> Goal:
+    return replace(goal, labels=goal.labels.repeat(times))
+
+
+def _progress(goal: Goal, look: Look, step: int, steps: int) -> Progress:
+    """Of the first row: its goal's mean probability over this step's placements, and the first of them."""
+    logits = look.logits[:: len(goal.labels)]
+    odds = log_odds(logits, goal.labels[:1].expand(len(logits)))
+    score = torch.sigmoid(odds if goal.targeted else -odds).mean().item()
+    return Progress(step, steps, score, look.pictures[0])
+
+
+def _plainly(start: Pictures, goal: Goal, squares: Squares, corners: list[tuple[int, int]]) -> Task[Look]:
+    """Lay the squares, as a file holds them, flat on each place, and keep per row the one that leads most."""
+    levels, side = to_lattice(squares), squares.shape[-1]
+    found: Look | None = None
+    for top, left in corners:
+        pictures = start.clone()
+        pictures[..., top : top + side, left : left + side] = levels
+        look = yield from goal.look(pictures, gradients=False)
+        found = look if found is None else _leading(found, look)
+    assert found is not None, "there is always a middle"
+    return found
+
+
+def _leading(one: Look, other: Look) -> Look:
+    """Per row the look with the larger lead."""
+    further = other.lead > one.lead
+    return Look(
+        torch.where(rows(further), other.pictures, one.pictures),
+        torch.where(further.unsqueeze(1), other.logits, one.logits),
+        torch.where(further, other.loss, one.loss),
+        torch.where(further, other.lead, one.lead),
+        torch.where(further, other.won, one.won),
+        None,
+    )

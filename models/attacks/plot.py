@@ -1,0 +1,43 @@
+"""A robustness curve as a picture."""
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from models.attacks.curve import Curve
+
+UNITS = {"linf": "Linf, in levels of 255", "l2": "L2", "l1": "L1"}
+SHOWN = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
+
+
+def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
+    """Both probabilities against the budget, and in the title line the smallest change that wins in each norm."""
+    figure = Figure(figsize=(7.2, 4.8), dpi=120, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    unit = 255 if curve.norm == "linf" else 1
+    budgets = [point.epsilon * unit for point in curve.points]
+    goal = "any other class" if curve.target is None else curve.target.label
+    axes.plot(budgets, [point.original for point in curve.points], "o-", label=curve.original.label)
+    axes.plot(budgets, [point.goal for point in curve.points], "s-", label=goal)
+    smallest = curve.smallest.get(curve.norm)
+    if smallest is not None and smallest.success:
+        axes.axvline(smallest.norms[curve.norm] * unit, color="grey", linestyle="--", label="smallest that wins")
+    axes.set(xlabel=f"budget ({UNITS[curve.norm]})", ylabel="probability", ylim=(-0.02, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.suptitle(f"{curve.original.label} as {goal}; {_smallest(curve)}", fontsize=10)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _smallest(curve: Curve) -> str:
+    found = []
+    for norm, result in curve.smallest.items():
+        value = result.norms[norm] * (255 if norm == "linf" else 1)
+        found.append(SHOWN[norm].format(value) if result.success else f"{norm} not found")
+    return "smallest change: " + (", ".join(found) or "not looked for")

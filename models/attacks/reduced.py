@@ -1,0 +1,100 @@
+"""Attacks on large photos at the model's own size, lifted back: all that the model sees of a photo is a small picture.
+
+A photo of twelve megapixels is reduced to what the model sees by two matrices, A_h x A_w', and a step of an attack at
+full size costs many passes of the network. So the attack runs on a small variable u instead, whose norm is exactly that
+of the change which u stands for:
+
+- L2: change = A_h' G_h^-1/2 u G_w^-1/2 A_w with G = A A', the smallest change that the model sees as G_h^1/2 u G_w^1/2;
+- Linf: every pixel moves as the small picture's nearest one does.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.attacks.geometry import Norm, Pictures
+from models.attacks.goal import Goal
+from models.query import Progress
+from models.resize import matrices
+from models.spec import Spec
+
+LARGE = 1_000_000
+"""Pixels from which an attack is reduced: there a step's work at full size is as much as the network's."""
+GREY = 128 / 255
+"""Where the small variable begins: on the lattice, and far from both of its bounds."""
+
+Matrix = Float[Tensor, "_ _"]
+Small = Float[Tensor, "n 3 s s"]
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A small problem in place of a large one: its start, how the model sees it, and the change that it stands for."""
+
+    base: Small
+    seen: tuple[Matrix, Matrix]
+    lifted: tuple[Matrix, Matrix]
+
+    @property
+    def start(self) -> Small:
+        """No change: grey [1, 3, s, s]."""
+        return torch.full_like(self.base, GREY)
+
+    def view(self, pictures: Small) -> Small:
+        """What the model sees when the change is applied; where black and white end is not known here."""
+        down, across = self.seen
+        return (self.base + down @ (pictures - GREY) @ across.T).clamp(0, 1)
+
+    def lift(self, pictures: Small) -> Float[Tensor, "n 3 h w"]:
+        """The change at full size, [1, 3, h, w]."""
+        down, across = self.lifted
+        return down @ (pictures - GREY) @ across.T
+
+    def goal(self, goal: Goal) -> Goal:
+        """The same goal for the small problem."""
+        return replace(goal, preprocess=self.view)
+
+    def retell(self, said: Progress) -> Progress:
+        """Progress whose preview is what the model sees, not the small variable."""
+        preview = None if said.preview is None else self.view(said.preview.unsqueeze(0))[0]
+        return replace(said, preview=preview)
+
+
+def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:
+    """Whether an attack on this photo should run on the small problem."""
+    height, width = start.shape[-2:]
+    return norm in ("l2", "linf") and height * width >= LARGE and min(height, width) > spec.resize
+
+
+def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
+    """The small problem of a photo [1, 3, h, w] in `l2` or `linf`."""
+    height, width = start.shape[-2:]
+    rows, columns = matrices(
+        (height, width), resize=spec.resize, crop=spec.input_size, interpolation=spec.interpolation
+    )
+    rows, columns = rows.to(start), columns.to(start)
+    base = (rows @ start @ columns.T).clamp(0, 1)
+    if norm == "l2":
+        parts = [_whitened(matrix) for matrix in (rows, columns)]
+    else:
+        parts = [_nearest(matrix) for matrix in (rows, columns)]
+    (seen_rows, lifted_rows), (seen_columns, lifted_columns) = parts
+    return Reduced(base, (seen_rows, seen_columns), (lifted_rows, lifted_columns))
+
+
+def _whitened(matrix: Matrix) -> tuple[Matrix, Matrix]:
+    """G^1/2 and A' G^-1/2."""
+    values, vectors = torch.linalg.eigh(matrix.double() @ matrix.double().T)
+    root = vectors * values.clamp(min=1e-12).sqrt() @ vectors.T
+    inverse = vectors / values.clamp(min=1e-12).sqrt() @ vectors.T
+    return root.to(matrix), (matrix.double().T @ inverse).to(matrix)
+
+
+def _nearest(matrix: Matrix) -> tuple[Matrix, Matrix]:
+    """A U and U, of which each row has a 1 where the small picture's nearest value is, or none for what is cut off."""
+    nearest = torch.zeros(matrix.shape[1], matrix.shape[0]).to(matrix)
+    seen = matrix.abs().sum(dim=0) > 0
+    nearest[torch.arange(matrix.shape[1], device=matrix.device)[seen], matrix.argmax(dim=0)[seen]] = 1
+    return matrix @ nearest, nearest

@@ -1,0 +1,143 @@
+"""What the tests of minimal attacks share: a linear model of two classes, oracles, and what all of them must keep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.attacks.geometry import Norm, size
+from models.attacks.options import ATTACKS
+from models.classifier import Classifier
+from tests.models.attacks.bare import Bare, answers, bare
+from tests.networks import Counting, LinearNetwork, unnormalised
+
+Oracle = Callable[[Bare, Tensor, Tensor], Tensor]
+"""Another library's attack: module, pictures and labels (to leave, or targets) -> adversarial pictures."""
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """A linear model, pictures far from black and white, the classes it sees, and what is known of each margin."""
+
+    classifier: Classifier
+    pictures: Tensor
+    labels: Tensor
+    margin: Tensor
+    weight: Tensor
+
+    @staticmethod
+    def draw(rows: int = 8, side: int = 16) -> "TwoClasses":
+        network = LinearNetwork(2, side)
+        classifier = Classifier(network, unnormalised(2, side))
+        weight = network.layer.weight.detach()
+        pictures = 0.4 + 0.2 * torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(1))
+        logits = classifier.logits(pictures)
+        margin = (logits[:, 0] - logits[:, 1]).abs()
+        return TwoClasses(classifier, pictures, logits.argmax(dim=1), margin, weight[0] - weight[1])
+
+    def nearer(self, share: float) -> "TwoClasses":
+        """The same with margins of this share, by each row's own brightness along the gradient."""
+        # Moving by t along the gradient changes the margin by t |gradient|^2.
+        sign = torch.where(self.labels == 0, -1.0, 1.0)
+        along = sign * (1 - share) * self.margin / self.weight.square().sum()
+        moved = self.pictures + (along[:, None] * self.weight).reshape(self.pictures.shape)
+        return TwoClasses(self.classifier, moved, self.labels, share * self.margin, self.weight)
+
+    def fewest_pixels(self) -> Tensor:
+        """How many pixels cross the border at least: those of most gain, each channel to black or white as it helps."""
+        uphill = torch.where(self.labels == 0, 1.0, -1.0)[:, None] * self.weight
+        values = self.pictures.flatten(1)
+        gains = (uphill * torch.where(uphill > 0, values, values - 1)).reshape(len(values), 3, -1).sum(dim=1)
+        reached = gains.sort(dim=1, descending=True).values.cumsum(dim=1)
+        return (reached <= self.margin[:, None]).sum(dim=1) + 1
+
+
+def compared(
+    attack: str,
+    norm: Norm,
+    classifier: Classifier,
+    pictures: Tensor,
+    oracle: Oracle,
+    *,
+    targets: Tensor | None = None,
+    **options: Any,
+) -> tuple[Tensor, Tensor]:
+    """How far ours and the oracle's pictures are from the start, per row; infinite where they do not win.
+
+    Sixteen rows at a time. Without `targets` the classes to leave are those the classifier sees.
+    """
+    ours, theirs = [], []
+    seen = answers(classifier, pictures)
+    wanted = (seen if targets is None else targets).split(16)
+    for some, labels in zip(pictures.split(16), wanted, strict=True):
+        best = bare(ATTACKS[attack], classifier, some, labels, targeted=targets is not None, norm=norm, **options)
+        ours.append(best.size)
+        found = oracle(Bare(classifier), some, labels)
+        won = (answers(classifier, found) == labels) == (targets is not None)
+        theirs.append(torch.where(won, size(found - some, norm), torch.inf))
+    return torch.cat(ours), torch.cat(theirs)
+
+
+def assert_no_worse(ours: Tensor, theirs: Tensor) -> None:
+    """As many successes at least, and a median over all rows (infinite where none) of 1.02 times theirs at most."""
+    assert ours.isfinite().sum() >= theirs.isfinite().sum()
+    assert ours.isfinite().float().mean() > 0.5
+    assert ours.median() <= 1.02 * theirs.median()
+
+
+def assert_rows_do_not_mix(
+    attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, *, targeted: bool, **options: Any
+) -> None:
+    """Each row's verdict, and its norm to 1 % (in L0 to a pixel), are those of the row alone."""
+    labels = answers(classifier, pictures)
+    if targeted:
+        labels = (labels + 1) % 4
+    run = {"targeted": targeted, "norm": norm, **options}
+    together = bare(ATTACKS[attack], classifier, pictures, labels, **run)
+    alone = [
+        bare(ATTACKS[attack], classifier, pictures[row : row + 1], labels[row : row + 1], **run)
+        for row in range(len(pictures))
+    ]
+    assert together.won.any()
+    assert torch.equal(together.won, torch.cat([each.won for each in alone]))
+    tolerance = {"rtol": 0.0, "atol": 1.0} if norm == "l0" else {"rtol": 0.01, "atol": 1e-5}
+    torch.testing.assert_close(together.size, torch.cat([each.size for each in alone]), **tolerance)
+
+
+def assert_the_mask_confines(attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, **options: Any) -> None:
+    """With a mask of the left half, rows still win, and no bit of the right half is another."""
+    side = pictures.shape[-1]
+    mask = torch.zeros(1, 1, side, side)
+    mask[..., : side // 2] = 1
+    best = bare(ATTACKS[attack], classifier, pictures, answers(classifier, pictures), norm=norm, mask=mask, **options)
+    assert best.won.any()
+    assert torch.equal(best.pictures[..., side // 2 :], pictures[..., side // 2 :])
+    assert best.pictures.min() >= 0 and best.pictures.max() <= 1
+
+
+def assert_it_leads_by(
+    confidence: float, attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, **options: Any
+) -> None:
+    """Every row wins, by more than the logits asked for and, since the change is the smallest, not by much more."""
+    labels = answers(classifier, pictures)
+    best = bare(ATTACKS[attack], classifier, pictures, labels, norm=norm, confidence=confidence, **options)
+    logits = classifier.logits(best.pictures)
+    label = logits.gather(1, labels[:, None])[:, 0]
+    lead = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - label
+    assert (lead > confidence - 1e-3).all()
+    assert lead.median() < 1.2 * confidence
+
+
+def counted(attack: str, classifier: Classifier, pictures: Tensor, **options: Any) -> tuple[int, int]:
+    """Rows asked about, forward and backward, after the first look that every attack is given."""
+    counting = Counting(classifier)
+    labels = options.pop("labels", answers(classifier, pictures))
+    bare(ATTACKS[attack], counting, pictures, labels, **options)
+    return counting.forward - len(pictures), counting.backward
+
+
+def centres(crops: Tensor) -> Tensor:
+    """The middle 112 x 112 of each crop: MobileNetV2 takes any size, and a quarter of the time for these."""
+    return crops[..., 56:168, 56:168]

@@ -1,0 +1,103 @@
+"""Carlini and Wagner: the known optimum of a linear model, and adversarial-library's own run."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.attacks.options import ATTACKS
+from models.classifier import Classifier
+from models.store import Model
+from tests.models.attacks.bare import Bare, answers, bare
+from tests.models.attacks.minimal import (
+    TwoClasses,
+    assert_it_leads_by,
+    assert_no_worse,
+    assert_rows_do_not_mix,
+    assert_the_mask_confines,
+    centres,
+    compared,
+    counted,
+)
+from tests.networks import LinearNetwork, unnormalised
+
+SHORT = {"steps": 50, "searches": 3, "initial_constant": 1.0}
+LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1}
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bool) -> None:
+    """Two classes: |margin| / |gradient|; found within 1 % by six searches of 200 steps."""
+    two = TwoClasses.draw()
+    labels = 1 - two.labels if targeted else two.labels
+    best = bare(ATTACKS["carlini_wagner"], two.classifier, two.pictures, labels, targeted=targeted, **LONGER)
+    assert best.won.all()
+    torch.testing.assert_close(best.size, two.margin / two.weight.norm(), rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_it_is_no_worse_than_adversarial_librarys(
+    adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
+) -> None:
+    """The same steps, searches and first constant."""
+    targets = (answers(tiny, small_pictures) + 1) % 4 if targeted else None
+    ours, theirs = compared(
+        "carlini_wagner", "l2", tiny, small_pictures, _oracle(adv_lib, targeted=targeted), targets=targets, **SHORT
+    )
+    assert ours.isfinite().all()
+    assert_no_worse(ours, theirs)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_rows_of_a_batch_end_as_they_do_alone(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
+    """Also those that rest while others go on."""
+    assert_rows_do_not_mix("carlini_wagner", "l2", tiny, small_pictures[:5], targeted=targeted, **SHORT)
+
+
+def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor) -> None:
+    assert_the_mask_confines("carlini_wagner", "l2", tiny, small_pictures[:8], **SHORT)
+
+
+def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Two logits."""
+    assert_it_leads_by(2.0, "carlini_wagner", "l2", tiny, small_pictures[:8], **SHORT)
+
+
+def test_black_and_white_can_be_left(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Pictures of black and white alone win too, stay in [0, 1], and what may not change is the start's to the bit."""
+    pictures = small_pictures[:4].round()
+    assert_the_mask_confines("carlini_wagner", "l2", tiny, pictures, searches=4, initial_constant=1.0)
+
+
+def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
+    """One look at the start, and one per step and search; a search in which nothing falls ends after two fifths."""
+    options = {"steps": 4, "searches": 3, "initial_constant": 100.0}
+    assert counted("carlini_wagner", tiny, small_pictures[:2], **options) == (2 * (1 + 3 * 4), 2 * (1 + 3 * 4))
+    network = LinearNetwork(2, 16)
+    network.layer.weight.data.zero_()
+    blind = Classifier(network, unnormalised(2, 16))
+    grey = torch.full((2, 3, 16, 16), 0.5)
+    assert counted("carlini_wagner", blind, grey, steps=50, searches=3) == (2 * (1 + 3 * 20), 2 * (1 + 3 * 20))
+
+
+@pytest.mark.slow
+def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
+    """The middles of 64 photos, MobileNetV2, three searches of 50 steps."""
+    ours, theirs = compared("carlini_wagner", "l2", imagenet.classifier, centres(crops), _oracle(adv_lib), **SHORT)
+    assert_no_worse(ours, theirs)
+
+
+def _oracle(adv_lib: Any, *, targeted: bool = False) -> Any:
+    def oracle(model: Bare, pictures: Tensor, labels: Tensor) -> Tensor:
+        return adv_lib.carlini_wagner_l2(
+            model,
+            pictures,
+            labels,
+            targeted=targeted,
+            max_iterations=SHORT["steps"],
+            binary_search_steps=SHORT["searches"],
+            initial_const=SHORT["initial_constant"],
+        )
+
+    return oracle

@@ -1,0 +1,200 @@
+"""The way from a float attack to a file: the smallest change on the lattice, where the optimum is known."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from models.attacks.geometry import Norm, by, in_levels, norms, to_lattice
+from models.attacks.goal import Best, Goal
+from models.attacks.lattice import along, at_once, capped, fewest, scaled, settle
+from models.attacks.objectives import SETTLED, margin
+from models.classifier import Classifier
+from models.preprocessing import to_levels
+from models.query import Passes, Task, run
+from tests.networks import Counting, LinearNetwork, unnormalised
+
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """Two classes, linear: the odds' gradient is one and the same picture everywhere."""
+    return Classifier(LinearNetwork(2, SIDE), unnormalised(2, SIDE))
+
+
+@pytest.fixture(scope="module")
+def weight() -> Tensor:
+    layer = LinearNetwork(2, SIDE).layer.weight.detach()
+    return (layer[0] - layer[1]).reshape(1, 3, SIDE, SIDE)
+
+
+def a_picture(seed: int) -> Tensor:
+    """On the lattice, and so far from black and white that no change of a few levels reaches them."""
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(60, 196, (1, 3, SIDE, SIDE), generator=random).float() / 255
+
+
+def settled(
+    classifier: Classifier | Counting,
+    start: Tensor,
+    change: Tensor,
+    *,
+    norm: Norm,
+    epsilon: float | None = None,
+    hurried: bool = False,
+    passes: Passes | None = None,
+) -> Best:
+    """What becomes of a float change away from the class that the start is taken for."""
+    inner = classifier.classifier if isinstance(classifier, Counting) else classifier
+    labels = inner.logits(start).argmax(dim=1)
+
+    def task() -> Task[Best]:
+        float_goal = Goal(labels, False, lambda pixels: pixels, passes or Passes())
+        goal = Goal(labels, False, lambda pixels: pixels, float_goal.passes, confidence=SETTLED)
+        first = yield from goal.look(start, gradients=False)
+        best = Best(float_goal, start, first, measure=by(norm) if epsilon is None else None)
+        best.update((yield from float_goal.look(start + change, gradients=False)))
+        kept = Best(goal, start, first, measure=in_levels(norm) if epsilon is None else None)
+        yield from (
+            at_once(best, kept, norm=norm, epsilon=epsilon)
+            if hurried
+            else settle(best, kept, norm=norm, epsilon=epsilon)
+        )
+        return kept
+
+    return run(task(), classifier)
+
+
+def away(classifier: Classifier, start: Tensor, weight: Tensor) -> tuple[float, Tensor]:
+    """The margin to lose, and the direction in which it falls."""
+    logits = classifier.logits(start)[0]
+    gap = (logits[0] - logits[1]).item()
+    return abs(gap), -math.copysign(1, gap) * weight
+
+
+def least_l2(gap: float, weight: Tensor) -> float:
+    """The least L2 of whole levels that loses the gap: value i by round(s |w_i|) levels, s as small as can be.
+
+    No other whole levels of that length lose more of a linear margin, since each further level of a value costs more
+    than its last: those of most gain per cost are taken first.
+    """
+    gains = weight.abs().flatten().double() / 255
+    low, high = 0.0, 1e6
+    for _ in range(200):
+        middle = (low + high) / 2
+        moves = (middle * gains).round()
+        low, high = (low, middle) if (moves * gains).sum() > gap + SETTLED else (middle, high)
+    return (high * gains).round().norm().item() / 255
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_l2_it_is_the_lattices_own_optimum(classifier: Classifier, weight: Tensor, seed: int) -> None:
+    """Within 1 % of the integer optimum of the linear model, from a float attack's shortest way."""
+    start = a_picture(seed)
+    gap, direction = away(classifier, start, weight)
+    change = direction * 1.001 * gap / weight.norm() ** 2
+    kept = settled(classifier, start, change, norm="l2")
+    assert kept.won
+    assert torch.equal(kept.pictures, to_lattice(kept.pictures))
+    found = norms(to_levels(kept.pictures[0]), to_levels(start[0]))["l2"]
+    assert found <= 1.01 * least_l2(gap, weight) + 1 / 255 / 10
+    assert found >= (gap / weight.norm()).item() * (1 - 1e-5), "no file is nearer than the border"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_linf_it_is_the_fewest_levels(classifier: Classifier, weight: Tensor, seed: int) -> None:
+    """As many as the float optimum rounded up, |margin| / |w|_1; and of those the L2 is no larger than it must be.
+
+    That is by round(s |w|) levels, cut to so many: found within 3 %.
+    """
+    start = a_picture(seed)
+    gap, direction = away(classifier, start, weight)
+    optimum = gap / weight.abs().sum().item()
+    kept = settled(classifier, start, direction.sign() * 1.001 * optimum, norm="linf")
+    levels = math.ceil((gap + SETTLED) / weight.abs().sum().item() * 255)
+    change = (to_levels(kept.pictures).int() - to_levels(start).int()).abs()
+    assert kept.won and change.max() == levels
+    gains = weight.abs().double() / 255
+    strengths = torch.logspace(0, 6, 4000, dtype=torch.float64)
+    least = next(
+        m for m in ((s * gains).round().clamp(max=levels) for s in strengths) if (m * gains).sum() > gap + SETTLED
+    )
+    assert change.double().norm() <= 1.03 * least.norm()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l0"])
+def test_in_l1_and_l0_nothing_is_larger_than_the_rounded_attack(
+    classifier: Classifier, weight: Tensor, norm: Norm
+) -> None:
+    """What a sparse float attack found is never made larger than its plain rounding, where that wins at all."""
+    start = a_picture(1)
+    gap, direction = away(classifier, start, weight)
+    strongest = weight.abs() >= weight.abs().flatten().topk(60).values[-1]
+    change = direction.sign() * strongest * 1.3 * gap / (weight.abs() * strongest).sum()
+    kept, plain = settled(classifier, start, change, norm=norm), to_lattice(start + change)
+    assert kept.won
+    assert by(norm)(kept.pictures - start) <= by(norm)(plain - start) + 1e-6
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@given(seed=st.integers(0, 50), share=st.floats(0.4, 3))
+@settings(max_examples=15)
+def test_within_a_budget_it_stays_there(
+    classifier: Classifier, weight: Tensor, norm: Norm, seed: int, share: float
+) -> None:
+    """However large the float change was, the file's is at most the budget; and it says truly whether it wins."""
+    start = a_picture(seed)
+    gap, direction = away(classifier, start, weight)
+    change = direction * share * gap / weight.norm() ** 2
+    budget = 2 / 255 if norm == "linf" else by(norm)(change).item()
+    kept = settled(classifier, start, change, norm=norm, epsilon=budget)
+    assert by(norm)(kept.pictures - start) <= budget * (1 + 1e-4)
+    labels = classifier.logits(start).argmax(dim=1)
+    assert kept.won.item() == (margin(classifier.logits(kept.pictures), labels) < -SETTLED).item()
+
+
+def test_a_change_that_does_not_win_is_told_as_it_is(classifier: Classifier, weight: Tensor) -> None:
+    """The rounded picture of the lower loss, verified as not winning."""
+    start = a_picture(0)
+    gap, direction = away(classifier, start, weight)
+    kept = settled(classifier, start, direction * 0.9 * gap / weight.norm() ** 2, norm="l2")
+    assert not kept.won
+    labels = classifier.logits(start).argmax(dim=1)
+    assert margin(classifier.logits(kept.pictures), labels) <= margin(classifier.logits(start), labels)
+
+
+def test_in_a_hurry_it_asks_eight_times_at_most(classifier: Classifier, weight: Tensor) -> None:
+    """When time is up the change is doubled until its rounding wins."""
+    start = a_picture(2)
+    gap, direction = away(classifier, start, weight)
+    passes, network = Passes(), Counting(classifier)
+    change = direction * 1.001 * gap / weight.norm() ** 2
+    kept = settled(network, start, change, norm="l2", hurried=True, passes=passes)
+    assert kept.won
+    assert network.backward == 0
+    assert passes.forward == network.forward <= 2 + 8
+
+
+def test_the_roundings_by_hand() -> None:
+    """Of 10 levels moved by 0.4, 0.6 and -1.2: to the nearest, along the slope, and the largest slope by one level."""
+    start = torch.full((1, 3, 1, 1), 10 / 255)
+    change = torch.tensor([0.4, 0.6, -1.2]).reshape(1, 3, 1, 1) / 255
+    slope = torch.tensor([-1.0, -3.0, 2.0]).reshape(1, 3, 1, 1)
+
+    def in_levels(picture: Tensor) -> list[int]:
+        return (picture * 255).round().flatten().int().tolist()
+
+    assert in_levels(scaled(start, change)(1.0)) == [10, 11, 9]
+    assert in_levels(scaled(start, change)(2.0)) == [11, 11, 8]
+    assert in_levels(along(start, change, slope)(1.0)) == [11, 11, 8]
+    assert in_levels(capped(start, slope, 2)(1.0)) == [11, 12, 9]
+    assert in_levels(capped(start, slope, 2)(0.6)) == [10, 11, 9]
+    assert in_levels(capped(start, slope, 2)(9.0)) == [12, 12, 8]
+    wide_start = torch.full((1, 3, 1, 2), 10 / 255)
+    wide = torch.tensor([[[5.0, 3.0]], [[0.0, 3.0]], [[0.0, 3.0]]]).unsqueeze(0) / 255
+    kept = fewest(wide_start, wide, torch.ones(1, 3, 1, 2))(1.0)
+    assert in_levels(kept) == [10, 13, 10, 13, 10, 13]

@@ -1,0 +1,85 @@
+"""sigma-zero: the known optimum of a linear model, and adversarial-library's own run."""
+
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from models.attacks.options import ATTACKS
+from models.classifier import Classifier
+from models.store import Model
+from tests.models.attacks.bare import Bare, answers, bare
+from tests.models.attacks.minimal import (
+    TwoClasses,
+    assert_it_leads_by,
+    assert_no_worse,
+    assert_rows_do_not_mix,
+    assert_the_mask_confines,
+    centres,
+    compared,
+    counted,
+)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_on_a_linear_model_the_fewest_pixels_change(targeted: bool) -> None:
+    """Pixels by their largest gain within [0, 1], summed until they are the margin; at most one more is taken."""
+    two = TwoClasses.draw()
+    labels = 1 - two.labels if targeted else two.labels
+    best = bare(ATTACKS["sigma_zero"], two.classifier, two.pictures, labels, targeted=targeted, steps=1000)
+    surplus = best.size - two.fewest_pixels()
+    assert surplus.min() >= 0
+    assert surplus.max() <= 1
+
+
+def test_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, tiny: Classifier, small_pictures: Tensor) -> None:
+    """The same steps, both in pixels; theirs counts values, and has no targeted one."""
+
+    def oracle(model: Bare, pictures: Tensor, labels: Tensor) -> Tensor:
+        return adv_lib.sigma_zero(model, pictures, labels, num_steps=100)
+
+    ours, theirs = compared("sigma_zero", "l0", tiny, small_pictures, oracle, steps=100)
+    assert ours.isfinite().all()
+    assert_no_worse(ours, theirs)
+
+
+def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Every target is reached by at most a tenth of the 1024 pixels in the median."""
+    targets = (answers(tiny, small_pictures) + 1) % 4
+    best = bare(ATTACKS["sigma_zero"], tiny, small_pictures, targets, targeted=True, steps=100)
+    assert best.won.all()
+    assert (answers(tiny, best.pictures) == targets).all()
+    assert best.size.median() <= 102
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_rows_of_a_batch_end_as_they_do_alone(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
+    assert_rows_do_not_mix("sigma_zero", "l0", tiny, small_pictures[:5], targeted=targeted, steps=40)
+
+
+def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor) -> None:
+    assert_the_mask_confines("sigma_zero", "l0", tiny, small_pictures[:8], steps=100)
+
+
+def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Two logits."""
+    assert_it_leads_by(2.0, "sigma_zero", "l0", tiny, small_pictures[:8])
+
+
+def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
+    """One pass with gradients per step and row."""
+    assert counted("sigma_zero", tiny, small_pictures[:3], steps=7) == (21, 21)
+
+
+@pytest.mark.slow
+def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
+    """The middles of 64 photos, MobileNetV2, 100 steps, both in pixels."""
+    ours, theirs = compared(
+        "sigma_zero",
+        "l0",
+        imagenet.classifier,
+        centres(crops),
+        lambda model, pictures, labels: adv_lib.sigma_zero(model, pictures, labels, num_steps=100),
+        steps=100,
+    )
+    assert_no_worse(ours, theirs)

@@ -1,0 +1,61 @@
+"""The resize as two matrix products is torchvision's own, there and back."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
+
+from models.resize import resize_and_crop
+
+
+def torchvisions(pixels: torch.Tensor, resize: int, crop: int, mode: str) -> torch.Tensor:
+    resized = functional.resize(pixels, [resize], interpolation=InterpolationMode(mode), antialias=True)
+    return functional.center_crop(resized, [crop, crop])
+
+
+@given(
+    height=st.integers(1, 400),
+    aspect=st.floats(1 / 8, 8),
+    crop=st.integers(16, 70),
+    margin=st.integers(0, 30),
+    mode=st.sampled_from(["bilinear", "bicubic"]),
+)
+@settings(max_examples=60)
+def test_it_is_torchvisions_own(height: int, aspect: float, crop: int, margin: int, mode: str) -> None:
+    """Enlarged or reduced, whatever the shape: values and gradients to 1e-4 of the largest."""
+    pixels = torch.rand(1, 3, height, max(1, round(height * aspect)), generator=torch.Generator().manual_seed(0))
+    ours, theirs = pixels.clone().requires_grad_(), pixels.clone().requires_grad_()
+    found = resize_and_crop(ours, resize=crop + margin, crop=crop, interpolation=mode)
+    wanted = torchvisions(theirs, crop + margin, crop, mode)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    (back,), (wanted_back,) = torch.autograd.grad(found, ours, weights), torch.autograd.grad(wanted, theirs, weights)
+    torch.testing.assert_close(back, wanted_back, rtol=1e-3, atol=1e-3 * float(wanted_back.abs().max()))
+
+
+def test_a_large_photo_too() -> None:
+    """Two megapixels: the widest strips."""
+    pixels = torch.rand(1, 3, 1200, 1700, generator=torch.Generator().manual_seed(0))
+    found = resize_and_crop(pixels, resize=256, crop=224)
+    torch.testing.assert_close(found, torchvisions(pixels, 256, 224, "bilinear"), rtol=0, atol=2e-5)
+
+
+def test_a_constant_picture_stays_so() -> None:
+    """Weights sum to one in every row, at the edges as well."""
+    for side in (17, 64, 1000):
+        found = resize_and_crop(torch.full((2, 3, side, side + 5), 0.3), resize=64, crop=64, interpolation="bicubic")
+        torch.testing.assert_close(found, torch.full((2, 3, 64, 64), 0.3))
+
+
+def test_rows_do_not_mix() -> None:
+    pixels = torch.rand(3, 3, 50, 40, generator=torch.Generator().manual_seed(0))
+    together = resize_and_crop(pixels, resize=36, crop=32)
+    for row in range(3):
+        torch.testing.assert_close(together[row : row + 1], resize_and_crop(pixels[row : row + 1], resize=36, crop=32))
+
+
+def test_another_kernel_is_unknown() -> None:
+    with pytest.raises(KeyError):
+        resize_and_crop(torch.rand(1, 3, 50, 40), resize=36, crop=32, interpolation="nearest")
