@@ -95,5 +95,5 @@ class NearestClasses(BaseModel):
 
     model: str
     original: Prediction
-    suggest_targets: list[NearestClass]
+    nearest: list[NearestClass]
     passes: Passes

@@ -1,5 +1,6 @@
 """Whether other served models are fooled by the same file."""
 
+import logging
 from concurrent.futures import Future
 from typing import Any
 
@@ -9,17 +10,18 @@ from models.attacks.report import Adversarial
 from models.classes import UnknownClass
 from models.classify import Prediction, classify
 from models.spec import Spec
-from models.store import Model
 
+logger = logging.getLogger(__name__)
 TIMEOUT_S = 60
 
 
 def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[str, Any]]:
     """The verdicts of every other model that is ready and knows the classes, on the upload and on the result.
 
-    Blocks until they are there. A house that is full leaves them out: the attack's own result is not to be lost.
+    Blocks until they are there. A house that is full and a model that fails leave it out: the attack's own result is
+    not to be lost.
     """
-    asked: list[tuple[Model, int, int | None, list[Future[list[Prediction]]]]] = []
+    asked: list[tuple[str, int, int | None, list[Future[list[Prediction]]]]] = []
     for name in service.registry.names:
         if name == attacked or service.registry.state(name) != "ready":
             continue
@@ -31,17 +33,22 @@ def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[
             ]
         except (UnknownClass, Overloaded, ShuttingDown):
             continue
-        asked.append((model, original, target, futures))
-    return [
-        _verdict(model.name, original, target, *(future.result(TIMEOUT_S)[0] for future in futures))
-        for model, original, target, futures in asked
-    ]
+        asked.append((name, original, target, futures))
+    verdicts = []
+    for name, original, target, futures in asked:
+        try:
+            before, after = (future.result(TIMEOUT_S)[0] for future in futures)
+        except Exception:
+            logger.exception("%s could not be asked whether it is fooled too", name)
+            continue
+        verdicts.append(_verdict(name, original, target, before, after))
+    return verdicts
 
 
 def _known(result: Adversarial, spec: Spec) -> tuple[int, int | None]:
     """The other model's own indices of the class to leave and the target."""
-    target = None if result.target is None else spec.names.find(result.target.label)
-    return spec.names.find(result.original.label), target
+    target = None if result.target is None else spec.names.by_name(result.target.label)
+    return spec.names.by_name(result.original.label), target
 
 
 def _verdict(name: str, original: int, target: int | None, before: Prediction, after: Prediction) -> dict[str, Any]:

@@ -53,14 +53,15 @@ def interleaved(
         run()  # lazy initialisation, caches
     for _ in range(rounds):
         for name in order.sample(list(variants), len(variants)):
-            _synchronise(device)
+            synchronise(device)
             begun = time.perf_counter()
             variants[name]()
-            _synchronise(device)
+            synchronise(device)
             seconds[name].append(time.perf_counter() - begun)
     return {name: Timing(each) for name, each in seconds.items()}
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all that was asked of it, so that a clock may be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -53,16 +53,23 @@ class ClassNames:
         A name letter by letter goes before its likeness: ImageNet has a dog `Cardigan` and a garment `cardigan`.
         Raises UnknownClass, whose message lists the nearest names.
         """
+        if re.fullmatch(r"[0-9]{1,6}", text.strip()) and normal_form(text) not in self._indices:
+            return self.by_index(int(text))
+        return self.by_name(text)
+
+    def by_name(self, text: str) -> int:
+        """The index of the class that is called so, digits too: another model's class `3` has no index here.
+
+        Raises UnknownClass.
+        """
         if self.classes.count(text) == 1:
             return self.classes.index(text)
         indices = self._indices.get(normal_form(text), [])
-        if len(indices) == 1:
-            return indices[0]
-        if indices:
+        if not indices:
+            raise UnknownClass(f"no class is called {text[:100]!r}{self._suggestion(text[:100])}")
+        if len(indices) > 1:
             raise UnknownClass(f"{text!r} names {len(indices)} classes: give the index, one of {indices}")
-        if re.fullmatch(r"[0-9]{1,6}", text.strip()):
-            return self.by_index(int(text))
-        raise UnknownClass(f"no class is called {text[:100]!r}{self._suggestion(text[:100])}")
+        return indices[0]
 
     def by_index(self, index: int) -> int:
         """The index itself, if there is a class of it; raises UnknownClass."""

@@ -115,7 +115,7 @@ async def post_targets(
         {
             "model": model.name,
             "original": asdict(found.original),
-            "suggest_targets": [_near(each) for each in found.nearest],
+            "nearest": [_near(each) for each in found.nearest],
             "passes": asdict(found.passes),
         }
     )

@@ -7,16 +7,12 @@ import torch
 from torch import Tensor
 
 from models.attacks.apgd_l1 import SparseSteps
-from models.attacks.geometry import Norm, PerRow, Pictures, project_l2, rows
+from models.attacks.apgd_steps import HalvedSteps
+from models.attacks.geometry import Norm, Pictures, rows
 from models.attacks.goal import Best, Goal
 from models.attacks.objectives import dlr, dlr_towards, log_odds
-from models.attacks.steepest import random_point, steepest
+from models.attacks.steepest import random_point
 from models.query import Objective, Task
-
-MOMENTUM = 0.75
-"""Of a move the share that is the new step; the rest goes on as the last move went."""
-RISING = 0.75
-"""The share of steps since the last checkpoint that must have helped for a step to keep its length (the paper's rho)."""
 
 
 def apgd(
@@ -32,14 +28,14 @@ def apgd(
     candidates: int = 9,
     seed: int = 0,
 ) -> Task[None]:
-    """From a random point of the ball, steps that shorten and return to the best where they stop to help; per row.
+    """From a random point of the ball, steps that shorten and return to the best where they stop to help, per row.
 
-    `loss` is one of LOSSES. "ce" is the log-odds, which order pictures as the cross-entropy does; "dlr" the difference
-    of logits ratio; "dlr_targeted" that towards each of the `candidates` classes most likely after the label at the
-    start, one run each, and for a targeted goal towards the target. Whatever it is, `best` compares log-odds. A row
-    that has won takes no part in later runs. L1 moves as in Croce & Hein 2021 (arxiv.org/abs/2103.01208). Costs
-    `steps` passes with gradients and one without per run, `restarts` runs (times `candidates`), fewer once all rows
-    have won.
+    `loss` is one of LOSSES. "ce": the log-odds, which order pictures as the cross-entropy does. "dlr": the difference
+    of logits ratio, of a targeted goal the targeted one. "dlr_targeted": that towards each of the `candidates` classes
+    most likely after the label at the start, one run each; of a targeted goal as "dlr". Whatever it is, `best` compares
+    log-odds. A row that has won takes no part in later runs. L1 moves as in Croce & Hein 2021
+    (arxiv.org/abs/2103.01208). Costs `steps` passes with gradients and one without per run, and there are `restarts`
+    runs (times the candidates), fewer once all rows have won.
     """
     random = torch.Generator().manual_seed(seed)
     objectives = [each for each in LOSSES[loss](goal, best.logits, candidates) for _ in range(restarts)]
@@ -84,81 +80,30 @@ def _choose(these: Tensor, pictures: Tensor, others: Tensor) -> Tensor:
     return torch.where(rows(these), pictures, others) if these.any() else others
 
 
-class HalvedSteps:
-    """Steps with momentum, in Linf or L2: from twice epsilon, halved at checkpoints where they stop to help."""
-
-    def __init__(self, start: Pictures, norm: Norm, epsilon: float, steps: int) -> None:
-        self.start, self.norm, self.epsilon = start, norm, epsilon
-        self.lowest, self.highest = (start - epsilon).clamp_(min=0), (start + epsilon).clamp_(max=1)
-        self.length = start.new_full((len(start),), 2 * epsilon)
-        self.before: Pictures | None = None
-        self.checkpoints = checkpoints(steps)
-        self.last_check = 0
-        self.last_loss = self.last_least = start.new_full((len(start),), torch.inf)
-        self.helped = torch.zeros_like(self.length)
-        self.halved = torch.zeros_like(self.length, dtype=torch.bool)
-
-    def onwards(self, pictures: Pictures, slope: Pictures) -> Pictures:
-        """The next pictures."""
-        step = steepest(slope, self.norm)
-        moved = self._project(torch.addcmul(pictures, step, rows(self.length), value=-1))
-        if self.before is not None:
-            moved.mul_(MOMENTUM).add_(pictures, alpha=2 - 2 * MOMENTUM).sub_(self.before, alpha=1 - MOMENTUM)
-            moved = self._project(moved)
-        self.before = pictures
-        return moved
-
-    def _project(self, moved: Tensor) -> Tensor:
-        if self.norm == "linf":
-            return moved.clamp_(self.lowest, self.highest)
-        return project_l2(moved, self.start, self.epsilon)
-
-    def check(self, step: int, loss: PerRow, kept: Pictures, least: PerRow) -> Tensor | None:
-        """At a checkpoint, the rows that go back to the best so far, with half the step."""
-        if step:
-            self.helped += loss < self.last_loss
-        else:
-            self.last_least = loss
-        self.last_loss = loss
-        if step not in self.checkpoints:
-            return None
-        stuck = ~self.halved & (least >= self.last_least)
-        self.halved = stuck | (self.helped < RISING * (step - self.last_check))
-        self.length = torch.where(self.halved, self.length / 2, self.length)
-        self.helped, self.last_check, self.last_least = torch.zeros_like(self.helped), step, least
-        self.last_loss = torch.where(self.halved, least, loss)
-        return self.halved
-
-
-def checkpoints(steps: int) -> frozenset[int]:
-    """The steps at which lengths are judged: gaps of 22 % of all, each 3 % shorter than the last, of 6 % at least."""
-    found, percent, gap = [], 22, 22
-    while percent <= 100:
-        found.append(-(-percent * steps // 100))
-        gap = max(gap - 3, 6)
-        percent += gap
-    return frozenset(found)
-
-
-def _same(score: Callable[[Tensor, Tensor], Tensor]) -> "Objectives":
-    return lambda goal, logits, candidates: [goal.toward(score)]
-
-
-def _towards(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
-    """From the label to each candidate; from the class seen at the start to the target."""
-    others = logits.scatter(1, goal.labels.unsqueeze(1), -torch.inf)
-    count = 1 if goal.targeted else min(candidates, logits.shape[1] - 1)
-    likeliest = others.topk(count, dim=1).indices.unbind(dim=1)
-    pairs = [(each, goal.labels) if goal.targeted else (goal.labels, each) for each in likeliest]
-    return [_from_to(label, target) for label, target in pairs]
-
-
-def _from_to(label: Tensor, target: Tensor) -> Objective:
-    score = dlr_towards(target)
-    return lambda logits: score(logits, label)
-
-
 Objectives = Callable[[Goal, Tensor, int], list[Objective]]
 """From the goal, the logits at the start and a number of candidates to what each run minimises."""
 
-LOSSES: dict[str, Objectives] = {"ce": _same(log_odds), "dlr": _same(dlr), "dlr_targeted": _towards}
+
+def _cross_entropy(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+    return [goal.toward(log_odds)]
+
+
+def _ratio(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+    return [_to_target(goal.labels)] if goal.targeted else [goal.toward(dlr)]
+
+
+def _ratios(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+    if goal.targeted:
+        return [_to_target(goal.labels)]
+    others = logits.scatter(1, goal.labels.unsqueeze(1), -torch.inf)
+    likeliest = others.topk(min(candidates, logits.shape[1] - 1), dim=1).indices
+    return [goal.toward(dlr_towards(each)) for each in likeliest.unbind(dim=1)]
+
+
+def _to_target(targets: Tensor) -> Objective:
+    """The targeted ratio, from the class that is strongest by then: the first label may no longer be in the way."""
+    score = dlr_towards(targets)
+    return lambda logits: score(logits, logits.scatter(1, targets.unsqueeze(1), -torch.inf).argmax(dim=1))
+
+
+LOSSES: dict[str, Objectives] = {"ce": _cross_entropy, "dlr": _ratio, "dlr_targeted": _ratios}

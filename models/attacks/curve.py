@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, NORMS, Norm
+from models.attacks.geometry import LEVEL, NORMS
 from models.attacks.options import BadAttack
 from models.attacks.report import Adversarial, adversarial
 from models.classify import Prediction
@@ -15,6 +15,8 @@ from models.query import DeadlineExceeded, Passes, Progress, Task
 from models.relay import relay
 from models.spec import Spec
 
+DRAWN = ("linf", "l2", "l1")
+"""Norms of a curve."""
 LEVELS = (1, 2, 3, 4, 6, 8, 12, 16)
 """Budgets of a curve in Linf, in levels of 255."""
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
@@ -52,20 +54,22 @@ def curve(
     spec: Spec,
     *,
     target: int | None = None,
-    norms: Sequence[Norm] = NORMS,
-    norm: Norm = "linf",
+    norms: Sequence[str] = NORMS,
+    norm: str = "linf",
     steps: int = 40,
     seed: int = 0,
     best_at_deadline: bool = False,
 ) -> Task[Curve]:
     """The smallest change in each of `norms` by `auto`, then PGD within a row of budgets in `norm` (not L0).
 
-    Each takes `steps` steps. With `best_at_deadline` what is known when time is up is returned, `stopped` set.
+    Each takes `steps` steps. With `best_at_deadline` what is known when time is up is returned, `stopped` set; the
+    smallest change that was found until then is among it.
     Raises BadAttack, AlreadyTarget.
     """
-    if norm == "l0" or not norms:
+    if norm not in DRAWN or not norms or set(norms) - set(NORMS):
         raise BadAttack(
-            "the curve is drawn in linf, l2 or l1, and the smallest change is looked for in one norm or more"
+            f"the curve is drawn in one of {', '.join(DRAWN)}, and the smallest change is looked for in one or more of "
+            f"{', '.join(NORMS)}"
         )
     wanted = list(dict.fromkeys([*norms, norm]))
     smallest: dict[str, Adversarial] = {}
@@ -73,7 +77,7 @@ def curve(
     results: list[Adversarial] = []
     stopped = False
 
-    def attacked(attack: str, chosen: Norm, **options: Any) -> Task[Adversarial]:
+    def attacked(attack: str, chosen: str, **options: Any) -> Task[Adversarial]:
         task = adversarial(
             picture,
             spec,
@@ -88,6 +92,8 @@ def curve(
         result = yield from relay(task, lambda said: None)  # whoever waits for a curve counts attacks
         assert result is not None, "it was not ended early"
         results.append(result)
+        if attack == "auto" and (result.success or not result.stopped):
+            smallest[chosen] = result
         if result.stopped:
             raise DeadlineExceeded("time is up")
         return result
@@ -95,7 +101,7 @@ def curve(
     total = len(wanted) + len(LEVELS)
     try:
         for each in wanted:
-            smallest[each] = yield from attacked("auto", each)
+            yield from attacked("auto", each)
             yield Progress(len(results), total)
         for epsilon in _budgets(norm, smallest[norm]):
             points.append(_point(epsilon, (yield from attacked("pgd", norm, epsilon=epsilon))))
@@ -116,7 +122,7 @@ def curve(
     )
 
 
-def _budgets(norm: Norm, smallest: Adversarial) -> list[float]:
+def _budgets(norm: str, smallest: Adversarial) -> list[float]:
     if norm == "linf":
         return [levels * LEVEL for levels in LEVELS]
     if not smallest.success:

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from models.attacks.l1_ball import onto_l1
+
 LEVEL = 1 / 255
 Norm = Literal["linf", "l2", "l1", "l0"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
@@ -65,41 +67,10 @@ def project_l2(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pi
 
 
 def project_l1(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
-    """The nearest picture within the L1 ball and [0, 1] both (Croce & Hein 2021, arxiv.org/abs/2103.01208).
-
-    Each change shrinks by one threshold per row and is cut to what [0, 1] allows. The length that is left is piecewise
-    linear in the threshold: Newton's steps find it, kept within a shrinking bracket.
-    """
-    projected = moved.clamp(0, 1)
-    bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved))
-    for row, bound in enumerate(bounds.tolist()):
-        if (projected[row] - origin[row]).abs().sum() > bound:
-            projected[row] = _onto_l1(moved[row] - origin[row], origin[row], bound)
-    return projected
-
-
-def _onto_l1(change: Tensor, origin: Tensor, epsilon: float) -> Tensor:
-    length = change.abs().flatten()
-    room = torch.where(change > 0, 1 - origin, origin).flatten()
-    least, most = 0.0, length.max().item()
-    threshold = 0.0
-    for _ in range(100):
-        left = length - threshold
-        # Values that are gone for every higher threshold are not looked at again.
-        alive = left > 0
-        if alive.sum() < 0.5 * len(left):
-            length, room, left = length[alive], room[alive], left[alive]
-        kept = torch.minimum(left.clamp(min=0), room)
-        excess = kept.sum().item() - epsilon
-        if abs(excess) <= 1e-6 * epsilon:
-            break
-        least, most = (threshold, most) if excess > 0 else (least, threshold)
-        slope = int(((left > 0) & (left < room)).sum())
-        threshold += excess / max(slope, 1)
-        if not least < threshold < most:
-            threshold = (least + most) / 2
-    shrunk = (change.abs() - threshold).clamp(min=0) * change.sign()
-    return (origin + shrunk).clamp(0, 1)
+    """The nearest picture in [0, 1] whose change has the L1 norm epsilon at most."""
+    bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved)).tolist()
+    changes = zip(moved - origin, origin, bounds, strict=True)
+    return torch.stack([onto_l1(change, start, bound) for change, start, bound in changes])
 
 
 def project_l0(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:

@@ -80,16 +80,22 @@ def fool_all(
 
     Yields each picture's number and result as it is done, None where the model takes it for the target as it is.
     Pictures are read as there is room for them, so an iterable may be longer than memory. `deadline_s` is each one's
-    own; `progress` shows a bar on standard error.
+    own; `progress` shows a bar on standard error. Raises what `fool` raises; a note on it tells which picture cannot be
+    read.
     """
     classifier, survivals = _classifier(model), parse_survive(survive)
 
     def tasks() -> Iterator[Task[Adversarial | None]]:
-        for picture in pictures:
+        for number, picture in enumerate(pictures):
+            try:
+                levels = _levels(picture)
+            except ValueError as error:
+                error.add_note(f"picture {number}: {picture if isinstance(picture, str | Path) else 'bytes'}")
+                raise
             yield _unless_there(
                 _task(
                     classifier,
-                    picture,
+                    levels,
                     target=target,
                     attack=attack,
                     norm=norm,

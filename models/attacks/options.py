@@ -91,7 +91,7 @@ CHOICES: dict[str, tuple[str, ...]] = {"loss": tuple(LOSSES)}
 
 def choose_attack(attack: str | None, given: Mapping[str, Any]) -> str:
     """The attack, or without one `auto`, which looks for the smallest change, and `pgd` for whoever names a budget."""
-    return attack or ("pgd" if "epsilon" in given else "auto")
+    return attack if attack is not None else "pgd" if "epsilon" in given else "auto"
 
 
 def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> tuple[Norm, dict[str, Any]]:
@@ -111,37 +111,40 @@ def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> t
     if options.get("epsilon", 0) is None or ("epsilon" in defaults and "epsilon" not in given):
         options["epsilon"] = EPSILON[chosen]
     for name, value in options.items():
-        _check(attack, name, value, defaults[name], chosen)
+        options[name] = _checked(name, value, defaults[name], chosen)
     if takes_norm:
         options["norm"] = chosen
     return chosen, options
 
 
-def _check(attack: str, name: str, value: Any, default: Any, norm: Norm) -> None:
+def _checked(name: str, value: Any, default: Any, norm: Norm) -> Any:
+    """The value, a whole number as a float where one is wanted."""
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise BadAttack(f"{name}: true or false, not {value!r}")
-        return
+        return value
     if value is None and default is None:
-        return
+        return value
     if isinstance(default, str):
         if value not in CHOICES[name]:
             raise BadAttack(f"{name}: one of {', '.join(CHOICES[name])}, not {str(value)[:100]!r}")
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
         raise BadAttack(f"{name}: a finite number, not {str(value)[:100]}")
     if name == "epsilon":
-        _check_epsilon(value, norm)
-        return
+        return _checked_epsilon(value, norm)
     least, most = BOUNDS[name]
     whole = isinstance(default, int)
     if (whole and not isinstance(value, int)) or not least <= value <= most:
         kind = "a whole number" if whole else "a number"
-        raise BadAttack(f"{name}: {kind} from {least:g} to {most:g}, not {value}")
+        raise BadAttack(f"{name}: {kind} from {least:g} to {most:g}, not {str(value)[:100]}")
+    return value if whole else float(value)
 
 
-def _check_epsilon(epsilon: float, norm: Norm) -> None:
-    if norm == "linf" and not (0 < epsilon <= 1 and lattice_epsilon(epsilon) >= LEVEL):
-        raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {epsilon}")
+def _checked_epsilon(epsilon: float | int, norm: Norm) -> float:
+    told = str(epsilon)[:100]
+    if norm == "linf" and not (0 < epsilon <= 1 and lattice_epsilon(float(epsilon)) >= LEVEL):
+        raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {told}")
     if norm != "linf" and not LEVEL <= epsilon <= 1e7:
-        raise BadAttack(f"epsilon is from 1/255 (one value moved by one level) to 1e7 in {norm}, not {epsilon}")
+        raise BadAttack(f"epsilon is from 1/255 (one value moved by one level) to 1e7 in {norm}, not {told}")
+    return float(epsilon)

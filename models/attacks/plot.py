@@ -12,27 +12,37 @@ from models.attacks.curve import Curve
 UNITS = {"linf": "Linf, in levels of 255", "l2": "L2", "l1": "L1"}
 SHOWN = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
 
+LONGEST = 40
+"""Characters of a class's name that have room in the title."""
+
 
 def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
-    """Both probabilities against the budget, and in the title line the smallest change that wins in each norm."""
+    """Both probabilities against the budget, and in the title the smallest change that wins in each norm."""
     figure = Figure(figsize=(7.2, 4.8), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     unit = 255 if curve.norm == "linf" else 1
     budgets = [point.epsilon * unit for point in curve.points]
-    goal = "any other class" if curve.target is None else curve.target.label
-    axes.plot(budgets, [point.original for point in curve.points], "o-", label=curve.original.label)
-    axes.plot(budgets, [point.goal for point in curve.points], "s-", label=goal)
+    original = _short(curve.original.label)
+    goal = "any other class" if curve.target is None else _short(curve.target.label)
+    axes.plot(budgets, [point.original for point in curve.points], "o-", label=f"p({original})")
+    axes.plot(budgets, [point.goal for point in curve.points], "s-", label=f"p({goal})")
     smallest = curve.smallest.get(curve.norm)
     if smallest is not None and smallest.success:
         axes.axvline(smallest.norms[curve.norm] * unit, color="grey", linestyle="--", label="smallest that wins")
     axes.set(xlabel=f"budget ({UNITS[curve.norm]})", ylabel="probability", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
-    axes.legend()
-    figure.suptitle(f"{curve.original.label} as {goal}; {_smallest(curve)}", fontsize=10)
+    # A dollar in a class's name begins no formula.
+    for text in axes.legend().get_texts():
+        text.set_parse_math(False)
+    figure.suptitle(f"{original} as {goal}\n{_smallest(curve)}", fontsize=10, parse_math=False)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
 
 
 def _smallest(curve: Curve) -> str:

@@ -1,4 +1,4 @@
-"""The Square attack, a random search that asks for no gradients (Andriushchenko et al. 2020, arxiv.org/abs/1912.00049)."""
+"""The Square attack, a random search without gradients (Andriushchenko et al. 2020, arxiv.org/abs/1912.00049)."""
 
 import math
 from dataclasses import replace
@@ -10,15 +10,13 @@ from torch import Tensor
 from models.attacks.geometry import Norm, Pictures, rows, size
 from models.attacks.goal import Best, Goal
 from models.attacks.objectives import margin
+from models.attacks.windows import TINY, Window, area, bump, energy, unit
 from models.query import Task
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After how many of 10,000 queries the share of the picture that a window covers is halved."""
 TILES = 5
 """Along the shorter side, in L2's first change."""
-TINY = 1e-12
-
-Window = tuple[slice, slice, slice, slice]
 
 
 def square(
@@ -61,7 +59,7 @@ class _Search:
     def __init__(self, start: Pictures, goal: Goal, norm: Norm, epsilon: float, seed: int) -> None:
         self.start, self.mask, self.norm, self.epsilon = start, goal.mask, norm, epsilon
         self.random = torch.Generator().manual_seed(seed)
-        self.top, self.left, self.height, self.width = _area(start, goal)
+        self.top, self.left, self.height, self.width = area(start, goal)
         self.bump = torch.empty(0, 0)
         change = goal.masked(self._stripes() if norm == "linf" else self._tiles())
         self.pictures = (start + epsilon * change / (1.0 if norm == "linf" else change.norm() + TINY)).clamp_(0, 1)
@@ -85,7 +83,7 @@ class _Search:
             for window, before in self.undo:
                 self.pictures[window] = torch.where(rows(better), self.pictures[window], before)
         if self.norm == "l2" and better.any():
-            self.energy = size(self.pictures - self.start, "l2").square()
+            self.spent = size(self.pictures - self.start, "l2").square()
 
     def _paint(self, window: Window) -> None:
         self.undo = [(window, self.pictures[window].clone())]
@@ -97,13 +95,13 @@ class _Search:
         """The paper's Algorithm 3: one window takes over the other's length, and what clipping has left of epsilon."""
         self.undo = [(each, self.pictures[each].clone()) for each in (one, other)]
         old = self.pictures[one] - self.start[one]
-        freed = _energy(self.pictures[other] - self.start[other])
+        freed = energy(self.pictures[other] - self.start[other])
         self.pictures[other] = self.start[other]
         # Where the two overlap, the other's share is gone by now, and counts once.
-        freed = freed + _energy(self.pictures[one] - self.start[one])
-        unused = (self.epsilon**2 - self.energy).clamp(min=0) / self.start.shape[1]
-        new = self._signs(1, 1) * self._turned(self._bump(one[2].stop - one[2].start)) + _unit(old)
-        new = _unit(self._allowed(new, one)) * (freed + rows(unused)).sqrt()
+        freed = freed + energy(self.pictures[one] - self.start[one])
+        unused = (self.epsilon**2 - self.spent).clamp(min=0) / self.start.shape[1]
+        new = self._signs(1, 1) * self._turned(self._bump(one[2].stop - one[2].start)) + unit(old)
+        new = unit(self._allowed(new, one)) * (freed + rows(unused)).sqrt()
         self.pictures[one] = (self.start[one] + new).clamp(0, 1)
 
     def _allowed(self, change: Tensor, window: Window) -> Tensor:
@@ -141,36 +139,5 @@ class _Search:
 
     def _bump(self, side: int) -> Float[Tensor, "s s"]:
         if len(self.bump) != side:
-            halves = [_pyramid(side // 2, side), -_pyramid(side - side // 2, side)]
-            bump = torch.cat(halves).to(self.start.device)
-            self.bump = bump / bump.norm()
+            self.bump = bump(side).to(self.start.device)
         return self.bump
-
-
-def _pyramid(height: int, width: int) -> Float[Tensor, "a b"]:
-    """Highest in the middle: the sum of 1 / j^2 from a value's distance to the middle, plus one, to the edge's."""
-    down, across = (torch.arange(height) - height // 2).abs(), (torch.arange(width) - width // 2).abs()
-    heights = (1 / torch.arange(1, max(height, width) // 2 + 2).square()).flip(0).cumsum(0).flip(0)
-    return heights[torch.maximum(down[:, None], across)]
-
-
-def _energy(change: Tensor) -> Float[Tensor, "n 3 1 1"]:
-    return change.square().sum(dim=(2, 3), keepdim=True)
-
-
-def _unit(change: Tensor) -> Tensor:
-    """Each channel divided by its length."""
-    return change / _energy(change).sqrt().clamp(min=TINY)
-
-
-def _area(start: Pictures, goal: Goal) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the box of what the model sees (photos are cropped) and the mask allows."""
-    pixels = start[:1].detach().requires_grad_()
-    seen = [goal.preprocess(view(pixels)).sum() for view in goal.views] or [goal.preprocess(pixels).sum()]
-    (reached,) = torch.autograd.grad(torch.stack(seen).sum(), pixels)
-    matters = (goal.masked(reached) != 0).any(dim=1)[0]
-    down, across = matters.any(dim=1).nonzero(), matters.any(dim=0).nonzero()
-    if not len(down):
-        return 0, 0, *matters.shape
-    top, left = int(down[0]), int(across[0])
-    return top, left, int(down[-1]) - top + 1, int(across[-1]) - left + 1

@@ -3,10 +3,14 @@
 import torch
 from torch import Tensor
 
-from models.attacks.geometry import PROJECT, Norm, Pictures, rows, size
+from models.attacks.geometry import PROJECT, Norm, PerRow, Pictures, rows, size
 
 SPARSITY = 0.01
 """Of an L1 step's values, how many move (Tramer & Boneh 2019, arxiv.org/abs/1904.13000)."""
+
+SAMPLED = 2**14
+ENOUGH = 32
+"""Values of a sample above a threshold, below which it is too rough a guess."""
 
 
 def steepest(gradients: Pictures, norm: Norm) -> Pictures:
@@ -18,11 +22,25 @@ def steepest(gradients: Pictures, norm: Norm) -> Pictures:
         return gradients.sign()
     if norm == "l2":
         return gradients / rows(size(gradients, "l2").clamp(min=1e-30))
-    magnitudes = gradients.abs().flatten(1)
-    count = max(1, round(SPARSITY * magnitudes.shape[1]))
-    least = magnitudes.topk(count, dim=1, sorted=False).values.amin(dim=1)
-    step = gradients.sign() * ((gradients.abs() >= rows(least)) & (gradients != 0))
+    magnitudes = gradients.abs()
+    counts = torch.full((len(gradients),), SPARSITY * gradients[0].numel())
+    step = gradients.sign().mul_(magnitudes >= rows(least_of_largest(magnitudes, counts)))
     return step / rows(size(step, "l1").clamp(min=1.0))
+
+
+def least_of_largest(magnitudes: Pictures, counts: Tensor) -> PerRow:
+    """From which size on about so many of a row's values are as large; exactly so many in small pictures.
+
+    By an evenly spread sample where that has enough of them: to select among all values takes a tenth of a pass.
+    """
+    flat = magnitudes.flatten(1)
+    sample = flat[:, :: max(1, flat.shape[1] // SAMPLED)]
+    found = []
+    for row, count in enumerate(counts.tolist()):
+        expected = count * sample.shape[1] / flat.shape[1]
+        values, wanted = (sample[row], expected) if expected >= ENOUGH else (flat[row], count)
+        found.append(values.topk(max(1, round(wanted)), sorted=False).values.amin())
+    return torch.stack(found)
 
 
 def random_point(start: Pictures, norm: Norm, epsilon: float, random: torch.Generator) -> Pictures:

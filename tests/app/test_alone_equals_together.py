@@ -4,12 +4,17 @@ import pytest
 import torch
 
 from app.engine import Engine
+from models.attacks.options import ATTACKS
 from models.attacks.report import adversarial
+from models.attacks.survive import parse_survive
 from models.classifier import Classifier
 from models.classify import classify
 from models.ideal.task import ideal
-from models.query import Answer, Query, Task
+from models.query import Answer, Query, Task, run
 from tests.app.conftest import TINY, drawn, lively_network
+
+
+FEW = {"steps": 12}
 
 
 class Recording:
@@ -30,19 +35,26 @@ class Recording:
 def test_alone_equals_together_for_every_task() -> None:
     """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
 
-    Logits and gradients to 1e-4 of their largest; whole results in verdict, and norms to 2 %.
+    Logits to 5e-4 of their largest, which attacks drive far; gradients, which jump at kinks, to 2 %. A sign magnifies
+    the last bit, so whole results agree in success, norms to 5 % and probabilities to 0.05.
     """
     classifier = Classifier(lively_network(), TINY)
+
+    def other(picture: torch.Tensor) -> int:
+        return (run(classify(picture, TINY), classifier)[0].index + 1) % len(TINY.classes)
 
     def tasks() -> list[Task[object]]:
         sizes = [(96, 128), (50, 40), (211, 97), (64, 64)]
         pictures = [drawn(*size, seed=seed) for seed, size in enumerate(sizes)]
         attacks = [
-            adversarial(pictures[0], TINY),
-            adversarial(pictures[1], TINY, attack="fgsm", epsilon=2 / 255),
-            adversarial(pictures[2], TINY, steps=10, seed=3, epsilon=0.02),
-            adversarial(pictures[3], TINY, steps=17, epsilon=1 / 255),
+            adversarial(
+                pictures[number % 4], TINY, attack=name, norm=norm, **(FEW if "steps" in attack.defaults else {})
+            )
+            for name, attack in ATTACKS.items()
+            for number, norm in enumerate(attack.norms)
         ]
+        attacks += [adversarial(pictures[2], TINY, attack="ddn", survive=parse_survive("jpeg:75"), **FEW)]
+        attacks += [adversarial(pictures[1], TINY, attack="pgd", target=other(pictures[1]), **FEW)]
         ideals = [ideal(1, TINY, steps=9), ideal(3, TINY, steps=6, crops=3, size=100, seed=5)]
         return [*attacks, *ideals, *(classify(picture, TINY) for picture in pictures)]
 
@@ -52,22 +64,20 @@ def test_alone_equals_together_for_every_task() -> None:
     assert max(network.batches) > 3, "they did meet"
     for query, answer in network.pairs:
         (alone,) = classifier.answer([query])
-        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=1e-4 * float(alone.logits.abs().max()))
+        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=5e-4 * float(alone.logits.abs().max()))
         if alone.gradients is not None and answer.gradients is not None:
-            bound = 1e-4 * float(alone.gradients.abs().max())
-            torch.testing.assert_close(answer.gradients, alone.gradients, rtol=0, atol=bound)
+            assert (answer.gradients - alone.gradients).norm() <= 0.02 * alone.gradients.norm()
         assert (alone.gradients is None) == (answer.gradients is None)
 
     solo = Engine()
     for task, shared in zip(tasks(), together, strict=True):
         single = solo.submit(task, classifier).result(60)
         if hasattr(single, "success"):
-            assert (single.success, single.adversarial.label) == (shared.success, shared.adversarial.label)
-            assert shared.norms["linf"] == single.norms["linf"]
-            assert shared.norms["l2"] == pytest.approx(single.norms["l2"], rel=0.02)
+            assert (single.attack, single.norm, single.success) == (shared.attack, shared.norm, shared.success)
+            assert shared.norms[single.norm] == pytest.approx(single.norms[single.norm], rel=0.05, abs=1.01)
         elif hasattr(single, "rank"):
             assert single.rank == shared.rank
-            assert single.prediction.probability == pytest.approx(shared.prediction.probability, abs=0.01)
+            assert single.prediction.probability == pytest.approx(shared.prediction.probability, abs=0.05)
         else:
             assert [each.label for each in single] == [each.label for each in shared]
     solo.close(timeout_s=30)

@@ -11,7 +11,7 @@ from models.attacks.geometry import Norm, size
 from models.attacks.goal import Goal
 from models.attacks.options import ATTACKS
 from models.attacks.report import adversarial
-from models.attacks.square import _area
+from models.attacks.windows import area, bump
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
 from models.query import Answer, Query, run
@@ -20,7 +20,8 @@ from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, counted
 from tests.networks import Counting, LinearNetwork, unnormalised
 
-BUDGETS: dict[Norm, float] = {"linf": 6 / 255, "l2": 1.0}
+BUDGETS: dict[Norm, float] = {"linf": 24 / 255, "l2": 4.0}
+"""With which about half of the small pictures are fooled."""
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,13 @@ class Recording(Counting):
 def test_on_a_linear_model_it_stays_within_its_budget_and_comes_near_the_optimum(norm: Norm, targeted: bool) -> None:
     """Of what steepest descent gains (epsilon times the gradient's L1 or L2 norm) it finds a part, blindly.
 
-    That is in Linf all but 10 % of 1500 queries' worth, since the windows shrink to a pixel of 256; in L2 a fifth: its
-    bumps are smooth, and the gradient is noise. No pixel ever asked about lies outside the ball or [0, 1].
+    With 1500 queries for 768 values that is three quarters in Linf; in L2 a third, since its bumps are smooth and the
+    gradient is noise. No pixel ever asked about lies outside the ball or [0, 1].
     """
     two = TwoClasses.draw(rows=4)
     labels = 1 - two.labels if targeted else two.labels
     network = Recording(two.classifier)
-    epsilon = BUDGETS[norm]
+    epsilon = BUDGETS[norm] / 4
     best = bare(
         ATTACKS["square"], network, two.pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, steps=1500
     )
@@ -65,8 +66,7 @@ def test_on_a_linear_model_it_stays_within_its_budget_and_comes_near_the_optimum
         assert pixels.min() >= 0 and pixels.max() <= 1
     dual = two.weight.abs().sum() if norm == "linf" else two.weight.norm()
     gained = (two.margin - best.loss) / (epsilon * dual)
-    print(norm, gained)
-    assert (gained > (0.9 if norm == "linf" else 0.2)).all()
+    assert (gained > (0.75 if norm == "linf" else 0.33)).all()
     assert network.backward == 0
 
 
@@ -75,7 +75,7 @@ def test_each_query_differs_from_the_best_in_windows_alone(norm: Norm) -> None:
     """Replayed by hand on one row: every query is the best one before it, but for one square (L2: two)."""
     two = TwoClasses.draw(rows=1)
     network = Recording(two.classifier)
-    best = bare(ATTACKS["square"], network, two.pictures, two.labels, norm=norm, epsilon=BUDGETS[norm], steps=200)
+    best = bare(ATTACKS["square"], network, two.pictures, two.labels, norm=norm, epsilon=BUDGETS[norm] / 4, steps=200)
     signs = torch.where(two.labels == 0, 1.0, -1.0)
     losses = [(signs * (logits[:, 0] - logits[:, 1])).item() for logits in network.logits]
     current, lowest, kept = network.pixels[1], losses[1], [losses[1]]
@@ -104,21 +104,20 @@ def test_it_costs_its_queries_and_no_gradient(tiny: Classifier, small_pictures: 
 def test_it_succeeds_as_often_as_torchattacks(
     torchattacks: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool
 ) -> None:
-    """At the same epsilon and 500 queries. Both are chance: 2 standard deviations (of 40 pictures, 6) are allowed."""
+    """At the same epsilon and 300 queries. Both are chance: two standard deviations, 6 of 40 pictures, are allowed."""
     labels = answers(tiny, small_pictures)
     if targeted:
         labels = (labels + 1) % 4
-    epsilon = BUDGETS[norm] * (2 if targeted else 1)
+    epsilon = BUDGETS[norm] * (1.6 if targeted else 1)
     names = {"linf": "Linf", "l2": "L2"}
-    attack = torchattacks.Square(Bare(tiny).eval(), norm=names[norm], eps=epsilon, n_queries=500, seed=0)
+    attack = torchattacks.Square(Bare(tiny).eval(), norm=names[norm], eps=epsilon, n_queries=300, seed=0)
     if targeted:
         attack.set_mode_targeted_by_label(quiet=True)
         attack.targeted = True
     theirs = (answers(tiny, attack(small_pictures, labels)) == labels) == targeted
     ours = bare(
-        ATTACKS["square"], tiny, small_pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, steps=500
+        ATTACKS["square"], tiny, small_pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, steps=300
     ).won
-    print(norm, targeted, theirs.sum(), ours.sum())
     assert 8 <= ours.sum() <= 36
     assert ours.sum() >= theirs.sum() - 6
 
@@ -147,13 +146,13 @@ def test_windows_lie_where_the_model_looks(tiny: Classifier) -> None:
     Antialiasing reaches two pixels further. A mask narrows the box.
     """
     pictures, labels = torch.full((1, 3, 72, 200), 0.5), torch.zeros(1, dtype=torch.long)
-    top, left, height, width = _area(pictures, Goal(labels, False, preprocessor(tiny.spec)))
+    top, left, height, width = area(pictures, Goal(labels, False, preprocessor(tiny.spec)))
     assert abs(top - 4) <= 2 and abs(height - 64) <= 4
     assert abs(left - 68) <= 2 and abs(width - 64) <= 4
     mask = torch.zeros(1, 1, 72, 200)
     mask[..., 10:20, 80:150] = 1
     goal = Goal(labels, False, preprocessor(tiny.spec), mask=mask)
-    assert _area(pictures, goal)[:3] == (10, 80, 10)
+    assert area(pictures, goal)[:3] == (10, 80, 10)
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
@@ -178,3 +177,12 @@ def test_a_seed_gives_the_same_picture(norm: Norm) -> None:
     )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def test_a_bump_is_the_papers() -> None:
+    """Five wide: rectangles of 2 and 3 rows, n = 2, each value the sum of 1 / j^2 from its distance plus one to 3."""
+    high, middle, low = 1 + 1 / 4 + 1 / 9, 1 / 4 + 1 / 9, 1 / 9
+    rim, near = [low, middle, middle, middle, low], [low, middle, high, middle, low]
+    wanted = torch.tensor([rim, near, [-each for each in rim], [-each for each in near], [-each for each in rim]])
+    torch.testing.assert_close(bump(5), wanted / wanted.norm())
+    assert bump(1).abs().item() == 1

@@ -1,0 +1,124 @@
+"""Attacks: ours and other libraries' on the same photos, what they cost beyond their passes, what outlives JPEG.
+
+    python -m benchmarks attacks --limit 64 --json attacks.json
+    python -m benchmarks attacks --part table --attacks ddn,fmn --libraries mirage,adv_lib --targeted
+    python -m benchmarks attacks --part overhead
+
+Of Mirage there are two: `mirage` is the whole product, whose result is a file's levels, verified; `bare` is its attack
+in float alone, which is what other libraries have. Lines come as they are done, and with --json they are kept: the same
+command goes on where it was stopped. `make oracles` installs the other libraries; what is missing is left out.
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.attacks_overhead import part_overhead
+from benchmarks.attacks_results import Results
+from benchmarks.attacks_subjects import Bench, Plan, open_photos
+from benchmarks.attacks_survive import part_survive
+from benchmarks.attacks_table import part_table
+from benchmarks.measure import machine
+from benchmarks.oracles import PACKAGES, oracles
+from models import store
+from models.attacks.geometry import LEVEL, NORMS
+from models.attacks.options import ATTACKS, EPSILON
+from models.classifier import choose_device
+
+SECTIONS = ("crop", "photo")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What may be asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+
+    def some_of(choices: Sequence[str]) -> Callable[[str], list[str]]:
+        def parse(text: str) -> list[str]:
+            named = [each.strip() for each in text.split(",")]
+            if unknown := set(named) - set(choices):
+                raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}; there are {', '.join(choices)}")
+            return [each for each in choices if each in named]
+
+        return parse
+
+    add("--part", choices=("table", "overhead", "survive", "all"), default="all")
+    add("--photos", type=Path, help="folder or zip (without it ImageNet samples if they are there, or scikit-image's)")
+    add("--limit", type=int, default=4, help="the first so many photos (4)")
+    add("--model", default="imagenet/mobilenet_v2", help="a checkpoint's name, or imagenet/<architecture>")
+    add("--folder", type=Path, default=store.BUNDLED, help="of checkpoints")
+    add("--device", default="auto")
+    add("--targeted", action="store_true", help="towards a class drawn for each photo")
+    add("--seed", type=int, default=0)
+    libraries = ("mirage", *PACKAGES)
+    add("--libraries", type=some_of(libraries), default=list(libraries), help=",".join(libraries))
+    add("--attacks", type=some_of(list(ATTACKS)), default=list(ATTACKS), help="by Mirage's names, with commas")
+    add("--norms", type=some_of(NORMS), default=list(NORMS), help=",".join(NORMS))
+    add(
+        "--sections", type=some_of(SECTIONS), default=list(SECTIONS), help="table: crop (all libraries), photo (Mirage)"
+    )
+    add("--rows", type=int, default=1, help="table: photos at once, in all libraries alike; figures are then means (1)")
+    add("--at-once", type=int, default=8, help="survive: photos at once (8)")
+    add("--steps", type=int, default=100, help="of attacks that look for the smallest change (100)")
+    add("--budget-steps", type=int, default=40, help="of attacks within a budget (40)")
+    add("--queries", type=int, default=500, help="of square (500)")
+    add("--searches", type=int, default=3, help="of Carlini and Wagner's (3)")
+    add("--search-steps", type=int, default=50, help="in each of them (50)")
+    add("--candidates", type=int, default=10, help="DeepFool's classes (10)")
+    add("--linf", type=float, default=EPSILON["linf"] * 255, help="budget in levels (%(default)g)")
+    add("--l2", type=float, default=EPSILON["l2"], help="budget (%(default)g)")
+    add("--l1", type=float, default=EPSILON["l1"], help="budget (%(default)g)")
+    add("--rounds", type=int, default=7, help="overhead: interleaved rounds (7)")
+    add("--overhead-rows", type=int, nargs="+", default=[1, 8], help="overhead: batches (1 8)")
+    add("--overhead-steps", type=int, default=20, help="overhead: steps of all attacks, 10 at least (20)")
+    add("--json", type=Path, help="file to keep all figures in, per photo; the same command then goes on")
+    return parser
+
+
+def main() -> None:
+    """Run the parts asked for."""
+    options = arguments().parse_args()
+    warnings.filterwarnings("ignore")  # other libraries', theirs to mend
+    device = choose_device(options.device)
+    plan = Plan(
+        steps=options.steps,
+        budget_steps=options.budget_steps,
+        queries=options.queries,
+        searches=options.searches,
+        search_steps=options.search_steps,
+        candidates=options.candidates,
+        epsilon={"linf": options.linf * LEVEL, "l2": options.l2, "l1": options.l1},
+        targeted=options.targeted,
+        seed=options.seed,
+    )
+    try:
+        model = store.load(options.model, folder=options.folder, device=device)
+    except store.EXPECTED as error:
+        raise SystemExit(str(error)) from error
+    bench = Bench(model.classifier, plan)
+    source, photos = open_photos(options.photos, options.limit)
+    if not photos:
+        raise SystemExit(f"there is no photo in {source}")
+    theirs, versions = oracles(plan, set(options.libraries), device)
+    left_out = ("part", "json", "libraries", "attacks", "norms", "sections", "photos", "folder", "device")
+    settings = {name: str(value) for name, value in vars(options).items() if name not in left_out}
+    settings |= {"photos": f"{len(photos)} of {source}", "device": str(device)}
+    header = [machine(device), "; ".join(versions), ", ".join(f"{name} {value}" for name, value in settings.items())]
+    kept = Results(options.json, settings, header)
+    print("\n".join(header))
+    if options.part in ("table", "all"):
+        print("\n-- table")
+        part_table(bench, photos, theirs, kept, options)
+    if options.part in ("overhead", "all"):
+        print("\n-- overhead")
+        shorter = plan.shortened(options.overhead_steps)
+        shorter_theirs, _ = oracles(shorter, set(options.libraries), device)
+        part_overhead(bench.under(shorter), photos, shorter_theirs, kept, options)
+    if options.part in ("survive", "all"):
+        print("\n-- survive")
+        part_survive(bench, photos, kept, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Attacks from Python: one picture in whatever form, many in shared batches, and what they came to."""
+
+import inspect
+import math
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.attacks import library
+from models.attacks.library import Picture, fool, fool_all, summary
+from models.attacks.options import BadAttack
+from models.attacks.report import Adversarial, AlreadyTarget, adversarial
+from models.attacks.survive import BadSurvival
+from models.classes import UnknownClass
+from models.classifier import Classifier
+from models.classify import classify
+from models.pictures import BrokenPicture, NotAPicture, decode, encode
+from models.query import Answer, DeadlineExceeded, Passes, Query, run
+from models.store import Model, load
+from tests.conftest import Draw
+
+QUICK: dict[str, Any] = {"attack": "pgd", "steps": 4, "epsilon": 8 / 255}
+
+
+@pytest.fixture(scope="module")
+def pictures(draw: Draw) -> list[Tensor]:
+    """Seven of as many sizes."""
+    return [draw(30 + 7 * seed, 61 - 4 * seed, seed) for seed in range(7)]
+
+
+def seen(classifier: Classifier, picture: Tensor) -> int:
+    return run(classify(picture, classifier.spec), classifier)[0].index
+
+
+def test_a_picture_in_any_form(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
+    """Its path, the path as a text, its bytes, its levels: the same to the last bit, and what `adversarial` gives."""
+    data = encode(pictures[0])
+    (tmp_path / "one.png").write_bytes(data)
+    wanted = run(adversarial(pictures[0], tiny.spec, **QUICK), tiny)
+    for form in (tmp_path / "one.png", str(tmp_path / "one.png"), data, pictures[0]):
+        found = fool(tiny, form, **QUICK)
+        assert torch.equal(found.picture, wanted.picture)
+        assert torch.equal(found.origin, pictures[0])
+
+
+def test_a_model_and_its_classifier_are_alike(tiny: Classifier, pictures: list[Tensor]) -> None:
+    first, second = (fool(each, pictures[0], **QUICK) for each in (tiny, Model("tiny", tiny, {})))
+    assert torch.equal(first.picture, second.picture)
+
+
+def test_without_a_choice_it_is_the_smallest_change(tiny: Classifier, pictures: list[Tensor]) -> None:
+    found = fool(tiny, pictures[0], steps=5)
+    assert (found.attack, found.norm) == ("auto", "l2")
+    assert fool(tiny, pictures[0], norm="l0", steps=5).norm == "l0"
+    assert fool(tiny, pictures[0], epsilon=4 / 255, steps=5).attack == "pgd"
+
+
+@pytest.mark.parametrize(("named", "index"), [("Siamese cat", 1), ("3", 2), (2, 2), ("0", 0), (0, 0)])
+def test_a_target_by_name_or_index(tiny: Classifier, pictures: list[Tensor], named: str | int, index: int) -> None:
+    """The class called 3 is the third, and the number 2 is its index."""
+    picture = next(each for each in pictures if seen(tiny, each) == 3)
+    found = fool(tiny, picture, target=named, attack="ddn", steps=30)
+    assert found.success and found.target is not None
+    assert found.target.index == found.adversarial.index == index
+    assert seen(tiny, found.picture) == index
+
+
+@pytest.mark.parametrize("target", ["wombat", "", "99", 4, -1])
+def test_an_unknown_target(tiny: Classifier, pictures: list[Tensor], target: str | int) -> None:
+    with pytest.raises(UnknownClass):
+        fool(tiny, pictures[0], target=target)
+    with pytest.raises(UnknownClass):
+        next(fool_all(tiny, pictures, target=target, progress=False))
+
+
+def test_the_class_that_it_is_already(tiny: Classifier, pictures: list[Tensor]) -> None:
+    with pytest.raises(AlreadyTarget):
+        fool(tiny, pictures[0], target=seen(tiny, pictures[0]))
+
+
+def test_what_cannot_be(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
+    """Each by the error that its docstring names."""
+    with pytest.raises(BadAttack):
+        fool(tiny, pictures[0], attack="ddn", epsilon=0.1)
+    with pytest.raises(BadSurvival):
+        fool(tiny, pictures[0], survive="gif")
+    with pytest.raises(NotAPicture):
+        fool(tiny, b"junk")
+    with pytest.raises(BrokenPicture):
+        fool(tiny, encode(pictures[0])[:1000])
+    with pytest.raises(FileNotFoundError, match=r"none\.png"):
+        fool(tiny, tmp_path / "none.png")
+
+
+def test_the_file_outlives_what_it_is_to_survive(tiny: Classifier, pictures: list[Tensor]) -> None:
+    found = fool(tiny, pictures[0], survive="jpeg:60,png", attack="ddn", steps=20)
+    assert found.success and found.survive == ("png", "jpeg:60")
+    saved = decode(encode(found.picture, format="jpeg", quality=60))
+    assert seen(tiny, saved) != found.original.index
+
+
+def test_after_the_deadline_the_best_so_far(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Far fewer than a thousand steps, and a whole report; without a deadline all are taken."""
+    found = fool(tiny, pictures[0], attack="ddn", steps=1000, deadline_s=0.1)
+    assert found.stopped and found.passes.backward < 1000
+    assert seen(tiny, found.picture) == found.adversarial.index
+    assert not fool(tiny, pictures[0], attack="ddn", steps=20).stopped
+    with pytest.raises(DeadlineExceeded):
+        fool(tiny, pictures[0], deadline_s=-1.0)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 8])
+def test_every_picture_comes_once_as_it_does_alone(tiny: Classifier, pictures: list[Tensor], at_once: int) -> None:
+    """In shared batches of several sizes: the same verdict and, to a level, the same picture."""
+    found = list(fool_all(tiny, pictures, at_once=at_once, progress=False, **QUICK))
+    assert sorted(number for number, _ in found) == list(range(7))
+    for number, result in found:
+        alone = fool(tiny, pictures[number], **QUICK)
+        assert result is not None
+        assert torch.equal(result.origin, pictures[number])
+        assert (result.success, result.adversarial.index) == (alone.success, alone.adversarial.index)
+        assert result.adversarial.probability == pytest.approx(alone.adversarial.probability, abs=0.01)
+
+
+def test_pictures_of_the_target_are_none(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Those that the model takes for it as they are, and no others."""
+    classes = [seen(tiny, each) for each in pictures]
+    target = max(set(classes), key=classes.count)
+    assert 1 <= classes.count(target) < 7
+    found = dict(fool_all(tiny, pictures, target=target, progress=False, **QUICK))
+    assert [found[number] is None for number in range(7)] == [each == target for each in classes]
+
+
+def test_pictures_are_read_as_there_is_room(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Of endless pictures, when the third result comes, no more have been read than are done or under way."""
+    read = 0
+
+    def endless() -> Iterator[Tensor]:
+        nonlocal read
+        while True:
+            read += 1
+            yield pictures[read % 7]
+
+    coming = fool_all(tiny, endless(), at_once=2, progress=False, **QUICK)
+    assert read == 0
+    for done in range(1, 6):
+        next(coming)
+        assert done <= read <= done + 2
+    coming.close()  # type: ignore[attr-defined]
+
+
+def test_abandoned_midway_all_tasks_are_closed(
+    tiny: Classifier, pictures: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = [], []
+
+    def watched(picture: Tensor, *args: Any, **options: Any) -> Generator[Any, Any, Adversarial]:
+        begun.append(picture)
+        try:
+            return (yield from adversarial(picture, *args, **options))
+        finally:
+            ended.append(picture)
+
+    monkeypatch.setattr(library, "adversarial", watched)
+    coming = fool_all(tiny, pictures, at_once=3, progress=False, **QUICK)
+    next(coming)
+    assert len(begun) > len(ended) > 0
+    coming.close()  # type: ignore[attr-defined]
+    assert len(begun) == len(ended) < 7
+
+
+def test_the_bar(tiny: Classifier, pictures: list[Tensor], capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, with the number of pictures where it is known; none without progress."""
+    list(fool_all(tiny, pictures, progress=False, **QUICK))
+    assert capsys.readouterr() == ("", "")
+    list(fool_all(tiny, pictures, **QUICK))
+    shown = capsys.readouterr()
+    assert shown.out == "" and "7/7" in shown.err and "picture/s" in shown.err
+    list(fool_all(tiny, iter(pictures[:2]), **QUICK))
+    assert "2picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["path", "bytes"])
+def test_a_broken_file_is_named(tiny: Classifier, pictures: list[Tensor], tmp_path: Path, form: str) -> None:
+    """The decoder's own error tells what is wrong, and a note which picture it is; what is done has come before."""
+    files: list[Picture] = []
+    for number, picture in enumerate(pictures[:5]):
+        data = encode(picture)[: 1000 if number == 3 else None]
+        (tmp_path / f"{number}.png").write_bytes(data)
+        files.append(tmp_path / f"{number}.png" if form == "path" else data)
+    done = []
+    with pytest.raises(BrokenPicture, match="cannot be decoded.*send it whole") as caught:
+        done += [number for number, _ in fool_all(tiny, files, at_once=2, progress=False, **QUICK)]
+    (note,) = caught.value.__notes__
+    assert note == (f"picture 3: {tmp_path / '3.png'}" if form == "path" else "picture 3: bytes")
+
+
+def test_bad_options_are_raised_at_the_first(tiny: Classifier, pictures: list[Tensor]) -> None:
+    with pytest.raises(BadAttack, match="there is no attack 'magic'"):
+        next(fool_all(tiny, pictures, attack="magic", progress=False))
+    with pytest.raises(BadSurvival):
+        next(fool_all(tiny, pictures, survive="gif", progress=False))
+
+
+def test_each_picture_has_its_own_deadline(tiny: Classifier, pictures: list[Tensor]) -> None:
+    found = list(fool_all(tiny, pictures[:3], attack="ddn", steps=1000, deadline_s=0.1, at_once=1, progress=False))
+    assert len(found) == 3
+    assert all(each is not None and each.stopped and each.passes.backward > 1 for _, each in found)
+
+
+def test_the_summary_by_hand(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Three of four fooled; L2 of 1, 2 and 6 have the median 2, and the failure's 100 and the None do not count."""
+    made = fool(tiny, pictures[0], **QUICK)
+    results = [
+        replace(
+            made,
+            success=success,
+            norms={"linf": l2 / 10, "l2": l2, "l1": 3 * l2, "l0": int(l2)},
+            passes=Passes(forward, backward),
+        )
+        for success, l2, forward, backward in [(True, 6.0, 5, 4), (False, 100.0, 9, 8), (True, 1.0, 3, 1), (True, 2.0, 2, 0)]
+    ]
+    told = summary([results[0], None, *results[1:]])
+    assert (told.pictures, told.fooled, told.success_rate) == (4, 3, 0.75)
+    assert told.median_norms == pytest.approx({"linf": 0.2, "l2": 2.0, "l1": 6.0, "l0": 2})
+    assert told.passes_per_picture == (9 + 17 + 4 + 2) / 4
+
+
+def test_the_summary_of_nothing(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """No figure is made up."""
+    for results in ([], [None]):
+        told = summary(iter(results))
+        assert (told.pictures, told.fooled) == (0, 0)
+        assert all(map(math.isnan, (told.success_rate, told.passes_per_picture, *told.median_norms.values())))
+    failed = summary([replace(fool(tiny, pictures[0], **QUICK), success=False)])
+    assert failed.success_rate == 0 and all(map(math.isnan, failed.median_norms.values()))
+
+
+def examples(function: Any) -> str:
+    """The indented lines of a docstring."""
+    return "\n".join(re.findall(r"^    (.*)$", inspect.getdoc(function) or "", flags=re.MULTILINE))
+
+
+def test_the_docstrings_examples_run(
+    tiny: Classifier,
+    draw: Draw,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Line by line, with a small model for the bundled one, of a picture that it takes for no dog."""
+    network = tiny.network
+
+    class CatsAndDogs(Classifier):
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            return super().answer(queries)
+
+    spec = replace(tiny.spec, classes=("dog", "cat", "mouse", "cow"))
+    small = Model("cats-dogs", CatsAndDogs(network, spec), {})
+    monkeypatch.setattr("models.store.load", lambda name: {"cats-dogs": small}[name])
+    monkeypatch.chdir(tmp_path)
+    Path("cat.jpg").write_bytes(encode(draw(50, 60), format="jpeg"))
+    Path("photos").mkdir()
+    for seed in range(3):
+        Path(f"photos/{seed}.jpg").write_bytes(encode(draw(40, 50, seed), format="jpeg"))
+    names: dict[str, Any] = {"Path": Path, "encode": encode}
+    exec(examples(fool), names)
+    found = names["found"]
+    assert capsys.readouterr().out == f"True {found.norms['l2']} dog\n"
+    assert torch.equal(decode(Path("fooled.png").read_bytes()), found.picture)
+    names |= {"fool_all": fool_all, "summary": summary}
+    exec(examples(fool_all), names)
+    assert set(names["results"]) == {0, 1, 2}
+    assert capsys.readouterr().out == f"{summary(names['results'].values())}\n"
+
+
+def test_the_bundled_model_is_fooled_about_a_photo(chelsea: Tensor) -> None:
+    """A cat, at a third of its size, becomes a dog within a few steps, in the file."""
+    model = load("cats-dogs")
+    found = fool(model, chelsea[:, ::3, ::3].contiguous(), target="dog", attack="ddn", steps=6)
+    assert (found.original.label, found.adversarial.label, found.success) == ("cat", "dog", True)
+    assert run(classify(decode(encode(found.picture)), model.spec), model.classifier)[0].label == "dog"
