@@ -28,7 +28,7 @@ class CurveOptions(Options):
         max_length=4,
         description="norms in which to look for the smallest change, with commas",
     )
-    norm: Literal["linf", "l2", "l1"] = Field(default="linf", description="the budget against which to plot")
+    norm: Literal["linf", "l2", "l1"] = Field(default="l2", description="the budget against which to plot")
     steps: int = Field(default=40, ge=1, le=1000, description="steps of each attack")
     seed: Seed = Field(default=0, description="what all that is random comes from")
     deadline_s: Deadline = Field(

@@ -26,7 +26,7 @@ from models.attacks.geometry import LEVEL, NORMS
 from models.attacks.options import ATTACKS, EPSILON
 from models.classifier import choose_device
 
-SECTIONS = ("crop", "photo")
+SECTIONS = ("bare", "crop", "photo")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -56,7 +56,10 @@ def arguments() -> argparse.ArgumentParser:
     add("--attacks", type=some_of(list(ATTACKS)), default=list(ATTACKS), help="by Mirage's names, with commas")
     add("--norms", type=some_of(NORMS), default=list(NORMS), help=",".join(NORMS))
     add(
-        "--sections", type=some_of(SECTIONS), default=list(SECTIONS), help="table: crop (all libraries), photo (Mirage)"
+        "--sections",
+        type=some_of(SECTIONS),
+        default=list(SECTIONS),
+        help="table: bare (all), crop, photo (the product)",
     )
     add("--rows", type=int, default=1, help="table: photos at once, in all libraries alike; figures are then means (1)")
     add("--at-once", type=int, default=8, help="survive: photos at once (8)")
@@ -69,9 +72,9 @@ def arguments() -> argparse.ArgumentParser:
     add("--linf", type=float, default=EPSILON["linf"] * 255, help="budget in levels (%(default)g)")
     add("--l2", type=float, default=EPSILON["l2"], help="budget (%(default)g)")
     add("--l1", type=float, default=EPSILON["l1"], help="budget (%(default)g)")
-    add("--rounds", type=int, default=7, help="overhead: interleaved rounds (7)")
+    add("--rounds", type=int, default=5, help="overhead: interleaved rounds (5)")
     add("--overhead-rows", type=int, nargs="+", default=[1, 8], help="overhead: batches (1 8)")
-    add("--overhead-steps", type=int, default=20, help="overhead: steps of all attacks, 10 at least (20)")
+    add("--overhead-steps", type=int, default=10, help="overhead: steps of all attacks, 10 at least (10)")
     add("--json", type=Path, help="file to keep all figures in, per photo; the same command then goes on")
     return parser
 

@@ -127,8 +127,8 @@ def _of_ours(bench: Bench, attack: str, norm: Norm, start: Tensor, wanted: Tenso
 
 def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: argparse.Namespace) -> Iterator[Entry]:
     """The lines of the table: those of one question and norm stand together."""
-    crops = bench.crops(photos) if "crop" in options.sections else []
-    cases = bench.cases(photos) if "photo" in options.sections else []
+    crops, cases = bench.crops(photos), bench.cases(photos)
+    sections = [each for each in options.sections if each == "bare" or "mirage" in options.libraries]
     module, rows = Module(bench.classifier).eval(), options.rows
 
     def in_float(library: str, attack: str, norm: Norm, attacked: Attacked, variant: str = "") -> Entry:
@@ -139,17 +139,18 @@ def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: a
         measure = partial(of_product, bench, some, rows, f"mirage {attack} {norm}", norm, attack)
         return Entry(section, "mirage", attack, norm, measure)
 
-    if crops:
+    if "bare" in sections:
         yield in_float("-", "none", "l2", lambda start, _: start)
     for attack, norm in chosen(options):
-        if crops:
+        if "bare" in sections:
             if "mirage" in options.libraries:
                 yield in_float("bare", attack, norm, partial(_of_ours, bench, attack, norm))
-                yield product("crop", crops, attack, norm)
             for each in theirs:
                 if (each.attack, each.norm) == (attack, norm):
                     yield in_float(each.library, attack, norm, partial(each.run, module), each.variant)
-        if cases and "mirage" in options.libraries:
+        if "crop" in sections:
+            yield product("crop", crops, attack, norm)
+        if "photo" in sections:
             yield product("photo", cases, attack, norm)
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.fold import fold_batch_norms
 from models.preprocessing import preprocess, to_float
 from models.query import Answer, Query
 from models.spec import Spec
@@ -42,6 +43,10 @@ class Classifier:
         self.network = nn.Sequential(Normalize(spec), network).eval().requires_grad_(False)
         # channels_last: passes take 0.79 to 0.88 of the time on two AVX-512 cores (docs/benchmarks.md)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def fold(self) -> "Classifier":
+        """A classifier that says the same in less time, for use alone: its weights are no longer the checkpoint's."""
+        return Classifier(fold_batch_norms(self.network[1], self.spec.input_size), self.spec, device=self.device)
 
     def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
         """Class scores of pixels in [0, 1] at the model's input size, divided by the temperature."""

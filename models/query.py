@@ -139,15 +139,16 @@ def run_all(
     """Drive many tasks, `at_once` of them in shared batches, and yield each one's number and result as it is done.
 
     Tasks are drawn from the iterable when there is room. What a task raises is raised here, and closes the others.
-    `deadline_s` counts from each task's own beginning.
+    `deadline_s` counts from each task's own beginning. Raises ValueError where `at_once` is below 1.
     """
+    if at_once < 1:
+        raise ValueError(f"at_once is 1 or more, not {at_once}")
     coming = enumerate(tasks)
     alive: list[_Turn[Result]] = []
     try:
         while True:
-            fresh = [
-                _Turn(number, task, on_progress, deadline_s) for number, task in islice(coming, at_once - len(alive))
-            ]
+            room = at_once - len(alive)
+            fresh = [_Turn(number, task, on_progress, deadline_s) for number, task in islice(coming, room)]
             alive += fresh
             for turn in fresh:
                 turn.advance(None)
@@ -156,7 +157,7 @@ def run_all(
                 yield turn.number, cast(Result, turn.result)
             if alive:
                 _answer_all(alive, network)
-            elif not fresh:
+            elif room and not fresh:  # without room, all that were alive have ended in the same batch
                 return
     finally:
         for turn in alive:

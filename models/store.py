@@ -58,7 +58,7 @@ def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu
             f"no checkpoint {name!r} in {folder} (there: {there}); `imagenet/<architecture>` names torchvision's own"
         )
     classifier, found = checkpoint.load(folder / f"{name}.safetensors", device=device)
-    return Model(name, classifier, found.provenance)
+    return Model(name, classifier.fold(), found.provenance)
 
 
 def _load_imagenet(name: str, device: torch.device | str) -> Model:
@@ -75,7 +75,7 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
     except architectures.BadWeights as error:
         raise WeightsUnavailable(f"{cached_file(weights)} is of something else: {error}; delete it") from error
     provenance = {"parent": {"name": f"torchvision {weights}", "url": weights.url}, "metrics": _metrics(weights)}
-    return Model(name, Classifier(network, spec, device=device), provenance)
+    return Model(name, Classifier(network, spec, device=device).fold(), provenance)
 
 
 def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec:

@@ -42,9 +42,9 @@ class Look:
 class Goal:
     """Fool the model about rows of pictures: towards the labels (targeted) or away from them.
 
-    The goal must lead by more than `confidence` logits, in each of the `views`. Pixels where the `mask` is 0 are not to
-    change: gradients are 0 there, and an attack multiplies its noise by it. `scale` is the picture's shorter side over the
-    model's: one change takes `scale` times the L2 norm there.
+    The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel is to
+    change: gradients are 0 there, and an attack multiplies its noise by it. `scale` is the picture's shorter side over
+    the model's: one change takes `scale` times the L2 norm there.
     """
 
     labels: Int[Tensor, " n"]
@@ -115,8 +115,9 @@ def _mean(objective: Objective, views: int) -> Objective:
 class Best:
     """The best pictures so far, per row: a win before none, then the smaller change, or the lower loss.
 
-    Rows that have not won are compared by their loss, and without a `measure` of change all are. Every attack updates one at each look, so that a task that is
-    stopped midway has its best so far. `size` is how far a row that has won was moved, and infinite in the others.
+    Rows that have not won are compared by their loss, and without a `measure` of change all are. Every attack updates
+    one at each look, so that a task that is stopped midway has its best so far. `size` is how far a row that won was
+    moved, and infinite in the others.
     """
 
     def __init__(self, goal: Goal, start: Pictures, look: Look, *, measure: Measure | None = None) -> None:

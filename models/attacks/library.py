@@ -19,8 +19,8 @@ from models.query import Task, run, run_all
 from models.spec import Spec
 from models.store import Model
 
-Picture = UInt8[Tensor, "3 h w"] | bytes | str | Path
-"""Levels, an encoded file's bytes, or its path."""
+Picture = UInt8[Tensor, "3 _ _"] | bytes | str | Path
+"""Levels, an encoded file's bytes, or its path. Of any size: several in one call need not share theirs."""
 
 
 def fool(

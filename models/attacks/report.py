@@ -76,9 +76,10 @@ def adversarial(
 ) -> Task[Adversarial]:
     """Attack a picture of any size at its own resolution; the result is what an 8-bit file holds, verified.
 
-    Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the original. `confidence` is by how many logits the goal must lead;
-    only pixels where the `mask` is true change; `survive` is what may happen to the file. `given` are the attack's own
-    options. With `best_at_deadline` a task whose time is up returns its best so far, `stopped` set.
+    Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the
+    original. `confidence` is by how many logits the goal must lead; only pixels where the `mask` is true change;
+    `survive` is what may happen to the file. `given` are the attack's own options. With `best_at_deadline` a task whose
+    time is up returns its best so far, `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
     attack = choose_attack(attack, given)

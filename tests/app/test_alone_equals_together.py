@@ -13,7 +13,6 @@ from models.ideal.task import ideal
 from models.query import Answer, Query, Task, run
 from tests.app.conftest import TINY, drawn, lively_network
 
-
 FEW = {"steps": 12}
 
 

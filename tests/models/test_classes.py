@@ -38,6 +38,29 @@ def test_what_is_neither_name_nor_index(text: str) -> None:
         PETS.find(text)
 
 
+@pytest.mark.parametrize(
+    ("index", "there"), [(0, True), (4, True), (5, False), (-1, False), (-5, False), (10**30, False)]
+)
+def test_an_index_is_that_of_a_class(index: int, there: bool) -> None:
+    """From 0 to the last; Python's way to count from the end is none here, nor is a class called 3 meant by 3."""
+    if there:
+        assert PETS.by_index(index) == index
+    else:
+        with pytest.raises(UnknownClass, match=rf"there is no class {index}: the indices are 0 to 4"):
+            PETS.by_index(index)
+    assert PETS.by_index(3) == 3 != PETS.find("3")
+
+
+def test_a_name_alone_is_no_index() -> None:
+    """The class called 3 is found; 1 and 4, which call none, are not. Synonyms and likeness count as in `find`."""
+    assert (PETS.by_name("3"), PETS.by_name("SIAMESE"), IMAGENET.by_name("tabby cat")) == (2, 0, 281)
+    for text in ("1", "4", "Siamesse"):
+        with pytest.raises(UnknownClass, match="no class is called"):
+            PETS.by_name(text)
+    with pytest.raises(UnknownClass, match="names 2 classes"):
+        ClassNames(["cat", "dog", "cat"]).by_name("cat")
+
+
 def test_near_names_are_suggested() -> None:
     with pytest.raises(UnknownClass, match="near are: siamese"):
         PETS.find("siamesse")

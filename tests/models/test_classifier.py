@@ -6,14 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.attacks.objectives import away_from, towards
+from models.attacks.objectives import log_odds
 from models.classifier import Classifier, choose_device
-from models.query import Query
+from models.query import Objective, Query
 from models.spec import Spec
 from tests.networks import LinearNetwork, unnormalised
 
 # What another batch's order of summation may move, relative to the size of logits and gradients.
 TOLERANCE = 1e-5
+
+
+def away_from(labels: Tensor) -> Objective:
+    return lambda logits: log_odds(logits, labels)
+
+
+def towards(labels: Tensor) -> Objective:
+    return lambda logits: -log_odds(logits, labels)
 
 
 def noise(rows: int, side: int = 32, seed: int = 0) -> Tensor:

@@ -193,6 +193,19 @@ def test_run_all_draws_tasks_as_there_is_room() -> None:
     results.close()
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7, 8])
+def test_run_all_goes_on_when_all_that_are_alive_end_together(at_once: int) -> None:
+    """Seven tasks of as many queries each: whole batches of them end at once, and the next ones begin."""
+    tasks = [conversation([0.1 * number, 0.5]) for number in range(7)]
+    found = list(run_all(tasks, Echo(), at_once=at_once))
+    assert [number for number, _ in found] == list(range(7))
+
+
+def test_run_all_of_none_at_once_is_refused() -> None:
+    with pytest.raises(ValueError, match="at_once is 1 or more, not 0"):
+        list(run_all([conversation([0.5])], Echo(), at_once=0))
+
+
 def test_run_all_asks_for_logits_and_gradients_apart() -> None:
     """Whoever wants logits alone does not pay for another's backward pass."""
 

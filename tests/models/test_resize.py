@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from models.resize import resize_and_crop
+from models.preprocessing import preprocess
+from models.resize import matrices, resize_and_crop
+from models.spec import Spec
 
 
 def torchvisions(pixels: torch.Tensor, resize: int, crop: int, mode: str) -> torch.Tensor:
@@ -33,6 +35,39 @@ def test_it_is_torchvisions_own(height: int, aspect: float, crop: int, margin: i
     weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
     (back,), (wanted_back,) = torch.autograd.grad(found, ours, weights), torch.autograd.grad(wanted, theirs, weights)
     torch.testing.assert_close(back, wanted_back, rtol=1e-3, atol=1e-3 * float(wanted_back.abs().max()))
+
+
+@given(
+    height=st.integers(1, 300),
+    aspect=st.floats(1 / 8, 8),
+    crop=st.integers(16, 70),
+    margin=st.integers(0, 30),
+    mode=st.sampled_from(["bilinear", "bicubic"]),
+)
+@settings(max_examples=40)
+def test_it_is_rows_times_picture_times_columns(height: int, aspect: float, crop: int, margin: int, mode: str) -> None:
+    """The matrices, whole: of the crop's height and width, each row a weighted mean, and the product the resize."""
+    width = max(1, round(height * aspect))
+    rows, columns = matrices((height, width), resize=crop + margin, crop=crop, interpolation=mode)
+    assert rows.shape == (crop, height) and columns.shape == (crop, width)
+    for matrix in (rows, columns):
+        torch.testing.assert_close(matrix.sum(dim=1), torch.ones(crop), rtol=0, atol=1e-5)
+    pixels = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    found = resize_and_crop(pixels, resize=crop + margin, crop=crop, interpolation=mode)
+    torch.testing.assert_close(rows @ pixels @ columns.T, found, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(300, 451), (90, 61), (36, 36)])
+def test_it_is_all_of_the_preprocessing(size: tuple[int, int], interpolation: str) -> None:
+    """But the cut to [0, 1], which bicubic weights need: on 0 and 1 alone they overshoot."""
+    spec = Spec("mobilenet_v2", ("a", "b"), input_size=32, resize=36, interpolation=interpolation)
+    pixels = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).round()
+    rows, columns = matrices(size, resize=36, crop=32, interpolation=interpolation)
+    product = rows @ pixels @ columns.T
+    torch.testing.assert_close(preprocess(pixels, spec), product.clamp(0, 1), rtol=0, atol=1e-5)
+    if interpolation == "bilinear":
+        torch.testing.assert_close(product.clamp(0, 1), product, rtol=0, atol=1e-6)
 
 
 def test_a_large_photo_too() -> None:

@@ -1,4 +1,4 @@
-"""Auto: the known optimum of a linear model in every norm, and no larger a change than any attack that it is made of."""
+"""Auto: the known optimum of a linear model in every norm, and no larger a change than any attack that it runs."""
 
 import math
 from dataclasses import replace

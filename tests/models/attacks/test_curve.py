@@ -39,9 +39,7 @@ def single(tiny: Classifier, picture: Tensor) -> Callable[..., Adversarial]:
     return attack
 
 
-@pytest.mark.parametrize(
-    ("norm", "target"), [("linf", None), ("linf", 1), ("l2", None), ("l2", 1), ("l1", None)]
-)
+@pytest.mark.parametrize(("norm", "target"), [("linf", None), ("linf", 1), ("l2", None), ("l2", 1), ("l1", None)])
 def test_points_are_those_of_single_attacks(
     tiny: Classifier, picture: Tensor, single: Callable[..., Adversarial], norm: str, target: int | None
 ) -> None:
@@ -123,7 +121,7 @@ def network(tiny: Classifier, monkeypatch: pytest.MonkeyPatch) -> Counting:
     return counting
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.12, 0.2, 0.35, 0.5, 0.62, 0.7, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.97])
 def test_at_the_deadline_what_is_known_is_returned(
     tiny: Classifier, picture: Tensor, whole: Curve, network: Counting, share: float
 ) -> None:
@@ -145,9 +143,7 @@ def test_at_the_deadline_what_is_known_is_returned(
     assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
 
 
-def test_the_win_of_a_search_that_was_broken_off_is_known(
-    tiny: Classifier, picture: Tensor, network: Counting
-) -> None:
+def test_the_win_of_a_search_that_was_broken_off_is_known(tiny: Classifier, picture: Tensor, network: Counting) -> None:
     """After DDN's ten cheap steps of the first norm."""
     task = curve(picture, tiny.spec, norms=["l2"], norm="l2", steps=100, best_at_deadline=True)
     found = run(task, network, deadline_s=15.0)

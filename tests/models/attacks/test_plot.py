@@ -99,7 +99,9 @@ def test_a_targeted_curve_in_each_norm(tiny: Classifier, draw: Draw, norm: str) 
     assert plot(found).shape == plot(replace(found, target=None)).shape
 
 
-@pytest.mark.parametrize("label", ["$a_{$", "$100", "a$b$c", "_hidden", "x" * 10_000, "two\nlines", "%s {0} \\frac", ""])
+@pytest.mark.parametrize(
+    "label", ["$a_{$", "$100", "a$b$c", "_hidden", "x" * 10_000, "two\nlines", "%s {0} \\frac", ""]
+)
 def test_any_class_name_is_shown_as_it_is(drawn: Curve, label: str) -> None:
     """Formulas and marks of matplotlib's own among them; a long one is cut, and the axes keep their room."""
     named = Prediction(label, 0, 0.5)

@@ -17,7 +17,6 @@ from models.attacks.report import Adversarial, AlreadyTarget, adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.pictures import decode, encode
-from models.preprocessing import preprocess, to_float
 from models.query import GRACE, DeadlineExceeded, Progress, Query, Task, run
 from models.store import Model
 from tests.conftest import Draw
