@@ -25,7 +25,7 @@ def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
             picture = encoded(grating(label, 1000))
             told = live.client.post("/classify", files={"image": picture}).json()
             assert told["predictions"][0]["label"] == name
-            fooled = live.client.post("/adversarial", files={"image": picture}, data={"epsilon": "0.5"})
+            fooled = live.client.post("/adversarial", files={"image": picture}, data={"attack": "ddn"})
             assert fooled.headers["X-Mirage-Success"] == "true"
             again = live.client.post("/classify", files={"image": fooled.content}).json()
             assert again["predictions"][0]["label"] == fooled.headers["X-Mirage-Label"] != name

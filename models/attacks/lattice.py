@@ -24,7 +24,7 @@ MOST = 2.0**20
 PRECISION = 0.01
 STRIDE = 1 / 16
 """Of a doubling: 4 %."""
-HURRIED_LOOKS = 8
+HURRIED_LOOKS = 12
 """Fewer than a task may still ask when its time is up (models.query.GRACE)."""
 SLACK = 1e-5
 """Of a budget, for sums of float32."""
@@ -47,15 +47,22 @@ def settle(best: Best, kept: Best, *, norm: Norm, epsilon: float | None = None) 
 
 
 def at_once(best: Best, kept: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
-    """The float attack's change, rounded, twice as strong until it wins, or within the budget: a few looks."""
+    """The float attack's change, rounded, as weak as a few looks find that it wins, or within the budget."""
     rounding = scaled(kept.start, best.pictures - kept.start)
     if epsilon is not None:
         strength = 1.0 if _fits(rounding(1.0), kept, norm, epsilon) else _most(rounding, kept, norm, epsilon)
         yield from _wins(rounding(strength), kept)
         return
-    for doubling in range(HURRIED_LOOKS if best.won else 1):
-        if (yield from _wins(rounding(2.0**doubling), kept)):
-            return
+    if not best.won:
+        yield from _wins(rounding(1.0), kept)
+        return
+    low, high = 0.5, 1.0
+    for _ in range(HURRIED_LOOKS):
+        if kept.won:
+            middle = (low * high) ** 0.5
+            low, high = (low, middle) if (yield from _wins(rounding(middle), kept)) else (middle, high)
+        elif not (yield from _wins(rounding(high), kept)):
+            low, high = high, high * 2
 
 
 def _smallest(best: Best, kept: Best, norm: Norm) -> Task[None]:

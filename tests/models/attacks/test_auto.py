@@ -85,6 +85,7 @@ def test_in_a_batch_each_row_has_its_own_fewest_levels() -> None:
     assert set(fewest.tolist()) >= {1.0, 3.0, 5.0, 6.0}
     best = bare(ATTACKS["auto"], two.classifier, pictures, logits.argmax(dim=1), norm="linf")
     assert torch.equal((best.size * 255 - 1e-3).ceil(), fewest)
+    assert (answers(two.classifier, to_lattice(best.pictures)) != logits.argmax(dim=1)).all(), "rounded it wins too"
 
 
 def test_a_row_that_no_level_fools_keeps_no_other_from_its_fewest() -> None:
