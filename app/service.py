@@ -29,6 +29,8 @@ class Service:
     engine: Engine
     # Decoding takes 14 to 25 bytes a pixel for a moment, and the pool has 40 threads.
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    # A large photo's report takes seconds of encoding and comparing, and a few copies of the photo.
+    presenters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
     def submit(
         self,

@@ -7,12 +7,13 @@ import logging
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from jaxtyping import UInt8
@@ -40,19 +41,21 @@ KEPT_EVENTS = 32
 class Outcome:
     """What a task came to: every figure as plain JSON, the pictures by name, and what goes into headers.
 
-    `kind` is the JSON body, which has the figures and the pictures as data URLs. A picture answer is `image`.
+    `kind` is the JSON body, which has the figures and, as data URLs, the `image` and the `others`, drawn for it
+    alone. A picture answer is the `image`.
     """
 
     kind: type[BaseModel]
     figures: dict[str, Any]
-    pictures: dict[str, UInt8[Tensor, "3 h w"]]
+    image: UInt8[Tensor, "3 h w"]
     headers: dict[str, str]
+    others: Mapping[str, Callable[[], Tensor]] = field(default_factory=dict)
     jpeg_quality: int = JPEG_QUALITY
 
     def json(self) -> str:
         """The body; encodes every picture."""
-        urls = {name: data_url(picture) for name, picture in self.pictures.items()}
-        return self.kind(**self.figures, **urls).model_dump_json()
+        urls = {name: data_url(drawn()) for name, drawn in self.others.items()}
+        return self.kind(**self.figures, image=data_url(self.image), **urls).model_dump_json()
 
 
 ToOutcome = Callable[[Any, float], Outcome]
@@ -86,13 +89,13 @@ async def present(
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
         future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put, weight=weight)
         future.add_done_callback(inbox.wake)
-        events = _events(request, future, inbox, outcome_of)
+        events = _events(request, service, future, inbox, outcome_of)
         # A generator that was never begun, because the client left before, does not come to its `finally`.
         weakref.finalize(events, future.cancel)
         return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     future = service.submit(task, model, deadline_s=deadline_s, weight=weight)
     result = await result_for(request, future)
-    return await run_in_threadpool(lambda: _respond(outcome_of(result), format))
+    return await run_sync(lambda: _respond(outcome_of(result), format), limiter=service.presenters)
 
 
 def _respond(outcome: Outcome, format: Format) -> Response:
@@ -100,8 +103,9 @@ def _respond(outcome: Outcome, format: Format) -> Response:
     headers["Vary"] = "Accept"
     if format is Format.json:
         return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
-    text = {"Software": "Mirage", "mirage": json.dumps(outcome.figures)}
-    picture = encode(outcome.pictures["image"], format=format.value, text=text, quality=outcome.jpeg_quality)
+    figures = {name: value for name, value in outcome.figures.items() if name != "patch"}  # it has a picture of its own
+    text = {"Software": "Mirage", "mirage": json.dumps(figures)}
+    picture = encode(outcome.image, format=format.value, text=text, quality=outcome.jpeg_quality)
     return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
 
 
@@ -135,7 +139,7 @@ class Inbox:
 
 
 async def _events(
-    request: Request, future: "Future[Any]", inbox: Inbox, outcome_of: Callable[[Any], Outcome]
+    request: Request, service: Service, future: "Future[Any]", inbox: Inbox, outcome_of: Callable[[Any], Outcome]
 ) -> AsyncIterator[bytes]:
     try:
         done = False
@@ -145,7 +149,7 @@ async def _events(
             for progress, preview in inbox.take():
                 event = await run_in_threadpool(_progress_event, progress, preview)
                 yield format_sse_event(event="progress", data_str=json.dumps(event))
-        body = await run_in_threadpool(lambda: outcome_of(future.result()).json())
+        body = await run_sync(lambda: outcome_of(future.result()).json(), limiter=service.presenters)
         yield format_sse_event(event="result", data_str=body)
     except Exception as error:
         details = problem(error, getattr(request.state, "request_id", ""))

@@ -57,5 +57,5 @@ def _verdict(name: str, original: int, target: int | None, before: Prediction, a
         "model": name,
         "original": before,
         "adversarial": after,
-        "fooled": left if target is None else after.index == target,
+        "fooled": left if target is None else after.index == target != before.index,
     }

@@ -182,7 +182,7 @@ class _Turn(Generic[Result]):
         self, number: int, task: Task[Result], on_progress: Callable[[Progress], None] | None, deadline_s: float
     ) -> None:
         self.number, self.task, self.on_progress = number, task, on_progress
-        self.deadline = time.monotonic() + deadline_s
+        self.deadline_s, self.deadline = deadline_s, math.inf
         self.grace: int | None = None
         self.query: Query | None = None
         self.answer: Answer | None = None
@@ -192,7 +192,9 @@ class _Turn(Generic[Result]):
         """Send the answer and take the next query; when time is up say so, and then count."""
         try:
             self.query = self._until_query(self.task.send(answer))
-            if self.grace is None and time.monotonic() > self.deadline:
+            if answer is None:  # its first query: what nobody has looked at yet has no best so far
+                self.deadline = time.monotonic() + self.deadline_s
+            elif self.grace is None and time.monotonic() > self.deadline:
                 self.grace = GRACE
                 self.query = self._until_query(self.task.throw(DeadlineExceeded("the task's time is up")))
             elif self.grace is not None:

@@ -9,20 +9,23 @@ from torch import Tensor
 
 from app.attack_schemas import OPTION_NAMES, AdversarialOptions, AdversarialResult
 from app.formats import Format, choose_format
-from app.masks import mask_of_box, mask_of_picture
+from app.masks import BadMask, mask_of_box, mask_of_picture
 from app.openapi import picture_or_figures, problems
 from app.schemas import ModelChoice
 from app.service import Service, ServiceDependency
 from app.streaming import Outcome, ToOutcome, data_url, present
 from app.transfer import transfer
 from app.uploads import picture_of_upload
-from models.attacks.options import attack_options, choose_attack
+from models.attacks.options import ATTACKS, attack_options, choose_attack
 from models.attacks.perception import heat_map, perception
 from models.attacks.report import Adversarial, adversarial
-from models.attacks.survive import parse_survive
-from models.pictures import JPEG_QUALITY
+from models.attacks.survive import Survival, parse_survive
+from models.pictures import JPEG_QUALITY, PictureTooLarge
 
 router = APIRouter(tags=["pictures"])
+
+MOST_AT_ONCE = 4
+"""Times MIRAGE_MAX_PIXELS that one attack may hold, in the views of a picture and the samples of a patch."""
 
 EXAMPLE = {
     "model": "cats-dogs",
@@ -77,7 +80,10 @@ async def post_adversarial(
     target = None if form.target is None else model.spec.names.find(form.target)
     given = {key: value for key, value in form.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
     attack_options(choose_attack(form.attack, given), form.norm, given)  # judged before the picture is decoded
-    survive = parse_survive(form.survive or (f"jpeg:{JPEG_QUALITY}" if format is Format.jpeg else "png"))
+    named = form.survive or "png"
+    if format is Format.jpeg and "jpeg:" not in named.lower():
+        named += f",jpeg:{JPEG_QUALITY}"  # the file that is returned
+    survive = parse_survive(named)
     picture = await picture_of_upload(form.image, service)
     task = adversarial(
         picture,
@@ -100,8 +106,21 @@ async def post_adversarial(
         format=format,
         previews=form.previews,
         deadline_s=form.deadline_s,
-        weight=picture.shape[1] * picture.shape[2],
+        weight=_weight(picture, survive, form, service),
     )
+
+
+def _weight(picture: Tensor, survive: tuple[Survival, ...], form: AdversarialOptions, service: Service) -> int:
+    """How many pixels the attack holds at once: each sample of a patch, in each view of its own size."""
+    pictures = 1 + sum(each.weight for each in survive)
+    if form.attack == "patch":
+        pictures *= getattr(form, "samples", None) or ATTACKS["patch"].defaults["samples"]
+    weight = round(picture.shape[1] * picture.shape[2] * pictures)
+    if weight > MOST_AT_ONCE * service.settings.max_pixels:
+        raise PictureTooLarge(
+            f"the attack would hold {weight:,} pixels at once: send a smaller picture, or one that is to survive less"
+        )
+    return weight
 
 
 async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> Tensor | None:
@@ -114,6 +133,8 @@ async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> 
     if form.box is not None:
         inside = mask_of_box(form.box, height, width).to(picture.device)
         mask = inside if mask is None else mask & inside
+        if not mask.any():
+            raise BadMask("box: nothing of the mask's light lies in it, so nothing may change: move one of them")
     return mask
 
 
@@ -128,12 +149,12 @@ def _to_outcome(service: Service, model: str) -> ToOutcome:
             ],
             "seconds": round(seconds, 3),
         }
-        pictures = {
-            "image": result.picture,
-            "perturbation": result.perturbation,
-            "heat_map": heat_map(result.picture, result.origin),
+        others = {
+            "perturbation": lambda: result.perturbation,
+            "heat_map": lambda: heat_map(result.picture, result.origin),
         }
-        return Outcome(AdversarialResult, figures, pictures, _headers(model, result), _jpeg_quality(result))
+        headers = _headers(model, result)
+        return Outcome(AdversarialResult, figures, result.picture, headers, others, _jpeg_quality(result))
 
     return to_outcome
 

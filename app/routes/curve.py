@@ -90,7 +90,7 @@ def _to_outcome(model: str) -> ToOutcome:
             "stopped": result.stopped,
             "seconds": round(seconds, 3),
         }
-        return Outcome(CurveResult, figures, {"image": plot(result)}, {"Model": model})
+        return Outcome(CurveResult, figures, plot(result), {"Model": model})
 
     return to_outcome
 

@@ -67,6 +67,6 @@ def _to_outcome(model: str) -> ToOutcome:
             "seconds": round(seconds, 3),
         }
         headers = {"Model": model, "Label": prediction.label, "Probability": f"{prediction.probability:.4f}"}
-        return Outcome(IdealResult, figures, {"image": result.picture}, headers)
+        return Outcome(IdealResult, figures, result.picture, headers)
 
     return to_outcome

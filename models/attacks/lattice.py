@@ -77,7 +77,7 @@ def _smallest(best: Best, kept: Best, norm: Norm) -> Task[None]:
 def _within(best: Best, kept: Best, norm: Norm, epsilon: float) -> Task[None]:
     """The float attack's picture rounded; where that does not win, of each rounding the strongest within the budget."""
     yield from at_once(best, kept, norm=norm, epsilon=epsilon)
-    if kept.won or not best.won:
+    if kept.won or not best.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
         return
     look = yield from kept.goal.look(best.pictures)
     for rounding in _roundings(best, look.slope, norm):

@@ -33,6 +33,7 @@ Small = Float[Tensor, "n 3 s s"]
 class Reduced:
     """A small problem in place of a large one: its start, how the model sees it, and the change that it stands for."""
 
+    norm: Norm
     base: Small
     seen: tuple[Matrix, Matrix]
     lifted: tuple[Matrix, Matrix]
@@ -53,8 +54,8 @@ class Reduced:
         return down @ (pictures - GREY) @ across.T
 
     def goal(self, goal: Goal) -> Goal:
-        """The same goal for the small problem."""
-        return replace(goal, preprocess=self.view)
+        """The same goal for the small problem, whose L2 is the photo's, and whose Linf is of a small picture."""
+        return replace(goal, preprocess=self.view, scale=goal.scale if self.norm == "l2" else 1.0)
 
     def retell(self, said: Progress) -> Progress:
         """Progress whose preview is what the model sees, not the small variable."""
@@ -74,14 +75,14 @@ def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
     rows, columns = matrices(
         (height, width), resize=spec.resize, crop=spec.input_size, interpolation=spec.interpolation
     )
-    rows, columns = rows.to(start), columns.to(start)
-    base = (rows @ start @ columns.T).clamp(0, 1)
+    base = (rows.to(start) @ start @ columns.to(start).T).clamp(0, 1)
     if norm == "l2":
         parts = [_whitened(matrix) for matrix in (rows, columns)]
     else:
         parts = [_nearest(matrix) for matrix in (rows, columns)]
-    (seen_rows, lifted_rows), (seen_columns, lifted_columns) = parts
-    return Reduced(base, (seen_rows, seen_columns), (lifted_rows, lifted_columns))
+    # Whitened on the CPU: not every device has float64.
+    (seen_rows, lifted_rows), (seen_columns, lifted_columns) = ((one.to(start), two.to(start)) for one, two in parts)
+    return Reduced(norm, base, (seen_rows, seen_columns), (lifted_rows, lifted_columns))
 
 
 def _whitened(matrix: Matrix) -> tuple[Matrix, Matrix]:

@@ -87,6 +87,10 @@ def adversarial(
     entry = ATTACKS[attack]
     if mask is not None and not entry.takes_mask:
         raise BadAttack(f"{attack} chooses its own pixels: leave out the mask and the box")
+    if mask is not None and (mask.shape != picture.shape[1:] or not mask.any()):
+        raise BadAttack(
+            f"the mask is {tuple(mask.shape)} and true somewhere, for a picture of {tuple(picture.shape[1:])}"
+        )
     start, passes = to_float(picture).unsqueeze(0), Passes()
     preprocess = preprocessor(spec)
     seen = yield from passes.ask(Query(preprocess(start)))
@@ -100,7 +104,7 @@ def adversarial(
         preprocess=preprocess,
         passes=passes,
         confidence=confidence + SETTLED,
-        mask=None if mask is None else mask.to(start.dtype)[None, None],
+        mask=None if mask is None else mask.to(start)[None, None],
         views=views(survive, real=True),
         scale=min(picture.shape[1:]) / spec.resize,
     )
@@ -109,6 +113,8 @@ def adversarial(
     if chosen == "linf" and budget is not None:
         budget, in_levels_alone = lattice_epsilon(budget), True
     original = real.judge(start, seen.logits.unsqueeze(0))
+    if survive:  # what is compared with it is the mean over all views
+        original = yield from real.look(start, gradients=False)
     goal = replace(real, confidence=confidence, views=views(survive, real=False, rounded=in_levels_alone))
     small = reduce(start, chosen, spec) if is_reduced(start, chosen, spec) and mask is None and not survive else None
     measure = by(chosen) if entry.minimal else None

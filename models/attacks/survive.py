@@ -32,12 +32,14 @@ class BadSurvival(ValueError):
 class Survival:
     """One thing that may happen, by its name: an attack differentiates the `soft` views, the `real` are verified.
 
-    Real views can be differentiated too: the search for a rounding asks for gradients there.
+    Real views can be differentiated too: the search for a rounding asks for gradients there. `weight` is how many
+    pictures of the upload's size they hold at once.
     """
 
     name: str
     soft: tuple[View, ...]
     real: tuple[View, ...]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _resizing(scale: float) -> Survival:
     """Of whoever resizes the kernel is not known: each has a view (Athalye et al. 2018, arxiv.org/abs/1707.07397)."""
     soft = tuple(Resized(scale, kernel) for kernel in ("bilinear", "bicubic"))
     real = tuple(ResizedFile(scale, kernel) for kernel in ("bilinear", "bicubic", "lanczos"))
-    return Survival(f"resize:{scale:g}", soft, real)
+    return Survival(f"resize:{scale:g}", soft, real, weight=len(real) * scale**2)
 
 
 def rounded(pictures: Tensor) -> Tensor:

@@ -306,3 +306,18 @@ def test_a_mask_of_another_size_is_named(live: Live, picture: bytes) -> None:
     answer = live.client.post("/adversarial", files=files)
     assert answer.status_code == 422
     assert "mask: it has 50 x 50 pixels and the picture 128 x 96" in answer.json()["detail"]
+
+
+def test_what_one_attack_holds_is_bounded(checkpoints: Path) -> None:
+    """A picture of 12,288 pixels, resized to four times its sides in three views, where 20,000 are allowed."""
+    with serve(checkpoints=checkpoints, max_pixels=20_000) as live:
+        answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data={"survive": "resize:4"})
+        assert answer.status_code == 413 and "pixels at once" in answer.json()["detail"]
+
+
+def test_a_box_beside_the_mask_allows_nothing(live: Live, picture: bytes) -> None:
+    mask = torch.zeros(3, 96, 128, dtype=torch.uint8)
+    mask[:, :, 64:] = 255
+    files = {"image": picture, "mask": encode(mask)}
+    answer = live.client.post("/adversarial", files=files, data={"box": "0,0,60,90"})
+    assert answer.status_code == 422 and "nothing may change" in answer.json()["detail"]
