@@ -87,10 +87,8 @@ def adversarial(
     entry = ATTACKS[attack]
     if mask is not None and not entry.takes_mask:
         raise BadAttack(f"{attack} chooses its own pixels: leave out the mask and the box")
-    if mask is not None and (mask.shape != picture.shape[1:] or not mask.any()):
-        raise BadAttack(
-            f"the mask is {tuple(mask.shape)} and true somewhere, for a picture of {tuple(picture.shape[1:])}"
-        )
+    if mask is not None and mask.shape != picture.shape[1:]:
+        raise BadAttack(f"the mask is {tuple(mask.shape)}, and the picture {tuple(picture.shape[1:])}")
     start, passes = to_float(picture).unsqueeze(0), Passes()
     preprocess = preprocessor(spec)
     seen = yield from passes.ask(Query(preprocess(start)))

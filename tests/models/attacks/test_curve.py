@@ -160,8 +160,12 @@ def test_otherwise_the_deadline_is_an_error(
 
 
 def test_before_the_first_answer_nothing_is_known(tiny: Classifier, picture: Tensor, network: Counting) -> None:
+    """A driver that stops it there gets the error; `run` lets the first look happen, whatever the deadline."""
+    task = curve(picture, tiny.spec, best_at_deadline=True)
+    task.send(None)
     with pytest.raises(DeadlineExceeded):
-        run(curve(picture, tiny.spec, best_at_deadline=True), network, deadline_s=-1.0)
+        task.throw(DeadlineExceeded("time is up"))
+    assert run(curve(picture, tiny.spec, best_at_deadline=True), network, deadline_s=-1.0).stopped
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from models.classes import UnknownClass
 from models.classifier import Classifier
 from models.classify import classify
 from models.pictures import BrokenPicture, NotAPicture, decode, encode
-from models.query import DeadlineExceeded, Passes, run
+from models.query import Passes, run
 from models.store import Model, load
 from tests.conftest import Draw
 
@@ -111,8 +111,7 @@ def test_after_the_deadline_the_best_so_far(tiny: Classifier, pictures: list[Ten
     assert found.stopped and found.passes.backward < 1000
     assert seen(tiny, found.picture) == found.adversarial.index
     assert not fool(tiny, pictures[0], attack="ddn", steps=20).stopped
-    with pytest.raises(DeadlineExceeded):
-        fool(tiny, pictures[0], deadline_s=-1.0)
+    assert fool(tiny, pictures[0], deadline_s=-1.0).stopped, "the first look happens, whatever the deadline"
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 8])
