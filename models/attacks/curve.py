@@ -55,7 +55,7 @@ def curve(
     *,
     target: int | None = None,
     norms: Sequence[str] = NORMS,
-    norm: str = "linf",
+    norm: str = "l2",
     steps: int = 40,
     seed: int = 0,
     best_at_deadline: bool = False,

@@ -20,7 +20,7 @@ BLUE, ORANGE = (31, 119, 180), (255, 127, 14)
 
 @pytest.fixture(scope="module")
 def drawn(tiny: Classifier, draw: Draw) -> Curve:
-    return run(curve(draw(40, 44), tiny.spec, norms=["l2", "l0"], steps=4), tiny)
+    return run(curve(draw(40, 44), tiny.spec, norms=["l2", "l0"], norm="linf", steps=4), tiny)
 
 
 def rows_of(shown: Tensor, colour: tuple[int, int, int]) -> Tensor:
