@@ -23,12 +23,17 @@ from app.schemas import (
 from models.attacks.options import ATTACKS, BOUNDS, CHOICES
 
 EPSILON = "the budget of an attack within one, in the norm's unit (pixels count from 0 to 1; `8/255` works)"
+BUDGETS = (
+    "without it 8/255 in linf; in l2 3 and in l1 100 for a picture of the model's size, and with a longer side as many "
+    "times more, in l1 squared"
+)
 MEANINGS = {
     "epsilon": EPSILON,
     "steps": "steps of an iterated attack; of `square`, its queries",
     "seed": "what all that is random comes from",
     "restarts": "how often to begin anew, at another random point",
-    "step_size": "length of a step, in the norm's unit; chosen by the attack without it",
+    "random_start": "begin at a random point of the ball, not at the picture itself",
+    "step_size": "length of a step: bim and pgd, in the norm's unit; fmn, in L2 at the model's size; others, Adam's",
     "loss": "what is minimised",
     "candidates": "how many other classes to consider",
 }
@@ -55,7 +60,7 @@ def _field(name: str, defaults: dict[str, Any]) -> Any:
     }
     if name == "epsilon":
         kind = Annotated[float, BeforeValidator(parse_fraction)]
-        extra |= {"gt": 0, "allow_inf_nan": False, "description": f"{EPSILON}; the default depends on the norm"}
+        extra |= {"gt": 0, "allow_inf_nan": False, "description": f"{EPSILON}; {BUDGETS}"}
     elif name in CHOICES:
         kind = Annotated[str, one_of(CHOICES[name])]
     elif kind in (int, float):
@@ -175,7 +180,9 @@ class PatchResult(BaseModel):
     """The printable square of the patch attack."""
 
     image: str = Field(description="data URL of the square")
-    success_rate: float = Field(description="share of random places, sizes and lights where it wins")
+    success_rate: float | None = Field(
+        description="share of random places, sizes and lights where it wins; null where no time was left to try"
+    )
 
 
 class TargetClass(BaseModel):

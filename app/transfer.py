@@ -1,6 +1,7 @@
 """Whether other served models are fooled by the same file."""
 
 import logging
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -12,14 +13,15 @@ from models.classify import Prediction, classify
 from models.spec import Spec
 
 logger = logging.getLogger(__name__)
-TIMEOUT_S = 60
+TIMEOUT_S = 10
+"""For all models together: whoever attacked a picture is not to wait for long on a busy house."""
 
 
 def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[str, Any]]:
     """The verdicts of every other model that is ready and knows the classes, on the upload and on the result.
 
-    Blocks until they are there. A house that is full and a model that fails leave it out: the attack's own result is
-    not to be lost.
+    Blocks until they are there. A house that is full and a model that fails or takes too long leave it out: the
+    attack's own result is not to be lost.
     """
     asked: list[tuple[str, int, int | None, list[Future[list[Prediction]]]]] = []
     for name in service.registry.names:
@@ -35,11 +37,14 @@ def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[
             continue
         asked.append((name, original, target, futures))
     verdicts = []
+    until = time.monotonic() + TIMEOUT_S
     for name, original, target, futures in asked:
         try:
-            before, after = (future.result(TIMEOUT_S)[0] for future in futures)
+            before, after = (future.result(max(0.0, until - time.monotonic()))[0] for future in futures)
         except Exception:
             logger.exception("%s could not be asked whether it is fooled too", name)
+            for future in futures:
+                future.cancel()
             continue
         verdicts.append(_verdict(name, original, target, before, after))
     return verdicts

@@ -15,6 +15,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 25_000_000
 MAX_ASPECT = 32
 JPEG_QUALITY = 95
+WEBP_SIDE = 16_383
+"""Pixels that a WebP file has at most, across and down."""
 MAX_SCANS = 100
 """Of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
 

@@ -84,8 +84,10 @@ GRACE = 16
 class DeadlineExceeded(TimeoutError):
     """Thrown into a task whose time is up; it may catch it and verify its best so far in up to GRACE queries.
 
-    A task that asks more is ended.
+    A task that asks more is ended. `found` is what the task has besides its best, for whoever catches it further out.
     """
+
+    found: Any = None
 
 
 @dataclass

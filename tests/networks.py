@@ -41,3 +41,18 @@ class Counting:
         self.forward += sum(len(query.pixels) for query in queries)
         self.backward += sum(len(query.pixels) for query in queries if query.objective)
         return self.classifier.answer(queries)
+
+
+class Recording(Counting):
+    """Keeps what was first asked in each batch, and what was said."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__(classifier)
+        self.pixels: list[Tensor] = []
+        self.logits: list[Tensor] = []
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        found = super().answer(queries)
+        self.pixels.append(queries[0].pixels.clone())
+        self.logits.append(found[0].logits)
+        return found

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
 
@@ -19,8 +20,8 @@ from app.uploads import picture_of_upload
 from models.attacks.options import ATTACKS, attack_options, choose_attack
 from models.attacks.perception import heat_map, perception
 from models.attacks.report import Adversarial, adversarial
-from models.attacks.survive import Survival, parse_survive
-from models.pictures import JPEG_QUALITY, PictureTooLarge
+from models.attacks.survive import Survival, parse_survive, with_jpeg
+from models.pictures import JPEG_QUALITY, WEBP_SIDE, PictureTooLarge
 
 router = APIRouter(tags=["pictures"])
 
@@ -72,19 +73,20 @@ async def post_adversarial(
 ) -> Response:
     """An attack at the picture's own resolution, on the 8-bit values that a file holds.
 
-    `success` is what POST /classify says of the returned file: a PNG or WebP is exact, and where a JPEG is asked for
-    the attack is made to outlive its encoding.
+    Every figure is of the returned file, and `success` what POST /classify says of it: a PNG or WebP is exact, and
+    where a JPEG is asked for the attack is made to outlive its encoding.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model or choice.model)
     target = None if form.target is None else model.spec.names.find(form.target)
     given = {key: value for key, value in form.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
     attack_options(choose_attack(form.attack, given), form.norm, given)  # judged before the picture is decoded
-    named = form.survive or "png"
-    if format is Format.jpeg and "jpeg:" not in named.lower():
-        named += f",jpeg:{JPEG_QUALITY}"  # the file that is returned
-    survive = parse_survive(named)
+    survive = parse_survive(form.survive or "png")
+    quality = _jpeg_quality(survive)
+    jpeg = quality if format is Format.jpeg else None
     picture = await picture_of_upload(form.image, service)
+    if format is Format.webp and max(picture.shape) > WEBP_SIDE:
+        raise PictureTooLarge(f"a WebP has {WEBP_SIDE:,} pixels a side at most: ask for image/png")
     task = adversarial(
         picture,
         model.spec,
@@ -94,6 +96,7 @@ async def post_adversarial(
         confidence=form.confidence,
         mask=await _mask(form, picture, service),
         survive=survive,
+        jpeg=jpeg,
         best_at_deadline=form.deadline_s is not None,
         **given,
     )
@@ -102,11 +105,11 @@ async def post_adversarial(
         service,
         task,
         model,
-        _to_outcome(service, model.name),
+        _to_outcome(service, model.name, quality),
         format=format,
         previews=form.previews,
         deadline_s=form.deadline_s,
-        weight=_weight(picture, survive, form, service),
+        weight=_weight(picture, survive if jpeg is None else with_jpeg(survive, jpeg), form, service),
     )
 
 
@@ -128,8 +131,8 @@ async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> 
     height, width = picture.shape[1:]
     mask = None
     if form.mask is not None:
-        light = mask_of_picture(await picture_of_upload(form.mask, service), height, width)
-        mask = light
+        upload = await picture_of_upload(form.mask, service)
+        mask = await run_in_threadpool(mask_of_picture, upload, height, width)
     if form.box is not None:
         inside = mask_of_box(form.box, height, width).to(picture.device)
         mask = inside if mask is None else mask & inside
@@ -138,7 +141,7 @@ async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> 
     return mask
 
 
-def _to_outcome(service: Service, model: str) -> ToOutcome:
+def _to_outcome(service: Service, model: str, quality: int) -> ToOutcome:
     def to_outcome(result: Adversarial, seconds: float) -> Outcome:
         figures: dict[str, Any] = {
             **told(result, model),
@@ -154,7 +157,7 @@ def _to_outcome(service: Service, model: str) -> ToOutcome:
             "heat_map": lambda: heat_map(result.picture, result.origin),
         }
         headers = _headers(model, result)
-        return Outcome(AdversarialResult, figures, result.picture, headers, others, _jpeg_quality(result))
+        return Outcome(AdversarialResult, figures, result.to_encode, headers, others, quality)
 
     return to_outcome
 
@@ -194,9 +197,10 @@ def _patch(result: Adversarial) -> dict[str, Any] | None:
     return {"image": data_url(result.patch.square), "success_rate": result.patch.success_rate}
 
 
-def _jpeg_quality(result: Adversarial) -> int:
-    """That which the picture was made to outlive."""
-    return next((int(name.removeprefix("jpeg:")) for name in result.survive if name.startswith("jpeg:")), JPEG_QUALITY)
+def _jpeg_quality(survive: tuple[Survival, ...]) -> int:
+    """Of a JPEG that is returned: the first that is to be outlived."""
+    names = (each.name for each in survive)
+    return next((int(name.removeprefix("jpeg:")) for name in names if name.startswith("jpeg:")), JPEG_QUALITY)
 
 
 def _headers(model: str, result: Adversarial) -> dict[str, str]:

@@ -32,14 +32,15 @@ RELINEARISED = 4
 """Most of what new gradients at the rounded picture bring, some 5 % of L2 on photos, is there after four."""
 
 
-def settle(best: Best, kept: Best, *, norm: Norm, epsilon: float | None = None) -> Task[None]:
+def settle(best: Best, kept: Best, *, norm: Norm, epsilon: float | None = None, black_box: bool = False) -> Task[None]:
     """Find the smallest change that wins as a file holds it; within a budget `epsilon`, one that is no larger.
 
     `best` is a float attack's, of one row. `kept` begins as the start's look, has the goal that looks at what becomes
-    of the file, and receives every better result: all that it holds is verified.
+    of the file, and receives every better result: all that it holds is verified. Within a budget a `black_box` search
+    asks for no gradients.
     """
     if epsilon is not None:
-        yield from _within(best, kept, norm, epsilon)
+        yield from _within(best, kept, norm, epsilon, black_box=black_box)
     elif best.won:
         yield from _smallest(best, kept, norm)
     else:
@@ -74,13 +75,17 @@ def _smallest(best: Best, kept: Best, norm: Norm) -> Task[None]:
         yield from _relinearise(look.slope, kept)
 
 
-def _within(best: Best, kept: Best, norm: Norm, epsilon: float) -> Task[None]:
+def _within(best: Best, kept: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
     """The float attack's picture rounded; where that does not win, of each rounding the strongest within the budget."""
     yield from at_once(best, kept, norm=norm, epsilon=epsilon)
     if kept.won or not best.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
         return
-    look = yield from kept.goal.look(best.pictures)
-    for rounding in _roundings(best, look.slope, norm):
+    if black_box:
+        roundings = [scaled(kept.start, best.pictures - kept.start)]
+    else:
+        look = yield from kept.goal.look(best.pictures)
+        roundings = _roundings(best, look.slope, norm)
+    for rounding in roundings:
         strength = _most(rounding, kept, norm, epsilon)
         if strength and (yield from _wins(rounding(strength), kept)):
             return
@@ -138,23 +143,33 @@ def _relinearise(slope: Tensor, kept: Best) -> Task[None]:
 
 
 def _strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
-    """The largest strength, to 1 %, whose change measures less than the limit; 0 where there is none. Asks nobody."""
+    """The largest strength, to 1 %, whose change measures less than the limit; 0 where there is none. Asks nobody.
 
-    def fits(strength: float) -> bool:
-        change = rounding(strength) - start
-        return bool(change.any()) and measure(change).item() < limit
-
-    def too_much(strength: float) -> bool:
-        return measure(rounding(strength) - start).item() >= limit
-
-    strength, factor = 1.0, 0.5 if too_much(1.0) else 2.0
-    while 1 / MOST < strength < MOST and too_much(strength * factor) == (factor < 1):
-        strength *= factor
-    low, high = sorted((strength, strength * factor))
-    while high > (1 + PRECISION) * low:
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if too_much(middle) else (middle, high)
-    return low if fits(low) else 0.0
+    Strides that double until the limit lies between two strengths; then a hair to each side of where the line through
+    both, in logarithms, meets it, and every third time in the middle. A measurement of a large photo takes long.
+    """
+    below: tuple[float, float] | None = None
+    above: tuple[float, float] | None = None
+    strength, stride, hair, turn = 1.0, STRIDE, (1 + PRECISION) ** 0.4, 0
+    while 1 / MOST < strength < MOST:
+        found = measure(rounding(strength) - start).item()
+        if found < limit:
+            below = strength, found
+        else:
+            above = strength, found
+        if below is None or above is None:
+            strength *= 2**stride if above is None else 2**-stride
+            stride *= 2
+            continue
+        (low, small), (high, large) = below, above
+        if high <= (1 + PRECISION) * low:
+            break
+        turn += 1
+        share = math.log(limit / small) / math.log(large / small) if small and turn % 3 else 0.5
+        strength = low * (high / low) ** share * (hair if found < limit else 1 / hair)
+        if not low < strength < high:
+            strength = (low * high) ** 0.5
+    return below[0] if below is not None and below[1] > 0 else 0.0
 
 
 def _measure(kept: Best) -> Measure:

@@ -31,13 +31,15 @@ class BadAttack(ValueError):
 class Attack:
     """An attack, the norms that it works in (the first without a choice), and whether it looks for the smallest.
 
-    One that does not look for it works within a budget, its option `epsilon`, or in pixels of its own choice.
+    One that does not look for it works within a budget, its option `epsilon`, or in pixels of its own choice. A
+    `black_box` one asks for no gradients.
     """
 
     run: Callable[..., Task[Any]]
     norms: tuple[Norm, ...]
     minimal: bool = False
     takes_mask: bool = True
+    black_box: bool = False
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -53,7 +55,7 @@ ATTACKS: dict[str, Attack] = {
     "mi_fgsm": Attack(mi_fgsm, ("linf",)),
     "pgd": Attack(pgd, ("linf", "l2", "l1")),
     "apgd": Attack(apgd, ("linf", "l2", "l1")),
-    "square": Attack(square, ("linf", "l2")),
+    "square": Attack(square, ("linf", "l2"), black_box=True),
     "ddn": Attack(ddn, ("l2",), minimal=True),
     "deepfool": Attack(deepfool, ("l2", "linf"), minimal=True),
     "fmn": Attack(fmn, ("l2", "linf", "l1", "l0"), minimal=True),
@@ -63,7 +65,9 @@ ATTACKS: dict[str, Attack] = {
 }
 
 EPSILON: dict[Norm, float] = {"linf": 8 / 255, "l2": 3.0, "l1": 100.0}
-"""Budgets without a choice: visible to nobody or hardly, and enough for most photos."""
+"""Budgets without a choice, at the model's own size: visible to nobody or hardly, and enough for most photos."""
+GROWTH: dict[Norm, int] = {"linf": 0, "l2": 1, "l1": 2}
+"""With what power of its side a larger picture's change grows that looks the same."""
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "steps": (1, 1000),
@@ -94,8 +98,13 @@ def choose_attack(attack: str | None, given: Mapping[str, Any]) -> str:
     return attack if attack is not None else "pgd" if "epsilon" in given else "auto"
 
 
-def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> tuple[Norm, dict[str, Any]]:
-    """The norm and the attack's options, defaults replaced by what was given; raises BadAttack on what is not fit."""
+def attack_options(
+    attack: str, norm: str | None, given: Mapping[str, Any], *, scale: float = 1.0
+) -> tuple[Norm, dict[str, Any]]:
+    """The norm and the attack's options, defaults replaced by what was given; raises BadAttack on what is not fit.
+
+    The default budget is that of a picture `scale` times as large as the model's.
+    """
     if attack not in ATTACKS:
         raise BadAttack(f"there is no attack {attack[:100]!r}: choose one of {', '.join(ATTACKS)}")
     entry = ATTACKS[attack]
@@ -109,7 +118,7 @@ def attack_options(attack: str, norm: str | None, given: Mapping[str, Any]) -> t
         raise BadAttack(f"{attack} takes no {told}: its options are {', '.join(defaults) or 'none'}")
     options = defaults | dict(given)
     if options.get("epsilon", 0) is None or ("epsilon" in defaults and "epsilon" not in given):
-        options["epsilon"] = EPSILON[chosen]
+        options["epsilon"] = EPSILON[chosen] * scale ** GROWTH[chosen]
     for name, value in options.items():
         options[name] = _checked(name, value, defaults[name], chosen)
     if takes_norm:

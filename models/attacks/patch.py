@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from models.attacks.adam import Adam
-from models.attacks.geometry import Pictures, rows, to_lattice
+from models.attacks.geometry import Pictures, to_lattice
 from models.attacks.goal import Best, Goal, Look
 from models.attacks.objectives import log_odds
 from models.attacks.placement import Laid, Room, Squares
@@ -20,10 +20,13 @@ TRIALS = 16
 
 @dataclass(frozen=True)
 class Patch:
-    """A square to print, and on what share of random placements, none of which trained it, it reaches the goal."""
+    """A square to print, and on what share of random placements, none of which trained it, it reaches the goal.
+
+    The share is None where time was up before it was tried.
+    """
 
     square: UInt8[Tensor, "3 side side"]
-    success_rate: float
+    success_rate: float | None
 
 
 def patch(
@@ -42,9 +45,9 @@ def patch(
 
     `size` is its side over the picture's shorter side. A placement lies within what the model sees and, with `jitter`,
     is scaled, brightened and given contrast by 0.8 to 1.2 each and turned by up to 15 degrees. The goal's mask does not
-    matter. `best` receives the photo with the finished square, laid plainly where it leads most of nine places; at a
-    deadline, in the middle. Returns the first row's square. Costs `samples` passes with gradients per step, and up to
-    9 + 16 at the end without.
+    matter. `best` receives the photo with the finished square, laid plainly where it does most of nine places; at a
+    deadline, in the middle, and the square as it is then is `found` of the DeadlineExceeded. Returns the first row's
+    square. Costs `samples` passes with gradients per step, and up to 9 + 16 at the end without.
     """
     random = torch.Generator().manual_seed(seed)
     goal, room = replace(goal, mask=None), Room.of(start, goal, size)
@@ -57,16 +60,18 @@ def patch(
             adam.descend(squares, laid.pull(look.slope), step_size)
             squares.clamp_(0, 1)
             yield _progress(goal, look, step + 1, steps)
-    except DeadlineExceeded:
-        best.update((yield from _plainly(start, goal, squares, room.corners()[:1])))
+        for corner in room.corners():
+            best.update((yield from _plainly(start, goal, squares, corner)))
+        won = []
+        for begin in range(0, TRIALS, samples):
+            placements = room.random(min(samples, TRIALS - begin), random, jitter=jitter)
+            laid = Laid(start, to_lattice(squares), placements)
+            look = yield from _repeated(goal, len(placements)).look(laid.pictures, gradients=False)
+            won.append(look.won[:: len(start)])
+    except DeadlineExceeded as late:
+        best.update((yield from _plainly(start, goal, squares, room.corners()[0])))
+        late.found = Patch(to_levels(squares[0]), None)
         raise
-    best.update((yield from _plainly(start, goal, squares, room.corners())))
-    won = []
-    for begin in range(0, TRIALS, samples):
-        placements = room.random(min(samples, TRIALS - begin), random, jitter=jitter)
-        laid = Laid(start, to_lattice(squares), placements)
-        look = yield from _repeated(goal, len(placements)).look(laid.pictures, gradients=False)
-        won.append(look.won[:: len(start)])
     return Patch(to_levels(squares[0]), torch.cat(won).float().mean().item())
 
 
@@ -82,27 +87,9 @@ def _progress(goal: Goal, look: Look, step: int, steps: int) -> Progress:
     return Progress(step, steps, score, look.pictures[0])
 
 
-def _plainly(start: Pictures, goal: Goal, squares: Squares, corners: list[tuple[int, int]]) -> Task[Look]:
-    """Lay the squares, as a file holds them, flat on each place, and keep per row the one that leads most."""
-    levels, side = to_lattice(squares), squares.shape[-1]
-    found: Look | None = None
-    for top, left in corners:
-        pictures = start.clone()
-        pictures[..., top : top + side, left : left + side] = levels
-        look = yield from goal.look(pictures, gradients=False)
-        found = look if found is None else _leading(found, look)
-    assert found is not None, "there is always a middle"
-    return found
-
-
-def _leading(one: Look, other: Look) -> Look:
-    """Per row the look with the larger lead."""
-    further = other.lead > one.lead
-    return Look(
-        torch.where(rows(further), other.pictures, one.pictures),
-        torch.where(further.unsqueeze(1), other.logits, one.logits),
-        torch.where(further, other.loss, one.loss),
-        torch.where(further, other.lead, one.lead),
-        torch.where(further, other.won, one.won),
-        None,
-    )
+def _plainly(start: Pictures, goal: Goal, squares: Squares, corner: tuple[int, int]) -> Task[Look]:
+    """The squares, as a file holds them, flat on one place."""
+    (top, left), side = corner, squares.shape[-1]
+    pictures = start.clone()
+    pictures[..., top : top + side, left : left + side] = to_lattice(squares)
+    return (yield from goal.look(pictures, gradients=False))

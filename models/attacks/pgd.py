@@ -23,16 +23,16 @@ def pgd(
 ) -> Task[None]:
     """From a random point of the ball, `steps` steps of steepest descent, each projected back into it.
 
-    A step is 2.5 epsilon / steps without `step_size`, in the norm's own unit. Each restart begins at another point. In
-    L1 a step moves the largest hundredth of the gradient's values (Tramer & Boneh 2019, arxiv.org/abs/1904.13000).
-    `best` holds the start's look and receives every better one. Costs `steps` passes with gradients and one without,
-    per restart.
+    A step is 2.5 epsilon / steps without `step_size`, in the norm's own unit. Each restart begins at another point;
+    without `random_start` the first begins at the picture itself. In L1 a step moves the largest hundredth of the
+    gradient's values (Tramer & Boneh 2019, arxiv.org/abs/1904.13000). `best` holds the start's look and receives every
+    better one. Costs `steps` passes with gradients and one without, per restart.
     """
     random = torch.Generator().manual_seed(seed)
     length = 2.5 * epsilon / steps if step_size is None else step_size
     for restart in range(restarts):
         picture = start
-        if random_start:
+        if random_start or restart:
             picture = start + goal.masked(random_point(start, norm, epsilon, random) - start)
         for step in range(steps):
             look = yield from goal.look(picture)

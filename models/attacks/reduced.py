@@ -2,10 +2,13 @@
 
 A photo of twelve megapixels is reduced to what the model sees by two matrices, A_h x A_w', and a step of an attack at
 full size costs many passes of the network. So the attack runs on a small variable u instead, whose norm is exactly that
-of the change which u stands for:
+of the change which u stands for, in units of the model's own picture (in L2 the photo's is `unit` times as large):
 
-- L2: change = A_h' G_h^-1/2 u G_w^-1/2 A_w with G = A A', the smallest change that the model sees as G_h^1/2 u G_w^1/2;
+- L2: change = unit A_h' G_h^-1/2 u G_w^-1/2 A_w with G = A A', the smallest change that the model sees as
+  unit G_h^1/2 u G_w^1/2, which is nearly u;
 - Linf: every pixel moves as the small picture's nearest one does.
+
+u is a picture as well, from 0 to 1 around grey: no value that the model sees can move by much more than half the range.
 """
 
 from dataclasses import dataclass, replace
@@ -33,10 +36,10 @@ Small = Float[Tensor, "n 3 s s"]
 class Reduced:
     """A small problem in place of a large one: its start, how the model sees it, and the change that it stands for."""
 
-    norm: Norm
     base: Small
     seen: tuple[Matrix, Matrix]
     lifted: tuple[Matrix, Matrix]
+    unit: float
 
     @property
     def start(self) -> Small:
@@ -46,16 +49,16 @@ class Reduced:
     def view(self, pictures: Small) -> Small:
         """What the model sees when the change is applied; where black and white end is not known here."""
         down, across = self.seen
-        return (self.base + down @ (pictures - GREY) @ across.T).clamp(0, 1)
+        return (self.base + self.unit * (down @ (pictures - GREY) @ across.T)).clamp(0, 1)
 
     def lift(self, pictures: Small) -> Float[Tensor, "n 3 h w"]:
         """The change at full size, [1, 3, h, w]."""
         down, across = self.lifted
-        return down @ (pictures - GREY) @ across.T
+        return self.unit * (down @ (pictures - GREY) @ across.T)
 
     def goal(self, goal: Goal) -> Goal:
-        """The same goal for the small problem, whose L2 is the photo's, and whose Linf is of a small picture."""
-        return replace(goal, preprocess=self.view, scale=goal.scale if self.norm == "l2" else 1.0)
+        """The same goal for the small problem, a picture of the model's size."""
+        return replace(goal, preprocess=self.view, scale=1.0)
 
     def retell(self, said: Progress) -> Progress:
         """Progress whose preview is what the model sees, not the small variable."""
@@ -82,7 +85,8 @@ def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
         parts = [_nearest(matrix) for matrix in (rows, columns)]
     # Whitened on the CPU: not every device has float64.
     (seen_rows, lifted_rows), (seen_columns, lifted_columns) = ((one.to(start), two.to(start)) for one, two in parts)
-    return Reduced(norm, base, (seen_rows, seen_columns), (lifted_rows, lifted_columns))
+    unit = min(height, width) / spec.resize if norm == "l2" else 1.0
+    return Reduced(base, (seen_rows, seen_columns), (lifted_rows, lifted_columns), unit)
 
 
 def _whitened(matrix: Matrix) -> tuple[Matrix, Matrix]:

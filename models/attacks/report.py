@@ -1,26 +1,24 @@
 """The task behind /adversarial: attack one picture and tell exactly what came of it."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, by, in_levels, lattice_epsilon, norms
-from models.attacks.goal import Best, Goal, Look
-from models.attacks.lattice import at_once, settle
+from models.attacks.geometry import LEVEL, norms
+from models.attacks.goal import Goal
+from models.attacks.jpeg import Jpeg
 from models.attacks.objectives import SETTLED
 from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
 from models.attacks.patch import Patch
-from models.attacks.reduced import Reduced, is_reduced, reduce
-from models.attacks.survive import Survival, views
+from models.attacks.search import Search
+from models.attacks.survive import Survival, views, with_jpeg
 from models.classify import Prediction, rank
 from models.preprocessing import preprocessor, to_float, to_levels
 from models.query import DeadlineExceeded, Passes, Query, Task
-from models.relay import relay
 from models.spec import Spec
 
 
@@ -30,8 +28,9 @@ class AlreadyTarget(ValueError):
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What an attack on one picture came to; every figure is of the 8-bit picture.
+    """What an attack on one picture came to; every figure is of the 8-bit picture that a reader of the file sees.
 
+    `picture` is that picture, and `to_encode` what is written to the file: another only where that is a JPEG.
     `original` is the model's verdict on the upload, `adversarial` that on the result; `original_after` is what is left
     of the first, and `target_before` and `target` are the target's two probabilities, None where any other class would
     do. `norms` are in pixel units (linf, l2, l1) and pixels (l0).
@@ -48,6 +47,7 @@ class Adversarial:
     norms: Mapping[str, float]
     origin: UInt8[Tensor, "3 h w"]
     picture: UInt8[Tensor, "3 h w"]
+    to_encode: UInt8[Tensor, "3 h w"]
     options: Mapping[str, Any]
     survive: tuple[str, ...]
     patch: Patch | None
@@ -71,6 +71,7 @@ def adversarial(
     confidence: float = 0.0,
     mask: Bool[Tensor, "h w"] | None = None,
     survive: tuple[Survival, ...] = (),
+    jpeg: int | None = None,
     best_at_deadline: bool = False,
     **given: Any,
 ) -> Task[Adversarial]:
@@ -78,17 +79,16 @@ def adversarial(
 
     Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the
     original. `confidence` is by how many logits the goal must lead; only pixels where the `mask` is true change;
-    `survive` is what may happen to the file. `given` are the attack's own options. With `best_at_deadline` a task whose
-    time is up returns its best so far, `stopped` set.
+    `survive` is what may happen to the file. With `jpeg` the file is a JPEG of that quality, which is survived too.
+    `given` are the attack's own options. With `best_at_deadline` a task whose time is up returns its best so far,
+    `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
-    attack = choose_attack(attack, given)
-    chosen, options = attack_options(attack, norm, given)
-    entry = ATTACKS[attack]
-    if mask is not None and not entry.takes_mask:
-        raise BadAttack(f"{attack} chooses its own pixels: leave out the mask and the box")
-    if mask is not None and mask.shape != picture.shape[1:]:
-        raise BadAttack(f"the mask is {tuple(mask.shape)}, and the picture {tuple(picture.shape[1:])}")
+    attack, scale = choose_attack(attack, given), min(picture.shape[1:]) / spec.resize
+    chosen, options = attack_options(attack, norm, given, scale=scale)
+    _check_mask(mask, picture, attack)
+    if jpeg is not None:
+        survive = with_jpeg(survive, jpeg)
     start, passes = to_float(picture).unsqueeze(0), Passes()
     preprocess = preprocessor(spec)
     seen = yield from passes.ask(Query(preprocess(start)))
@@ -96,7 +96,7 @@ def adversarial(
     if target is not None and target == present.item():
         raise AlreadyTarget(f"the model takes the picture for {spec.classes[target]!r} as it is: choose another target")
     # What is returned must win beyond rounding's reach, through all that really happens to the file.
-    real = Goal(
+    goal = Goal(
         labels=present if target is None else torch.full_like(present, target),
         targeted=target is not None,
         preprocess=preprocess,
@@ -104,47 +104,39 @@ def adversarial(
         confidence=confidence + SETTLED,
         mask=None if mask is None else mask.to(start)[None, None],
         views=views(survive, real=True),
-        scale=min(picture.shape[1:]) / spec.resize,
+        scale=scale,
     )
-    budget = None if entry.minimal else options.get("epsilon", math.inf)
-    in_levels_alone = False
-    if chosen == "linf" and budget is not None:
-        budget, in_levels_alone = lattice_epsilon(budget), True
-    original = real.judge(start, seen.logits.unsqueeze(0))
+    original = goal.judge(start, seen.logits.unsqueeze(0))
     if survive:  # what is compared with it is the mean over all views
-        original = yield from real.look(start, gradients=False)
-    goal = replace(real, confidence=confidence, views=views(survive, real=False, rounded=in_levels_alone))
-    small = reduce(start, chosen, spec) if is_reduced(start, chosen, spec) and mask is None and not survive else None
-    measure = by(chosen) if entry.minimal else None
-    best = Best(goal, start, original, measure=measure)
-    if small is not None:
-        best = Best(small.goal(goal), small.start, replace(original, pictures=small.start), measure=measure)
-    kept = Best(real, start, original, measure=in_levels(chosen) if entry.minimal else None)
-    within = {"epsilon": budget} if "epsilon" in options else {}
-    task = entry.run(best.start, best.goal, best, **options | within)
+        original = yield from goal.look(start, gradients=False)
+    search = Search.of(ATTACKS[attack], chosen, options, goal, original, spec, survive)
     patch, stopped = None, False
     try:
-        patch = yield from task if small is None else relay(task, small.retell)
-        yield from settle(_at_full_size(best, kept, small), kept, norm=chosen, epsilon=budget)
-    except DeadlineExceeded:
+        patch = yield from search.run()
+    except DeadlineExceeded as late:
         if not best_at_deadline:
             raise
-        stopped = True
-        if not kept.won:
-            yield from at_once(_at_full_size(best, kept, small), kept, norm=chosen, epsilon=budget)
-    result = to_levels(kept.pictures[0])
+        patch, stopped = late.found, True
+        yield from search.hurry()
+    kept = search.kept
+    logits, shown = kept.logits, kept.pictures
+    if jpeg is not None:
+        shown = Jpeg(jpeg)(kept.pictures)
+        logits = (yield from passes.ask(Query(preprocess(shown)))).logits
+    result = to_levels(shown[0])
     return Adversarial(
         attack=attack,
         norm=chosen,
         success=bool(kept.won),
         original=rank(seen.logits[0], spec, top=1)[0],
-        original_after=_prediction(kept.logits[0], spec, int(present)),
-        adversarial=rank(kept.logits[0], spec, top=1)[0],
+        original_after=_prediction(logits[0], spec, int(present)),
+        adversarial=rank(logits[0], spec, top=1)[0],
         target_before=None if target is None else _prediction(seen.logits[0], spec, target),
-        target=None if target is None else _prediction(kept.logits[0], spec, target),
+        target=None if target is None else _prediction(logits[0], spec, target),
         norms=norms(result, picture),
         origin=picture,
         picture=result,
+        to_encode=to_levels(kept.pictures[0]),
         options={**options, "norm": chosen, "confidence": confidence},
         survive=("png", *(each.name for each in survive)),
         patch=patch,
@@ -153,13 +145,11 @@ def adversarial(
     )
 
 
-def _at_full_size(best: Best, kept: Best, small: Reduced | None) -> Best:
-    """A float attack's best as pictures of the upload's size; one from the model's size is yet to be verified."""
-    if small is None:
-        return best
-    lifted = Best(kept.goal, kept.start, Look(kept.start, best.logits, best.loss, best.loss, best.won, None))
-    lifted.pictures = (kept.start + small.lift(best.pictures)).clamp(0, 1)
-    return lifted
+def _check_mask(mask: Tensor | None, picture: Tensor, attack: str) -> None:
+    if mask is not None and not ATTACKS[attack].takes_mask:
+        raise BadAttack(f"{attack} chooses its own pixels: leave out the mask and the box")
+    if mask is not None and mask.shape != picture.shape[1:]:
+        raise BadAttack(f"the mask is {tuple(mask.shape)}, and the picture {tuple(picture.shape[1:])}")
 
 
 def _prediction(logits: Tensor, spec: Spec, index: int) -> Prediction:

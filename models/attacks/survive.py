@@ -99,13 +99,23 @@ def parse_survive(text: str) -> tuple[Survival, ...]:
     return tuple(found.values())
 
 
+def with_jpeg(survive: tuple[Survival, ...], quality: int) -> tuple[Survival, ...]:
+    """The JPEG of that quality among them."""
+    file = _jpeg(quality)
+    return survive if file.name in (each.name for each in survive) else (*survive, file)
+
+
+def _jpeg(quality: int) -> Survival:
+    view = Jpeg(quality)
+    return Survival(f"jpeg:{quality}", (view,), (view,))
+
+
 def _survivals(name: str, text: str) -> tuple[Survival, ...]:
     if name in ("png", "none"):
         return ()
     # Plain digits alone: int() and float() read much else, "7_5" and "nan" among it.
     if (match := re.fullmatch(r"jpeg:([0-9]{1,3})", name)) and 1 <= (quality := int(match[1])) <= 100:
-        view = Jpeg(quality)
-        return (Survival(f"jpeg:{quality}", (view,), (view,)),)
+        return (_jpeg(quality),)
     if match := re.fullmatch(r"resize:([0-9]?\.?[0-9]{1,6})", name):
         scale = float(match[1])
         if LEAST_SCALE <= scale <= MOST_SCALE:

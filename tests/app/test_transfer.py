@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,23 @@ def test_a_model_that_fails_is_left_out(
     assert "stubborn" not in [each["model"] for each in told["transfer"]]
     assert "twin" in [each["model"] for each in told["transfer"]]
     assert "stubborn could not be asked" in caplog.text and "out of order" in caplog.text
+
+
+def test_a_model_that_is_busy_is_left_out(
+    house: Live, found: Adversarial, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the time that all have together; what it was asked is withdrawn."""
+    asked: list[Future[Any]] = []
+
+    def never(*_: object, **__: object) -> "Future[Any]":
+        asked.append(Future())
+        return asked[-1]
+
+    monkeypatch.setattr("app.transfer.TIMEOUT_S", 0.05)
+    monkeypatch.setattr(house.service.engine, "submit", never)
+    assert names(house, found) == []
+    assert len(asked) >= 4 and all(future.cancelled() for future in asked)
+    assert "stubborn could not be asked" in caplog.text
 
 
 def test_alone_there_is_nobody_to_ask(live: Live) -> None:

@@ -243,14 +243,25 @@ def test_only_where_the_mask_is_light_does_it_change(live: Live, picture: bytes)
 
 
 def test_a_jpeg_answer_is_made_to_outlive_its_encoding(live: Live, picture: bytes) -> None:
-    """The success in the header is true of the JPEG itself, at quality 95 or the one that was named."""
+    """Every figure in the headers is true of the JPEG itself, at quality 95 or the one that was named."""
     for survive in ("", "jpeg:80"):
         data = {"attack": "ddn", "format": "jpeg", "survive": survive}
         answer = live.client.post("/adversarial", files={"image": picture}, data=data)
         assert answer.headers["Content-Type"] == "image/jpeg"
         assert answer.headers["X-Mirage-Success"] == "true"
-        again = live.client.post("/classify", files={"image": answer.content}).json()["predictions"][0]["label"]
-        assert again != answer.headers["X-Mirage-Original-Label"]
+        again = live.client.post("/classify", files={"image": answer.content}).json()["predictions"][0]
+        assert again["label"] == answer.headers["X-Mirage-Label"] != answer.headers["X-Mirage-Original-Label"]
+        assert again["probability"] == pytest.approx(float(answer.headers["X-Mirage-Probability"]), abs=2e-4)
+        change = (decode(answer.content).double() - decode(picture).double()) / 255
+        assert float(answer.headers["X-Mirage-L2"]) == pytest.approx(change.norm().item(), abs=1e-4)
+
+
+def test_a_webp_is_no_longer_than_a_webp_can_be(live: Live) -> None:
+    """16,384 pixels are one too many: told before the attack, and what to ask for instead."""
+    wide = encode(torch.zeros(3, 520, 16_384, dtype=torch.uint8))
+    answer = live.client.post("/adversarial", files={"image": wide}, data={"format": "webp"})
+    assert answer.status_code == 413
+    assert "16,383 pixels a side" in answer.json()["detail"] and "image/png" in answer.json()["detail"]
 
 
 def test_confidence_leads_by_so_many_logits(live: Live, picture: bytes) -> None:

@@ -13,11 +13,10 @@ from models.attacks.geometry import Norm, size
 from models.attacks.objectives import dlr, log_odds, margin
 from models.attacks.options import ATTACKS, BadAttack, attack_options
 from models.classifier import Classifier
-from models.query import Answer, Query
 from models.store import Model
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, centres, counted
-from tests.networks import Counting
+from tests.networks import Recording
 
 BUDGETS: dict[Norm, float] = {"linf": 4 / 255, "l2": 0.7, "l1": 10.0}
 """With which between 20 and 80 % of the small pictures are fooled."""
@@ -32,19 +31,6 @@ def final(loss: str, logits: Tensor, labels: Tensor, *, targeted: bool) -> Tenso
         return -log_odds(logits, labels)
     first, _, third, fourth = logits.topk(4, dim=1).values.unbind(dim=1)
     return -margin(logits, labels) / (first - (third + fourth) / 2)
-
-
-class Recording(Counting):
-    """Keeps the logits that were answered."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__(classifier)
-        self.logits: list[Tensor] = []
-
-    def answer(self, queries: list[Query]) -> list[Answer]:
-        found = super().answer(queries)
-        self.logits.append(found[0].logits)
-        return found
 
 
 @pytest.mark.parametrize("loss", LOSSES)

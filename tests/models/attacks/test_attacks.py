@@ -16,7 +16,7 @@ from models.preprocessing import preprocessor, to_float
 from models.query import Query, run
 from tests.conftest import Draw
 from tests.models.attacks.bare import answers, bare
-from tests.networks import LinearNetwork, unnormalised
+from tests.networks import LinearNetwork, Recording, unnormalised
 
 SIDE = 16
 
@@ -157,3 +157,13 @@ def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> No
             total += logits.log_softmax(dim=0)[found.original.index].item()
         ends[attack] = total / 20
     assert ends["pgd"] < ends["fgsm"]
+
+
+def test_without_a_random_start_the_first_run_begins_at_the_picture(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The next one at a random point: the second run's first question is another than the first's."""
+    network = Recording(tiny)
+    labels = answers(tiny, small_pictures[:1])
+    bare(ATTACKS["pgd"], network, small_pictures[:1], labels, steps=2, restarts=2, random_start=False)
+    look, first, _, _, second, *_ = network.pixels
+    assert torch.equal(look, first)
+    assert (second - first).abs().max() > 1 / 255

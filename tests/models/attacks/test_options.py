@@ -111,6 +111,13 @@ def test_no_budget_is_the_norms_own() -> None:
         assert attack_options("pgd", norm, {"epsilon": None})[1]["epsilon"] == EPSILON[norm]
 
 
+def test_the_default_budget_grows_with_the_picture() -> None:
+    """Twice as long: Linf as it is, L2 twice, L1 four times as much; a budget that was given stays."""
+    for norm, times in (("linf", 1), ("l2", 2), ("l1", 4)):
+        assert attack_options("pgd", norm, {}, scale=2.0)[1]["epsilon"] == times * EPSILON[norm]
+        assert attack_options("pgd", norm, {"epsilon": 0.5}, scale=2.0)[1]["epsilon"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

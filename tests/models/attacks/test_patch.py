@@ -180,8 +180,11 @@ def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_p
         answer = tiny.answer([said])[0] if isinstance(said, Query) else None
     query = task.throw(DeadlineExceeded("time is up"))
     assert isinstance(query, Query)
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(DeadlineExceeded) as late:
         task.send(tiny.answer([query])[0])
+    assert late.value.found.square.shape == (3, 12, 12)
+    assert torch.equal(late.value.found.square[:, 0, 0] / 255, best.pictures[0, :, 10, 10])
+    assert late.value.found.success_rate is None
     changed = (best.pictures != picture).any(dim=1)[0].nonzero()
     assert changed.amin(dim=0).tolist() == [10, 10]
     assert changed.amax(dim=0).tolist() == [21, 21]

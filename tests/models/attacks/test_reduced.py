@@ -43,10 +43,20 @@ def test_the_model_sees_the_lifted_change_as_the_small_problem_says(
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_the_variables_norm_is_that_of_the_change(draw: Draw, norm: Norm, height: int, width: int) -> None:
+    """In L2 a photo's change is as many times as long as its shorter side is than the model's 36 pixels."""
     small = reduce(large(draw, height, width), norm, SPEC)
+    unit = min(height, width) / 36 if norm == "l2" else 1.0
     torch.testing.assert_close(
-        size(small.lift(variable(norm)), norm), size(variable(norm) - GREY, norm), rtol=1e-3, atol=1e-6
+        size(small.lift(variable(norm)), norm), unit * size(variable(norm) - GREY, norm), rtol=1e-3, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_the_model_can_be_shown_a_change_of_many_levels(draw: Draw, norm: Norm) -> None:
+    """However large the photo, a variable within [0, 1] moves what the model sees by a third of the range at least."""
+    small = reduce(torch.full((1, 3, 1200, 1600), 0.3), norm, SPEC)
+    moved = small.view(torch.full((1, 3, 32, 32), 1.0)) - small.view(small.start)
+    assert moved[..., 4:-4, 4:-4].min() > 1 / 3
 
 
 def test_in_l2_no_change_that_looks_the_same_is_smaller(draw: Draw) -> None:

@@ -14,11 +14,11 @@ from models.attacks.report import adversarial
 from models.attacks.windows import area, bump
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
-from models.query import Answer, Query, run
+from models.query import run
 from tests.conftest import Draw
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, counted
-from tests.networks import Counting, LinearNetwork, unnormalised
+from tests.networks import LinearNetwork, Recording, unnormalised
 
 BUDGETS: dict[Norm, float] = {"linf": 24 / 255, "l2": 4.0}
 """With which about half of the small pictures are fooled."""
@@ -29,21 +29,6 @@ def torchattacks() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # theirs to mend
         return pytest.importorskip("torchattacks", reason="torchattacks is not installed: make oracles")
-
-
-class Recording(Counting):
-    """Keeps what was asked and what was said."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__(classifier)
-        self.pixels: list[Tensor] = []
-        self.logits: list[Tensor] = []
-
-    def answer(self, queries: list[Query]) -> list[Answer]:
-        found = super().answer(queries)
-        self.pixels.append(queries[0].pixels.clone())
-        self.logits.append(found[0].logits)
-        return found
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
