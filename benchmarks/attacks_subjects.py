@@ -16,7 +16,7 @@ from skimage import data as skimage_data
 from torch import Tensor, nn
 
 from benchmarks.measure import synchronise
-from models.attacks import report
+from models.attacks import report, search
 from models.attacks.geometry import Norm, by
 from models.attacks.goal import Best, Goal
 from models.attacks.lattice import settle
@@ -243,7 +243,7 @@ def float_pictures() -> Iterator[dict[int, Tensor]]:
         found[id(kept.goal.passes)] = best.pictures
         return settle(best, kept, **options)
 
-    with mock.patch.object(report, "settle", watched):
+    with mock.patch.object(search, "settle", watched):
         yield found
 
 
