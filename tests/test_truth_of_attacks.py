@@ -13,7 +13,7 @@ from models.pictures import decode
 from tests.app.conftest import Live, serve
 
 EACH = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
-QUICK = {"steps": 40, "searches": 2}
+QUICK = {"steps": 100, "searches": 2}
 HARD = {"fgsm", "bim", "mi_fgsm", "square", "patch", "deepfool"}
 """What a step, small steps, a few questions or a linear guess cannot always do."""
 
