@@ -1,9 +1,10 @@
-"""MobileNetV2 at 224 pixels in float32: forward, and forward with backward to the pixels; contiguous or channels_last.
+"""MobileNetV2 at 224 pixels in float32, forward and with backward to the pixels: contiguous, channels_last, and folded.
 
 python -m benchmarks.network --rounds 20
 """
 
 import argparse
+import copy
 from collections.abc import Callable
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from benchmarks.measure import interleaved, machine
 from models import architectures
 from models.classifier import choose_device
+from models.fold import fold_batch_norms
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 SIDE = 224
@@ -32,13 +34,15 @@ def forward_backward(network: nn.Module, pixels: Tensor) -> Tensor:
 
 
 def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Callable[[], object]]:
-    """Each pass in each memory layout, on the same pixels and weights, which want no gradients."""
+    """Each pass in each memory layout, and with batch norms folded, on the same pixels and weights, all frozen."""
     pixels = torch.rand(rows, 3, SIDE, SIDE, device=device)
+    torch.manual_seed(0)
+    plain = architectures.build(architecture, 1000).requires_grad_(False).eval().to(device)
+    kinds = {name: (copy.deepcopy(plain), layout) for name, layout in LAYOUTS.items()}
+    kinds["folded"] = (fold_batch_norms(plain), torch.contiguous_format)
     found: dict[str, Callable[[], object]] = {}
-    for name, layout in LAYOUTS.items():
-        torch.manual_seed(0)
-        network = architectures.build(architecture, 1000).requires_grad_(False)
-        network.to(device, memory_format=layout)  # type: ignore[call-overload]
+    for name, (network, layout) in kinds.items():
+        network.to(memory_format=layout)  # type: ignore[call-overload]
         laid_out = pixels.to(memory_format=layout)
         for asked in (forward, forward_backward):
             found[f"{asked.__name__}, {name}"] = lambda asked=asked, n=network, p=laid_out: asked(n, p)  # type: ignore[misc]

@@ -87,25 +87,6 @@ def assert_no_worse(ours: Tensor, theirs: Tensor) -> None:
     assert ours.median() <= 1.02 * theirs.median()
 
 
-def assert_rows_do_not_mix(
-    attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, *, targeted: bool, **options: Any
-) -> None:
-    """Each row's verdict, and its norm to 1 % (in L0 to a pixel), are those of the row alone."""
-    labels = answers(classifier, pictures)
-    if targeted:
-        labels = (labels + 1) % 4
-    run = {"targeted": targeted, "norm": norm, **options}
-    together = bare(ATTACKS[attack], classifier, pictures, labels, **run)
-    alone = [
-        bare(ATTACKS[attack], classifier, pictures[row : row + 1], labels[row : row + 1], **run)
-        for row in range(len(pictures))
-    ]
-    assert together.won.any()
-    assert torch.equal(together.won, torch.cat([each.won for each in alone]))
-    tolerance = {"rtol": 0.0, "atol": 1.0} if norm == "l0" else {"rtol": 0.01, "atol": 1e-5}
-    torch.testing.assert_close(together.size, torch.cat([each.size for each in alone]), **tolerance)
-
-
 def assert_the_mask_confines(attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, **options: Any) -> None:
     """With a mask of the left half, rows still win, and no bit of the right half is another."""
     side = pictures.shape[-1]
@@ -115,19 +96,6 @@ def assert_the_mask_confines(attack: str, norm: Norm, classifier: Classifier, pi
     assert best.won.any()
     assert torch.equal(best.pictures[..., side // 2 :], pictures[..., side // 2 :])
     assert best.pictures.min() >= 0 and best.pictures.max() <= 1
-
-
-def assert_it_leads_by(
-    confidence: float, attack: str, norm: Norm, classifier: Classifier, pictures: Tensor, **options: Any
-) -> None:
-    """Every row wins, by more than the logits asked for and, since the change is the smallest, not by much more."""
-    labels = answers(classifier, pictures)
-    best = bare(ATTACKS[attack], classifier, pictures, labels, norm=norm, confidence=confidence, **options)
-    logits = classifier.logits(best.pictures)
-    label = logits.gather(1, labels[:, None])[:, 0]
-    lead = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - label
-    assert (lead > confidence - 1e-3).all()
-    assert lead.median() < 1.2 * confidence
 
 
 def counted(attack: str, classifier: Classifier, pictures: Tensor, **options: Any) -> tuple[int, int]:

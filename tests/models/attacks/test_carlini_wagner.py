@@ -12,9 +12,7 @@ from models.store import Model
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import (
     TwoClasses,
-    assert_it_leads_by,
     assert_no_worse,
-    assert_rows_do_not_mix,
     assert_the_mask_confines,
     centres,
     compared,
@@ -47,21 +45,6 @@ def test_it_is_no_worse_than_adversarial_librarys(
     )
     assert ours.isfinite().all()
     assert_no_worse(ours, theirs)
-
-
-@pytest.mark.parametrize("targeted", [False, True])
-def test_rows_of_a_batch_end_as_they_do_alone(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    """Also those that rest while others go on."""
-    assert_rows_do_not_mix("carlini_wagner", "l2", tiny, small_pictures[:5], targeted=targeted, **SHORT)
-
-
-def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor) -> None:
-    assert_the_mask_confines("carlini_wagner", "l2", tiny, small_pictures[:8], **SHORT)
-
-
-def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Two logits."""
-    assert_it_leads_by(2.0, "carlini_wagner", "l2", tiny, small_pictures[:8], **SHORT)
 
 
 def test_black_and_white_can_be_left(tiny: Classifier, small_pictures: Tensor) -> None:

@@ -13,10 +13,7 @@ from models.store import Model
 from tests.models.attacks.bare import answers, bare
 from tests.models.attacks.minimal import (
     TwoClasses,
-    assert_it_leads_by,
     assert_no_worse,
-    assert_rows_do_not_mix,
-    assert_the_mask_confines,
     centres,
     compared,
     counted,
@@ -92,22 +89,6 @@ def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor, norm: 
     assert there.won.all()
     assert torch.equal(answers(tiny, there.pictures), (labels + 1) % 4)
     assert there.size.median() > away.size.median()
-
-
-@pytest.mark.parametrize("targeted", [False, True])
-def test_rows_of_a_batch_end_as_they_do_alone(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    """Also those that win before others."""
-    assert_rows_do_not_mix("deepfool", "l2", tiny, small_pictures[:6], targeted=targeted)
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
-    assert_the_mask_confines("deepfool", norm, tiny, small_pictures[:8])
-
-
-def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Two logits."""
-    assert_it_leads_by(2.0, "deepfool", "l2", tiny, small_pictures[:8])
 
 
 def test_passes() -> None:

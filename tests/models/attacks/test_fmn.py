@@ -13,10 +13,7 @@ from models.store import Model
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import (
     TwoClasses,
-    assert_it_leads_by,
     assert_no_worse,
-    assert_rows_do_not_mix,
-    assert_the_mask_confines,
     centres,
     compared,
     counted,
@@ -68,24 +65,6 @@ def test_it_is_no_worse_than_adversarial_librarys(
     ours, theirs = compared("fmn", norm, tiny, small_pictures, oracle, targets=targets, steps=50)
     assert ours.isfinite().all()
     assert_no_worse(ours, theirs)
-
-
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("targeted", [False, True])
-def test_rows_of_a_batch_end_as_they_do_alone(
-    tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool
-) -> None:
-    assert_rows_do_not_mix("fmn", norm, tiny, small_pictures[:5], targeted=targeted, steps=30)
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
-    assert_the_mask_confines("fmn", norm, tiny, small_pictures[:8])
-
-
-def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Two logits."""
-    assert_it_leads_by(2.0, "fmn", "l2", tiny, small_pictures[:8])
 
 
 def test_what_has_won_at_the_start_stays_there(tiny: Classifier, small_pictures: Tensor) -> None:

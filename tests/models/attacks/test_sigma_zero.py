@@ -11,11 +11,7 @@ from models.store import Model
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import (
     TwoClasses,
-    assert_it_leads_by,
     assert_no_worse,
-    assert_rows_do_not_mix,
-    assert_the_mask_confines,
-    centres,
     compared,
     counted,
 )
@@ -52,20 +48,6 @@ def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor) -> Non
     assert best.size.median() <= 102
 
 
-@pytest.mark.parametrize("targeted", [False, True])
-def test_rows_of_a_batch_end_as_they_do_alone(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    assert_rows_do_not_mix("sigma_zero", "l0", tiny, small_pictures[:5], targeted=targeted, steps=40)
-
-
-def test_the_mask_confines_the_change(tiny: Classifier, small_pictures: Tensor) -> None:
-    assert_the_mask_confines("sigma_zero", "l0", tiny, small_pictures[:8], steps=100)
-
-
-def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Two logits."""
-    assert_it_leads_by(2.0, "sigma_zero", "l0", tiny, small_pictures[:8])
-
-
 def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
     """One pass with gradients per step and row."""
     assert counted("sigma_zero", tiny, small_pictures[:3], steps=7) == (21, 21)
@@ -73,12 +55,12 @@ def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
 
 @pytest.mark.slow
 def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
-    """The middles of 64 photos, MobileNetV2, 100 steps, both in pixels."""
+    """64 photos, MobileNetV2, 100 steps, both in pixels: of the middles alone the median is five, too few to compare."""
     ours, theirs = compared(
         "sigma_zero",
         "l0",
         imagenet.classifier,
-        centres(crops),
+        crops,
         lambda model, pictures, labels: adv_lib.sigma_zero(model, pictures, labels, num_steps=100),
         steps=100,
     )
