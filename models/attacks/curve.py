@@ -1,7 +1,7 @@
 """How easily one picture is fooled: the smallest change in each norm, and confidence against budget."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxtyping import UInt8
@@ -72,54 +72,55 @@ def curve(
             f"{', '.join(NORMS)}"
         )
     wanted = list(dict.fromkeys([*norms, norm]))
-    smallest: dict[str, Adversarial] = {}
-    points: list[Point] = []
-    results: list[Adversarial] = []
-    stopped = False
-
-    def attacked(attack: str, chosen: str, **options: Any) -> Task[Adversarial]:
-        task = adversarial(
-            picture,
-            spec,
-            target=target,
-            attack=attack,
-            norm=chosen,
-            best_at_deadline=best_at_deadline,
-            steps=steps,
-            seed=seed,
-            **options,
-        )
-        result = yield from relay(task, lambda said: None)  # whoever waits for a curve counts attacks
-        assert result is not None, "it was not ended early"
-        results.append(result)
-        if attack == "auto" and (result.success or not result.stopped):
-            smallest[chosen] = result
-        if result.stopped:
-            raise DeadlineExceeded("time is up")
-        return result
-
     total = len(wanted) + len(LEVELS)
+    shared = {"target": target, "steps": steps, "seed": seed, "best_at_deadline": best_at_deadline}
+    done = _Attempts(picture, spec, shared)
+    points: list[Point] = []
+    stopped = False
     try:
         for each in wanted:
-            yield from attacked("auto", each)
-            yield Progress(len(results), total)
-        for epsilon in _budgets(norm, smallest[norm]):
-            points.append(_point(epsilon, (yield from attacked("pgd", norm, epsilon=epsilon))))
-            yield Progress(len(results), total)
+            yield from done.run("auto", each)
+            yield Progress(len(done.results), total)
+        for epsilon in _budgets(norm, done.smallest[norm]):
+            points.append(_point(epsilon, (yield from done.run("pgd", norm, epsilon=epsilon))))
+            yield Progress(len(done.results), total)
     except DeadlineExceeded:
-        if not best_at_deadline or not results:
+        if not best_at_deadline or not done.results:
             raise
         stopped = True
-    first = results[0]
+    first = done.results[0]
     return Curve(
         original=first.original,
         target=first.target_before,
-        smallest={each: smallest[each] for each in wanted if each in smallest},
+        smallest=done.smallest,
         norm=norm,
         points=(_start(first), *points),
-        passes=_sum([result.passes for result in results]),
+        passes=_sum([result.passes for result in done.results]),
         stopped=stopped,
     )
+
+
+@dataclass
+class _Attempts:
+    """One attack after another on one picture; `smallest` has those of `auto` that came to something, by norm."""
+
+    picture: UInt8[Tensor, "3 h w"]
+    spec: Spec
+    shared: Mapping[str, Any]
+    smallest: dict[str, Adversarial] = field(default_factory=dict)
+    results: list[Adversarial] = field(default_factory=list)
+
+    def run(self, attack: str, norm: str, **options: Any) -> Task[Adversarial]:
+        """The next one; when its time is up its best is kept, and DeadlineExceeded goes on."""
+        task = adversarial(self.picture, self.spec, attack=attack, norm=norm, **self.shared, **options)
+        result = yield from relay(task, lambda said: None)  # whoever waits for a curve counts attacks
+        assert result is not None, "it was not ended early"
+        self.results.append(result)
+        if attack == "auto" and (result.success or not result.stopped):
+            self.smallest[norm] = result
+        if result.stopped:
+            raise DeadlineExceeded("time is up")
+        return result
 
 
 def _budgets(norm: str, smallest: Adversarial) -> list[float]:

@@ -96,7 +96,7 @@ def _fits(picture: Pictures, kept: Best, norm: Norm, epsilon: float) -> bool:
 
 
 def _most(rounding: Rounding, kept: Best, norm: Norm, epsilon: float) -> float:
-    return _strongest(rounding, kept.start, by(norm), epsilon * (1 + SLACK))
+    return strongest(rounding, kept.start, by(norm), epsilon * (1 + SLACK))
 
 
 def _weakest(rounding: Rounding, kept: Best) -> Task[None]:
@@ -108,7 +108,7 @@ def _weakest(rounding: Rounding, kept: Best) -> Task[None]:
             if high > MOST:
                 return
     else:
-        high = _strongest(rounding, kept.start, _measure(kept), kept.size.item())
+        high = strongest(rounding, kept.start, _measure(kept), kept.size.item())
         if high == 0.0 or not (yield from _wins(rounding(high), kept)):
             return
         # What beats the kept one mostly does so by little: down in strides that double.
@@ -142,34 +142,24 @@ def _relinearise(slope: Tensor, kept: Best) -> Task[None]:
         yield from _weakest(scaled(kept.start, -length * direction), kept)
 
 
-def _strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
-    """The largest strength, to 1 %, whose change measures less than the limit; 0 where there is none. Asks nobody.
+def strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
+    """The largest strength, to 1 %, whose change measures less than the limit; 0 where there is none. Asks nobody."""
 
-    Strides that double until the limit lies between two strengths; then a hair to each side of where the line through
-    both, in logarithms, meets it, and every third time in the middle. A measurement of a large photo takes long.
-    """
-    below: tuple[float, float] | None = None
-    above: tuple[float, float] | None = None
-    strength, stride, hair, turn = 1.0, STRIDE, (1 + PRECISION) ** 0.4, 0
-    while 1 / MOST < strength < MOST:
-        found = measure(rounding(strength) - start).item()
-        if found < limit:
-            below = strength, found
-        else:
-            above = strength, found
-        if below is None or above is None:
-            strength *= 2**stride if above is None else 2**-stride
-            stride *= 2
-            continue
-        (low, small), (high, large) = below, above
-        if high <= (1 + PRECISION) * low:
-            break
-        turn += 1
-        share = math.log(limit / small) / math.log(large / small) if small and turn % 3 else 0.5
-        strength = low * (high / low) ** share * (hair if found < limit else 1 / hair)
-        if not low < strength < high:
-            strength = (low * high) ** 0.5
-    return below[0] if below is not None and below[1] > 0 else 0.0
+    def fits(strength: float) -> bool:
+        change = rounding(strength) - start
+        return bool(change.any()) and measure(change).item() < limit
+
+    def too_much(strength: float) -> bool:
+        return measure(rounding(strength) - start).item() >= limit
+
+    strength, factor = 1.0, 0.5 if too_much(1.0) else 2.0
+    while 1 / MOST < strength < MOST and too_much(strength * factor) == (factor < 1):
+        strength *= factor
+    low, high = sorted((strength, strength * factor))
+    while high > (1 + PRECISION) * low:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if too_much(middle) else (middle, high)
+    return low if fits(low) else 0.0
 
 
 def _measure(kept: Best) -> Measure:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.attacks.geometry import Norm, by, in_levels, norms, to_lattice
 from models.attacks.goal import Best, Goal
-from models.attacks.lattice import along, at_once, capped, fewest, scaled, settle
+from models.attacks.lattice import along, at_once, capped, fewest, scaled, settle, strongest
 from models.attacks.objectives import SETTLED, margin
 from models.classifier import Classifier
 from models.preprocessing import to_levels
@@ -199,3 +199,23 @@ def test_the_roundings_by_hand() -> None:
     wide = torch.tensor([[[5.0, 3.0]], [[0.0, 3.0]], [[0.0, 3.0]]]).unsqueeze(0) / 255
     kept = fewest(wide_start, wide, torch.ones(1, 3, 1, 2))(1.0)
     assert in_levels(kept) == [10, 13, 10, 13, 10, 13]
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+@given(seed=st.integers(0, 20), share=st.floats(0.01, 30))
+@settings(max_examples=15)
+def test_the_strongest_within_a_limit_is_found_to_one_percent(norm: Norm, seed: int, share: float) -> None:
+    """It measures less than the limit, and one percent more of strength does not."""
+    start = a_picture(seed)
+    rounding = scaled(start, 0.02 * torch.randn(start.shape, generator=torch.Generator().manual_seed(seed)))
+    limit = max(share * by(norm)(rounding(1.0) - start).item(), 1.01 / 255)
+    strength = strongest(rounding, start, by(norm), limit)
+    assert 0 < by(norm)(rounding(strength) - start) < limit
+    assert by(norm)(rounding(1.011 * strength) - start) >= limit or strength > 2**19
+
+
+def test_without_a_strength_within_the_limit_there_is_none() -> None:
+    """A limit below one level of one value."""
+    start = a_picture(0)
+    rounding = scaled(start, torch.full_like(start, 0.1))
+    assert strongest(rounding, start, by("l2"), 0.5 / 255) == 0.0

@@ -124,6 +124,21 @@ def test_progress_counts_up_to_the_end(tiny: Classifier, draw: Draw, attack: str
     assert all(each.preview is not None and each.preview.min() >= 0 and each.preview.max() <= 1 for each in told)
 
 
+def test_as_a_jpeg_the_figures_are_of_what_it_shows(tiny: Classifier, draw: Draw) -> None:
+    """`to_encode`, written as JPEG and read again, is `picture`, whose verdict and norms are told."""
+    picture, network = draw(60, 50), Counting(tiny)
+    task = adversarial(picture, tiny.spec, attack="ddn", steps=20, jpeg=80)
+    found = run(task, network)
+    read = decode(encode(found.to_encode, format="jpeg", quality=80))
+    assert torch.equal(found.picture, read) and not torch.equal(found.picture, found.to_encode)
+    again = run(classify(read, tiny.spec), tiny)[0]
+    assert found.success and found.adversarial.label == again.label != found.original.label
+    assert found.adversarial.probability == pytest.approx(again.probability, abs=1e-5)
+    assert found.norms["l2"] == pytest.approx((read.double() - picture.double()).norm().item() / 255)
+    assert found.survive == ("png", "jpeg:80")
+    assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+
+
 def stop_at(task: Task[Adversarial], classifier: Classifier, moment: int) -> Adversarial:
     """Drive the task, and at its `moment`-th yield throw the deadline into it."""
     answer = None

@@ -55,7 +55,7 @@ def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
 
 @pytest.mark.slow
 def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
-    """64 photos, MobileNetV2, 100 steps, both in pixels: of the middles alone the median is five, too few to compare."""
+    """64 photos, MobileNetV2, 100 steps, both in pixels: of the middles the median is five, too few to compare."""
     ours, theirs = compared(
         "sigma_zero",
         "l0",
