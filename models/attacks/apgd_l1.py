@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.attacks.geometry import PerRow, Pictures, project_l1, rows
 from models.attacks.goal import Goal
-from models.attacks.steepest import least_of_largest
+from models.attacks.steepest import signs_of_largest
 
 FIRST_SHARE = 0.2
 """Of the values, how many move in a first step."""
@@ -36,8 +36,7 @@ class SparseSteps:
 
     def onwards(self, pictures: Pictures, slope: Pictures) -> Pictures:
         """The next pictures."""
-        magnitudes = slope.abs()
-        step = slope.sign().mul_(magnitudes >= rows(least_of_largest(magnitudes, self.moving)))
+        step = signs_of_largest(slope, self.moving)
         length = self.length / step.abs().sum(dim=(1, 2, 3)).clamp(min=1)
         return project_l1(torch.addcmul(pictures, step, rows(length), value=-1), self.start, self.epsilon)
 

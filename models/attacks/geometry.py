@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from models.attacks.l1_ball import onto_l1
 
 LEVEL = 1 / 255
+SAMPLED = 2**13
 Norm = Literal["linf", "l2", "l1", "l0"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
 
@@ -81,8 +82,19 @@ def project_l0(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pi
     kept = torch.zeros_like(energy)
     for row, count in enumerate(counts.tolist()):
         if count:
-            kept[row, energy[row].topk(count, sorted=False).indices] = 1
+            kept[row, largest(energy[row], count)] = 1
     return origin + change * kept.reshape(len(moved), 1, *moved.shape[2:])
+
+
+def largest(values: Float[Tensor, " n"], count: int) -> Int[Tensor, " count"]:
+    """Where the `count` largest values are: of few among many, looked for among those that a sample says are large."""
+    sample = values[:: len(values) // SAMPLED | 1]
+    enough = round(1.5 * count * len(sample) / len(values)) + 8
+    if enough < len(sample) / 4:
+        some = (values >= sample.topk(enough, sorted=False).values.amin()).nonzero().squeeze(1)
+        if len(some) >= count:
+            return some[values[some].topk(count, sorted=False).indices]
+    return values.topk(count, sorted=False).indices
 
 
 PROJECT: dict[Norm, Callable[[Tensor, Tensor, float | Tensor], Tensor]] = {

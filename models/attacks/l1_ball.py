@@ -22,7 +22,7 @@ def onto_l1(change: Tensor, origin: Tensor, epsilon: float) -> Tensor:
     threshold: Newton's steps find it, from a guess by a few of the values, on those alone that can be left.
     """
     changes, origins = change.flatten(), origin.flatten()
-    stride = -(-len(changes) // SAMPLED) | 1  # odd, see least_of_largest
+    stride = -(-len(changes) // SAMPLED) | 1  # odd, see steepest.signs_of_largest
     sample = changes[::stride]
     guess = _Shrunk.to(epsilon * len(sample) / len(changes), sample, origins[::stride], 0.0).threshold
     left = (changes.abs() > BELOW * guess).nonzero().squeeze(1)

@@ -13,6 +13,7 @@ from models.attacks.geometry import (
     PROJECT,
     Norm,
     in_levels,
+    largest,
     lattice_epsilon,
     norms,
     project_l0,
@@ -198,3 +199,12 @@ def test_of_two_changes_of_one_level_the_fewer_count_as_smaller() -> None:
     first, second, third = in_levels("linf")(change).tolist()
     assert first < second < third
     assert torch.equal(in_levels("l1")(change), size(change, "l1"))
+
+
+@pytest.mark.parametrize("count", [1, 100, 3000, 50_000])
+def test_the_largest_of_many_are_exactly_those(count: int) -> None:
+    """As sorting finds them, also where nearly all values are 0."""
+    values = torch.rand(224 * 224, generator=torch.Generator().manual_seed(0))
+    for some in (values, values * (values > 0.99)):
+        found = some[largest(some, count)]
+        assert torch.equal(found.sort(descending=True).values, some.sort(descending=True).values[:count])
