@@ -24,11 +24,10 @@ from models.attacks.options import ATTACKS, BOUNDS, CHOICES
 
 EPSILON = "the budget of an attack within one, in the norm's unit (pixels count from 0 to 1; `8/255` works)"
 BUDGETS = (
-    "without it 8/255 in linf; in l2 3 and in l1 100 for a picture of the model's size, and with a longer side as many "
-    "times more, in l1 squared"
+    "without it 8/255 in linf; in l2 3 and in l1 100 for a picture as large as the model's, and for one twice as large "
+    "across 6 and 400"
 )
 MEANINGS = {
-    "epsilon": EPSILON,
     "steps": "steps of an iterated attack; of `square`, its queries",
     "seed": "what all that is random comes from",
     "restarts": "how often to begin anew, at another random point",

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,12 +29,13 @@ def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[
         if name == attacked or service.registry.state(name) != "ready":
             continue
         model = service.registry.get(name)
+        futures: list[Future[list[Prediction]]] = []
         try:
             original, target = _known(result, model.spec)
-            futures = [
-                service.submit(classify(each, model.spec, top=1), model) for each in (result.origin, result.picture)
-            ]
+            for each in (result.origin, result.picture):
+                futures.append(service.submit(classify(each, model.spec, top=1), model))
         except (UnknownClass, Overloaded, ShuttingDown):
+            _withdraw(futures)
             continue
         asked.append((name, original, target, futures))
     verdicts = []
@@ -43,11 +45,15 @@ def transfer(result: Adversarial, service: Service, attacked: str) -> list[dict[
             before, after = (future.result(max(0.0, until - time.monotonic()))[0] for future in futures)
         except Exception:
             logger.exception("%s could not be asked whether it is fooled too", name)
-            for future in futures:
-                future.cancel()
+            _withdraw(futures)
             continue
         verdicts.append(_verdict(name, original, target, before, after))
     return verdicts
+
+
+def _withdraw(futures: "Sequence[Future[Any]]") -> None:
+    for future in futures:
+        future.cancel()
 
 
 def _known(result: Adversarial, spec: Spec) -> tuple[int, int | None]:

@@ -20,7 +20,7 @@ from app.uploads import picture_of_upload
 from models.attacks.options import ATTACKS, attack_options, choose_attack
 from models.attacks.perception import heat_map, perception
 from models.attacks.report import Adversarial, adversarial
-from models.attacks.survive import Survival, parse_survive, with_jpeg
+from models.attacks.survive import Survival, parse_survive
 from models.pictures import JPEG_QUALITY, WEBP_SIDE, PictureTooLarge
 
 router = APIRouter(tags=["pictures"])
@@ -74,7 +74,8 @@ async def post_adversarial(
     """An attack at the picture's own resolution, on the 8-bit values that a file holds.
 
     Every figure is of the returned file, and `success` what POST /classify says of it: a PNG or WebP is exact, and
-    where a JPEG is asked for the attack is made to outlive its encoding.
+    where a JPEG is asked for the attack is made to outlive its encoding (budget and mask are kept before that). With
+    `confidence` or `survive`, success is all that was asked for, and more than another verdict.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model or choice.model)
@@ -109,13 +110,15 @@ async def post_adversarial(
         format=format,
         previews=form.previews,
         deadline_s=form.deadline_s,
-        weight=_weight(picture, survive if jpeg is None else with_jpeg(survive, jpeg), form, service),
+        weight=_weight(picture, survive, jpeg, form, service),
     )
 
 
-def _weight(picture: Tensor, survive: tuple[Survival, ...], form: AdversarialOptions, service: Service) -> int:
+def _weight(
+    picture: Tensor, survive: tuple[Survival, ...], jpeg: int | None, form: AdversarialOptions, service: Service
+) -> int:
     """How many pixels the attack holds at once: each sample of a patch, in each view of its own size."""
-    pictures = 1 + sum(each.weight for each in survive)
+    pictures = 1 + (jpeg is not None) + sum(each.weight for each in survive)
     if form.attack == "patch":
         pictures *= getattr(form, "samples", None) or ATTACKS["patch"].defaults["samples"]
     weight = round(picture.shape[1] * picture.shape[2] * pictures)

@@ -15,7 +15,7 @@ from models.attacks.geometry import LEVEL, Norm, PerRow, Pictures
 from models.attacks.goal import Best, Goal, Look
 from models.attacks.pgd import pgd
 from models.attacks.sigma_zero import sigma_zero
-from models.attacks.survive import rounded
+from models.attacks.survive import of_rounded
 from models.query import Progress, Task
 from models.relay import relay
 
@@ -82,7 +82,7 @@ def _one_after_another(attacks: list[tuple[Task[None], int]]) -> Task[None]:
 
 def _fewest_levels(start: Pictures, goal: Goal, best: Best, *, steps: int, seed: int) -> Task[None]:
     # What is judged at whole levels must be looked at on them: in float a smaller change may win that no file holds.
-    seen = replace(goal, views=(rounded, *goal.views[1:]))
+    seen = replace(goal, views=of_rounded(goal.views))
     total = (CHEAP + steps) * MOST_ATTEMPTS
     attempts = 0
     low = torch.zeros_like(best.size)

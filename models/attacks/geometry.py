@@ -112,7 +112,7 @@ def lattice_epsilon(epsilon: float) -> float:
 
 def to_lattice(pixels: Pictures) -> Pictures:
     """The nearest pixels that an 8-bit file holds; what a decoder gives back, bit for bit."""
-    return (pixels.detach().clamp(0, 1) * 255).round() / 255
+    return pixels.detach().clamp(0, 1).mul_(255).round_().div_(255)
 
 
 def norms(picture: UInt8[Tensor, "3 h w"], origin: UInt8[Tensor, "3 h w"]) -> dict[str, float]:

@@ -80,12 +80,14 @@ def _within(best: Best, kept: Best, norm: Norm, epsilon: float, *, black_box: bo
     yield from at_once(best, kept, norm=norm, epsilon=epsilon)
     if kept.won or not best.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
         return
-    if black_box:
-        roundings = [scaled(kept.start, best.pictures - kept.start)]
-    else:
+    plain = scaled(kept.start, best.pictures - kept.start)
+    others = []
+    if not black_box:
         look = yield from kept.goal.look(best.pictures)
-        roundings = _roundings(best, look.slope, norm)
-    for rounding in roundings:
+        others = _roundings(best, look.slope, norm)[1:]
+    for rounding in (
+        [plain, *others] if _fits(plain(1.0), kept, norm, epsilon) else others
+    ):  # else it was asked just now
         strength = _most(rounding, kept, norm, epsilon)
         if strength and (yield from _wins(rounding(strength), kept)):
             return
@@ -191,7 +193,7 @@ def _roundings(best: Best, slope: Tensor, norm: Norm) -> list[Rounding]:
 
 def scaled(start: Pictures, change: Tensor) -> Rounding:
     """Scale and round. With the change along the gradient, no lattice point of its length lowers a linear loss more."""
-    return lambda strength: to_lattice(start + strength * change)
+    return lambda strength: to_lattice(torch.add(start, change, alpha=strength))
 
 
 def along(start: Pictures, change: Tensor, slope: Tensor) -> Rounding:

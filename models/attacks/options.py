@@ -118,7 +118,7 @@ def attack_options(
         raise BadAttack(f"{attack} takes no {told}: its options are {', '.join(defaults) or 'none'}")
     options = defaults | dict(given)
     if options.get("epsilon", 0) is None or ("epsilon" in defaults and "epsilon" not in given):
-        options["epsilon"] = EPSILON[chosen] * scale ** GROWTH[chosen]
+        options["epsilon"] = max(LEVEL, EPSILON[chosen] * scale ** GROWTH[chosen])
     for name, value in options.items():
         options[name] = _checked(name, value, defaults[name], chosen)
     if takes_norm:

@@ -1,7 +1,7 @@
 """The task behind /adversarial: attack one picture and tell exactly what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from models.attacks.objectives import SETTLED
 from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
 from models.attacks.patch import Patch
 from models.attacks.search import Search
-from models.attacks.survive import Survival, views, with_jpeg
+from models.attacks.survive import Survival, views
 from models.classify import Prediction, rank
 from models.preprocessing import preprocessor, to_float, to_levels
 from models.query import DeadlineExceeded, Passes, Query, Task
@@ -79,16 +79,15 @@ def adversarial(
 
     Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the
     original. `confidence` is by how many logits the goal must lead; only pixels where the `mask` is true change;
-    `survive` is what may happen to the file. With `jpeg` the file is a JPEG of that quality, which is survived too.
-    `given` are the attack's own options. With `best_at_deadline` a task whose time is up returns its best so far,
-    `stopped` set.
+    `survive` is what may happen to the file. With `jpeg` the file is a JPEG of that quality, which changes pixels by
+    itself: budget and mask hold for what is encoded. `given` are the attack's own options. With `best_at_deadline` a
+    task whose time is up returns its best so far, `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
     attack, scale = choose_attack(attack, given), min(picture.shape[1:]) / spec.resize
     chosen, options = attack_options(attack, norm, given, scale=scale)
     _check_mask(mask, picture, attack)
-    if jpeg is not None:
-        survive = with_jpeg(survive, jpeg)
+    survive = tuple(each for each in survive if each.name != f"jpeg:{jpeg}")  # the file itself is one
     start, passes = to_float(picture).unsqueeze(0), Passes()
     preprocess = preprocessor(spec)
     seen = yield from passes.ask(Query(preprocess(start)))
@@ -103,13 +102,12 @@ def adversarial(
         passes=passes,
         confidence=confidence + SETTLED,
         mask=None if mask is None else mask.to(start)[None, None],
-        views=views(survive, real=True),
+        views=views(survive, real=True, jpeg=jpeg),
         scale=scale,
     )
     original = goal.judge(start, seen.logits.unsqueeze(0))
-    if survive:  # what is compared with it is the mean over all views
-        original = yield from goal.look(start, gradients=False)
-    search = Search.of(ATTACKS[attack], chosen, options, goal, original, spec, survive)
+    soft = views(survive, real=False, jpeg=jpeg, in_levels=chosen == "linf" and not ATTACKS[attack].minimal)
+    search = Search.of(ATTACKS[attack], chosen, options, original, spec, goal=replace(goal, views=soft), real=goal)
     patch, stopped = None, False
     try:
         patch = yield from search.run()
@@ -119,26 +117,22 @@ def adversarial(
         patch, stopped = late.found, True
         yield from search.hurry()
     kept = search.kept
-    logits, shown = kept.logits, kept.pictures
-    if jpeg is not None:
-        shown = Jpeg(jpeg)(kept.pictures)
-        logits = (yield from passes.ask(Query(preprocess(shown)))).logits
-    result = to_levels(shown[0])
+    result = to_levels(kept.pictures[0] if jpeg is None else Jpeg(jpeg)(kept.pictures)[0])
     return Adversarial(
         attack=attack,
         norm=chosen,
         success=bool(kept.won),
         original=rank(seen.logits[0], spec, top=1)[0],
-        original_after=_prediction(logits[0], spec, int(present)),
-        adversarial=rank(logits[0], spec, top=1)[0],
+        original_after=_prediction(kept.logits[0], spec, int(present)),
+        adversarial=rank(kept.logits[0], spec, top=1)[0],
         target_before=None if target is None else _prediction(seen.logits[0], spec, target),
-        target=None if target is None else _prediction(logits[0], spec, target),
+        target=None if target is None else _prediction(kept.logits[0], spec, target),
         norms=norms(result, picture),
         origin=picture,
         picture=result,
         to_encode=to_levels(kept.pictures[0]),
         options={**options, "norm": chosen, "confidence": confidence},
-        survive=("png", *(each.name for each in survive)),
+        survive=("png" if jpeg is None else f"jpeg:{jpeg}", *(each.name for each in survive)),
         patch=patch,
         passes=passes,
         stopped=stopped,

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -99,23 +100,13 @@ def parse_survive(text: str) -> tuple[Survival, ...]:
     return tuple(found.values())
 
 
-def with_jpeg(survive: tuple[Survival, ...], quality: int) -> tuple[Survival, ...]:
-    """The JPEG of that quality among them."""
-    file = _jpeg(quality)
-    return survive if file.name in (each.name for each in survive) else (*survive, file)
-
-
-def _jpeg(quality: int) -> Survival:
-    view = Jpeg(quality)
-    return Survival(f"jpeg:{quality}", (view,), (view,))
-
-
 def _survivals(name: str, text: str) -> tuple[Survival, ...]:
     if name in ("png", "none"):
         return ()
     # Plain digits alone: int() and float() read much else, "7_5" and "nan" among it.
     if (match := re.fullmatch(r"jpeg:([0-9]{1,3})", name)) and 1 <= (quality := int(match[1])) <= 100:
-        return (_jpeg(quality),)
+        view = Jpeg(quality)
+        return (Survival(f"jpeg:{quality}", (view,), (view,)),)
     if match := re.fullmatch(r"resize:([0-9]?\.?[0-9]{1,6})", name):
         scale = float(match[1])
         if LEAST_SCALE <= scale <= MOST_SCALE:
@@ -138,13 +129,29 @@ def rounded(pictures: Tensor) -> Tensor:
     return pictures + (to_lattice(pictures) - pictures).detach()
 
 
-def views(survive: tuple[Survival, ...], *, real: bool, rounded: bool = False) -> tuple[View, ...]:
-    """Through what the picture must fool the model: itself (`rounded` where asked for) and the survivals' views."""
-    itself: tuple[View, ...] = (_rounded,) if rounded else (_as_it_is,)
-    return itself + tuple(view for each in survive for view in (each.real if real else each.soft))
+def views(
+    survive: tuple[Survival, ...], *, real: bool, jpeg: int | None = None, in_levels: bool = False
+) -> tuple[View, ...]:
+    """Through what the picture must fool the model: the file itself, and then that after each thing that may happen.
+
+    The file is a JPEG of the quality `jpeg`, or holds the picture as it is, `in_levels` where it is to be rounded. None
+    where the picture alone is looked at as it is.
+    """
+    others = tuple(view for each in survive for view in (each.real if real else each.soft))
+    if jpeg is not None:
+        file = Jpeg(jpeg)
+        return (file, *(partial(_one_after_other, file, each) for each in others))
+    itself = (_as_it_is, *others) if others else ()
+    return of_rounded(itself) if in_levels else itself
 
 
-_rounded = rounded
+def of_rounded(views: tuple[View, ...]) -> tuple[View, ...]:
+    """Each of the views of the rounded picture; where there is none, that itself."""
+    return tuple(partial(_one_after_other, rounded, each) for each in views) or (rounded,)
+
+
+def _one_after_other(first: View, second: View, pictures: Tensor) -> Tensor:
+    return second(first(pictures))
 
 
 def _as_it_is(pictures: Tensor) -> Tensor:

@@ -116,6 +116,7 @@ def test_the_default_budget_grows_with_the_picture() -> None:
     for norm, times in (("linf", 1), ("l2", 2), ("l1", 4)):
         assert attack_options("pgd", norm, {}, scale=2.0)[1]["epsilon"] == times * EPSILON[norm]
         assert attack_options("pgd", norm, {"epsilon": 0.5}, scale=2.0)[1]["epsilon"] == 0.5
+        assert attack_options("pgd", norm, {}, scale=1 / 1000)[1]["epsilon"] >= 1 / 255, "what may be asked for"
 
 
 @pytest.mark.parametrize(

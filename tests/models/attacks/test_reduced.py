@@ -85,7 +85,13 @@ def test_who_is_reduced(draw: Draw) -> None:
 
 @pytest.mark.parametrize(
     ("attack", "norm", "options"),
-    [("ddn", "l2", {}), ("pgd", "linf", {"epsilon": 0.1}), ("pgd", "l2", {"epsilon": 15.0}), ("fmn", "linf", {})],
+    [
+        ("ddn", "l2", {}),
+        ("pgd", "linf", {"epsilon": 0.1}),
+        ("pgd", "l2", {"epsilon": 15.0}),
+        ("pgd", "l2", {"epsilon": 15.0, "step_size": 0.5}),
+        ("fmn", "linf", {}),
+    ],
 )
 def test_a_large_photo_ends_verified_and_as_near_as_at_full_size(
     tiny: Classifier,
@@ -107,6 +113,17 @@ def test_a_large_photo_ends_verified_and_as_near_as_at_full_size(
         results.append(found)
     reduced, full = results
     assert reduced.norms[norm] <= 1.1 * full.norms[norm]
+
+
+def test_a_step_is_as_long_as_at_full_size(tiny: Classifier, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step of L2 1.5 within 1000, without a search for less: the change is 1.5 long, small variable or not."""
+    sizes = []
+    for threshold in (1, 10**9):
+        monkeypatch.setattr("models.attacks.reduced.LARGE", threshold)
+        options = {"epsilon": 1000.0, "step_size": 1.5, "steps": 1, "random_start": False}
+        found = run(adversarial(draw(240, 330), tiny.spec, attack="pgd", norm="l2", **options), tiny)
+        sizes.append(found.norms["l2"])
+    assert sizes == [pytest.approx(1.5, rel=0.1)] * 2
 
 
 def test_its_previews_are_what_the_model_sees(tiny: Classifier, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:

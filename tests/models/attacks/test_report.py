@@ -14,9 +14,11 @@ from torch import Tensor
 
 from models.attacks.options import ATTACKS, BadAttack, attack_options
 from models.attacks.report import Adversarial, AlreadyTarget, adversarial
+from models.attacks.survive import parse_survive
 from models.classifier import Classifier
 from models.classify import classify
 from models.pictures import decode, encode
+from models.preprocessing import preprocess, to_float
 from models.query import GRACE, DeadlineExceeded, Progress, Query, Task, run
 from models.store import Model
 from tests.conftest import Draw
@@ -135,8 +137,30 @@ def test_as_a_jpeg_the_figures_are_of_what_it_shows(tiny: Classifier, draw: Draw
     assert found.success and found.adversarial.label == again.label != found.original.label
     assert found.adversarial.probability == pytest.approx(again.probability, abs=1e-5)
     assert found.norms["l2"] == pytest.approx((read.double() - picture.double()).norm().item() / 255)
-    assert found.survive == ("png", "jpeg:80")
+    assert found.survive == ("jpeg:80",)
     assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+
+
+def test_a_jpeg_is_to_survive_as_it_is_sent(tiny: Classifier, draw: Draw) -> None:
+    """Success with `resize` or another JPEG is that of the file that is returned, resized or written anew."""
+    picture, won = draw(60, 50), 0
+    for survive in ("resize:0.5", "jpeg:90"):
+        found = attacked(tiny, picture, attack="ddn", steps=30, jpeg=50, survive=parse_survive(survive))
+        read = decode(encode(found.to_encode, format="jpeg", quality=50))
+        (named,) = parse_survive(survive)
+        seen = [tiny.logits(preprocess(view(to_float(read).unsqueeze(0)), tiny.spec)).argmax() for view in named.real]
+        assert found.survive == ("jpeg:50", survive)
+        if found.success:
+            assert all(index != found.original.index for index in seen)
+            won += 1
+    assert won
+
+
+def test_what_the_jpeg_alone_does_counts(tiny: Classifier, draw: Draw) -> None:
+    """Whatever quality 1 makes of a picture: success says whether the file's class is another."""
+    for seed in range(12):
+        found = attacked(tiny, draw(40, 40, seed=seed), attack="fgsm", epsilon=1 / 255, jpeg=1)
+        assert found.success == (found.adversarial.index != found.original.index)
 
 
 def stop_at(task: Task[Adversarial], classifier: Classifier, moment: int) -> Adversarial:
@@ -181,10 +205,26 @@ def test_at_the_deadline_the_best_so_far_is_returned(tiny: Classifier, draw: Dra
         task = adversarial(picture, tiny.spec, attack=attack, best_at_deadline=True, **few(attack))
         found = stop_at(task, tiny, moment)
         assert found.stopped
+        assert (found.patch is not None) == (attack == "patch")
         again = run(classify(found.picture, tiny.spec), tiny)[0]
         assert (again.index, again.label) == (found.adversarial.index, found.adversarial.label)
         assert found.success == (again.index != before.index)
         assert found.original_after.probability <= before.probability + 1e-5
+
+
+@pytest.mark.parametrize("attack", ["fgsm", "ddn"])
+def test_a_jpeg_at_the_deadline_is_verified_too(tiny: Classifier, draw: Draw, attack: str) -> None:
+    """From the second yield on, whenever it comes: a report that is true of the JPEG, which is to outlive resizing."""
+    picture, survive = draw(60, 50), parse_survive("resize:0.5")
+    before = run(classify(picture, tiny.spec), tiny)[0]
+    for moment in range(2, 6):
+        options = {"attack": attack, "jpeg": 80, "survive": survive, "best_at_deadline": True, **few(attack)}
+        found = stop_at(adversarial(picture, tiny.spec, **options), tiny, moment)
+        assert found.stopped
+        again = run(classify(decode(encode(found.to_encode, format="jpeg", quality=80)), tiny.spec), tiny)[0]
+        if moment > 2:  # at the second, nobody has looked at a JPEG yet
+            assert again.index == found.adversarial.index
+        assert not found.success or again.index != before.index
 
 
 @pytest.mark.parametrize("moment", range(1, 15))

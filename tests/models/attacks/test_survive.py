@@ -127,8 +127,10 @@ def test_the_picture_itself_is_always_looked_at(draw: Draw) -> None:
     """First, as it is or rounded, whatever else may happen."""
     picture = to_float(draw(20, 30)).unsqueeze(0) + 0.3 / 255
     survive = parse_survive("jpeg:75,resize:0.5")
-    assert torch.equal(views((), real=True)[0](picture), picture)
-    assert torch.equal(views(survive, real=False, rounded=True)[0](picture), to_lattice(picture))
+    assert views((), real=True) == ()
+    assert torch.equal(views((), real=False, in_levels=True)[0](picture), to_lattice(picture))
+    assert torch.equal(views(survive, real=False, in_levels=True)[0](picture), to_lattice(picture))
+    assert torch.equal(views(survive, real=False)[0](picture), picture)
     assert [len(views(survive, real=real)) for real in (False, True)] == [1 + 1 + 2, 1 + 1 + 3]
 
 
