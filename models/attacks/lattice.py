@@ -165,8 +165,9 @@ def strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: floa
 
     guess, factor, every = 1.0, 2.0, start.numel() // MEASURED
     if every > 1 and (some := measured(guess, every)) and (whole := measured(guess)):
-        guess = _last_below(limit * some / whole, lambda strength: measured(strength, every), guess, factor) or guess
-        factor = 1 + 2 * PRECISION
+        found = _last_below(limit * some / whole, lambda strength: measured(strength, every), guess, factor)
+        if 1 / MOST < found < MOST:  # where these rows reach the limit at all
+            guess, factor = found, 1 + 2 * PRECISION
     return _last_below(limit, measured, guess, factor)
 
 

@@ -222,6 +222,18 @@ def test_the_strongest_within_a_limit_is_found_to_one_percent(
     assert by(norm)(rounding(1.011 * strength) - start) >= limit or strength > 2**19
 
 
+def test_a_guess_by_rows_that_never_reach_the_limit_is_none() -> None:
+    """One value moves at strength 1, all but those of every third row at 5: these rows alone are no guide."""
+    start = torch.full((1, 3, 18, 18), 0.5)
+    slope = torch.full_like(start, 0.1)
+    slope[:, :, ::3] = 0
+    slope[:, :, 0, 0] = 1
+    rounding, measure = capped(start, slope, 1), in_levels("linf")
+    assert measure(rounding(4.9) - start) < 1.05 < measure(rounding(5.1) - start)
+    with mock.patch("models.attacks.lattice.MEASURED", start.numel() // 3):
+        assert 4.9 < strongest(rounding, start, measure, 1.05) < 5.1
+
+
 def test_without_a_strength_within_the_limit_there_is_none() -> None:
     """A limit below one level of one value."""
     start = a_picture(0)
