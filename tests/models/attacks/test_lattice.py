@@ -224,7 +224,7 @@ def test_the_strongest_within_a_limit_is_found_to_one_percent(
 
 def test_a_guess_by_rows_that_never_reach_the_limit_is_none() -> None:
     """One value moves at strength 1, all but those of every third row at 5: these rows alone are no guide."""
-    start = torch.full((1, 3, 18, 18), 0.5)
+    start = torch.full((1, 3, 18, 18), 128 / 255)
     slope = torch.full_like(start, 0.1)
     slope[:, :, ::3] = 0
     slope[:, :, 0, 0] = 1
