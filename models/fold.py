@@ -14,8 +14,8 @@ AGREEMENT = 1e-3
 def fold_batch_norms(network: nn.Module, side: int = 64) -> nn.Module:
     """The network in eval mode without the batch norms that follow a convolution; as it is, where that cannot be had.
 
-    A pass of MobileNetV2 with gradients takes 0.6 of the time on two cores (docs/benchmarks.md). What cannot be traced,
-    or then says something else of `side` x `side` pixels, is left alone.
+    A pass of MobileNetV2 with gradients takes 0.5 to 0.8 of the time on two cores (docs/benchmarks.md). What cannot be
+    traced, or then says something else of `side` x `side` pixels, is left alone.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network

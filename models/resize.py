@@ -104,7 +104,7 @@ def resize_and_crop(
     """Antialiased resize of the shorter side to `resize`, then the centre `crop` x `crop`, without what is cut off.
 
     What torchvision's `resize(antialias=True)` and `center_crop` give, to 1e-5; differentiable. There and back takes
-    0.6 of their time on two cores at 12 megapixels, and 0.3 at 320 x 427.
+    0.4 of their time at 320 x 427 on two cores (docs/benchmarks.md).
     """
     height, width = pixels.shape[-2:]
     shorter = min(height, width)
