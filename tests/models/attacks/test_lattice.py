@@ -158,6 +158,30 @@ def test_within_a_budget_it_stays_there(
     assert kept.won.item() == (margin(classifier.logits(kept.pictures), labels) < -SETTLED).item()
 
 
+def test_what_won_by_a_hair_is_pushed_on_by_its_own_pixels() -> None:
+    """Twenty pixels, red as far as it helps, green half as far as it harms: the goal leads by 0.0005, too little.
+
+    Scaled, green alone goes on, and of fewer pixels each is missing; back with green, and no other pixel moves.
+    """
+    network, start = LinearNetwork(2, SIDE), a_picture(3)
+    weight = (network.layer.weight[0] - network.layer.weight[1]).detach().reshape(1, 3, SIDE, SIDE)
+    helping = torch.where(weight < 0, 1 - start, -start)
+    change = torch.zeros_like(start)
+    chosen = (helping[:, 0] * -weight[:, 0]).flatten().topk(20).indices
+    change[:, 0].view(-1)[chosen] = helping[:, 0].view(-1)[chosen]
+    change[:, 1].view(-1)[chosen] = -(helping[:, 1] / 2 * 255).round().view(-1)[chosen] / 255 / 4
+    gain = -(weight * change).sum()
+    with torch.no_grad():
+        odds = network(start)[0, 0] - network(start)[0, 1]
+        network.layer.bias[0] += gain - 5e-4 - odds
+    classifier = Classifier(network, unnormalised(2, SIDE))
+    assert gain > 0 and classifier.logits(start).argmax() == 0
+    kept = settled(classifier, start, to_lattice(start + change) - start, norm="l0")
+    assert kept.won
+    moved = (kept.pictures != start).any(dim=1).flatten()
+    assert set(moved.nonzero().flatten().tolist()) <= set(chosen.tolist())
+
+
 def test_a_change_that_does_not_win_is_told_as_it_is(classifier: Classifier, weight: Tensor) -> None:
     """The rounded picture of the lower loss, verified as not winning."""
     start = a_picture(0)
