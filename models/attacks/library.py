@@ -43,7 +43,8 @@ def fool(
         print(found.success, found.norms["l2"], found.adversarial.label)
         Path("fooled.png").write_bytes(encode(found.picture))  # models.pictures.encode
 
-    `options` are the attack's own, `confidence` and `mask`. After `deadline_s` seconds the best so far is returned.
+    `options` are the attack's own, `confidence`, `mask`, and `jpeg`, the quality of a JPEG file: that is then verified,
+    and `found.to_encode` is what to write. After `deadline_s` seconds the best so far is returned.
     Raises BadAttack, BadSurvival, AlreadyTarget, UnknownClass, and what models.pictures.decode raises.
     """
     classifier = _classifier(model)
