@@ -1,5 +1,7 @@
 """The resize as two matrix products is torchvision's own, there and back."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,19 +13,22 @@ from models.preprocessing import preprocess
 from models.resize import matrices, resize_and_crop
 from models.spec import Spec
 
+SHAPES: dict[str, Any] = {
+    "height": st.integers(1, 400),
+    "aspect": st.floats(1 / 8, 8),
+    "crop": st.integers(16, 70),
+    "margin": st.integers(0, 30),
+    "mode": st.sampled_from(["bilinear", "bicubic"]),
+}
+"""Pictures and what a model makes of them."""
+
 
 def torchvisions(pixels: torch.Tensor, resize: int, crop: int, mode: str) -> torch.Tensor:
     resized = functional.resize(pixels, [resize], interpolation=InterpolationMode(mode), antialias=True)
     return functional.center_crop(resized, [crop, crop])
 
 
-@given(
-    height=st.integers(1, 400),
-    aspect=st.floats(1 / 8, 8),
-    crop=st.integers(16, 70),
-    margin=st.integers(0, 30),
-    mode=st.sampled_from(["bilinear", "bicubic"]),
-)
+@given(**SHAPES)
 @settings(max_examples=60)
 def test_it_is_torchvisions_own(height: int, aspect: float, crop: int, margin: int, mode: str) -> None:
     """Enlarged or reduced, whatever the shape: values and gradients to 1e-4 of the largest."""
@@ -37,13 +42,7 @@ def test_it_is_torchvisions_own(height: int, aspect: float, crop: int, margin: i
     torch.testing.assert_close(back, wanted_back, rtol=1e-3, atol=1e-3 * float(wanted_back.abs().max()))
 
 
-@given(
-    height=st.integers(1, 300),
-    aspect=st.floats(1 / 8, 8),
-    crop=st.integers(16, 70),
-    margin=st.integers(0, 30),
-    mode=st.sampled_from(["bilinear", "bicubic"]),
-)
+@given(**SHAPES)
 @settings(max_examples=40)
 def test_it_is_rows_times_picture_times_columns(height: int, aspect: float, crop: int, margin: int, mode: str) -> None:
     """The matrices, whole: of the crop's height and width, each row a weighted mean, and the product the resize."""

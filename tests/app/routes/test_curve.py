@@ -110,31 +110,38 @@ def test_a_clients_deadline_gives_what_is_known(live: Live) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "detail"),
+    ("operation", "fields", "status", "detail"),
     [
-        ({"norms": "l3"}, 422, "norms.0: "),
-        ({"norms": ""}, 422, "norms"),
-        ({"norms": "l2,"}, 422, "norms.1: "),
-        ({"norms": "l2,l2,l2,l2,l2"}, 422, "norms: "),
-        ({"norm": "l0"}, 422, "norm: "),
-        ({"norm": "l3"}, 422, "norm: "),
-        ({"steps": "0"}, 422, "steps: "),
-        ({"steps": "1000000000"}, 422, "steps: "),
-        ({"steps": "nan"}, 422, "steps: "),
-        ({"seed": "-1"}, 422, "seed: "),
-        ({"seed": "99999999999999999999"}, 422, "seed: "),
-        ({"deadline_s": "0"}, 422, "deadline_s: "),
-        ({"deadline_s": "inf"}, 422, "deadline_s: "),
-        ({"target": "unicorn"}, 404, "no class is called 'unicorn'"),
-        ({"target": "99"}, 404, "the indices are 0 to 3"),
-        ({"model": "x"}, 404, "is served here"),
-        ({"epsilon": "0.1"}, 422, "epsilon: Extra inputs"),
+        ("curve", {"norms": "l3"}, 422, "norms.0: "),
+        ("curve", {"norms": ""}, 422, "norms"),
+        ("curve", {"norms": "l2,"}, 422, "norms.1: "),
+        ("curve", {"norms": "l2,l2,l2,l2,l2"}, 422, "norms: "),
+        ("curve", {"norm": "l0"}, 422, "norm: "),
+        ("curve", {"norm": "l3"}, 422, "norm: "),
+        ("curve", {"steps": "0"}, 422, "steps: "),
+        ("curve", {"steps": "1000000000"}, 422, "steps: "),
+        ("curve", {"steps": "nan"}, 422, "steps: "),
+        ("curve", {"seed": "-1"}, 422, "seed: "),
+        ("curve", {"seed": "99999999999999999999"}, 422, "seed: "),
+        ("curve", {"deadline_s": "0"}, 422, "deadline_s: "),
+        ("curve", {"deadline_s": "inf"}, 422, "deadline_s: "),
+        ("curve", {"target": "unicorn"}, 404, "no class is called 'unicorn'"),
+        ("curve", {"target": "99"}, 404, "the indices are 0 to 3"),
+        ("curve", {"model": "x"}, 404, "is served here"),
+        ("curve", {"epsilon": "0.1"}, 422, "epsilon: Extra inputs"),
+        ("targets", {"top": "0"}, 422, "top: "),
+        ("targets", {"top": "51"}, 422, "top: "),
+        ("targets", {"top": "many"}, 422, "top: "),
+        ("targets", {"candidates": "0"}, 422, "candidates: "),
+        ("targets", {"candidates": "51"}, 422, "candidates: "),
+        ("targets", {"model": "x"}, 404, "is served here"),
+        ("targets", {"target": "cat"}, 422, "target: Extra inputs"),
     ],
 )
-def test_hostile_options_of_a_curve(
-    live: Live, picture: bytes, fields: dict[str, str], status: int, detail: str
+def test_hostile_options(
+    live: Live, picture: bytes, operation: str, fields: dict[str, str], status: int, detail: str
 ) -> None:
-    answer = ask(live, picture, **fields)
+    answer = ask(live, picture, operation, **fields)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
 
@@ -186,26 +193,6 @@ def test_as_many_as_are_asked_for(live: Live, picture: bytes) -> None:
     assert [each["label"] for each in measured(live, picture, "targets", top=1, candidates=1)["nearest"]] == [likeliest]
     assert len(measured(live, picture, "targets", top=2, candidates=1)["nearest"]) == 2
     assert len(measured(live, picture, "targets", top=50, candidates=50)["nearest"]) == 3
-
-
-@pytest.mark.parametrize(
-    ("fields", "status", "detail"),
-    [
-        ({"top": "0"}, 422, "top: "),
-        ({"top": "51"}, 422, "top: "),
-        ({"top": "many"}, 422, "top: "),
-        ({"candidates": "0"}, 422, "candidates: "),
-        ({"candidates": "51"}, 422, "candidates: "),
-        ({"model": "x"}, 404, "is served here"),
-        ({"target": "cat"}, 422, "target: Extra inputs"),
-    ],
-)
-def test_hostile_options_of_targets(
-    live: Live, picture: bytes, fields: dict[str, str], status: int, detail: str
-) -> None:
-    answer = ask(live, picture, "targets", **fields)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
-    assert detail in answer.json()["detail"]
 
 
 def test_a_class_without_a_way_has_no_distance(live: Live, picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
