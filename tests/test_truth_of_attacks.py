@@ -1,6 +1,7 @@
 """Over HTTP, on photos of any size and a trained network: all that an attack reports is true of the returned file."""
 
 import base64
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from models.pictures import decode
 from tests.app.conftest import Live, serve
 
 EACH = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
+PHOTOS = int(os.environ.get("TRUTH_PHOTOS", "3"))
+"""Of a hundred, evenly spread: TRUTH_PHOTOS=100 takes hours."""
 QUICK = {"steps": 100, "searches": 2}
 HARD = {"fgsm", "bim", "mi_fgsm", "square", "patch", "deepfool"}
 """What a step, small steps, a few questions or a linear guess cannot always do."""
@@ -44,9 +47,9 @@ def verdict(live: Live, picture: bytes, model: str) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("attack", "norm"), EACH)
 def test_of_every_attack(live: Live, imagenet_photos: list[tuple[int, bytes]], attack: str, norm: str) -> None:
-    """Three photos each: /classify's verdict of the bytes, norms from the files, and SqueezeNet's own verdict."""
+    """PHOTOS each: /classify's verdict of the bytes, norms from the files, and SqueezeNet's own verdict."""
     options = {name: value for name, value in QUICK.items() if name in ATTACKS[attack].defaults}
-    for _, photo in imagenet_photos[:9:3]:
+    for _, photo in imagenet_photos[:: len(imagenet_photos) // PHOTOS][:PHOTOS]:
         told, file = attacked(live, photo, attack=attack, norm=norm, **options)
         again = verdict(live, file, "imagenet/mobilenet_v2")
         assert again["label"] == told["adversarial"]["label"]
