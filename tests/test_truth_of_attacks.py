@@ -16,7 +16,7 @@ from tests.app.conftest import Live, serve
 EACH = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
 PHOTOS = int(os.environ.get("TRUTH_PHOTOS", "3"))
 """Of a hundred, evenly spread: TRUTH_PHOTOS=100 takes hours."""
-QUICK = {"steps": 100, "searches": 2}
+QUICK = {"steps": int(os.environ.get("TRUTH_STEPS", "100")), "searches": 2}
 HARD = {"fgsm", "bim", "mi_fgsm", "square", "patch", "deepfool"}
 """What a step, small steps, a few questions or a linear guess cannot always do."""
 
@@ -49,12 +49,13 @@ def verdict(live: Live, picture: bytes, model: str) -> dict[str, Any]:
 def test_of_every_attack(live: Live, imagenet_photos: list[tuple[int, bytes]], attack: str, norm: str) -> None:
     """PHOTOS each: /classify's verdict of the bytes, norms from the files, and SqueezeNet's own verdict."""
     options = {name: value for name, value in QUICK.items() if name in ATTACKS[attack].defaults}
+    fooled = 0
     for _, photo in imagenet_photos[:: len(imagenet_photos) // PHOTOS][:PHOTOS]:
         told, file = attacked(live, photo, attack=attack, norm=norm, **options)
         again = verdict(live, file, "imagenet/mobilenet_v2")
         assert again["label"] == told["adversarial"]["label"]
         assert told["success"] == (again["label"] != told["original"]["label"])
-        assert told["success"] or attack in HARD or "epsilon" in ATTACKS[attack].defaults
+        fooled += told["success"]
         change = decode(file).double() - decode(photo).double()
         sizes = {"linf": change.abs().max(), "l2": change.norm(), "l1": change.abs().sum()}
         for each, size in sizes.items():
@@ -63,6 +64,8 @@ def test_of_every_attack(live: Live, imagenet_photos: list[tuple[int, bytes]], a
         (other,) = told["transfer"]
         assert other["model"] == "imagenet/squeezenet1_1"
         assert other["adversarial"]["label"] == verdict(live, file, "imagenet/squeezenet1_1")["label"]
+    print(f"{attack} in {norm}: all true; {fooled} of {PHOTOS} fool the network")
+    assert fooled >= 0.95 * PHOTOS or attack in HARD or "epsilon" in ATTACKS[attack].defaults
 
 
 @pytest.mark.slow
