@@ -58,18 +58,19 @@ class Classifier:
         """Answer several queries in one pass through the network; one backward pass serves all that want gradients."""
         sizes = [len(query.pixels) for query in queries]
         pixels = torch.cat([query.pixels.detach() for query in queries])
-        gradients: Sequence[Tensor | None] = [None] * len(queries)
         if all(query.objective is None for query in queries):
             with torch.no_grad():
-                logits = self.logits(pixels).split(sizes)
-        else:
-            with torch.enable_grad():
-                pixels.requires_grad_()
-                logits = self.logits(pixels).split(sizes)
-                losses = [q.objective(rows).sum() for q, rows in zip(queries, logits, strict=True) if q.objective]
-                (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), pixels)
-            gradients = [g if q.objective else None for q, g in zip(queries, gradient.split(sizes), strict=True)]
-        return [Answer(rows.detach(), g) for rows, g in zip(logits, gradients, strict=True)]
+                return [Answer(rows) for rows in self.logits(pixels).split(sizes)]
+        with torch.enable_grad():
+            pixels.requires_grad_()
+            logits = self.logits(pixels).split(sizes)
+            asked = zip(queries, logits, strict=True)
+            losses = [q.objective(rows) if q.objective else rows.new_empty(0) for q, rows in asked]
+            (gradient,) = torch.autograd.grad(torch.cat(losses).sum(), pixels)
+        answers = zip(queries, logits, losses, gradient.split(sizes), strict=True)
+        return [
+            Answer(rows.detach(), *((loss.detach(), slope) if q.objective else ())) for q, rows, loss, slope in answers
+        ]
 
     def probabilities(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Class probabilities of pictures in [0, 1] of any size, preprocessed: for notebooks and evaluation."""

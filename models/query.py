@@ -49,28 +49,42 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says: logits, and d objective / d pixels where there was an objective."""
+    """What the network says: logits, and where there was an objective its values and d objective / d pixels."""
 
     logits: Float[Tensor, "n k"]
+    losses: Float[Tensor, " n"] | None = None
     gradients: Float[Tensor, "n 3 s s"] | None = None
 
     @staticmethod
     def join(first: "Answer", second: "Answer") -> "Answer":
         """The answer to a question that was asked in two halves."""
-        gradients = None
-        if first.gradients is not None and second.gradients is not None:
-            gradients = torch.cat([first.gradients, second.gradients])
-        return Answer(torch.cat([first.logits, second.logits]), gradients)
+        return Answer(
+            torch.cat([first.logits, second.logits]),
+            _both(first.losses, second.losses),
+            _both(first.gradients, second.gradients),
+        )
+
+
+def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else torch.cat([first, second])
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task has come, for whoever listens; the preview is the task's own tensor, not a copy."""
+    """How far a task has come, for whoever listens; the preview is the task's own tensor, not a copy.
+
+    Few listen at each step, so the score is only worked out when it is asked for.
+    """
 
     step: int
     steps: int
-    score: float | None = None
+    scored: Callable[[], float] | None = None
     preview: Float[Tensor, "3 h w"] | None = None
+
+    @property
+    def score(self) -> float | None:
+        """How near the goal is, in [0, 1]; None where a task has no such figure."""
+        return None if self.scored is None else self.scored()
 
 
 Result = TypeVar("Result")

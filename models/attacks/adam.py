@@ -10,7 +10,7 @@ class Adam:
     """The moments of one tensor's gradients; every value has its own, so rows do not mix."""
 
     def __init__(self, like: Tensor, *, beta_1: float = 0.9, beta_2: float = 0.999) -> None:
-        self.mean, self.square = torch.zeros_like(like), torch.zeros_like(like)
+        self.mean, self.square, self.root = (torch.zeros_like(like) for _ in range(3))
         self.beta_1, self.beta_2, self.steps = beta_1, beta_2, 0
 
     def descend(self, values: Tensor, gradients: Tensor, step_size: float) -> None:
@@ -21,4 +21,4 @@ class Adam:
         # The corrections for the moments' start at 0 are numbers: taken out of the tensors, they cost nothing.
         width = math.sqrt(1 - self.beta_2**self.steps)
         length = step_size * width / (1 - self.beta_1**self.steps)
-        values.addcdiv_(self.mean, self.square.sqrt().add_(1e-8 * width), value=-length)
+        values.addcdiv_(self.mean, torch.sqrt(self.square, out=self.root).add_(1e-8 * width), value=-length)

@@ -47,13 +47,12 @@ def apgd(
         moves, picture = _begin(start, goal, norm, epsilon, steps, random)
         kept, kept_slope, least = picture, torch.zeros_like(start), torch.full_like(best.loss, torch.inf)
         for step in range(steps + 1):
-            logits, slope = yield from goal.ask(picture, objective if step < steps else None)
-            seen = goal.judge(picture, logits)
+            logits, reached, slope = yield from goal.ask(picture, objective if step < steps else None)
+            seen = goal.judge(picture, logits, losses=reached if loss == "ce" else None)
             best.update(replace(seen, won=seen.won & ~done))
             won = won | seen.won
-            if slope is None:
+            if slope is None or reached is None:
                 break
-            reached = goal.judge(picture, logits, objective=objective).loss
             lower = reached < least
             least = reached.minimum(least)
             kept, kept_slope = _choose(lower, picture, kept), _choose(lower, slope, kept_slope)

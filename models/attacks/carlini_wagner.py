@@ -89,7 +89,7 @@ class _TanhSpace:
 
     def reset(self) -> None:
         self.place, self.adam = self.origin.clone(), Adam(self.origin)
-        self.pictures, self.change = self.base, torch.zeros_like(self.base)
+        self.pictures, self.change = self.base.clone(), torch.zeros_like(self.base)
 
     def descend(self, slope: Pictures, step_size: float, resting: Tensor) -> None:
         """One step down half of L2 squared plus what has the slope, in the rows that do not rest."""
@@ -99,5 +99,5 @@ class _TanhSpace:
         self.adam.descend(self.place, slope, 2 * step_size)
         if before is not None:
             self.place = torch.where(rows(resting), before, self.place)
-        self.pictures = self.place.sigmoid()
-        self.change = self.pictures - self.base
+        torch.sigmoid(self.place, out=self.pictures)
+        torch.sub(self.pictures, self.base, out=self.change)

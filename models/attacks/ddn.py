@@ -26,7 +26,7 @@ def ddn(
         look = yield from goal.look(start + change)
         best.update(look)
         step_size = 0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2
-        change = change - step_size * goal.scale * steepest(look.slope, "l2")
+        change = change.sub(steepest(look.slope, "l2"), alpha=step_size * goal.scale)
         length = torch.where(look.won, (1 - gamma) * length, (1 + gamma) * length).minimum(longest)
         change *= rows(length / size(change, "l2").clamp(min=1e-12))
         change = change.add_(start).clamp_(0, 1).sub_(start)

@@ -37,8 +37,8 @@ def deepfool(
             if best.won.all():
                 return
             objective = goal.toward(score)
-            logits, slope = yield from goal.ask(pictures, objective)
-            look = goal.judge(pictures, logits, slope, objective=objective)
+            logits, losses, slope = yield from goal.ask(pictures, objective)
+            look = goal.judge(pictures, logits, slope, losses=losses)
             if number == 0:
                 # Losses towards different classes do not compare; those of the odds do.
                 best.update(goal.judge(pictures, logits))

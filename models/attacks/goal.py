@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -64,22 +65,23 @@ class Goal:
     def look(self, pictures: Pictures, *, score: Score = log_odds, gradients: bool = True) -> Task[Look]:
         """Ask the model about pictures of any size in [0, 1]."""
         objective = self.toward(score)
-        logits, pulled = yield from self.ask(pictures, objective if gradients else None)
-        return self.judge(pictures, logits, pulled, objective=objective)
+        logits, losses, pulled = yield from self.ask(pictures, objective if gradients else None)
+        return self.judge(pictures, logits, pulled, losses=losses, objective=objective)
 
     def ask(
         self, pictures: Pictures, objective: Objective | None
-    ) -> Task[tuple[Float[Tensor, "v n k"], Pictures | None]]:
-        """The logits in each view, and the gradient of the objective's mean over the views."""
+    ) -> Task[tuple[Float[Tensor, "v n k"], PerRow | None, Pictures | None]]:
+        """The logits in each view, the objective's mean over the views, and its gradient."""
         wanted = pictures.detach().requires_grad_(objective is not None)
         seen = [self.preprocess(view(wanted)) for view in self.views or (_as_it_is,)]
         model_input = seen[0] if len(seen) == 1 else torch.cat(seen)
         answer = yield from self.passes.ask(Query(model_input.detach(), objective and _mean(objective, len(seen))))
         logits = answer.logits.reshape(len(seen), len(pictures), -1)
-        if answer.gradients is None:
-            return logits, None
+        if answer.losses is None:
+            return logits, None, None
+        losses = answer.losses if len(seen) == 1 else answer.losses.reshape(len(seen), -1).sum(dim=0)
         (pulled,) = torch.autograd.grad(model_input, wanted, answer.gradients)
-        return logits, self.masked(pulled)
+        return logits, losses, self.masked(pulled)
 
     def judge(
         self,
@@ -87,14 +89,20 @@ class Goal:
         logits: Float[Tensor, "v n k"],
         gradients: Pictures | None = None,
         *,
+        losses: PerRow | None = None,
         objective: Objective | None = None,
     ) -> Look:
-        """What logits that are known already mean for this goal."""
-        objective = objective or self.toward(log_odds)
-        leads = torch.stack([lead(each, self.labels, targeted=self.targeted) for each in logits]).amin(dim=0)
-        loss = torch.stack([objective(each) for each in logits]).mean(dim=0)
-        won = leads > self.confidence
-        return Look(pictures.detach(), logits[0], loss, leads, won, gradients)
+        """What logits that are known already mean for this goal; `losses` are the objective's, where it was asked."""
+        leads = [lead(each, self.labels, targeted=self.targeted) for each in logits]
+        least = leads[0] if len(leads) == 1 else torch.stack(leads).amin(dim=0)
+        if losses is None:
+            losses = torch.stack([(objective or self.toward(log_odds))(each) for each in logits]).mean(dim=0)
+        return Look(pictures.detach(), logits[0], losses, least, least > self.confidence, gradients)
+
+    def probability(self, logits: Float[Tensor, "n k"]) -> float:
+        """Of the first row's goal, its target or all but its label: the mean over rows of logits."""
+        odds = log_odds(logits, self.labels[:1].expand(len(logits)))
+        return torch.sigmoid(odds if self.targeted else -odds).mean().item()
 
     def masked(self, change: Tensor) -> Tensor:
         """The change, 0 where nothing may change."""
@@ -148,6 +156,4 @@ class Best:
 
     def progress(self, step: int, steps: int) -> Progress:
         """A report whose score is the probability of the first row's goal: its target's, or all but its label's."""
-        odds = log_odds(self.logits[:1], self.goal.labels[:1])
-        score = torch.sigmoid(odds if self.goal.targeted else -odds).item()
-        return Progress(step, steps, score, self.pictures[0])
+        return Progress(step, steps, partial(self.goal.probability, self.logits[:1]), self.pictures[0])

@@ -1,6 +1,7 @@
 """An adversarial patch: a square that works anywhere on a photo (Brown et al. 2017, arxiv.org/abs/1712.09665)."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import UInt8
@@ -9,7 +10,6 @@ from torch import Tensor
 from models.attacks.adam import Adam
 from models.attacks.geometry import Pictures, to_lattice
 from models.attacks.goal import Best, Goal, Look
-from models.attacks.objectives import log_odds
 from models.attacks.placement import Laid, Room, Squares
 from models.preprocessing import to_levels
 from models.query import DeadlineExceeded, Progress, Task
@@ -59,7 +59,8 @@ def patch(
             look = yield from _repeated(goal, samples).look(laid.pictures)
             adam.descend(squares, laid.pull(look.slope), step_size)
             squares.clamp_(0, 1)
-            yield _progress(goal, look, step + 1, steps)
+            # Of the first row's square, on all placements of this step; the first of them is shown.
+            yield Progress(step + 1, steps, partial(goal.probability, look.logits[:: len(start)]), look.pictures[0])
         for corner in room.corners():
             best.update((yield from _plainly(start, goal, squares, corner)))
         won = []
@@ -77,14 +78,6 @@ def patch(
 
 def _repeated(goal: Goal, times: int) -> Goal:
     return replace(goal, labels=goal.labels.repeat(times))
-
-
-def _progress(goal: Goal, look: Look, step: int, steps: int) -> Progress:
-    """Of the first row: its goal's mean probability over this step's placements, and the first of them."""
-    logits = look.logits[:: len(goal.labels)]
-    odds = log_odds(logits, goal.labels[:1].expand(len(logits)))
-    score = torch.sigmoid(odds if goal.targeted else -odds).mean().item()
-    return Progress(step, steps, score, look.pictures[0])
 
 
 def _plainly(start: Pictures, goal: Goal, squares: Squares, corner: tuple[int, int]) -> Task[Look]:

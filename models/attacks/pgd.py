@@ -37,6 +37,6 @@ def pgd(
         for step in range(steps):
             look = yield from goal.look(picture)
             best.update(look)
-            picture = PROJECT[norm](picture - length * steepest(look.slope, norm), start, epsilon)
+            picture = PROJECT[norm](picture.sub(steepest(look.slope, norm), alpha=length), start, epsilon)
             yield best.progress(restart * steps + step + 1, restarts * steps)
         best.update((yield from goal.look(picture, gradients=False)))

@@ -44,7 +44,8 @@ def sigma_zero(
         adam.descend(change, slope, eta)
         torch.clamp(change, least, most, out=change)
         threshold = (threshold + torch.where(look.won, eta, -eta) * threshold_step).clamp(0, 1)
-        change *= change.abs().amax(dim=1, keepdim=True) >= rows(threshold)
+        little = (rows(threshold) - change.abs().amax(dim=1, keepdim=True)).sign_().clamp_(min=0)  # 1 or 0
+        change.addcmul_(change, little, value=-1)
         yield best.progress(step + 1, steps)
 
 

@@ -41,7 +41,7 @@ def square(
     for query in range(steps):
         if query:
             search.change(p / 2 ** sum(query * 10_000 > steps * each for each in HALVINGS))
-        logits, _ = yield from goal.ask(search.pictures, None)
+        logits, *_ = yield from goal.ask(search.pictures, None)
         look = goal.judge(search.pictures, logits, objective=goal.toward(margin))
         better = (look.won & ~won) | ((look.won == won) & (look.loss < loss))
         search.keep(better)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -73,8 +74,7 @@ def ideal(
         # The answer's gradient is pulled back through the task's own graph; the variation never meets the network.
         torch.autograd.backward([seen, tv * total_variation(picture)], [answer.gradients, None])
         optimiser.step()
-        score = answer.logits.softmax(dim=1)[:, index].mean().item()
-        yield Progress(step + 1, steps, score, picture.detach()[0])
+        yield Progress(step + 1, steps, partial(_probability, answer.logits, index), picture.detach()[0])
     levels = to_levels(drawing.picture()[0])
     answer = yield from passes.ask(Query(preprocess(to_float(levels).unsqueeze(0), spec)))
     probabilities = answer.logits[0].softmax(dim=0)
@@ -85,6 +85,10 @@ def ideal(
         options={"method": method, "steps": steps, "crops": crops, "tv": tv, "seed": seed, "size": size},
         passes=passes,
     )
+
+
+def _probability(logits: Tensor, index: int) -> float:
+    return logits.softmax(dim=1)[:, index].mean().item()
 
 
 def _check(method: str, *, steps: int, crops: int, tv: float, size: int) -> None:

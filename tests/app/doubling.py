@@ -25,8 +25,9 @@ class Doubling:
         if error := self.fails(queries):
             raise error
         return [
-            Answer(2 * query.pixels.mean(dim=(1, 2, 3)).unsqueeze(1), query.pixels if query.objective else None)
+            Answer(2 * mean.unsqueeze(1), *((mean, query.pixels) if query.objective else ()))
             for query in queries
+            for mean in [query.pixels.mean(dim=(1, 2, 3))]
         ]
 
 
