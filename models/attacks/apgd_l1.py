@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from models.attacks.geometry import PerRow, Pictures, project_l1, rows
+from models.attacks.geometry import PerRow, Pictures, project_l1, projection, rows
 from models.attacks.goal import Goal
 from models.attacks.steepest import signs_of_largest
 
@@ -21,7 +21,7 @@ class SparseSteps:
     """Steps that move only the values of largest gradient, how many being told by the best picture so far."""
 
     def __init__(self, start: Pictures, goal: Goal, epsilon: float, steps: int) -> None:
-        self.start, self.epsilon = start, epsilon
+        self.start, self.epsilon, self.project = start, epsilon, projection("l1", start)
         values = start[0].numel() if goal.mask is None else start.shape[1] * int(goal.mask.sum())
         self.moving = start.new_full((len(start),), FIRST_SHARE * values)
         self.moved = start.new_full((len(start),), float(values))
@@ -38,7 +38,7 @@ class SparseSteps:
         """The next pictures."""
         step = signs_of_largest(slope, self.moving)
         length = self.length / step.abs().sum(dim=(1, 2, 3)).clamp(min=1)
-        return project_l1(torch.addcmul(pictures, step, rows(length), value=-1), self.start, self.epsilon)
+        return self.project(torch.addcmul(pictures, step, rows(length), value=-1), self.epsilon)
 
     def check(self, step: int, loss: PerRow, kept: Pictures, least: PerRow) -> Tensor | None:
         """At every checkpoint, the rows that go back to the best so far: those whose best has become sparser."""

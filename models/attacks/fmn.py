@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from models.attacks.geometry import PROJECT, Norm, PerRow, Pictures, rows, size
+from models.attacks.geometry import Norm, PerRow, Pictures, projection, rows, size
 from models.attacks.goal import Best, Goal, Look
 from models.attacks.objectives import margin
 from models.query import Task
@@ -36,7 +36,7 @@ def fmn(
     alpha = goal.scale * step_size
     widest = size(torch.maximum(start, 1 - start), norm)
     epsilon = torch.full_like(widest, _pixels(goal) if norm == "l0" else torch.inf)
-    pictures = start
+    pictures, project = start, projection(norm, start)
     for step in range(steps):
         look = yield from goal.look(pictures, score=margin)
         best.update(look)
@@ -51,7 +51,7 @@ def fmn(
         epsilon = epsilon.minimum(widest)
         length = alpha * (0.01 + 0.99 * cosine) / size(look.slope, "l2").clamp(min=1e-30)
         moved = torch.addcmul(pictures, look.slope, rows(-length))
-        pictures = PROJECT[norm](moved, start, rows(epsilon) if norm == "linf" else epsilon)
+        pictures = project(moved, rows(epsilon) if norm == "linf" else epsilon)
         yield best.progress(step + 1, steps)
 
 

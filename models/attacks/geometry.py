@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from models.attacks.l1_ball import onto_l1
+from models.attacks.l1_ball import L1Ball
 
 LEVEL = 1 / 255
 SAMPLED = 2**13
@@ -72,9 +72,7 @@ def project_l2(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pi
 
 def project_l1(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
     """The nearest picture in [0, 1] whose change has the L1 norm epsilon at most."""
-    bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved)).tolist()
-    nearest = [onto_l1(*each) for each in zip(moved, origin, bounds, strict=True)]
-    return nearest[0].unsqueeze(0) if len(nearest) == 1 else torch.stack(nearest)
+    return L1Ball(origin).project(moved, epsilon)
 
 
 def project_l0(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
@@ -106,6 +104,11 @@ PROJECT: dict[Norm, Callable[[Tensor, Tensor, float | Tensor], Tensor]] = {
     "l1": project_l1,
     "l0": project_l0,
 }
+
+
+def projection(norm: Norm, origin: Pictures) -> Callable[[Pictures, float | Tensor], Pictures]:
+    """`PROJECT` of one norm about one origin, for every step of an attack: in L1 each begins where the last ended."""
+    return L1Ball(origin).project if norm == "l1" else lambda moved, epsilon: PROJECT[norm](moved, origin, epsilon)
 
 
 def lattice_epsilon(epsilon: float) -> float:

@@ -93,11 +93,15 @@ class Goal:
         objective: Objective | None = None,
     ) -> Look:
         """What logits that are known already mean for this goal; `losses` are the objective's, where it was asked."""
-        leads = [lead(each, self.labels, targeted=self.targeted) for each in logits]
-        least = leads[0] if len(leads) == 1 else torch.stack(leads).amin(dim=0)
         if losses is None:
             losses = torch.stack([(objective or self.toward(log_odds))(each) for each in logits]).mean(dim=0)
-        return Look(pictures.detach(), logits[0], losses, least, least > self.confidence, gradients)
+        return Look(pictures.detach(), logits[0], losses, *self.reached(logits), gradients)
+
+    def reached(self, logits: Float[Tensor, "v n k"]) -> tuple[PerRow, Bool[Tensor, " n"]]:
+        """By how much the goal leads in the view where it does least, and whether that is enough."""
+        leads = [lead(each, self.labels, targeted=self.targeted) for each in logits]
+        least = leads[0] if len(leads) == 1 else torch.stack(leads).amin(dim=0)
+        return least, least > self.confidence
 
     def probability(self, logits: Float[Tensor, "n k"]) -> float:
         """Of the first row's goal, its target or all but its label: the mean over rows of logits."""

@@ -4,33 +4,16 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-SAMPLED = 2**13
-"""Values, evenly spread, that give a first guess: of a photo's, one in 50."""
-ROUGHLY = 1e-2
-PRECISION = 1e-6
+PRECISION = 1e-5
+"""Of epsilon, by how much a change may miss it."""
 FLOAT32 = 2**-24
 """Thresholds closer than this share are one."""
-MOST_STEPS = 50
-
-
-def onto_l1(moved: Tensor, origin: Tensor, epsilon: float) -> Tensor:
-    """One changed picture [3, h, w] moved back until its change is epsilon long, where it is longer.
-
-    All changes shrink by one threshold, and are cut to what [0, 1] allows. The length that is left falls with the
-    threshold, along many short lines: secants find where it is epsilon, from a guess by a few of the values.
-    """
-    changes = _Changes((moved - origin).flatten(), -origin.flatten(), 1 - origin.flatten())
-    first = _Guess(0.0, changes.count)
-    stride = -(-len(changes.change) // SAMPLED) | 1  # odd, see steepest.signs_of_largest
-    if stride > 1:
-        sample = changes.every(stride)
-        part = sample.count / changes.count
-        _, guess = sample.shrunk_to(epsilon * part, ROUGHLY, first=_Guess(0.0, sample.count))
-        first = _Guess(guess.threshold, guess.slope / part)
-    change, _ = changes.shrunk_to(epsilon, PRECISION, first=first)
-    return change.view_as(origin).add_(origin)
+FEW_STEPS = 6
+"""After which every other step halves the range: from far off a secant may go on and on by little."""
+MOST_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -41,38 +24,53 @@ class _Guess:
     slope: float
 
 
-@dataclass(frozen=True)
-class _Changes:
-    """Values' changes [n], and how far down and up [0, 1] lets each go."""
+class L1Ball:
+    """What is near pictures in L1.
 
-    change: Tensor
-    lowest: Tensor
-    highest: Tensor
+    All changes shrink by one threshold, and are cut to what [0, 1] allows. The length that is left falls with the
+    threshold, along many short lines: secants find where it is epsilon. An attack's next threshold is near its last,
+    so each row begins at its own last. Works in memory of its own, since new memory costs more than what is done in it.
+    """
 
-    @property
-    def count(self) -> float:
-        return float(len(self.change))
+    def __init__(self, origin: Float[Tensor, "n 3 h w"]) -> None:
+        self._origin = origin.flatten(1)
+        self._lowest, self._highest = -self._origin, 1 - self._origin
+        self._left, self._length = torch.empty_like(self._origin[0]), torch.empty_like(self._origin[0])
+        self._last = [_Guess(0.0, float(origin[0].numel()))] * len(origin)
 
-    def every(self, stride: int) -> "_Changes":
-        return _Changes(*(values[::stride].contiguous() for values in (self.change, self.lowest, self.highest)))
+    def project(self, moved: Float[Tensor, "n 3 h w"], epsilon: float | Tensor) -> Float[Tensor, "n 3 h w"]:
+        """Each picture moved back until its change is epsilon long, where it is longer: one epsilon, or one per row."""
+        nearest = torch.empty_like(moved, memory_format=torch.contiguous_format).flatten(1)
+        bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved)).tolist()
+        for row, bound in enumerate(bounds):
+            change = torch.sub(moved[row].flatten(), self._origin[row], out=nearest[row])
+            self._last[row] = self._shrink(change, row, bound)
+            torch.add(self._origin[row], self._left, out=nearest[row])
+        return nearest.reshape(moved.shape)
 
-    def shrunk_to(self, epsilon: float, precision: float, *, first: _Guess) -> tuple[Tensor, _Guess]:
-        """The changes as they are left, epsilon long within this share of it, or all where they are shorter."""
-        threshold, slope = first.threshold, first.slope
-        least, most = 0.0, math.inf
+    def _shrink(self, change: Tensor, row: int, epsilon: float) -> _Guess:
+        """Leave so much of the change that it is epsilon long, or all where it is shorter."""
+        threshold, slope = self._last[row].threshold, self._last[row].slope
+        least, most = -math.inf, math.inf
         before: tuple[float, float] | None = None
-        left, length = self.change.new_empty(2, len(self.change))  # new memory costs more than what is done in it
-        for _ in range(MOST_STEPS):
-            torch.sub(self.change, torch.clamp(self.change, -threshold, threshold, out=left), out=left)
-            excess = torch.abs(left.clamp_(self.lowest, self.highest), out=length).sum().item() - epsilon
-            if abs(excess) <= precision * epsilon or (excess < 0 and threshold == 0):
-                break
+        for step in range(MOST_STEPS):
+            torch.clamp(change, -threshold, threshold, out=self._left)
+            torch.sub(change, self._left, out=self._left).clamp_(self._lowest[row], self._highest[row])
+            excess = torch.abs(self._left, out=self._length).sum().item() - epsilon
             if before is not None:
                 slope = (before[1] - excess) / (threshold - before[0])
-            least, most = (threshold, most) if excess > 0 else (least, threshold)
-            before, threshold = (threshold, excess), threshold + excess / max(slope, 1.0)
-            if math.isclose(threshold, before[0], rel_tol=FLOAT32):
+            if abs(excess) <= PRECISION * epsilon or (excess < 0 and threshold == 0):
                 break
-            if not least < threshold < most:
-                threshold = (least + most) / 2
-        return left, _Guess(threshold, slope)
+            least, most = (threshold, most) if excess > 0 else (least, threshold)
+            following = max(0.0, threshold + excess / max(slope, 1.0))
+            slow = step > FEW_STEPS and step % 2 and most < math.inf
+            if not _same(following, threshold) and (slow or not least < following < most):
+                following = (max(least, 0.0) + most) / 2
+            if _same(following, threshold):
+                break
+            before, threshold = (threshold, excess), following
+        return _Guess(threshold, slope)
+
+
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=FLOAT32)

@@ -2,7 +2,7 @@
 
 import torch
 
-from models.attacks.geometry import PROJECT, Norm, Pictures
+from models.attacks.geometry import Norm, Pictures, projection
 from models.attacks.goal import Best, Goal
 from models.attacks.steepest import random_point, steepest
 from models.query import Task
@@ -29,6 +29,7 @@ def pgd(
     better one. Costs `steps` passes with gradients and one without, per restart.
     """
     random = torch.Generator().manual_seed(seed)
+    project = projection(norm, start)
     length = 2.5 * epsilon / steps if step_size is None else step_size
     for restart in range(restarts):
         picture = start
@@ -37,6 +38,6 @@ def pgd(
         for step in range(steps):
             look = yield from goal.look(picture)
             best.update(look)
-            picture = PROJECT[norm](picture.sub(steepest(look.slope, norm), alpha=length), start, epsilon)
+            picture = project(picture.sub(steepest(look.slope, norm), alpha=length), epsilon)
             yield best.progress(restart * steps + step + 1, restarts * steps)
         best.update((yield from goal.look(picture, gradients=False)))

@@ -10,9 +10,9 @@ from torch.nn.functional import grid_sample
 
 from models.attacks.geometry import Pictures
 from models.attacks.goal import Goal
+from models.attacks.windows import Window
 
 Squares = Float[Tensor, "n 3 side side"]
-Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)

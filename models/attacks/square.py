@@ -9,7 +9,6 @@ from torch import Tensor
 
 from models.attacks.geometry import Norm, Pictures, rows, size
 from models.attacks.goal import Best, Goal
-from models.attacks.objectives import margin
 from models.attacks.windows import TINY, Window, area, bump, energy, unit
 from models.query import Task
 
@@ -30,23 +29,23 @@ def square(
     p: float = 0.8,
     seed: int = 0,
 ) -> Task[None]:
-    """Change one square window per query, and keep it in the rows where it lowers the margin.
+    """Change one square window per query, and keep it in the rows where the goal's lead grows.
 
     The first windows cover the share `p` of what the model sees and the mask allows, later ones less. Linf: a window's
     channels move by epsilon, up or down. L2: a window takes another's length, and a bump of either sign. All rows try
     the same. `best` compares log-odds. Costs `steps` passes, none of them with gradients.
     """
     search = _Search(start, goal, norm, epsilon, seed)
-    loss, won = torch.full_like(best.loss, torch.inf), torch.zeros_like(best.won)
+    lead, won = torch.full_like(best.loss, -torch.inf), torch.zeros_like(best.won)
     for query in range(steps):
         if query:
             search.change(p / 2 ** sum(query * 10_000 > steps * each for each in HALVINGS))
         logits, *_ = yield from goal.ask(search.pictures, None)
-        look = goal.judge(search.pictures, logits, objective=goal.toward(margin))
-        better = (look.won & ~won) | ((look.won == won) & (look.loss < loss))
+        leads, wins = goal.reached(logits)
+        better = (wins & ~won) | ((wins == won) & (leads > lead))
         search.keep(better)
         if better.any():
-            loss, won = torch.where(better, look.loss, loss), torch.where(better, look.won, won)
+            lead, won = torch.where(better, leads, lead), torch.where(better, wins, won)
             # The search goes on in its own pictures, so what is kept is a copy.
             seen = goal.judge(search.pictures.clone(), logits)
             best.update(replace(seen, won=seen.won & better, loss=seen.loss.masked_fill(~better, torch.inf)))
@@ -81,36 +80,35 @@ class _Search:
         """Take the change back in the other rows."""
         if not better.all():
             for window, before in self.undo:
-                self.pictures[window] = torch.where(rows(better), self.pictures[window], before)
+                self.pictures[..., *window] = torch.where(rows(better), self.pictures[..., *window], before)
         if self.norm == "l2" and better.any():
             self.spent = size(self.pictures - self.start, "l2").square()
 
     def _paint(self, window: Window) -> None:
-        self.undo = [(window, self.pictures[window].clone())]
-        self.pictures[window] = (self.start[window] + self._allowed(self.epsilon * self._signs(1, 1), window)).clamp(
-            0, 1
-        )
+        self.undo = [(window, self.pictures[..., *window].clone())]
+        change = self._allowed(self.epsilon * self._signs(1, 1), window)
+        self.pictures[..., *window] = (self.start[..., *window] + change).clamp(0, 1)
 
     def _move(self, one: Window, other: Window) -> None:
         """The paper's Algorithm 3: one window takes over the other's length, and what clipping has left of epsilon."""
-        self.undo = [(each, self.pictures[each].clone()) for each in (one, other)]
-        old = self.pictures[one] - self.start[one]
-        freed = energy(self.pictures[other] - self.start[other])
-        self.pictures[other] = self.start[other]
+        self.undo = [(each, self.pictures[..., *each].clone()) for each in (one, other)]
+        old = self.pictures[..., *one] - self.start[..., *one]
+        freed = energy(self.pictures[..., *other] - self.start[..., *other])
+        self.pictures[..., *other] = self.start[..., *other]
         # Where the two overlap, the other's share is gone by now, and counts once.
-        freed = freed + energy(self.pictures[one] - self.start[one])
+        freed = freed + energy(self.pictures[..., *one] - self.start[..., *one])
         unused = (self.epsilon**2 - self.spent).clamp(min=0) / self.start.shape[1]
-        new = self._signs(1, 1) * self._turned(self._bump(one[2].stop - one[2].start)) + unit(old)
+        new = self._signs(1, 1) * self._turned(self._bump(one[0].stop - one[0].start)) + unit(old)
         new = unit(self._allowed(new, one)) * (freed + rows(unused)).sqrt()
-        self.pictures[one] = (self.start[one] + new).clamp(0, 1)
+        self.pictures[..., *one] = (self.start[..., *one] + new).clamp(0, 1)
 
     def _allowed(self, change: Tensor, window: Window) -> Tensor:
-        return change if self.mask is None else change * self.mask[window]
+        return change if self.mask is None else change * self.mask[..., *window]
 
     def _window(self, side: int) -> Window:
         top = self.top + self._below(self.height - side + 1)
         left = self.left + self._below(self.width - side + 1)
-        return slice(None), slice(None), slice(top, top + side), slice(left, left + side)
+        return slice(top, top + side), slice(left, left + side)
 
     def _below(self, bound: int) -> int:
         return int(torch.randint(bound, (), generator=self.random))

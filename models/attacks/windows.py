@@ -12,7 +12,8 @@ from models.attacks.goal import Goal
 
 TINY = 1e-12
 
-Window = tuple[slice, slice, slice, slice]
+Window = tuple[slice, slice]
+"""Rows and columns."""
 
 
 def bump(side: int) -> Float[Tensor, "s s"]:
