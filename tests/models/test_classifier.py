@@ -54,9 +54,10 @@ def test_alone_is_together(tiny: Classifier, asked: list[Query]) -> None:
     for query, together in zip(asked, tiny.answer(asked), strict=True):
         (alone,) = tiny.answer([query])
         assert_near(together.logits, alone.logits)
-        assert (together.gradients is None) == (query.objective is None)
+        assert (together.gradients is None) == (together.losses is None) == (query.objective is None)
         if query.objective is not None:
             assert_near(together.gradients, alone.gradients)
+            torch.testing.assert_close(together.losses, query.objective(together.logits))
 
 
 def test_alone_is_together_on_imagenet(imagenet: object, chelsea: Tensor) -> None:
@@ -91,6 +92,9 @@ def test_logits_and_gradients_of_a_linear_model(linear: Classifier, weights_of_l
     (answer,) = linear.answer([Query(shown, lambda logits: logits[:, 2])])
     layer = LinearNetwork(3, 16).layer
     torch.testing.assert_close(answer.logits, layer(shown.flatten(1)).detach())
+    assert answer.losses is not None
+    assert answer.losses.tolist() == answer.logits[:, 2].tolist()
+    assert not answer.losses.requires_grad
     torch.testing.assert_close(answer.gradients, weights_of_linear[2].expand(3, -1, -1, -1))
 
 

@@ -133,6 +133,7 @@ def test_halves_are_the_whole_for_objectives_with_a_label_per_row(
     (whole,) = tiny.answer([query])
     joined = in_pieces(tiny, query)
     torch.testing.assert_close(joined.logits, whole.logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(joined.losses, whole.losses, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(joined.gradients, whole.gradients, rtol=1e-3, atol=1e-5)
 
 
@@ -159,7 +160,21 @@ def test_halves_show_an_objective_its_own_rows() -> None:
 def test_join_without_gradients() -> None:
     joined = Answer.join(Answer(torch.zeros(1, 2)), Answer(torch.ones(2, 2)))
     assert joined.logits.tolist() == [[0, 0], [1, 1], [1, 1]]
+    assert joined.losses is None
     assert joined.gradients is None
+
+
+def test_a_score_is_worked_out_when_it_is_asked_for() -> None:
+    asked: list[float] = []
+
+    def score() -> float:
+        asked.append(0.5)
+        return asked[-1]
+
+    progress = Progress(1, 2, score)
+    assert not asked
+    assert progress.score == 0.5
+    assert Progress(1, 2).score is None
 
 
 def test_run_all_shares_batches_and_keeps_answers_apart() -> None:
