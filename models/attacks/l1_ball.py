@@ -36,7 +36,8 @@ class L1Ball:
         self._origin = origin.flatten(1)
         self._lowest, self._highest = -self._origin, 1 - self._origin
         self._left, self._length = torch.empty_like(self._origin[0]), torch.empty_like(self._origin[0])
-        self._last = [_Guess(0.0, float(origin[0].numel()))] * len(origin)
+        self._first = _Guess(0.0, float(origin[0].numel()))
+        self._last = [self._first] * len(origin)
 
     def project(self, moved: Float[Tensor, "n 3 h w"], epsilon: float | Tensor) -> Float[Tensor, "n 3 h w"]:
         """Each picture moved back until its change is epsilon long, where it is longer: one epsilon, or one per row."""
@@ -69,7 +70,8 @@ class L1Ball:
             if _same(following, threshold):
                 break
             before, threshold = (threshold, excess), following
-        return _Guess(threshold, slope)
+        # What was not finite leaves nothing to begin at.
+        return _Guess(threshold, slope) if 0 < slope < math.inf else self._first
 
 
 def _same(one: float, other: float) -> bool:

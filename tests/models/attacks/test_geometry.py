@@ -157,12 +157,12 @@ def test_a_projection_onto_the_l1_ball_and_the_box(seed: int, epsilon: float) ->
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 50.0, 1e4])
-@pytest.mark.parametrize("before", [None, 0.0, 0.5, 1.0, 100.0])
+@pytest.mark.parametrize("before", [None, 0.0, 0.5, 1.0, 100.0, math.inf, math.nan])
 @pytest.mark.parametrize("pattern", ["dense", "sparse"])
 def test_the_projection_onto_l1_is_that_of_its_dual(pattern: str, before: float | None, epsilon: float) -> None:
     """A hundred halvings of the one threshold, in double precision, end at the same picture.
 
-    Whatever was projected before: the same change, a smaller or a far larger one, or none.
+    Whatever was projected before: the same change, a smaller or a far larger one, none, or what is no number.
     """
     random = torch.Generator().manual_seed(0)
     origin, change = (torch.rand(1, 3, 100, 100, generator=random).double() for _ in range(2))
