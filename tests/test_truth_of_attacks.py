@@ -4,6 +4,7 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -70,10 +71,11 @@ def test_of_every_attack(live: Live, imagenet_photos: list[tuple[int, bytes]], a
 
 @pytest.mark.slow
 def test_auto_reaches_any_target_by_one_level(live: Live, imagenet_photos: list[tuple[int, bytes]]) -> None:
-    """Five photos, five classes: in Linf a single level of 255 is enough for most, and the class is reached by all."""
+    """Five photos or PHOTOS, each its class: in Linf a single level of 255 is enough for most, and all reach theirs."""
     sizes = []
-    for number, (_, photo) in enumerate(imagenet_photos[:5]):
+    for number, (_, photo) in enumerate(imagenet_photos[: max(5, PHOTOS)]):
         told, file = attacked(live, photo, norm="linf", target=(number * 197 + 31) % 1000)
         assert told["success"] and verdict(live, file, "imagenet/mobilenet_v2")["label"] == told["target"]["label"]
         sizes.append(round(told["norms"]["linf"] * 255))
-    assert sorted(sizes)[2] == 1
+    print(f"auto in linf to a random class: {sizes.count(1)} of {len(sizes)} by one level")
+    assert median(sizes) == 1
