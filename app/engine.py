@@ -198,10 +198,12 @@ class Engine:
         rows = 0
         for job in waiting:
             size = len(_query(job).pixels)
-            if batch and (job.network is not batch[0].network or rows + size > self.max_rows):
+            if batch and (job.network is not batch[0].network or rows + size > self.max_rows or _query(job).apart):
                 continue
             batch.append(job)
             rows += size
+            if _query(job).apart:
+                break
         return batch
 
     def _advance(self, job: Job, answer: Answer | None) -> None:

@@ -1,12 +1,15 @@
 """A frozen network on a device, that answers queries."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.fold import fold_batch_norms
+from models.layers import Layers, layers, watching
 from models.preprocessing import preprocess, to_float
 from models.query import Answer, Query
 from models.spec import Spec
@@ -54,22 +57,36 @@ class Classifier:
         scores: Tensor = self.network(on_device)
         return scores / self.spec.temperature
 
+    @cached_property
+    def layers(self) -> Layers:
+        """The layers that a query may name; takes one pass through the network, the first time."""
+        return layers(self.network[1], self.spec.input_size, self.device)
+
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Answer several queries in one pass through the network; one backward pass serves all that want gradients."""
         sizes = [len(query.pixels) for query in queries]
         pixels = torch.cat([query.pixels.detach() for query in queries])
-        if all(query.objective is None for query in queries):
-            with torch.no_grad():
-                return [Answer(rows) for rows in self.logits(pixels).split(sizes)]
-        with torch.enable_grad():
-            pixels.requires_grad_()
-            logits = self.logits(pixels).split(sizes)
-            asked = zip(queries, logits, strict=True)
-            losses = [q.objective(rows) if q.objective else rows.new_empty(0) for q, rows in asked]
-            (gradient,) = torch.autograd.grad(torch.cat(losses).sum(), pixels)
-        answers = zip(queries, logits, losses, gradient.split(sizes), strict=True)
+        named = sorted({query.layer for query in queries if query.layer})
+        wants_gradients = any(query.objective is not None for query in queries)
+        with torch.set_grad_enabled(wants_gradients), watching(self.network[1], named) as seen:
+            logits = self.logits(pixels.requires_grad_(wants_gradients)).split(sizes)
+            inside = {name: seen[name].split(sizes) for name in named}
+            asked = [
+                _Asked(query, logits[number], inside[query.layer][number] if query.layer else None)
+                for number, query in enumerate(queries)
+            ]
+            losses = [each.losses() for each in asked]
+            if not wants_gradients:
+                return [each.answer() for each in asked]
+            toward = [pixels, *(seen[name] for name in named)]
+            total = torch.cat([loss for loss in losses if loss is not None]).sum()
+            # materialize: a layer that an objective within an earlier one does not read has a gradient of 0.
+            slopes = torch.autograd.grad(total, toward, materialize_grads=True)
+        toward_pixels, *toward_layers = (slope.split(sizes) for slope in slopes)
+        by_name = dict(zip(named, toward_layers, strict=True))
         return [
-            Answer(rows.detach(), *((loss.detach(), slope) if q.objective else ())) for q, rows, loss, slope in answers
+            each.answer(loss, toward_pixels[number], by_name[each.query.layer][number] if each.query.layer else None)
+            for number, (each, loss) in enumerate(zip(asked, losses, strict=True))
         ]
 
     def probabilities(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
@@ -81,6 +98,32 @@ class Classifier:
         """One forward and backward pass, so that the first request does not pay for lazy initialisation."""
         grey = to_float(torch.full((1, 3, self.spec.input_size, self.spec.input_size), 128, dtype=torch.uint8))
         self.answer([Query(grey.to(self.device), lambda logits: logits[:, 0])])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A query with its rows of what a pass said, still in the graph."""
+
+    query: Query
+    logits: Tensor
+    activations: Tensor | None
+
+    def losses(self) -> Tensor | None:
+        if self.query.objective is None:
+            return None
+        read = self.activations if self.query.within else self.logits
+        assert read is not None, "an objective within a layer names it"
+        return self.query.objective(read)
+
+    def answer(
+        self, losses: Tensor | None = None, gradients: Tensor | None = None, slopes: Tensor | None = None
+    ) -> Answer:
+        activations = None if self.activations is None else self.activations.detach()
+        if losses is None:
+            return Answer(self.logits.detach(), activations=activations)
+        return Answer(
+            self.logits.detach(), losses.detach(), gradients, activations, None if self.query.within else slopes
+        )
 
 
 def choose_device(wanted: str = "auto") -> torch.device:

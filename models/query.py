@@ -8,7 +8,7 @@ interleaves many tasks on one thread.
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
@@ -17,15 +17,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 Objective = Callable[[Tensor], Tensor]
-"""Per-row loss, logits [n, k] -> [n]: entry i depends on row i alone."""
+"""Per-row loss, logits [n, k] (or a layer's activations) -> [n]: entry i depends on row i alone."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a task asks: pixels in [0, 1] at the model's input size, and what to differentiate, if anything."""
+    """What a task asks: pixels in [0, 1] at the model's input size, and what to differentiate, if anything.
+
+    `layer` names a part of the network whose activations the answer is to have. `within` makes them, and not the
+    logits, what the objective reads. `apart` asks for a pass without strangers: sums are rounded as the size of a batch
+    has it, and a result that is to be the same byte for byte must not depend on who else is there.
+    """
 
     pixels: Float[Tensor, "n 3 s s"]
     objective: Objective | None = None
+    layer: str | None = None
+    within: bool = False
+    apart: bool = False
 
     def halves(self) -> tuple["Query", "Query"]:
         """The same question in two parts, for a network that cannot hold all rows at once; needs two rows or more."""
@@ -36,24 +44,30 @@ class Query:
     def _part(self, start: int, stop: int) -> "Query":
         objective, rows = self.objective, len(self.pixels)
         if objective is None:
-            return Query(self.pixels[start:stop])
+            return replace(self, pixels=self.pixels[start:stop])
 
-        def part(logits: Tensor) -> Tensor:
+        def part(values: Tensor) -> Tensor:
             # An objective may hold one label per row, so it is shown all rows; the strangers' are blank.
-            whole = logits.new_zeros(rows, logits.shape[1])
-            whole[start:stop] = logits
+            whole = values.new_zeros(rows, *values.shape[1:])
+            whole[start:stop] = values
             return objective(whole)[start:stop]
 
-        return Query(self.pixels[start:stop], part)
+        return replace(self, pixels=self.pixels[start:stop], objective=part)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says: logits, and where there was an objective its values and d objective / d pixels."""
+    """What the network says: logits, and where there was an objective its values and d objective / d pixels.
+
+    Where a layer was named there are its activations, and of an objective that reads the logits the gradients with
+    respect to these too.
+    """
 
     logits: Float[Tensor, "n k"]
     losses: Float[Tensor, " n"] | None = None
     gradients: Float[Tensor, "n 3 s s"] | None = None
+    activations: Float[Tensor, "n *shape"] | None = None
+    activation_gradients: Float[Tensor, "n *shape"] | None = None
 
     @staticmethod
     def join(first: "Answer", second: "Answer") -> "Answer":
@@ -62,6 +76,8 @@ class Answer:
             torch.cat([first.logits, second.logits]),
             _both(first.losses, second.losses),
             _both(first.gradients, second.gradients),
+            _both(first.activations, second.activations),
+            _both(first.activation_gradients, second.activation_gradients),
         )
 
 
@@ -184,9 +200,11 @@ def _answer_all(turns: "list[_Turn[Any]]", network: Network) -> None:
     """One batch for those who want logits alone, one for those who want gradients; then each goes on."""
     for gradients in (False, True):
         asked = [(turn, turn.query) for turn in turns if turn.query and (turn.query.objective is not None) == gradients]
-        answers = network.answer([query for _, query in asked]) if asked else []
-        for (turn, _), answer in zip(asked, answers, strict=True):
-            turn.answer = answer
+        shared = [each for each in asked if not each[1].apart]
+        for batch in [shared, *([each] for each in asked if each[1].apart)]:
+            answers = network.answer([query for _, query in batch]) if batch else []
+            for (turn, _), answer in zip(batch, answers, strict=True):
+                turn.answer = answer
     for turn in turns:
         turn.advance(turn.answer)
 

@@ -31,12 +31,14 @@ class Doubling:
         ]
 
 
-def asking(times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False) -> Task[list[float]]:
+def asking(
+    times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False, apart: bool = False
+) -> Task[list[float]]:
     """Ask the same thing several times; the result is all that was answered."""
     objective = (lambda logits: logits[:, 0]) if gradients else None
     heard: list[float] = []
     for step in range(times):
-        answer = yield Query(torch.full((rows, 3, 2, 2), value), objective)
+        answer = yield Query(torch.full((rows, 3, 2, 2), value), objective, apart=apart)
         assert answer is not None
         heard.append(answer.logits[0].item())
         yield Progress(step + 1, times)

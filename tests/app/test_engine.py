@@ -68,6 +68,20 @@ def test_turns_are_fair(engine: Engine, network: Doubling) -> None:
     assert sorted(seen) == [float(value) for value in range(1, 25)]
 
 
+def test_who_asks_apart_is_alone(engine: Engine, network: Doubling) -> None:
+    """Of ten tasks of two steps every third asks apart: never among strangers, and no later than its turn."""
+    hold(engine, network)
+    asked = [asking(2, value=float(value), gradients=True, apart=value % 3 == 0) for value in range(10)]
+    futures = [engine.submit(task, network) for task in asked]
+    network.may_answer.set()
+    assert [future.result(30) for future in futures] == [[2.0 * value] * 2 for value in range(10)]
+    batches = [[int(query.pixels[0, 0, 0, 0]) for query in batch] for batch in network.batches[1:]]
+    assert sorted(batch for batch in batches if batch[0] % 3 == 0) == [[0], [0], [3], [3], [6], [6], [9], [9]]
+    assert not any(value % 3 == 0 for batch in batches if len(batch) > 1 for value in batch)
+    first = {value: next(n for n, batch in enumerate(batches) if value in batch) for value in range(10)}
+    assert max(first.values()) <= 4, "all were asked before any was asked again"
+
+
 def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> None:
     other = Doubling()
     hold(engine, network)

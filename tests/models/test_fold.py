@@ -51,6 +51,39 @@ def test_the_network_itself_is_left_as_it_is() -> None:
         assert torch.equal(value, before[name])
 
 
+def test_layers_keep_their_names() -> None:
+    """And a convolution's output is that of the norm which followed it."""
+    network = lively(architectures.build("resnet18", 5))
+    folded = fold_batch_norms(network)
+    assert {name for name, _ in folded.named_modules()} == {name for name, _ in network.named_modules()}
+    outputs = []
+    for each, name in ((network, "layer2.0.bn2"), (folded, "layer2.0.conv2")):
+        each.get_submodule(name).register_forward_hook(lambda _, __, output: outputs.append(output))
+        each(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-4, atol=1e-4)
+
+
+class Twice(nn.Module):
+    """A convolution and a norm, both of which another call shares; the norm's values are no identity."""
+
+    def __init__(self, *, share: str) -> None:
+        super().__init__()
+        self.convolution, self.norm = nn.Conv2d(3, 3, 1), lively(nn.BatchNorm2d(3))
+        self.share = share
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        once = self.convolution(pixels)
+        twice = {"convolution": self.convolution, "norm": self.norm, "output": lambda _: once}[self.share](pixels)
+        return (self.norm(once) + twice).mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("share", ["convolution", "norm", "output"])
+def test_what_is_used_twice_is_not_folded(share: str) -> None:
+    """The convolution called twice, the norm called twice, the convolution's output read twice."""
+    folded = fold_batch_norms(Twice(share=share).eval())
+    assert norms(folded) == 1
+
+
 def test_without_batch_norms_it_is_the_same_object() -> None:
     network = architectures.build("squeezenet1_1", 3).eval()
     assert fold_batch_norms(network) is network
@@ -74,6 +107,6 @@ def test_what_cannot_be_traced_is_left_alone() -> None:
 
 def test_what_would_then_say_something_else_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     network = lively(architectures.build("mobilenet_v3_small", 3))
-    other = architectures.build("mobilenet_v3_small", 3).eval()
-    monkeypatch.setattr("models.fold.fuse", lambda network: other)
+    other = lively(architectures.build("mobilenet_v3_small", 3))
+    monkeypatch.setattr("models.fold._folded", lambda network: other)
     assert fold_batch_norms(network) is network

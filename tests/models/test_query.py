@@ -241,6 +241,28 @@ def test_run_all_asks_for_logits_and_gradients_apart() -> None:
     assert sorted(map(sorted, network.kinds)) == [[False], [True]]
 
 
+def test_run_all_leaves_alone_who_asks_apart() -> None:
+    """Four tasks at once, two of which ask apart: a batch of two and two batches of one."""
+
+    class Sizes(Echo):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sizes: list[int] = []
+
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            self.sizes.append(len(queries))
+            return super().answer(queries)
+
+    def task(apart: bool) -> Task[float]:
+        answer = yield Query(pixels(1), apart=apart)
+        assert answer is not None
+        return answer.logits.item()
+
+    network = Sizes()
+    assert len(list(run_all([task(False), task(True), task(False), task(True)], network))) == 4
+    assert sorted(network.sizes) == [1, 1, 2]
+
+
 def test_an_error_of_one_closes_the_others() -> None:
     closed: list[bool] = []
 

@@ -1,0 +1,117 @@
+"""The layers of a network by name: what each puts out, and how to watch it during a pass."""
+
+import contextlib
+import difflib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+IDLE = ("Identity", "Dropout", "StochasticDepth", "Flatten", "Permute")
+"""Kinds of layers that put out, in another shape at most, what they were given."""
+
+
+class UnknownLayer(LookupError):
+    """A layer or channel that the network does not have."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A part of a network that is called once in a pass, by its dotted name, and the size of its `maps`."""
+
+    name: str
+    kind: str
+    channels: int
+    height: int
+    width: int
+
+    def check_channel(self, channel: int) -> int:
+        """The channel; raises UnknownLayer where the layer does not have it."""
+        if not 0 <= channel < self.channels:
+            raise UnknownLayer(f"{self.name} has no channel {channel}: they are 0 to {self.channels - 1}")
+        return channel
+
+
+class Layers(tuple[Layer, ...]):
+    """Every layer of one network that can be named, in the order in which they are called."""
+
+    def find(self, name: str) -> Layer:
+        """The layer of this name; raises UnknownLayer with near matches."""
+        for layer in self:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or [*names[:2], *names[-2:]]
+        raise UnknownLayer(f"the model has no layer {name[:100]!r}; near are: {', '.join(near)}")
+
+    @property
+    def last_map(self) -> Layer:
+        """The last layer whose maps have more than one pixel, or else the last of all with channels to look at."""
+        return next((layer for layer in reversed(self) if layer.height * layer.width > 1), self[-1])
+
+
+def layers(network: nn.Module, input_size: int, device: torch.device) -> Layers:
+    """What can be watched: parts that are called once, and put out one tensor with a row per picture."""
+    outputs: dict[str, list[object]] = {}
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: outputs.setdefault(name, []).append(output))
+        for name, module in network.named_modules()
+        if name and not type(module).__name__.startswith(IDLE)
+    ]
+    try:
+        with torch.no_grad():
+            network(torch.zeros(2, 3, input_size, input_size, device=device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    found = []
+    for name, seen in outputs.items():  # in the order of their ends: a block comes after its parts
+        (first, *more) = seen
+        if not more and isinstance(first, Tensor) and first.ndim in (2, 3, 4) and len(first) == 2:
+            _, channels, height, width = maps(first.float()).shape
+            found.append(Layer(name, type(network.get_submodule(name)).__name__, channels, height, width))
+    return Layers(found)
+
+
+def maps(activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
+    """A layer's output as feature maps; differentiable.
+
+    Four dimensions are [n, c, h, w], or [n, h, w, c] where only that makes them square (Swin, ConvNeXt). Three are
+    tokens [n, t, c]: a square of them, the class token left out, or else a column. Two are channels of one pixel.
+    """
+    rows = len(activations)
+    if activations.ndim == 2:
+        return activations[:, :, None, None]
+    if activations.ndim == 3:
+        channels_first = activations.transpose(1, 2)
+        tokens = activations.shape[1]
+        for skipped in (0, 1):
+            side = math.isqrt(tokens - skipped)
+            if side and side * side == tokens - skipped:
+                return channels_first[:, :, skipped:].reshape(rows, -1, side, side)
+        return channels_first.unsqueeze(3)
+    _, first, second, third = activations.shape
+    return activations.permute(0, 3, 1, 2) if first == second != third else activations
+
+
+@contextlib.contextmanager
+def watching(network: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+    """While this lasts, each named layer's last output, in the graph of the pass."""
+    seen: dict[str, Tensor] = {}
+
+    def hook(name: str, output: Tensor) -> Tensor:
+        seen[name] = output
+        return output.clone()  # what follows may be in place (ReLU), and must not change what was seen
+
+    hooks = [
+        network.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: hook(name, output))
+        for name in names
+    ]
+    try:
+        yield seen
+    finally:
+        for each in hooks:
+            each.remove()
