@@ -14,25 +14,32 @@ class Format(StrEnum):
     webp = "webp"
     json = "json"
     events = "events"
+    gif = "gif"
+    film = "film"
 
 
+STILL = (Format.png, Format.jpeg, Format.webp, Format.json, Format.events)
+"""Of what does not move."""
 MEDIA_TYPES = {
     Format.png: "image/png",
     Format.jpeg: "image/jpeg",
     Format.webp: "image/webp",
     Format.json: "application/json",
     Format.events: "text/event-stream",
+    Format.gif: "image/gif",
+    Format.film: "image/webp",  # only by its name: who accepts image/webp gets a still picture
 }
 
 
-def choose_format(accept: Sequence[str], wanted: Format | None) -> Format:
+def choose_format(accept: Sequence[str], wanted: Format | None, among: Sequence[Format] = STILL) -> Format:
     """`wanted` if given, else the best of the Accept headers (RFC 9110, 12.5.1); raises HTTPException 406."""
     if wanted is not None:
         return wanted
-    weights = {each: _weight(",".join(accept) or "*/*", MEDIA_TYPES[each]) for each in Format}
-    best = max(Format, key=lambda each: weights[each])  # the first of equals
+    weights = {each: _weight(",".join(accept) or "*/*", MEDIA_TYPES[each]) for each in among}
+    best = max(among, key=lambda each: weights[each])  # the first of equals
     if weights[best] <= 0:
-        raise HTTPException(406, f"none of these is accepted: {', '.join(MEDIA_TYPES.values())}; ask for one of them")
+        there = ", ".join(dict.fromkeys(MEDIA_TYPES[each] for each in among))
+        raise HTTPException(406, f"none of these is accepted: {there}; ask for one of them")
     return best
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from app import docs, middleware, openapi, problems
+from app.cache import Cache
 from app.engine import Engine
 from app.registry import Registry
 from app.routes import adversarial, classify, curve, health, ideal, metrics, models
@@ -28,7 +29,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(max_rows=settings.max_rows, max_waiting=settings.max_waiting, max_weight=settings.max_pixels)
-        app.state.service = Service(settings, registry, engine)
+        app.state.service = Service(settings, registry, engine, Cache(settings.cache, settings.cache_bytes))
         registry.load_in_background(on_loaded)
         yield
         await run_in_threadpool(engine.close)

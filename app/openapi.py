@@ -51,8 +51,15 @@ def picture_or_figures(body: type[BaseModel], example: Mapping[str, Any]) -> Res
     }
 
 
+def moving_too(responses: Responses) -> Responses:
+    """The same, and the ascent as a film."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    done: dict[str, Any] = responses[200]
+    return responses | {200: {**done, "content": {**done["content"], "image/gif": binary}}}
+
+
 def install(app: FastAPI, registry: Registry) -> None:
-    """Let "Try it out" succeed as it stands: the example of a class is one that the default model has."""
+    """Let "Try it out" succeed as it stands: the examples of a class and a layer are the default model's."""
     plain = app.openapi
 
     def document() -> dict[str, Any]:
@@ -62,6 +69,10 @@ def install(app: FastAPI, registry: Registry) -> None:
         (name,) = [each for each in parameters if each["name"] == "class"]
         if registry.state(registry.names[0]) == "ready":
             name["example"] = registry.get().spec.classes[0]
+            examples = {"layer": registry.get().classifier.layers.last_map.name, "channel": 0}
+            for parameter in schema["paths"]["/ideal"]["get"]["parameters"]:
+                if parameter["name"] in examples:
+                    parameter["example"] = examples[parameter["name"]]
         detail = schema["paths"]["/models/{name}"]["get"]["parameters"]
         detail[0]["example"] = registry.names[0]
         return schema

@@ -19,7 +19,8 @@ from models.attacks.options import BadAttack
 from models.attacks.report import AlreadyTarget
 from models.attacks.survive import BadSurvival
 from models.classes import UnknownClass
-from models.ideal.task import BadIdeal
+from models.ideal import BadIdeal
+from models.layers import UnknownLayer
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
 from models.query import DeadlineExceeded
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: dict[type[Exception], int] = {
     UnknownClass: 404,
+    UnknownLayer: 404,
     NotServed: 404,
     PictureTooLarge: 413,
     NotAPicture: 415,
@@ -96,7 +98,7 @@ def _detail(error: Exception, status: int) -> str:
         return "; ".join(_told(fault) for fault in error.errors())
     if isinstance(error, HTTPException):
         return NEXT_STEP.get(str(error.detail), str(error.detail))
-    if isinstance(error, UnknownClass):
+    if isinstance(error, UnknownClass | UnknownLayer):
         return f"{error} (GET /models/{{name}} lists all)"
     if status == 500:
         return "the service failed: report it with the request's id, under which its log has the reason"

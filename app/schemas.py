@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from app.formats import Format
-from models.ideal.task import METHODS
+from app.formats import STILL, Format
 
 MAX_SEED = 2**53 - 1  # what JavaScript, and so Swagger UI, can write exactly
 
@@ -44,7 +43,8 @@ def without_empty(values: Any) -> Any:
 
 ModelName = Annotated[str | None, BeforeValidator(empty_is_none)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-FormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
+FormatChoice = Annotated[Annotated[Format, one_of(STILL)] | None, BeforeValidator(empty_is_none)]
+AnyFormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
 MODEL = "a served model's name; the default one without it"
 FORMAT = "instead of the Accept header: png, jpeg, webp, json or events"
 PREVIEWS = "with events: show the picture so far in each"
@@ -61,6 +61,7 @@ SUMMARY: dict[str, Any] = {
 }
 DETAIL: dict[str, Any] = SUMMARY | {
     "class_names": ["cat", "dog"],
+    "layers": [{"name": "features.17", "kind": "InvertedResidual", "channels": 320, "height": 7, "width": 7}],
     "preprocessing": {"input_size": 224, "resize": 232, "interpolation": "bilinear", "temperature": 0.4},
     "metrics": {"accuracy": 0.987, "photos": 2399},
     "provenance": {"created": "2026-11-20"},
@@ -100,27 +101,6 @@ class ModelChoice(Options):
     model: ModelName = Field(default=None, description=MODEL)
 
 
-class IdealOptions(Options):
-    """Query parameters of GET /ideal/{class}."""
-
-    model: ModelName = Field(default=None, description=MODEL)
-    method: Annotated[str, one_of(METHODS)] = Field(default="fourier", description=f"one of {', '.join(METHODS)}")
-    steps: int = Field(default=64, ge=1, le=1000, description="steps of gradient ascent")
-    crops: int = Field(default=4, ge=1, le=32, description="random crops that each step sees")
-    tv: float = Field(default=20.0, ge=0, le=1000, allow_inf_nan=False, description="weight of the total variation")
-    seed: Seed = Field(default=0, description="what all that is random comes from")
-    size: int | None = Field(
-        default=None, ge=32, le=1024, description="the picture's side; the model's input size without it"
-    )
-    previews: bool = Field(default=False, description=PREVIEWS)
-    format: FormatChoice = Field(default=None, description=FORMAT)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, values: Any) -> Any:
-        return without_empty(values)
-
-
 class Prediction(BaseModel):
     """A class and the probability that the model gives it."""
 
@@ -147,26 +127,6 @@ class Passes(BaseModel):
     backward: int
 
 
-class Score(BaseModel):
-    """What the model says of the returned picture itself: rank 1 is its top class."""
-
-    probability: float
-    rank: int
-
-
-class IdealResult(BaseModel):
-    """The answer of GET /ideal/{class} as JSON."""
-
-    model: str
-    label: str
-    index: int
-    image: str = Field(description="data URL of the PNG")
-    score: Score
-    options: dict[str, Any]
-    passes: Passes
-    seconds: float
-
-
 class ModelSummary(BaseModel):
     """One served model in GET /models; what lies in its file is known once it is ready."""
 
@@ -191,11 +151,22 @@ class ModelList(BaseModel):
     models: list[ModelSummary]
 
 
+class LayerDetail(BaseModel):
+    """A part of the network that can be named, with the size of its feature maps."""
+
+    name: str
+    kind: str
+    channels: int
+    height: int
+    width: int
+
+
 class ModelDetail(ModelSummary):
     """The answer of GET /models/{name}."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [DETAIL]})
     class_names: list[str] = []
+    layers: list[LayerDetail] = []
     preprocessing: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     provenance: dict[str, Any] = {}

@@ -10,10 +10,12 @@ from typing import Annotated, Any, TypeVar, cast
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from app.cache import Cache
 from app.engine import Engine, Listener
 from app.problems import ClientLeft
 from app.registry import Registry, State
 from app.settings import Settings
+from app.shared import Shared
 from models.query import Task
 from models.store import Model
 
@@ -27,6 +29,9 @@ class Service:
     settings: Settings
     registry: Registry
     engine: Engine
+    cache: Cache
+    # What is being computed for whoever asks the same.
+    shared: Shared[Any] = field(default_factory=Shared)
     # Decoding takes 14 to 25 bytes a pixel for a moment, and the pool has 40 threads.
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
     # A large photo's report takes seconds of encoding and comparing, and a few copies of the photo.
@@ -63,13 +68,18 @@ async def result_for(request: Request, future: "Future[Result]") -> Result:
     """The future's result, or ClientLeft, with the task cancelled, if the client leaves first."""
     result: asyncio.Future[Result] = asyncio.wrap_future(future)
     try:
-        async with _watch(request) as left:
-            await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
-        if not result.done():
-            raise ClientLeft
-        return result.result()
+        return await result_while_there(request, result)
     finally:
         result.cancel()  # and with it the engine's future; nothing, where it is done
+
+
+async def result_while_there(request: Request, result: "asyncio.Future[Result]") -> Result:
+    """The result, or ClientLeft if the client leaves first; what is waited for goes on."""
+    async with _watch(request) as left:
+        await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
+    if not result.done():
+        raise ClientLeft
+    return result.result()
 
 
 @contextlib.asynccontextmanager

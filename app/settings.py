@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default=MAX_PIXELS, ge=1_000, description="largest picture, and all pictures under attack together"
     )
+    cache: Path = Field(
+        default=Path("~/.cache/mirage").expanduser(), description="folder in which ideal pictures are kept"
+    )
+    cache_bytes: int = Field(default=256_000_000, ge=0, description="how much is kept there at most; 0 keeps nothing")
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
 

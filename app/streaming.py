@@ -21,13 +21,12 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from app.formats import MEDIA_TYPES, Format
 from app.problems import problem
 from app.service import Service, result_for
+from app.thumbnail import thumbnail
 from models.pictures import JPEG_QUALITY, encode
-from models.preprocessing import to_levels
 from models.query import Progress, Task
 from models.store import Model
 
@@ -56,6 +55,10 @@ class Outcome:
         """The body; encodes every picture."""
         urls = {name: data_url(drawn()) for name, drawn in self.others.items()}
         return self.kind(**self.figures, image=data_url(self.image), **urls).model_dump_json()
+
+    def text(self) -> dict[str, Any]:
+        """What stands in a PNG's text chunk: figures alone (a patch has a picture of its own)."""
+        return {name: value for name, value in self.figures.items() if name != "patch"}
 
 
 ToOutcome = Callable[[Any, float], Outcome]
@@ -89,22 +92,19 @@ async def present(
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
         future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put, weight=weight)
         future.add_done_callback(inbox.wake)
-        events = _events(request, service, future, inbox, outcome_of)
-        # A generator that was never begun, because the client left before, does not come to its `finally`.
-        weakref.finalize(events, future.cancel)
-        return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        return event_stream(request, service, future, inbox, outcome_of, leave=future.cancel)
     future = service.submit(task, model, deadline_s=deadline_s, weight=weight)
     result = await result_for(request, future)
-    return await run_sync(lambda: _respond(outcome_of(result), format), limiter=service.presenters)
+    return await run_sync(lambda: respond(outcome_of(result), format), limiter=service.presenters)
 
 
-def _respond(outcome: Outcome, format: Format) -> Response:
+def respond(outcome: Outcome, format: Format) -> Response:
+    """The outcome as a picture or JSON; encodes it."""
     headers = {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}
     headers["Vary"] = "Accept"
     if format is Format.json:
         return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
-    figures = {name: value for name, value in outcome.figures.items() if name != "patch"}  # it has a picture of its own
-    text = {"Software": "Mirage", "mirage": json.dumps(figures)}
+    text = {"Software": "Mirage", "mirage": json.dumps(outcome.text())}
     picture = encode(outcome.image, format=format.value, text=text, quality=outcome.jpeg_quality)
     return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
 
@@ -120,8 +120,8 @@ class Inbox:
 
     def put(self, progress: Progress) -> None:
         """Called on the engine's thread; keeps a small copy of the preview: the task's own picture may be large."""
-        small = thumbnail(progress.preview) if self._previews and progress.preview is not None else None
-        self._kept.append((replace(progress, preview=None), small))
+        small = thumbnail(progress.preview, PREVIEW_SIDE) if self._previews and progress.preview is not None else None
+        self._kept.append((replace(progress, shown=None), small))
         self.wake()
 
     def wake(self, _: object = None) -> None:
@@ -138,8 +138,29 @@ class Inbox:
         return [self._kept.popleft() for _ in range(len(self._kept))]
 
 
+def event_stream(
+    request: Request,
+    service: Service,
+    future: "Future[Any] | asyncio.Future[Any]",
+    inbox: Inbox,
+    outcome_of: Callable[[Any], Outcome],
+    *,
+    leave: Callable[[], object],
+) -> Response:
+    """What comes into the inbox until the future is done, then its outcome; `leave` is called in the end."""
+    events = _events(request, service, future, inbox, outcome_of, leave)
+    # A generator that was never begun, because the client left before, does not come to its `finally`.
+    weakref.finalize(events, leave)
+    return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
 async def _events(
-    request: Request, service: Service, future: "Future[Any]", inbox: Inbox, outcome_of: Callable[[Any], Outcome]
+    request: Request,
+    service: Service,
+    future: "Future[Any] | asyncio.Future[Any]",
+    inbox: Inbox,
+    outcome_of: Callable[[Any], Outcome],
+    leave: Callable[[], object],
 ) -> AsyncIterator[bytes]:
     try:
         done = False
@@ -157,7 +178,7 @@ async def _events(
             logger.exception("request %s failed midway", details["request_id"])
         yield format_sse_event(event="problem", data_str=json.dumps(details))
     finally:
-        future.cancel()  # the client left, or nothing is left to cancel
+        leave()  # the client left, or nothing is left to cancel
 
 
 def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any]:
@@ -165,11 +186,3 @@ def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any
     if preview is not None:
         event["preview"] = data_url(preview)
     return event
-
-
-def thumbnail(picture: Tensor) -> Tensor:
-    """The picture [3, h, w] in [0, 1] as levels, its longer side at most PREVIEW_SIDE pixels."""
-    height, width = picture.shape[1:]
-    scale = min(1.0, PREVIEW_SIDE / max(height, width))
-    size = [max(1, round(height * scale)), max(1, round(width * scale))]
-    return to_levels(functional.resize(picture, size, antialias=True))

@@ -35,8 +35,8 @@ def weight_choices(architecture: str) -> list[WeightsEnum]:
     return sorted(whole, key=lambda weights: weights is not default)
 
 
-def build(architecture: str, classes: int, *, published: bool = False) -> nn.Module:
-    """The network in eval mode with freshly initialised weights: logits [n, classes].
+def build(architecture: str, classes: int, *, channels: int = 3, published: bool = False) -> nn.Module:
+    """The network in eval mode with freshly initialised weights: logits [n, classes] of pictures of so many channels.
 
     Its head is linear in `features` and has a bias, so that a probe can be written into it. `published` leaves the two
     heads that differ as torchvision's own weights want them: MaxViT's without a bias, SqueezeNet's with a ReLU behind.
@@ -46,11 +46,34 @@ def build(architecture: str, classes: int, *, published: bool = False) -> nn.Mod
     if architecture in ("googlenet", "inception_v3"):
         # Their auxiliary heads serve training from scratch alone, their own initialisation takes a minute, and
         # their published weights expect the input scaled as `transform_input` does it.
-        extra = {"aux_logits": False, "init_weights": False, "transform_input": True}
+        extra = {"aux_logits": False, "init_weights": False, "transform_input": channels == 3}
     network: nn.Module = get_model(architecture, weights=None, num_classes=classes, **extra)
     if not published:
         _make_head_linear(network)
+    if channels != 3:
+        _read_channels(network, channels)
     return network.eval()
+
+
+def _stem_name(network: nn.Module) -> str:
+    """The dotted name of the layer that reads the pixels: the first Conv2d of the network."""
+    names: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
+    return names[0]
+
+
+def _read_channels(network: nn.Module, channels: int) -> None:
+    name = _stem_name(network)
+    stem = network.get_submodule(name)
+    assert isinstance(stem, nn.Conv2d)
+    other = nn.Conv2d(
+        channels,
+        stem.out_channels,
+        stem.kernel_size,  # type: ignore[arg-type]
+        stem.stride,  # type: ignore[arg-type]
+        stem.padding,  # type: ignore[arg-type]
+        bias=stem.bias is not None,
+    )
+    network.set_submodule(name, other)
 
 
 def _make_head_linear(network: nn.Module) -> None:
@@ -100,11 +123,14 @@ def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tenso
 def load_trunk(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load all weights but the head's, strictly: the head's classes may differ, nothing else may.
 
-    Raises BadWeights.
+    A network of one channel takes the sum over colours of the first layer's weights: it sees of a grey picture what
+    they saw of it in three equal channels. Raises BadWeights.
     """
-    name = head_name(network)
+    name, stem = head_name(network), f"{_stem_name(network)}.weight"
     own = network.state_dict()
     trunk = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
+    if stem in trunk and own[stem].shape[1] == 1:
+        trunk[stem] = trunk[stem].sum(dim=1, keepdim=True)
     wanted = {key: tensor for key, tensor in own.items() if not key.startswith(f"{name}.")}
     load_exactly(network, {**own, **trunk}, missing=set(wanted) - set(trunk))
 

@@ -107,7 +107,7 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
 
 
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
-    network = architectures.build(spec.architecture, len(spec.classes))
+    network = architectures.build(spec.architecture, len(spec.classes), channels=spec.channels)
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)
     return network

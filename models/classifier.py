@@ -16,17 +16,24 @@ from models.spec import Spec
 
 
 class Normalize(nn.Module):
-    """(pixels - mean) / std per channel: the network's first layer, so that everybody else counts pixels in [0, 1]."""
+    """(pixels - mean) / std per channel: the network's first layer, so that everybody else counts pixels in [0, 1].
+
+    For a network of one channel colours become grey first, as Pillow's "L" has it (ITU-R 601).
+    """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(spec.std).reshape(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(spec.std).reshape(1, -1, 1, 1))
+        self.grey = spec.channels == 1
 
-    def forward(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+    def forward(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n c s s"]:
+        if self.grey:
+            red, green, blue = pixels.split(1, dim=1)
+            pixels = 0.299 * red + 0.587 * green + 0.114 * blue
         return (pixels - self.mean) / self.std
 
 
@@ -49,7 +56,8 @@ class Classifier:
 
     def fold(self) -> "Classifier":
         """A classifier that says the same in less time, for use alone: its weights are no longer the checkpoint's."""
-        return Classifier(fold_batch_norms(self.network[1], self.spec.input_size), self.spec, device=self.device)
+        shape = (self.spec.channels, self.spec.input_size, self.spec.input_size)
+        return Classifier(fold_batch_norms(self.network[1], shape), self.spec, device=self.device)
 
     def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
         """Class scores of pixels in [0, 1] at the model's input size, divided by the temperature."""
@@ -60,7 +68,8 @@ class Classifier:
     @cached_property
     def layers(self) -> Layers:
         """The layers that a query may name; takes one pass through the network, the first time."""
-        return layers(self.network[1], self.spec.input_size, self.device)
+        side = self.spec.input_size
+        return layers(self.network[1], torch.zeros(2, self.spec.channels, side, side, device=self.device))
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Answer several queries in one pass through the network; one backward pass serves all that want gradients."""
@@ -98,6 +107,7 @@ class Classifier:
         """One forward and backward pass, so that the first request does not pay for lazy initialisation."""
         grey = to_float(torch.full((1, 3, self.spec.input_size, self.spec.input_size), 128, dtype=torch.uint8))
         self.answer([Query(grey.to(self.device), lambda logits: logits[:, 0])])
+        assert self.layers, "found once, and not while somebody waits"
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ class Layers(tuple[Layer, ...]):
         return next((layer for layer in reversed(self) if layer.height * layer.width > 1), self[-1])
 
 
-def layers(network: nn.Module, input_size: int, device: torch.device) -> Layers:
-    """What can be watched: parts that are called once, and put out one tensor with a row per picture."""
+def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
+    """What can be watched: parts that are called once, and put out one tensor with a row for each of two pictures."""
     outputs: dict[str, list[object]] = {}
     hooks = [
         module.register_forward_hook(lambda _, __, output, name=name: outputs.setdefault(name, []).append(output))
@@ -63,7 +63,7 @@ def layers(network: nn.Module, input_size: int, device: torch.device) -> Layers:
     ]
     try:
         with torch.no_grad():
-            network(torch.zeros(2, 3, input_size, input_size, device=device))
+            network(pair)
     finally:
         for hook in hooks:
             hook.remove()

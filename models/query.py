@@ -7,7 +7,7 @@ interleaves many tasks on one thread.
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
@@ -41,6 +41,24 @@ class Query:
         middle = rows // 2
         return self._part(0, middle), self._part(middle, rows)
 
+    @staticmethod
+    def join(queries: "Sequence[Query]") -> "Query":
+        """Queries that want the same kind of answer as one; a lone one is itself."""
+        if len(queries) == 1:
+            return queries[0]
+        sizes = [len(query.pixels) for query in queries]
+        objectives = [query.objective for query in queries if query.objective is not None]
+
+        def joined(values: Tensor) -> Tensor:
+            parts = zip(objectives, values.split(sizes), strict=True)
+            return torch.cat([objective(part) for objective, part in parts])
+
+        return replace(
+            queries[0],
+            pixels=torch.cat([query.pixels for query in queries]),
+            objective=joined if objectives else None,
+        )
+
     def _part(self, start: int, stop: int) -> "Query":
         objective, rows = self.objective, len(self.pixels)
         if objective is None:
@@ -69,6 +87,14 @@ class Answer:
     activations: Float[Tensor, "n *shape"] | None = None
     activation_gradients: Float[Tensor, "n *shape"] | None = None
 
+    def parts(self, sizes: list[int]) -> "list[Answer]":
+        """The answer to each of the queries, of so many rows, that were joined into one."""
+        columns = [
+            [None] * len(sizes) if values is None else values.split(sizes)
+            for values in (self.logits, self.losses, self.gradients, self.activations, self.activation_gradients)
+        ]
+        return [Answer(*rows) for rows in zip(*columns, strict=True)]
+
     @staticmethod
     def join(first: "Answer", second: "Answer") -> "Answer":
         """The answer to a question that was asked in two halves."""
@@ -89,18 +115,23 @@ def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 class Progress:
     """How far a task has come, for whoever listens; the preview is the task's own tensor, not a copy.
 
-    Few listen at each step, so the score is only worked out when it is asked for.
+    Few listen at each step, so the score, and a preview that must be drawn, are worked out when they are asked for.
     """
 
     step: int
     steps: int
     scored: Callable[[], float] | None = None
-    preview: Float[Tensor, "3 h w"] | None = None
+    shown: Tensor | Callable[[], Tensor] | None = None
 
     @property
     def score(self) -> float | None:
-        """How near the goal is, in [0, 1]; None where a task has no such figure."""
+        """How near the goal is: a probability (or a channel's activation); None where a task has no such figure."""
         return None if self.scored is None else self.scored()
+
+    @property
+    def preview(self) -> Float[Tensor, "3 h w"] | None:
+        """The picture so far, in [0, 1]; None where a task shows none."""
+        return self.shown if self.shown is None or isinstance(self.shown, Tensor) else self.shown()
 
 
 Result = TypeVar("Result")

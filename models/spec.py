@@ -18,7 +18,8 @@ class Spec:
 
     A picture is resized until its shorter side is `resize` pixels, and its centre `input_size` x `input_size`
     is what the network sees; `mean` and `std` (per channel, for pixels in [0, 1]) are applied inside the
-    network. Logits are divided by `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599).
+    network. With one value each the network sees grey pictures, in one channel. Logits are divided by `temperature`
+    (Guo et al. 2017, arxiv.org/abs/1706.04599).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a spec is read, a field unknown here is not passed over
@@ -39,12 +40,18 @@ class Spec:
             raise BadSpec(f"need 16 <= input_size <= resize <= 2048, not {self.input_size} and {self.resize}")
         if self.interpolation not in ("bilinear", "bicubic"):
             raise BadSpec(f"interpolation is bilinear or bicubic, not {self.interpolation!r}")
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(isfinite, (*self.mean, *self.std))):
-            raise BadSpec("mean and std need three values each, none of them infinite")
+        sizes = {len(self.mean), len(self.std)}
+        if sizes not in ({3}, {1}) or not all(map(isfinite, (*self.mean, *self.std))):
+            raise BadSpec("mean and std need three values each, or one for grey pictures, none of them infinite")
         if min(self.std) <= 0:
             raise BadSpec(f"std is above 0, not {min(self.std)}")
         if not 0 < self.temperature < float("inf"):
             raise BadSpec(f"the temperature is above 0, not {self.temperature}")
+
+    @property
+    def channels(self) -> int:
+        """What the network itself is given: 3 for colours, 1 for grey."""
+        return len(self.mean)
 
     @cached_property
     def names(self) -> ClassNames:

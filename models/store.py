@@ -1,8 +1,10 @@
 """Named classifiers: a folder of checkpoints, and `imagenet/<architecture>` with torchvision's own weights."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,15 @@ class Model:
     def spec(self) -> Spec:
         """Architecture, classes and preprocessing."""
         return self.classifier.spec
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights as they are served and of the spec; takes a second per GB, the first time."""
+        digest = hashlib.sha256(repr(self.spec).encode())
+        for name, tensor in sorted(self.classifier.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def checkpoint_names(folder: Path = BUNDLED) -> list[str]:

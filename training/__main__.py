@@ -83,6 +83,9 @@ def fit(
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the photos; 0: the head alone.")] = DEFAULT.epochs,
     batch_size: Annotated[int, typer.Option(min=1, help="Photos per step.")] = DEFAULT.batch_size,
     input_size: Annotated[int | None, typer.Option(help="Pixels. [default: that of the architecture]")] = None,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="A network of one channel, for pictures without colours.")
+    ] = False,
     head_rate: Annotated[float, typer.Option(help="Highest learning rate of the head.")] = DEFAULT.head_rate,
     trunk_rate: Annotated[float, typer.Option(help="Highest learning rate of all else.")] = DEFAULT.trunk_rate,
     seed: Annotated[int, typer.Option(help="Decides the split and all chance.")] = DEFAULT.seed,
@@ -99,6 +102,7 @@ def fit(
             epochs=epochs,
             batch_size=batch_size,
             input_size=input_size,
+            grey=grey,
             head_rate=head_rate,
             trunk_rate=trunk_rate,
         )

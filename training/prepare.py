@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -84,7 +85,7 @@ class Prepared:
     def network(self) -> nn.Module:
         """The architecture with the parent's trunk and a new head."""
         torch.manual_seed(self.job.recipe.seed)
-        network = architectures.build(self.spec.architecture, len(self.spec.classes))
+        network = architectures.build(self.spec.architecture, len(self.spec.classes), channels=self.spec.channels)
         architectures.load_trunk(network, self.parent.weights)
         return network
 
@@ -111,7 +112,14 @@ def prepare(job: Job, console: Console) -> Prepared:
     recipe = job.recipe
     sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     spec = resized(replace(parent.spec, classes=classes, temperature=1.0), recipe.input_size)
+    if recipe.grey:
+        spec = in_grey(spec)
     return Prepared(job, source, found, scan, sides, spec, parent)
+
+
+def in_grey(spec: Spec) -> Spec:
+    """The preprocessing for a network of one channel: the mean of the colours' own figures."""
+    return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
 
 
 def resized(spec: Spec, input_size: int | None) -> Spec:

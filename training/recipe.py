@@ -25,6 +25,8 @@ class Recipe:
     """Fraction of each class that is looked at once, at the end."""
     input_size: int | None = None
     """Side in pixels of what the network sees; None takes the size that its published weights were made for."""
+    grey: bool = False
+    """Train a network of one channel, which sees pictures in grey: for those that have no colours."""
     probe_penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
     """L2 penalties of the linear probe on standardised features; validation chooses one."""
     epochs: int = 8

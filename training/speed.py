@@ -16,7 +16,7 @@ def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
     smaller = min(spec.input_size, max(16, round(recipe.early_size * spec.input_size / 16) * 16))
     try:
         with torch.no_grad():
-            network.eval()(torch.zeros(1, 3, smaller, smaller))
+            network.eval()(torch.zeros(1, spec.channels, smaller, smaller))
     except (RuntimeError, AssertionError, ValueError):
         return spec.input_size
     return smaller

@@ -1,72 +1,138 @@
-"""GET /ideal/{class}: the picture that the model holds ideal for a class."""
+"""GET /ideal/{class} and GET /ideal: the picture that the model holds ideal, for a class or for a channel."""
 
-from dataclasses import asdict
-from typing import Annotated
+import asyncio
+from functools import partial
+from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.formats import choose_format
-from app.openapi import picture_or_figures, problems
-from app.schemas import IdealOptions, IdealResult
-from app.service import ServiceDependency
-from app.streaming import Outcome, ToOutcome, present
-from models.ideal.task import Ideal, ideal
+from app.drawing import Kept, Wanted, draw, film_key, look_up, shoot
+from app.entity_tags import entity_tag, is_known
+from app.formats import MEDIA_TYPES, Format, choose_format
+from app.ideal_schemas import OPTION_NAMES, ChannelOptions, IdealOptions, IdealResult
+from app.judges import choose_judge
+from app.openapi import moving_too, picture_or_figures, problems
+from app.service import Service, ServiceDependency, result_while_there
+from app.streaming import Inbox, event_stream, respond
+from models.ideal.options import ideal_options
+from models.layers import Layer
+from models.store import Model
 
 router = APIRouter(tags=["pictures"])
 
+FILMS = (Format.film, Format.gif)
+SCORE: dict[str, Any] = {
+    "probability": 0.999,
+    "activation": None,
+    "rank": 1,
+    "promised": 0.999,
+    "robust": 0.99,
+    "held_out": 0.985,
+    "families": {"crops": 0.99, "shifts": 1.0, "blur": 0.97, "jpeg": 1.0, "noise": 0.99, "half": 0.99},
+    "weakest": "blur",
+    "slope": 1.21,
+    "variation": 0.11,
+    "transfer": {"model": "imagenet/squeezenet1_1", "label": "tabby", "probability": 0.41, "rank": 1},
+}
 EXAMPLE = {
     "model": "cats-dogs",
     "label": "cat",
     "index": 0,
+    "layer": None,
+    "channel": None,
     "image": "data:image/png;base64,...",
-    "score": {"probability": 0.999, "rank": 1},
-    "options": {"method": "fourier", "steps": 64, "crops": 4, "tv": 20.0, "seed": 0, "size": 224},
-    "passes": {"forward": 257, "backward": 256},
+    "score": SCORE,
+    "reason": None,
+    "pictures": [{"seed": 0, "steps": 64, "score": SCORE, "reason": None, "image": None}],
+    "options": {"method": "fourier", "steps": 64, "crops": 4, "tv": 20.0, "seed": 0, "count": 1, "size": 224},
+    "passes": {"forward": 299, "backward": 256},
     "seconds": 7.5,
 }
+RESPONSES = moving_too(picture_or_figures(IdealResult, EXAMPLE)) | problems(404, 406, 422, 503, 504)
 
 
-@router.get(
-    "/ideal/{class}",
-    summary="Draw the ideal picture of a class",
-    response_class=Response,
-    responses=picture_or_figures(IdealResult, EXAMPLE) | problems(404, 406, 422, 503, 504),
-)
+@router.get("/ideal/{class}", summary="Draw the ideal picture of a class", response_class=Response, responses=RESPONSES)
 async def get_ideal(
     request: Request,
     service: ServiceDependency,
     name: Annotated[str, Path(alias="class", max_length=200, description="a class of the model, by name or index")],
     options: Annotated[IdealOptions, Query()],
 ) -> Response:
-    """Gradient ascent from noise to what the model likes most about the class.
+    """Gradient ascent from noise to what the model likes most about the class, and an honest score of the result.
 
-    All that is random comes from the seed; requests that share the network meanwhile change how sums are rounded, and
-    so the picture in its details. The score is the model's own verdict on the picture as it is returned.
+    The score is of the picture as it is returned: probability and rank by /classify, what is left of it in crops, under
+    blur, noise and JPEG, and what another served model sees. The same options and seed give the same picture: it is
+    kept, has an ETag, and on a CPU is drawn anew to the same bytes by the same number of threads.
     """
-    format = choose_format(request.headers.getlist("Accept"), options.format)
     model = service.registry.get(options.model)
-    index = model.spec.names.find(name)
-    chosen = options.model_dump(include={"method", "steps", "crops", "tv", "seed", "size"})
-    task = ideal(index, model.spec, device=service.registry.device, **chosen)
-    return await present(
-        request, service, task, model, _to_outcome(model.name), format=format, previews=options.previews
-    )
+    return await _answer(request, service, model, model.spec.names.find(name), options)
 
 
-def _to_outcome(model: str) -> ToOutcome:
-    def to_outcome(result: Ideal, seconds: float) -> Outcome:
-        prediction = result.prediction
-        figures = {
-            "model": model,
-            "label": prediction.label,
-            "index": prediction.index,
-            "score": {"probability": prediction.probability, "rank": result.rank},
-            "options": dict(result.options),
-            "passes": asdict(result.passes),
-            "seconds": round(seconds, 3),
-        }
-        headers = {"Model": model, "Label": prediction.label, "Probability": f"{prediction.probability:.4f}"}
-        return Outcome(IdealResult, figures, result.picture, headers)
+@router.get(
+    "/ideal", summary="Draw the ideal picture of a channel of a layer", response_class=Response, responses=RESPONSES
+)
+async def get_channel_ideal(
+    request: Request, service: ServiceDependency, options: Annotated[ChannelOptions, Query()]
+) -> Response:
+    """As for a class: what one channel of a layer likes to see. GET /models/{name} lists the layers."""
+    model = service.registry.get(options.model)
+    layer = model.classifier.layers.find(options.layer)
+    return await _answer(request, service, model, (layer, layer.check_channel(options.channel)), options)
 
-    return to_outcome
+
+async def _answer(
+    request: Request, service: Service, model: Model, subject: int | tuple[Layer, int], options: IdealOptions
+) -> Response:
+    format = choose_format(request.headers.getlist("Accept"), options.format, among=tuple(Format))
+    label = model.spec.classes[subject] if isinstance(subject, int) else None
+    given = {key: value for key, value in options.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
+    size = options.size or model.spec.input_size
+    chosen = {**ideal_options(options.method, size, given), "seed": options.seed, "count": options.count, "size": size}
+    judge = choose_judge(service, model, label, options.judge)
+    wanted = Wanted(model, subject, options.method, chosen, judge)
+    key = await run_sync(wanted.key, service.registry.device)
+    if format is Format.events:
+        return await _stream(request, service, wanted, key, previews=options.previews)
+    tag = entity_tag(key, format)
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if is_known(tag, request.headers.getlist("If-None-Match")):
+        return Response(status_code=304, headers=headers)
+    if format in FILMS:
+        response = await _film(request, service, wanted, key, format)
+    else:
+        kept = await run_sync(look_up, service, key)
+        if kept is None:
+            kept = await _shared(request, service, key, partial(draw, service, wanted, key))
+        response = await run_sync(lambda: respond(kept.outcome(), format), limiter=service.presenters)
+    response.headers.update(headers)
+    return response
+
+
+async def _film(request: Request, service: Service, wanted: Wanted, key: str, format: Format) -> Response:
+    film = await run_sync(service.cache.get, film_key(key, format))
+    if film is None:
+        film = await _shared(request, service, film_key(key, format), partial(shoot, service, wanted, key, format))
+    return Response(film, media_type=MEDIA_TYPES[format])
+
+
+async def _shared(request: Request, service: Service, key: str, work: Any) -> Any:
+    """What the work comes to, for all who wait for it; it ends when the last of them has left."""
+    seat = service.shared.join(key, work)
+    try:
+        return await result_while_there(request, seat.task)
+    finally:
+        seat.leave()
+
+
+async def _stream(request: Request, service: Service, wanted: Wanted, key: str, *, previews: bool) -> Response:
+    inbox = Inbox(asyncio.get_running_loop(), previews=previews)
+    service.engine.check_room()  # while an answer with a status can still be given
+
+    async def work(tell: Any) -> Kept:
+        return await run_sync(look_up, service, key) or await draw(service, wanted, key, tell)
+
+    seat = service.shared.join(key, work, inbox.put)
+    seat.task.add_done_callback(inbox.wake)
+    return event_stream(request, service, seat.task, inbox, lambda kept: kept.outcome(), leave=seat.leave)

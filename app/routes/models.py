@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 
 from app.openapi import problems
 from app.registry import Registry
-from app.schemas import ModelDetail, ModelList, ModelSummary
+from app.schemas import LayerDetail, ModelDetail, ModelList, ModelSummary
 from app.service import ServiceDependency
 
 router = APIRouter(tags=["models"])
@@ -24,7 +24,7 @@ async def get_models(service: ServiceDependency) -> ModelList:
 # `:path`, because `imagenet/<architecture>` is a name
 @router.get("/models/{name:path}", summary="Tell all about one model", responses=problems(404, 503))
 async def get_model(service: ServiceDependency, name: Annotated[str, Path(min_length=1)]) -> ModelDetail:
-    """Class names, preprocessing, figures and provenance, as the model's file records them."""
+    """Class names, preprocessing, figures and provenance, as the model's file records them, and its layers."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
     for told_elsewhere in ("architecture", "classes"):
@@ -33,6 +33,7 @@ async def get_model(service: ServiceDependency, name: Annotated[str, Path(min_le
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),
         class_names=list(model.spec.classes),
+        layers=[LayerDetail(**asdict(layer)) for layer in model.classifier.layers],
         preprocessing=preprocessing,
         metrics=provenance.pop("metrics", {}),
         provenance=provenance,

@@ -63,7 +63,7 @@ class Reduced:
     def retell(self, said: Progress) -> Progress:
         """Progress whose preview is what the model sees, not the small variable."""
         preview = None if said.preview is None else self.view(said.preview.unsqueeze(0))[0]
-        return replace(said, preview=preview)
+        return replace(said, shown=preview)
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:

@@ -8,24 +8,31 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 from torchvision.transforms.v2 import functional
 
-SMALLEST, LARGEST = 0.5, 1.2
-MAX_TURN = math.radians(10)
-
 
 def random_crops(
-    picture: Float[Tensor, "1 3 h w"], count: int, input_size: int, random: torch.Generator
+    picture: Float[Tensor, "1 3 h w"],
+    count: int,
+    input_size: int,
+    random: torch.Generator,
+    *,
+    smallest: float = 0.3,
+    largest: float = 1.2,
+    turn: float = 10.0,
 ) -> Float[Tensor, "n 3 s s"]:
-    """`count` crops of 0.5 to 1.2 of the side, turned by up to 10 degrees, half of them mirrored, edges reflected."""
+    """`count` crops of `smallest` to `largest` of the side, turned by up to `turn` degrees, half of them mirrored.
+
+    Beyond the edge the picture is reflected. Differentiable; pixels stay in [0, 1].
+    """
     if picture.shape[-1] > 2 * input_size:
         # grid_sample reads four neighbours only: without this a crop of a large picture would skip most of its pixels.
         picture = functional.resize(picture, [2 * input_size], antialias=True)
-    side = _uniform(random, count, SMALLEST, LARGEST)
-    turn = _uniform(random, count, -MAX_TURN, MAX_TURN)
+    side = _uniform(random, count, smallest, largest)
+    angle = _uniform(random, count, -math.radians(turn), math.radians(turn))
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
     shift = _uniform(random, (2, count), -1.0, 1.0) * (1 - side).abs()
     rows = [
-        torch.stack([side * mirror * turn.cos(), -side * turn.sin(), shift[0]], dim=1),
-        torch.stack([side * mirror * turn.sin(), side * turn.cos(), shift[1]], dim=1),
+        torch.stack([side * mirror * angle.cos(), -side * angle.sin(), shift[0]], dim=1),
+        torch.stack([side * mirror * angle.sin(), side * angle.cos(), shift[1]], dim=1),
     ]
     affine = torch.stack(rows, dim=1).to(picture.device)
     grid = affine_grid(affine, [count, 3, input_size, input_size], align_corners=False)

@@ -1,7 +1,6 @@
-"""The task behind /ideal: gradient ascent from noise to the picture that a model holds ideal for a class."""
+"""The task behind /ideal: gradient ascent from noise to the picture that a model holds ideal."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,94 +8,151 @@ from typing import Any
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torchvision.transforms.v2 import functional
 
-from models.classify import Prediction
 from models.ideal.crops import random_crops
-from models.ideal.fourier import Fourier
-from models.preprocessing import preprocess, to_float, to_levels
-from models.query import Passes, Progress, Query, Task
+from models.ideal.noise import Noise
+from models.ideal.options import MOST_PICTURES, BadIdeal, drawing, ideal_options
+from models.ideal.patience import Patience
+from models.ideal.reason import reason
+from models.ideal.score import Score, score, total_variation
+from models.ideal.sheet import tile
+from models.ideal.subject import OfChannel, OfClass, Subject
+from models.layers import Layer
+from models.preprocessing import to_levels
+from models.query import Passes, Progress, Task
 from models.spec import Spec
+from models.together import together
 
-METHODS = {"fourier": Fourier}
 
+@dataclass(frozen=True)
+class Drawn:
+    """One picture with its verdict; `steps` is how many it took, `reason` why it came out poorly, where it did."""
 
-class BadIdeal(ValueError):
-    """A method that does not exist, or an option out of range."""
+    picture: UInt8[Tensor, "3 s s"]
+    seed: int
+    steps: int
+    score: Score
+    reason: str | None
 
 
 @dataclass(frozen=True)
 class Ideal:
-    """The picture with what the model says of it as it is returned, in 8 bits: `rank` 1 is the top class."""
+    """The pictures that were asked for, in the order of their seeds."""
 
-    prediction: Prediction
-    rank: int
-    picture: UInt8[Tensor, "3 h w"]
+    subject: Subject
+    drawn: tuple[Drawn, ...]
+    method: str
     options: Mapping[str, Any]
     passes: Passes
 
-
-def total_variation(picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, ""]:
-    """Mean absolute difference of neighbours, across plus down."""
-    across = (picture[..., 1:] - picture[..., :-1]).abs().mean()
-    return across + (picture[..., 1:, :] - picture[..., :-1, :]).abs().mean()
+    @property
+    def sheet(self) -> UInt8[Tensor, "3 h w"]:
+        """All pictures in one, a lone one as it is."""
+        return tile([each.picture for each in self.drawn])
 
 
 def ideal(
-    index: int,
+    subject: int | tuple[Layer, int],
     spec: Spec,
     *,
     method: str = "fourier",
-    steps: int = 64,
-    crops: int = 4,
-    tv: float = 20.0,
     seed: int = 0,
+    count: int = 1,
     size: int | None = None,
-    learning_rate: float = 0.05,
     device: torch.device | str = "cpu",
+    **given: Any,
 ) -> Task[Ideal]:
-    """Draw the ideal picture of class `index`, `size` pixels square (the network's input size by default).
+    """Draw what the model holds ideal for a class (by index), or for a channel of a layer.
 
-    Each of `steps` steps of Adam raises the mean logit over `crops` random crops, less `tv` times the total variation.
-    All that is random comes from `seed`. Costs steps x crops passes with gradients, and one without for the score.
-    Raises BadIdeal.
+    `count` pictures from seeds `seed`, `seed` + 1, ... are drawn side by side, `size` pixels square (the network's
+    input size by default). Each of at most `steps` steps raises the mean of the `objective` over `crops` random crops
+    (0: the whole picture) under noise of up to `noise`, less `tv` times the total variation. It ends early when what
+    the network recognises in them has not risen for `patience` steps (0: never). `given` are the method's options,
+    which models/ideal/options.py lists with their defaults. On a CPU the same seed gives the same bytes with the same
+    number of threads. Costs crops passes with gradients a step, and 43 without per picture. Raises BadIdeal.
     """
     size = size or spec.input_size
-    _check(method, steps=steps, crops=crops, tv=tv, size=size)
-    drawing = METHODS[method](size, seed=seed, device=device)
-    random = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam([drawing.variable], lr=learning_rate)
+    options = ideal_options(method, size, given)
+    if not 1 <= count <= MOST_PICTURES:
+        raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
+    whole: Subject = OfClass(subject, spec, options["objective"]) if isinstance(subject, int) else OfChannel(*subject)
     passes = Passes()
-    for step in range(steps):
-        picture = drawing.picture()
-        seen = random_crops(picture, crops, spec.input_size, random)
-        answer = yield from passes.ask(Query(seen.detach(), lambda logits: -logits[:, index] / crops))
-        optimiser.zero_grad()
-        # The answer's gradient is pulled back through the task's own graph; the variation never meets the network.
-        torch.autograd.backward([seen, tv * total_variation(picture)], [answer.gradients, None])
-        optimiser.step()
-        yield Progress(step + 1, steps, partial(_probability, answer.logits, index), picture.detach()[0])
-    levels = to_levels(drawing.picture()[0])
-    answer = yield from passes.ask(Query(preprocess(to_float(levels).unsqueeze(0), spec)))
-    probabilities = answer.logits[0].softmax(dim=0)
+    tasks = [
+        _draw(whole, spec, method, size, options, seed=each, device=torch.device(device), passes=passes)
+        for each in range(seed, seed + count)
+    ]
+    drawn = yield from together(tasks, partial(_retold, steps=options["steps"]))
+    told = {name: value for name, value in options.items() if isinstance(whole, OfClass) or name != "objective"}
     return Ideal(
-        prediction=Prediction(spec.classes[index], index, probabilities[index].item()),
-        rank=1 + int((probabilities > probabilities[index]).sum()),
-        picture=levels,
-        options={"method": method, "steps": steps, "crops": crops, "tv": tv, "seed": seed, "size": size},
-        passes=passes,
+        whole, tuple(drawn), method, {"method": method, **told, "seed": seed, "count": count, "size": size}, passes
     )
 
 
-def _probability(logits: Tensor, index: int) -> float:
-    return logits.softmax(dim=1)[:, index].mean().item()
+def _draw(
+    subject: Subject,
+    spec: Spec,
+    method: str,
+    size: int,
+    options: Mapping[str, Any],
+    *,
+    seed: int,
+    device: torch.device,
+    passes: Passes,
+) -> Task[Drawn]:
+    drawn = drawing(method, size, spec.channels, options, seed=seed, device=device)
+    random = torch.Generator().manual_seed(seed)
+    noise = Noise(spec.input_size, options["noise"], random, device)
+    patience = Patience(options["patience"])
+    steps = 0
+    while steps < options["steps"] and not patience.spent:
+        picture = drawn.picture()
+        seen = noise.on(_views(picture, options["crops"], spec, random))
+        answer = yield from passes.ask(subject.ask(seen.detach(), gradients=True))
+        assert answer.gradients is not None, "gradients were asked for"
+        # The answer's gradient is pulled back through the task's own graph; the variation never meets the network.
+        pulled = [seen, options["tv"] * total_variation(picture)]
+        torch.autograd.backward(pulled, [answer.gradients / len(seen), None])
+        drawn.step()
+        steps += 1
+        recognised = subject.seen(answer).mean()
+        patience.hear(recognised)
+        yield Progress(steps, options["steps"], recognised.item, partial(_shown, picture))
+    with torch.no_grad():
+        last = drawn.picture()
+    levels = to_levels(last[0])
+    trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
+    verdict = yield from score(levels, _whole(last, spec), subject, spec, passes, trained_on=trained_on)
+    return Drawn(levels, seed, steps, verdict, reason(levels, verdict, options))
 
 
-def _check(method: str, *, steps: int, crops: int, tv: float, size: int) -> None:
-    if method not in METHODS:
-        raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
-    if min(steps, crops) < 1:
-        raise BadIdeal(f"steps and crops are 1 or more, not {steps} and {crops}")
-    if not 0 <= tv < math.inf:
-        raise BadIdeal(f"tv is 0 or more, not {tv}")
-    if not 16 <= size <= 4096:
-        raise BadIdeal(f"the size is 16 to 4096 pixels, not {size}")
+def _views(
+    picture: Float[Tensor, "1 3 h w"], crops: int, spec: Spec, random: torch.Generator
+) -> Float[Tensor, "n 3 s s"]:
+    """What the network is shown: random crops, or the whole picture at the network's size."""
+    return random_crops(picture, crops, spec.input_size, random) if crops else _whole(picture, spec)
+
+
+def _whole(picture: Float[Tensor, "1 3 h w"], spec: Spec) -> Float[Tensor, "1 3 s s"]:
+    if picture.shape[-1] == spec.input_size:
+        return picture
+    resized: Tensor = functional.resize(picture, [spec.input_size] * 2, antialias=True)
+    return resized
+
+
+def _shown(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:
+    return picture.detach()[0].clamp(0, 1)
+
+
+def _retold(told: Sequence[Progress | None], *, steps: int) -> Progress:
+    """One report of several pictures: the step of the last among them, the mean of what is seen, all in one sheet."""
+    known = [each for each in told if each is not None]
+
+    def seen() -> float:
+        scores = [each.score for each in known if each.score is not None]
+        return sum(scores) / len(scores)
+
+    def shown() -> Tensor:
+        return tile([each.preview for each in known if each.preview is not None])
+
+    return Progress(max(each.step for each in known), steps, seen, shown)

@@ -1,6 +1,7 @@
 """A live service on a free port, with a small model of random weights; spoken to over HTTP, as clients do."""
 
 import contextlib
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +48,15 @@ class Live:
 @contextlib.contextmanager
 def serve(**settings: Any) -> Iterator[Live]:
     """Run the application under uvicorn on a thread until the block ends."""
-    app = create_app(Settings(_env_file=None, host="127.0.0.1", port=0, device="cpu", **settings))
+    with tempfile.TemporaryDirectory() as cache:
+        usual: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "device": "cpu", "cache": Path(cache)}
+        with _serve(Settings(_env_file=None, **(usual | settings))) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def _serve(settings: Settings) -> Iterator[Live]:
+    app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -29,7 +29,7 @@ def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
 
     async def kept(previews: bool) -> tuple[Progress, torch.Tensor | None]:
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-        inbox.put(Progress(1, 2, preview=picture))
+        inbox.put(Progress(1, 2, shown=picture))
         return inbox.take()[0]
 
     progress, small = asyncio.run(kept(True))
@@ -58,4 +58,4 @@ def test_a_stream_that_never_began_gives_its_task_up() -> None:
 
 def test_a_thumbnail_of_a_small_picture_is_the_picture() -> None:
     picture = torch.full((3, 20, 30), 0.2)
-    assert (thumbnail(picture) == 51).all() and thumbnail(picture).shape == picture.shape
+    assert (thumbnail(picture, 30) == 51).all() and thumbnail(picture, 30).shape == picture.shape

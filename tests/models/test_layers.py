@@ -12,8 +12,6 @@ from models.query import Query
 from models.spec import Spec
 from tests.networks import unnormalised
 
-CPU = torch.device("cpu")
-
 
 class Pool(nn.Module):
     """A convolution of 1 x 1 in two channels (the mean of colours, and red minus 0.5), a ReLU in place, and a head."""
@@ -111,7 +109,7 @@ def test_no_hook_stays_behind(pool: Classifier) -> None:
 def test_layers_that_share_a_module_are_left_out() -> None:
     """ResNet's blocks call one ReLU twice: which of the two outputs would its name mean?"""
     network = architectures.build("resnet18", 4)
-    found = [layer.name for layer in layers(network, 64, CPU)]
+    found = [layer.name for layer in layers(network, torch.zeros(2, 3, 64, 64))]
     assert "layer1.0.relu" not in found
     assert {"layer1.0.conv1", "layer1.0", "layer4", "avgpool", "fc"} <= set(found)
 
@@ -129,7 +127,7 @@ def test_layers_that_share_a_module_are_left_out() -> None:
 def test_shapes_of_real_networks(architecture: str, name: str, shape: tuple[int, int, int]) -> None:
     extra = {"image_size": 64} if architecture.startswith("vit") else {}
     network = architectures.get_model(architecture, weights=None, num_classes=4, **extra).eval()
-    layer = layers(network, 64, CPU).find(name)
+    layer = layers(network, torch.zeros(2, 3, 64, 64)).find(name)
     assert (layer.channels, layer.height, layer.width) == shape
 
 

@@ -1,0 +1,15 @@
+"""A small copy of a picture that a task shows."""
+
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from models.preprocessing import to_levels
+
+
+def thumbnail(picture: Float[Tensor, "3 h w"], side: int) -> UInt8[Tensor, "3 height width"]:
+    """The picture in [0, 1] as levels, its longer side at most `side` pixels."""
+    height, width = picture.shape[1:]
+    scale = min(1.0, side / max(height, width))
+    size = [max(1, round(height * scale)), max(1, round(width * scale))]
+    return to_levels(functional.resize(picture, size, antialias=True))

@@ -1,0 +1,43 @@
+"""Ideal pictures from Python, without the service."""
+
+from collections.abc import Callable
+from typing import Any
+
+from models.classifier import Classifier
+from models.ideal.task import Ideal, ideal
+from models.query import Progress, run
+from models.store import Model
+
+
+def imagine(
+    model: Model | Classifier,
+    label: str | int | None = None,
+    *,
+    layer: str | None = None,
+    channel: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+    **options: Any,
+) -> Ideal:
+    """Draw what the model holds ideal for a class, by name or index, or for a channel of a layer.
+
+        from models.ideal import imagine
+        from models.store import load
+
+        found = imagine(load("cats-dogs"), "cat", count=4)
+        print(found.drawn[0].score)
+        Path("cats.png").write_bytes(encode(found.sheet))  # models.pictures.encode
+
+    `options` are those of models.ideal.ideal. Raises BadIdeal, UnknownClass, UnknownLayer; ValueError where neither a
+    class nor a layer is named, or both are.
+    """
+    classifier = model.classifier if isinstance(model, Model) else model
+    if (label is None) == (layer is None):
+        raise ValueError("name a class or a layer, one of them")
+    if layer is not None:
+        found = classifier.layers.find(layer)
+        task = ideal((found, found.check_channel(channel)), classifier.spec, device=classifier.device, **options)
+    else:
+        names = classifier.spec.names
+        index = names.by_index(label) if isinstance(label, int) else names.find(str(label))
+        task = ideal(index, classifier.spec, device=classifier.device, **options)
+    return run(task, classifier, on_progress)

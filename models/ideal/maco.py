@@ -1,0 +1,41 @@
+"""MACO, magnitude-constrained optimisation: only the phases of a picture's spectrum are free (Fel et al. 2023,
+arxiv.org/abs/2306.06805).
+
+What a network likes cannot hide in high frequencies, whose magnitudes are those of natural pictures.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.ideal.colour import colours
+from models.ideal.fourier import frequencies
+
+
+class Maco:
+    """A square picture whose variable is its phases, in radians; the magnitude is frequency ** -decay.
+
+    The paper takes the mean magnitude of ImageNet's photos, of which frequency ** -1 is the well-known fit. As there,
+    the planes are standardised before they become colours.
+    """
+
+    def __init__(
+        self, size: int, planes: int, *, seed: int, decay: float, learning_rate: float, device: torch.device
+    ) -> None:
+        self.size = size
+        self.magnitude = (frequencies(size) ** -decay).to(device)
+        random = torch.Generator().manual_seed(seed)
+        start = torch.randn(planes, *self.magnitude.shape, generator=random)
+        self.variable = start.to(device).requires_grad_()
+        self.optimiser = torch.optim.NAdam([self.variable], lr=learning_rate)
+
+    def picture(self) -> Float[Tensor, "1 3 s s"]:
+        """The picture in [0, 1], differentiable with respect to `variable`."""
+        spectrum = torch.polar(self.magnitude.expand_as(self.variable), self.variable)
+        planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
+        return colours((planes - planes.mean()) / (planes.std() + 1e-4))
+
+    def step(self) -> None:
+        """One step of the optimiser, along the gradient that `variable` has."""
+        self.optimiser.step()
+        self.optimiser.zero_grad()

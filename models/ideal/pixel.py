@@ -1,0 +1,37 @@
+"""A picture as its pixels, the parametrisation that everybody tries first (Simonyan et al. 2013,
+arxiv.org/abs/1312.6034)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Pixel:
+    """A square picture whose variable is its pixels.
+
+    With `clamp` they begin as faint noise on grey, are moved by Adam and kept in [0, 1]. Without, they begin as
+    N(0, 1), are moved by plain gradient descent, and go wherever it takes them: what the network then answers is said
+    of a tensor that no file holds.
+    """
+
+    def __init__(
+        self, size: int, planes: int, *, seed: int, clamp: bool, learning_rate: float, device: torch.device
+    ) -> None:
+        self.clamp = clamp
+        noise = torch.randn(planes, size, size, generator=torch.Generator().manual_seed(seed))
+        start = (0.5 + 0.05 * noise).clamp(0, 1) if clamp else noise
+        self.variable = start.to(device).requires_grad_()
+        kind = torch.optim.Adam if clamp else torch.optim.SGD
+        self.optimiser = kind([self.variable], lr=learning_rate)
+
+    def picture(self) -> Float[Tensor, "1 3 s s"]:
+        """The picture, in [0, 1] where it is clamped; differentiable with respect to `variable`."""
+        return self.variable.expand(3, -1, -1).unsqueeze(0)
+
+    def step(self) -> None:
+        """One step of the optimiser, along the gradient that `variable` has, and back into [0, 1]."""
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.clamp:
+            with torch.no_grad():
+                self.variable.clamp_(0, 1)
