@@ -15,7 +15,7 @@ def random_crops(
     input_size: int,
     random: torch.Generator,
     *,
-    smallest: float = 0.3,
+    smallest: float = 0.35,
     largest: float = 1.2,
     turn: float = 10.0,
 ) -> Float[Tensor, "n 3 s s"]:

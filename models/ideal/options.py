@@ -41,14 +41,14 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-COMMON: Mapping[str, Any] = {"objective": "logit", "steps": 96, "crops": 4, "noise": 0.3, "patience": 24}
+COMMON: Mapping[str, Any] = {"objective": "logit", "steps": 96, "crops": 4, "noise": 0.2, "patience": 24}
 
 METHODS: Mapping[str, Method] = {
     "fourier": Method(
-        Fourier, ("decay", "learning_rate"), {**COMMON, "tv": 10.0, "decay": 1.25, "learning_rate": 0.05}
+        Fourier, ("decay", "learning_rate"), {**COMMON, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05}
     ),
     "maco": Method(Maco, ("decay", "learning_rate"), {**COMMON, "tv": 0.0, "decay": 1.0, "learning_rate": 1.0}),
-    "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 10.0, "clamp": True, "learning_rate": 0.02}),
+    "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 20.0, "clamp": True, "learning_rate": 0.02}),
 }
 
 LESSON: Mapping[str, Any] = {
