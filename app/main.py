@@ -10,7 +10,7 @@ from app import docs, middleware, openapi, problems
 from app.cache import Cache
 from app.engine import Engine
 from app.registry import Registry
-from app.routes import adversarial, classify, curve, health, ideal, metrics, models
+from app.routes import adversarial, classify, curve, explain, features, health, ideal, metrics, models
 from app.security import require_key
 from app.service import Service
 from app.settings import Settings
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (classify, ideal, adversarial, curve, models, metrics):
+    for routes in (classify, ideal, adversarial, curve, features, explain, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
     docs.install(app)

@@ -69,7 +69,9 @@ def install(app: FastAPI, registry: Registry) -> None:
         (name,) = [each for each in parameters if each["name"] == "class"]
         if registry.state(registry.names[0]) == "ready":
             name["example"] = registry.get().spec.classes[0]
-            examples = {"layer": registry.get().classifier.layers.last_map.name, "channel": 0}
+            examples = {"layer": registry.get().classifier.layers[-1].name, "channel": 0}
+            form = schema["components"]["schemas"]["FeaturesOptions"]["properties"]
+            form["layer"]["examples"] = [examples["layer"]]
             for parameter in schema["paths"]["/ideal"]["get"]["parameters"]:
                 if parameter["name"] in examples:
                     parameter["example"] = examples[parameter["name"]]

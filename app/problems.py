@@ -19,6 +19,7 @@ from models.attacks.options import BadAttack
 from models.attacks.report import AlreadyTarget
 from models.attacks.survive import BadSurvival
 from models.classes import UnknownClass
+from models.explain import BadExplanation
 from models.ideal import BadIdeal
 from models.layers import UnknownLayer
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
@@ -37,6 +38,7 @@ STATUS: dict[type[Exception], int] = {
     BadSurvival: 422,
     BadMask: 422,
     BadIdeal: 422,
+    BadExplanation: 422,
     AlreadyTarget: 422,
     Overloaded: 503,
     ShuttingDown: 503,

@@ -61,7 +61,9 @@ SUMMARY: dict[str, Any] = {
 }
 DETAIL: dict[str, Any] = SUMMARY | {
     "class_names": ["cat", "dog"],
-    "layers": [{"name": "features.17", "kind": "InvertedResidual", "channels": 320, "height": 7, "width": 7}],
+    "layers": [
+        {"name": "features.17", "kind": "InvertedResidual", "channels": 320, "height": 7, "width": 7, "decides": True}
+    ],
     "preprocessing": {"input_size": 224, "resize": 232, "interpolation": "bilinear", "temperature": 0.4},
     "metrics": {"accuracy": 0.987, "photos": 2399},
     "provenance": {"created": "2026-11-20"},
@@ -159,6 +161,7 @@ class LayerDetail(BaseModel):
     channels: int
     height: int
     width: int
+    decides: bool = Field(description="whether the class scores depend on what its maps show")
 
 
 class ModelDetail(ModelSummary):

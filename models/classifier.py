@@ -69,7 +69,8 @@ class Classifier:
     def layers(self) -> Layers:
         """The layers that a query may name; takes one pass through the network, the first time."""
         side = self.spec.input_size
-        return layers(self.network[1], torch.zeros(2, self.spec.channels, side, side, device=self.device))
+        noise = torch.randn(2, self.spec.channels, side, side, generator=torch.Generator().manual_seed(0))
+        return layers(self.network[1], noise.to(self.device))
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Answer several queries in one pass through the network; one backward pass serves all that want gradients."""

@@ -20,13 +20,18 @@ class UnknownLayer(LookupError):
 
 @dataclass(frozen=True)
 class Layer:
-    """A part of a network that is called once in a pass, by its dotted name, and the size of its `maps`."""
+    """A part of a network that is called once in a pass, by its dotted name, and the size of its `maps`.
+
+    `decides` tells whether the class scores depend on what its maps show: they do not on the last tokens of a ViT, of
+    which the class token alone is read.
+    """
 
     name: str
     kind: str
     channels: int
     height: int
     width: int
+    decides: bool
 
     def check_channel(self, channel: int) -> int:
         """The channel; raises UnknownLayer where the layer does not have it."""
@@ -48,32 +53,45 @@ class Layers(tuple[Layer, ...]):
         raise UnknownLayer(f"the model has no layer {name[:100]!r}; near are: {', '.join(near)}")
 
     @property
-    def last_map(self) -> Layer:
-        """The last layer whose maps have more than one pixel, or else the last of all with channels to look at."""
-        return next((layer for layer in reversed(self) if layer.height * layer.width > 1), self[-1])
+    def last_map(self) -> Layer | None:
+        """The last layer with maps of more than one pixel on which the class scores depend."""
+        return next((layer for layer in reversed(self) if layer.decides and layer.height * layer.width > 1), None)
 
 
 def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
     """What can be watched: parts that are called once, and put out one tensor with a row for each of two pictures."""
-    outputs: dict[str, list[object]] = {}
+    outputs: dict[str, list[Tensor | None]] = {}
+
+    def hook(name: str, output: object) -> Tensor | None:
+        if not isinstance(output, Tensor):
+            outputs.setdefault(name, []).append(None)
+            return None
+        shown = output.ndim in (2, 3, 4) and len(output) == 2 and output.requires_grad
+        outputs.setdefault(name, []).append(output if shown else None)
+        return output.clone()  # as `watching` does
+
     hooks = [
-        module.register_forward_hook(lambda _, __, output, name=name: outputs.setdefault(name, []).append(output))
+        module.register_forward_hook(lambda _, __, output, name=name: hook(name, output))
         for name, module in network.named_modules()
         if name and not type(module).__name__.startswith(IDLE)
     ]
     try:
-        with torch.no_grad():
-            network(pair)
+        with torch.enable_grad():
+            scores = network(pair.detach().requires_grad_()).sum()
     finally:
-        for hook in hooks:
-            hook.remove()
-    found = []
-    for name, seen in outputs.items():  # in the order of their ends: a block comes after its parts
-        (first, *more) = seen
-        if not more and isinstance(first, Tensor) and first.ndim in (2, 3, 4) and len(first) == 2:
-            _, channels, height, width = maps(first.float()).shape
-            found.append(Layer(name, type(network.get_submodule(name)).__name__, channels, height, width))
-    return Layers(found)
+        for each in hooks:
+            each.remove()
+    seen = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
+    slopes = torch.autograd.grad(scores, list(seen.values()), materialize_grads=True)
+    # In the order of their ends: a block comes after its parts.
+    return Layers(
+        _layer(name, network.get_submodule(name), maps(slope)) for name, slope in zip(seen, slopes, strict=True)
+    )
+
+
+def _layer(name: str, module: nn.Module, slopes: Float[Tensor, "2 c h w"]) -> Layer:
+    _, channels, height, width = slopes.shape
+    return Layer(name, type(module).__name__, channels, height, width, decides=bool(slopes.any()))
 
 
 def maps(activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:

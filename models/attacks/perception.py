@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
-import matplotlib
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -12,6 +10,8 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 from torch import Tensor
+
+from models.colour_map import coloured
 
 Levels = UInt8[Tensor, "3 h w"]
 Array = NDArray[np.float64]
@@ -58,15 +58,7 @@ def perception(picture: Levels, origin: Levels) -> Perception:
 def heat_map(picture: Levels, origin: Levels) -> Levels:
     """Where the change is: each pixel's largest over channels, from black (none) to yellow (the most)."""
     change = _moved(picture.cpu(), origin.cpu()).amax(dim=0)
-    share = change.float().div_(max(change.max().item(), 1)).mul_(255).round_().to(torch.uint8)
-    coloured = _colours()[share.numpy()]
-    return torch.from_numpy(coloured).permute(2, 0, 1).contiguous()
-
-
-@lru_cache(maxsize=1)
-def _colours() -> NDArray[np.uint8]:
-    """Perceptually uniform, from black to yellow, [256, 3]."""
-    return np.asarray(matplotlib.colormaps["inferno"](np.arange(256), bytes=True)[:, :3])
+    return coloured(change.float().div_(max(change.max().item(), 1)))
 
 
 def _moved(picture: Levels, origin: Levels) -> Levels:

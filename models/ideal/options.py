@@ -41,7 +41,7 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-COMMON: Mapping[str, Any] = {"objective": "logit", "steps": 96, "crops": 4, "noise": 0.2, "patience": 24}
+COMMON: Mapping[str, Any] = {"objective": "logit", "steps": 96, "crops": 4, "noise": 0.2, "patience": 20}
 
 METHODS: Mapping[str, Method] = {
     "fourier": Method(

@@ -76,7 +76,7 @@ def test_json_holds_the_same_picture_and_the_whole_verdict(live: Live) -> None:
     found = told(live, "/ideal/dog")
     assert picture_of(found["image"]).tobytes() == Image.open(io.BytesIO(png)).tobytes()
     assert found["options"] == {
-        "method": "fourier", "objective": "logit", "steps": 4, "crops": 2, "noise": 0.2, "patience": 24, "tv": 20.0,
+        "method": "fourier", "objective": "logit", "steps": 4, "crops": 2, "noise": 0.2, "patience": 20, "tv": 20.0,
         "decay": 1.25, "learning_rate": 0.05, "seed": 0, "count": 1, "size": 64,
     }  # fmt: skip
     score = found["score"]

@@ -1,0 +1,133 @@
+"""Request and response bodies of POST /features and POST /explain."""
+
+from typing import Annotated, Any
+
+from fastapi import UploadFile
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from app.schemas import (
+    FORMAT,
+    MODEL,
+    FormatChoice,
+    LayerDetail,
+    ModelName,
+    Options,
+    Passes,
+    Prediction,
+    empty_is_none,
+    one_of,
+)
+from models.explain import BOUNDS, METHODS
+
+MOST_CHANNELS = 100
+"""Maps in one sheet."""
+
+
+def parse_channels(value: str) -> str:
+    """`16`, or `3,17,40`: numbers with commas, at most MOST_CHANNELS shown."""
+    numbers = [part.strip() for part in value.split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in numbers):
+        raise ValueError("how many channels, or their numbers with commas (a lone one with a comma behind)")
+    if (len(numbers) == 1 and not 1 <= int(numbers[0]) <= MOST_CHANNELS) or len(numbers) > MOST_CHANNELS:
+        raise ValueError(f"1 to {MOST_CHANNELS} channels")
+    return value
+
+
+class FeaturesOptions(Options):
+    """Multipart fields of POST /features."""
+
+    image: UploadFile = Field(description="the picture")
+    layer: str = Field(max_length=300, description="a layer's name, as GET /models/{name} lists them")
+    channels: Annotated[str, AfterValidator(parse_channels)] = Field(
+        default="16",
+        max_length=1000,
+        description="how many, strongest first; or their numbers: 3,17,40",
+    )
+    model: ModelName = Field(default=None, description=MODEL, examples=[""])
+    format: FormatChoice = Field(default=None, description=FORMAT)
+
+
+class ChannelStrength(BaseModel):
+    """What a picture calls forth in one channel."""
+
+    model_config = ConfigDict(from_attributes=True)
+    channel: int
+    strength: float = Field(description="mean of the absolute activations; channels are ranked by it")
+    mean: float
+    largest: float
+
+
+class FeaturesResult(BaseModel):
+    """The answer of POST /features as JSON."""
+
+    model: str
+    layer: LayerDetail
+    prediction: Prediction
+    shown: list[int] = Field(description="the channels in the sheet, in its order")
+    channels: list[ChannelStrength] = Field(description="all of the layer, strongest first")
+    image: str = Field(description="data URL of the sheet: what the network saw, and the maps")
+    passes: Passes
+    seconds: float
+
+
+MEANINGS = {
+    "samples": "noisy copies",
+    "noise": "their noise, as a share of the range of the pixels",
+    "seed": "what the noise comes from",
+    "steps": "points on the way from black",
+}
+
+
+def _field(name: str) -> Any:
+    (method,) = [method for method, options in METHODS.items() if name in options]
+    default = METHODS[method][name]
+    least, most = BOUNDS[name]
+    kind: Any = type(default)
+    extra: dict[str, Any] = {"allow_inf_nan": False} if kind is float else {}
+    extra["description"] = f"{MEANINGS[name]}, of {method}. Without it: {default}"
+    field = Field(default=None, ge=least, le=most, examples=[""], **extra)
+    return (Annotated[kind | None, BeforeValidator(empty_is_none)], field)
+
+
+MethodOptions = create_model(
+    "ExplainMethodOptions",
+    __base__=Options,
+    **{name: _field(name) for options in METHODS.values() for name in options},
+)
+OPTION_NAMES = frozenset(MethodOptions.model_fields)
+
+
+class ExplainOptions(MethodOptions):  # type: ignore[misc, valid-type]
+    """Multipart fields of POST /explain."""
+
+    image: UploadFile = Field(description="the picture")
+    target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
+        default=None, max_length=200, description="a class, by name or index; empty: what the model sees", examples=[""]
+    )
+    method: Annotated[str, one_of(METHODS)] = Field(default="grad_cam", description=f"one of {', '.join(METHODS)}")
+    layer: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        max_length=300,
+        description="of grad_cam, as GET /models/{name} lists them; without it the last with maps",
+        examples=[""],
+    )
+    model: ModelName = Field(default=None, description=MODEL, examples=[""])
+    format: FormatChoice = Field(default=None, description=FORMAT)
+
+
+class ExplainResult(BaseModel):
+    """The answer of POST /explain as JSON."""
+
+    model: str
+    method: str
+    target: Prediction = Field(description="the class that is explained")
+    top: Prediction = Field(description="what the model sees")
+    layer: str | None
+    missing: float | None = Field(
+        description="what integrated gradients do not account for of the logit's rise from black, as a share of it"
+    )
+    image: str = Field(description="data URL: the picture in grey under the heat; dark where the network does not look")
+    heat_map: str = Field(description="data URL: the heat alone, on what the network sees")
+    options: dict[str, Any]
+    passes: Passes
+    seconds: float

@@ -1,0 +1,21 @@
+"""Values as colours: perceptually uniform, from black to yellow."""
+
+from functools import lru_cache
+
+import matplotlib
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def coloured(values: Float[Tensor, "h w"]) -> UInt8[Tensor, "3 h w"]:
+    """Values from 0 (black) to 1 (yellow); what lies outside is clamped."""
+    levels = (values.cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return torch.from_numpy(_colours()[levels.numpy()]).permute(2, 0, 1).contiguous()
+
+
+@lru_cache(maxsize=1)
+def _colours() -> NDArray[np.uint8]:
+    return np.asarray(matplotlib.colormaps["inferno"](np.arange(256), bytes=True)[:, :3])
