@@ -1,5 +1,6 @@
 """Request and response bodies of POST /features and POST /explain."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import UploadFile
@@ -24,11 +25,11 @@ MOST_CHANNELS = 100
 
 
 def parse_channels(value: str) -> str:
-    """`16`, or `3,17,40`: numbers with commas, at most MOST_CHANNELS shown."""
-    numbers = [part.strip() for part in value.split(",")]
-    if not all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in numbers):
+    """`16`, or `3,17,40` (a lone one as `3,`): numbers with commas, at most MOST_CHANNELS shown."""
+    if not re.fullmatch(r"\s*[0-9]{1,6}\s*(,\s*[0-9]{1,6}\s*)*,?\s*", value):
         raise ValueError("how many channels, or their numbers with commas (a lone one with a comma behind)")
-    if (len(numbers) == 1 and not 1 <= int(numbers[0]) <= MOST_CHANNELS) or len(numbers) > MOST_CHANNELS:
+    numbers = [int(part) for part in value.split(",") if part.strip()]
+    if not 1 <= (len(numbers) if "," in value else numbers[0]) <= MOST_CHANNELS:
         raise ValueError(f"1 to {MOST_CHANNELS} channels")
     return value
 
