@@ -24,7 +24,8 @@ COPY app ./app
 RUN make install TORCH_BACKEND="${TORCH_BACKEND}" && .venv/bin/python -m compileall -q app models training
 
 FROM ${PYTHON_IMAGE}
-# TORCH_HOME is the one folder to write to (torchvision's downloads); all else works on a read-only root with a /tmp.
+# /var/cache/mirage is the one folder to write to (torchvision's downloads, ideal pictures); all else works on a read-only
+# root with a /tmp.
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp mirage \
     && install -d -o mirage -g mirage /var/cache/mirage
 COPY --from=build /opt/mirage /opt/mirage
@@ -36,6 +37,7 @@ ENV PATH="/opt/mirage/.venv/bin:${PATH}" \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     TORCH_HOME=/var/cache/mirage \
+    MIRAGE_CACHE=/var/cache/mirage/ideals \
     MIRAGE_HOST=0.0.0.0 \
     MIRAGE_PORT=8000
 USER 10001:10001
