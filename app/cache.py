@@ -72,6 +72,9 @@ class Cache:
                 yield database
         except sqlite3.Error as error:
             logger.warning("the kept answers in %s cannot be used: %s", self.file, error)
+            database.close()
+            if _is_damage(error):
+                self._remove()
         finally:
             database.close()
 
@@ -79,12 +82,23 @@ class Cache:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         try:
             return _prepared(self.file)
-        except sqlite3.OperationalError:  # locked, no space, not writable: not the file's own fault
-            raise
         except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
             logger.warning("%s is damaged (%s) and begun anew", self.file, error)
-            self.file.unlink()
+            self._remove()
             return _prepared(self.file)
+
+    def _remove(self) -> None:
+        """Its journal first, which would be played back into the next file of this name."""
+        with contextlib.suppress(OSError):
+            self.file.with_name(f"{FILE}-journal").unlink(missing_ok=True)
+            self.file.unlink(missing_ok=True)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Not a lock, a full disk or a folder that is not writable: those are not the file's own fault."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _prepared(file: Path) -> sqlite3.Connection:

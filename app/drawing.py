@@ -8,10 +8,13 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from anyio.to_thread import run_sync
+from jaxtyping import UInt8
+from torch import Tensor
 
 from app.engine import Listener
 from app.film import Reel
@@ -75,9 +78,13 @@ class Kept:
         found = json.loads(data)
         return Kept(found["figures"], tuple(base64.b64decode(picture) for picture in found["pictures"]))
 
+    @cached_property
+    def decoded(self) -> list[UInt8[Tensor, "3 s s"]]:
+        """The pictures themselves."""
+        return [decode(picture) for picture in self.pictures]
+
     def outcome(self) -> "IdealOutcome":
-        """As the representations are made from it; decodes the pictures."""
-        pictures = [decode(picture) for picture in self.pictures]
+        """As the representations are made from it; decodes the pictures, the first time."""
         score = self.figures["score"]
         headers = {
             "Model": self.figures["model"],
@@ -87,7 +94,7 @@ class Kept:
             "Robust": f"{score['robust']:.4f}",
             **({} if self.figures["reason"] is None else {"Reason": self.figures["reason"]}),
         }
-        return IdealOutcome(IdealResult, self.figures, tile(pictures), headers, pictures=pictures)
+        return IdealOutcome(IdealResult, self.figures, tile(self.decoded), headers, pictures=self.decoded)
 
 
 @dataclass(frozen=True)
@@ -111,9 +118,18 @@ class IdealOutcome(Outcome):
 
 
 def look_up(service: Service, key: str) -> Kept | None:
-    """What the cache has of this key."""
+    """What the cache has of this key; what cannot be read counts as absent."""
     found = service.cache.get(key)
-    return None if found is None else Kept.from_bytes(found)
+    if found is None:
+        return None
+    try:
+        kept = Kept.from_bytes(found)
+        IdealResult(**kept.figures, image="")
+        kept.outcome()
+    except Exception:  # anything may lie there
+        logger.warning("what is kept under %s cannot be read: it is drawn anew", key, exc_info=True)
+        return None
+    return kept
 
 
 async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
@@ -205,6 +221,7 @@ def _score(drawn: Drawn, transfer: dict[str, Any] | None, *, of_class: bool) -> 
     return {
         "probability": seen if of_class else None,
         "activation": None if of_class else seen,
+        "on_noise": drawn.on_noise,
         **told,
         "weakest": drawn.score.weakest,
         "transfer": transfer,

@@ -27,8 +27,9 @@ class Reel:
     def put(self, progress: Progress) -> None:
         """Keep a small copy of the preview, where this step is due."""
         stride = math.ceil(progress.steps / MOST_FRAMES)
-        if (progress.step - 1) % stride == 0 and progress.preview is not None:
-            self.frames.append(thumbnail(progress.preview, SIDE).cpu())
+        preview = progress.preview if (progress.step - 1) % stride == 0 else None  # drawn at each asking
+        if preview is not None:
+            self.frames.append(thumbnail(preview, SIDE).cpu())
 
     def develop(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:
         """The frames and then the finished picture, held for LAST_MS, as `webp` or `gif`; it plays for ever."""

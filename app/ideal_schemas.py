@@ -104,6 +104,7 @@ class Score(BaseModel):
 
     probability: float | None = Field(description="of the class, by /classify; null for a channel")
     activation: float | None = Field(description="of the channel, its mean; null for a class")
+    on_noise: float | None = Field(description="the channel's activation on pictures of noise; null for a class")
     rank: int | None = Field(description="of the class among all: 1 is the top one; null for a channel")
     promised: float = Field(description="what the network said of the tensor before it was a picture")
     robust: float = Field(description="mean over `families`: what is still seen in crops, under blur, noise, JPEG, ...")

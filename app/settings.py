@@ -1,5 +1,6 @@
 """What an operator may choose; the only reader of the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,11 +36,16 @@ class Settings(BaseSettings):
         default=MAX_PIXELS, ge=1_000, description="largest picture, and all pictures under attack together"
     )
     cache: Path = Field(
-        default=Path("~/.cache/mirage").expanduser(), description="folder in which ideal pictures are kept"
+        default=Path("~/.cache/mirage"), validate_default=True, description="folder in which ideal pictures are kept"
     )
     cache_bytes: int = Field(default=256_000_000, ge=0, description="how much is kept there at most; 0 keeps nothing")
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
+
+    @field_validator("cache")
+    @classmethod
+    def _at_home(cls, folder: Path) -> Path:
+        return Path(os.path.expanduser(folder))  # Path's own raises where there is no home
 
     @field_validator("models", "api_keys", mode="before")
     @classmethod

@@ -26,10 +26,14 @@ class Shared(Generic[Result]):
         `work` gets a function that passes on progress, from any thread, to the listeners of all who are seated.
         """
         running = self._running.get(key)
-        if running is None:
+        if running is None or running.failed:  # in this very moment, and not yet forgotten
             running = self._running[key] = _Running(work)
             running.task.add_done_callback(lambda _: self._forget(key, running))
         return Seat(self, key, running, listener)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether there is a computation of this key under way."""
+        return key in self._running
 
     def _forget(self, key: str, running: "_Running[Result]") -> None:
         if self._running.get(key) is running:
@@ -41,10 +45,14 @@ class _Running(Generic[Result]):
         self.seats: set[Seat[Result]] = set()
         self.task = asyncio.ensure_future(work(self._tell))
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended without a result."""
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
     def _tell(self, progress: Progress) -> None:
-        for seat in tuple(self.seats):
-            if seat.listener is not None:
-                seat.listener(progress)
+        for seat in self.seats.copy():  # whole, although the event loop's thread adds and takes away
+            seat.tell(progress)
 
 
 class Seat(Generic[Result]):
@@ -60,9 +68,21 @@ class Seat(Generic[Result]):
         """The computation; not to be cancelled but by leaving."""
         return self._running.task
 
+    def tell(self, progress: Progress) -> None:
+        """Pass progress on; what the listener raises is logged, and then it hears no more."""
+        if self.listener is None:
+            return
+        try:
+            self.listener(progress)
+        except Exception:
+            logger.exception("a listener failed; the computation goes on without it")
+            self.listener = None
+
     def leave(self) -> None:
         """Give the place back; nothing where that is done already."""
-        self._running.seats.discard(self)
+        if self not in self._running.seats:
+            return  # a second cancellation would break into what the computation does after the first
+        self._running.seats.remove(self)
         if not self._running.seats and not self.task.done():
             self._shared._forget(self._key, self._running)
             self.task.cancel()

@@ -120,7 +120,8 @@ class Inbox:
 
     def put(self, progress: Progress) -> None:
         """Called on the engine's thread; keeps a small copy of the preview: the task's own picture may be large."""
-        small = thumbnail(progress.preview, PREVIEW_SIDE) if self._previews and progress.preview is not None else None
+        preview = progress.preview if self._previews else None  # drawn at each asking
+        small = thumbnail(preview, PREVIEW_SIDE) if preview is not None else None
         self._kept.append((replace(progress, shown=None), small))
         self.wake()
 

@@ -8,6 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
 
+TENSORFLOWS = ("googlenet", "inception_v3")
+"""Their published weights were trained on (p - 0.5) / 0.5, which they make of ImageNet's normalisation themselves."""
+
 
 class UnknownArchitecture(LookupError):
     """torchvision has no classification network of this name."""
@@ -43,7 +46,7 @@ def build(architecture: str, classes: int, *, channels: int = 3, published: bool
     """
     _check_name(architecture)
     extra: dict[str, object] = {}
-    if architecture in ("googlenet", "inception_v3"):
+    if architecture in TENSORFLOWS:
         # Their auxiliary heads serve training from scratch alone, their own initialisation takes a minute, and
         # their published weights expect the input scaled as `transform_input` does it.
         extra = {"aux_logits": False, "init_weights": False, "transform_input": channels == 3}
@@ -99,7 +102,7 @@ def head(network: nn.Module) -> nn.Linear | nn.Conv2d:
     return layer
 
 
-def features(network: nn.Module, model_input: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n d"]:
+def features(network: nn.Module, model_input: Float[Tensor, "n c s s"]) -> Float[Tensor, "n d"]:
     """What the head is given, averaged over space where the head is a convolution (SqueezeNet)."""
     seen: list[Tensor] = []
     hook = head(network).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -129,7 +132,7 @@ def load_trunk(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     name, stem = head_name(network), f"{_stem_name(network)}.weight"
     own = network.state_dict()
     trunk = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
-    if stem in trunk and own[stem].shape[1] == 1:
+    if stem in trunk and own[stem].shape[1] == 1 and trunk[stem].shape[1:2] == (3,):
         trunk[stem] = trunk[stem].sum(dim=1, keepdim=True)
     wanted = {key: tensor for key, tensor in own.items() if not key.startswith(f"{name}.")}
     load_exactly(network, {**own, **trunk}, missing=set(wanted) - set(trunk))

@@ -9,7 +9,7 @@ from torch import Tensor
 from models import checkpoint, store
 from models.attacks.report import adversarial
 from models.classify import classify
-from models.ideal.task import ideal
+from models.ideal import ideal
 from models.pictures import decode, encode
 from models.query import run
 
@@ -58,6 +58,8 @@ def test_the_ideal_cat_and_dog(index: int) -> None:
     """As 8-bit pictures, classified again, at least 0.99."""
     model = store.load("cats-dogs")
     result = run(ideal(index, model.spec), model.classifier)
-    (again,) = run(classify(decode(encode(result.picture)), model.spec, top=1), model.classifier)
+    (drawn,) = result.drawn
+    (again,) = run(classify(decode(encode(drawn.picture)), model.spec, top=1), model.classifier)
     assert (again.index, again.probability >= 0.99) == (index, True)
-    assert result.prediction.probability == pytest.approx(again.probability, abs=1e-4)
+    assert drawn.score.seen == pytest.approx(again.probability, abs=1e-4)
+    assert drawn.score.robust >= 0.95 and drawn.reason is None

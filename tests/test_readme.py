@@ -48,14 +48,17 @@ def test_the_curl_lines(tmp_path: Path) -> None:
                 assert done.stdout
 
 
-def test_the_library_example(tmp_path: Path) -> None:
-    """Prints a success, and writes the picture."""
-    (example,) = blocks("python")
+@pytest.mark.parametrize(
+    ("number", "said", "written"), [(0, b"True", "fooled.png"), (1, b"Score(seen=0.99", "cat.png")]
+)
+def test_the_library_examples(tmp_path: Path, number: int, said: bytes, written: str) -> None:
+    """Each prints a success, and writes its picture."""
+    example = blocks("python")[number]
     (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
     script = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{example}"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True)
-    assert done.stdout.startswith(b"True")
-    assert (tmp_path / "fooled.png").is_file()
+    assert done.stdout.startswith(said), done.stdout[:200]
+    assert (tmp_path / written).is_file()
 
 
 def test_every_file_that_it_refers_to_exists() -> None:

@@ -119,6 +119,9 @@ def prepare(job: Job, console: Console) -> Prepared:
 
 def in_grey(spec: Spec) -> Spec:
     """The preprocessing for a network of one channel: the mean of the colours' own figures."""
+    if spec.channels == 3 and spec.architecture in architectures.TENSORFLOWS:
+        # What their first layer is given of colours; of one channel they change nothing.
+        return replace(spec, mean=(0.5,), std=(0.5,))
     return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
 
 

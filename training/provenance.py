@@ -71,4 +71,6 @@ def command(job: Job) -> str:
     for choice in OPTIONS:
         if own[choice] != usual[choice]:
             words += [f"--{choice.replace('_', '-')}", str(own[choice])]
+    if job.recipe.grey:
+        words.append("--grey")
     return shlex.join(words)

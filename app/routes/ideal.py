@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.drawing import Kept, Wanted, draw, film_key, look_up, shoot
+from app.engine import Listener
 from app.entity_tags import entity_tag, is_known
 from app.formats import MEDIA_TYPES, Format, choose_format
 from app.ideal_schemas import OPTION_NAMES, ChannelOptions, IdealOptions, IdealResult
@@ -26,6 +27,7 @@ FILMS = (Format.film, Format.gif)
 SCORE: dict[str, Any] = {
     "probability": 0.999,
     "activation": None,
+    "on_noise": None,
     "rank": 1,
     "promised": 0.999,
     "robust": 0.99,
@@ -128,10 +130,12 @@ async def _shared(request: Request, service: Service, key: str, work: Any) -> An
 
 async def _stream(request: Request, service: Service, wanted: Wanted, key: str, *, previews: bool) -> Response:
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-    service.engine.check_room()  # while an answer with a status can still be given
+    found = await run_sync(look_up, service, key)
+    if found is None and key not in service.shared:
+        service.engine.check_room()  # while an answer with a status can still be given
 
-    async def work(tell: Any) -> Kept:
-        return await run_sync(look_up, service, key) or await draw(service, wanted, key, tell)
+    async def work(tell: Listener) -> Kept:
+        return found or await draw(service, wanted, key, tell)
 
     seat = service.shared.join(key, work, inbox.put)
     seat.task.add_done_callback(inbox.wake)

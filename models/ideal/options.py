@@ -48,7 +48,7 @@ METHODS: Mapping[str, Method] = {
         Fourier, ("decay", "learning_rate"), {**COMMON, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05}
     ),
     "maco": Method(Maco, ("decay", "learning_rate"), {**COMMON, "tv": 0.0, "decay": 1.0, "learning_rate": 1.0}),
-    "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 20.0, "clamp": True, "learning_rate": 0.02}),
+    "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 60.0, "clamp": True, "learning_rate": 0.05}),
 }
 
 LESSON: Mapping[str, Any] = {

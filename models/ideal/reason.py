@@ -13,12 +13,17 @@ GREY = 3.0
 RECOGNISED = 0.5
 
 
-def reason(picture: UInt8[Tensor, "3 h w"], score: Score, options: Mapping[str, Any]) -> str | None:
-    """The likely reason why a picture is grey or not recognised, None where it is neither."""
+def reason(
+    picture: UInt8[Tensor, "3 h w"], score: Score, options: Mapping[str, Any], on_noise: float | None = None
+) -> str | None:
+    """The likely reason why a picture is grey or shows little, None where it is neither.
+
+    `on_noise` is what noise calls forth in a channel.
+    """
     if picture.float().std() < GREY:
         return _grey(score, options)
     if score.rank is None:
-        return None if score.seen > 0 else "the channel stays at 0: name a layer before its ReLU, or take another seed"
+        return _below_noise(score, on_noise)
     if score.rank > 1 or score.seen < RECOGNISED:
         return _unrecognised(score, options)
     if score.robust < RECOGNISED:
@@ -33,6 +38,17 @@ def _grey(score: Score, options: Mapping[str, Any]) -> str:
     if options["tv"] > 100:
         return f"the picture is grey: a tv of {options['tv']:g} forbids all contrast; lower it"
     return "the picture is grey: it has hardly moved from where it began; raise steps or learning_rate"
+
+
+def _below_noise(score: Score, on_noise: float | None) -> str | None:
+    if score.seen == 0:
+        return "the channel stays at 0: name a layer before its ReLU, or take another seed"
+    if on_noise is None or score.seen > on_noise:
+        return None
+    return (
+        f"plain noise calls forth more in this channel ({on_noise:.3g}) than this picture ({score.seen:.3g}): it likes "
+        "finer detail than is allowed; lower tv and decay"
+    )
 
 
 def _unrecognised(score: Score, options: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What an ideal picture is of: a class of the model, or a channel of one of its layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -8,9 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.layers import Layer, maps
-from models.query import Answer, Query
+from models.preprocessing import to_float
+from models.query import Answer, Passes, Query, Task
 from models.spec import Spec
 
+NOISES = 4
 OBJECTIVES = ("logit", "cross_entropy", "margin")
 
 
@@ -62,10 +64,15 @@ class OfClass:
 
 @dataclass(frozen=True)
 class OfChannel:
-    """A channel of a layer: `seen` is its activation, the mean over the map."""
+    """A channel of a layer: `seen` is its activation, the mean over the map.
+
+    The loss is in units of what noise calls forth, since layers differ by orders of magnitude, and the weight of the
+    total variation is to mean the same for all.
+    """
 
     layer: Layer
     channel: int
+    unit: float = 1.0
 
     @property
     def label(self) -> str:
@@ -79,7 +86,16 @@ class OfChannel:
         return self._mean(answer.activations)
 
     def _loss(self, activations: Tensor) -> Float[Tensor, " n"]:
-        return -self._mean(activations)
+        return -self._mean(activations) / self.unit
+
+    def beside_noise(self, spec: Spec, device: torch.device, passes: Passes) -> Task[tuple["OfChannel", float]]:
+        """The same with its unit measured, and the mean activation that NOISES pictures of noise call forth."""
+        shape = (NOISES, 3, spec.input_size, spec.input_size)
+        noise = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        answer = yield from passes.ask(self.ask(to_float(noise).to(device), gradients=False))
+        assert answer.activations is not None, "the query names the layer"
+        unit = maps(answer.activations)[:, self.channel].abs().mean().item()
+        return replace(self, unit=unit or 1.0), self.seen(answer).mean().item()
 
     def _mean(self, activations: Tensor) -> Float[Tensor, " n"]:
         return maps(activations)[:, self.channel].mean(dim=(1, 2))

@@ -27,13 +27,17 @@ from models.together import together
 
 @dataclass(frozen=True)
 class Drawn:
-    """One picture with its verdict; `steps` is how many it took, `reason` why it came out poorly, where it did."""
+    """One picture with its verdict; `steps` is how many it took, `reason` why it came out poorly, where it did.
+
+    `on_noise` is the mean activation of a channel on pictures of uniform noise, None for a class.
+    """
 
     picture: UInt8[Tensor, "3 s s"]
     seed: int
     steps: int
     score: Score
     reason: str | None
+    on_noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def ideal(
     (0: the whole picture) under noise of up to `noise`, less `tv` times the total variation. It ends early when what
     the network recognises in them has not risen for `patience` steps (0: never). `given` are the method's options,
     which models/ideal/options.py lists with their defaults. On a CPU the same seed gives the same bytes with the same
-    number of threads. Costs crops passes with gradients a step, and 43 without per picture. Raises BadIdeal.
+    number of threads. Costs crops passes with gradients a step, and 43 without per picture (47 for a channel).
+    Raises BadIdeal.
     """
     size = size or spec.input_size
     options = ideal_options(method, size, given)
@@ -100,6 +105,9 @@ def _draw(
     device: torch.device,
     passes: Passes,
 ) -> Task[Drawn]:
+    on_noise = None
+    if isinstance(subject, OfChannel):
+        subject, on_noise = yield from subject.beside_noise(spec, device, passes)
     drawn = drawing(method, size, spec.channels, options, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
     noise = Noise(spec.input_size, options["noise"], random, device)
@@ -123,7 +131,7 @@ def _draw(
     levels = to_levels(last[0])
     trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
     verdict = yield from score(levels, _whole(last, spec), subject, spec, passes, trained_on=trained_on)
-    return Drawn(levels, seed, steps, verdict, reason(levels, verdict, options))
+    return Drawn(levels, seed, steps, verdict, reason(levels, verdict, options, on_noise), on_noise)
 
 
 def _views(

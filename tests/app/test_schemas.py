@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from app.schemas import IdealOptions, parse_fraction
+from app.ideal_schemas import IdealOptions
+from app.schemas import parse_fraction
 
 
 @pytest.mark.parametrize(("text", "value"), [("8/255", 8 / 255), (" 1 / 4 ", 0.25), ("0.5", "0.5"), (0.25, 0.25)])

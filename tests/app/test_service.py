@@ -13,19 +13,21 @@ from tests.app.conftest import drawn, eventually, serve
 def test_overload_is_refused_at_once(checkpoints: Path) -> None:
     """Two places, both taken by long tasks: the third request gets 503 with Retry-After, and a place when they left."""
     with serve(checkpoints=checkpoints, max_waiting=2) as live, ThreadPoolExecutor(2) as pool:
-        long = "/ideal/cat?steps=1000&crops=32"
+        long = "/ideal/cat?steps=1000&crops=32&patience=0&seed="
 
-        def hold() -> None:
+        def hold(seed: int) -> None:
             with pytest.raises(httpx.TimeoutException):
-                httpx.get(live.url + long, timeout=2)
+                httpx.get(f"{live.url}{long}{seed}", timeout=2)
 
-        held = [pool.submit(hold) for _ in range(2)]
+        held = [pool.submit(hold, seed) for seed in range(2)]
         eventually(lambda: live.service.engine.alive == 2)
         answer = live.client.post("/classify", files={"image": encode(drawn())})
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
         assert answer.json()["type"] == "urn:mirage:problem:overloaded"
-        stream = live.client.get(long, headers={"Accept": "text/event-stream"})
+        stream = live.client.get(f"{long}2", headers={"Accept": "text/event-stream"})
         assert stream.status_code == 503, "refused before a stream begins"
+        with live.client.stream("GET", f"{long}1", headers={"Accept": "text/event-stream"}) as shared:
+            assert shared.status_code == 200, "what is under way needs no place"
         for each in held:
             each.result()
         eventually(lambda: live.service.engine.alive == 0)

@@ -18,7 +18,8 @@ from models.architectures import (
     set_head,
     weight_choices,
 )
-from models.classifier import Normalize
+from models.classifier import Classifier, Normalize
+from models.spec import Spec
 from models.store import imagenet_spec
 
 # One of each family, the smallest that torchvision has, with the smallest input that it takes.
@@ -45,6 +46,10 @@ FAMILIES = {
 }
 HEAVY = {"efficientnet_v2_s", "inception_v3", "vgg11", "vit_b_32"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else []) for name in FAMILIES]
+
+
+COLOUR, GREY = ((0.4,) * 3, (0.25,) * 3), ((0.4,), (0.25,))
+"""Mean and std, equal for all colours."""
 
 
 def noise(rows: int, side: int) -> Tensor:
@@ -193,3 +198,90 @@ def test_old_files_without_batch_norms_counters_load() -> None:
     weights = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     assert len(weights) < len(network.state_dict())
     load_exactly(network, weights)
+
+
+# One channel.
+
+
+def first_convolution(network: nn.Module) -> nn.Conv2d:
+    return next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if not name.startswith("regnet")])
+def test_every_family_can_read_one_channel(name: str) -> None:
+    """On the meta device: the first convolution alone differs, and a pass gives the classes."""
+    with torch.device("meta"):
+        colour, grey = build(name, 7), build(name, 7, channels=1)
+        scores = grey(torch.zeros(2, 1, FAMILIES[name], FAMILIES[name]))
+    assert scores.shape == (2, 7) and not grey.training
+    shapes = {key: value.shape for key, value in colour.state_dict().items()}
+    differing = {key for key, value in grey.state_dict().items() if value.shape != shapes.pop(key)}
+    assert len(differing) == 1 and not shapes
+    one, three = first_convolution(grey), first_convolution(colour)
+    assert one.weight.shape == (len(three.weight), 1, *three.kernel_size)
+    assert (one.stride, one.padding) == (three.stride, three.padding)
+
+
+def grey_twin(name: str, network: nn.Module) -> nn.Module:
+    """The same trunk and head, in one channel."""
+    twin = build(name, 3, channels=1)
+    load_trunk(twin, network.state_dict())
+    own = head(network)
+    assert own.bias is not None
+    set_head(twin, own.weight.detach().flatten(1), own.bias.detach())
+    return twin
+
+
+def lively(network: nn.Module, shown: Tensor) -> nn.Module:
+    """With batch-norm statistics of what is shown: without, a random network passes nearly nothing on."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    with torch.no_grad():
+        network.train()(shown)
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "resnet18", "googlenet"])
+def test_one_channel_sees_of_grey_what_three_equal_ones_did(name: str) -> None:
+    """Weights summed over the colours, at one mean and std for all: on grey pictures the same logits.
+
+    GoogLeNet's own normalisation comes on top where there are colours, so there its grey mean and std are those.
+    """
+    grey = noise(4, 64)[:, :1].expand(-1, 3, -1, -1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build(name, 3)
+    specs = {
+        channels: Spec(name, ("a", "b", "c"), input_size=64, resize=64, mean=mean, std=std)
+        for channels, (mean, std) in ((3, COLOUR), (1, GREY))
+    }
+    if name == "googlenet":
+        specs[3] = Spec(name, ("a", "b", "c"), input_size=64, resize=64)
+        specs[1] = Spec(name, ("a", "b", "c"), input_size=64, resize=64, mean=(0.5,), std=(0.5,))
+    lively(network, Normalize(specs[3])(grey))
+    wanted = Classifier(network, specs[3]).probabilities(grey)
+    found = Classifier(grey_twin(name, network), specs[1]).probabilities(grey)
+    assert wanted.std(dim=0).max() > 1e-4, "pictures are told apart"
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_a_grey_trunk_goes_on_in_grey() -> None:
+    """What is of one channel already is taken as it is."""
+    one, other = build("squeezenet1_1", 5, channels=1), build("squeezenet1_1", 3, channels=1)
+    load_trunk(other, one.state_dict())
+    assert torch.equal(first_convolution(other).weight, first_convolution(one).weight)
+
+
+@pytest.mark.parametrize("shape", [(64, 2, 3, 3), (64, 5, 3, 3), (64, 3, 5, 5), (64, 3), (64,), ()])
+def test_only_three_colours_are_summed(shape: tuple[int, ...]) -> None:
+    """Anything else is of another network."""
+    network = build("squeezenet1_1", 3, channels=1)
+    weights = {**build("squeezenet1_1", 3).state_dict(), "features.0.weight": torch.zeros(shape)}
+    with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.weight"):
+        load_trunk(network, weights)
+
+
+def test_grey_weights_are_not_of_a_network_of_colours() -> None:
+    with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.weight"):
+        load_trunk(build("squeezenet1_1", 3), build("squeezenet1_1", 3, channels=1).state_dict())

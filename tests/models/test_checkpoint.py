@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def test_networks_with_counters_and_channels_last_are_saved(tmp_path: Path) -> N
     save(tmp_path / "m.safetensors", network, spec, {})
     assert read(tmp_path / "m.safetensors").weights["features.0.1.num_batches_tracked"].item() == 100_000
     load(tmp_path / "m.safetensors")
+
+
+def test_a_network_of_one_channel_there_and_back(tmp_path: Path, squeezenet_spec: Spec) -> None:
+    """It answers for colours as for their grey, and is refused by the name of three channels."""
+    spec = replace(squeezenet_spec, mean=(0.45,), std=(0.25,))
+    network = checkpoint.architectures.build(spec.architecture, len(spec.classes), channels=1)
+    file = tmp_path / "grey.safetensors"
+    save(file, network, spec, PROVENANCE)
+    classifier, found = load(file)
+    assert found.spec == classifier.spec == spec and found.spec.channels == 1
+    assert found.weights["features.0.weight"].shape == (64, 1, 3, 3)
+    pixels = to_float(golden_pictures()[0]).unsqueeze(0)
+    rounded = checkpoint.Classifier(network.half().float(), spec)
+    torch.testing.assert_close(classifier.probabilities(pixels), rounded.probabilities(pixels), rtol=1e-4, atol=1e-5)
+    grey = (pixels * torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    torch.testing.assert_close(
+        classifier.probabilities(grey.expand(-1, 3, -1, -1)), classifier.probabilities(pixels), rtol=1e-4, atol=1e-5
+    )
+    change_spec(file, mean=[0.45] * 3, std=[0.25] * 3)
+    with pytest.raises(BadCheckpoint, match="of another shape"):
+        load(file)
 
 
 def test_saving_leaves_the_network_as_it_was(path: Path, squeezenet: nn.Module) -> None:
@@ -223,6 +245,8 @@ def test_other_preprocessing_than_trainings_is_caught(path: Path, fields: dict[s
         ({"classes": "abc"}, "header"),
         ({"architecture": 7}, "header"),
         ({"input_size": 32.5}, "header"),
+        ({"mean": [0.5], "std": [0.5]}, "of another shape"),
+        ({"mean": [0.5]}, "three values each, or one"),
     ],
 )
 def test_a_spec_that_does_not_fit_is_refused(path: Path, fields: dict[str, object], reason: str) -> None:

@@ -1,13 +1,15 @@
 """A classifier's answers: right, and the same whoever else is asked in the same batch."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor, nn
 
 from models.attacks.objectives import log_odds
-from models.classifier import Classifier, choose_device
+from models.classifier import Classifier, Normalize, choose_device
 from models.query import Objective, Query
 from models.spec import Spec
 from tests.networks import LinearNetwork, unnormalised
@@ -122,6 +124,56 @@ def test_normalisation_is_the_first_layer() -> None:
     at_mean, above = classifier.answer([Query(mean), Query(mean + std)])
     torch.testing.assert_close(at_mean.logits, torch.zeros(1, 3), atol=1e-4, rtol=0)
     torch.testing.assert_close(above.logits, torch.full((1, 3), 256.0), atol=1e-3, rtol=0)
+
+
+def grey_spec(mean: float, std: float) -> Spec:
+    return Spec("squeezenet1_1", ("a", "b"), input_size=16, resize=16, mean=(mean,), std=(std,))
+
+
+def in_pillows_grey(levels: Tensor) -> Tensor:
+    """uint8 [3, h, w] by Image.convert("L"): [1, 1, h, w]."""
+    image = Image.fromarray(levels.permute(1, 2, 0).numpy()).convert("L")
+    return torch.from_numpy(np.array(image)).reshape(1, 1, *levels.shape[1:])
+
+
+def test_one_channel_is_pillows_grey(chelsea: Tensor) -> None:
+    """To the half level by which Pillow rounds, in a photograph and in every colour of a coarse cube."""
+    steps = torch.arange(0, 256, 17, dtype=torch.uint8)
+    cube = torch.cartesian_prod(steps, steps, steps).T.reshape(3, 64, 64)
+    for levels in (chelsea[:, :256, :256], cube):
+        grey = Normalize(grey_spec(0.0, 1.0))(levels.unsqueeze(0) / 255)
+        assert grey.shape == (1, 1, *levels.shape[1:])
+        assert (255 * grey - in_pillows_grey(levels)).abs().max() < 0.502
+
+
+def test_grey_is_normalised_as_one_channel(chelsea: Tensor) -> None:
+    """(grey - mean) / std: what is half a level of 255 before is two of them at a std of a quarter."""
+    levels = chelsea[:, :256, :256]
+    found = Normalize(grey_spec(0.4, 0.25))(levels.unsqueeze(0) / 255)
+    wanted = (in_pillows_grey(levels) / 255 - 0.4) / 0.25
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0.502 / 255 / 0.25)
+
+
+def test_a_grey_picture_stays_what_it_is() -> None:
+    """Three equal channels are that channel: the weights sum to 1."""
+    grey = noise(2, 16)[:, :1]
+    torch.testing.assert_close(Normalize(grey_spec(0.0, 1.0))(grey.expand(-1, 3, -1, -1)), grey, rtol=0, atol=1e-6)
+
+
+def test_pixels_have_three_colours_whatever_the_network_is_given() -> None:
+    """A network that sums its one channel: gradients towards red, green and blue are the weights of grey, over std."""
+
+    class Sum(nn.Module):
+        def forward(self, seen: Tensor) -> Tensor:
+            assert seen.shape[1] == 1
+            return seen.sum(dim=(2, 3)).expand(-1, 2)
+
+    classifier = Classifier(Sum(), grey_spec(0.5, 0.25))
+    shown = noise(2, 16)
+    (answer,) = classifier.answer([Query(shown, lambda logits: logits[:, 0])])
+    assert answer.gradients is not None
+    weights = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
+    torch.testing.assert_close(answer.gradients, (weights / 0.25).expand(2, 3, 16, 16))
 
 
 def test_logits_are_divided_by_the_temperature(linear: Classifier) -> None:

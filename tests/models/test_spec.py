@@ -17,6 +17,12 @@ from models.spec import BadSpec, Spec
         ({"resize": 2049}, "2048"),
         ({"interpolation": "nearest"}, "bilinear or bicubic"),
         ({"mean": (0.5, 0.5)}, "three values"),
+        ({"mean": (0.5, 0.5), "std": (0.5, 0.5)}, "three values"),
+        ({"mean": (0.5,)}, "three values"),
+        ({"std": (0.5,)}, "three values"),
+        ({"mean": (), "std": ()}, "three values"),
+        ({"mean": (0.5,), "std": (0.0,)}, "std is above 0"),
+        ({"mean": (float("nan"),), "std": (1.0,)}, "infinite"),
         ({"std": (1.0, 1.0, 0.0)}, "std is above 0"),
         ({"std": (1.0, -1.0, 1.0)}, "std is above 0"),
         ({"temperature": 0.0}, "temperature"),
@@ -54,3 +60,8 @@ def test_a_spec_does_not_change() -> None:
 
 def test_its_classes_are_found_by_name() -> None:
     assert Spec("mobilenet_v2", ("cat", "dog")).names.find("DOG") == 1
+
+
+def test_as_many_channels_as_means() -> None:
+    assert Spec("mobilenet_v2", ("a", "b")).channels == 3
+    assert Spec("mobilenet_v2", ("a", "b"), mean=(0.5,), std=(0.25,)).channels == 1

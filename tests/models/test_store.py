@@ -1,15 +1,19 @@
 """Models by name: checkpoints of a folder, and torchvision's own from its cache."""
 
+import hashlib
 import pickle
 import urllib.error
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights
 
 from models import architectures, checkpoint
+from models.classifier import Classifier
 from models.spec import Spec
 from models.store import (
     EXPECTED,
@@ -56,6 +60,68 @@ def test_names_are_files_without_their_ending(folder: Path) -> None:
 def test_a_checkpoint_by_name(folder: Path, squeezenet_spec: Spec) -> None:
     model = load("cats-dogs", folder=folder)
     assert (model.name, model.spec, model.provenance) == ("cats-dogs", squeezenet_spec, {"name": "cats-dogs"})
+
+
+def test_a_network_of_one_channel_by_name(tmp_path: Path) -> None:
+    """Its batch norms are folded, and it says the same of a picture in colours."""
+    spec = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=32, mean=(0.5,), std=(0.25,))
+    network = architectures.build(spec.architecture, 2, channels=1)
+    for norm in (layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.running_var, 0.01, 0.1)  # type: ignore[arg-type]
+    checkpoint.save(tmp_path / "grey.safetensors", network, spec, {})
+    plain, _ = checkpoint.load(tmp_path / "grey.safetensors")
+    served = load("grey", folder=tmp_path).classifier
+    served.warm_up()
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in served.network.modules())
+    pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(served.probabilities(pixels), plain.probabilities(pixels), rtol=1e-3, atol=1e-4)
+
+
+# What a digest is of.
+
+
+def test_the_digest_is_of_weights_and_spec(folder: Path) -> None:
+    """Names, provenance and where it was loaded from are no part of it."""
+    one, other = load("insects", folder=folder), load("cats-dogs", folder=folder)
+    assert one.name != other.name and one.provenance != other.provenance
+    assert len(one.digest) == 64 and one.digest == other.digest == load("insects", folder=folder).digest
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 1.5},
+        {"classes": ("bee", "ant", "cat")},
+        {"resize": 37},
+        {"mean": (0.485, 0.456, 0.407)},
+        {"interpolation": "bicubic"},
+    ],
+)
+def test_another_spec_has_another_digest(
+    squeezenet: nn.Module, squeezenet_spec: Spec, fields: dict[str, object]
+) -> None:
+    one = Model("one", Classifier(squeezenet, squeezenet_spec), {})
+    assert Model("one", Classifier(squeezenet, replace(squeezenet_spec, **fields)), {}).digest != one.digest
+
+
+def test_any_other_weight_makes_another_digest(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
+    """The last bit of one number in a million."""
+    before = Model("one", Classifier(squeezenet, squeezenet_spec), {}).digest
+    with torch.no_grad():
+        weight = squeezenet.features[12].expand3x3.weight.view(torch.int32)  # type: ignore[index, union-attr]
+        weight[-1, -1, -1, -1] ^= 1
+    assert Model("one", Classifier(squeezenet, squeezenet_spec), {}).digest != before
+
+
+def test_the_digest_does_not_heed_how_weights_lie_in_memory(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
+    """What the digest is of, by an independent way: the numbers in the order of their indices."""
+    model = Model("one", Classifier(squeezenet, squeezenet_spec), {})
+    digest = hashlib.sha256(repr(squeezenet_spec).encode())
+    for name, weight in sorted(model.classifier.network.state_dict().items()):
+        digest.update(name.encode() + np.array(weight.tolist(), dtype=np.float32).tobytes())
+    assert model.digest == digest.hexdigest()
+    model.classifier.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    assert Model("other", model.classifier, {}).digest == model.digest
 
 
 @pytest.mark.parametrize("name", ["dogs", "", "notes", "../insects", "/etc/passwd", "insects.safetensors", "imagenet"])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,41 @@ def test_a_zip_gives_the_same_weights_as_its_folder(finished: Job, tmp_path: Pat
     done = job(tmp_path, zipped(data, tmp_path / "gratings.zip", "outer/"), parent)
     fit(done, quiet())
     assert_same_weights(done.output, finished.output)
+
+
+@pytest.fixture(scope="module")
+def in_grey(tmp_path_factory: pytest.TempPathFactory, parent: Path) -> Job:
+    """A run over gratings without colours, from a parent that has seen colours."""
+    place = tmp_path_factory.mktemp("grey")
+    data = write_gratings(place / "grey", {"Upright": 20, "Level": 20}, mode="L")
+    done = job(place, data, parent, recipe=replace(RECIPE, grey=True))
+    fit(done, quiet())
+    return done
+
+
+def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: Job) -> None:
+    """On gratings that were never seen, in grey by their file or by our own weights of the colours."""
+    model = load("stripes", folder=in_grey.output.parent)
+    assert model.spec.channels == 1 and model.spec.classes == ("Level", "Upright")
+    assert weights(in_grey.output)["features.0.0.weight"].shape[1] == 1
+    for label, name in enumerate(("Upright", "Level")):
+        for mode in ("L", "RGB"):
+            picture = pictures.decode(encoded(grating(label, 1000).convert(mode)))
+            assert run(classify(picture, model.spec), model.classifier)[0].label == name
+    assert model.provenance["metrics"]["accuracy"] == 1
+
+
+def test_the_command_that_makes_a_grey_network_again(in_grey: Job) -> None:
+    found = checkpoint.read(in_grey.output).provenance
+    assert found["command"].endswith(" --grey") and found["recipe"]["grey"] is True
+
+
+def test_a_run_in_colours_is_not_resumed_in_grey(
+    tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_after(0, monkeypatch, job(tmp_path, data, parent))
+    with pytest.raises(BadRun, match="had grey False, not True"):
+        fit(job(tmp_path, data, parent, recipe=replace(RECIPE, grey=True), resume=True), quiet())
 
 
 def stopped_after(epochs: int, monkeypatch: pytest.MonkeyPatch, asked: Job) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from models import checkpoint
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.__main__ import app
 from training.finetune import FineTuning
@@ -98,3 +99,10 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
     assert "of 2 test photos right (95 % interval" in done.output
     assert "`fox`" in (tmp_path / "out.md").read_text()
     assert (tmp_path / "runs" / "out" / "state.pt").is_file()
+
+
+def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = fit(dirty, tmp_path, "--parent", write_parent(tmp_path / "parent.pth"), "--epochs", "0", "--grey")
+    assert done.exit_code == 0, done.output
+    assert checkpoint.read(tmp_path / "out.safetensors").spec.channels == 1
