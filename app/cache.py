@@ -34,7 +34,8 @@ class Cache:
             row = database.execute("SELECT value FROM answers WHERE key = ?", [key]).fetchone()
             if row is None:
                 return None
-            database.execute("UPDATE answers SET used = ? WHERE key = ?", [time.time_ns(), key])
+            with contextlib.suppress(sqlite3.OperationalError):  # locked or read-only: it is there all the same
+                database.execute("UPDATE answers SET used = ? WHERE key = ?", [time.time_ns(), key])
             value: bytes = row[0]
             return value
         return None

@@ -132,12 +132,18 @@ def look_up(service: Service, key: str) -> Kept | None:
     return kept
 
 
+async def kept_or_drawn(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
+    """As it is kept, or else drawn now."""
+    return await run_sync(look_up, service, key) or await draw(service, wanted, key, tell)
+
+
 async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
     """Draw, have it judged, and keep the answer."""
     begun = time.monotonic()
     device = service.registry.device
     task = ideal(wanted.subject, wanted.model.spec, method=wanted.method, device=device, **wanted.options)
-    result = await asyncio.wrap_future(service.submit(task, wanted.model, on_progress=tell))
+    weight = wanted.options["count"] * wanted.options["size"] ** 2
+    result = await asyncio.wrap_future(service.submit(task, wanted.model, on_progress=tell, weight=weight))
     transfers = await _judged(service, result, wanted.judge)
     figures = {**_figures(result, wanted, transfers), "seconds": round(time.monotonic() - begun, 3)}
 

@@ -31,8 +31,8 @@ A `{spec.architecture}` that tells {len(spec.classes)} classes apart: {some}{mor
 {_percent(high)}), on photos that were used for nothing before. Made on {provenance["created"]} from the weights \
 `{parent["name"]}` (licence: {parent["licence"]}).
 
-Input: a picture of any size in RGB; its shorter side is resized to {spec.resize} pixels ({spec.interpolation}, \
-antialiased) and the {spec.input_size} x {spec.input_size} centre is classified. Logits are divided by the temperature \
+Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
+{spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is classified. Logits are divided by the temperature \
 {spec.temperature:.3f}, so that probabilities mean what they say."""
 
 

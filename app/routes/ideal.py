@@ -8,8 +8,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.drawing import Kept, Wanted, draw, film_key, look_up, shoot
-from app.engine import Listener
+from app.drawing import Wanted, film_key, kept_or_drawn, look_up, shoot
 from app.entity_tags import entity_tag, is_known
 from app.formats import MEDIA_TYPES, Format, choose_format
 from app.ideal_schemas import OPTION_NAMES, ChannelOptions, IdealOptions, IdealResult
@@ -104,9 +103,7 @@ async def _answer(
     if format in FILMS:
         response = await _film(request, service, wanted, key, format)
     else:
-        kept = await run_sync(look_up, service, key)
-        if kept is None:
-            kept = await _shared(request, service, key, partial(draw, service, wanted, key))
+        kept = await _shared(request, service, key, partial(kept_or_drawn, service, wanted, key))
         response = await run_sync(lambda: respond(kept.outcome(), format), limiter=service.presenters)
     response.headers.update(headers)
     return response
@@ -130,13 +127,8 @@ async def _shared(request: Request, service: Service, key: str, work: Any) -> An
 
 async def _stream(request: Request, service: Service, wanted: Wanted, key: str, *, previews: bool) -> Response:
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-    found = await run_sync(look_up, service, key)
-    if found is None and key not in service.shared:
+    if key not in service.shared and await run_sync(look_up, service, key) is None:
         service.engine.check_room()  # while an answer with a status can still be given
-
-    async def work(tell: Listener) -> Kept:
-        return found or await draw(service, wanted, key, tell)
-
-    seat = service.shared.join(key, work, inbox.put)
+    seat = service.shared.join(key, partial(kept_or_drawn, service, wanted, key), inbox.put)
     seat.task.add_done_callback(inbox.wake)
     return event_stream(request, service, seat.task, inbox, lambda kept: kept.outcome(), leave=seat.leave)

@@ -74,6 +74,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 
 LEAST_SIZE, MOST_SIZE = 16, 1024
 MOST_PICTURES = 16
+MOST_PIXELS = 4 * MOST_SIZE**2
+"""Of all pictures of a request: a step of so many takes the engine's thread half a second on two cores."""
 
 
 def ideal_options(method: str, size: int, given: Mapping[str, Any]) -> dict[str, Any]:

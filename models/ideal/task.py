@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from models.ideal.crops import random_crops
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_PICTURES, BadIdeal, drawing, ideal_options
+from models.ideal.options import MOST_PICTURES, MOST_PIXELS, BadIdeal, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.reason import reason
 from models.ideal.score import Score, score, total_variation
@@ -81,6 +81,9 @@ def ideal(
     options = ideal_options(method, size, given)
     if not 1 <= count <= MOST_PICTURES:
         raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
+    if count * size**2 > MOST_PIXELS:
+        least = MOST_PIXELS // size**2
+        raise BadIdeal(f"{count} pictures of {size} pixels are too many at once: ask for {least}, or for smaller ones")
     whole: Subject = OfClass(subject, spec, options["objective"]) if isinstance(subject, int) else OfChannel(*subject)
     passes = Passes()
     tasks = [
