@@ -32,8 +32,8 @@ A `{spec.architecture}` that tells {len(spec.classes)} classes apart: {some}{mor
 `{parent["name"]}` (licence: {parent["licence"]}).
 
 Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
-{spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is classified. Logits are divided by the temperature \
-{spec.temperature:.3f}, so that probabilities mean what they say."""
+{spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is \
+classified. Logits are divided by the temperature {spec.temperature:.3f}, so that probabilities mean what they say."""
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:
