@@ -47,7 +47,11 @@ METHODS: Mapping[str, Method] = {
     "fourier": Method(
         Fourier, ("decay", "learning_rate"), {**COMMON, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05}
     ),
-    "maco": Method(Maco, ("decay", "learning_rate"), {**COMMON, "tv": 0.0, "decay": 1.0, "learning_rate": 1.0}),
+    "maco": Method(
+        Maco,
+        ("decay", "learning_rate"),
+        {**COMMON, "steps": 160, "noise": 0.0, "tv": 0.0, "decay": 1.0, "learning_rate": 0.3},
+    ),
     "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 60.0, "clamp": True, "learning_rate": 0.05}),
 }
 
