@@ -4,6 +4,8 @@ arxiv.org/abs/2306.06805).
 What a network likes cannot hide in high frequencies, whose magnitudes are those of natural pictures.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -25,7 +27,8 @@ class Maco:
         self.size = size
         self.magnitude = (frequencies(size) ** -decay).to(device)
         random = torch.Generator().manual_seed(seed)
-        start = torch.randn(planes, *self.magnitude.shape, generator=random)
+        # Uniform: phases around 0 would add up in one corner to a peak that leaves no contrast for the rest.
+        start = 2 * math.pi * torch.rand(planes, *self.magnitude.shape, generator=random)
         self.variable = start.to(device).requires_grad_()
         self.optimiser = torch.optim.NAdam([self.variable], lr=learning_rate)
 

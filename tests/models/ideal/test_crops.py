@@ -1,14 +1,11 @@
 """What a network sees of a picture that is being drawn: geometry by hand."""
 
-import math
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.ideal import crops
 from models.ideal.crops import random_crops
 
 
@@ -23,29 +20,23 @@ def ramp(side: int) -> Tensor:
     return torch.stack([across, down, across + down]).unsqueeze(0)
 
 
-def still(monkeypatch: pytest.MonkeyPatch, *, side: float = 1.0, turn: float = 0.0) -> None:
-    """Fix the side and bound the turn."""
-    monkeypatch.setattr(crops, "SMALLEST", side)
-    monkeypatch.setattr(crops, "LARGEST", side)
-    monkeypatch.setattr(crops, "MAX_TURN", turn)
+STILL = {"smallest": 1.0, "largest": 1.0, "turn": 0.0}
 
 
 @pytest.mark.parametrize("side", [16, 33])
-def test_side_1_without_a_turn_is_the_picture_or_its_mirror(monkeypatch: pytest.MonkeyPatch, side: int) -> None:
+def test_side_1_without_a_turn_is_the_picture_or_its_mirror(side: int) -> None:
     """Twenty crops: each is the identity or the mirror image, and both occur."""
-    still(monkeypatch)
     picture = torch.rand(1, 3, side, side, generator=generator())
-    found = random_crops(picture, 20, side, generator(1))
+    found = random_crops(picture, 20, side, generator(1), **STILL)
     mirrored = [bool((crop - picture[0].flip(2)).abs().max() < 1e-5) for crop in found]
     for crop, is_mirrored in zip(found, mirrored, strict=True):
         torch.testing.assert_close(crop, picture[0].flip(2) if is_mirrored else picture[0], rtol=0, atol=1e-5)
     assert 4 <= sum(mirrored) <= 16
 
 
-def test_a_half_is_a_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_is_a_half() -> None:
     """Side 0.5 of a ramp from -1 to 1 spans exactly 1 of its 2, lies wholly inside, and moves about."""
-    still(monkeypatch, side=0.5)
-    found = random_crops(ramp(64), 50, 32, generator())
+    found = random_crops(ramp(64), 50, 32, generator(), **STILL | {"smallest": 0.5, "largest": 0.5})
     across = found[:, 0]
     # 32 pixels' centres span 31/32 of the crop.
     torch.testing.assert_close(
@@ -61,7 +52,7 @@ def test_a_half_is_a_half(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_any_crop_turns_and_scales_and_does_nothing_else(seed: int) -> None:
     """On ramps of x and y the crop's slopes are side x a rotation: equal lengths, a right angle, within the bounds."""
-    found = random_crops(ramp(64), 40, 64, generator(seed))
+    found = random_crops(ramp(64), 40, 64, generator(seed), smallest=0.5)
     middle = slice(24, 40)  # far from the edges, where reflection would bend the ramps
     shown = found[..., middle, middle]
     across = (shown[..., 1:] - shown[..., :-1]).mean(dim=(2, 3))[:, :2] * 32
@@ -79,10 +70,9 @@ def test_any_crop_turns_and_scales_and_does_nothing_else(seed: int) -> None:
     assert 5 < (across[:, 0] < 0).sum() < 35
 
 
-def test_edges_are_reflected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edges_are_reflected() -> None:
     """At side 1.2 a ramp from -1 to 1 would reach past its ends; reflected it stays within and turns back."""
-    still(monkeypatch, side=1.2)
-    found = random_crops(ramp(64), 20, 64, generator())[:, 0]
+    found = random_crops(ramp(64), 20, 64, generator(), **STILL | {"smallest": 1.2, "largest": 1.2})[:, 0]
     assert found.abs().max() <= 1
     steps = found[:, 32, 1:] - found[:, 32, :-1]
     assert ((steps > 1e-3).any(dim=1) & (steps < -1e-3).any(dim=1)).all()
@@ -96,13 +86,12 @@ def test_one_colour_stays_one_colour(seed: int, colour: float, side: int) -> Non
     assert (found - colour).abs().max() < 1e-5
 
 
-def test_a_large_picture_is_seen_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_is_seen_whole() -> None:
     """Noise at eight times the input size averages out: each pixel seen is of dozens, not of its four neighbours.
 
     The mean of four uniform values deviates by 0.289 / 2 = 0.144, that of dozens by less than a third of it.
     """
-    still(monkeypatch)
-    found = random_crops(torch.rand(1, 3, 128, 128, generator=generator()), 4, 16, generator())
+    found = random_crops(torch.rand(1, 3, 128, 128, generator=generator()), 4, 16, generator(), **STILL)
     assert 0.01 < found.std() < 0.06
     assert abs(found.mean() - 0.5) < 0.02
 
@@ -120,7 +109,3 @@ def test_the_same_seed_gives_the_same_crops() -> None:
     one, again, other = (random_crops(picture, 3, 16, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
-
-
-def test_ten_degrees_are_ten_degrees() -> None:
-    assert math.degrees(crops.MAX_TURN) == pytest.approx(10)

@@ -1,0 +1,52 @@
+"""Noise on what the network sees."""
+
+import pytest
+import torch
+
+from models.ideal.noise import Noise
+
+CPU = torch.device("cpu")
+
+
+def made(most: float, size: int = 48, seed: int = 0) -> Noise:
+    return Noise(size, most, torch.Generator().manual_seed(seed), CPU)
+
+
+def test_each_row_has_another_strength_up_to_the_most() -> None:
+    """200 rows of grey: standard deviations spread evenly from 0 to 0.1, of mean 0.05."""
+    found = made(0.1).on(torch.full((200, 3, 48, 48), 0.5)) - 0.5
+    deviations = found.std(dim=(1, 2, 3))
+    assert deviations.max().item() == pytest.approx(0.1, abs=0.005)
+    assert deviations.min().item() < 0.005
+    assert deviations.mean().item() == pytest.approx(0.05, abs=0.007)
+    assert found.mean().abs() < 0.002
+
+
+def test_rows_have_other_noise_each_time() -> None:
+    noise = made(0.2)
+    grey = torch.full((3, 3, 48, 48), 0.5)
+    rows = torch.cat([noise.on(grey), noise.on(grey)]) - 0.5
+    correlation = torch.corrcoef(rows.flatten(1)) - torch.eye(6)
+    assert correlation.abs().max() < 0.1
+
+
+def test_pixels_stay_in_their_range() -> None:
+    found = made(1.0).on(torch.rand(4, 3, 48, 48))
+    assert found.min() == 0 and found.max() == 1
+
+
+def test_none_is_none() -> None:
+    seen = torch.rand(2, 3, 48, 48)
+    assert made(0.0).on(seen) is seen
+
+
+def test_the_seed_is_all_that_is_random() -> None:
+    grey = torch.full((3, 3, 48, 48), 0.5)
+    one, again, other = (made(0.2, seed=seed).on(grey) for seed in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
+def test_gradients_pass_where_nothing_is_clamped() -> None:
+    seen = torch.full((2, 3, 48, 48), 0.5, requires_grad=True)
+    made(0.05).on(seen).sum().backward()
+    assert seen.grad is not None and (seen.grad == 1).all()

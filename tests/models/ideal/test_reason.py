@@ -1,0 +1,62 @@
+"""Why a picture came out poorly."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.ideal.options import METHODS
+from models.ideal.reason import reason
+from models.ideal.score import Score
+
+GOOD = Score(1.0, 1.0, 1, 0.99, 0.99, {"crops": 0.99, "blur": 0.98}, 1.2, 0.1)
+OPTIONS = METHODS["fourier"].defaults
+PLAIN = {**METHODS["pixel"].defaults, "crops": 0, "clamp": False}
+PICTURE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
+GREY = torch.full((3, 32, 32), 128, dtype=torch.uint8)
+CHANNEL = replace(GOOD, rank=None, seen=2.0, promised=2.0)
+
+
+def test_a_good_one_needs_none() -> None:
+    assert reason(PICTURE, GOOD, OPTIONS) is None
+    assert reason(PICTURE, CHANNEL, OPTIONS, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "told"),
+    [
+        (GOOD, OPTIONS, "hardly moved from where it began; raise steps or learning_rate"),
+        (GOOD, {**OPTIONS, "tv": 500.0}, "a tv of 500 forbids all contrast; lower it"),
+        (replace(CHANNEL, seen=0.0, promised=0.0), OPTIONS, "silent on noise; name a layer before its ReLU"),
+    ],
+)
+def test_a_grey_one(score: Score, options: dict[str, object], told: str) -> None:
+    found = reason(GREY, score, options)
+    assert found is not None and "grey" in found and told in found
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "told"),
+    [
+        (
+            replace(GOOD, seen=0.2, rank=3, promised=0.99),
+            PLAIN,
+            "values outside [0, 1], which no file holds; set clamp",
+        ),
+        (replace(GOOD, seen=0.2, rank=1, promised=0.99), OPTIONS, "between the 8-bit levels"),
+        (replace(GOOD, seen=0.2, rank=3, promised=0.1), {**OPTIONS, "noise": 0.9}, "noise of 0.9; lower it"),
+        (replace(GOOD, seen=0.01, rank=20, promised=0.1), OPTIONS, "raise steps, or lower tv"),
+        (replace(GOOD, robust=0.3), OPTIONS, "under blur its probability falls to 0.98; raise steps or noise"),
+        (replace(GOOD, robust=0.3), {**OPTIONS, "crops": 0}, "raise crops"),
+    ],
+)
+def test_one_that_is_not_recognised(score: Score, options: dict[str, object], told: str) -> None:
+    found = reason(PICTURE, score, options)
+    assert found is not None and told in found
+
+
+def test_a_channel_that_noise_calls_forth_more() -> None:
+    found = reason(PICTURE, CHANNEL, OPTIONS, 3.0)
+    assert found is not None and "(3)" in found and "(2)" in found and "lower tv and decay" in found
+    silent = reason(PICTURE, replace(CHANNEL, seen=0.0), OPTIONS, 0.0)
+    assert silent is not None and "stays at 0" in silent

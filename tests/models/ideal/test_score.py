@@ -1,0 +1,116 @@
+"""The verdict on a picture: what classify says, spectra whose slope is known, variation by hand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from models.classifier import Classifier
+from models.classify import classify
+from models.ideal.score import Score, score, spectrum_slope, total_variation
+from models.ideal.subject import OfChannel, OfClass
+from models.ideal.views import FAMILIES
+from models.layers import maps
+from models.preprocessing import preprocess, to_float
+from models.query import Passes, Query, run
+from tests.conftest import Draw
+from tests.networks import Counting
+
+
+def scored(classifier: Classifier, picture: Tensor, index: int = 2, **options: frozenset[str]) -> Score:
+    usual = {"trained_on": frozenset[str](), **options}
+    drawn = torch.full((1, 3, 32, 32), 0.5)
+    return run(score(picture, drawn, OfClass(index, classifier.spec), classifier.spec, Passes(), **usual), classifier)
+
+
+@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize("size", [32, 50])
+def test_it_is_what_classify_says(tiny: Classifier, draw: Draw, index: int, size: int) -> None:
+    picture = draw(size, size, seed=index)
+    found = scored(tiny, picture, index)
+    ranked = run(classify(picture, tiny.spec, top=4), tiny)
+    assert found.rank is not None and ranked[found.rank - 1].index == index
+    assert found.seen == pytest.approx(ranked[found.rank - 1].probability, abs=1e-6)
+    grey = tiny.logits(torch.full((1, 3, 32, 32), 0.5)).softmax(dim=1)[0, index].item()
+    assert found.promised == pytest.approx(grey, abs=1e-6)
+
+
+def test_robust_is_the_mean_of_the_families(tiny: Classifier, draw: Draw) -> None:
+    """Each the mean probability over its views; held out are those that were not trained on."""
+    picture = draw(40, 40)
+    found = scored(tiny, picture, trained_on=frozenset(["crops", "shifts", "noise"]))
+    for name, look in FAMILIES.items():
+        mean = tiny.logits(look(picture, tiny.spec)).softmax(dim=1)[:, 2].mean().item()
+        assert found.families[name] == pytest.approx(mean, abs=1e-6)
+    assert found.robust == pytest.approx(np.mean(list(found.families.values())))
+    assert found.held_out == pytest.approx(np.mean([found.families[name] for name in ("blur", "jpeg", "half")]))
+    assert found.families[found.weakest] == min(found.families.values())
+
+
+def test_a_channels_families_are_shares_of_its_own(tiny: Classifier, draw: Draw) -> None:
+    picture, layer = draw(32, 32), tiny.layers.find("0")
+    subject = OfChannel(layer, 3)
+    drawn = torch.full((1, 3, 32, 32), 0.5)
+    found = run(score(picture, drawn, subject, tiny.spec, Passes(), trained_on=frozenset()), tiny)
+
+    def activation(pixels: Tensor) -> float:
+        (answer,) = tiny.answer([Query(pixels, layer="0")])
+        assert answer.activations is not None
+        return maps(answer.activations)[:, 3].mean().item()
+
+    own = activation(preprocess(to_float(picture).unsqueeze(0), tiny.spec))
+    assert found.rank is None and found.seen == pytest.approx(own, abs=1e-6)
+    blurred = activation(FAMILIES["blur"](picture, tiny.spec))
+    assert found.families["blur"] == pytest.approx(blurred / abs(own), rel=1e-3)
+
+
+def test_forty_three_looks(tiny: Classifier, draw: Draw) -> None:
+    """24 crops, 8 shifts, 3 blurs, 3 JPEGs, 2 noises, 1 half, the picture, and the tensor before it."""
+    network, passes = Counting(tiny), Passes()
+    task = score(
+        draw(32, 32), torch.zeros(1, 3, 32, 32), OfClass(0, tiny.spec), tiny.spec, passes, trained_on=frozenset()
+    )
+    run(task, network)
+    assert (passes.forward, passes.backward) == (network.forward, network.backward) == (43, 0)
+
+
+def test_total_variation_by_hand() -> None:
+    """0 1 / 3 3: across 1 and 0, mean 1/2; down 3 and 2, mean 5/2; 3 in all, in every channel."""
+    picture = torch.tensor([[0.0, 1.0], [3.0, 3.0]]).expand(1, 3, 2, 2)
+    assert total_variation(picture).item() == pytest.approx(3)
+
+
+def test_a_flat_picture_has_no_variation() -> None:
+    assert total_variation(torch.full((2, 3, 5, 5), 0.3)).item() == 0
+
+
+@given(seed=st.integers(0, 100))
+def test_total_variation_does_not_depend_on_the_side_from_which_one_looks(seed: int) -> None:
+    picture = torch.rand(1, 3, 6, 9, generator=torch.Generator().manual_seed(seed))
+    for other in (picture.flip(2), picture.flip(3), picture.transpose(2, 3), 1 - picture):
+        torch.testing.assert_close(total_variation(other), total_variation(picture))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0, 1.5])
+def test_slopes_that_are_known(slope: float) -> None:
+    """Random phases, amplitude frequency ** -slope, 256 pixels, in 8 bits (of which 1.5 loses a little)."""
+    random = np.random.default_rng(0)
+    line = np.fft.fftfreq(256)
+    radius = np.hypot(line[:, None], line)
+    radius[0, 0] = 1.0
+    spectrum = np.fft.fft2(random.normal(size=(256, 256)))
+    plane = np.fft.ifft2(spectrum / abs(spectrum) * radius**-slope).real
+    levels = torch.from_numpy((128 + 40 * plane / plane.std()).clip(0, 255).round().astype(np.uint8))
+    assert spectrum_slope(levels.expand(3, 256, 256)) == pytest.approx(slope, abs=0.1)
+
+
+def test_flat_and_tiny_pictures_have_a_slope_too() -> None:
+    assert spectrum_slope(torch.full((3, 64, 64), 9, dtype=torch.uint8)) == 0
+    for side in (16, 17, 28):
+        assert np.isfinite(spectrum_slope(torch.randint(0, 256, (3, side, side), dtype=torch.uint8)))
+
+
+def test_a_photo(chelsea: Tensor) -> None:
+    assert 1.0 < spectrum_slope(chelsea) < 1.6
