@@ -16,13 +16,14 @@ class Noise:
         self.numbers = 3 * input_size * input_size
         self.pool = torch.randn(POOL * self.numbers if most else 0, generator=random).to(device)
 
+    @torch.no_grad()
     def on(self, seen: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
-        """The rows with noise, still in [0, 1]; differentiable."""
+        """The rows with noise, still in [0, 1]; outside of any graph."""
         if not self.most:
-            return seen
+            return seen.detach()
         begins = torch.randint(len(self.pool) - self.numbers, [len(seen)], generator=self.random).tolist()
         scales = (self.most * torch.rand(len(seen), generator=self.random)).tolist()
-        noise = torch.stack(
-            [scale * self.pool[at : at + self.numbers] for scale, at in zip(scales, begins, strict=True)]
-        )
-        return (seen + noise.view_as(seen)).clamp(0, 1)
+        shown = torch.empty_like(seen)
+        for row, one, at, scale in zip(shown, seen, begins, scales, strict=True):
+            torch.add(one, self.pool[at : at + self.numbers].view_as(one), alpha=scale, out=row)
+        return shown.clamp_(0, 1)

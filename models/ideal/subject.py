@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.layers import Layer, maps
 from models.preprocessing import to_float
-from models.query import Answer, Passes, Query, Task
+from models.query import Answer, Objective, Passes, Query, Task
 from models.spec import Spec
 
 NOISES = 4
@@ -26,7 +26,7 @@ class Subject(Protocol):
         ...
 
     def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
-        """How much it is to be seen on each row, with gradients of a loss that falls as it is seen more, or without."""
+        """How much it is to be seen on each row; with the gradients of a loss, the rows' mean, that falls as it is."""
         ...
 
     def seen(self, answer: Answer) -> Float[Tensor, " n"]:
@@ -47,7 +47,7 @@ class OfClass:
         return self.spec.classes[self.index]
 
     def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
-        return Query(pixels, self._loss if gradients else None, apart=True)
+        return Query(pixels, _mean_of(self._loss, len(pixels)) if gradients else None, apart=True)
 
     def seen(self, answer: Answer) -> Float[Tensor, " n"]:
         return answer.logits.softmax(dim=1)[:, self.index]
@@ -79,7 +79,8 @@ class OfChannel:
         return f"{self.layer.name}:{self.channel}"
 
     def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
-        return Query(pixels, self._loss if gradients else None, self.layer.name, within=True, apart=True)
+        objective = _mean_of(self._loss, len(pixels)) if gradients else None
+        return Query(pixels, objective, self.layer.name, within=True, apart=True)
 
     def seen(self, answer: Answer) -> Float[Tensor, " n"]:
         assert answer.activations is not None, "the query names the layer"
@@ -99,3 +100,8 @@ class OfChannel:
 
     def _mean(self, activations: Tensor) -> Float[Tensor, " n"]:
         return maps(activations)[:, self.channel].mean(dim=(1, 2))
+
+
+def _mean_of(loss: Objective, rows: int) -> Objective:
+    """Each row's share of the mean: the gradient of their sum is then that of the mean."""
+    return lambda values: loss(values) / rows

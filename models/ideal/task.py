@@ -118,12 +118,11 @@ def _draw(
     steps = 0
     while steps < options["steps"] and not patience.spent:
         picture = drawn.picture()
-        seen = noise.on(_views(picture, options["crops"], spec, random))
-        answer = yield from passes.ask(subject.ask(seen.detach(), gradients=True))
-        assert answer.gradients is not None, "gradients were asked for"
-        # The answer's gradient is pulled back through the task's own graph; the variation never meets the network.
-        pulled = [seen, options["tv"] * total_variation(picture)]
-        torch.autograd.backward(pulled, [answer.gradients / len(seen), None])
+        seen = _views(picture, options["crops"], spec, random)
+        answer = yield from passes.ask(subject.ask(noise.on(seen), gradients=True))
+        # The answer's gradient is pulled back through the task's own graph, past the noise and its clamp, which would
+        # cost a tenth of a step; the variation never meets the network.
+        torch.autograd.backward([seen, options["tv"] * total_variation(picture)], [answer.gradients, None])
         drawn.step()
         steps += 1
         recognised = subject.seen(answer).mean()

@@ -109,3 +109,11 @@ def test_the_same_seed_gives_the_same_crops() -> None:
     one, again, other = (random_crops(picture, 3, 16, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+def test_unless_told_otherwise_a_crop_has_a_third_to_more_than_the_whole() -> None:
+    """Of 200 crops' sides, read off the middle of ramps, the ends come near 0.35 and 1.2, and none is beyond."""
+    found = random_crops(ramp(64), 200, 64, generator())[..., 28:36, 28:36]
+    across = (found[..., 1:] - found[..., :-1]).mean(dim=(2, 3))[:, :2] * 32
+    side = across.norm(dim=1)
+    assert 0.345 <= side.min() < 0.4 and 1.15 < side.max() <= 1.205

@@ -74,3 +74,21 @@ def test_the_seed_is_all_that_is_random() -> None:
     again, other = made(16, seed=3).picture(), made(16, seed=4).picture()
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+def test_one_plane_is_grey() -> None:
+    drawing = made(16, planes=1)
+    red, green, blue = drawing.picture()[0]
+    assert torch.equal(red, green) and torch.equal(green, blue) and red.std() > 0
+
+
+def test_the_first_step_is_that_of_adam() -> None:
+    """The learning rate against the sign of the gradient, of which nothing is left; it began as noise of 0.01."""
+    drawing = made(32)
+    before = drawing.variable.detach().clone()
+    assert before.std().item() == pytest.approx(0.01, rel=0.05)
+    slope = torch.randn(before.shape, generator=torch.Generator().manual_seed(1))
+    drawing.variable.grad = slope.clone()
+    drawing.step()
+    torch.testing.assert_close(drawing.variable.detach(), before - 0.05 * slope.sign(), rtol=0, atol=1e-4)
+    assert drawing.variable.grad is None

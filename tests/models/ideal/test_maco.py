@@ -1,9 +1,12 @@
 """Phases are free, magnitudes are not."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
+from models.ideal import maco
 from models.ideal.maco import Maco
 
 CPU = torch.device("cpu")
@@ -49,3 +52,63 @@ def test_planes_are_standardised() -> None:
 def test_the_seed_is_all_that_is_random() -> None:
     assert torch.equal(made(seed=3).picture(), made(seed=3).picture())
     assert not torch.equal(made(seed=3).picture(), made(seed=4).picture())
+
+
+@pytest.fixture
+def uncoloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planes as they are before they become colours."""
+    monkeypatch.setattr(maco, "colours", lambda planes: planes.unsqueeze(0))
+
+
+@pytest.mark.parametrize("size", [16, 17, 64])
+@pytest.mark.usefixtures("uncoloured")
+def test_three_planes_keep_their_magnitudes(size: int) -> None:
+    """One factor for all, that of standardising, whatever the phases are; even and odd sizes.
+
+    A column that holds waves and their mirror images (no change across, or the fastest) has the sum of two phases each:
+    there the magnitude is a bound. What is at rest is standardised away.
+    """
+    drawing = made(size)
+    mirrored = [0, size // 2] if size % 2 == 0 else [0]
+    free = [column for column in range(size // 2 + 1) if column not in mirrored]
+    for seed in range(5):
+        random = torch.Generator().manual_seed(seed)
+        drawing.variable.data = 20 * torch.randn(drawing.variable.shape, generator=random)
+        spectrum = torch.fft.rfft2(drawing.picture()[0].detach(), norm="ortho").abs() / drawing.magnitude
+        factor = spectrum[:, :, free].mean()
+        torch.testing.assert_close(spectrum[:, :, free], factor.expand(3, size, len(free)), rtol=1e-3, atol=0)
+        assert spectrum[:, 1:, mirrored].max() <= 1.001 * factor
+
+
+@pytest.mark.usefixtures("uncoloured")
+def test_the_phases_are_the_variable_in_radians() -> None:
+    """The angle of each coefficient is the variable's, where it has no mirror image in its own column."""
+    drawing = made(17)
+    angles = torch.fft.rfft2(drawing.picture()[0], norm="ortho").angle()
+    apart = (angles - drawing.variable).detach()[:, :, 1:]
+    torch.testing.assert_close(apart.cos(), torch.ones_like(apart), rtol=0, atol=1e-4)
+
+
+def test_phases_begin_anywhere() -> None:
+    """Evenly in a full turn: their mean direction is nowhere."""
+    start = made(64).variable.detach()
+    assert 0 <= start.min() < 0.01 and 2 * math.pi - 0.01 < start.max() <= 2 * math.pi
+    assert torch.polar(torch.ones_like(start), start).mean().abs() < 0.05
+
+
+def test_a_step_is_that_of_nadam_and_moves_phases_alone() -> None:
+    drawing = made(8)
+    magnitude = drawing.magnitude.clone()
+    slope = torch.randn(drawing.variable.shape, generator=torch.Generator().manual_seed(1))
+    expected = drawing.variable.detach().clone().requires_grad_()
+    expected.grad, drawing.variable.grad = slope.clone(), slope.clone()
+    torch.optim.NAdam([expected], lr=0.3).step()
+    drawing.step()
+    torch.testing.assert_close(drawing.variable, expected)
+    assert drawing.variable.grad is None
+    assert torch.equal(drawing.magnitude, magnitude) and not magnitude.requires_grad
+
+
+def test_one_plane_is_grey() -> None:
+    red, green, blue = made(planes=1).picture()[0]
+    assert torch.equal(red, green) and torch.equal(green, blue)

@@ -82,3 +82,9 @@ def test_every_method_draws(method: str, planes: int) -> None:
 def test_a_methods_own_options_reach_it() -> None:
     made = drawing("fourier", 8, 3, ideal_options("fourier", 16, {"decay": 1.0}), seed=0, device=torch.device("cpu"))
     assert isinstance(made, Fourier) and made.amplitude[0, 4].item() == pytest.approx(2)
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    for name, bounds in BOUNDS.items():
+        for value in bounds:
+            assert ideal_options("fourier", 224, {name: value})[name] == value

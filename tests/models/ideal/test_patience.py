@@ -55,3 +55,28 @@ def test_nought_is_for_ever(figures: list[float]) -> None:
 def test_what_stays_at_zero_is_given_up() -> None:
     """A silent channel."""
     assert steps_until_spent([0.0] * 50, 6) == WINDOW + 6
+
+
+def test_a_late_rise_renews_the_patience() -> None:
+    """Flat at 0.5 for 10 steps, then 1 for ever: the means rise until the 18th step, whose 8 are all 1."""
+    assert steps_until_spent([0.5] * 10 + [1.0] * 50, 5) == 18 + 5
+
+
+def test_one_lucky_step_counts_an_eighth() -> None:
+    """A single 1 among halves lifts the mean to 0.5625 while it is in the window, which no later one reaches."""
+    assert steps_until_spent([0.5] * 10 + [1.0] + [0.5] * 50, 5) == 11 + 5
+
+
+def test_below_zero_down_is_given_up() -> None:
+    assert steps_until_spent([-1.0 - 0.1 * step for step in range(50)], 4) == WINDOW + 4
+
+
+def test_fewer_than_a_window_are_not_judged() -> None:
+    assert steps_until_spent([1.0, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0], 1) is None
+
+
+def test_without_patience_the_figure_is_not_read() -> None:
+    """On an accelerator it would have to be waited for."""
+    waiting = Patience(0)
+    waiting.hear(torch.tensor(0.5))
+    assert not waiting.heard

@@ -49,3 +49,26 @@ def test_a_gradient_is_forgotten_after_its_step() -> None:
     drawing.picture().sum().backward()
     drawing.step()
     torch.testing.assert_close(drawing.picture(), once - 0.5)
+
+
+def test_clamped_the_first_step_is_that_of_adam() -> None:
+    """The learning rate against the sign of the gradient, whatever its size; at 0.05 nothing is cut off."""
+    drawing = made(clamp=True, size=8, rate=0.05)
+    before = drawing.variable.detach().clone()
+    slope = torch.randn(before.shape, generator=torch.Generator().manual_seed(1))
+    drawing.variable.grad = slope.clone()
+    drawing.step()
+    torch.testing.assert_close(drawing.variable.detach(), before - 0.05 * slope.sign(), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("clamp", [True, False])
+def test_the_gradient_of_grey_is_the_sum_over_colours(clamp: bool) -> None:
+    drawing = made(clamp=clamp, planes=1, size=8)
+    drawing.picture().sum().backward()
+    torch.testing.assert_close(drawing.variable.grad, torch.full((1, 8, 8), 3.0))
+
+
+@pytest.mark.parametrize("clamp", [True, False])
+def test_the_seed_is_all_that_is_random(clamp: bool) -> None:
+    assert torch.equal(made(clamp=clamp, seed=3).picture(), made(clamp=clamp, seed=3).picture())
+    assert not torch.equal(made(clamp=clamp, seed=3).picture(), made(clamp=clamp, seed=4).picture())

@@ -12,7 +12,7 @@ from models.ideal.score import Score
 GOOD = Score(1.0, 1.0, 1, 0.99, 0.99, {"crops": 0.99, "blur": 0.98}, 1.2, 0.1)
 OPTIONS = METHODS["fourier"].defaults
 PLAIN = {**METHODS["pixel"].defaults, "crops": 0, "clamp": False}
-PICTURE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
+PICTURE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 GREY = torch.full((3, 32, 32), 128, dtype=torch.uint8)
 CHANNEL = replace(GOOD, rank=None, seen=2.0, promised=2.0)
 
@@ -60,3 +60,27 @@ def test_a_channel_that_noise_calls_forth_more() -> None:
     assert found is not None and "(3)" in found and "(2)" in found and "lower tv and decay" in found
     silent = reason(PICTURE, replace(CHANNEL, seen=0.0), OPTIONS, 0.0)
     assert silent is not None and "stays at 0" in silent
+
+
+def test_a_channel_above_noise_needs_none_however_little_it_shows() -> None:
+    """Nor where nobody measured the noise: a channel's families are shares of its own, and no probabilities."""
+    for on_noise in (1.9, None):
+        assert reason(PICTURE, replace(CHANNEL, robust=0.1), OPTIONS, on_noise) is None
+
+
+@pytest.mark.parametrize(("rank", "seen"), [(2, 0.45), (1, 0.2), (30, 0.001)])
+def test_it_tells_probability_and_rank(rank: int, seen: float) -> None:
+    found = reason(PICTURE, replace(GOOD, rank=rank, seen=seen, promised=seen), OPTIONS)
+    assert found is not None and f"(probability {seen:.2g}, rank {rank})" in found
+
+
+def test_halves_are_enough() -> None:
+    """Recognised is a half or more, of the picture and under all ways to look at it."""
+    assert reason(PICTURE, replace(GOOD, seen=0.5, robust=0.5), OPTIONS) is None
+
+
+def test_grey_is_a_deviation_of_less_than_three_levels() -> None:
+    """Half of the pixels d above and half d below the middle deviate by d."""
+    board = ((torch.arange(32).reshape(-1, 1) + torch.arange(32)) % 2 * 2 - 1).expand(3, 32, 32)
+    assert "grey" in str(reason((128 + 2 * board).to(torch.uint8), GOOD, OPTIONS))
+    assert reason((128 + 4 * board).to(torch.uint8), GOOD, OPTIONS) is None

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.classifier import Classifier
 from models.classify import classify
@@ -16,7 +16,7 @@ from models.layers import maps
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, run
 from tests.conftest import Draw
-from tests.networks import Counting
+from tests.networks import Counting, unnormalised
 
 
 def scored(classifier: Classifier, picture: Tensor, index: int = 2, **options: frozenset[str]) -> Score:
@@ -109,8 +109,31 @@ def test_slopes_that_are_known(slope: float) -> None:
 def test_flat_and_tiny_pictures_have_a_slope_too() -> None:
     assert spectrum_slope(torch.full((3, 64, 64), 9, dtype=torch.uint8)) == 0
     for side in (16, 17, 28):
-        assert np.isfinite(spectrum_slope(torch.randint(0, 256, (3, side, side), dtype=torch.uint8)))
+        noise = np.random.default_rng(side).integers(0, 256, (3, side, side), dtype=np.uint8)
+        assert np.isfinite(spectrum_slope(torch.from_numpy(noise)))
 
 
 def test_a_photo(chelsea: Tensor) -> None:
     assert 1.0 < spectrum_slope(chelsea) < 1.6
+
+
+def test_white_noise_has_none() -> None:
+    """Colours of independent uniform levels; the mean of three is white too."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 224, 224), dtype=np.uint8)
+    assert spectrum_slope(torch.from_numpy(noise)) == pytest.approx(0, abs=0.1)
+
+
+def test_contrast_and_brightness_are_no_slope(chelsea: Tensor) -> None:
+    """A spectrum is scaled by them as a whole; 0.02 is what rounding to half as many levels makes."""
+    assert spectrum_slope(chelsea // 2 + 40) == pytest.approx(spectrum_slope(chelsea), abs=0.02)
+
+
+def test_the_rank_is_one_more_than_the_classes_above(draw: Draw) -> None:
+    """Logits 3, 1, 2, 0 of all pictures: ranks 1, 3, 2, 4."""
+
+    class Fixed(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return torch.tensor([3.0, 1.0, 2.0, 0.0]).expand(len(pixels), 4)
+
+    classifier = Classifier(Fixed(), unnormalised(4, 32))
+    assert [scored(classifier, draw(32, 32), index).rank for index in range(4)] == [1, 3, 2, 4]

@@ -28,14 +28,14 @@ def of_class(objective: str) -> OfClass:
 def test_losses_by_hand(objective: str, losses: list[float]) -> None:
     query = of_class(objective).ask(torch.rand(2, 3, 16, 16), gradients=True)
     assert query.objective is not None and query.layer is None and query.apart
-    assert query.objective(LOGITS).tolist() == pytest.approx(losses)
+    assert (2 * query.objective(LOGITS)).tolist() == pytest.approx(losses), "each row has its half of the mean"
 
 
 def test_the_last_class_has_others_too() -> None:
     """The margin of the largest logit is negative: it leads."""
     subject = OfClass(2, unnormalised(3, 16), "margin")
     query = subject.ask(torch.rand(2, 3, 16, 16), gradients=True)
-    assert query.objective is not None and query.objective(LOGITS).tolist() == [-2.0, 0.0]
+    assert query.objective is not None and query.objective(LOGITS).tolist() == [-1.0, 0.0]
 
 
 def test_a_class_is_seen_by_its_probability() -> None:
@@ -58,8 +58,8 @@ def test_a_channel_is_seen_by_its_mean(pool: Classifier) -> None:
     (answer,) = pool.answer([subject.ask(pixels, gradients=True)])
     torch.testing.assert_close(subject.seen(answer), torch.tensor([0.25, 0.25]))
     assert answer.losses is not None and answer.gradients is not None
-    torch.testing.assert_close(answer.losses, torch.tensor([-0.5, -0.5]))
-    torch.testing.assert_close(answer.gradients[:, 0], torch.full((2, 16, 16), -2 / 256))
+    torch.testing.assert_close(answer.losses, torch.tensor([-0.25, -0.25]))
+    torch.testing.assert_close(answer.gradients[:, 0], torch.full((2, 16, 16), -1 / 256))
     assert not answer.gradients[:, 1:].any()
     assert subject.label == "convolution:1"
 

@@ -51,6 +51,39 @@ def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
         assert found.score.seen > 0.95
 
 
+def test_the_plain_recipe_is_what_one_would_write(linear: Classifier) -> None:
+    """20 steps of size 1 down 10 x cross-entropy + 0.005 x sum of |dx| + |dy|, from N(0, 1), in a loop of its own."""
+    picture = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(7)).requires_grad_()
+    for _ in range(20):
+        logits = linear.logits(picture.unsqueeze(0))
+        variation = picture.diff(dim=1).abs().sum() + picture.diff(dim=2).abs().sum()
+        loss = 10 * nn.functional.cross_entropy(logits, torch.tensor([1])) + 0.005 * variation
+        (slope,) = torch.autograd.grad(loss, picture)
+        picture = (picture - slope).detach().requires_grad_()
+    found = drawn(linear, 1, method="pixel", crops=0, clamp=False, seed=7, steps=20)
+    assert (found.picture.float() - picture.detach().clamp(0, 1) * 255).abs().max() < 0.51
+    assert found.score.promised == pytest.approx(linear.logits(picture.unsqueeze(0)).softmax(dim=1)[0, 1].item())
+
+
+@pytest.mark.parametrize("crops", [0, 1, 5])
+def test_a_step_follows_the_mean_over_the_crops(crops: int) -> None:
+    """The logit is the picture's mean, so one step of size 3 x 16 x 16 raises it by 1, however many crops there are.
+
+    A crop's pixels weigh 1 together wherever it lies, and descent is plain; the score tells the logit, the other is 0.
+    """
+
+    class Mean(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            mean = pixels.mean(dim=(1, 2, 3))
+            return torch.stack([mean, 0 * mean], dim=1)
+
+    options = {"objective": "logit", "crops": crops, "noise": 0.0, "tv": 0.0, "clamp": False}
+    classifier = Classifier(Mean(), unnormalised(2, 16))
+    found = drawn(classifier, 0, method="pixel", steps=1, learning_rate=3.0 * 16 * 16, **options)
+    start = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(0)).mean().item()
+    assert torch.tensor(found.score.promised).logit().item() == pytest.approx(start + 1, abs=1e-4)
+
+
 @pytest.mark.parametrize("objective", ["logit", "cross_entropy", "margin"])
 @pytest.mark.parametrize("method", METHODS)
 def test_it_climbs(tiny: Classifier, method: str, objective: str) -> None:
@@ -139,6 +172,19 @@ def test_it_ends_when_nothing_rises_any_more(tiny: Classifier) -> None:
     assert drawn(tiny, 1, steps=250, crops=1, patience=0).steps == 250
 
 
+@pytest.mark.parametrize("patience", [1, 5])
+def test_what_never_rises_ends_with_its_patience(patience: int) -> None:
+    """A network that says the same of all pictures: the window of 8 fills, and then it waits."""
+
+    class Blind(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return 0 * pixels.mean(dim=(2, 3))
+
+    classifier = Classifier(Blind(), unnormalised(3, 16))
+    assert drawn(classifier, 0, steps=50, patience=patience).steps == 8 + patience
+    assert drawn(classifier, 0, steps=50, patience=0).steps == 50
+
+
 def test_what_was_asked_for_is_told(tiny: Classifier) -> None:
     found = ideals(tiny, 0, steps=2, crops=3, tv=1.5, seed=9, size=40, count=2)
     assert found.options == {
@@ -163,6 +209,25 @@ def test_progress_of_several_shows_all(tiny: Classifier) -> None:
     run(ideal(0, tiny.spec, steps=3, crops=2, count=4), tiny, told.append)
     assert [each.step for each in told] == [1, 2, 3]
     assert all(each.preview is not None and each.preview.shape == (3, 68, 68) for each in told)
+
+
+def test_progress_of_several_tells_their_mean(tiny: Classifier) -> None:
+    """Of each step what pictures of seed 4 and 5 score alone."""
+
+    def scores(**options: int) -> list[float]:
+        told: list[Progress] = []
+        run(ideal(0, tiny.spec, steps=3, crops=2, **options), tiny, told.append)
+        return [each.score for each in told if each.score is not None]
+
+    alone = zip(scores(seed=4), scores(seed=5), strict=True)
+    assert scores(seed=4, count=2) == pytest.approx([sum(pair) / 2 for pair in alone], abs=1e-3)
+
+
+def test_a_preview_is_a_picture_even_where_nothing_is_clamped(linear: Classifier) -> None:
+    told: list[Progress] = []
+    run(ideal(0, linear.spec, method="pixel", crops=0, clamp=False, steps=2), linear, told.append)
+    for each in told:
+        assert each.preview is not None and (each.preview.min(), each.preview.max()) == (0, 1)
 
 
 def test_variation_costs(tiny: Classifier) -> None:
