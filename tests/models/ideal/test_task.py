@@ -152,6 +152,28 @@ def test_several_are_what_their_seeds_give_alone(tiny: Classifier) -> None:
     assert found.sheet.shape == (3, 68, 68)
 
 
+def test_progress_goes_on_until_the_last_has_ended(tiny: Classifier) -> None:
+    """Of three that end at different steps."""
+    told: list[Progress] = []
+    options = {"seed": 4, "count": 3, "steps": 60, "crops": 2, "patience": 6}
+    found = run(ideal(1, tiny.spec, **options), tiny, told.append)
+    steps = [each.steps for each in found.drawn]
+    assert min(steps) < max(steps)
+    assert [each.step for each in told] == list(range(1, max(steps) + 1))
+
+
+def test_a_channel_has_no_objective(tiny: Classifier) -> None:
+    """Of the classes' logits, that is: what is told leaves it out."""
+    found = ideals(tiny, (tiny.layers.find("0"), 1), steps=1, crops=1)
+    assert "objective" not in found.options and found.options["steps"] == 1
+
+
+def test_a_large_picture_is_shown_whole_as_it_will_be_seen(linear: Classifier) -> None:
+    """Antialiased, as the preprocessing has it: what was promised of 64 pixels' noise is seen in the file."""
+    found = drawn(linear, 1, method="pixel", size=64, crops=0, steps=3, learning_rate=0.5)
+    assert found.score.seen == pytest.approx(found.score.promised, abs=2e-3)
+
+
 def test_passes_are_what_the_network_counted(tiny: Classifier) -> None:
     """Seven steps of three crops with gradients, and 43 looks at the result; without crops one row a step."""
     for options, subject, forward, backward in (
