@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.main import create_app
 from app.registry import NotServed, Registry
 from app.settings import Settings
+from models.allocator import keep_freed_memory
 
 PICTURE = "docs/pictures/chelsea.png"
 
@@ -35,6 +36,7 @@ def greeting(settings: Settings, registry: Registry) -> str:
 
 def main() -> None:
     """Serve until interrupted."""
+    keep_freed_memory()
     try:
         settings = Settings()
     except ValidationError as error:

@@ -11,7 +11,7 @@ def keep_freed_memory() -> bool:
     """Let the process keep what it frees, for its next pass; whether that could be had.
 
     By default glibc gives each block of more than 32 MB back to the system at once, and the next layer's begins with a
-    page fault for every 4 KB: a pass of 16 rows of MobileNetV2 with gradients takes TODO of the time without
+    page fault for every 4 KB: of 16 rows of MobileNetV2 a pass with gradients takes half as long without
     (docs/benchmarks.md). In return the process stays as large as it once was. One arena for all threads, since the
     others' heaps hold 64 MB at most. To be called before other threads begin; nothing happens but on glibc.
     """
