@@ -17,6 +17,7 @@ from app.openapi import moving_too, picture_or_figures, problems
 from app.service import Service, ServiceDependency, result_while_there
 from app.streaming import Inbox, event_stream, respond
 from models.ideal.options import ideal_options
+from models.ideal.task import default_size
 from models.layers import Layer
 from models.store import Model
 
@@ -89,7 +90,7 @@ async def _answer(
     format = choose_format(request.headers.getlist("Accept"), options.format, among=tuple(Format))
     label = model.spec.classes[subject] if isinstance(subject, int) else None
     given = {key: value for key, value in options.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
-    size = options.size or model.spec.input_size
+    size = options.size or default_size(model.spec)
     chosen = {**ideal_options(options.method, size, given), "seed": options.seed, "count": options.count, "size": size}
     judge = choose_judge(service, model, label, options.judge)
     wanted = Wanted(model, subject, options.method, chosen, judge)

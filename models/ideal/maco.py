@@ -17,6 +17,7 @@ from models.ideal.fourier import frequencies
 class Maco:
     """A square picture whose variable is its phases, in radians; the magnitude is frequency ** -decay.
 
+    (In the few coefficients that a real picture's own symmetry pairs, those of no change across, it is that at most.)
     The paper takes the mean magnitude of ImageNet's photos, of which frequency ** -1 is the well-known fit. As there,
     the planes are standardised before they become colours.
     """

@@ -70,7 +70,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "steps": (1, 2000),
     "crops": (0, 32),
     "noise": (0.0, 1.0),
-    "tv": (0.0, 1000.0),
+    "tv": (0.0, 2000.0),
     "decay": (0.0, 3.0),
     "learning_rate": (1e-6, 1000.0),
     "patience": (0, 2000),

@@ -72,7 +72,8 @@ def score(
 
 
 def _rank(logits: Float[Tensor, " k"], index: int) -> int:
-    return 1 + int((logits > logits[index]).sum())
+    """As `models.classify.rank` has it: of equals the first one leads."""
+    return 1 + int((logits > logits[index]).sum()) + int((logits[:index] == logits[index]).sum())
 
 
 def total_variation(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, ""]:

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from models.ideal.crops import random_crops
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_PICTURES, MOST_PIXELS, BadIdeal, drawing, ideal_options
+from models.ideal.options import MOST_PICTURES, MOST_PIXELS, MOST_SIZE, BadIdeal, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.reason import reason
 from models.ideal.score import Score, score, total_variation
@@ -77,7 +77,7 @@ def ideal(
     number of threads. Costs crops passes with gradients a step, and 43 without per picture (47 for a channel).
     Raises BadIdeal.
     """
-    size = size or spec.input_size
+    size = default_size(spec) if size is None else size
     options = ideal_options(method, size, given)
     if not 1 <= count <= MOST_PICTURES:
         raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
@@ -95,6 +95,11 @@ def ideal(
     return Ideal(
         whole, tuple(drawn), method, {"method": method, **told, "seed": seed, "count": count, "size": size}, passes
     )
+
+
+def default_size(spec: Spec) -> int:
+    """The network's input size, or the most that is drawn."""
+    return min(spec.input_size, MOST_SIZE)
 
 
 def _draw(

@@ -149,3 +149,16 @@ def test_the_rank_is_one_more_than_the_classes_above(draw: Draw) -> None:
 
     classifier = Classifier(Fixed(), unnormalised(4, 32))
     assert [scored(classifier, draw(32, 32), index).rank for index in range(4)] == [1, 3, 2, 4]
+
+
+def test_of_equal_classes_the_first_leads() -> None:
+    """As classify ranks them: a network that says the same of all."""
+
+    class Blind(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return 0 * pixels.mean(dim=(2, 3))
+
+    classifier = Classifier(Blind(), unnormalised(3, 32))
+    picture = torch.full((3, 32, 32), 9, dtype=torch.uint8)
+    ranked = [each.index for each in run(classify(picture, classifier.spec, top=3), classifier)]
+    assert [scored(classifier, picture, index).rank for index in ranked] == [1, 2, 3]

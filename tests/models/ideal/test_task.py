@@ -309,6 +309,7 @@ def test_a_grey_network_has_grey_ideals() -> None:
         ({"count": 17}, "1 to 16"),
         ({"count": 5, "size": 1024}, "5 pictures of 1024 pixels are too many at once: ask for 4"),
         ({"size": 5}, "16 to 1024"),
+        ({"size": 0}, "16 to 1024"),
     ],
 )
 def test_options_out_of_range(tiny: Classifier, options: dict[str, object], told: str) -> None:
