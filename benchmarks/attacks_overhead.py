@@ -13,13 +13,13 @@ from torchvision.transforms.v2.functional import resize
 
 from benchmarks.attacks_results import Results, chosen
 from benchmarks.attacks_subjects import Bench, Module, bare
-from benchmarks.measure import interleaved
+from benchmarks.measure import Stopwatch, interleaved
 from benchmarks.oracles import Oracle
 from models.attacks.geometry import Norm, to_lattice
 from models.attacks.goal import Goal
 from models.classifier import Classifier
 from models.preprocessing import preprocess, to_float
-from models.query import Answer, Objective, Query, Task, run
+from models.query import Objective, Query, Task, run
 from models.spec import Spec
 
 ALLOWED = 1.05
@@ -63,20 +63,6 @@ HEADER = (
     f"{'size':6}{'rows':>5}  {'library':13}{'attack':30}{'norm':5}{'forward':>8}{'backward':>9}{'floor ms':>10}"
     f"  {'runs over floor':24}{'one run, split':24}"
 )
-
-
-class Stopwatch:
-    """A classifier that adds up the seconds of its answers."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier, self.seconds = classifier, 0.0
-
-    def answer(self, queries: list[Query]) -> list[Answer]:
-        """The classifier's own."""
-        begun = time.perf_counter()
-        answers = self.classifier.answer(queries)
-        self.seconds += time.perf_counter() - begun
-        return answers
 
 
 @dataclass(frozen=True)
