@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 from torchvision.transforms.v2 import functional
@@ -30,19 +30,25 @@ def random_crops(
     angle = _uniform(random, count, -math.radians(turn), math.radians(turn))
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
     shift = _uniform(random, (2, count), -1.0, 1.0) * (1 - side).abs()
-    across = (side * mirror * angle.cos(), -side * angle.sin(), shift[0])
-    down = (side * mirror * angle.sin(), side * angle.cos(), shift[1])
-    # As affine_grid gives, which takes seven times as long: a hundredth of a whole step on two cores.
-    grid = torch.stack([_plane(*each, input_size, picture.device) for each in (across, down)], dim=-1)
+    grid = _grid(torch.polar(side, angle), mirror, torch.complex(*shift), input_size, picture.device)
     source = picture.expand(count, -1, -1, -1)
     return grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _plane(by_column: Tensor, by_row: Tensor, begin: Tensor, size: int, device: torch.device) -> Tensor:
-    """One coordinate of every pixel [n, size, size], linear in column and row, which run from -1 to 1."""
+def _grid(
+    turn: Complex[Tensor, " n"],
+    mirror: Float[Tensor, " n"],
+    shift: Complex[Tensor, " n"],
+    size: int,
+    device: torch.device,
+) -> Float[Tensor, "n s s 2"]:
+    """Where in the picture, from -1 to 1 across and down, each pixel of a crop lies: turn x (pixel, mirrored) + shift.
+
+    Of complex numbers, across and down in one: affine_grid, which gives the same, takes many times as long.
+    """
     line = ((2 * torch.arange(size) + 1) / size - 1).to(device)
-    columns, rows, middle = (each.to(device).reshape(-1, 1, 1) for each in (by_column, by_row, begin))
-    return columns * line + rows * line.unsqueeze(1) + middle
+    across, down, begin = (each.to(device).reshape(-1, 1, 1) for each in (turn * mirror, turn * 1j, shift))
+    return torch.view_as_real(across * line + (down * line.unsqueeze(1) + begin))
 
 
 def _uniform(random: torch.Generator, shape: int | tuple[int, ...], low: float, high: float) -> Tensor:

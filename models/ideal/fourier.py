@@ -26,15 +26,18 @@ class Fourier:
     ) -> None:
         self.size = size
         self.amplitude = (frequencies(size) ** -decay).to(device)
+        # A quarter, as Lucid has it, for which learning rates are told. Real and imaginary part are scaled one beside
+        # the other: a product of real numbers takes less time than one of complex ones.
+        self.scale = (self.amplitude / 4).unsqueeze(-1).repeat(1, 1, 2)
         random = torch.Generator().manual_seed(seed)  # on the CPU, so that all devices start alike
         start = torch.randn(planes, *self.amplitude.shape, 2, generator=random) * 0.01
         self.variable = start.to(device).requires_grad_()
-        self.optimiser = torch.optim.Adam([self.variable], lr=learning_rate)
+        self.optimiser = torch.optim.Adam([self.variable], lr=learning_rate, fused=True)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture in [0, 1], differentiable with respect to `variable`."""
-        spectrum = torch.view_as_complex(self.variable) * self.amplitude
-        return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho") / 4)
+        spectrum = torch.view_as_complex(self.variable * self.scale)
+        return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
 
     def step(self) -> None:
         """One step of the optimiser, along the gradient that `variable` has."""

@@ -25,5 +25,5 @@ class Noise:
         scales = (self.most * torch.rand(len(seen), generator=self.random)).tolist()
         shown = torch.empty_like(seen)
         for row, one, at, scale in zip(shown, seen, begins, scales, strict=True):
-            torch.add(one, self.pool[at : at + self.numbers].view_as(one), alpha=scale, out=row)
-        return shown.clamp_(0, 1)
+            torch.add(one, self.pool[at : at + self.numbers].view_as(one), alpha=scale, out=row).clamp_(0, 1)
+        return shown

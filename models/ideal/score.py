@@ -77,9 +77,21 @@ def _rank(logits: Float[Tensor, " k"], index: int) -> int:
 
 
 def total_variation(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, ""]:
-    """Mean absolute difference of neighbours, across plus down; differentiable."""
+    """Mean absolute difference of neighbours, across plus down."""
     across = (picture[..., 1:] - picture[..., :-1]).abs().mean()
     return across + (picture[..., 1:, :] - picture[..., :-1, :]).abs().mean()
+
+
+@torch.no_grad()
+def variation_gradient(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
+    """That of `total_variation`, which autograd would give in three times the time."""
+    gradient = torch.zeros_like(picture)
+    for side in (-1, -2):
+        rest = picture.shape[side] - 1
+        sign = picture.diff(dim=side).sgn_()
+        gradient.narrow(side, 1, rest).add_(sign, alpha=1 / sign.numel())
+        gradient.narrow(side, 0, rest).sub_(sign, alpha=1 / sign.numel())
+    return gradient
 
 
 def spectrum_slope(picture: UInt8[Tensor, "3 h w"]) -> float:

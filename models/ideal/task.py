@@ -15,7 +15,7 @@ from models.ideal.noise import Noise
 from models.ideal.options import MOST_PICTURES, MOST_PIXELS, MOST_SIZE, BadIdeal, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.reason import reason
-from models.ideal.score import Score, score, total_variation
+from models.ideal.score import Score, score, variation_gradient
 from models.ideal.sheet import tile
 from models.ideal.subject import OfChannel, OfClass, Subject
 from models.layers import Layer
@@ -127,7 +127,8 @@ def _draw(
         answer = yield from passes.ask(subject.ask(noise.on(seen), gradients=True))
         # The answer's gradient is pulled back through the task's own graph, past the noise and its clamp, which would
         # cost a tenth of a step; the variation never meets the network.
-        torch.autograd.backward([seen, options["tv"] * total_variation(picture)], [answer.gradients, None])
+        slopes = [answer.gradients, options["tv"] * variation_gradient(picture)]
+        torch.autograd.backward([seen, picture], slopes)
         drawn.step()
         steps += 1
         recognised = subject.seen(answer).mean()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.classifier import Classifier
 from models.classify import classify
-from models.ideal.score import Score, score, spectrum_slope, total_variation
+from models.ideal.score import Score, score, spectrum_slope, total_variation, variation_gradient
 from models.ideal.subject import OfChannel, OfClass
 from models.ideal.views import FAMILIES
 from models.layers import maps
@@ -96,6 +96,14 @@ def test_total_variation_by_hand() -> None:
 
 def test_a_flat_picture_has_no_variation() -> None:
     assert total_variation(torch.full((2, 3, 5, 5), 0.3)).item() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 7, 5), (3, 2, 9)])
+def test_its_gradient_is_autograds(shape: tuple[int, ...]) -> None:
+    """Where neighbours are equal too: there it is 0."""
+    picture = torch.rand(shape, generator=torch.Generator().manual_seed(0)).mul(5).round().requires_grad_()
+    (expected,) = torch.autograd.grad(total_variation(picture), picture)
+    torch.testing.assert_close(variation_gradient(picture), expected)
 
 
 @given(seed=st.integers(0, 100))
