@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from models.classify import Prediction
-from models.layers import Layer, maps
+from models.layers import Layer
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, Task
 from models.spec import Spec
@@ -51,29 +51,26 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A picture as the network sees it, the class in question, and the count of what is asked."""
+    """A picture as the network sees it, the class in question with its logit, and the count of what is asked."""
 
     pixels: Float[Tensor, "1 3 s s"]
     index: int
-    passes: Passes = field(default_factory=Passes)
+    logit: float
+    passes: Passes
 
-    def gradients(self, pixels: Float[Tensor, "n 3 s s"]) -> Task[tuple[Tensor, Tensor]]:
-        """The class's logit of every row, and its gradient towards the pixels."""
-        logits, slopes = [], []
-        for rows in pixels.split(ROWS):
-            answer = yield from self.passes.ask(Query(rows, lambda logits: logits[:, self.index]))
-            assert answer.gradients is not None, "gradients were asked for"
-            logits.append(answer.logits[:, self.index])
-            slopes.append(answer.gradients)
-        return torch.cat(logits), torch.cat(slopes)
+    def gradients(self, pixels: Float[Tensor, "n 3 s s"]) -> Task[Float[Tensor, "n 3 s s"]]:
+        """Those of the class's logit towards the pixels."""
+        answer = yield from self.passes.ask(Query(pixels, lambda logits: logits[:, self.index]))
+        assert answer.gradients is not None, "gradients were asked for"
+        return answer.gradients
 
 
 def grad_cam(asked: _Asked, layer: Layer) -> Task[Float[Tensor, "1 h w"]]:
     """Grad-CAM (Selvaraju et al. 2016, arxiv.org/abs/1610.02391): a layer's maps, weighted by their mean gradients."""
     answer = yield from asked.passes.ask(Query(asked.pixels, lambda logits: logits[:, asked.index], layer.name))
     assert answer.activations is not None and answer.activation_gradients is not None, "the query names the layer"
-    weights = maps(answer.activation_gradients).mean(dim=(2, 3), keepdim=True)
-    return (weights * maps(answer.activations)).sum(dim=1).relu()
+    weights = layer.maps(answer.activation_gradients).mean(dim=(2, 3), keepdim=True)
+    return (weights * layer.maps(answer.activations)).sum(dim=1).relu()
 
 
 def smooth_grad(asked: _Asked, *, samples: int, noise: float, seed: int) -> Task[Float[Tensor, "3 s s"]]:
@@ -84,9 +81,12 @@ def smooth_grad(asked: _Asked, *, samples: int, noise: float, seed: int) -> Task
     random = torch.Generator().manual_seed(seed)
     pixels = asked.pixels
     scale = noise * (pixels.max() - pixels.min())
-    normal = torch.randn(samples, *pixels.shape[1:], generator=random).to(pixels.device)
-    _, slopes = yield from asked.gradients(pixels + scale * normal)
-    return slopes.mean(dim=0)
+    total = torch.zeros_like(pixels[0])
+    for begin in range(0, samples, ROWS):  # drawn as they are asked: memory does not grow with the samples
+        normal = torch.randn(min(ROWS, samples - begin), *pixels.shape[1:], generator=random).to(pixels.device)
+        slopes = yield from asked.gradients(pixels + scale * normal)
+        total += slopes.sum(dim=0)
+    return total / samples
 
 
 def integrated_gradients(asked: _Asked, *, steps: int) -> Task[tuple[Float[Tensor, "3 s s"], float]]:
@@ -97,13 +97,14 @@ def integrated_gradients(asked: _Asked, *, steps: int) -> Task[tuple[Float[Tenso
     points, weights = np.polynomial.legendre.leggauss(steps)
     along = torch.tensor((points + 1) / 2, dtype=torch.float32, device=asked.pixels.device).reshape(-1, 1, 1, 1)
     share = torch.tensor(weights / 2, dtype=torch.float32, device=asked.pixels.device).reshape(-1, 1, 1, 1)
-    _, slopes = yield from asked.gradients(along * asked.pixels)
-    attributions = asked.pixels[0] * (share * slopes).sum(dim=0)
-    ends = torch.cat([asked.pixels, torch.zeros_like(asked.pixels)])
-    answer = yield from asked.passes.ask(Query(ends))
-    rise = answer.logits[0, asked.index] - answer.logits[1, asked.index]
-    missing = (rise - attributions.sum()).abs() / rise.abs().clamp(min=1e-6)
-    return attributions, missing.item()
+    total = torch.zeros_like(asked.pixels[0])
+    for place, weight in zip(along.split(ROWS), share.split(ROWS), strict=True):
+        slopes = yield from asked.gradients(place * asked.pixels)
+        total += (weight * slopes).sum(dim=0)
+    attributions = asked.pixels[0] * total
+    black = yield from asked.passes.ask(Query(torch.zeros_like(asked.pixels)))
+    rise = asked.logit - black.logits[0, asked.index].item()
+    return attributions, abs(rise - attributions.sum().item()) / max(abs(rise), 1e-6)
 
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
@@ -129,10 +130,11 @@ def explain(
     layer: Layer | None = None,
     **given: Any,
 ) -> Task[Explanation]:
-    """Which pixels of a picture of any size speak for a class; without `target` for the one that the network sees.
+    """What the score of a class rests on in a picture of any size; without `target` the class that the network sees.
 
-    `layer` is where Grad-CAM looks, and needed for it. Costs one look, and then 1, `samples` or `steps` passes with
-    gradients. Raises BadExplanation.
+    Grad-CAM tells what speaks for it, at `layer`, which it needs. The others tell which pixels the score depends on,
+    whether they speak for the class or against it. Costs one look and then 1 pass with gradients (Grad-CAM), `samples`
+    (SmoothGrad), or `steps` and a look at black (integrated gradients). Raises BadExplanation.
     """
     options = explain_options(method, given, layer)
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
@@ -141,7 +143,7 @@ def explain(
     probabilities = answer.logits[0].softmax(dim=0)
     top = int(probabilities.argmax())
     index = top if target is None else target
-    asked = _Asked(pixels, index, passes)
+    asked = _Asked(pixels, index, answer.logits[0, index].item(), passes)
     missing = None
     if method == "grad_cam":
         assert layer is not None, "explain_options sees to it"
@@ -158,7 +160,7 @@ def explain(
         method=method,
         target=prediction(index),
         top=prediction(top),
-        layer=layer if method == "grad_cam" else None,
+        layer=layer,
         attributions=attributions,
         heat=heat(attributions, spec.input_size),
         missing=missing,
@@ -171,10 +173,13 @@ def explain_options(method: str, given: Mapping[str, Any], layer: Layer | None) 
     """Every option of the method, as given or by default; raises BadExplanation."""
     if method not in METHODS:
         raise BadExplanation(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
-    if method == "grad_cam" and (layer is None or layer.height * layer.width == 1):
-        why = "this network has no layer with maps" if layer is None else f"the maps of {layer.name} are one pixel"
-        raise BadExplanation(f"{why}: name another layer, or take smooth_grad or integrated_gradients")
     defaults = METHODS[method]
+    if method == "grad_cam":
+        why = _blind(layer)
+        if why:
+            raise BadExplanation(f"{why}: name another layer, or take smooth_grad or integrated_gradients")
+    elif layer is not None:
+        raise BadExplanation(f"layer is no option of {method}, which looks at pixels; it has {', '.join(defaults)}")
     for name, value in given.items():
         if name not in defaults:
             raise BadExplanation(f"{name} is no option of {method}, which has {', '.join(defaults) or 'layer alone'}")
@@ -182,6 +187,15 @@ def explain_options(method: str, given: Mapping[str, Any], layer: Layer | None) 
         if not least <= value <= most:
             raise BadExplanation(f"{name} is {least:g} to {most:g}, not {value}")
     return {**defaults, **given}
+
+
+def _blind(layer: Layer | None) -> str | None:
+    """Why Grad-CAM sees nothing at the layer, None where it does."""
+    if layer is None:
+        return "this network has no layer with maps"
+    if layer.height * layer.width == 1:
+        return f"the maps of {layer.name} are one pixel"
+    return None if layer.decides else f"the class scores do not depend on the maps of {layer.name}"
 
 
 def heat(attributions: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "s s"]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.classify import Prediction, rank
-from models.layers import Layer, maps
+from models.layers import Layer
 from models.preprocessing import preprocess, to_float, to_levels
 from models.query import Passes, Query, Task
 from models.spec import Spec
@@ -47,7 +47,7 @@ def features(
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
     answer = yield from passes.ask(Query(pixels, layer=layer.name))
     assert answer.activations is not None, "the query names the layer"
-    found = maps(answer.activations)[0].cpu()
+    found = layer.maps(answer.activations)[0].cpu()
     told = [
         Channel(number, each.abs().mean().item(), each.mean().item(), each.max().item())
         for number, each in enumerate(found)

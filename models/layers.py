@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +23,7 @@ class Layer:
     """A part of a network that is called once in a pass, by its dotted name, and the size of its `maps`.
 
     `decides` tells whether the class scores depend on what its maps show: they do not on the last tokens of a ViT, of
-    which the class token alone is read.
+    which the class token alone is read. `channels_last` is of no concern to anyone but `maps`.
     """
 
     name: str
@@ -32,6 +32,11 @@ class Layer:
     height: int
     width: int
     decides: bool
+    channels_last: bool = False
+
+    def maps(self, activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
+        """The layer's output as feature maps; differentiable."""
+        return maps(activations, channels_last=self.channels_last)
 
     def check_channel(self, channel: int) -> int:
         """The channel; raises UnknownLayer where the layer does not have it."""
@@ -83,22 +88,41 @@ def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
             each.remove()
     seen = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
     slopes = torch.autograd.grad(scores, list(seen.values()), materialize_grads=True)
+    last = _channels_last(network, pair, {name: output.shape[1:] for name, output in seen.items() if output.ndim == 4})
     # In the order of their ends: a block comes after its parts.
     return Layers(
-        _layer(name, network.get_submodule(name), maps(slope)) for name, slope in zip(seen, slopes, strict=True)
+        _layer(name, network.get_submodule(name), slope, channels_last=name in last)
+        for name, slope in zip(seen, slopes, strict=True)
     )
 
 
-def _layer(name: str, module: nn.Module, slopes: Float[Tensor, "2 c h w"]) -> Layer:
-    _, channels, height, width = slopes.shape
-    return Layer(name, type(module).__name__, channels, height, width, decides=bool(slopes.any()))
+def _layer(name: str, module: nn.Module, slopes: Float[Tensor, "2 *shape"], *, channels_last: bool) -> Layer:
+    _, channels, height, width = maps(slopes, channels_last=channels_last).shape
+    return Layer(name, type(module).__name__, channels, height, width, bool(slopes.any()), channels_last)
 
 
-def maps(activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
+def _channels_last(
+    network: nn.Module, pair: Float[Tensor, "2 c s s"], shapes: Mapping[str, Sequence[int]]
+) -> frozenset[str]:
+    """The layers that put out [n, h, w, c]: only that makes them square (Swin, parts of ConvNeXt).
+
+    Where a layer has as many channels as rows, a wider picture tells: it makes rows longer, and adds no channels.
+    """
+    last = {name for name, (first, second, third) in shapes.items() if first == second != third}
+    cubes = {name for name, shape in shapes.items() if len(set(shape)) == 1 and shape[0] > 1}
+    # A network that takes one size alone gives no answer: [n, c, h, w] then, as most have it.
+    with contextlib.suppress(Exception), torch.no_grad(), watching(network, cubes) as seen:
+        if cubes:
+            network(torch.cat([pair, pair], dim=3))
+        last |= {name for name in cubes if seen[name].shape[3] == shapes[name][2] != seen[name].shape[2]}
+    return frozenset(last)
+
+
+def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False) -> Float[Tensor, "n c h w"]:
     """A layer's output as feature maps; differentiable.
 
-    Four dimensions are [n, c, h, w], or [n, h, w, c] where only that makes them square (Swin, ConvNeXt). Three are
-    tokens [n, t, c]: a square of them, the class token left out, or else a column. Two are channels of one pixel.
+    Four dimensions are [n, c, h, w], or [n, h, w, c] with `channels_last`. Three are tokens [n, t, c]: a square of
+    them, the class token left out, or else a column. Two are channels of one pixel.
     """
     rows = len(activations)
     if activations.ndim == 2:
@@ -111,8 +135,7 @@ def maps(activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
             if side and side * side == tokens - skipped:
                 return channels_first[:, :, skipped:].reshape(rows, -1, side, side)
         return channels_first.unsqueeze(3)
-    _, first, second, third = activations.shape
-    return activations.permute(0, 3, 1, 2) if first == second != third else activations
+    return activations.permute(0, 3, 1, 2) if channels_last else activations
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Several tasks as one: their queries are asked in shared batches."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from models.query import Answer, Progress, Query, Result, Task
 
@@ -31,17 +31,16 @@ def together(
             return None
 
     try:
-        waiting = _those(advance(number, None) for number in range(len(tasks)))
-        while waiting:
-            asked: dict[int, Query | None] = {}
-            before = list(told)
-            for numbers in _batches(waiting):
-                queries = [waiting[number] for number in numbers]
-                answer = yield Query.join(queries)
+        # One after the other, as their first batch fills: what they prepare takes the thread from other tasks.
+        waiting = _those((number, advance(number, None)) for number in range(len(tasks)))
+        while len(results) < len(tasks):
+            before, following = list(told), []
+            for batch in _batches(waiting):
+                answer = yield Query.join([query for _, query in batch])
                 assert isinstance(answer, Answer), "a query is answered by an Answer"
-                parts = answer.parts([len(query.pixels) for query in queries])
-                asked |= {number: advance(number, part) for number, part in zip(numbers, parts, strict=True)}
-            waiting = {number: query for number, query in sorted(asked.items()) if query is not None}
+                parts = answer.parts([len(query.pixels) for _, query in batch])
+                following += [(number, advance(number, part)) for (number, _), part in zip(batch, parts, strict=True)]
+            waiting = _those(sorted(following, key=lambda each: each[0]))
             if any(now is not then for now, then in zip(told, before, strict=True)):
                 yield retell(told)
         return [results[number] for number in range(len(tasks))]
@@ -50,23 +49,18 @@ def together(
             task.close()
 
 
-def _those(queries: Iterator[Query | None]) -> dict[int, Query]:
-    return {number: query for number, query in enumerate(queries) if query is not None}
+def _those(queries: Iterable[tuple[int, Query | None]]) -> Iterator[tuple[int, Query]]:
+    return ((number, query) for number, query in queries if query is not None)
 
 
-def _batches(waiting: Mapping[int, Query]) -> Iterator[list[int]]:
-    """The numbers of those that can be asked in one query: alike in what they want, ROWS rows or a single one."""
-    kinds: dict[tuple[object, ...], list[int]] = {}
-    for number, query in waiting.items():
-        kinds.setdefault((query.objective is None, query.layer, query.within, query.apart), []).append(number)
-    for numbers in kinds.values():
-        batch: list[int] = []
-        rows = 0
-        for number in numbers:
-            size = len(waiting[number].pixels)
-            if batch and rows + size > ROWS:
-                yield batch
-                batch, rows = [], 0
-            batch.append(number)
-            rows += size
-        yield batch
+def _batches(waiting: Iterator[tuple[int, Query]]) -> Iterator[list[tuple[int, Query]]]:
+    """Those that can be asked in one query, by number: alike in what they want, ROWS rows or a single one."""
+    kinds: dict[tuple[object, ...], list[tuple[int, Query]]] = {}
+    for number, query in waiting:
+        kind = (query.objective is None, query.layer, query.within, query.apart)
+        batch = kinds.setdefault(kind, [])
+        if batch and sum(len(each.pixels) for _, each in batch) + len(query.pixels) > ROWS:
+            yield batch
+            batch = kinds[kind] = []
+        batch.append((number, query))
+    yield from kinds.values()

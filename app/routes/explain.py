@@ -49,7 +49,10 @@ async def post_explain(
     form: Annotated[ExplainOptions, Form(media_type="multipart/form-data")],
     choice: Annotated[ModelChoice, Query()],
 ) -> Response:
-    """Heat on what speaks for a class: Grad-CAM where the network has maps; on any SmoothGrad, integrated gradients."""
+    """Heat on what the score of a class rests on: Grad-CAM on what speaks for it, where the network has maps.
+
+    SmoothGrad and integrated gradients explain any network, by the pixels that speak for the class or against it.
+    """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model or choice.model)
     target = None if form.target is None else model.spec.names.find(form.target)
@@ -58,12 +61,15 @@ async def post_explain(
     explain_options(form.method, given, layer)  # judged before the picture is decoded
     picture = await picture_of_upload(form.image, service)
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **given)
-    return await present(request, service, task, model, _to_outcome(model, picture), format=format)
+    weight = picture.shape[1] * picture.shape[2]
+    return await present(request, service, task, model, _to_outcome(model, picture), format=format, weight=weight)
 
 
 def _layer(form: ExplainOptions, model: Model) -> Layer | None:
     layers = model.classifier.layers
-    return layers.last_map if form.layer is None else layers.find(form.layer)
+    if form.layer is not None:
+        return layers.find(form.layer)
+    return layers.last_map if form.method == "grad_cam" else None
 
 
 def _to_outcome(model: Model, picture: Tensor) -> ToOutcome:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.formats import choose_format
 from app.look_schemas import FeaturesOptions, FeaturesResult
 from app.openapi import picture_or_figures, problems
-from app.schemas import ModelChoice
+from app.schemas import LayerDetail, ModelChoice
 from app.service import ServiceDependency
 from app.streaming import Outcome, ToOutcome, present
 from app.uploads import picture_of_upload
@@ -68,7 +68,7 @@ def _to_outcome(model: str) -> ToOutcome:
     def to_outcome(result: Features, seconds: float) -> Outcome:
         figures: dict[str, Any] = {
             "model": model,
-            "layer": asdict(result.layer),
+            "layer": LayerDetail.model_validate(result.layer, from_attributes=True).model_dump(),
             "prediction": asdict(result.prediction),
             "shown": [each.channel for each in result.shown],
             "channels": [asdict(each) for each in result.channels],

@@ -33,7 +33,7 @@ async def get_model(service: ServiceDependency, name: Annotated[str, Path(min_le
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),
         class_names=list(model.spec.classes),
-        layers=[LayerDetail(**asdict(layer)) for layer in model.classifier.layers],
+        layers=[LayerDetail.model_validate(layer, from_attributes=True) for layer in model.classifier.layers],
         preprocessing=preprocessing,
         metrics=provenance.pop("metrics", {}),
         provenance=provenance,

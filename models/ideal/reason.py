@@ -58,7 +58,7 @@ def _unrecognised(score: Score, options: Mapping[str, Any]) -> str:
             return (
                 f"{told}: {score.promised:.2g} was said of values outside [0, 1], which no file holds; set clamp=true"
             )
-        return f"{told}: {score.promised:.2g} was said of values between the 8-bit levels; raise steps or crops"
+        return f"{told}: {score.promised:.2g} was said of it before 8 bits and /classify's crop; raise steps or crops"
     if options["noise"] > 0.5:
         return f"{told}: little is to be seen under noise of {options['noise']:g}; lower it"
     return f"{told}: it took too few steps for this model, or too much was asked of it; raise steps, or lower tv"

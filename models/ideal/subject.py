@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.layers import Layer, maps
+from models.layers import Layer
 from models.preprocessing import to_float
 from models.query import Answer, Objective, Passes, Query, Task
 from models.spec import Spec
@@ -95,11 +95,11 @@ class OfChannel:
         noise = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
         answer = yield from passes.ask(self.ask(to_float(noise).to(device), gradients=False))
         assert answer.activations is not None, "the query names the layer"
-        unit = maps(answer.activations)[:, self.channel].abs().mean().item()
+        unit = self.layer.maps(answer.activations)[:, self.channel].abs().mean().item()
         return replace(self, unit=unit or 1.0), self.seen(answer).mean().item()
 
     def _mean(self, activations: Tensor) -> Float[Tensor, " n"]:
-        return maps(activations)[:, self.channel].mean(dim=(1, 2))
+        return self.layer.maps(activations)[:, self.channel].mean(dim=(1, 2))
 
 
 def _mean_of(loss: Objective, rows: int) -> Objective:

@@ -1,5 +1,7 @@
 """Which pixels a decision rests on: by hand on linear networks, by Captum on a real one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -21,7 +23,8 @@ def pool() -> Classifier:
 
 
 def explained(classifier: Classifier, picture: Tensor, layer: str | None = None, **options: object) -> Explanation:
-    found = classifier.layers.last_map if layer is None else classifier.layers.find(layer)
+    by_default = classifier.layers.last_map if options.get("method", "grad_cam") == "grad_cam" else None
+    found = by_default if layer is None else classifier.layers.find(layer)
     return run(explain(picture, classifier.spec, layer=found, **options), classifier)
 
 
@@ -51,6 +54,21 @@ def test_a_linear_network_by_its_weight(linear: Classifier, weights_of_linear: T
     torch.testing.assert_close(found.attributions, expected, rtol=1e-4, atol=1e-6)
     if found.missing is not None:
         assert found.missing < 1e-4
+
+
+@pytest.mark.parametrize(("method", "option"), [("smooth_grad", "samples"), ("integrated_gradients", "steps")])
+def test_no_query_has_more_rows_than_eight(tiny: Classifier, draw: Draw, method: str, option: str) -> None:
+    """However many are asked for, and none is left out: 8, 8 and 5."""
+    rows = []
+    task = explain(draw(40, 40), tiny.spec, method=method, **{option: 21})
+    with pytest.raises(StopIteration) as stop:
+        query = next(task)
+        while True:
+            rows += [len(query.pixels)] if query.objective else []
+            (answer,) = tiny.answer([query])
+            query = task.send(answer)
+    assert rows == [8, 8, 5]
+    assert stop.value.value.passes.backward == 21
 
 
 def test_integrated_gradients_account_for_the_whole_rise(tiny: Classifier, draw: Draw) -> None:
@@ -104,15 +122,15 @@ def test_without_a_target_it_is_what_the_network_sees(tiny: Classifier, draw: Dr
     [
         ("grad_cam", {}, (2, 1)),
         ("smooth_grad", {"samples": 11}, (12, 11)),
-        ("integrated_gradients", {"steps": 9}, (12, 9)),
+        ("integrated_gradients", {"steps": 9}, (11, 9)),
     ],
 )
 def test_passes_are_what_the_network_counted(
     tiny: Classifier, draw: Draw, method: str, options: dict[str, int], passes: tuple[int, int]
 ) -> None:
     network = Counting(tiny)
-    task = explain(draw(40, 40), tiny.spec, method=method, layer=tiny.layers.last_map, **options)
-    found = run(task, network)
+    layer = tiny.layers.last_map if method == "grad_cam" else None
+    found = run(explain(draw(40, 40), tiny.spec, method=method, layer=layer, **options), network)
     assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward) == passes
     assert found.options == {**METHODS[method], **options}
 
@@ -151,6 +169,19 @@ def test_nothing_is_cold() -> None:
 def test_options_out_of_range(tiny: Classifier, draw: Draw, options: dict[str, object], told: str) -> None:
     with pytest.raises(BadExplanation, match=told):
         explained(tiny, draw(40, 40), **options)
+
+
+def test_a_layer_that_grad_cam_cannot_look_at(tiny: Classifier, draw: Draw) -> None:
+    """And one that another method has no use for."""
+    layer = tiny.layers.last_map
+    assert layer is not None
+    idle = replace(layer, name="5", decides=False)
+    with pytest.raises(BadExplanation, match="the class scores do not depend on the maps of 5: name another layer"):
+        next(explain(draw(40, 40), tiny.spec, layer=idle))
+    with pytest.raises(
+        BadExplanation, match="layer is no option of smooth_grad, which looks at pixels; it has samples"
+    ):
+        next(explain(draw(40, 40), tiny.spec, method="smooth_grad", layer=layer))
 
 
 def test_a_network_without_maps(linear: Classifier, draw: Draw) -> None:

@@ -131,6 +131,26 @@ def test_shapes_of_real_networks(architecture: str, name: str, shape: tuple[int,
     assert (layer.channels, layer.height, layer.width) == shape
 
 
+class Cubes(nn.Module):
+    """16 channels of 16 x 16 pixels, by a convolution and then, channels last, by a Linear."""
+
+    def __init__(self, *, one_size: bool) -> None:
+        super().__init__()
+        self.first, self.last, self.one_size = nn.Conv2d(3, 16, 1), nn.Linear(16, 16), one_size
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        assert not self.one_size or pixels.shape[3] == 16, "one size alone"
+        return self.last(self.first(pixels).permute(0, 2, 3, 1)).mean(dim=(1, 2))
+
+
+def test_a_wider_picture_tells_channels_from_rows() -> None:
+    """Where all three are 16; a network that takes no wider picture is read as most are."""
+    pair = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = {layer.name: layer.channels_last for layer in layers(Cubes(one_size=False), pair)}
+    assert found == {"first": False, "last": True}
+    assert not any(layer.channels_last for layer in layers(Cubes(one_size=True), pair))
+
+
 def test_maps_of_tokens() -> None:
     """Token t of 1 + 4 holds t: the class token 0 is left out, the others lie in rows."""
     tokens = torch.arange(5.0).reshape(1, 5, 1).expand(2, 5, 3)
@@ -142,7 +162,7 @@ def test_maps_of_tokens() -> None:
 
 def test_a_gradient_goes_through_maps() -> None:
     values = torch.zeros(1, 5, 5, 8, requires_grad=True)
-    relu(maps(values)[0, 3, 1, 2] + 1).backward()
+    relu(maps(values, channels_last=True)[0, 3, 1, 2] + 1).backward()
     assert values.grad is not None and values.grad.nonzero().tolist() == [[0, 1, 2, 3]]
 
 

@@ -70,6 +70,20 @@ def test_progress_is_retold_once_a_step(tiny: Classifier) -> None:
     assert [each.step for each in told] == [1, 2, 2]
 
 
+def test_a_task_begins_as_its_first_batch_is_due(tiny: Classifier) -> None:
+    """Of six of 16 rows three have begun when the first two are asked: what they prepare does not come all at once."""
+    begun: list[int] = []
+
+    def late(seed: int) -> Task[list[float]]:
+        begun.append(seed)
+        return (yield from climb(seed, 1, rows=16))
+
+    task = together([late(seed) for seed in range(6)], least)
+    assert len(next(task).pixels) == 32
+    assert begun == [0, 1, 2]
+    task.close()
+
+
 def test_what_one_raises_closes_the_others(tiny: Classifier) -> None:
     def broken() -> Task[list[float]]:
         yield Query(torch.rand(1, 3, 32, 32), lambda logits: logits[:, 0])

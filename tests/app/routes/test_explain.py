@@ -34,7 +34,7 @@ def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
     [
         ("grad_cam", {"forward": 2, "backward": 1}),
         ("smooth_grad", {"forward": 25, "backward": 24}),
-        ("integrated_gradients", {"forward": 35, "backward": 32}),
+        ("integrated_gradients", {"forward": 34, "backward": 32}),
     ],
 )
 def test_methods(live: Live, picture: bytes, method: str, passes: dict[str, int]) -> None:
@@ -71,6 +71,7 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
         ({"layer": "features.33"}, 404, "near are: features.3"),
         ({"layer": "classifier.3"}, 422, "one pixel"),
         ({"samples": 3}, 422, "samples is no option of grad_cam"),
+        ({"method": "smooth_grad", "layer": "features.3"}, 422, "layer is no option of smooth_grad"),
         ({"method": "smooth_grad", "samples": 10_000}, 422, "samples: "),
         ({"method": "smooth_grad", "noise": "nan"}, 422, "noise: "),
         ({"method": "integrated_gradients", "steps": 1}, 422, "steps: "),

@@ -43,7 +43,7 @@ def test_a_grey_one(score: Score, options: dict[str, object], told: str) -> None
             PLAIN,
             "values outside [0, 1], which no file holds; set clamp",
         ),
-        (replace(GOOD, seen=0.2, rank=1, promised=0.99), OPTIONS, "between the 8-bit levels"),
+        (replace(GOOD, seen=0.2, rank=1, promised=0.99), OPTIONS, "before 8 bits and /classify's crop; raise steps"),
         (replace(GOOD, seen=0.2, rank=3, promised=0.1), {**OPTIONS, "noise": 0.9}, "noise of 0.9; lower it"),
         (replace(GOOD, seen=0.01, rank=20, promised=0.1), OPTIONS, "raise steps, or lower tv"),
         (replace(GOOD, robust=0.3), OPTIONS, "under blur its probability falls to 0.98; raise steps or noise"),
