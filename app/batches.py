@@ -27,7 +27,12 @@ class RowLimit:
 
 
 def answer_within_memory(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
-    """One answer or error per query, in order: what fails is halved until only the culprit fails."""
+    """One answer or error per query, in order: what fails is halved until only the culprit fails.
+
+    So is a lone query of more rows than the limit.
+    """
+    if len(queries) == 1 and len(queries[0].pixels) > limit.rows:
+        return [_asked_in_halves(network, queries[0], limit)]
     try:
         return list(network.answer(queries))
     except Exception as error:

@@ -7,8 +7,8 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property, partial
 from typing import Any
 
 import torch
@@ -22,12 +22,15 @@ from app.formats import Format
 from app.ideal_schemas import IdealResult
 from app.judges import Judge
 from app.service import Service
-from app.streaming import Outcome, data_url
+from app.streaming import PREVIEW_SIDE, Outcome, data_url
+from app.thumbnail import thumbnail
 from models.ideal import Drawn, Ideal, ideal
-from models.ideal.judge import judge
+from models.ideal.judge import Judgement, judge
 from models.ideal.sheet import tile
+from models.ideal.task import held_pixels
 from models.layers import Layer
 from models.pictures import decode, encode
+from models.preprocessing import to_float
 from models.query import Progress
 from models.store import Model
 
@@ -46,8 +49,11 @@ class Wanted:
     options: Mapping[str, Any]
     judge: Judge | None
 
-    def key(self, device: torch.device) -> str:
-        """Digest of all that the answer depends on, the machine's share of it included; hashes the model's weights."""
+    def key(self, device: torch.device, rows: int) -> str:
+        """Digest of all that the answer depends on, the machine's share of it included; hashes the model's weights.
+
+        `rows` is how many go through the network at once: sums are rounded as it has it.
+        """
         depends = {
             "edition": EDITION,
             "model": [self.model.name, self.model.digest],
@@ -55,17 +61,21 @@ class Wanted:
             "method": self.method,
             "options": dict(self.options),
             "judge": None if self.judge is None else [self.judge.model.name, self.judge.model.digest],
-            "machine": [str(device), torch.get_num_threads(), str(torch.__version__)],
+            "machine": [str(device), rows, torch.get_num_threads(), str(torch.__version__)],
         }
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer as it lies in the cache: every figure, and each picture as a PNG."""
+    """An answer as it lies in the cache: every figure, and each picture as a PNG.
+
+    `whole` is false where the judge could not be asked: such an answer is given, and neither kept nor tagged.
+    """
 
     figures: dict[str, Any]
     pictures: tuple[bytes, ...]
+    whole: bool = True
 
     def to_bytes(self) -> bytes:
         """One JSON document."""
@@ -134,7 +144,7 @@ def look_up(service: Service, key: str) -> Kept | None:
 
 async def kept_or_drawn(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
     """As it is kept, or else drawn now."""
-    return await run_sync(look_up, service, key) or await draw(service, wanted, key, tell)
+    return await run_sync(look_up, service, key) or await draw(service, wanted, key, _lightly(tell))
 
 
 async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
@@ -142,14 +152,16 @@ async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Ke
     begun = time.monotonic()
     device = service.registry.device
     task = ideal(wanted.subject, wanted.model.spec, method=wanted.method, device=device, **wanted.options)
-    weight = wanted.options["count"] * wanted.options["size"] ** 2
+    size, count = wanted.options["size"], wanted.options["count"]
+    weight = held_pixels(wanted.model.spec, wanted.options, size=size, count=count)
     result = await asyncio.wrap_future(service.submit(task, wanted.model, on_progress=tell, weight=weight))
     transfers = await _judged(service, result, wanted.judge)
     figures = {**_figures(result, wanted, transfers), "seconds": round(time.monotonic() - begun, 3)}
 
     def keep() -> Kept:
-        kept = Kept(figures, tuple(encode(each.picture) for each in result.drawn))
-        service.cache.put(key, kept.to_bytes())
+        kept = Kept(figures, tuple(encode(each.picture) for each in result.drawn), whole=transfers is not None)
+        if kept.whole:
+            service.cache.put(key, kept.to_bytes())
         return kept
 
     return await run_sync(keep, limiter=service.presenters)
@@ -157,17 +169,18 @@ async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Ke
 
 async def shoot(service: Service, wanted: Wanted, key: str, format: Format, tell: Listener) -> bytes:
     """Draw once more with a frame of every step, and keep the film."""
-    reel = Reel()
+    reel, small = Reel(), _lightly(tell)
 
     def listen(progress: Progress) -> None:
+        small(progress)
         reel.put(progress)
-        tell(progress)
 
     kept = await draw(service, wanted, key, listen)
 
     def develop() -> bytes:
         film = reel.develop(kept.outcome().image, format="gif" if format is Format.gif else "webp")
-        service.cache.put(film_key(key, format), film)
+        if not reel.torn:
+            service.cache.put(film_key(key, format), film)
         return film
 
     return await run_sync(develop, limiter=service.presenters)
@@ -178,24 +191,39 @@ def film_key(key: str, format: Format) -> str:
     return f"{key}:{format.value}"
 
 
-async def _judged(service: Service, result: Ideal, chosen: Judge | None) -> list[dict[str, Any] | None]:
-    """The other model's word on each picture; a house that is full and a judge that fails leave it out."""
+def _lightly(tell: Listener) -> Listener:
+    """With a small preview, that is drawn at most once for all who listen."""
+
+    def shrunk(progress: Progress) -> Tensor:
+        preview = progress.preview
+        assert preview is not None, "a drawing shows itself at every step"
+        return to_float(thumbnail(preview, PREVIEW_SIDE))
+
+    return lambda progress: tell(replace(progress, shown=cache(partial(shrunk, progress))))
+
+
+async def _judged(service: Service, result: Ideal, chosen: Judge | None) -> list[dict[str, Any] | None] | None:
+    """The other model's word on each picture, None for each without a judge; None where it could not be asked."""
     if chosen is None:
         return [None] * len(result.drawn)
+    futures: list[asyncio.Future[Judgement]] = []
     try:
-        tasks = [judge(each.picture, chosen.index, chosen.model.spec) for each in result.drawn]
-        futures = [asyncio.wrap_future(service.submit(task, chosen.model)) for task in tasks]
+        for each in result.drawn:
+            task = judge(each.picture, chosen.index, chosen.model.spec)
+            futures.append(asyncio.wrap_future(service.submit(task, chosen.model, sequel=True)))
         found = await asyncio.gather(*futures)
-    except Exception:
+    except Exception:  # the drawing itself is not to be lost
         logger.exception("%s could not be asked what it sees", chosen.model.name)
-        return [None] * len(result.drawn)
+        for future in futures:
+            future.cancel()
+        return None
     return [
         {"model": chosen.model.name, "label": each.top.label, "probability": each.probability, "rank": each.rank}
         for each in found
     ]
 
 
-def _figures(result: Ideal, wanted: Wanted, transfers: list[dict[str, Any] | None]) -> dict[str, Any]:
+def _figures(result: Ideal, wanted: Wanted, transfers: list[dict[str, Any] | None] | None) -> dict[str, Any]:
     of_class = isinstance(wanted.subject, int)
     pictures = [
         {
@@ -205,7 +233,7 @@ def _figures(result: Ideal, wanted: Wanted, transfers: list[dict[str, Any] | Non
             "reason": each.reason,
             "image": None,
         }
-        for each, transfer in zip(result.drawn, transfers, strict=True)
+        for each, transfer in zip(result.drawn, transfers or [None] * len(result.drawn), strict=True)
     ]
     return {
         "model": wanted.model.name,

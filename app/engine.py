@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from app.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
 from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Query, Task
@@ -101,15 +101,17 @@ class Engine:
         deadline_s: float = math.inf,
         on_progress: Listener | None = None,
         weight: int = 0,
+        sequel: bool = False,
     ) -> "Future[Result]":
         """Let the task join at the next tick; cancelling the future makes it leave at the one after.
 
         `on_progress` is called on the engine's thread. When `deadline_s` has passed, DeadlineExceeded is thrown into
         the task, whose result or error answers the future. `weight` stands for the memory that the task itself takes.
-        Raises Overloaded, ShuttingDown.
+        A `sequel` ends work that has had its place and given it back, and is let in where all are taken: refused, the
+        work would be lost. Raises Overloaded, ShuttingDown.
         """
         with self._lock:
-            self._check_room(weight)
+            self._check_room(weight, sequel=sequel)
             self._alive += 1
             self._weight += weight
         future: Future[Result] = Future()
@@ -121,9 +123,11 @@ class Engine:
         with self._lock:
             self._check_room(0)
 
-    def _check_room(self, weight: int) -> None:
+    def _check_room(self, weight: int, *, sequel: bool = False) -> None:
         if not self._open:
             raise ShuttingDown("the service is shutting down: try another instance")
+        if sequel:
+            return
         if self._alive >= self.max_waiting or (self._weight and self._weight + weight > self.max_weight):
             self.counters.refused += 1
             raise Overloaded(max(1, math.ceil(self.seconds_per_task / max(1, self._alive))))
@@ -211,7 +215,7 @@ class Engine:
         try:
             said = job.task.send(answer)
             while not isinstance(said, Query):
-                _tell(job, said)
+                tell(job, said)
                 said = job.task.send(None)
             self._ask(job, said)
         except StopIteration as stop:
@@ -281,14 +285,21 @@ def _late(job: Job) -> DeadlineExceeded:
     return DeadlineExceeded(f"not done after {time.monotonic() - job.begun:.1f} s")
 
 
-def _tell(job: Job, said: Progress) -> None:
-    if job.listener is None:
+class Hearer(Protocol):
+    """Who may have a listener."""
+
+    listener: Listener | None
+
+
+def tell(hearer: Hearer, progress: Progress) -> None:
+    """Pass progress on; what the listener raises is logged, and then it hears no more."""
+    if hearer.listener is None:
         return
     try:
-        job.listener(said)
+        hearer.listener(progress)
     except Exception:
-        logger.exception("a listener failed; its task goes on without it")
-        job.listener = None
+        logger.exception("a listener failed; the task goes on without it")
+        hearer.listener = None
 
 
 def _resolve(answer: Callable[[], None]) -> None:

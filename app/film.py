@@ -23,13 +23,16 @@ class Reel:
 
     def __init__(self) -> None:
         self.frames: list[UInt8[Tensor, "3 h w"]] = []
+        self.torn = False
 
     def put(self, progress: Progress) -> None:
-        """Keep a small copy of the preview, where this step is due."""
+        """Keep a small copy of the preview, where this step is due; `torn` tells that one could not be kept."""
+        self.torn = True  # until it has gone well: who raises hears no more
         stride = math.ceil(progress.steps / MOST_FRAMES)
         preview = progress.preview if (progress.step - 1) % stride == 0 else None  # drawn at each asking
         if preview is not None:
             self.frames.append(thumbnail(preview, SIDE).cpu())
+        self.torn = False
 
     def develop(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:
         """The frames and then the finished picture, held for LAST_MS, as `webp` or `gif`; it plays for ever."""

@@ -45,10 +45,13 @@ class Service:
         deadline_s: float | None = None,
         on_progress: Listener | None = None,
         weight: int = 0,
+        sequel: bool = False,
     ) -> "Future[Result]":
         """Hand a task to the engine under the service's own deadline, or the client's where that is sooner."""
         limit = min(deadline_s or self.settings.deadline_s, self.settings.deadline_s)
-        return self.engine.submit(task, model.classifier, deadline_s=limit, on_progress=on_progress, weight=weight)
+        return self.engine.submit(
+            task, model.classifier, deadline_s=limit, on_progress=on_progress, weight=weight, sequel=sequel
+        )
 
     def readiness(self) -> State:
         """`ready` once every model is loaded or has failed, and the default one is loaded."""

@@ -1,14 +1,12 @@
 """One computation for all who ask the same thing at the same time."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from app.engine import Listener
+from app.engine import Listener, tell
 from models.query import Progress
 
-logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -52,7 +50,7 @@ class _Running(Generic[Result]):
 
     def _tell(self, progress: Progress) -> None:
         for seat in self.seats.copy():  # whole, although the event loop's thread adds and takes away
-            seat.tell(progress)
+            tell(seat, progress)
 
 
 class Seat(Generic[Result]):
@@ -67,16 +65,6 @@ class Seat(Generic[Result]):
     def task(self) -> "asyncio.Future[Result]":
         """The computation; not to be cancelled but by leaving."""
         return self._running.task
-
-    def tell(self, progress: Progress) -> None:
-        """Pass progress on; what the listener raises is logged, and then it hears no more."""
-        if self.listener is None:
-            return
-        try:
-            self.listener(progress)
-        except Exception:
-            logger.exception("a listener failed; the computation goes on without it")
-            self.listener = None
 
     def leave(self) -> None:
         """Give the place back; nothing where that is done already."""

@@ -149,37 +149,30 @@ def event_stream(
     leave: Callable[[], object],
 ) -> Response:
     """What comes into the inbox until the future is done, then its outcome; `leave` is called in the end."""
-    events = _events(request, service, future, inbox, outcome_of, leave)
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            done = False
+            while not done:
+                await inbox.wait()
+                done = future.done()  # asked before the last progress is taken, so that none is lost
+                for progress, preview in inbox.take():
+                    event = await run_in_threadpool(_progress_event, progress, preview)
+                    yield format_sse_event(event="progress", data_str=json.dumps(event))
+            body = await run_sync(lambda: outcome_of(future.result()).json(), limiter=service.presenters)
+            yield format_sse_event(event="result", data_str=body)
+        except Exception as error:
+            details = problem(error, getattr(request.state, "request_id", ""))
+            if details["status"] == 500:
+                logger.exception("request %s failed midway", details["request_id"])
+            yield format_sse_event(event="problem", data_str=json.dumps(details))
+        finally:
+            leave()  # the client left, or nothing is left to cancel
+
+    begun = events()
     # A generator that was never begun, because the client left before, does not come to its `finally`.
-    weakref.finalize(events, leave)
-    return EventSourceResponse(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-
-
-async def _events(
-    request: Request,
-    service: Service,
-    future: "Future[Any] | asyncio.Future[Any]",
-    inbox: Inbox,
-    outcome_of: Callable[[Any], Outcome],
-    leave: Callable[[], object],
-) -> AsyncIterator[bytes]:
-    try:
-        done = False
-        while not done:
-            await inbox.wait()
-            done = future.done()  # asked before the last progress is taken, so that none is lost
-            for progress, preview in inbox.take():
-                event = await run_in_threadpool(_progress_event, progress, preview)
-                yield format_sse_event(event="progress", data_str=json.dumps(event))
-        body = await run_sync(lambda: outcome_of(future.result()).json(), limiter=service.presenters)
-        yield format_sse_event(event="result", data_str=body)
-    except Exception as error:
-        details = problem(error, getattr(request.state, "request_id", ""))
-        if details["status"] == 500:
-            logger.exception("request %s failed midway", details["request_id"])
-        yield format_sse_event(event="problem", data_str=json.dumps(details))
-    finally:
-        leave()  # the client left, or nothing is left to cancel
+    weakref.finalize(begun, leave)
+    return EventSourceResponse(begun, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any]:

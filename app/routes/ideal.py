@@ -91,10 +91,11 @@ async def _answer(
     label = model.spec.classes[subject] if isinstance(subject, int) else None
     given = {key: value for key, value in options.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
     size = options.size or default_size(model.spec)
-    chosen = {**ideal_options(options.method, size, given), "seed": options.seed, "count": options.count, "size": size}
+    drawn = ideal_options(options.method, size, given, count=options.count, of_class=isinstance(subject, int))
+    chosen = {**drawn, "seed": options.seed, "count": options.count, "size": size}
     judge = choose_judge(service, model, label, options.judge)
     wanted = Wanted(model, subject, options.method, chosen, judge)
-    key = await run_sync(wanted.key, service.registry.device)
+    key = await run_sync(wanted.key, service.registry.device, service.engine.max_rows)
     if format is Format.events:
         return await _stream(request, service, wanted, key, previews=options.previews)
     tag = entity_tag(key, format)
@@ -106,6 +107,8 @@ async def _answer(
     else:
         kept = await _shared(request, service, key, partial(kept_or_drawn, service, wanted, key))
         response = await run_sync(lambda: respond(kept.outcome(), format), limiter=service.presenters)
+        if not kept.whole:
+            headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     response.headers.update(headers)
     return response
 

@@ -82,13 +82,18 @@ MOST_PIXELS = 4 * MOST_SIZE**2
 """Of all pictures of a request: a step of so many takes the engine's thread half a second on two cores."""
 
 
-def ideal_options(method: str, size: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of the method for a picture of this side, as given or by default; raises BadIdeal."""
+def ideal_options(
+    method: str, size: int, given: Mapping[str, Any], *, count: int = 1, of_class: bool = True
+) -> dict[str, Any]:
+    """Every option of the method for `count` pictures of this side, as given or by default; raises BadIdeal."""
     if method not in METHODS:
         raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
-    if not LEAST_SIZE <= size <= MOST_SIZE:
-        raise BadIdeal(f"the size is {LEAST_SIZE} to {MOST_SIZE} pixels, not {size}")
+    _check_size(size, count)
     defaults = dict(METHODS[method].defaults)
+    if not of_class:
+        defaults.pop("objective")
+        if "objective" in given:
+            raise BadIdeal("objective is for classes: of a channel the mean activation is raised; leave it out")
     if method == "pixel" and given.get("crops") == 0 and given.get("clamp") is False:
         # The sum of all differences in the units of a mean over 3 x size x (size - 1) of them.
         defaults |= {**LESSON, "tv": LESSON["tv"] * 3 * size * (size - 1)}
@@ -104,6 +109,16 @@ def ideal_options(method: str, size: int, given: Mapping[str, Any]) -> dict[str,
             if not (math.isfinite(value) and least <= value <= most):
                 raise BadIdeal(f"{name} is {least:g} to {most:g}, not {value}")
     return defaults | dict(given)
+
+
+def _check_size(size: int, count: int) -> None:
+    if not LEAST_SIZE <= size <= MOST_SIZE:
+        raise BadIdeal(f"the size is {LEAST_SIZE} to {MOST_SIZE} pixels, not {size}")
+    if not 1 <= count <= MOST_PICTURES:
+        raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
+    if count * size**2 > MOST_PIXELS:
+        least = MOST_PIXELS // size**2
+        raise BadIdeal(f"{count} pictures of {size} pixels are too many at once: ask for {least}, or for smaller ones")
 
 
 def drawing(

@@ -12,12 +12,13 @@ from torchvision.transforms.v2 import functional
 
 from models.ideal.crops import random_crops
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_PICTURES, MOST_PIXELS, MOST_SIZE, BadIdeal, drawing, ideal_options
+from models.ideal.options import MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.reason import reason
 from models.ideal.score import Score, score, variation_gradient
 from models.ideal.sheet import tile
 from models.ideal.subject import OfChannel, OfClass, Subject
+from models.ideal.views import MOST_VIEWS
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
@@ -74,27 +75,30 @@ def ideal(
     (0: the whole picture) under noise of up to `noise`, less `tv` times the total variation. It ends early when what
     the network recognises in them has not risen for `patience` steps (0: never). `given` are the method's options,
     which models/ideal/options.py lists with their defaults. On a CPU the same seed gives the same bytes with the same
-    number of threads. Costs crops passes with gradients a step, and 43 without per picture (47 for a channel).
+    number of threads. Costs crops passes with gradients a step, 43 without per picture, and 4 more for a channel.
     Raises BadIdeal.
     """
     size = default_size(spec) if size is None else size
-    options = ideal_options(method, size, given)
-    if not 1 <= count <= MOST_PICTURES:
-        raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
-    if count * size**2 > MOST_PIXELS:
-        least = MOST_PIXELS // size**2
-        raise BadIdeal(f"{count} pictures of {size} pixels are too many at once: ask for {least}, or for smaller ones")
-    whole: Subject = OfClass(subject, spec, options["objective"]) if isinstance(subject, int) else OfChannel(*subject)
-    passes = Passes()
+    options = ideal_options(method, size, given, count=count, of_class=isinstance(subject, int))
+    device, passes, on_noise = torch.device(device), Passes(), None
+    whole: Subject
+    if isinstance(subject, int):
+        whole = OfClass(subject, spec, options["objective"])
+    else:
+        whole, on_noise = yield from OfChannel(*subject).beside_noise(spec, device, passes)
     tasks = [
-        _draw(whole, spec, method, size, options, seed=each, device=torch.device(device), passes=passes)
+        _draw(whole, spec, method, size, options, seed=each, device=device, passes=passes, on_noise=on_noise)
         for each in range(seed, seed + count)
     ]
     drawn = yield from together(tasks, partial(_retold, steps=options["steps"]))
-    told = {name: value for name, value in options.items() if isinstance(whole, OfClass) or name != "objective"}
-    return Ideal(
-        whole, tuple(drawn), method, {"method": method, **told, "seed": seed, "count": count, "size": size}, passes
-    )
+    told = {"method": method, **options, "seed": seed, "count": count, "size": size}
+    return Ideal(whole, tuple(drawn), method, told, passes)
+
+
+def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int) -> int:
+    """How many pixels `ideal` holds at once: its pictures, and the views of each in a step or in the verdict."""
+    rows: int = max(options["crops"], MOST_VIEWS)
+    return count * (size**2 + rows * spec.input_size**2)
 
 
 def default_size(spec: Spec) -> int:
@@ -112,10 +116,8 @@ def _draw(
     seed: int,
     device: torch.device,
     passes: Passes,
+    on_noise: float | None,
 ) -> Task[Drawn]:
-    on_noise = None
-    if isinstance(subject, OfChannel):
-        subject, on_noise = yield from subject.beside_noise(spec, device, passes)
     drawn = drawing(method, size, spec.channels, options, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
     noise = Noise(spec.input_size, options["noise"], random, device)

@@ -16,6 +16,8 @@ from models.spec import Spec
 REFERENCE = 224
 """The side, in pixels, of which shifts and blurs are told; they grow and shrink with the picture."""
 SEED = 2017
+MOST_VIEWS = 24
+"""Of a family: its crops."""
 
 Levels = UInt8[Tensor, "3 h w"]
 Views = Float[Tensor, "n 3 s s"]
@@ -23,7 +25,7 @@ Views = Float[Tensor, "n 3 s s"]
 
 def crops(picture: Levels, spec: Spec) -> Views:
     """24 crops of 0.6 to 1 of the side, turned by up to 15 degrees, half of them mirrored."""
-    return random_crops(_batch(picture), 24, spec.input_size, _random(), smallest=0.6, largest=1.0, turn=15.0)
+    return random_crops(_batch(picture), MOST_VIEWS, spec.input_size, _random(), smallest=0.6, largest=1.0, turn=15.0)
 
 
 def shifts(picture: Levels, spec: Spec) -> Views:

@@ -59,7 +59,8 @@ def test_alone_equals_together_for_every_task() -> None:
         attacks += [adversarial(pictures[1], TINY, attack="pgd", target=other(pictures[1]), **FEW)]
         ideals = [ideal(1, TINY, steps=9), ideal(3, TINY, steps=6, crops=3, size=100, seed=5)]
         layer = classifier.layers.find("features.3")
-        looks = [explain(pictures[0], TINY, method=method, layer=layer) for method in METHODS]
+        looks = [explain(pictures[0], TINY, method="grad_cam", layer=layer)]
+        looks += [explain(pictures[0], TINY, method=method) for method in METHODS if method != "grad_cam"]
         shown = [features(pictures[1], TINY, layer), ideal((layer, 5), TINY, steps=5)]
         return [*attacks, *ideals, *looks, *shown, *(classify(picture, TINY) for picture in pictures)]
 
@@ -74,7 +75,7 @@ def test_alone_equals_together_for_every_task() -> None:
             assert (answer.gradients - alone.gradients).norm() <= 0.02 * alone.gradients.norm()
         assert (alone.gradients is None) == (answer.gradients is None)
 
-    solo = Engine()
+    solo = Engine(max_rows=16)  # what is asked apart is rounded by the rows of a batch
     for task, shared in zip(tasks(), together, strict=True):
         single = solo.submit(task, classifier).result(60)
         if hasattr(single, "success"):

@@ -42,12 +42,12 @@ def wanted() -> Wanted:
 
 def test_the_same_has_the_same_key(wanted: Wanted) -> None:
     """Options in any order, and the same weights loaded once more from elsewhere."""
-    key = wanted.key(CPU)
-    assert len(key) == 64 and wanted.key(CPU) == key
+    key = wanted.key(CPU, 32)
+    assert len(key) == 64 and wanted.key(CPU, 32) == key
     backwards = dict(reversed(OPTIONS.items()))
     assert list(backwards) != list(OPTIONS)
-    assert replace(wanted, options=backwards).key(CPU) == key
-    assert replace(wanted, model=replace(model(), provenance={"found": "elsewhere"})).key(CPU) == key
+    assert replace(wanted, options=backwards).key(CPU, 32) == key
+    assert replace(wanted, model=replace(model(), provenance={"found": "elsewhere"})).key(CPU, 32) == key
 
 
 def test_each_thing_that_the_answer_depends_on_changes_the_key(wanted: Wanted) -> None:
@@ -69,7 +69,7 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(wanted: Wanted) -
         replace(wanted, judge=Judge(model("third"), 1)),
         replace(wanted, judge=Judge(model("other", seed=1), 1)),
     ]
-    keys = [each.key(CPU) for each in asked]
+    keys = [each.key(CPU, 32) for each in asked]
     assert len(set(keys)) == len(keys)
 
 
@@ -81,13 +81,17 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(wanted: Wanted) -
 def test_the_machine_and_the_edition_change_the_key(
     wanted: Wanted, what: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = wanted.key(CPU)
+    key = wanted.key(CPU, 32)
     monkeypatch.setattr(what, value)
-    assert wanted.key(CPU) != key
+    assert wanted.key(CPU, 32) != key
 
 
 def test_the_device_changes_the_key(wanted: Wanted) -> None:
-    assert len({wanted.key(torch.device(name)) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
+    assert len({wanted.key(torch.device(name), 32) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
+
+
+def test_the_rows_of_a_batch_change_the_key(wanted: Wanted) -> None:
+    assert wanted.key(CPU, 16) != wanted.key(CPU, 32)
 
 
 def test_films_lie_beside_their_picture() -> None:

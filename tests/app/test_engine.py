@@ -34,13 +34,13 @@ def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) ->
     assert (engine.counters.gradient_batches, engine.counters.gradient_rows) == (10, 80)
 
 
-def test_a_query_larger_than_the_cap_goes_alone(engine: Engine, network: Doubling) -> None:
+def test_a_query_larger_than_the_cap_goes_alone_and_in_parts(engine: Engine, network: Doubling) -> None:
     hold(engine, network)
     futures = [engine.submit(asking(rows=count), network) for count in (3, 12, 2)]
     network.may_answer.set()
     for future in futures:
         future.result(30)
-    assert [[len(query.pixels) for query in batch] for batch in network.batches[1:]] == [[3, 2], [12]]
+    assert [[len(query.pixels) for query in batch] for batch in network.batches[1:]] == [[3, 2], [6], [6]]
 
 
 def test_whoever_wants_logits_alone_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
@@ -104,6 +104,21 @@ def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling)
         future.result(30)
     assert engine.submit(asking(), network).result(30) == [2.0]
     engine.close(timeout_s=30)
+
+
+def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
+    """But not into one that closes."""
+    engine = Engine(max_waiting=1, max_weight=10)
+    network.may_answer.clear()
+    first = engine.submit(asking(), network, weight=8)
+    second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network)
+    network.may_answer.set()
+    assert (first.result(30), second.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network, sequel=True)
 
 
 def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Doubling) -> None:

@@ -84,6 +84,20 @@ def test_steps_without_a_preview_leave_no_frame() -> None:
     assert len(frames(reel.develop(quarters(), format="webp"))) == 1
 
 
+def test_a_film_is_torn_where_a_frame_is_lost() -> None:
+    """Who has raised is not asked again."""
+    reel = Reel()
+    reel.put(Progress(1, 3, shown=torch.zeros(3, 4, 4)))
+    assert not reel.torn
+
+    def preview() -> Tensor:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        reel.put(Progress(2, 3, shown=preview))
+    assert reel.torn and len(reel.frames) == 1
+
+
 @pytest.mark.parametrize(
     ("height", "width", "size"),
     [(400, 800, (320, 160)), (1024, 512, (160, 320)), (320, 320, (320, 320)), (24, 32, (32, 24))],

@@ -118,7 +118,7 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
         assert heard == [1, 1, 2, 2] and asked == [1]
 
     asyncio.run(listen())
-    assert [record.message for record in caplog.records] == ["a listener failed; the computation goes on without it"]
+    assert [record.message for record in caplog.records] == ["a listener failed; the task goes on without it"]
 
 
 @on_a_loop

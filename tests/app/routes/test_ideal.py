@@ -229,6 +229,11 @@ def test_who_has_it_is_told_so(fresh: Live) -> None:
     assert known.status_code == 304, "the same thing in other words"
 
 
+def test_nobody_has_what_cannot_be(live: Live) -> None:
+    answer = live.client.get("/ideal/cat?count=16&size=1024", headers={"If-None-Match": "*"})
+    assert answer.status_code == 422 and "ETag" not in answer.headers
+
+
 def test_it_outlives_a_restart(checkpoints: Path, tmp_path: Path) -> None:
     answers = []
     for _ in range(2):
@@ -322,6 +327,20 @@ def test_another_model_that_knows_the_class_is_asked(two: Live) -> None:
     assert transfer["probability"] == pytest.approx(said[place]["probability"], abs=1e-5)
 
 
+def test_what_the_judge_could_not_be_asked_is_not_kept(two: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawing is not lost; the next asker gets all of it."""
+    other = two.service.registry.get("other").classifier
+    params = {**FAST, "seed": 77}
+    with monkeypatch.context() as patch:
+        patch.setattr(other, "answer", lambda _: 1 / 0)
+        poor = two.client.get("/ideal/cat", params={**params, "format": "json"})
+    assert poor.status_code == 200 and poor.json()["score"]["transfer"] is None
+    assert "ETag" not in poor.headers and poor.headers["Cache-Control"] == "no-store"
+    whole = two.client.get("/ideal/cat", params={**params, "format": "json"})
+    assert whole.json()["score"]["transfer"]["model"] == "other" and "ETag" in whole.headers
+    assert whole.json()["image"] == poor.json()["image"]
+
+
 def test_a_judge_of_ones_choice(two: Live) -> None:
     assert told(two, "/ideal/a", model="strange")["score"]["transfer"] is None
     assert told(two, "/ideal/cat", model="other", judge="tiny")["score"]["transfer"]["model"] == "tiny"
@@ -343,6 +362,9 @@ def test_a_judge_of_ones_choice(two: Live) -> None:
         ("/ideal/4", 404, "the indices are 0 to 3"),
         ("/ideal/cat?model=other", 404, "near are: tiny"),
         ("/ideal/cat?steps=0", 422, "steps: "),
+        ("/ideal/cat?count=16&size=1024", 422, "ask for 4, or for smaller ones"),
+        ("/ideal/cat?count=16&size=1024&format=events", 422, "ask for 4, or for smaller ones"),
+        ("/ideal?layer=features.3&channel=0&objective=margin", 422, "objective is for classes"),
         ("/ideal/cat?steps=1000000000", 422, "steps: "),
         ("/ideal/cat?crops=x", 422, "crops: "),
         ("/ideal/cat?tv=nan", 422, "tv: "),

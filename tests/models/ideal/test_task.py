@@ -1,6 +1,8 @@
 """The task behind /ideal: pictures scored as they are returned."""
 
+import gc
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ from torch import Tensor, nn
 from models import architectures
 from models.classifier import Classifier, Normalize
 from models.classify import classify
-from models.ideal.options import METHODS, BadIdeal
+from models.ideal import task
+from models.ideal.options import METHODS, BadIdeal, drawing
 from models.ideal.score import total_variation
-from models.ideal.task import Drawn, Ideal, ideal
+from models.ideal.task import Drawn, Ideal, held_pixels, ideal
 from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
-from models.query import DeadlineExceeded, Progress, run
+from models.query import DeadlineExceeded, Progress, Query, run
 from models.spec import Spec
 from models.store import Model
 from tests.networks import Counting, unnormalised
@@ -139,6 +142,34 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Classifier) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("options", [{"crops": 2, "noise": 0.0}, {"crops": 0, "noise": 0.3}], ids=["crops", "noise"])
+def test_crops_and_noise_come_from_the_seed(
+    tiny: Classifier, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one and the same start, what the network sees first is the seed's, and no other's."""
+    monkeypatch.setattr(task, "drawing", lambda *args, seed, device: drawing(*args, seed=0, device=device))
+
+    def first_seen(seed: int, *, state: int) -> Tensor:
+        torch.manual_seed(state)
+        asked = next(ideal(1, tiny.spec, seed=seed, **options))
+        assert isinstance(asked, Query)
+        return asked.pixels
+
+    one, again, other = first_seen(5, state=1), first_seen(5, state=2), first_seen(6, state=1)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_progress_without_its_preview_holds_no_picture(tiny: Classifier) -> None:
+    """A queue of them for a slow reader would hold every step's, at full size (41 pixels here, as nothing else)."""
+    told: list[Progress] = []
+    several = ideal(1, tiny.spec, count=2, size=41, steps=5, crops=1)
+    run(several, tiny, lambda progress: told.append(replace(progress, shown=None)))
+    gc.collect()
+    assert len(told) == 5 and all(progress.score is not None for progress in told)
+    assert not any(type(each) is Tensor and each.shape[-2:] == (41, 41) for each in gc.get_objects())
+
+
 def test_several_are_what_their_seeds_give_alone(tiny: Classifier) -> None:
     """Three from seed 4, whose steps end at different times; to float tolerance, which steps magnify a little."""
     options = {"steps": 60, "crops": 2, "patience": 6}
@@ -163,9 +194,18 @@ def test_progress_goes_on_until_the_last_has_ended(tiny: Classifier) -> None:
 
 
 def test_a_channel_has_no_objective(tiny: Classifier) -> None:
-    """Of the classes' logits, that is: what is told leaves it out."""
-    found = ideals(tiny, (tiny.layers.find("0"), 1), steps=1, crops=1)
+    """Of the classes' logits, that is: what is told leaves it out, and one that is given is refused."""
+    subject = (tiny.layers.find("0"), 1)
+    found = ideals(tiny, subject, steps=1, crops=1)
     assert "objective" not in found.options and found.options["steps"] == 1
+    with pytest.raises(BadIdeal, match="objective is for classes"):
+        ideals(tiny, subject, objective="logit")
+
+
+def test_the_pixels_that_are_held(tiny: Classifier) -> None:
+    """By hand at 32 pixels: each picture, and 24 views, or the crops where they are more."""
+    assert held_pixels(tiny.spec, {"crops": 4}, size=100, count=1) == 10_000 + 24 * 1024
+    assert held_pixels(tiny.spec, {"crops": 32}, size=16, count=3) == 3 * (256 + 32 * 1024)
 
 
 def test_a_large_picture_is_shown_whole_as_it_will_be_seen(linear: Classifier) -> None:
@@ -181,6 +221,7 @@ def test_passes_are_what_the_network_counted(tiny: Classifier) -> None:
         ({"steps": 7, "crops": 0}, 0, 50, 7),
         ({"steps": 2, "crops": 3, "count": 2}, 0, 98, 12),
         ({"steps": 7, "crops": 3}, (tiny.layers.find("0"), 1), 68, 21),
+        ({"steps": 2, "crops": 3, "count": 2}, (tiny.layers.find("0"), 1), 102, 12),
     ):
         network = Counting(tiny)
         found = run(ideal(subject, tiny.spec, **options), network)
