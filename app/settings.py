@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     deadline_s: float = Field(default=120.0, gt=0, le=86_400, description="seconds after which a request is given up")
     max_bytes: int = Field(default=20_000_000, ge=1_000, description="largest request body")
     max_pixels: int = Field(
-        default=MAX_PIXELS, ge=1_000, description="largest picture, and all pictures under attack together"
+        default=MAX_PIXELS,
+        ge=1_000,
+        description="largest picture, and all that are attacked, drawn or explained together",
     )
     cache: Path = Field(
         default=Path("~/.cache/mirage"), validate_default=True, description="folder in which ideal pictures are kept"

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.attacks.curve import Curve
+from models.lettering import printable
 
 UNITS = {"linf": "Linf, in levels of 255", "l2": "L2", "l1": "L1"}
 SHOWN = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
@@ -42,7 +43,7 @@ def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
+    return printable(label if len(label) <= LONGEST else label[: LONGEST - 1] + "…")
 
 
 def _smallest(curve: Curve) -> str:

@@ -72,7 +72,7 @@ def score(
 
 
 def _rank(logits: Float[Tensor, " k"], index: int) -> int:
-    """As `models.classify.rank` has it: of equals the first one leads."""
+    """By logits, which tell apart what probabilities of 0 do not; of equals the first one leads, as in /classify."""
     return 1 + int((logits > logits[index]).sum()) + int((logits[:index] == logits[index]).sum())
 
 

@@ -96,8 +96,11 @@ def ideal(
 
 
 def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int) -> int:
-    """How many pixels `ideal` holds at once: its pictures, and the views of each in a step or in the verdict."""
-    rows: int = max(options["crops"], MOST_VIEWS)
+    """How many pixels `ideal` holds at once: its pictures, and the views of each in a step or in the verdict.
+
+    A view in the verdict has no graph, and takes a quarter of the memory.
+    """
+    rows: int = max(options["crops"], MOST_VIEWS // 4)
     return count * (size**2 + rows * spec.input_size**2)
 
 
