@@ -71,7 +71,7 @@ class Watched(Goal):
 
     seconds: list[float] = field(default_factory=list)
 
-    def ask(self, pictures: Tensor, objective: Objective | None) -> Task[tuple[Tensor, Tensor | None]]:
+    def ask(self, pictures: Tensor, objective: Objective | None) -> Task[tuple[Tensor, Tensor | None, Tensor | None]]:
         """The goal's own."""
         begun = time.perf_counter()
         answer = yield from super().ask(pictures, objective)

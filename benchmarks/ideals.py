@@ -6,6 +6,7 @@ python -m benchmarks.ideals --seeds 3 --sheets docs/pictures
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.ideals_subjects import CLASSES, Two, Verdict, load_two, summary
 from benchmarks.measure import machine
@@ -16,7 +17,7 @@ from models.pictures import encode
 from models.query import run_all
 
 
-def draw(two: Two, method: str, labels: list[str], seed: int, options: dict[str, object]) -> list[Drawn]:
+def draw(two: Two, method: str, labels: list[str], seed: int, options: dict[str, Any]) -> list[Drawn]:
     """One picture of each class, in shared turns on the network."""
     tasks = [
         ideal(two.index(label), two.draws.spec, method=method, seed=seed, device=two.draws.classifier.device, **options)

@@ -10,6 +10,7 @@ lucent's own package is run where it can be imported; it wants kornia 0.4.1 and 
 import argparse
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ CROPS = 4
 
 def ours(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
     """The default method with all its steps, none of them saved by an early stop."""
-    options = {"seed": seed, "steps": evaluations // CROPS, "crops": CROPS, "patience": 0}
+    options: dict[str, Any] = {"seed": seed, "steps": evaluations // CROPS, "crops": CROPS, "patience": 0}
     task = ideal(two.index(label), two.draws.spec, device=two.draws.classifier.device, **options)
     return run(task, two.draws.classifier).drawn[0].picture
 

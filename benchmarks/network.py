@@ -6,6 +6,7 @@ python -m benchmarks.network --rounds 20
 import argparse
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +43,10 @@ def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Ca
     kinds["folded"] = (fold_batch_norms(plain), torch.contiguous_format)
     found: dict[str, Callable[[], object]] = {}
     for name, (network, layout) in kinds.items():
-        network.to(memory_format=layout)  # type: ignore[call-overload]
+        network.to(memory_format=layout)
         laid_out = pixels.to(memory_format=layout)
         for asked in (forward, forward_backward):
-            found[f"{asked.__name__}, {name}"] = lambda asked=asked, n=network, p=laid_out: asked(n, p)  # type: ignore[misc]
+            found[f"{asked.__name__}, {name}"] = partial(asked, network, laid_out)
     return found
 
 

@@ -1,28 +1,16 @@
 """POST /explain over HTTP."""
 
 import io
-from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from tests.app.conftest import Live
-
-
-def post(live: Live, picture: bytes, **fields: object) -> httpx.Response:
-    data = {name: str(value) for name, value in fields.items()}
-    return live.client.post("/explain", files={"image": picture}, data=data)
-
-
-def told(live: Live, picture: bytes, **fields: object) -> dict[str, Any]:
-    answer = post(live, picture, format="json", **fields)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+from tests.app.looks import post, told
 
 
 def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
-    answer = post(live, picture)
+    answer = post(live, "/explain", picture)
     assert answer.headers["Content-Type"] == "image/png"
     assert Image.open(io.BytesIO(answer.content)).size == Image.open(io.BytesIO(picture)).size == (128, 96)
     said = live.client.post("/classify", files={"image": picture}).json()["predictions"][0]
@@ -38,7 +26,7 @@ def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
     ],
 )
 def test_methods(live: Live, picture: bytes, method: str, passes: dict[str, int]) -> None:
-    found = told(live, picture, method=method)
+    found = told(live, "/explain", picture, method=method)
     assert (found["method"], found["passes"]) == (method, passes)
     assert found["heat_map"].startswith("data:image/png;base64,")
     assert (found["layer"] is None) == (method != "grad_cam")
@@ -51,15 +39,18 @@ def test_a_class_of_ones_choice(live: Live, picture: bytes) -> None:
         each["label"]: each for each in live.client.post("/classify", files={"image": picture}).json()["predictions"]
     }
     for name, label in (("sea lion", "sea_lion"), ("1", "dog")):
-        found = told(live, picture, target=name)
+        found = told(live, "/explain", picture, target=name)
         assert found["target"] == pytest.approx(said[label], abs=1e-5)
-    assert told(live, picture, target="", layer="", samples="")["target"] == told(live, picture)["top"]
+    assert (
+        told(live, "/explain", picture, target="", layer="", samples="")["target"]
+        == told(live, "/explain", picture)["top"]
+    )
 
 
 def test_options_of_a_method(live: Live, picture: bytes) -> None:
-    found = told(live, picture, method="smooth_grad", samples=3, noise=0.3, seed=5)
+    found = told(live, "/explain", picture, method="smooth_grad", samples=3, noise=0.3, seed=5)
     assert found["options"] == {"samples": 3, "noise": 0.3, "seed": 5}
-    found = told(live, picture, layer="features.3")
+    found = told(live, "/explain", picture, layer="features.3")
     assert found["layer"] == "features.3"
 
 
@@ -83,10 +74,10 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
 def test_what_cannot_be_answered(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
-    answer = post(live, picture, **fields)
+    answer = post(live, "/explain", picture, **fields)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
 
 
 def test_no_picture(live: Live) -> None:
-    assert post(live, b"no picture").status_code == 415
+    assert post(live, "/explain", b"no picture").status_code == 415

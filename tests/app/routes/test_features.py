@@ -2,32 +2,20 @@
 
 import base64
 import io
-from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from tests.app.conftest import Live
-
-
-def post(live: Live, picture: bytes, **fields: object) -> httpx.Response:
-    data = {name: str(value) for name, value in fields.items()}
-    return live.client.post("/features", files={"image": picture}, data=data)
-
-
-def told(live: Live, picture: bytes, **fields: object) -> dict[str, Any]:
-    answer = post(live, picture, format="json", **fields)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+from tests.app.looks import post, told
 
 
 def test_a_sheet_and_its_figures(live: Live, picture: bytes) -> None:
-    answer = post(live, picture, layer="features.3")
+    answer = post(live, "/features", picture, layer="features.3")
     assert answer.headers["Content-Type"] == "image/png"
     assert (answer.headers["X-Mirage-Layer"], answer.headers["X-Mirage-Model"]) == ("features.3", "tiny")
     sheet = Image.open(io.BytesIO(answer.content))
-    found = told(live, picture, layer="features.3")
+    found = told(live, "/features", picture, layer="features.3")
     (url,) = [found["image"]]
     assert Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).tobytes() == sheet.tobytes()
     assert found["layer"] == {
@@ -42,22 +30,25 @@ def test_a_sheet_and_its_figures(live: Live, picture: bytes) -> None:
 
 
 def test_channels_by_number_or_by_how_many(live: Live, picture: bytes) -> None:
-    assert len(told(live, picture, layer="features.3", channels=5)["shown"]) == 5
-    assert told(live, picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
-    assert told(live, picture, layer="features.3", channels="7,")["shown"] == [7]
+    assert len(told(live, "/features", picture, layer="features.3", channels=5)["shown"]) == 5
+    assert told(live, "/features", picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
+    assert told(live, "/features", picture, layer="features.3", channels="7,")["shown"] == [7]
 
 
 @pytest.mark.parametrize("format", ["webp", "jpeg", "events"])
 def test_formats(live: Live, picture: bytes, format: str) -> None:
     kind = "text/event-stream" if format == "events" else f"image/{format}"
-    assert post(live, picture, layer="classifier.3", format=format).headers["Content-Type"].split(";")[0] == kind
+    assert (
+        post(live, "/features", picture, layer="classifier.3", format=format).headers["Content-Type"].split(";")[0]
+        == kind
+    )
 
 
 def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
     layers = live.client.get("/models/tiny").json()["layers"]
     assert len(layers) > 50
     for layer in layers[::9]:
-        found = told(live, picture, layer=layer["name"], channels=1)
+        found = told(live, "/features", picture, layer=layer["name"], channels=1)
         assert len(found["channels"]) == layer["channels"]
 
 
@@ -82,11 +73,11 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
 def test_what_cannot_be_answered(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
-    answer = post(live, picture, **fields)
+    answer = post(live, "/features", picture, **fields)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
 
 
 def test_no_picture(live: Live) -> None:
-    assert post(live, b"no picture", layer="features.3").status_code == 415
+    assert post(live, "/features", b"no picture", layer="features.3").status_code == 415
     assert live.client.post("/features", data={"layer": "features.3"}).status_code == 422
