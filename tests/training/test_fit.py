@@ -15,6 +15,7 @@ from rich.console import Console
 
 from models import checkpoint, pictures
 from models.classify import classify
+from models.ideal import imagine
 from models.query import run
 from models.store import load
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent, zipped
@@ -167,6 +168,18 @@ def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: Job) -> None:
             picture = pictures.decode(encoded(grating(label, 1000).convert(mode)))
             assert run(classify(picture, model.spec), model.classifier)[0].label == name
     assert model.provenance["metrics"]["accuracy"] == 1
+
+
+def test_a_network_of_one_channel_draws_what_it_has_learned(in_grey: Job) -> None:
+    """In grey, and it says of the file what was said of the drawing."""
+    model = load("stripes", folder=in_grey.output.parent)
+    for name in ("Upright", "Level"):
+        found = imagine(model, name, steps=40, tv=0.0, patience=0).drawn[0]
+        red, green, blue = found.picture
+        assert torch.equal(red, green) and torch.equal(green, blue)
+        (said, *_) = run(classify(found.picture, model.spec), model.classifier)
+        assert said.label == name and said.probability > 0.9
+        assert said.probability == pytest.approx(found.score.seen, abs=1e-5)
 
 
 def test_the_command_that_makes_a_grey_network_again(in_grey: Job) -> None:
