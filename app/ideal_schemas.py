@@ -113,7 +113,7 @@ class Score(BaseModel):
     weakest: str = Field(description="the family under which least is seen")
     slope: float = Field(description="of the amplitude spectrum; nine of ten photographs have 0.95 to 1.8")
     variation: float = Field(description="mean difference of neighbouring pixels in [0, 1], across plus down")
-    transfer: Transfer | None = Field(description="null where no other served model knows the class")
+    transfer: Transfer | None = Field(description="null where no other served model knows the class or can be asked")
 
 
 class OnePicture(BaseModel):
