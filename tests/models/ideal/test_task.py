@@ -441,7 +441,8 @@ def test_every_method_runs_on(architecture: str, method: str) -> None:
     classifier = lively(architecture, 224 if architecture == "vit_b_16" else 96)
     for subject in (3, (classifier.layers.find(ARCHITECTURES[architecture]), 5)):
         told: list[float | None] = []
-        options = {"method": method, "steps": 10, "crops": 0, "tv": 0.0, "noise": 0.0, "objective": "cross_entropy"}
+        options: dict[str, Any] = {"method": method, "steps": 10, "crops": 0, "tv": 0.0, "noise": 0.0}
+        options |= {"objective": "cross_entropy"} if isinstance(subject, int) else {}
         options["learning_rate"] = METHODS[method].defaults["learning_rate"] / 10
         (found,) = run(
             ideal(subject, classifier.spec, **options), classifier, lambda each, told=told: told.append(each.score)
