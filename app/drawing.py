@@ -16,6 +16,7 @@ from anyio.to_thread import run_sync
 from jaxtyping import UInt8
 from torch import Tensor
 
+from app.batches import DoesNotFit
 from app.engine import Listener
 from app.film import Reel
 from app.formats import Format
@@ -49,6 +50,12 @@ class Wanted:
     options: Mapping[str, Any]
     judge: Judge | None
 
+    @property
+    def weight(self) -> int:
+        """For the engine: how many pixels are held at once."""
+        size, count = self.options["size"], self.options["count"]
+        return held_pixels(self.model.spec, self.options, size=size, count=count)
+
     def key(self, device: torch.device, rows: int) -> str:
         """Digest of all that the answer depends on, the machine's share of it included; hashes the model's weights.
 
@@ -70,7 +77,8 @@ class Wanted:
 class Kept:
     """An answer as it lies in the cache: every figure, and each picture as a PNG.
 
-    `whole` is false where the judge could not be asked: such an answer is given, and neither kept nor tagged.
+    `whole` is false where the judge could not be asked, or where memory ran out, so that it was rounded as fewer rows
+    have it and not as its key says: such an answer is given, and neither kept nor tagged.
     """
 
     figures: dict[str, Any]
@@ -149,17 +157,16 @@ async def kept_or_drawn(service: Service, wanted: Wanted, key: str, tell: Listen
 
 async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Kept:
     """Draw, have it judged, and keep the answer."""
-    begun = time.monotonic()
+    begun, rows = time.monotonic(), service.engine.max_rows
     device = service.registry.device
     task = ideal(wanted.subject, wanted.model.spec, method=wanted.method, device=device, **wanted.options)
-    size, count = wanted.options["size"], wanted.options["count"]
-    weight = held_pixels(wanted.model.spec, wanted.options, size=size, count=count)
-    result = await asyncio.wrap_future(service.submit(task, wanted.model, on_progress=tell, weight=weight))
+    result = await asyncio.wrap_future(service.submit(task, wanted.model, on_progress=tell, weight=wanted.weight))
     transfers = await _judged(service, result, wanted.judge)
     figures = {**_figures(result, wanted, transfers), "seconds": round(time.monotonic() - begun, 3)}
 
     def keep() -> Kept:
-        kept = Kept(figures, tuple(encode(each.picture) for each in result.drawn), whole=transfers is not None)
+        whole = transfers is not None and rows == service.engine.max_rows
+        kept = Kept(figures, tuple(encode(each.picture) for each in result.drawn), whole=whole)
         if kept.whole:
             service.cache.put(key, kept.to_bytes())
         return kept
@@ -168,7 +175,7 @@ async def draw(service: Service, wanted: Wanted, key: str, tell: Listener) -> Ke
 
 
 async def shoot(service: Service, wanted: Wanted, key: str, format: Format, tell: Listener) -> bytes:
-    """Draw once more with a frame of every step, and keep the film."""
+    """Draw once more with a frame of every step, and keep the film; raises DoesNotFit where a frame is lost."""
     reel, small = Reel(), _lightly(tell)
 
     def listen(progress: Progress) -> None:
@@ -176,11 +183,12 @@ async def shoot(service: Service, wanted: Wanted, key: str, format: Format, tell
         reel.put(progress)
 
     kept = await draw(service, wanted, key, listen)
+    if reel.torn:
+        raise DoesNotFit
 
     def develop() -> bytes:
         film = reel.develop(kept.outcome().image, format="gif" if format is Format.gif else "webp")
-        if not reel.torn:
-            service.cache.put(film_key(key, format), film)
+        service.cache.put(film_key(key, format), film)
         return film
 
     return await run_sync(develop, limiter=service.presenters)

@@ -70,7 +70,8 @@ class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
     At most `max_rows` rows go through a network at once, halved for good when the device runs out of memory; at most
-    `max_waiting` tasks are alive, and those that are weigh `max_weight` together, or one alone weighs more.
+    `max_waiting` tasks are alive, and those that are weigh `max_weight` together, or one alone weighs more; a task
+    without weight has room beside it.
     """
 
     def __init__(self, *, max_rows: int = 32, max_waiting: int = 64, max_weight: float = math.inf) -> None:
@@ -118,17 +119,18 @@ class Engine:
         self._inbox.put(Job(task, network, future, on_progress, time.monotonic() + deadline_s, weight))
         return future
 
-    def check_room(self) -> None:
+    def check_room(self, weight: int = 0) -> None:
         """Raise what `submit` would raise now, before work is put into preparing a task."""
         with self._lock:
-            self._check_room(0)
+            self._check_room(weight)
 
     def _check_room(self, weight: int, *, sequel: bool = False) -> None:
         if not self._open:
             raise ShuttingDown("the service is shutting down: try another instance")
         if sequel:
             return
-        if self._alive >= self.max_waiting or (self._weight and self._weight + weight > self.max_weight):
+        too_heavy = weight and self._weight and self._weight + weight > self.max_weight
+        if self._alive >= self.max_waiting or too_heavy:
             self.counters.refused += 1
             raise Overloaded(max(1, math.ceil(self.seconds_per_task / max(1, self._alive))))
 

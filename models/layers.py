@@ -110,12 +110,13 @@ def _channels_last(
     """
     last = {name for name, (first, second, third) in shapes.items() if first == second != third}
     cubes = {name for name, shape in shapes.items() if len(set(shape)) == 1 and shape[0] > 1}
-    # A network that takes one size alone gives no answer: [n, c, h, w] then, as most have it.
-    with contextlib.suppress(Exception), torch.no_grad(), watching(network, cubes) as seen:
+    with torch.no_grad(), watching(network, cubes) as seen:
         if cubes:
-            network(torch.cat([pair, pair], dim=3))
-        last |= {name for name in cubes if seen[name].shape[3] == shapes[name][2] != seen[name].shape[2]}
-    return frozenset(last)
+            # What takes one size alone fails somewhere; layers behind that stay [n, c, h, w], as most have it.
+            with contextlib.suppress(Exception):
+                network(torch.cat([pair, pair], dim=3))
+    wider = {name: output.shape[1:] for name, output in seen.items()}
+    return frozenset(last | {name for name, shape in wider.items() if shape[2] == shapes[name][2] != shape[1]})
 
 
 def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False) -> Float[Tensor, "n c h w"]:

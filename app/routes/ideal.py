@@ -132,7 +132,7 @@ async def _shared(request: Request, service: Service, key: str, work: Any) -> An
 async def _stream(request: Request, service: Service, wanted: Wanted, key: str, *, previews: bool) -> Response:
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
     if key not in service.shared and await run_sync(look_up, service, key) is None:
-        service.engine.check_room()  # while an answer with a status can still be given
+        service.engine.check_room(wanted.weight)  # while an answer with a status can still be given
     seat = service.shared.join(key, partial(kept_or_drawn, service, wanted, key), inbox.put)
     seat.task.add_done_callback(inbox.wake)
     return event_stream(request, service, seat.task, inbox, lambda kept: kept.outcome(), leave=seat.leave)

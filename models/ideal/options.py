@@ -90,13 +90,13 @@ def ideal_options(
         raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
     _check_size(size, count)
     defaults = dict(METHODS[method].defaults)
-    if not of_class:
-        defaults.pop("objective")
-        if "objective" in given:
-            raise BadIdeal("objective is for classes: of a channel the mean activation is raised; leave it out")
     if method == "pixel" and given.get("crops") == 0 and given.get("clamp") is False:
         # The sum of all differences in the units of a mean over 3 x size x (size - 1) of them.
         defaults |= {**LESSON, "tv": LESSON["tv"] * 3 * size * (size - 1)}
+    if not of_class:
+        del defaults["objective"]
+        if "objective" in given:
+            raise BadIdeal("objective is for classes: of a channel the mean activation is raised; leave it out")
     for name, value in given.items():
         if name not in defaults:
             users = [each for each, other in METHODS.items() if name in other.defaults]

@@ -265,6 +265,20 @@ def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
     engine.close(timeout_s=30)
 
 
+def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Doubling) -> None:
+    engine = Engine(max_weight=10)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=11)
+    engine.check_room()
+    light = engine.submit(asking(value=3.0), network)
+    for refused in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
+        with pytest.raises(Overloaded):
+            refused()
+    network.may_answer.set()
+    assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+
+
 def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
     engine = Engine()
     network.may_answer.clear()

@@ -132,23 +132,24 @@ def test_shapes_of_real_networks(architecture: str, name: str, shape: tuple[int,
 
 
 class Cubes(nn.Module):
-    """16 channels of 16 x 16 pixels, by a convolution and then, channels last, by a Linear."""
+    """16 channels of 16 x 16 pixels, by a convolution and then, channels last, by a Linear; and a head."""
 
-    def __init__(self, *, one_size: bool) -> None:
+    def __init__(self, head: nn.Module, *, one_size: bool = False) -> None:
         super().__init__()
-        self.first, self.last, self.one_size = nn.Conv2d(3, 16, 1), nn.Linear(16, 16), one_size
+        self.first, self.last, self.head, self.one_size = nn.Conv2d(3, 16, 1), nn.Linear(16, 16), head, one_size
 
     def forward(self, pixels: Tensor) -> Tensor:
         assert not self.one_size or pixels.shape[3] == 16, "one size alone"
-        return self.last(self.first(pixels).permute(0, 2, 3, 1)).mean(dim=(1, 2))
+        return self.head(self.last(self.first(pixels).permute(0, 2, 3, 1)))
 
 
 def test_a_wider_picture_tells_channels_from_rows() -> None:
-    """Where all three are 16; a network that takes no wider picture is read as most are."""
+    """Where all three are 16, whatever the head takes; a network that takes no wider picture is read as most are."""
     pair = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    found = {layer.name: layer.channels_last for layer in layers(Cubes(one_size=False), pair)}
-    assert found == {"first": False, "last": True}
-    assert not any(layer.channels_last for layer in layers(Cubes(one_size=True), pair))
+    for head in (nn.AdaptiveAvgPool3d(1), nn.Sequential(nn.Flatten(), nn.Linear(4096, 2))):
+        found = {layer.name: layer.channels_last for layer in layers(Cubes(head), pair)}
+        assert (found["first"], found["last"]) == (False, True)
+        assert not any(layer.channels_last for layer in layers(Cubes(head, one_size=True), pair))
 
 
 def test_maps_of_tokens() -> None:

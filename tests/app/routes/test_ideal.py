@@ -134,6 +134,12 @@ def test_a_channel_of_a_layer(live: Live) -> None:
     assert answer.headers["Content-Type"] == "image/png" and "X-Mirage-Activation" in answer.headers
 
 
+def test_the_plain_recipe_of_a_channel(live: Live) -> None:
+    plain = {"method": "pixel", "crops": 0, "clamp": "false", "steps": 2}
+    found = told(live, "/ideal", layer="features.3", channel=7, **plain)
+    assert found["pictures"][0]["steps"] == 2 and "objective" not in found["options"]
+
+
 @pytest.mark.parametrize("format", ["jpeg", "webp", "png", "json", "events", "film", "gif"])
 def test_format_goes_before_accept(live: Live, format: str) -> None:
     answer = live.client.get("/ideal/cat", params={**FAST, "format": format}, headers={"Accept": "image/png"})
@@ -209,6 +215,17 @@ def test_a_film_is_kept_too_and_leaves_its_picture(fresh: Live) -> None:
     assert fresh.client.get("/ideal/cat", params={**FAST, "format": "film"}).content == first.content
     assert fresh.client.get("/ideal/cat", params=FAST).status_code == 200
     assert fresh.service.engine.counters.gradient_rows == 8
+
+
+def test_a_film_that_lost_a_frame_is_not_shown(fresh: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is kept all the same, and the next asker gets the whole film."""
+    with monkeypatch.context() as patch:
+        patch.setattr("app.film.thumbnail", lambda *_: 1 / 0)
+        torn = fresh.client.get("/ideal/cat", params={**FAST, "format": "film"})
+    assert torn.status_code == 503 and "ETag" not in torn.headers
+    assert fresh.client.get("/ideal/cat", params=FAST).status_code == 200
+    assert fresh.service.engine.counters.gradient_rows == 8
+    assert fresh.client.get("/ideal/cat", params={**FAST, "format": "film"}).status_code == 200
 
 
 def test_who_has_it_is_told_so(fresh: Live) -> None:

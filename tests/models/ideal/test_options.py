@@ -20,6 +20,13 @@ def test_defaults_are_within_bounds_and_may_be_given(method: str) -> None:
             assert least <= defaults[name] <= most
 
 
+@pytest.mark.parametrize(("method", "given"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
+def test_of_a_channel_they_can_be_given_again(method: str, given: dict[str, object]) -> None:
+    found = ideal_options(method, 224, given, of_class=False)
+    assert "objective" not in found and ideal_options(method, 224, found, of_class=False) == found
+    assert found == {name: value for name, value in ideal_options(method, 224, given).items() if name != "objective"}
+
+
 def test_what_is_given_goes_before() -> None:
     found = ideal_options("fourier", 224, {"tv": 3.0, "steps": 7})
     assert (found["tv"], found["steps"], found["decay"]) == (3.0, 7, METHODS["fourier"].defaults["decay"])
