@@ -14,14 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from app.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
+from app.listening import Listener, tell
 from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Query, Task
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Listener = Callable[[Progress], None]
 
 
 class Overloaded(RuntimeError):
@@ -285,23 +285,6 @@ def _query(job: Job) -> Query:
 
 def _late(job: Job) -> DeadlineExceeded:
     return DeadlineExceeded(f"not done after {time.monotonic() - job.begun:.1f} s")
-
-
-class Hearer(Protocol):
-    """Who may have a listener."""
-
-    listener: Listener | None
-
-
-def tell(hearer: Hearer, progress: Progress) -> None:
-    """Pass progress on; what the listener raises is logged, and then it hears no more."""
-    if hearer.listener is None:
-        return
-    try:
-        hearer.listener(progress)
-    except Exception:
-        logger.exception("a listener failed; the task goes on without it")
-        hearer.listener = None
 
 
 def _resolve(answer: Callable[[], None]) -> None:

@@ -11,7 +11,8 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from app.cache import Cache
-from app.engine import Engine, Listener
+from app.engine import Engine
+from app.listening import Listener
 from app.problems import ClientLeft
 from app.registry import Registry, State
 from app.settings import Settings

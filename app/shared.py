@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from app.engine import Listener, tell
+from app.listening import Listener, tell
 from models.query import Progress
 
 Result = TypeVar("Result")

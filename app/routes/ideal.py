@@ -8,11 +8,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from app.drawing import Wanted, film_key, kept_or_drawn, look_up, shoot
+from app.drawing import Wanted, film_key, kept_or_drawn, shoot
 from app.entity_tags import entity_tag, is_known
 from app.formats import MEDIA_TYPES, Format, choose_format
 from app.ideal_schemas import OPTION_NAMES, ChannelOptions, IdealOptions, IdealResult
 from app.judges import choose_judge
+from app.kept import look_up
 from app.openapi import moving_too, picture_or_figures, problems
 from app.service import Service, ServiceDependency, result_while_there
 from app.streaming import Inbox, event_stream, respond

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import Listener
+from app.listening import Listener
 from app.shared import Shared
 from models.query import Progress
 

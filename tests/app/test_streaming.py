@@ -13,8 +13,8 @@ from anyio import CapacityLimiter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.engine import Listener
 from app.formats import Format
+from app.listening import Listener
 from app.shared import Seat, Shared
 from app.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, Outcome, event_stream, present, thumbnail
 from models.query import Progress
