@@ -26,10 +26,12 @@ import torch
 
 from benchmarks.measure import machine
 from models.pictures import decode
+from training.data.layout import layout
+from training.data.scan import look_at_all
+from training.data.sort_out import sort_out
+from training.data.sources import open_source
+from training.data.split import split
 from training.recipe import Recipe
-from training.scan import look_at_all, summarise
-from training.sources import layout, open_source
-from training.split import split
 
 EPSILON_LEVELS = 8
 
@@ -73,8 +75,8 @@ def cpu_seconds(process: int) -> float:
 def test_photos(data: Path, count: int) -> list[bytes]:
     """The first `count` photos of the test split, of the classes in turn."""
     source = open_source(data)
-    found = layout(source.names)
-    scan = summarise(source, found, look_at_all(source, sorted(found.folder_of), os.cpu_count() or 1))
+    found = layout(source)
+    scan = sort_out(source, found, look_at_all(source, sorted(found.folder_of), os.cpu_count() or 1))
     recipe = Recipe()
     judges = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed).test
     by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]

@@ -18,6 +18,7 @@ def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
     output.parent.mkdir()
     command = [sys.executable, "-m", "training", "fit", str(data), "--output", str(output), "--parent", str(parent)]
     options = ["--architecture", ARCHITECTURE, "--input-size", "48", "--epochs", "1", "--workers", "0"]
+    options += ["--cache", str(tmp_path / "cache")]
     # Run elsewhere, since the run folder is made where one stands.
     subprocess.run(command + options, check=True, cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, timeout=300)
     with serve(checkpoints=output.parent) as live:

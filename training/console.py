@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from training.scan import Finding, Problem, Scan
+from training.data.scan import Finding, Problem, Scan
+from training.plan import Plan
 
 Item = TypeVar("Item")
 
@@ -17,11 +18,10 @@ QUIET_S = 60.0
 """Where nobody watches (a log file), progress is one line in so many seconds."""
 
 
-def track(console: Console, items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
+def track(console: Console, items: Iterable[Item], total: int, *, what: str) -> Iterator[Item]:
     """Pass the items on, showing how many have passed and how long the rest may take."""
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
+        with _bar(console) as progress:
             yield from progress.track(items, total=total, description=what)
         return
     start = told = time.monotonic()
@@ -31,6 +31,65 @@ def track(console: Console, items: Iterable[Item], *, total: int, what: str) -> 
         if now - told >= QUIET_S and done < total:
             told = now
             tell(console, f"  {what}: {done} of {total}, {duration((now - start) / done * (total - done))} left")
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+class Watch:
+    """Tells how far a run has come and how long the rest may take: from the work of its steps, by their pixels."""
+
+    def __init__(self, console: Console, plan: Plan, step: int) -> None:
+        self.console, self.plan = console, plan
+        self.begun = self.told = self.last_save = self.epoch_begun = time.monotonic()
+        self.first, self.step, self.measuring, self.epochs = step, step, 0.0, 0
+        self.bar = _bar(console) if console.is_terminal else None
+        if self.bar is not None:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=plan.steps, completed=step)
+
+    def stepped(self, step: int, loss: float) -> None:
+        """A step is done."""
+        self.step, now = step, time.monotonic()
+        epoch = min(self.plan.recipe.epochs, (step - 1) // self.plan.steps_per_epoch + 1)
+        what = f"epoch {epoch} of {self.plan.recipe.epochs}, loss {loss:.3f}, {self.left()}"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step, description=what)
+        elif now - self.told >= QUIET_S:
+            self.told = now
+            tell(self.console, f"  step {step:,} of {self.plan.steps:,}: {what}")
+
+    def measured(self, seconds: float) -> None:
+        """Validation has taken so long."""
+        self.measuring, self.epochs = self.measuring + seconds, self.epochs + 1
+
+    def left(self) -> str:
+        """`about 12 min left`: the work that is left at the speed so far, and validation after each epoch."""
+        done = self.plan.cost(self.first) - self.plan.cost(self.step)
+        spent = time.monotonic() - self.begun - self.measuring
+        epochs = self.plan.recipe.epochs - self.step // self.plan.steps_per_epoch
+        seconds = spent / done * self.plan.cost(self.step) + self.measuring / max(1, self.epochs) * epochs
+        return f"about {duration(seconds)} left"
+
+    def epoch_seconds(self) -> float:
+        """Time since this was last asked."""
+        then, self.epoch_begun = self.epoch_begun, time.monotonic()
+        return self.epoch_begun - then
+
+    def since_saved(self) -> float:
+        """Seconds since the state was saved."""
+        return time.monotonic() - self.last_save
+
+    def saved(self) -> None:
+        """The state is saved now."""
+        self.last_save = time.monotonic()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.bar is not None:
+            self.bar.stop()
 
 
 def tell(console: Console, text: str) -> None:

@@ -1,109 +1,148 @@
-"""How good a classifier is: accuracy with its interval, per class, confusion, calibration."""
+"""How good a classifier is on any data: its figures, and its accuracy under attack."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
-from torch.nn import functional
+from rich.console import Console
 
-from training.loaders import Batch
+from models import checkpoint
+from models.classes import UnknownClass
+from models.store import Model, load
+from training.console import tell, track
+from training.data.batches import Labelled, serving_batches
+from training.data.layout import SIDES, Layout, layout
+from training.data.scan import Photo, Scan
+from training.data.sources import BadData, open_source
+from training.data.split import split
+from training.metrics import Metrics, gather, measure
+from training.prepare import scanned
+from training.recipe import Recipe
+from training.report.folder import write_report
+from training.robustness import robustness
 
-BINS = 15
-TEMPERATURES = (0.25, 10.0)
-"""Where all of a small validation split is right, its likelihood asks for 0: no reason to be that sure."""
+
+LISTED = 100
+"""Classes up to which each has a line."""
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """Figures over one side of the split; fractions in [0, 1], `nll` in nats, `interval` is Wilson's of 95 %.
+class Question:
+    """Which model is asked (a name that is served, or a checkpoint's file), on which photos, under what attack.
 
-    `confusion[i][j]` counts photos of class i that were taken for class j, in the order of `per_class`.
+    `side` "auto" is the test side where the data has one, or is what the model was trained on; else all photos.
+    `attack` has what `robustness` takes, and how many photos; empty for none.
     """
 
-    photos: int
-    correct: int
-    accuracy: float
-    interval: tuple[float, float]
-    nll: float
-    ece: float
-    per_class: dict[str, dict[str, float]]
-    confusion: list[list[int]]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return asdict(self)
+    model: str
+    data: Path
+    side: str = "auto"
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    attack: Mapping[str, Any] = field(default_factory=dict)
+    photos: int = 0
+    report: Path | None = None
+    workers: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    batch_size: int = 64
 
 
-def gather(
-    scores: Callable[[Tensor], Float[Tensor, "n k"]], batches: Iterable[Batch], device: torch.device
-) -> tuple[Float[Tensor, "n k"], Int64[Tensor, " n"]]:
-    """Scores and labels of all photos, in order, in float32 on the CPU."""
-    rows, labels = [], []
-    with torch.no_grad():
-        for pixels, label in batches:
-            rows.append(scores(pixels.to(device)).float().cpu())
-            labels.append(label)
-    return torch.cat(rows), torch.cat(labels)
+def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
+    """The figures, and the curve of accuracy under attack, where one was asked for; with `report` as a page too.
+
+    Raises BadData, and what loading a model raises.
+    """
+    model = load_model(question.model, question.device)
+    source = open_source(question.data)
+    found = layout(source)
+    index_of = class_indices(found, model, question.renamed)
+    scan = scanned(source, found, workers=question.workers, console=console)
+    side, photos = chosen_side(question.side, scan, found, model)
+    tell(console, f"{len(photos):,} photos ({side})")
+    data = Labelled(source, photos, index_of)
+    batches = serving_batches(data, model.spec, batch_size=question.batch_size, workers=question.workers)
+    tracked = track(console, batches, what="classifying", total=len(batches))
+    logits, labels = gather(model.classifier.logits, tracked, question.device)
+    metrics = measure(logits, labels, model.spec.classes)
+    curve = under_attack(question, model, data, console) if question.attack else None
+    if question.report is not None:
+        told = {"metrics": {**metrics.to_json(), "split": side, "robustness": curve}}
+        write_report(question.report, data, model.spec, told, metrics, logits)
+    return metrics, curve
 
 
-def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str]) -> Metrics:
-    """All figures from the logits."""
-    predicted = logits.argmax(dim=1)
-    size = len(classes)
-    confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
-    correct = int((predicted == labels).sum())
-    return Metrics(
-        photos=len(labels),
-        correct=correct,
-        accuracy=correct / len(labels),
-        interval=wilson(correct, len(labels)),
-        nll=functional.cross_entropy(logits.double(), labels).item(),
-        ece=expected_calibration_error(logits, labels),
-        per_class={name: _of_class(confusion[index], index) for index, name in enumerate(classes)},
-        confusion=confusion,
+def under_attack(question: Question, model: Model, data: Labelled, console: Console) -> dict[str, Any]:
+    """The curve on photos spread evenly over the data."""
+    count = min(question.photos or len(data), len(data))
+    picked = [index * len(data) // count for index in range(count)]
+    photos = ((data.pixels(index), data.label(index)) for index in picked)
+    return robustness(
+        model.classifier,
+        photos,
+        track=lambda results: track(console, results, what="attacking", total=count),
+        **question.attack,
     )
 
 
-def _of_class(row: list[int], index: int) -> dict[str, float]:
-    photos = sum(row)
-    return {"photos": photos, "correct": row[index], "accuracy": row[index] / max(1, photos)}
+def load_model(name: str, device: torch.device) -> Model:
+    """A checkpoint's file, or a model by the name that it is served under."""
+    file = Path(name)
+    if file.suffix != ".safetensors":
+        return load(name, device=device)
+    classifier, found = checkpoint.load(file, device=device)
+    return Model(file.stem, classifier, found.provenance)
 
 
-def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a fraction (Wilson 1927); z = 1.96 for 95 %."""
-    fraction, share = correct / photos, z * z / photos
-    centre = (fraction + share / 2) / (1 + share)
-    reach = z * math.sqrt(fraction * (1 - fraction) / photos + share / (4 * photos)) / (1 + share)
-    # Rounding may put a bound a hair past what was seen.
-    return max(0.0, min(fraction, centre - reach)), min(1.0, max(fraction, centre + reach))
+def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
+    """The model's class of each folder: as renamed, as in its own training data, or by the folder's name."""
+    own = {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
+    indices = {}
+    for folder in found.folders:
+        name = renamed.get(folder) or own.get(folder) or found.names.get(folder) or folder
+        try:
+            indices[folder] = model.spec.names.find(name)
+        except UnknownClass as error:
+            raise BadData(
+                f"{folder!r} is no class of {model.name}: give --rename '{folder}=CLASS' ({error})"
+            ) from error
+    return indices
 
 
-def expected_calibration_error(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], bins: int = BINS) -> float:
-    """Mean distance between confidence and accuracy over equal bins of confidence (Guo et al. 2017)."""
-    confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
-    right = (predicted == labels).double()
-    which = (confidence * bins).long().clamp(max=bins - 1)
-    # Within a bin: |sum of confidences - number right| / n; the bin's own size cancels out.
-    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, which, confidence - right)
-    return (gaps.abs().sum() / len(labels)).item()
+def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
+    """The side's name and photos; photos that a model was trained on would flatter it."""
+    given = {photo.side for photo in scan.photos} - {""}
+    trained = model.provenance.get("data", {}).get("files_digest") == scan.digest
+    if wanted == "auto":
+        wanted = "test" if trained or "test" in given else "all"
+    if wanted == "all":
+        return "all", scan.photos
+    if wanted not in SIDES:
+        raise BadData(f"there is no side {wanted!r}: choose one of auto, all, {', '.join(SIDES)}")
+    recipe = model.provenance["recipe"] if trained else vars(Recipe())
+    fractions = {name: recipe[name] for name in ("validation", "test", "seed")}
+    return wanted, split(scan.photos, found.folders, **fractions).sides[wanted]
 
 
-def best_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, arxiv.org/abs/1706.04599).
-
-    The likelihood is concave in 1/T, so bisecting on the sign of its slope finds the one optimum; where there is
-    none within TEMPERATURES (every photo right, or the scores worthless) the nearer bound is the answer.
-    """
-    scores = logits.double()
-    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
-    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
-    for _ in range(60):
-        middle = (low + high) / 2
-        expected = ((scores * middle).softmax(dim=1) * scores).sum(dim=1)
-        rising = (own - expected).mean() > 0
-        low, high = (middle, high) if rising else (low, middle)
-    return 2 / (low + high)
+def told(metrics: Metrics, curve: Mapping[str, Any] | None) -> str:
+    """The figures in lines for a terminal."""
+    low, high = metrics.interval
+    lines = [
+        f"top-1 {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), top-3 {metrics.top3:.2%}, "
+        f"calibration error {metrics.ece:.4f}, negative log-likelihood {metrics.nll:.4f}"
+    ]
+    if len(metrics.per_class) <= LISTED:
+        lines += [f"  {name}: {row['accuracy']:.2%} of {row['photos']:,}" for name, row in metrics.per_class.items()]
+    lines += [f"  {name} taken for {other}: {count}" for name, other, count in metrics.mistaken()[:10]]
+    if curve is not None:
+        lines.append(
+            f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"
+        )
+        scale = 255 if curve["norm"] == "linf" else 1
+        lines += [
+            f"  within {row['epsilon'] * scale:g}{'/255' if scale == 255 else ''}: {row['accuracy']:.2%} "
+            f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%})"
+            for row in curve["curve"]
+        ]
+    return "\n".join(lines)

@@ -1,177 +1,251 @@
-"""One run: probe, fine-tuning, choice, temperature, test, checkpoint and card."""
+"""One run: probe, fine-tuning, and the choice between what they made; `training.finish` does the rest."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
+import torch
 from rich.console import Console
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from models import architectures, checkpoint
-from models.classifier import Classifier
-from models.files import write_atomically
-from models.spec import Spec
+from models import architectures
 from training import speed
-from training.console import duration, tell, track
-from training.evaluate import Metrics, best_temperature, gather, measure
-from training.finetune import FineTuning
-from training.loaders import Batch, Labelled, serving_batches, steps_per_epoch, training_batches
+from training.console import Watch, tell, track
+from training.data.batches import Batch, Labelled, serving_batches, training_batches
+from training.data.scan import Photo
+from training.data.sources import BadData
+from training.finish import finish
+from training.learner import Diverged, Learner
+from training.loggers import Logger, loggers
+from training.metrics import Metrics, gather, measure
+from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, best_probe
-from training.provenance import provenance
-from training.report import model_card
 from training.runs import Kept, State
-from training.scan import Photo
+from training.team import gather_team, was_restarted
+
+ATTACKED = 480
+"""Photos of validation that a robust run attacks after each epoch, in ATTACK_STEPS steps."""
+ATTACK_STEPS = 10
 
 
-def fit(job: Job, console: Console) -> Metrics:
-    """Train as the job says and write the checkpoint and its card; returns the figures on the test split.
+def fit(job: Job, console: Console) -> Metrics | None:
+    """Train as the job says and write the checkpoint, its card and the report; returns the figures on the test split.
 
+    Under torchrun every process calls this, and those of rank above 0 return None when training is done.
     Raises the typed errors of what it is made of, before anything slow where that can be.
     """
-    return Run(prepare(job, console), console).through()
+    team = gather_team(job.device)
+    if was_restarted():
+        job = replace(job, resume=True, overwrite=False)
+    if team.rank > 0:
+        console = Console(quiet=True)
+    return Run(prepare(job, console, team), console).through()
 
 
 class Run:
-    """A prepared run, from the probe to the card."""
+    """A prepared run, from the probe to the best of its candidates."""
 
     def __init__(self, ready: Prepared, console: Console) -> None:
         self.ready, self.console = ready, console
-        self.job, self.spec, self.recipe = ready.job, ready.spec, ready.job.recipe
+        self.job, self.team, self.spec, self.recipe = ready.job, ready.team, ready.spec, ready.job.recipe
         self.network = ready.network()
-        self.early = speed.early_size(self.network, self.spec, self.recipe)
+        early = speed.early_size(self.network, self.spec, self.recipe)
+        self.plan = Plan(self.recipe, len(ready.split.train), early, self.spec.input_size)
+        self.loggers: list[Logger] = loggers(self.job) if self.team.rank == 0 else []
+        self._served: dict[str, DataLoader[Batch]] = {}
 
-    def through(self) -> Metrics:
+    def through(self) -> Metrics | None:
         """All of it, from the state that was saved last, if any."""
-        sides = {side: len(getattr(self.ready.split, side)) for side in ("train", "validation", "test")}
-        tell(self.console, ", ".join(f"{side} {count:,}" for side, count in sides.items()))
-        state = self.job.folder.load_state(self.ready.identity)
+        tell(self.console, ", ".join(f"{side} {len(photos):,}" for side, photos in self.ready.split.sides.items()))
+        state = self.team.share(self.job.folder.load_state(self.ready.identity) if self.team.rank == 0 else None)
         if state is None:
-            state = self._begin()
-            self.job.folder.save_state(state)
-        self._fine_tune(state)
-        return self._finish(state)
+            state = self.probe()
+            self._save(state)
+        if self.job.phase == "all" and not self.job.finish:
+            self._fine_tune(state)
+        return finish(self.ready, state, self.network, self.console) if self.team.rank == 0 else None
 
     # The probe.
 
-    def _begin(self) -> State:
-        precision, seconds = speed.choose_precision(
-            self.network, self.spec, self.recipe, size=self.early, device=self.job.device
+    def probe(self) -> State:
+        """The state of a run whose head was fitted and nothing else; the network has that head."""
+        precision, seconds = self.team.share(
+            speed.choose_precision(
+                self.network,
+                self.spec,
+                self.recipe,
+                size=self.plan.early,
+                device=self.team.device,
+                cache=self.job.cache,
+            )
         )
         told = ", ".join(f"{name} {took:.2f} s" for name, took in seconds.items())
         tell(self.console, f"precision {precision}" + (f" (a step takes: {told})" if told else ""))
-        tuning = self._tuning(precision)
-        features = self._features(tuning)
+        learner = self.learner(precision)
+        features = self._features(learner, precision)
         probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
         architectures.set_head(self.network, probe.weight, probe.bias)
-        found = self._validate(tuning)["raw"]
-        tell(
-            self.console,
-            f"probe: validation accuracy {found.accuracy:.4f}, loss {found.nll:.4f} (penalty {probe.penalty:g})",
-        )
-        kept = Kept("probe", 0, found.accuracy, found.nll, copied(self.network.state_dict()))
-        return State(self.ready.identity, precision, kept, history=[])
+        found = self._validate(learner)["raw"]
+        tell(self.console, f"probe (penalty {probe.penalty:g}): validation {_told(found)}")
+        kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
+        return State(self.ready.identity, precision, kept)
 
-    def _features(self, tuning: FineTuning) -> dict[str, Features]:
-        key = f"{self.ready.features_key}:{tuning.precision}"
-        found = self.job.folder.load_features(key)
+    def _features(self, learner: Learner, precision: str) -> dict[str, Features]:
+        key, sides = self.ready.features_key(precision), ("train", "validation")
+        found = self.job.cache.load_tensors(key)
         if found is None:
             found = {}
-            for side in ("train", "validation"):
-                batches = self._served(getattr(self.ready.split, side), f"features of {side}")
-                found[side] = gather(tuning.features, batches, self.job.device)
-            self.job.folder.save_features(key, found)
-        return found
+            for side in sides:
+                data = self._batches(side)
+                batches = track(self.console, data, what=f"features of {side}", total=len(data))
+                found[side], found[f"{side}_labels"] = self._gathered(learner.features, batches)
+            self.job.cache.save_tensors(key, found)
+        return {side: (found[side], found[f"{side}_labels"]) for side in sides}
 
     # Fine-tuning.
 
-    def _tuning(self, precision: str) -> FineTuning:
-        steps = self.recipe.epochs * steps_per_epoch(len(self.ready.split.train), self.recipe.batch_size)
-        return FineTuning(
-            self.network, self.spec, self.recipe, steps=steps, device=self.job.device, precision=precision
+    def learner(self, precision: str, rate: Callable[[int], float] | None = None) -> Learner:
+        """The network as it is now, before its first step."""
+        return Learner(
+            self.network,
+            self.spec,
+            self.recipe,
+            steps=self.plan.steps,
+            precision=precision,
+            team=self.team,
+            rate=rate,
         )
 
     def _fine_tune(self, state: State) -> None:
+        """The loop: a step for each batch, after each epoch validation, and the state saved every so often."""
         self.network.load_state_dict(state.kept.weights)
-        tuning = self._tuning(state.precision)
-        if state.tuning is not None:
-            tuning.restore(state.tuning)
-            tell(self.console, f"going on after epoch {tuning.epoch} of {self.recipe.epochs}")
-        while tuning.epoch < self.recipe.epochs:
-            self._epoch(tuning, state)
-            self.job.folder.save_state(state)
+        learner = self.learner(state.precision)
+        if state.learner is not None:
+            learner.restore(state.learner)
+            tell(self.console, f"going on after step {learner.step:,} of {learner.steps:,}")
+        watch = Watch(self.console, self.plan, learner.step)
+        try:
+            for pixels, labels in () if self._is_over(state, learner) else self._training_batches(learner.step):
+                state.losses.append(learner.learn(pixels, labels))
+                watch.stepped(learner.step, state.losses[-1])
+                if learner.step % self.plan.steps_per_epoch == 0:
+                    self._close_epoch(learner, state, watch)
+                    if self._is_over(state, learner):
+                        break
+                elif watch.since_saved() > self.job.save_every_s:
+                    self._save(state, learner, watch)
+        except (BadData, Diverged):
+            self._save(state, learner, watch)  # the step that failed has changed nothing
+            raise
+        finally:
+            watch.close()
 
-    def _epoch(self, tuning: FineTuning, state: State) -> None:
-        start = time.monotonic()
-        size = self._size(tuning.epoch)
-        data = self._labelled(self.ready.split.train)
-        batches = training_batches(data, self.recipe, size=size, epoch=tuning.epoch, workers=self.job.workers)
-        what = f"epoch {tuning.epoch + 1} of {self.recipe.epochs} at {size} px"
-        loss = tuning.train_epoch(track(self.console, batches, total=len(batches), what=what))
-        found = self._validate(tuning)
-        for name, metrics in found.items():
-            candidate = Kept(name, tuning.epoch, metrics.accuracy, metrics.nll, {})
+    def _is_over(self, state: State, learner: Learner) -> bool:
+        """Whether all steps are done, or validation has not improved for too long."""
+        waited = len(state.history) - state.kept.epoch
+        return learner.step >= learner.steps or (self.recipe.patience is not None and waited >= self.recipe.patience)
+
+    def _close_epoch(self, learner: Learner, state: State, watch: Watch) -> None:
+        """Measure the candidates, keep the best, and write down how it went."""
+        epoch, start = len(state.history) + 1, time.monotonic()
+        found = self._validate(learner)
+        for name, figures in found.items():
+            candidate = Kept(name, epoch, figures["accuracy"], figures["nll"], {})
             if candidate.beats(state.kept):
-                state.kept = replace(candidate, weights=copied(tuning.candidates()[name]))
-        took = time.monotonic() - start
-        figures = {f"{name}_{figure}": getattr(found[name], figure) for name in found for figure in ("accuracy", "nll")}
-        state.history.append({"epoch": tuning.epoch, "size": size, "loss": loss, **figures, "seconds": round(took, 1)})
-        state.tuning = tuning.state()
-        self._tell(what, loss, found, self._seconds_left(tuning.epoch, took / size**2))
+                state.kept = replace(candidate, weights=copied(learner.candidates()[name]))
+        watch.measured(time.monotonic() - start)
+        row = {"epoch": epoch, "size": self.plan.size(epoch - 1), "loss": sum(state.losses) / len(state.losses)}
+        row |= {f"{name}_{figure}": value for name, figures in found.items() for figure, value in figures.items()}
+        state.history.append({**row, "seconds": round(watch.epoch_seconds(), 1)})
+        state.losses = []
+        for logger in self.loggers:
+            logger(state.history[-1])
+        told = "; ".join(f"{name} {_told(figures)}" for name, figures in found.items())
+        tell(
+            self.console,
+            f"epoch {epoch} at {row['size']} px: loss {row['loss']:.4f}; validation: {told}; {watch.left()}",
+        )
+        self._save(state, learner, watch)
 
-    def _tell(self, what: str, loss: float, found: dict[str, Metrics], seconds_left: float) -> None:
-        told = ", ".join(f"{name} {metrics.accuracy:.4f} (loss {metrics.nll:.4f})" for name, metrics in found.items())
-        left = f"; about {duration(seconds_left)} left" if seconds_left else ""
-        tell(self.console, f"{what}: loss {loss:.4f}; validation: {told}{left}")
+    def _save(self, state: State, learner: Learner | None = None, watch: Watch | None = None) -> None:
+        """Write the state; a disk that is full costs what would be lost by a crash, not the run."""
+        if self.team.rank > 0:
+            return
+        if learner is not None:
+            state.learner = learner.state()
+        try:
+            self.job.folder.save_state(state)
+        except OSError as error:
+            tell(self.console, f"the state could not be saved ({error.strerror}): the one before it is kept; make room")
+        if watch is not None:
+            watch.saved()
 
-    def _size(self, epoch: int) -> int:
-        return speed.epoch_size(epoch, self.recipe, early=self.early, full=self.spec.input_size)
+    # Validation.
 
-    def _seconds_left(self, epoch: int, seconds_per_pixel: float) -> float:
-        # Work grows with the number of pixels.
-        return sum(seconds_per_pixel * self._size(later) ** 2 for later in range(epoch, self.recipe.epochs))
+    def _validate(self, learner: Learner) -> dict[str, dict[str, float]]:
+        """Accuracy and loss of each candidate; of a robust run under attack, with the clean accuracy beside."""
+        candidates = learner.candidates()
+        batches = self._batches("validation")
+        found = {}
+        for name, network in candidates.items():
+            metrics = self._measured(lambda pixels, network=network: learner.scores(network, pixels), batches)
+            found[name] = {"accuracy": metrics.accuracy, "nll": metrics.nll}
+        return {name: self._under_attack(learner, candidates[name], each) for name, each in found.items()}
 
-    def _validate(self, tuning: FineTuning) -> dict[str, Metrics]:
-        batches = self._served(self.ready.split.validation, "validation")
-        both, labels = gather(tuning.scores, batches, self.job.device)
-        raw, averaged = both.chunk(2, dim=1)
-        return {"raw": measure(raw, labels, self.spec.classes), "ema": measure(averaged, labels, self.spec.classes)}
+    def _under_attack(self, learner: Learner, network: nn.Module, clean: dict[str, float]) -> dict[str, float]:
+        if not self.recipe.attack_steps:
+            return clean
+        rows, wanted = [], []
+        for pixels, labels in self._batches("attacked"):
+            shown, labels = pixels.to(self.team.device), labels.to(self.team.device)
+            moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
+            with torch.no_grad():
+                rows.append(learner.scores(network, moved).cpu())
+            wanted.append(labels.cpu())
+        logits, labels = self.team.collect(torch.cat(rows)), self.team.collect(torch.cat(wanted))
+        metrics = measure(logits, labels, self.spec.classes)
+        return {"accuracy": metrics.accuracy, "nll": metrics.nll, "clean": clean["accuracy"]}
 
-    # The end.
+    def _measured(self, scores: Any, batches: Iterable[Batch]) -> Metrics:
+        return measure(*self._gathered(scores, batches), self.spec.classes)
 
-    def _finish(self, state: State) -> Metrics:
-        tell(self.console, f"kept: {state.kept.name} of epoch {state.kept.epoch}")
-        self.network.load_state_dict(state.kept.weights)
-        # Measured is what will be served: the file as written, loaded back, its weights rounded to float16.
-        plain = self._written(self.network, self.spec)
-        logits, labels = gather(plain.logits, self._served(self.ready.split.validation, "temperature"), self.job.device)
-        spec = replace(self.spec, temperature=best_temperature(logits, labels))
-        classifier = self._written(plain.network[1], spec)
-        test = gather(classifier.logits, self._served(self.ready.split.test, "test"), self.job.device)
-        metrics = measure(*test, self.spec.classes)
-        validation = measure(logits / spec.temperature, labels, self.spec.classes)
-        story = provenance(self.ready, state, validation=validation, test=metrics)
-        checkpoint.save(self.job.output, classifier.network[1], spec, story)
-        write_atomically(self.job.output.with_suffix(".md"), model_card(self.job.output.stem, spec, story).encode())
-        return metrics
-
-    def _written(self, network: nn.Module, spec: Spec) -> Classifier:
-        file = self.job.folder.candidate_file
-        checkpoint.save(file, network, spec, {})
-        return checkpoint.load(file, device=self.job.device)[0]
+    def _gathered(self, scores: Any, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        rows, labels = gather(scores, batches, self.team.device)
+        return self.team.collect(rows), self.team.collect(labels)
 
     # The photos.
 
-    def _labelled(self, photos: tuple[Photo, ...]) -> Labelled:
-        return self.ready.labelled(photos)
+    def _training_batches(self, start: int) -> Iterable[Batch]:
+        data = self.ready.labelled(self.ready.split.train)
+        team = {"rank": self.team.rank, "ranks": self.team.size}
+        return training_batches(data, self.plan, start, workers=self.job.workers, **team)
 
-    def _served(self, photos: tuple[Photo, ...], what: str) -> Iterable[Batch]:
-        batches = serving_batches(
-            self._labelled(photos), self.spec, batch_size=self.recipe.batch_size, workers=self.job.workers
-        )
-        return track(self.console, batches, total=len(batches), what=what)
+    def _batches(self, side: str) -> DataLoader[Batch]:
+        """This process's share of a side as the service would show it; its loader is kept."""
+        if side not in self._served:
+            self._served[side] = serving_batches(
+                self._labelled(side), self.spec, batch_size=self.recipe.batch_size, workers=self.job.workers
+            )
+        return self._served[side]
+
+    def _labelled(self, side: str) -> Labelled:
+        photos: tuple[Photo, ...]
+        if side == "attacked":
+            whole = self.ready.split.validation
+            photos = whole[:: max(1, len(whole) // ATTACKED)]
+        else:
+            photos = self.ready.split.sides[side]
+        return self.ready.labelled(photos[self.team.rank :: self.team.size])
 
 
-def copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def copied(network: nn.Module) -> dict[str, Tensor]:
     """Weights that later steps do not change."""
-    return {key: tensor.detach().clone() for key, tensor in weights.items()}
+    return {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
+
+
+def _told(figures: dict[str, float]) -> str:
+    clean = f", clean {figures['clean']:.4f}" if "clean" in figures else ""
+    return f"{figures['accuracy']:.4f} (loss {figures['nll']:.4f}{clean})"

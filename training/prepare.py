@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil, sqrt
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -13,19 +15,28 @@ from torch import nn
 
 from models import architectures
 from models.spec import Spec
+from training.cache import DEFAULT_FOLDER, Cache
 from training.console import summary, tell, track
-from training.loaders import Labelled
+from training.data.batches import Labelled
+from training.data.layout import Layout, class_names, layout
+from training.data.scan import Looked, Photo, Scan, look_at_all
+from training.data.sort_out import sort_out
+from training.data.sources import Source, open_source
+from training.data.split import Split, split
+from training.data.store import PhotoStore, Writer
 from training.parent import Parent, load_parent
 from training.recipe import Recipe
-from training.runs import RunFolder, claim
-from training.scan import Photo, Scan, look_at_all, summarise
-from training.sources import Layout, Source, class_names, layout, open_source
-from training.split import Split, split
+from training.runs import RunFolder, claim, write_findings
+from training.team import Alone, Team
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for. `runs` is where the run folder is made, `renamed` maps folders to names of classes."""
+    """What is asked for. `runs` is where the run folder is made, `renamed` maps folders to names of classes.
+
+    `phase` "probe" stops after the head. `finish` takes the best so far in place of going on. The state is saved
+    every `save_every_s` seconds. The robustness of the result is measured on `robustness_photos` of the test side.
+    """
 
     data: Path
     output: Path
@@ -36,9 +47,15 @@ class Job:
     renamed: dict[str, str] = field(default_factory=dict)
     workers: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    phase: Literal["all", "probe"] = "all"
     resume: bool = False
     overwrite: bool = False
+    finish: bool = False
+    save_every_s: float = 60.0
+    robustness_photos: int = 100
+    tensorboard: bool = False
     runs: Path = Path("runs")
+    cache: Cache = field(default_factory=lambda: Cache(DEFAULT_FOLDER.expanduser()))
 
     @property
     def folder(self) -> RunFolder:
@@ -51,9 +68,11 @@ class Prepared:
     """A run that may start."""
 
     job: Job
+    team: Team
     source: Source
     layout: Layout
     scan: Scan
+    store: PhotoStore | None
     split: Split
     spec: Spec
     parent: Parent
@@ -72,15 +91,17 @@ class Prepared:
         plain: dict[str, Any] = json.loads(json.dumps(found))
         return plain
 
-    @property
-    def features_key(self) -> str:
+    def features_key(self, precision: str) -> str:
         """Digest of all that the cached features depend on."""
-        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec))]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec)), precision]
+        return "features-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def labelled(self, photos: tuple[Photo, ...]) -> Labelled:
-        """Photos of one side, with the indices of their classes."""
-        return Labelled(self.source, photos, {folder: index for index, folder in enumerate(self.layout.folders)})
+    def labelled(self, photos: tuple[Photo, ...], *, exact: bool = False) -> Labelled:
+        """Photos of one side, with the indices of their classes; `exact` ones are read from their files."""
+        index_of = {folder: index for index, folder in enumerate(self.layout.folders)}
+        if exact:
+            return Labelled(self.source, photos, index_of)
+        return Labelled(self.source, photos, index_of, self.store, store_side(self.spec, self.job.recipe))
 
     def network(self) -> nn.Module:
         """The architecture with the parent's trunk and a new head."""
@@ -90,31 +111,80 @@ class Prepared:
         return network
 
 
-def scanned(source: Source, found: Layout, *, workers: int, console: Console) -> Scan:
-    """Look at every file of the class folders, with a progress bar."""
-    names = sorted(found.folder_of)
-    looked = look_at_all(source, names, workers)
-    return summarise(source, found, track(console, looked, total=len(names), what="looking at the files"))
+def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool = False) -> Prepared:
+    """Check that the output may be written, read the parent, scan and split the data: what may fail soon goes first.
 
-
-def prepare(job: Job, console: Console) -> Prepared:
-    """Check that the output may be written, read the parent, scan and split the data: what may fail soon goes first."""
-    claim(job.output, job.folder, resume=job.resume, overwrite=job.overwrite)
+    A `dry` run writes nothing but to the cache.
+    """
+    team = team or Alone(job.device)
+    if team.rank == 0 and not dry:
+        claim(job.output, job.folder, resume=job.resume, overwrite=job.overwrite)
     source = open_source(job.data)
-    found = layout(source.names)
-    classes = class_names(found.folders, job.renamed)
+    found = layout(source)
+    classes = class_names(found, job.renamed)
     parent = load_parent(job.architecture, job.parent, job.parent_licence)
-    scan = job.folder.load_scan(source.listing)
-    if scan is None:
-        scan = scanned(source, found, workers=job.workers, console=console)
-        job.folder.save_scan(scan)
-    tell(console, f"{summary(scan)}; the list is in {job.folder.findings_file}")
     recipe = job.recipe
-    sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     spec = resized(replace(parent.spec, classes=classes, temperature=1.0), recipe.input_size)
     if recipe.grey:
         spec = in_grey(spec)
-    return Prepared(job, source, found, scan, sides, spec, parent)
+    with team.in_turn():
+        scan, store = look_over(job, source, found, store_side(spec, recipe), console)
+    tell(console, summary(scan))
+    if team.rank == 0 and not dry:
+        write_findings(job.folder.findings_file, scan.findings)
+        tell(console, f"the list is in {job.folder.findings_file}")
+    sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
+    return Prepared(job, team, source, found, scan, store, sides, spec, parent)
+
+
+def scanned(source: Source, found: Layout, *, workers: int, console: Console) -> Scan:
+    """Look at every file of the class folders, with a progress bar."""
+    return sort_out(source, found, _looked(source, found, workers, console, side=None))
+
+
+def look_over(job: Job, source: Source, found: Layout, side: int, console: Console) -> tuple[Scan, PhotoStore | None]:
+    """The scan and the decoded photos: kept ones, or else made in one pass over the files."""
+    scan = job.cache.load_scan(source.listing)
+    if scan is not None:
+        store = job.cache.load_store(scan.digest, side)
+        if store is not None or job.cache.load_json(_lost(scan, side)) == job.cache.limit_bytes:
+            return scan, store
+    try:
+        writer = job.cache.writer()
+    except OSError as error:
+        tell(console, f"nothing is kept in {job.cache.folder} ({error.strerror}): photos are decoded in each epoch")
+        return scan or scanned(source, found, workers=job.workers, console=console), None
+    with writer:
+        looked = _looked(source, found, job.workers, console, side=side)
+        scan = sort_out(source, found, _kept(looked, writer))
+        store = job.cache.save_store(writer, scan.digest, side)
+    job.cache.save_scan(scan)
+    if store is None:
+        job.cache.save_json(_lost(scan, side), job.cache.limit_bytes)
+        tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
+    return scan, store
+
+
+def _looked(source: Source, found: Layout, workers: int, console: Console, *, side: int | None) -> Iterable[Looked]:
+    names = sorted(found.folder_of)
+    looked = look_at_all(source, names, workers, side=side)
+    return track(console, looked, total=len(names), what="looking at the files")
+
+
+def _kept(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
+    for seen in looked:
+        if seen.pixels is not None:
+            writer.add(seen.digest, seen.pixels)
+        yield replace(seen, pixels=None)
+
+
+def _lost(scan: Scan, side: int) -> str:
+    return f"{scan.digest}-{side}.lost"
+
+
+def store_side(spec: Spec, recipe: Recipe) -> int:
+    """Shorter side of stored photos: enough that the smallest crop of a square one need not be enlarged."""
+    return max(spec.resize, ceil(spec.input_size / sqrt(recipe.crop_scale[0])))
 
 
 def in_grey(spec: Spec) -> Spec:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from training.evaluate import measure
+from training.metrics import measure
 
 Features = tuple[Float[Tensor, "n d"], Int64[Tensor, " n"]]
 

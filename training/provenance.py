@@ -10,18 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from training.evaluate import Metrics
+from training.metrics import Metrics
 from training.prepare import Job, Prepared
-from training.recipe import Recipe
+from training.recipe import ROBUST, Recipe
 from training.runs import State
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
-OPTIONS = ("epochs", "batch_size", "input_size", "head_rate", "trunk_rate", "seed")
-"""What the command line can choose of a recipe."""
 
 
-def provenance(ready: Prepared, state: State, *, validation: Metrics, test: Metrics) -> dict[str, Any]:
-    """Recipe, data, metrics (of the test split; `validation` beside), versions, parent, date."""
+def provenance(
+    ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
     folders = ready.layout.folders
     return {
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
@@ -32,9 +32,10 @@ def provenance(ready: Prepared, state: State, *, validation: Metrics, test: Metr
             "photos": ready.split.counts(folders),
             "files_digest": ready.scan.digest,
             "split_digest": ready.split.digest,
+            "given_sides": sorted({photo.side for photo in ready.scan.photos} - {""}),
             "found": dict(Counter(finding.problem.value for finding in ready.scan.findings)),
         },
-        "metrics": {**test.to_json(), "split": "test", "validation": validation.to_json()},
+        "metrics": {**test.to_json(), "split": "test", "validation": validation.to_json(), "robustness": robustness},
         "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
         "history": state.history,
         "versions": versions(),
@@ -67,10 +68,21 @@ def command(job: Job) -> str:
         words += ["--parent-licence", job.parent_licence]
     for folder, name in job.renamed.items():
         words += ["--rename", f"{folder}={name}"]
-    usual, own = asdict(Recipe()), asdict(job.recipe)
-    for choice in OPTIONS:
-        if own[choice] != usual[choice]:
-            words += [f"--{choice.replace('_', '-')}", str(own[choice])]
-    if job.recipe.grey:
-        words.append("--grey")
-    return shlex.join(words)
+    return shlex.join([*words, *recipe_options(job.recipe)])
+
+
+def recipe_options(recipe: Recipe) -> list[str]:
+    """The options that ask for a recipe: those in which it differs from the usual one, or from the robust one."""
+    base, words = (ROBUST, ["--robust"]) if recipe.attack_steps else (Recipe(), [])
+    usual, own = asdict(base), asdict(recipe)
+    for choice in (choice for choice in own if own[choice] != usual[choice]):
+        option = choice.replace("_", "-")
+        if isinstance(own[choice], bool):
+            words.append(f"--{option}" if own[choice] else f"--no-{option}")
+        elif choice == "probe_penalties":
+            words += [word for penalty in own[choice] for word in (f"--{option}", str(penalty))]
+        elif isinstance(own[choice], tuple):
+            words += [f"--{option}", *map(str, own[choice])]
+        elif own[choice] is not None:
+            words += [f"--{option}", str(own[choice])]
+    return words

@@ -1,9 +1,9 @@
-"""Every choice of a training run, in one place."""
+"""Every choice of a training run, in one place; the command line offers each of them as an option."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class BadRecipe(ValueError):
@@ -17,54 +17,120 @@ class Recipe:
     The defaults are made for some thousand photos and a network that was trained on ImageNet.
     """
 
-    seed: int = 0
-    """Decides the split, the order of the photos, the crops and dropout."""
-    validation: float = 0.15
-    """Fraction of each class that chooses between candidates and sets the temperature."""
-    test: float = 0.15
-    """Fraction of each class that is looked at once, at the end."""
-    input_size: int | None = None
-    """Side in pixels of what the network sees; None takes the size that its published weights were made for."""
-    grey: bool = False
-    """Train a network of one channel, which sees pictures in grey: for those that have no colours."""
-    probe_penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-    """L2 penalties of the linear probe on standardised features; validation chooses one."""
-    epochs: int = 8
-    """Passes over the training photos after the probe; 0 keeps the probe."""
-    full_size_epochs: int = 2
-    """So many of the last epochs train at the input size, those before at `early_size` of it (Touvron et al. 2019,
-    arxiv.org/abs/1906.06423): half the work per epoch."""
-    early_size: float = 5 / 7
-    """160 of 224; rounded to a multiple of 16 pixels."""
-    batch_size: int = 64
-    head_rate: float = 1e-3
-    """AdamW's highest learning rate for the head, which comes from the probe."""
-    trunk_rate: float = 1e-4
-    """AdamW's highest learning rate for all else."""
-    weight_decay: float = 0.05
-    """Not on biases and normalisations (all parameters of one dimension)."""
-    clip: float = 1.0
-    """Largest norm of the gradient of all parameters together."""
-    warm_up: float = 0.1
-    """Fraction of the steps over which the learning rates rise from 0; then they fall to 0 along a cosine."""
-    label_smoothing: float = 0.1
-    crop_scale: tuple[float, float] = (0.35, 1.0)
-    """Area of the random crop, of the photo's; its sides are 3:4 to 4:3 (RandomResizedCrop)."""
-    flip: float = 0.5
-    """Probability that a photo is mirrored."""
-    average_window: float = 0.1
-    """The averaged weights (EMA) forget at a rate of one per this fraction of all steps."""
-    precision: Precision = "auto"
-    """Of the products inside the network while training; `auto` measures both and takes the faster one."""
+    seed: Annotated[int, "Decides the split, the order of the photos, the crops and dropout."] = 0
+    validation: Annotated[float, "Fraction of each class that chooses between candidates and sets the temperature."] = (
+        0.15
+    )
+    test: Annotated[float, "Fraction of each class that is looked at once, at the end."] = 0.15
+    input_size: Annotated[int | None, "Side in pixels of what the network sees; by default as its parent."] = None
+    grey: Annotated[bool, "A network of one channel, for pictures without colours."] = False
+
+    probe_penalties: Annotated[
+        tuple[float, ...], "L2 penalties of the linear probe on standardised features; validation chooses one."
+    ] = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+    epochs: Annotated[int, "Passes over the training photos after the probe."] = 8
+    batch_size: Annotated[int, "Photos per step, of all processes together."] = 64
+    full_size_epochs: Annotated[
+        int, "So many of the last epochs train at the input size (Touvron et al. 2019, arxiv.org/abs/1906.06423)."
+    ] = 2
+    early_size: Annotated[float, "Of it, what those before train at: 160 of 224 is half the work."] = 5 / 7
+    patience: Annotated[int | None, "Stop after so many epochs in which validation did not improve."] = None
+
+    optimiser: Annotated[
+        Literal["adamw", "sgd"], "AdamW (arxiv.org/abs/1711.05101), or SGD with Nesterov's momentum."
+    ] = "adamw"
+    head_rate: Annotated[float, "Highest learning rate of the head, which comes from the probe."] = 1e-3
+    trunk_rate: Annotated[float, "Highest learning rate of the block before the head."] = 1e-4
+    layer_decay: Annotated[
+        float, "Each earlier block's rate is this times the next one's (arxiv.org/abs/1801.06146)."
+    ] = 1.0
+    momentum: Annotated[float, "Of SGD."] = 0.9
+    weight_decay: Annotated[float, "Not on biases and normalisations (all parameters of one dimension)."] = 0.05
+    schedule: Annotated[Literal["cosine", "linear", "constant"], "How the rates fall to 0 after the warm-up."] = (
+        "cosine"
+    )
+    warm_up: Annotated[float, "Fraction of the steps over which the rates rise from 0."] = 0.1
+    clip: Annotated[float, "Largest norm of the gradient of all parameters together; 0: any."] = 1.0
+    frozen_statistics: Annotated[
+        bool, "Batch norm keeps its parent's statistics: those of a million photos serve better than those of few."
+    ] = True
+    average_window: Annotated[
+        float, "The averaged weights (EMA) forget at a rate of one per this fraction of all steps; 0: no average."
+    ] = 0.1
+
+    label_smoothing: Annotated[float, "Arxiv.org/abs/1512.00567."] = 0.1
+    crop_scale: Annotated[tuple[float, float], "Area of the random crop, of the photo's; its sides are 3:4 to 4:3."] = (
+        0.35,
+        1.0,
+    )
+    flip: Annotated[float, "Probability that a photo is mirrored."] = 0.5
+    augmentation: Annotated[
+        Literal["none", "trivial"], "TrivialAugment (arxiv.org/abs/2103.10158), or the crop alone."
+    ] = "none"
+    mixup: Annotated[float, "Alpha of mixup (arxiv.org/abs/1710.09412); 0: none."] = 0.0
+    cutmix: Annotated[
+        float, "Alpha of CutMix (arxiv.org/abs/1905.04899); with mixup each batch takes one; 0: none."
+    ] = 0.0
+    dropout: Annotated[float | None, "Of all dropout layers; by default as the architecture has it."] = None
+
+    attack_steps: Annotated[
+        int,
+        "Train on pictures attacked in so many steps: 1 is fast FGSM (arxiv.org/abs/2001.03994), more PGD; 0: none.",
+    ] = 0
+    epsilon: Annotated[float, "Largest change of a value by that attack (Linf), pixels from 0 to 1."] = 4 / 255
+    epsilon_warm_up: Annotated[
+        float, "Fraction of the steps over which epsilon rises from 0: else nothing is learnt."
+    ] = 0.6
+
+    precision: Annotated[Precision, "Of the products inside the network; auto measures which is fastest here."] = "auto"
+    channels_last: Annotated[bool, "Channels beside each other in memory: faster nearly everywhere."] = True
+    compile: Annotated[bool, "torch.compile: a minute or two at the start, then perhaps faster."] = False
 
     def __post_init__(self) -> None:
         if not (0 < self.validation < 1 and 0 < self.test < 1 and self.validation + self.test <= 0.8):
             raise BadRecipe("validation and test are fractions above 0, 0.8 together at most")
-        if self.epochs < 0 or self.full_size_epochs < 0:
-            raise BadRecipe(f"epochs are 0 or more, not {self.epochs} and {self.full_size_epochs}")
-        if self.batch_size < 1:
-            raise BadRecipe(f"a batch has one photo or more, not {self.batch_size}")
-        if self.input_size is not None and not 16 <= self.input_size <= 1024:
-            raise BadRecipe(f"the input size is 16 to 1024 pixels, not {self.input_size}")
+        for name, most in _WHOLE.items():
+            value = getattr(self, name)
+            if value is not None and not most[0] <= value <= most[1]:
+                raise BadRecipe(f"{name} is {most[0]} to {most[1]:,}, not {value}")
+        for name, (low, high) in _FRACTIONS.items():
+            if not low <= getattr(self, name) <= high:
+                raise BadRecipe(f"{name} is {low:g} to {high:g}, not {getattr(self, name):g}")
+        if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise BadRecipe(f"crop_scale is two fractions above 0, the smaller first, not {self.crop_scale}")
+        if not self.probe_penalties or min(self.probe_penalties) <= 0:
+            raise BadRecipe("probe_penalties are one or more, all above 0")
         if min(self.head_rate, self.trunk_rate) <= 0:
             raise BadRecipe("learning rates are above 0")
+
+
+_WHOLE = {
+    "epochs": (0, 100_000),
+    "full_size_epochs": (0, 100_000),
+    "batch_size": (1, 100_000),
+    "input_size": (16, 1024),
+    "patience": (1, 100_000),
+    "attack_steps": (0, 1000),
+}
+_FRACTIONS = {
+    **dict.fromkeys(("early_size", "layer_decay"), (0.01, 1.0)),
+    **dict.fromkeys(("momentum", "warm_up", "flip", "epsilon_warm_up", "epsilon"), (0.0, 1.0)),
+    "label_smoothing": (0.0, 0.99),
+    "average_window": (0.0, 1.0),
+    **dict.fromkeys(("weight_decay", "clip", "mixup", "cutmix"), (0.0, 1000.0)),
+    **dict.fromkeys(("head_rate", "trunk_rate"), (0.0, 100.0)),
+}
+
+ROBUST = Recipe(
+    epochs=20,
+    full_size_epochs=20,
+    head_rate=2e-3,
+    trunk_rate=1e-3,
+    weight_decay=0.01,
+    frozen_statistics=False,
+    label_smoothing=0.0,
+    average_window=0.05,
+    attack_steps=1,
+)
+"""What `--robust` starts from: every weight and statistic has to move, and far."""

@@ -2,23 +2,17 @@
 
 import csv
 import io
-import json
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 from models.files import write_atomically
-from training.probe import Features
-from training.scan import Finding, Scan
-
-RUNS = Path("runs")
+from training.data.scan import Finding
 
 
 class BadRun(RuntimeError):
@@ -27,7 +21,10 @@ class BadRun(RuntimeError):
 
 @dataclass
 class Kept:
-    """The best weights so far, by accuracy on validation, then by loss: `probe`, `raw` or `ema`, after `epoch`."""
+    """The best weights so far, by accuracy on validation, then by loss: `probe`, `raw` or `ema`, after `epoch`.
+
+    Of a robust run both are those under attack.
+    """
 
     name: str
     epoch: int
@@ -42,13 +39,14 @@ class Kept:
 
 @dataclass
 class State:
-    """A run after a whole number of epochs; `identity` says of what run, `tuning` is FineTuning's."""
+    """A run after some step; `identity` says of what run, `learner` is the Learner's, `losses` those of the epoch."""
 
     identity: dict[str, Any]
     precision: str
     kept: Kept
-    history: list[dict[str, Any]]
-    tuning: dict[str, Any] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    learner: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class RunFolder:
 
     @property
     def state_file(self) -> Path:
-        """The state after the last whole epoch."""
+        """The state that was saved last."""
         return self.path / "state.pt"
 
     @property
@@ -69,7 +67,7 @@ class RunFolder:
 
     @property
     def findings_file(self) -> Path:
-        """The files that were left out, or are oddly named."""
+        """The files that were left out, or are odd."""
         return self.path / "findings.csv"
 
     def save_state(self, state: State) -> None:
@@ -77,7 +75,7 @@ class RunFolder:
         buffer = io.BytesIO()
         torch.save({**vars(state), "kept": vars(state.kept)}, buffer)
         write_atomically(self.state_file, buffer.getvalue())
-        _write_rows(self.path / "history.csv", state.history)
+        write_rows(self.path / "history.csv", state.history)
 
     def load_state(self, identity: Mapping[str, Any]) -> State | None:
         """The state, or None where there is none; raises BadRun when it is damaged or of another run."""
@@ -92,38 +90,8 @@ class RunFolder:
             raise BadRun(f"the run in {self.path} had {'; '.join(other)}: ask for the same, or give --overwrite")
         return state
 
-    def load_scan(self, listing: str) -> Scan | None:
-        """The scan of the same files, if one was kept."""
-        try:
-            scan = Scan.from_json(json.loads((self.path / "scan.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return scan if scan.listing == listing else None
 
-    def save_scan(self, scan: Scan) -> None:
-        """Keep the scan, and its findings as a table."""
-        write_atomically(self.path / "scan.json", json.dumps(scan.to_json()).encode())
-        write_findings(self.findings_file, scan.findings)
-
-    def load_features(self, key: str) -> dict[str, Features] | None:
-        """The features that were kept under this key."""
-        try:
-            with safe_open(self.path / "features.safetensors", framework="pt") as file:
-                if (file.metadata() or {}).get("key") != key:
-                    return None
-                sides = ("train", "validation")
-                return {side: (file.get_tensor(side), file.get_tensor(f"{side}_labels")) for side in sides}
-        except (OSError, SafetensorError):
-            return None
-
-    def save_features(self, key: str, features: Mapping[str, Features]) -> None:
-        """Keep the features under a key that names all that they depend on."""
-        tensors = {side: found[0] for side, found in features.items()}
-        tensors |= {f"{side}_labels": found[1] for side, found in features.items()}
-        write_atomically(self.path / "features.safetensors", serialise(tensors, {"key": key}))
-
-
-def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two identities, in words: `epochs 8, not 6`."""
     found = []
     for key in sorted({*then, *now}):
@@ -172,10 +140,11 @@ def _check_writable(file: Path) -> None:
 def write_findings(path: Path, findings: Sequence[Finding]) -> None:
     """A table (CSV) of findings."""
     rows = [{"file": f.name, "problem": f.problem.value, "detail": f.detail} for f in findings]
-    _write_rows(path, rows or [{"file": "", "problem": "none", "detail": ""}])
+    write_rows(path, rows or [{"file": "", "problem": "none", "detail": ""}])
 
 
-def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table (CSV) of rows, whose columns are those of the last."""
     if not rows:
         return
     table = io.StringIO()

@@ -1,6 +1,9 @@
 """What this machine does faster, and what this network can be shown: measured before training, not assumed."""
 
 import copy
+import hashlib
+import json
+import platform
 import time
 from dataclasses import replace
 
@@ -8,8 +11,13 @@ import torch
 from torch import nn
 
 from models.spec import Spec
-from training.finetune import FineTuning
+from training.cache import Cache
+from training.learner import Learner
 from training.recipe import Recipe
+from training.team import Alone
+
+CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
+STEPS = 2
 
 
 def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
@@ -23,11 +31,6 @@ def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
     return smaller
 
 
-def epoch_size(epoch: int, recipe: Recipe, *, early: int, full: int) -> int:
-    """The size that an epoch (from 0) trains at."""
-    return full if epoch >= recipe.epochs - recipe.full_size_epochs else early
-
-
 def step_seconds(
     network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device, precision: str
 ) -> float:
@@ -35,27 +38,41 @@ def step_seconds(
 
     Of noise, and at learning rates that move nothing: three steps after noise can end in a loss of NaN.
     """
-    still = replace(recipe, head_rate=1e-9, trunk_rate=1e-9)
-    tuning = FineTuning(copy.deepcopy(network), spec, still, steps=3, device=device, precision=precision)
+    still = replace(recipe, head_rate=1e-9, trunk_rate=1e-9, attack_steps=0, compile=False)
+    learner = Learner(copy.deepcopy(network), spec, still, steps=STEPS + 1, precision=precision, team=Alone(device))
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (recipe.batch_size, 3, size, size), dtype=torch.uint8, generator=random)
-    batch = (pixels, torch.zeros(recipe.batch_size, dtype=torch.int64))
+    labels = torch.zeros(recipe.batch_size, dtype=torch.int64)
     times = []
-    for _ in range(3):
+    for _ in range(STEPS + 1):
         start = time.perf_counter()
-        tuning.train_epoch([batch])
+        learner.learn(pixels, labels)  # waits for the device, which has to tell the loss
         times.append(time.perf_counter() - start)
     return min(times[1:])
 
 
 def choose_precision(
-    network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device
+    network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device, cache: Cache
 ) -> tuple[str, dict[str, float]]:
-    """The precision that the recipe asks for, or the faster one here; and the seconds per step that were measured."""
+    """The precision that the recipe asks for, or the fastest one here; and the seconds per step that were measured.
+
+    They are kept: they depend on the machine and the versions, not on the run.
+    """
     if recipe.precision != "auto" or recipe.epochs == 0:
         return ("float32" if recipe.precision == "auto" else recipe.precision), {}
-    seconds = {
-        precision: step_seconds(network, spec, recipe, size=size, device=device, precision=precision)
-        for precision in ("float32", "bfloat16")
-    }
+    key = _key(spec, recipe, size, device)
+    seconds = cache.load_json(key)
+    if not isinstance(seconds, dict) or not seconds:
+        seconds = {
+            precision: step_seconds(network, spec, recipe, size=size, device=device, precision=precision)
+            for precision in CANDIDATES.get(device.type, ("float32",))
+        }
+        cache.save_json(key, seconds)
     return min(seconds, key=lambda precision: seconds[precision]), seconds
+
+
+def _key(spec: Spec, recipe: Recipe, size: int, device: torch.device) -> str:
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.node()
+    asked = [spec.architecture, spec.channels, recipe.batch_size, recipe.optimiser, recipe.channels_last, size]
+    parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *asked]
+    return "speed-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

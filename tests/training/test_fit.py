@@ -19,10 +19,12 @@ from models.ideal import imagine
 from models.query import run
 from models.store import load
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent, zipped
-from training.evaluate import gather, measure
-from training.finetune import FineTuning
+from training.cache import Cache
+from training.data.batches import serving_batches
+from training.data.sources import BadData
 from training.fit import fit
-from training.loaders import serving_batches
+from training.learner import Diverged, Learner
+from training.metrics import Metrics, gather, measure
 from training.prepare import Job, prepare
 from training.recipe import Recipe
 from training.runs import BadRun
@@ -46,6 +48,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job(place: Path, data: Path, parent: Path, **fields: Any) -> Job:
     usual: dict[str, Any] = {"recipe": RECIPE, "architecture": ARCHITECTURE, "parent": parent, "runs": place / "runs"}
+    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 4}
     return Job(data=data, output=place / "stripes.safetensors", **{**usual, **fields})
 
 
@@ -59,6 +62,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, parent: Path)
     done = job(tmp_path_factory.mktemp("finished"), data, parent)
     fit(done, quiet())
     return done
+
+
+def fitted(asked: Job) -> Metrics:
+    """The figures of a run that goes through."""
+    metrics = fit(asked, quiet())
+    assert metrics is not None
+    return metrics
 
 
 def weights(file: Path) -> dict[str, torch.Tensor]:
@@ -100,7 +110,7 @@ def test_provenance_tells_the_story_and_no_path(finished: Job) -> None:
     assert found["parent"]["name"] == "parent" and found["parent"]["licence"] == "unknown"
     assert found["command"] == (
         "python -m training fit gratings --output stripes.safetensors --architecture mobilenet_v3_small "
-        "--parent parent.pth --epochs 3 --batch-size 8 --input-size 48"
+        "--parent parent.pth --input-size 48 --epochs 3 --batch-size 8 --full-size-epochs 1 --precision float32"
     )
     assert {"python", "torch", "torchvision", "numpy", "pillow", "mirage"} == set(found["versions"])
     told = json.dumps(found) + finished.output.with_suffix(".md").read_text()
@@ -119,27 +129,41 @@ def test_the_kept_weights_are_the_best_on_validation(finished: Job) -> None:
     assert kept == best or (kept == ("probe", 0) and candidates[best][0] <= found["metrics"]["validation"]["accuracy"])
 
 
-def test_a_probe_that_nothing_beats_is_kept(
-    tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Training that ruins the head loses to the probe."""
-
-    def ruin(tuning: FineTuning, batches: object) -> float:
-        for parameter in (*tuning.network.parameters(), *tuning.average.parameters()):
-            parameter.data.zero_()
-        tuning.epoch += 1
-        return 0.0
-
-    monkeypatch.setattr(FineTuning, "train_epoch", ruin)
-    done = job(tmp_path, data, parent)
-    assert fit(done, quiet()).accuracy == 1
+def test_a_probe_that_nothing_beats_is_kept(tmp_path: Path, data: Path, parent: Path) -> None:
+    """Training at rates that ruin the head loses to the probe."""
+    ruinous = replace(RECIPE, head_rate=50.0, trunk_rate=1e-9, clip=0.0)
+    done = job(tmp_path, data, parent, recipe=ruinous)
+    assert fitted(done).accuracy == 1
     assert checkpoint.read(done.output).provenance["kept"] == {"weights": "probe", "epoch": 0}
 
 
+def test_the_probe_alone_and_then_the_rest(finished: Job, tmp_path: Path, data: Path, parent: Path) -> None:
+    """`--phase probe` writes a checkpoint of the head; gone on with it ends as a run that was never stopped there."""
+    first = job(tmp_path, data, parent, phase="probe")
+    assert fitted(first).accuracy == 1
+    found = checkpoint.read(first.output).provenance
+    assert found["kept"] == {"weights": "probe", "epoch": 0} and found["history"] == []
+    assert "no other weight was changed" in first.output.with_suffix(".md").read_text()
+    trunk = torch.load(parent)["features.0.0.weight"]
+    assert torch.equal(weights(first.output)["features.0.0.weight"], trunk.half())
+    fit(job(tmp_path, data, parent, resume=True), quiet())
+    assert_same_weights(first.output, finished.output)
+
+
 def test_no_epochs_keep_the_probe(tmp_path: Path, data: Path, parent: Path) -> None:
-    done = job(tmp_path, data, parent, recipe=Recipe(epochs=0, input_size=48))
-    assert fit(done, quiet()).accuracy == 1
-    assert "fine-tuning" not in done.output.with_suffix(".md").read_text().split("## Limits")[0].split("|")[0]
+    assert fitted(job(tmp_path, data, parent, recipe=Recipe(epochs=0, input_size=48))).accuracy == 1
+
+
+def test_a_run_that_does_not_improve_stops_early(tmp_path: Path, data: Path, parent: Path) -> None:
+    """Rates that ruin the head never beat the probe: after two epochs without anything better patience is out."""
+    recipe = replace(RECIPE, epochs=6, patience=2, head_rate=50.0, trunk_rate=1e-9, clip=0.0)
+    done = job(tmp_path, data, parent, recipe=recipe)
+    fit(done, quiet())
+    found = checkpoint.read(done.output).provenance
+    assert found["kept"]["epoch"] == 0 and len(found["history"]) == 2
+    again = job(tmp_path, data, parent, recipe=recipe, resume=True)
+    fit(again, quiet())
+    assert checkpoint.read(again.output).provenance["history"] == found["history"]
 
 
 def test_a_zip_gives_the_same_weights_as_its_folder(finished: Job, tmp_path: Path, data: Path, parent: Path) -> None:
@@ -152,7 +176,7 @@ def test_a_zip_gives_the_same_weights_as_its_folder(finished: Job, tmp_path: Pat
 def in_grey(tmp_path_factory: pytest.TempPathFactory, parent: Path) -> Job:
     """A run over gratings without colours, from a parent that has seen colours."""
     place = tmp_path_factory.mktemp("grey")
-    data = write_gratings(place / "grey", {"Upright": 20, "Level": 20}, mode="L")
+    data = write_gratings(place / "grey", {"Upright": 40, "Level": 40}, mode="L")
     done = job(place, data, parent, recipe=replace(RECIPE, grey=True))
     fit(done, quiet())
     return done
@@ -184,7 +208,7 @@ def test_a_network_of_one_channel_draws_what_it_has_learned(in_grey: Job) -> Non
 
 def test_the_command_that_makes_a_grey_network_again(in_grey: Job) -> None:
     found = checkpoint.read(in_grey.output).provenance
-    assert found["command"].endswith(" --grey") and found["recipe"]["grey"] is True
+    assert " --grey " in found["command"] and found["recipe"]["grey"] is True
 
 
 def test_a_run_in_colours_is_not_resumed_in_grey(
@@ -195,34 +219,106 @@ def test_a_run_in_colours_is_not_resumed_in_grey(
         fit(job(tmp_path, data, parent, recipe=replace(RECIPE, grey=True), resume=True), quiet())
 
 
-def stopped_after(epochs: int, monkeypatch: pytest.MonkeyPatch, asked: Job) -> None:
-    """Run until Ctrl-C comes in the middle of the epoch after so many."""
-    whole = FineTuning.train_epoch
+def stopped_after(
+    steps: int, monkeypatch: pytest.MonkeyPatch, asked: Job, error: type[Exception] | None = None
+) -> None:
+    """Run until Ctrl-C comes, or an error, after so many steps."""
+    whole = Learner.learn
 
-    def interrupted(tuning: FineTuning, batches: Any) -> float:
-        if tuning.epoch == epochs:
-            next(iter(batches))
-            raise KeyboardInterrupt
-        return whole(tuning, batches)
+    def interrupted(learner: Learner, *batch: Any) -> float:
+        if learner.step == steps:
+            raise error("at this step") if error else KeyboardInterrupt
+        return whole(learner, *batch)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(FineTuning, "train_epoch", interrupted)
+    with monkeypatch.context() as patch, pytest.raises(error or KeyboardInterrupt):
+        patch.setattr(Learner, "learn", interrupted)
         fit(asked, quiet())
 
 
-@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize("steps", [0, 2, 3, 7, 8])
 def test_a_resumed_run_ends_as_an_undisturbed_one(
-    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    """Bit for bit, stopped right after the probe or an epoch before the end."""
-    first = job(tmp_path, data, parent)
-    stopped_after(epochs, monkeypatch, first)
+    """Bit for bit, of three epochs of three steps: stopped after the probe, within epochs, between them."""
+    first = job(tmp_path, data, parent, save_every_s=0.0)
+    stopped_after(steps, monkeypatch, first)
     assert not first.output.exists()
     torch.manual_seed(99)
+    console = quiet()
     resumed = job(tmp_path, data, parent, resume=True)
-    fit(resumed, quiet())
+    fit(resumed, console)
     assert_same_weights(resumed.output, finished.output)
     assert checkpoint.read(resumed.output).spec == checkpoint.read(finished.output).spec
+    assert isinstance(console.file, io.StringIO)
+    assert steps == 0 or f"going on after step {steps} of 9" in console.file.getvalue()
+    for row, other in zip(*(checkpoint.read(j.output).provenance["history"] for j in (resumed, finished)), strict=True):
+        assert {**row, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_a_run_may_be_finished_before_its_time(
+    tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a loss that was no number, say: the best so far becomes the checkpoint."""
+    stopped_after(5, monkeypatch, job(tmp_path, data, parent), Diverged)
+    early = job(tmp_path, data, parent, resume=True, finish=True)
+    assert fitted(early).photos == 6
+    assert len(checkpoint.read(early.output).provenance["history"]) == 1
+
+
+@pytest.mark.parametrize("error", [Diverged, BadData])
+def test_what_ends_a_run_midway_leaves_the_last_step(
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """The state of the very step before is saved, although the next save was not due."""
+    stopped_after(5, monkeypatch, job(tmp_path, data, parent, save_every_s=1e9), error)
+    resumed, console = job(tmp_path, data, parent, resume=True), quiet()
+    fit(resumed, console)
+    assert isinstance(console.file, io.StringIO) and "going on after step 5 of 9" in console.file.getvalue()
+    assert_same_weights(resumed.output, finished.output)
+
+
+def test_a_file_that_breaks_midway_is_named(tmp_path: Path, parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where decoded photos are not kept, files are read in each epoch."""
+    folder = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
+    whole = Learner.learn
+
+    def breaking(learner: Learner, *batch: Any) -> float:
+        for file in folder.glob("*/*.png"):
+            file.write_bytes(b"gone")
+        return whole(learner, *batch)
+
+    monkeypatch.setattr(Learner, "learn", breaking)
+    asked = job(tmp_path, folder, parent, cache=Cache(tmp_path / "cache", 0))
+    with pytest.raises(BadData, match=r"[xy]/\d+\.png could be decoded before and now cannot"):
+        fit(asked, quiet())
+    assert asked.folder.state_file.is_file()
+
+
+def test_a_full_disk_while_saving_does_not_end_the_run(
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every state after the first cannot be written: it is told, the run goes on and ends with the same weights."""
+    from training.runs import RunFolder
+
+    save, count = RunFolder.save_state, iter(range(100))
+
+    def refused(folder: RunFolder, state: Any) -> None:
+        if next(count):
+            raise OSError(28, "No space left on device")
+        save(folder, state)
+
+    monkeypatch.setattr(RunFolder, "save_state", refused)
+    asked, console = job(tmp_path, data, parent, save_every_s=0.0), quiet()
+    fit(asked, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "could not be saved (No space left on device): the one before it is kept" in console.file.getvalue()
+    assert_same_weights(asked.output, finished.output)
+
+
+def test_photos_are_the_same_with_and_without_a_cache(finished: Job, tmp_path: Path, data: Path, parent: Path) -> None:
+    asked = job(tmp_path, data, parent, cache=Cache(tmp_path / "cache", 0))
+    fit(asked, quiet())
+    assert_same_weights(asked.output, finished.output)
 
 
 def test_resuming_another_run_is_refused(
@@ -240,16 +336,18 @@ def test_resuming_another_run_is_refused(
 
 
 def test_the_scan_and_the_features_are_kept(
-    finished: Job, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second run over the same data looks at no file again but to train and to measure."""
+    """A second run on the same photos, of another name, decodes none but to measure."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("was kept already")
 
     monkeypatch.setattr("training.prepare.look_at_all", refuse)
-    monkeypatch.setattr(FineTuning, "features", refuse)
-    assert fit(job(finished.output.parent, data, parent, overwrite=True), quiet()).photos == 6
+    monkeypatch.setattr(Learner, "features", refuse)
+    asked = job(tmp_path, data, parent, cache=finished.cache)
+    assert fitted(asked).photos == 6
+    assert_same_weights(asked.output, finished.output)
 
 
 def test_the_card_has_the_figures(finished: Job) -> None:
@@ -264,26 +362,27 @@ import sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from rich.console import Console
+from training.cache import Cache
 from training.fit import fit
 from training.prepare import Job
 from training.recipe import Recipe
-from training.finetune import FineTuning
+from training.learner import Learner
 
 if __name__ == "__main__":
     place, data, parent = map(Path, sys.argv[1:4])
-    whole = FineTuning.train_epoch
+    whole = Learner.learn
 
-    def slow(tuning, batches):
-        if tuning.epoch == 2 and sys.argv[4] == "hang":
-            next(iter(batches))
+    def slow(learner, *batch):
+        if learner.step == 7 and sys.argv[4] == "hang":
             print("MID-EPOCH", flush=True)
             import time; time.sleep(600)
-        return whole(tuning, batches)
+        return whole(learner, *batch)
 
-    FineTuning.train_epoch = slow
+    Learner.learn = slow
     recipe = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
     fit(Job(data=data, output=place / "stripes.safetensors", architecture="mobilenet_v3_small", recipe=recipe,
-            parent=parent, runs=place / "runs", workers=1, resume=sys.argv[4] != "hang"), Console())
+            parent=parent, runs=place / "runs", workers=1, resume=sys.argv[4] != "hang", save_every_s=0.0,
+            cache=Cache(place / "cache"), robustness_photos=0), Console())
 """
 
 
@@ -310,8 +409,8 @@ def alive_in_session(session: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left-over processes in Linux' /proc")
-def test_kill_9_loses_the_epoch_at_most_and_leaves_no_process(tmp_path: Path, data: Path, parent: Path) -> None:
-    """Killed in its third epoch it goes on after the second, and its workers have ended with it."""
+def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: Path, parent: Path) -> None:
+    """Killed within its third epoch it goes on after the step before, and its workers have ended with it."""
     killed = start(tmp_path, data, parent, "hang")
     assert killed.stdout is not None
     assert any("MID-EPOCH" in line for line in killed.stdout)
@@ -324,5 +423,5 @@ def test_kill_9_loses_the_epoch_at_most_and_leaves_no_process(tmp_path: Path, da
         time.sleep(0.1)
     assert alive_in_session(killed.pid) == []
     told, _ = start(tmp_path, data, parent, "resume").communicate()
-    assert "going on after epoch 2 of 3" in told
+    assert "going on after step 7 of 9" in told
     assert checkpoint.read(tmp_path / "stripes.safetensors").provenance["history"][-1]["epoch"] == 3

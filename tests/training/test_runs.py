@@ -16,7 +16,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def state() -> State:
     kept = Kept("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
-    return State(IDENTITY, "float32", kept, [{"epoch": 1, "loss": 0.25}], {"epoch": 1, "step": 7})
+    return State(IDENTITY, "float32", kept, [{"epoch": 1, "loss": 0.25}], [0.5], {"step": 7})
 
 
 def test_a_state_comes_back_whole(folder: RunFolder) -> None:
@@ -24,7 +24,12 @@ def test_a_state_comes_back_whole(folder: RunFolder) -> None:
     found = folder.load_state(IDENTITY)
     assert found is not None
     assert torch.equal(found.kept.weights["weight"], torch.tensor([1.0, 2.0]))
-    assert (found.kept.name, found.history, found.tuning) == ("probe", state().history, state().tuning)
+    assert (found.kept.name, found.history, found.losses, found.learner) == (
+        "probe",
+        state().history,
+        [0.5],
+        {"step": 7},
+    )
     assert (folder.path / "history.csv").read_text().split() == ["epoch,loss", "1,0.25"]
 
 

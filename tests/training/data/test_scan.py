@@ -3,16 +3,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from training.data.layout import layout
+from training.data.scan import Problem, Scan, look, look_at_all
+from training.data.sort_out import sort_out
+from training.data.sources import open_source
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
-from training.scan import Problem, Scan, look_at_all, summarise
-from training.sources import layout, open_source
 
 
 def scan(path: Path, workers: int = 0) -> Scan:
     source = open_source(path)
-    found = layout(source.names)
-    return summarise(source, found, look_at_all(source, sorted(found.folder_of), workers))
+    found = layout(source)
+    return sort_out(source, found, look_at_all(source, sorted(found.folder_of), workers))
 
 
 @pytest.fixture
@@ -31,6 +33,8 @@ def dirty(tmp_path: Path) -> Path:
     (folder / "x" / "here.png").write_bytes(encoded(grating(0, 102)))
     (folder / "y" / "there.png").write_bytes(encoded(grating(0, 102)))
     (folder / "notes.txt").write_text("beside")
+    (folder / "x" / "tiny.png").write_bytes(encoded(grating(0, 103).resize((31, 40))))
+    (folder / "x" / "blank.png").write_bytes(encoded(Image.new("RGB", (60, 60), (90, 120, 30))))
     return folder
 
 
@@ -45,6 +49,8 @@ EXPECTED = {
     "x/here.png": Problem.CONFLICT,
     "y/there.png": Problem.CONFLICT,
     "notes.txt": Problem.OUTSIDE,
+    "x/tiny.png": Problem.TINY,
+    "x/blank.png": Problem.CONSTANT,
 }
 
 
@@ -57,12 +63,15 @@ def test_findings_say_of_what(dirty: Path) -> None:
     assert details["x/copy.png"] == details["x/copy.bmp"] == "of x/0.png"
     assert "y/there.png" in details["x/here.png"] and "x/here.png" in details["y/there.png"]
     assert "PNG" in details["x/really_png.jpg"]
+    assert details["x/tiny.png"] == "31 x 40 pixels"
+    assert details["x/blank.png"] == "its values vary by 0.0 levels of 255"
 
 
 def test_only_sound_pictures_are_used_and_no_file_is_touched(dirty: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in dirty.rglob("*")}
     names = [photo.name for photo in scan(dirty).photos]
-    assert names == ["x/0.png", "x/1.png", "x/2.png", "x/really_png.jpg", "y/0.png", "y/1.png", "y/2.png"]
+    odd = ["x/blank.png", "x/really_png.jpg", "x/tiny.png"]
+    assert names == sorted([f"{folder}/{number}.png" for folder in "xy" for number in range(3)] + odd)
     assert {file: file.stat().st_mtime_ns for file in dirty.rglob("*")} == before
 
 

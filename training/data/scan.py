@@ -2,7 +2,6 @@
 
 import hashlib
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -11,12 +10,14 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
 from models import pictures
-from training.sources import BadData, Layout, Source
-from training.workers import begin_worker, context
+from training.data.sources import BadData, Source
+from training.data.store import resized, shrink
+from training.data.workers import begin_worker, context
 
 FORMAT_OF_ENDING = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), ("JPEG", "MPO")),
@@ -26,10 +27,15 @@ FORMAT_OF_ENDING = {
     ".gif": ("GIF",),
     ".bmp": ("BMP",),
 }
+TINY = 32
+"""Pixels on the shorter side, below which a picture shows little."""
+CONSTANT = 2.0
+"""Standard deviation in levels of 255, below which in every channel a picture shows nothing."""
+THUMBNAIL = 16
 
 
 class Problem(StrEnum):
-    """What can be wrong with a file; all but `MISNAMED` keep it out of training, none changes it."""
+    """What can be wrong with a file; those of USED are only told, all others keep it out of training."""
 
     EMPTY = "empty"
     UNREADABLE = "unreadable"
@@ -38,8 +44,19 @@ class Problem(StrEnum):
     TOO_LARGE = "too large"
     DUPLICATE = "duplicate"
     CONFLICT = "in two classes"
+    LEAK = "in two splits"
     OUTSIDE = "in no class folder"
     MISNAMED = "misnamed"
+    TINY = "tiny"
+    CONSTANT = "nearly constant"
+    NEAR_DUPLICATE = "nearly a duplicate"
+    NEAR_CONFLICT = "nearly in two classes"
+    LABEL = "label in doubt"
+
+
+USED = {
+    *(Problem.MISNAMED, Problem.TINY, Problem.CONSTANT, Problem.NEAR_DUPLICATE, Problem.NEAR_CONFLICT, Problem.LABEL),
+}
 
 
 @dataclass(frozen=True)
@@ -53,11 +70,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Photo:
-    """One usable picture: its file, its class's folder, and the digest of its pixels."""
+    """One usable picture: its file, its class's folder, and the digest of its pixels.
+
+    `side` is where a split that somebody made has it, or empty. `group` is the digest of the first of those that look
+    alike: its own, where none does.
+    """
 
     name: str
     folder: str
     digest: str
+    side: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +110,14 @@ class Scan:
 
 @dataclass(frozen=True)
 class Looked:
-    """One file as it was found: a digest of its pixels where it decodes, and what is wrong with it, if anything."""
+    """One file as it was found: what is wrong with it, if anything, and where it decodes a digest of its pixels, a
+    thumbnail, and the pixels as the store keeps them, if they were asked for."""
 
     name: str
-    digest: str | None
-    finding: Finding | None
+    findings: tuple[Finding, ...]
+    digest: str = ""
+    thumbnail: bytes = b""
+    pixels: UInt8[Tensor, "3 h w"] | None = None
 
 
 def read_picture(source: Source, name: str) -> pictures.Decoded:
@@ -105,15 +131,26 @@ def read_picture(source: Source, name: str) -> pictures.Decoded:
 UNDECODABLE = (pictures.NotAPicture, pictures.BrokenPicture, pictures.PictureTooLarge)
 
 
-def look(source: Source, name: str) -> Looked:
-    """Decode one file whole: `PIL.Image.verify()` accepts a half-truncated JPEG, only a decode tells."""
+def look(source: Source, name: str, *, side: int | None = None) -> Looked:
+    """Decode one file whole: `PIL.Image.verify()` accepts a half-truncated JPEG, only a decode tells.
+
+    With a `side` its pixels are brought along, shrunk to that (`training.data.store`).
+    """
     try:
         decoded = read_picture(source, name)
     except BadData as error:
-        return Looked(name, None, Finding(name, Problem.UNREADABLE, str(error)))
+        return Looked(name, (Finding(name, Problem.UNREADABLE, str(error)),))
     except UNDECODABLE as error:
-        return Looked(name, None, _undecodable(source, name, error))
-    return Looked(name, pixel_digest(decoded.pixels), _misnamed(name, decoded.format))
+        return Looked(name, (_undecodable(source, name, error),))
+    pixels = decoded.pixels
+    thumbnail = resized(pixels, THUMBNAIL, THUMBNAIL)
+    return Looked(
+        name,
+        tuple(_oddities(name, decoded.format, pixels)),
+        pixel_digest(pixels),
+        thumbnail.numpy().tobytes(),
+        None if side is None else shrink(pixels, side),
+    )
 
 
 def pixel_digest(pixels: UInt8[Tensor, "3 h w"]) -> str:
@@ -133,43 +170,23 @@ def _undecodable(source: Source, name: str, error: ValueError) -> Finding:
     return Finding(name, *problems[type(error)])
 
 
-def _misnamed(name: str, format: str) -> Finding | None:
+def _oddities(name: str, format: str, pixels: Tensor) -> Iterator[Finding]:
     ending = PurePosixPath(name).suffix.lower()
-    if format in FORMAT_OF_ENDING.get(ending, (format,)):
-        return None
-    return Finding(name, Problem.MISNAMED, f"a {format} by its content; used all the same")
+    if format not in FORMAT_OF_ENDING.get(ending, (format,)):
+        yield Finding(name, Problem.MISNAMED, f"a {format} by its content")
+    height, width = pixels.shape[1:]
+    if min(height, width) < TINY:
+        yield Finding(name, Problem.TINY, f"{width} x {height} pixels")
+    deviation = pixels.to(torch.float32).std(dim=(1, 2), correction=0).max().item()
+    if deviation < CONSTANT:
+        yield Finding(name, Problem.CONSTANT, f"its values vary by {deviation:.1f} levels of 255")
 
 
-def look_at_all(source: Source, names: Iterable[str], workers: int) -> Iterator[Looked]:
+def look_at_all(source: Source, names: Iterable[str], workers: int, *, side: int | None = None) -> Iterator[Looked]:
     """`look` at many files, in order, on `workers` processes (0: in this one)."""
+    each = partial(look, source, side=side)
     if workers == 0:
-        yield from map(partial(look, source), names)
+        yield from map(each, names)
         return
     with ProcessPoolExecutor(workers, mp_context=context(), initializer=begin_worker) as pool:
-        yield from pool.map(partial(look, source), names, chunksize=32)
-
-
-def summarise(source: Source, found: Layout, looked: Iterable[Looked]) -> Scan:
-    """Sort out duplicates: of one class the first by name stays, of several classes none does."""
-    findings = [Finding(name, Problem.OUTSIDE, "beside the class folders") for name in found.outside]
-    same: dict[str, list[Photo]] = defaultdict(list)
-    for seen in looked:
-        if seen.finding:
-            findings.append(seen.finding)
-        if seen.digest:
-            same[seen.digest].append(Photo(seen.name, found.folder_of[seen.name], seen.digest))
-    photos = []
-    for group in same.values():
-        first, *others = sorted(group, key=lambda photo: photo.name)
-        if len({photo.folder for photo in group}) > 1:
-            findings += [_conflict(photo, group) for photo in group]
-            continue
-        photos.append(first)
-        findings += [Finding(copy.name, Problem.DUPLICATE, f"of {first.name}") for copy in others]
-    order = sorted(findings, key=lambda finding: (list(Problem).index(finding.problem), finding.name))
-    return Scan(source.listing, tuple(sorted(photos, key=lambda photo: photo.name)), tuple(order))
-
-
-def _conflict(photo: Photo, group: list[Photo]) -> Finding:
-    others = ", ".join(other.name for other in group if other.folder != photo.folder)
-    return Finding(photo.name, Problem.CONFLICT, f"the same picture as {others}; neither is used")
+        yield from pool.map(each, names, chunksize=16)

@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from training.evaluate import TEMPERATURES, best_temperature, expected_calibration_error, measure, wilson
+from training.metrics import TEMPERATURES, best_temperature, expected_calibration_error, measure, wilson
 
 
 def test_wilson_intervals_of_the_textbook() -> None:
@@ -56,4 +55,29 @@ def test_all_figures_by_hand() -> None:
     assert found.confusion == [[2, 1], [1, 1]]
     assert found.per_class["cat"] == {"photos": 3, "correct": 2, "accuracy": pytest.approx(2 / 3)}
     assert found.nll == pytest.approx(-math.log(0.8 * 0.7 * 0.4 * 0.9 * 0.4) / 5, rel=1e-6)
-    assert found.interval == wilson(3, 5)
+    assert found.interval == wilson(3, 5) and found.top3 == 1
+    assert found.mistaken() == [("cat", "dog", 1), ("dog", "cat", 1)]
+    # Of 15 bins: 0.6 (wrong, wrong) is in the tenth, 0.7 and 0.8 in the 11th and 13th, 0.9 in the 14th.
+    filled = {place: row for place, row in enumerate(found.reliability) if row[0]}
+    assert filled == {
+        9: (2, pytest.approx(0.6), 0.0),
+        10: (1, pytest.approx(0.7), 1.0),
+        12: (1, pytest.approx(0.8), 1.0),
+        13: (1, pytest.approx(0.9), 1.0),
+    }
+
+
+def test_the_third_likeliest_counts_and_the_fourth_does_not() -> None:
+    logits = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0]] * 4)
+    assert measure(logits, torch.tensor([0, 2, 3, 4]), tuple("abcde")).top3 == 0.5
+
+
+def test_of_a_thousand_classes_the_file_has_mistakes_and_no_matrix() -> None:
+    names = tuple(f"class {number}" for number in range(1000))
+    logits = torch.nn.functional.one_hot(torch.tensor([3, 3, 999, 5]), 1000).float()
+    told = measure(logits, torch.tensor([3, 4, 4, 5]), names).to_json()
+    assert told["confusion"] is None
+    assert told["mistaken"] == [
+        {"class": "class 4", "taken_for": "class 3", "photos": 1},
+        {"class": "class 4", "taken_for": "class 999", "photos": 1},
+    ]

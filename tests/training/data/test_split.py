@@ -1,10 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.scan import Photo
-from training.sources import BadData
-from training.split import Split, split
+from training.data.scan import Photo
+from training.data.sources import BadData
+from training.data.split import Split, split
 
 
 def photos(counts: dict[str, int]) -> list[Photo]:

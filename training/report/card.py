@@ -5,6 +5,8 @@ from typing import Any
 
 from models.spec import Spec
 
+NORMS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
+
 
 def model_card(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
     """The card as Markdown; every figure comes from the provenance that the checkpoint carries."""
@@ -37,30 +39,61 @@ classified. Logits are divided by the temperature {spec.temperature:.3f}, so tha
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:
-    names = list(metrics["per_class"])
     rows = [
-        (name, f"{row['photos']:,}", _percent(row["accuracy"]), *(_confused(metrics, index, names)))
-        for index, (name, row) in enumerate(metrics["per_class"].items())
+        (name, f"{row['photos']:,}", _percent(row["accuracy"]), _confused(metrics, name))
+        for name, row in metrics["per_class"].items()
     ]
+    many = len(metrics["per_class"]) > 3
     both = [
-        (side, f"{found['photos']:,}", _percent(found["accuracy"]), f"{found['nll']:.4f}", f"{found['ece']:.4f}")
+        (
+            *(side, f"{found['photos']:,}", _percent(found["accuracy"]), *([_percent(found["top3"])] if many else [])),
+            *(f"{found['nll']:.4f}", f"{found['ece']:.4f}"),
+        )
         for side, found in (("test", metrics), ("validation", metrics["validation"]))
     ]
-    return "\n\n".join(
-        (
-            "## Figures",
-            _table(("split", "photos", "accuracy", "negative log-likelihood", "calibration error (ECE)"), both),
-            "Validation chose among candidates and set the temperature; only the test split was untouched. Per class, "
-            "on the test split:",
-            _table(("class", "photos", "accuracy", "most often taken for"), rows),
-        )
+    heads = (
+        "split",
+        "photos",
+        "accuracy",
+        *(["top 3"] if many else []),
+        "log-likelihood, negative",
+        "calibration (ECE)",
     )
+    parts = [
+        "## Figures",
+        _table(heads, both),
+        "Validation chose among candidates and set the temperature; only the test split was untouched. Per class, on "
+        "the test split:",
+        _table(("class", "photos", "accuracy", "most often taken for"), rows),
+    ]
+    return "\n\n".join([*parts, *_robustness(metrics)])
 
 
-def _confused(metrics: Mapping[str, Any], index: int, names: Sequence[str]) -> tuple[str]:
-    taken = enumerate(metrics["confusion"][index])
-    wrong = [(count, names[other]) for other, count in taken if other != index and count]
-    return (", ".join(f"{name} ({count})" for count, name in sorted(wrong, reverse=True)[:3]) or "none",)
+def _robustness(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics.get("robustness")
+    if not found:
+        return []
+    unit = " levels of 255" if found["norm"] == "linf" else ""
+    scale = 255 if found["norm"] == "linf" else 1
+    rows = [
+        (
+            f"{row['epsilon'] * scale:g}{unit}" if row["epsilon"] else "none",
+            _percent(row["accuracy"]),
+            " to ".join(map(_percent, row["interval"])),
+        )
+        for row in found["curve"]
+    ]
+    options = ", ".join(f"{name} {value}" for name, value in found["options"].items())
+    return [
+        f"Attacked by `{found['attack']}` in {NORMS[found['norm']]} ({options}), on {found['photos']:,} photos of the "
+        "test split, each at its own resolution, success judged on the 8-bit picture:",
+        _table(("largest change", "accuracy", "95 % interval"), rows),
+    ]
+
+
+def _confused(metrics: Mapping[str, Any], name: str) -> str:
+    wrong = [row for row in metrics["mistaken"] if row["class"] == name]
+    return ", ".join(f"{row['taken_for']} ({row['photos']})" for row in wrong[:3]) or "none"
 
 
 def _data(data: Mapping[str, Any]) -> str:
@@ -69,13 +102,21 @@ def _data(data: Mapping[str, Any]) -> str:
     return "\n\n".join(
         (
             "## Data",
-            f"`{data['name']}`, split by content, of each class the same fractions:",
+            f"`{data['name']}`, {_split_by(data['given_sides'])}:",
             _table(("split", "photos", "per class"), sides),
             f"Found among the files: {found}. What does not decode, and copies of the same pixels, were left out; "
-            "misnamed pictures were used.",
+            "photos that look alike are all on one side.",
             f"Digest of the pictures `{data['files_digest']}`, of the split `{data['split_digest']}`.",
         )
     )
+
+
+def _split_by(given: Sequence[str]) -> str:
+    if not given:
+        return "split by content, of each class the same fractions"
+    own = [side for side in ("validation", "test") if side not in given]
+    more = f"; {' and '.join(own)} taken from what would train, by content" if own else ""
+    return f"its own split ({', '.join(sorted(given))}){more}"
 
 
 def _spread(counts: Sequence[int]) -> str:
@@ -85,23 +126,38 @@ def _spread(counts: Sequence[int]) -> str:
 def _made(provenance: Mapping[str, Any]) -> str:
     recipe = _table(("choice", "value"), [(f"`{key}`", str(value)) for key, value in provenance["recipe"].items()])
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
-    kept = provenance["kept"]
     parts = [
         "## How it was made",
         f"```\n{provenance['command']}\n```",
-        f"A linear probe on the parent's features, then fine-tuning from it. Of all candidates the `{kept['weights']}` "
-        f"weights after epoch {kept['epoch']} did best on validation.",
+        _how(provenance),
     ]
     if provenance["history"]:
+        shown = [key for key in provenance["history"][-1] if key.endswith(("_accuracy", "_clean"))]
         rows = [
-            (
-                *(str(row["epoch"]), str(row["size"]), f"{row['loss']:.4f}"),
-                *(_percent(row["raw_accuracy"]), _percent(row["ema_accuracy"])),
-            )
+            (str(row["epoch"]), str(row["size"]), f"{row['loss']:.4f}", *(_percent(row[key]) for key in shown))
             for row in provenance["history"]
         ]
-        parts.append(_table(("epoch", "pixels", "training loss", "validation, raw", "validation, averaged"), rows))
+        attacked = provenance["recipe"]["attack_steps"] > 0
+        parts.append(_table(("epoch", "pixels", "training loss", *(_head(key, attacked) for key in shown)), rows))
     return "\n\n".join([*parts, recipe, f"With {versions}."])
+
+
+def _how(provenance: Mapping[str, Any]) -> str:
+    kept, recipe = provenance["kept"], provenance["recipe"]
+    if not provenance["history"]:
+        return "A linear probe on the parent's features: no other weight was changed."
+    steps = recipe["attack_steps"]
+    kind = "fast FGSM" if steps == 1 else f"PGD of {steps} steps"
+    attack = f" on pictures attacked by {kind} within {recipe['epsilon'] * 255:g} levels of 255" if steps else ""
+    best = f"`{kept['weights']}` weights after epoch {kept['epoch']} did best on validation"
+    told = f"A linear probe on the parent's features, then fine-tuning from it{attack}. Of all candidates the {best}"
+    return f"{told}, attacked." if steps else f"{told}."
+
+
+def _head(key: str, attacked: bool) -> str:
+    name, figure = key.rsplit("_", 1)
+    told = {"raw": "raw", "ema": "averaged"}[name]
+    return f"validation, {told}" + (", attacked" if attacked and figure == "accuracy" else "")
 
 
 def _limits(spec: Spec, provenance: Mapping[str, Any]) -> str:
@@ -109,8 +165,7 @@ def _limits(spec: Spec, provenance: Mapping[str, Any]) -> str:
     return f"""## Limits and licence
 
 - It knows its {len(spec.classes)} classes and nothing else: any picture is given to one of them, with confidence.
-- The figures hold for photos like those of `{provenance["data"]["name"]}`. Only exact copies were kept out of the \
-test split; photos that are nearly alike may be on both sides.
+- The figures hold for photos like those of `{provenance["data"]["name"]}`.
 - Like every network of its kind it can be fooled by changes that no person sees: that is what Mirage shows.
 - The weights derive from `{parent["name"]}` (SHA-256 `{parent["digest"]}`), whose licence is: {parent["licence"]}. \
 The photos keep the terms of their source."""

@@ -1,0 +1,71 @@
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from tests.training.drawn import encoded, grating
+from training.data.layout import layout
+from training.data.scan import Problem, Scan, look_at_all
+from training.data.sort_out import sort_out
+from training.data.sources import open_source
+
+
+def scanned(folder: Path, files: dict[str, Image.Image]) -> Scan:
+    for name, image in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(encoded(image))
+    source = open_source(folder)
+    found = layout(source)
+    return sort_out(source, found, look_at_all(source, sorted(found.folder_of), 0))
+
+
+def nearly(image: Image.Image) -> Image.Image:
+    """As a JPEG would have it."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=60)
+    return Image.open(buffer).convert("RGB")
+
+
+def problems(scan: Scan) -> dict[str, Problem]:
+    return {finding.name: finding.problem for finding in scan.findings}
+
+
+def test_what_is_nearly_a_copy_is_used_and_told_of(tmp_path: Path) -> None:
+    photo = grating(0, 1)
+    scan = scanned(tmp_path, {"x/1.png": photo, "x/2.png": nearly(photo), "y/1.png": grating(1, 2)})
+    assert problems(scan) == {"x/2.png": Problem.NEAR_DUPLICATE}
+    assert [photo.name for photo in scan.photos] == ["x/1.png", "x/2.png", "y/1.png"]
+    first, second, other = scan.photos
+    assert first.group == second.group == first.digest and other.group == other.digest
+
+
+def test_what_nearly_is_in_two_classes_is_told_of_both(tmp_path: Path) -> None:
+    photo = grating(0, 1)
+    scan = scanned(tmp_path, {"x/1.png": photo, "y/2.png": nearly(photo), "y/1.png": grating(1, 2)})
+    assert problems(scan) == {"x/1.png": Problem.NEAR_CONFLICT, "y/2.png": Problem.NEAR_CONFLICT}
+    assert len(scan.photos) == 3
+
+
+def test_a_copy_of_what_judges_does_not_train(tmp_path: Path) -> None:
+    """Exactly or nearly the same in train and test, in train and val, in val and test: the stricter side has it."""
+    both = [grating(0, number) for number in range(4)]
+    files = {
+        f"{side}/{name}/0.png": grating(label, 50 + label + 10 * len(side))
+        for side in ("train", "val", "test")
+        for label, name in enumerate("xy")
+    }
+    files |= {
+        "train/x/1.png": both[0],
+        "test/x/1.png": both[0],
+        "train/x/2.png": both[1],
+        "val/x/2.png": nearly(both[1]),
+    }
+    files |= {"val/x/3.png": both[2], "test/x/3.png": nearly(both[2])}
+    scan = scanned(tmp_path, files)
+    leaks = {"train/x/1.png", "train/x/2.png", "val/x/3.png"}
+    assert problems(scan) == dict.fromkeys(leaks, Problem.LEAK)
+    assert {photo.name for photo in scan.photos} == set(files) - leaks
+    assert {photo.name: photo.side for photo in scan.photos}["val/x/2.png"] == "validation"
+    details = {finding.name: finding.detail for finding in scan.findings}
+    assert details["train/x/1.png"] == "test/x/1.png of the test split is used"
+    assert details["train/x/2.png"] == "nearly val/x/2.png of the validation split, which is used"

@@ -1,0 +1,58 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+from training.data.sources import BadData, open_source
+
+from tests.training.drawn import write_gratings, zipped
+from training.data import sources
+
+
+def test_a_zip_lists_and_reads_what_its_folder_does(tmp_path: Path) -> None:
+    folder = write_gratings(tmp_path / "data", {"x": 2, "y": 1})
+    plain, packed = open_source(folder), open_source(zipped(folder, tmp_path / "data.zip"))
+    files = [name for name in plain.names if not name.endswith("/")]
+    assert files == list(packed.names) == ["x/0.png", "x/1.png", "y/0.png"]
+    assert all(plain.read(name) == packed.read(name) for name in files)
+
+
+def test_the_listing_changes_with_a_file(tmp_path: Path) -> None:
+    folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
+    before = open_source(folder).listing
+    assert open_source(folder).listing == before
+    (folder / "x" / "0.png").write_bytes(b"other")
+    assert open_source(folder).listing != before
+
+
+def test_nothing_leaves_the_zip(tmp_path: Path) -> None:
+    """A member called ../evil is read as bytes like any other, and no file appears anywhere."""
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("x/../../evil.png", b"data")
+    source = open_source(tmp_path / "evil.zip")
+    assert source.read(source.names[0]) == b"data"
+    assert [file.name for file in tmp_path.rglob("*")] == ["evil.zip"]
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/bomb.png", bytes(10**6))
+    with pytest.raises(BadData, match="more than 1,000 bytes"):
+        open_source(tmp_path / "bomb.zip").read("x/bomb.png")
+
+
+def test_what_is_no_data_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="there is no"):
+        open_source(tmp_path / "missing")
+    (tmp_path / "broken.zip").write_bytes(b"PK no zip")
+    with pytest.raises(BadData, match="no zip, or a damaged one"):
+        open_source(tmp_path / "broken.zip")
+
+
+def test_a_file_that_vanished_is_named_without_its_path(tmp_path: Path) -> None:
+    folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
+    source = open_source(folder)
+    (folder / "x" / "0.png").unlink()
+    with pytest.raises(BadData, match=r"x/0\.png cannot be read") as caught:
+        source.read("x/0.png")
+    assert str(tmp_path) not in str(caught.value)

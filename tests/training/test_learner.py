@@ -1,0 +1,170 @@
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import v2
+
+from models import architectures
+from models.classifier import Classifier
+from models.spec import Spec
+from tests.training.drawn import ARCHITECTURE, grating, trained_looking
+from training.learner import Diverged, Learner, mixing, train_mode
+from training.recipe import Recipe
+
+SPEC = Spec(ARCHITECTURE, ("x", "y"), input_size=32, resize=36)
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    return trained_looking(2)
+
+
+@pytest.fixture(scope="module")
+def batch() -> tuple[Tensor, Tensor]:
+    """Eight gratings of two classes."""
+    levels = np.stack([np.asarray(grating(number % 2, number, side=32)) for number in range(8)])
+    return torch.from_numpy(levels).permute(0, 3, 1, 2), torch.arange(8) % 2
+
+
+def learner(network: nn.Module, steps: int = 20, precision: str = "float32", **choices: Any) -> Learner:
+    return Learner(network, SPEC, Recipe(**choices), steps=steps, precision=precision)
+
+
+def test_only_batch_norm_stays_in_evaluation_mode(network: nn.Module) -> None:
+    train_mode(network, frozen_statistics=True)
+    modes = {isinstance(layer, nn.BatchNorm2d): layer.training for layer in network.modules()}
+    assert modes == {True: False, False: True}
+    train_mode(network, frozen_statistics=False)
+    assert all(layer.training for layer in network.modules())
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_weights_move_and_statistics_as_the_recipe_says(
+    network: nn.Module, batch: tuple[Tensor, Tensor], frozen: bool
+) -> None:
+    before = copy.deepcopy(network.state_dict())
+    learner(network, frozen_statistics=frozen).learn(*batch)
+    for key, tensor in network.state_dict().items():
+        statistic = "running" in key or "num_batches" in key
+        assert torch.equal(tensor, before[key]) == (statistic and frozen), key
+
+
+def test_the_loss_falls(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    found = learner(network, trunk_rate=1e-3)
+    losses = [found.learn(*batch) for _ in range(20)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_first_loss_is_the_cross_entropy_of_the_classifier(
+    network: nn.Module, batch: tuple[Tensor, Tensor]
+) -> None:
+    """Without dropout, on the pixels as they would be served; smoothing of 0.2 mixes in a tenth of the other class."""
+    pixels, labels = batch
+    logs = Classifier(copy.deepcopy(network), SPEC).logits(pixels / 255).log_softmax(dim=1)
+    wanted = 0.9 * nn.functional.one_hot(labels, 2) + 0.1 * nn.functional.one_hot(1 - labels, 2)
+    expected = -(wanted * logs).sum(dim=1).mean().item()
+    assert learner(network, dropout=0.0, label_smoothing=0.2).learn(*batch) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_average_follows_its_formula(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """Over 20 steps with a window of 0.1 the decay is 1 - 1/2: after two steps it lies half-way between them."""
+    found, key = learner(network, steps=20, average_window=0.1), "features.0.0.weight"
+    found.learn(*batch)
+    first = found.candidates()["raw"].state_dict()[key].clone()
+    found.learn(*batch)
+    second, average = (found.candidates()[name].state_dict()[key] for name in ("raw", "ema"))
+    assert torch.allclose(average, (first + second) / 2, atol=1e-7)
+    assert set(learner(network, average_window=0.0).candidates()) == {"raw"}
+
+
+def test_scores_are_those_of_the_classifier(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """Raw and averaged, from pixels in [0, 1], with the normalisation that will be served."""
+    pixels = batch[0] / 255
+    found = learner(copy.deepcopy(network))
+    expected = Classifier(network, SPEC).logits(pixels)
+    for candidate in found.candidates().values():
+        assert torch.allclose(found.scores(candidate, pixels), expected, atol=1e-5)
+
+
+def test_gradients_are_clipped_together(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """The norm of all gradients together is what the recipe allows, after a step whose own was larger."""
+    learner(network, clip=1e-3).learn(*batch)
+    norms = [parameter.grad.norm() for parameter in network.parameters() if parameter.grad is not None]
+    assert torch.stack(norms).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_loss_that_is_no_number_changes_nothing(
+    network: nn.Module, batch: tuple[Tensor, Tensor], precision: str
+) -> None:
+    found = learner(network, precision=precision)
+    found.learn(*batch)
+    with torch.no_grad():
+        architectures.head(network).bias.fill_(math.nan)
+    before = copy.deepcopy(found.state())
+    with pytest.raises(Diverged, match="at step 1: lower the learning rates"):
+        found.learn(*batch)
+    assert found.step == 1
+    for part in ("network", "average"):
+        assert all(
+            torch.equal(t, before[part][k])
+            for k, t in found.state()[part].items()
+            if "head" not in k and not t.isnan().any()
+        )
+
+
+def test_a_gradient_that_is_no_number_changes_nothing(
+    network: nn.Module, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss is finite, its slope is not: a step would leave no weight a number."""
+    found = learner(network)
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(math.nan))
+    with pytest.raises(Diverged):
+        found.learn(*batch)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "choices", [{}, {"frozen_statistics": False, "mixup": 0.2}, {"optimiser": "sgd"}, {"attack_steps": 1}]
+)
+def test_a_restored_run_goes_on_to_the_same_weights(
+    network: nn.Module, batch: tuple[Tensor, Tensor], choices: dict[str, Any]
+) -> None:
+    undisturbed = learner(copy.deepcopy(network), **choices)
+    for _ in range(2):
+        undisturbed.learn(*batch)
+    saved = copy.deepcopy(undisturbed.state())
+    undisturbed.learn(*batch)
+    resumed = learner(network, **choices)
+    resumed.restore(saved)
+    torch.manual_seed(7)
+    resumed.learn(*batch)
+    for name, candidate in resumed.candidates().items():
+        expected = undisturbed.candidates()[name].state_dict()
+        assert all(torch.equal(tensor, expected[key]) for key, tensor in candidate.state_dict().items())
+
+
+def test_mixing_is_torchvisions() -> None:
+    assert mixing(Recipe(), 2) is None
+    one, both = mixing(Recipe(mixup=0.2), 2), mixing(Recipe(mixup=0.2, cutmix=1.0), 2)
+    assert isinstance(one, v2.RandomChoice) and [type(each) for each in one.transforms] == [v2.MixUp]
+    assert isinstance(both, v2.RandomChoice) and [type(each) for each in both.transforms] == [v2.MixUp, v2.CutMix]
+
+
+def test_all_dropout_is_the_recipes(network: nn.Module) -> None:
+    learner(network, dropout=0.7)
+    assert {layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)} == {0.7}
+
+
+def test_epsilon_rises_to_its_place(network: nn.Module) -> None:
+    """Over 20 steps with a warm-up of a half: 0 at the first, half of it at the sixth, all from the eleventh on."""
+    found = learner(network, attack_steps=1, epsilon=0.1, epsilon_warm_up=0.5)
+    seen = []
+    for found.step in (0, 5, 10, 19):
+        seen.append(found.epsilon())
+    assert seen == pytest.approx([0.0, 0.05, 0.1, 0.1])

@@ -1,0 +1,83 @@
+import math
+
+import pytest
+import torch
+
+from models import architectures
+from tests.training.drawn import trained_looking
+from training.optim import block, optimiser, parameter_groups, schedule, set_rates
+from training.recipe import Recipe
+
+
+def test_the_schedule_rises_and_falls() -> None:
+    """Of 20 steps the first 2 rise to the top; half-way down the cosine it is at one half; it ends near 0."""
+    rates = [schedule(step, 20, Recipe(warm_up=0.1)) for step in range(20)]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[11] == pytest.approx(0.5)
+    assert rates[19] == pytest.approx(0.5 * (1 + math.cos(math.pi * 17 / 18)))
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+
+
+def test_other_schedules() -> None:
+    linear, constant = Recipe(warm_up=0.2, schedule="linear"), Recipe(warm_up=0.2, schedule="constant")
+    assert [schedule(step, 10, linear) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, pytest.approx(1 / 8)]
+    assert [schedule(step, 10, constant) for step in (0, 1, 2, 9)] == [0.5, 1.0, 1.0, 1.0]
+
+
+def test_every_parameter_is_in_one_group() -> None:
+    """The head is the last Linear, 1024 x 2 + 2; biases and normalisations do not decay."""
+    network = trained_looking(2)
+    groups = parameter_groups(network, Recipe(head_rate=1.0, trunk_rate=0.1, weight_decay=0.5))
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+    head = [group for group in groups if group["highest"] == 1.0]
+    assert {(g["weight_decay"], sum(p.numel() for p in g["params"])) for g in head} == {(0.5, 2048), (0.0, 2)}
+    assert all(parameter.ndim == 1 for group in groups if not group["weight_decay"] for parameter in group["params"])
+
+
+def test_earlier_blocks_learn_less() -> None:
+    """MobileNetV3 small has 13 blocks in `features`, and one more Linear before its head: 14, each 0.5 of the next."""
+    network = trained_looking(2)
+    groups = parameter_groups(network, Recipe(head_rate=7.0, trunk_rate=1.0, layer_decay=0.5))
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    rates = {block(names[id(p)]): group["highest"] for group in groups for p in group["params"]}
+    assert rates["classifier.3"] == 7.0 and rates["classifier.0"] == 1.0
+    assert [rates[f"features.{number}"] for number in (12, 11, 0)] == [0.5, 0.25, 0.5**13]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("features.3.conv.0.weight", "features.3"),
+        ("layer2.1.bn1.bias", "layer2"),
+        ("encoder.layers.encoder_layer_2.mlp.0.bias", "encoder.layers.encoder_layer_2"),
+        ("conv1.weight", "conv1"),
+        ("conv_proj.weight", "conv_proj"),
+        ("class_token", "class_token"),
+    ],
+)
+def test_blocks_by_name(name: str, expected: str) -> None:
+    assert block(name) == expected
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "vgg11", "vit_b_16", "convnext_tiny", "densenet121", "swin_t"])
+def test_every_architecture_has_blocks(architecture: str) -> None:
+    """Several, in the order in which the network runs, so that the first learns least."""
+    with torch.device("meta"):
+        network = architectures.build(architecture, 2)
+    groups = parameter_groups(network, Recipe(head_rate=1.0, trunk_rate=1.0, layer_decay=0.9))
+    rates = [group["highest"] for group in groups]
+    assert len(set(rates)) > 5 and rates[0] == min(rates)
+
+
+def test_sgd_moves_by_its_formula() -> None:
+    """Nesterov's first step: rate x (1 + momentum) x gradient, plus decay on matrices alone."""
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    found = optimiser(network, Recipe(optimiser="sgd", momentum=0.5, trunk_rate=0.1, weight_decay=0.2))
+    before = [parameter.detach().clone() for parameter in network[0].parameters()]
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    set_rates(found, 0.5)
+    found.step()
+    weight, bias = network[0].parameters()
+    assert torch.allclose(weight, before[0] - 0.05 * 1.5 * (1 + 0.2 * before[0]))
+    assert torch.allclose(bias, before[1] - 0.05 * 1.5)

@@ -1,0 +1,108 @@
+"""What runs share on disk, so that the second on the same photos starts at once: scans, pixels, features, timings."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from models.files import write_atomically
+from training.data.scan import Scan
+from training.data.store import PhotoStore, Writer, index_of
+
+DEFAULT_FOLDER = Path("~/.cache/mirage/training")
+DEFAULT_BYTES = 20_000_000_000
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder of at most `limit_bytes`; what was used longest ago goes first.
+
+    Everything in it can be made again. A file that is damaged, or cannot be written, is as good as none.
+    """
+
+    folder: Path
+    limit_bytes: int = DEFAULT_BYTES
+
+    def load_scan(self, listing: str) -> Scan | None:
+        """The scan of the same files, if there is one."""
+        try:
+            scan = Scan.from_json(json.loads(self._used(f"{listing}.scan.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return scan if scan.listing == listing else None
+
+    def save_scan(self, scan: Scan) -> None:
+        """Keep a scan."""
+        self._write(f"{scan.listing}.scan.json", json.dumps(scan.to_json()).encode())
+
+    def store_file(self, digest: str, side: int) -> Path:
+        """Where the pixels of all pictures of a scan lie, shrunk to `side`."""
+        return self.folder / f"{digest}-{side}.pixels"
+
+    def load_store(self, digest: str, side: int) -> PhotoStore | None:
+        """The pixels, if they are there."""
+        try:
+            self._used(index_of(self.store_file(digest, side)).name)
+            return PhotoStore(self._used(self.store_file(digest, side).name))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def writer(self) -> Writer:
+        """Takes pixels that are to be kept; raises OSError where there is no folder to keep them in."""
+        return Writer(self.folder, limit_bytes=self.limit_bytes)
+
+    def save_store(self, writer: Writer, digest: str, side: int) -> PhotoStore | None:
+        """Put the pixels in their place; None where the writer gave up."""
+        self._make_room(writer.size)
+        return writer.finish(self.store_file(digest, side))
+
+    def load_tensors(self, key: str) -> dict[str, Tensor] | None:
+        """Tensors kept under a key that names all that they depend on."""
+        try:
+            with safe_open(self._used(f"{key}.safetensors"), framework="pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        except (OSError, SafetensorError):
+            return None
+
+    def save_tensors(self, key: str, tensors: Mapping[str, Tensor]) -> None:
+        """Keep tensors."""
+        self._write(f"{key}.safetensors", serialise(dict(tensors)))
+
+    def load_json(self, key: str) -> Any:
+        """Plain values kept under a key, or None."""
+        try:
+            return json.loads(self._used(f"{key}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def save_json(self, key: str, values: Any) -> None:
+        """Keep plain values."""
+        self._write(f"{key}.json", json.dumps(values).encode())
+
+    def _used(self, name: str) -> Path:
+        path = self.folder / name
+        os.utime(path)
+        return path
+
+    def _write(self, name: str, data: bytes) -> None:
+        try:
+            self._make_room(len(data))
+            write_atomically(self.folder / name, data)
+        except OSError:  # a full disk, a folder of somebody else's: the next run does the work again
+            return
+
+    def _make_room(self, wanted: int) -> None:
+        """Remove what was used longest ago until `wanted` bytes more would be within the limit."""
+        files = [(file.stat(), file) for file in self.folder.glob("[!.]*") if file.is_file()]
+        size = sum(status.st_size for status, _ in files)
+        for status, file in sorted(files, key=lambda each: each[0].st_mtime):
+            if size + wanted <= self.limit_bytes:
+                return
+            file.unlink(missing_ok=True)
+            size -= status.st_size

@@ -1,0 +1,120 @@
+"""What is wrong with a data set: a look at every file, and with a probe at every label. Changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from models import architectures
+from models.files import write_atomically
+from training.console import print_classes, print_findings, summary, tell, track
+from training.data.batches import Labelled, serving_batches
+from training.data.layout import Layout, class_names, layout
+from training.data.scan import UNDECODABLE, Finding, Problem, Scan, read_picture
+from training.data.sources import BadData, Source, open_source
+from training.label_errors import doubts
+from training.learner import Learner
+from training.metrics import gather
+from training.parent import load_parent
+from training.prepare import scanned
+from training.recipe import Recipe
+from training.report.page import Shown, document, gallery, table, thumbnail
+from training.runs import write_findings
+from training.team import Alone
+
+SHOWN = 48
+"""Thumbnails per kind of problem."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is asked for: with `probe` the labels are looked at too, on the features of a network."""
+
+    data: Path
+    probe: bool = False
+    architecture: str = "mobilenet_v2"
+    parent: Path | None = None
+    page: Path | None = None
+    csv: Path | None = None
+    workers: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+def check(inspection: Inspection, console: Console) -> Scan:
+    """Tell what was found, and write it as asked; raises BadData, and of the probe what loading weights raises."""
+    source = open_source(inspection.data)
+    found = layout(source)
+    names = class_names(found, {})
+    scan = scanned(source, found, workers=inspection.workers, console=console)
+    print_classes(console, scan, found.folders, names)
+    if inspection.probe:
+        scan = replace(
+            scan, findings=(*scan.findings, *label_findings(inspection, source, found, names, scan, console))
+        )
+    if scan.findings:
+        print_findings(console, scan.findings)
+    if inspection.csv is not None:
+        write_findings(inspection.csv, scan.findings)
+    if inspection.page is not None:
+        write_atomically(inspection.page, page(source, found, names, scan).encode())
+    tell(console, summary(scan))
+    return scan
+
+
+def label_findings(
+    inspection: Inspection, source: Source, found: Layout, names: Sequence[str], scan: Scan, console: Console
+) -> list[Finding]:
+    """The labels in doubt, the least likely first."""
+    parent = load_parent(inspection.architecture, inspection.parent, None)
+    spec = replace(parent.spec, classes=tuple(names), temperature=1.0)
+    network = architectures.build(spec.architecture, len(names), channels=spec.channels)
+    architectures.load_trunk(network, parent.weights)
+    learner = Learner(network, spec, Recipe(), steps=1, precision="float32", team=Alone(inspection.device))
+    data = Labelled(source, scan.photos, {folder: index for index, folder in enumerate(found.folders)})
+    batches = serving_batches(data, spec, batch_size=64, workers=inspection.workers)
+    features, labels = gather(
+        learner.features, track(console, batches, len(batches), what="features"), inspection.device
+    )
+    return [
+        Finding(
+            scan.photos[doubt.index].name,
+            Problem.LABEL,
+            f"labelled {names[int(labels[doubt.index])]} ({doubt.own:.1%}), looks like {names[doubt.other]} "
+            f"({doubt.probability:.1%})",
+        )
+        for doubt in doubts(features, labels, len(names))
+    ]
+
+
+def page(source: Source, found: Layout, names: Sequence[str], scan: Scan) -> str:
+    """The report as one HTML file, with thumbnails of what can be decoded."""
+    counts = {folder: sum(photo.folder == folder for photo in scan.photos) for folder in found.folders}
+    most = max(counts.values(), default=0)
+    rows = [
+        (name, folder, f"{counts[folder]:,}", f"{counts[folder] / max(1, most):.0%}")
+        for name, folder in zip(names, found.folders, strict=True)
+    ]
+    body = [f"<p>{summary(scan)}</p>", table("Classes", ("class", "folder", "usable photos", "of the largest"), rows)]
+    for problem, group in groupby(scan.findings, key=lambda finding: finding.problem):
+        findings = list(group)
+        shown = [item for finding in findings[:SHOWN] if (item := _shown(source, finding))]
+        title = f"{problem.value} ({len(findings):,})"
+        body.append(gallery(title, shown) if shown else table(title, ("file", "detail"), _rows(findings)))
+        if shown and len(findings) > len(shown):
+            body.append(table(f"all {title}", ("file", "detail"), _rows(findings)))
+    return document(f"{source.path.name}: {len(scan.photos):,} photos", body)
+
+
+def _rows(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    return [(finding.name, finding.detail) for finding in findings]
+
+
+def _shown(source: Source, finding: Finding) -> Shown | None:
+    try:
+        pixels = read_picture(source, finding.name).pixels
+    except (BadData, *UNDECODABLE):
+        return None
+    return Shown(thumbnail(pixels), finding.name, finding.detail)

@@ -1,0 +1,92 @@
+"""Which photos train, which choose, which judge: as the data says, else by each picture's content and the seed."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.data.scan import Photo
+from training.data.sources import BadData
+
+MIN_PER_CLASS = 4
+"""Two to train, one to validate, one to test."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The three sides, each in order of name; no picture is on two."""
+
+    train: tuple[Photo, ...]
+    validation: tuple[Photo, ...]
+    test: tuple[Photo, ...]
+
+    @property
+    def sides(self) -> dict[str, tuple[Photo, ...]]:
+        """The sides by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def digest(self) -> str:
+        """Digest of who is where."""
+        rows = [f"{side}\0{photo.folder}\0{photo.digest}" for side, photos in self.sides.items() for photo in photos]
+        return hashlib.sha256("\n".join(sorted(rows)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def counts(self, folders: Sequence[str]) -> dict[str, list[int]]:
+        """Photos per side, in the order of `folders`."""
+        return {
+            side: [sum(photo.folder == folder for photo in photos) for folder in folders]
+            for side, photos in self.sides.items()
+        }
+
+
+def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float, test: float, seed: int) -> Split:
+    """A side that the data names is taken as it is; one that it lacks takes a fraction of what would else train.
+
+    Stratified: of each class the same fraction, to the nearest photo, and one at least. In a class photos are ranked by
+    a hash of seed and pixels, so that adding photos moves only few others, and renaming files, or packing them
+    otherwise, moves none. Photos that look alike go to one side. Raises BadData when a class has too few photos.
+    """
+    given = {photo.side for photo in photos}
+    wanted = {"test": 0.0 if "test" in given else test, "validation": 0.0 if "validation" in given else validation}
+    by_folder: dict[str, list[Photo]] = defaultdict(list)
+    for photo in photos:
+        by_folder[photo.folder].append(photo)
+    sides: dict[str, list[Photo]] = {"train": [], "validation": [], "test": []}
+    for folder in folders:
+        own = by_folder[folder]
+        for side in ("validation", "test"):
+            sides[side] += [photo for photo in own if photo.side == side]
+        cut = _cut([photo for photo in own if photo.side in ("", "train")], wanted, seed)
+        if cut is None or not all(any(photo.side == side for photo in own) for side in given & {"validation", "test"}):
+            raise BadData(
+                f"{folder!r} has {len(own)} usable photos, {MIN_PER_CLASS} are needed at least, with some on each "
+                "side: add some, or take the folder away (`check` lists the files that cannot be used)"
+            )
+        for side, taken in cut.items():
+            sides[side] += taken
+    ordered = {side: tuple(sorted(found, key=lambda photo: photo.name)) for side, found in sides.items()}
+    return Split(**ordered)
+
+
+def _cut(photos: list[Photo], wanted: dict[str, float], seed: int) -> dict[str, list[Photo]] | None:
+    """The photos of one class dealt out, whole groups first; None where they are too few."""
+    # Where groups are so large that nothing is left to train on they are of no use.
+    for key in (_group_rank, _rank):
+        ranked = sorted(photos, key=lambda photo: (key(photo, seed), _rank(photo, seed)))
+        cut: dict[str, list[Photo]] = {}
+        for side, fraction in wanted.items():
+            count = max(1, round(fraction * len(photos))) if fraction else 0
+            while 0 < count < len(ranked) and key(ranked[count - 1], seed) == key(ranked[count], seed):
+                count += 1
+            cut[side], ranked = ranked[:count], ranked[count:]
+        if len(ranked) >= MIN_PER_CLASS - 2 and all(cut[side] for side, fraction in wanted.items() if fraction):
+            return {**cut, "train": ranked}
+    return None
+
+
+def _rank(photo: Photo, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{photo.digest}".encode()).hexdigest()
+
+
+def _group_rank(photo: Photo, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{photo.group or photo.digest}".encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""From the best candidate to the checkpoint: temperature, the one look at the test side, robustness, report, card."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from rich.console import Console
+from torch import Tensor, nn
+
+from models import checkpoint
+from models.classifier import Classifier
+from models.files import write_atomically
+from models.spec import Spec
+from training.console import tell, track
+from training.data.batches import serving_batches
+from training.metrics import Metrics, best_temperature, gather, measure
+from training.prepare import Prepared
+from training.provenance import provenance
+from training.report.card import model_card
+from training.report.folder import write_report
+from training.robustness import robustness
+from training.runs import State
+
+CURVE_STEPS = 20
+"""Of the attack behind the curve that every run gets; `evaluate` measures with more."""
+
+
+def finish(ready: Prepared, state: State, network: nn.Module, console: Console) -> Metrics:
+    """Write the checkpoint, its card and the report; returns the figures on the test side."""
+    tell(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}")
+    network.load_state_dict(state.kept.weights)
+    # Measured is what will be served: the file as written, loaded back, its weights rounded to float16.
+    plain = _written(ready, network, ready.spec)
+    logits, labels = _logits(ready, plain, "validation", console)
+    spec = replace(ready.spec, temperature=best_temperature(logits, labels))
+    classifier = _written(ready, plain.network[1], spec)
+    test_logits, test_labels = _logits(ready, classifier, "test", console)
+    test = measure(test_logits, test_labels, spec.classes)
+    story = provenance(
+        ready,
+        state,
+        validation=measure(logits / spec.temperature, labels, spec.classes),
+        test=test,
+        robustness=_robustness(ready, classifier, console),
+    )
+    checkpoint.save(ready.job.output, classifier.network[1], spec, story)
+    write_atomically(ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode())
+    write_report(ready.job.folder.path, ready.labelled(ready.split.test, exact=True), spec, story, test, test_logits)
+    return test
+
+
+def _written(ready: Prepared, network: nn.Module, spec: Spec) -> Classifier:
+    file = ready.job.folder.candidate_file
+    checkpoint.save(file, network, spec, {})
+    return checkpoint.load(file, device=ready.job.device)[0]
+
+
+def _logits(
+    ready: Prepared, classifier: Classifier, side: str, console: Console
+) -> tuple[Float[Tensor, "n k"], Int64[Tensor, " n"]]:
+    data = ready.labelled(ready.split.sides[side], exact=True)
+    batches = serving_batches(data, classifier.spec, batch_size=ready.job.recipe.batch_size, workers=ready.job.workers)
+    return gather(classifier.logits, track(console, batches, what=side, total=len(batches)), ready.job.device)
+
+
+def _robustness(ready: Prepared, classifier: Classifier, console: Console) -> dict[str, Any] | None:
+    """The curve on a sample of the test side, spread evenly over it; None where none was asked for."""
+    whole = ready.split.test
+    count = min(ready.job.robustness_photos, len(whole))
+    if count == 0:
+        return None
+    chosen = tuple(whole[index * len(whole) // count] for index in range(count))
+    data = ready.labelled(chosen, exact=True)
+    photos = ((data.pixels(index).to(torch.uint8), data.label(index)) for index in range(count))
+    return robustness(
+        classifier, photos, track=lambda found: track(console, found, what="robustness", total=count), steps=CURVE_STEPS
+    )

@@ -1,0 +1,141 @@
+"""How good a classifier is: accuracy with its interval, per class, confusion, calibration."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from training.data.batches import Batch
+
+BINS = 15
+MATRIX = 64
+"""Classes up to which a file's header has the whole confusion matrix."""
+TEMPERATURES = (0.25, 10.0)
+"""Where all of a small validation split is right, its likelihood asks for 0: no reason to be that sure."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures over one side of the split; fractions in [0, 1], `nll` in nats, `interval` is Wilson's of 95 %.
+
+    `top3` counts a photo as right whose class is among the three likeliest. `confusion[i][j]` counts photos of class i
+    that were taken for class j, in the order of `per_class`. `reliability` has a row per bin of confidence: photos,
+    mean confidence, accuracy.
+    """
+
+    photos: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    top3: float
+    nll: float
+    ece: float
+    per_class: dict[str, dict[str, float]]
+    confusion: list[list[int]]
+    reliability: list[tuple[int, float, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers; of many classes the most frequent mistakes in place of the confusion matrix."""
+        fields = asdict(self)
+        fields["mistaken"] = [
+            {"class": name, "taken_for": other, "photos": count} for name, other, count in self.mistaken()[:100]
+        ]
+        return fields if len(self.per_class) <= MATRIX else {**fields, "confusion": None}
+
+    def mistaken(self) -> list[tuple[str, str, int]]:
+        """Class, what it was taken for, how often; the most frequent first."""
+        names = list(self.per_class)
+        found = [
+            (names[i], names[j], count)
+            for i, row in enumerate(self.confusion)
+            for j, count in enumerate(row)
+            if i != j and count
+        ]
+        return sorted(found, key=lambda each: (-each[2], each[0], each[1]))
+
+
+def gather(
+    scores: Callable[[Tensor], Float[Tensor, "n k"]], batches: Iterable[Batch], device: torch.device
+) -> tuple[Float[Tensor, "n k"], Int64[Tensor, " n"]]:
+    """Scores and labels of all photos, in order, in float32 on the CPU."""
+    rows, labels = [], []
+    with torch.no_grad():
+        for pixels, label in batches:
+            rows.append(scores(pixels.to(device)).float().cpu())
+            labels.append(label)
+    return torch.cat(rows), torch.cat(labels)
+
+
+def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str]) -> Metrics:
+    """All figures from the logits."""
+    predicted = logits.argmax(dim=1)
+    size = len(classes)
+    confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
+    correct = int((predicted == labels).sum())
+    return Metrics(
+        photos=len(labels),
+        correct=correct,
+        accuracy=correct / len(labels),
+        interval=wilson(correct, len(labels)),
+        top3=(logits.topk(min(3, size), dim=1).indices == labels.unsqueeze(1)).any(dim=1).double().mean().item(),
+        nll=functional.cross_entropy(logits.double(), labels).item(),
+        ece=expected_calibration_error(logits, labels),
+        per_class={name: _of_class(confusion[index], index) for index, name in enumerate(classes)},
+        confusion=confusion,
+        reliability=reliability(logits, labels),
+    )
+
+
+def _of_class(row: list[int], index: int) -> dict[str, float]:
+    photos = sum(row)
+    return {"photos": photos, "correct": row[index], "accuracy": row[index] / max(1, photos)}
+
+
+def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a fraction (Wilson 1927); z = 1.96 for 95 %."""
+    fraction, share = correct / photos, z * z / photos
+    centre = (fraction + share / 2) / (1 + share)
+    reach = z * math.sqrt(fraction * (1 - fraction) / photos + share / (4 * photos)) / (1 + share)
+    # Rounding may put a bound a hair past what was seen.
+    return max(0.0, min(fraction, centre - reach)), min(1.0, max(fraction, centre + reach))
+
+
+def expected_calibration_error(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
+    """Mean distance between confidence and accuracy over equal bins of confidence (Guo et al. 2017)."""
+    rows = reliability(logits, labels)
+    return sum(photos * abs(confidence - accuracy) for photos, confidence, accuracy in rows) / len(labels)
+
+
+def reliability(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> list[tuple[int, float, float]]:
+    """Per bin of confidence, of BINS equal ones from 0 to 1: photos, mean confidence, accuracy; zeros where empty."""
+    confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
+    which = (confidence * BINS).long().clamp(max=BINS - 1)
+    photos = torch.bincount(which, minlength=BINS)
+    sums = [
+        torch.zeros(BINS, dtype=torch.float64).index_add_(0, which, each)
+        for each in (confidence, (predicted == labels).double())
+    ]
+    means = [(each / photos.clamp(min=1)).tolist() for each in sums]
+    return list(zip(photos.tolist(), *means, strict=True))
+
+
+def best_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
+    """The temperature of least negative log-likelihood (Guo et al. 2017, arxiv.org/abs/1706.04599).
+
+    The likelihood is concave in 1/T, so bisecting on the sign of its slope finds the one optimum; where there is
+    none within TEMPERATURES (every photo right, or the scores worthless) the nearer bound is the answer.
+    """
+    scores = logits.double()
+    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
+    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
+    for _ in range(60):
+        middle = (low + high) / 2
+        expected = ((scores * middle).softmax(dim=1) * scores).sum(dim=1)
+        rising = (own - expected).mean() > 0
+        low, high = (middle, high) if rising else (low, middle)
+    return 2 / (low + high)

@@ -1,0 +1,73 @@
+"""How fast each parameter learns: blocks, rates and their schedule."""
+
+import math
+import re
+from typing import Any
+
+import torch
+from torch import nn
+
+from models import architectures
+from training.recipe import Recipe
+
+
+def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW or SGD over `parameter_groups`."""
+    groups = parameter_groups(network, recipe)
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+    return torch.optim.AdamW(groups, lr=0.0, fused=True)
+
+
+def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters of one block and kind; `highest` is their learning rate at the schedule's top.
+
+    The block before the head learns at the trunk's rate, each earlier one at `layer_decay` of the next.
+    """
+    head = architectures.head_name(network) + "."
+    names = [name for name, _ in network.named_parameters()]
+    blocks = list(dict.fromkeys(block(name) for name in names if not name.startswith(head)))
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        where = "" if name.startswith(head) else block(name)
+        groups.setdefault((where, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "highest": recipe.trunk_rate * recipe.layer_decay ** (len(blocks) - 1 - blocks.index(where))
+            if where
+            else recipe.head_rate,
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (where, decays), parameters in groups.items()
+    ]
+
+
+def block(name: str) -> str:
+    """The block that a parameter is of: its name up to the first part with a number in it.
+
+    `features.3.conv.0.weight` -> `features.3`, `encoder.layers.encoder_layer_2.mlp.0.bias` -> ... `encoder_layer_2`,
+    `conv1.weight` -> `conv1`, `conv_proj.weight` -> `conv_proj`.
+    """
+    parts = name.split(".")
+    for place, part in enumerate(parts[:-1]):
+        if re.search(r"\d", part):
+            return ".".join(parts[: place + 1])
+    return ".".join(parts[:-1]) or name
+
+
+def set_rates(optimiser: torch.optim.Optimizer, fraction: float) -> None:
+    """Let each group learn at this fraction of its highest rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["highest"] * fraction
+
+
+def schedule(step: int, steps: int, recipe: Recipe) -> float:
+    """Fraction of the highest rate: a linear rise over the first `warm_up` of the steps, then the schedule's fall."""
+    rising = max(1, round(recipe.warm_up * steps))
+    if step < rising:
+        return (step + 1) / rising
+    done = (step - rising) / max(1, steps - rising)
+    if recipe.schedule == "constant":
+        return 1.0
+    return 1 - done if recipe.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,67 @@
+"""The recipe's choices as options of a command: each field of Recipe is one, its text the field's own."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, replace
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+from training.recipe import ROBUST, Recipe
+
+Command = Callable[..., None]
+
+
+def with_recipe(command: Command) -> Command:
+    """The command with an option per choice of a recipe in place of its `recipe`, and --robust for the robust one."""
+    own = inspect.signature(command)
+    choices = [_option(name, hint) for name, hint in get_type_hints(Recipe, include_extras=True).items()]
+    robust = inspect.Parameter(
+        "robust",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[
+            bool, typer.Option("--robust", help="Train on attacked pictures; other defaults for all that is below.")
+        ],
+    )
+
+    @functools.wraps(command)
+    def run(*args: Any, robust: bool, **given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _names()}
+        given["recipe"] = replace(ROBUST if robust else Recipe(), **{k: v for k, v in chosen.items() if v is not None})
+        command(*args, **given)
+
+    parameters = [each for each in own.parameters.values() if each.name != "recipe"]
+    run.__signature__ = own.replace(parameters=[*parameters, robust, *choices])  # type: ignore[attr-defined]
+    # typer resolves the annotations by name where there are these; the signature has them resolved.
+    run.__annotations__ = {each.name: each.annotation for each in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
+    return run
+
+
+def _names() -> list[str]:
+    return [field.name for field in fields(Recipe)]
+
+
+def _option(name: str, hint: Any) -> inspect.Parameter:
+    kind, text = get_args(hint)
+    usual, robust = getattr(Recipe(), name), getattr(ROBUST, name)
+    differs = "" if usual == robust else f", robust {_told(robust)}"
+    told = "" if usual is None else f" ({_told(usual)}{differs})"
+    shown = typer.Option(help=text + told, rich_help_panel="Recipe", show_default=False)
+    annotation: Any = Annotated.__class_getitem__((_optional(kind), shown))  # type: ignore[attr-defined]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _optional(kind: Any) -> Any:
+    """The type of an option that may be left out."""
+    if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis:
+        kind = GenericAlias(list, get_args(kind)[:1])
+    return kind if get_origin(kind) in (Union, UnionType) else kind | None
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"{each:g}" for each in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

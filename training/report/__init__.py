@@ -1,0 +1,1 @@
+"""What a run leaves for people: the model card, plots, and the mistakes as pictures."""

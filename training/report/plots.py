@@ -1,0 +1,103 @@
+"""A run's figures as pictures, drawn with matplotlib."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+DPI = 120
+NAMED = 40
+"""Classes up to which the axes of a confusion matrix name them."""
+
+
+def _figure(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
+    """Training loss, and accuracy of each candidate on validation, by epoch."""
+    figure, loss = _figure()
+    epochs = [row["epoch"] for row in history]
+    loss.plot(epochs, [row["loss"] for row in history], color="grey", marker=".", label="training loss")
+    loss.set(xlabel="epoch", ylabel="training loss")
+    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right = loss.twinx()
+    for key in (key for key in history[-1] if key.endswith(("_accuracy", "_clean"))):
+        right.plot(epochs, [row[key] for row in history], marker=".", label=key.replace("_", ", "))
+    right.set_ylabel("validation")
+    right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    figure.legend(loc="outside upper center", ncols=3, fontsize="small")
+    return _png(figure)
+
+
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
+    """What each class (down) was taken for (across), as a fraction of the class."""
+    size = max(4.0, min(12.0, 0.3 * len(classes)))
+    figure, axes = _figure(size + 1, size)
+    shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
+    image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    axes.set(xlabel="taken for", ylabel="class")
+    if len(classes) <= NAMED:
+        axes.set_xticks(range(len(classes)), classes, rotation=90)
+        axes.set_yticks(range(len(classes)), classes)
+    if len(classes) <= 10:
+        for i, row in enumerate(matrix):
+            for j, count in enumerate(row):
+                axes.text(
+                    j, i, f"{count:,}", ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black"
+                )
+    figure.colorbar(image, format=PercentFormatter(1.0, decimals=0))
+    return _png(figure)
+
+
+def reliability(bins: Sequence[Sequence[float]], ece: float) -> bytes:
+    """Accuracy against confidence: on the diagonal a probability means what it says. Bars below: how many photos."""
+    figure, axes = _figure(4.5, 4.5)
+    filled = [row for row in bins if row[0]]
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+    axes.plot([row[1] for row in filled], [row[2] for row in filled], marker="o")
+    total = sum(row[0] for row in bins)
+    axes.bar(
+        [(place + 0.5) / len(bins) for place in range(len(bins))],
+        [row[0] / total for row in bins],
+        width=0.9 / len(bins),
+        alpha=0.25,
+    )
+    axes.set(xlabel="confidence", ylabel="accuracy; bars: share of photos", title=f"calibration error {ece:.2%}")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    return _png(figure)
+
+
+def rates(tried: Sequence[float], losses: Sequence[float], suggestion: float) -> bytes:
+    """Loss against learning rate, and the rate to take."""
+    figure, axes = _figure()
+    axes.plot(tried, losses)
+    axes.axvline(suggestion, color="grey", linestyle="--", linewidth=1)
+    axes.set(xscale="log", xlabel="learning rate of the trunk", ylabel="loss", title=f"take {suggestion:.1e}")
+    return _png(figure)
+
+
+def robustness(found: Mapping[str, Any]) -> bytes:
+    """Accuracy against the budget of an attack, with 95 % intervals."""
+    figure, axes = _figure()
+    rows = found["curve"]
+    levels = [row["epsilon"] * (255 if found["norm"] == "linf" else 1) for row in rows]
+    below = [row["accuracy"] - row["interval"][0] for row in rows]
+    above = [row["interval"][1] - row["accuracy"] for row in rows]
+    axes.errorbar(levels, [row["accuracy"] for row in rows], yerr=[below, above], marker="o", capsize=3)
+    unit = "levels of 255, Linf" if found["norm"] == "linf" else found["norm"]
+    axes.set(xlabel=f"budget ({unit})", ylabel="accuracy", title=f"{found['attack']} on {found['photos']} photos")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_ylim(0, 1)
+    return _png(figure)

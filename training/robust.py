@@ -1,0 +1,63 @@
+"""Pictures attacked while the network learns: what makes it robust (Madry et al. 2018, arxiv.org/abs/1706.06083)."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from models.attacks.geometry import project_linf
+from models.attacks.goal import Goal
+from models.attacks.steepest import steepest
+from models.query import Answer, Query, Task, run
+
+Logits = Callable[[Tensor], Tensor]
+
+
+def attacked(
+    logits: Logits,
+    pixels: Float[Tensor, "n 3 s s"],
+    labels: Int64[Tensor, " n"],
+    *,
+    epsilon: float,
+    steps: int,
+    random: torch.Generator,
+) -> Float[Tensor, "n 3 s s"]:
+    """The pictures, each moved by at most `epsilon` per value so that the network takes them for something else."""
+    goal = Goal(labels, targeted=False, preprocess=lambda pictures: pictures)
+    return run(fast_pgd(pixels, goal, epsilon=epsilon, steps=steps, random=random), _Learning(logits))
+
+
+def fast_pgd(
+    start: Float[Tensor, "n 3 s s"], goal: Goal, *, epsilon: float, steps: int, random: torch.Generator
+) -> Task[Float[Tensor, "n 3 s s"]]:
+    """From a random point of the ball, `steps` steps of the gradient's sign, each projected back into it.
+
+    One step is fast FGSM (Wong et al. 2020, arxiv.org/abs/2001.03994), of 1.25 epsilon; more are PGD, of 2.5 epsilon /
+    steps each. Unlike an attack on a finished model it keeps no best and does not verify: it costs `steps` passes.
+    """
+    noise = torch.rand(start.shape, generator=random, device=random.device).to(start.device)
+    picture = project_linf(start + epsilon * (2 * noise - 1), start, epsilon)
+    for _ in range(steps):
+        look = yield from goal.look(picture)
+        moved = picture.sub(steepest(look.slope, "linf"), alpha=2.5 * epsilon / max(2, steps))
+        picture = project_linf(moved, start, epsilon)
+    return picture
+
+
+class _Learning:
+    """The network as it is now, to attacks."""
+
+    def __init__(self, logits: Logits) -> None:
+        self.logits = logits
+
+    def answer(self, queries: Sequence[Query]) -> list[Answer]:
+        """Logits and gradients of the one query that there is; the weights' own gradients are left alone."""
+        (query,) = queries
+        assert query.objective is not None
+        with torch.enable_grad():
+            pixels = query.pixels.detach().requires_grad_()
+            logits = self.logits(pixels)
+            losses = query.objective(logits)
+            (gradients,) = torch.autograd.grad(losses.sum(), pixels)
+        return [Answer(logits.detach(), losses.detach(), gradients)]

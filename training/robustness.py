@@ -1,0 +1,58 @@
+"""How many photos a classifier still gets right when each is attacked within a budget: one curve over budgets."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from models.attacks.report import adversarial
+from models.classifier import Classifier
+from models.classify import classify
+from models.query import Task, run_all
+from models.spec import Spec
+from training.metrics import wilson
+
+EPSILONS = tuple(level / 255 for level in (1, 2, 4, 8))
+AT_ONCE = 16
+
+Track = Callable[[Iterable[tuple[int, float]]], Iterable[tuple[int, float]]]
+
+
+def robustness(
+    classifier: Classifier,
+    photos: Iterable[tuple[UInt8[Tensor, "3 _ _"], int]],
+    *,
+    attack: str = "apgd",
+    norm: str = "linf",
+    epsilons: Sequence[float] = EPSILONS,
+    track: Track = lambda results: results,
+    **options: Any,
+) -> dict[str, Any]:
+    """Accuracy on photos [3, h, w] with their labels, clean and by budget, with Wilson's 95 % intervals: plain JSON.
+
+    The attack is the service's own: on the photo at its own resolution, and a success is what the classifier says of
+    the 8-bit picture. A photo that falls at one budget counts as fallen at all larger ones.
+    """
+    budgets = sorted(epsilons)
+    tasks = (_least(pixels, label, classifier.spec, attack, norm, budgets, options) for pixels, label in photos)
+    least = [found for _, found in track(run_all(tasks, classifier.fold(), at_once=AT_ONCE))]
+    rows = []
+    for epsilon in (0.0, *budgets):
+        right = sum(found > epsilon for found in least)
+        rows.append({"epsilon": epsilon, "accuracy": right / len(least), "interval": list(wilson(right, len(least)))})
+    return {"attack": attack, "norm": norm, "options": options, "photos": len(least), "curve": rows}
+
+
+def _least(
+    pixels: Tensor, label: int, spec: Spec, attack: str, norm: str, budgets: list[float], options: dict[str, Any]
+) -> Task[float]:
+    """The first budget within which the photo is taken for another class; 0 where it is as it stands."""
+    said = yield from classify(pixels, spec, top=1)
+    if said[0].index != label:
+        return 0.0
+    for epsilon in budgets:
+        found = yield from adversarial(pixels, spec, attack=attack, norm=norm, epsilon=epsilon, **options)
+        if found.success:
+            return epsilon
+    return float("inf")
