@@ -21,8 +21,6 @@ def grating(label: int, seed: int, side: int = 48) -> Image.Image:
     down, across = np.mgrid[0:side, 0:side] / side
     along = down if label % 2 else across
     wave = np.sin(2 * np.pi * random.uniform(2, 4) * along + random.uniform(0, 6))
-    # Not as bright everywhere, so that no two look alike.
-    wave = wave + random.uniform(-0.6, 0.6) * (down - 0.5) + random.uniform(-0.6, 0.6) * (across - 0.5)
     picture = np.full((side, side, 3), 70.0) + 30 * wave[..., None] + random.normal(scale=5, size=(side, side, 3))
     picture[..., (0, 2, 1)[label]] += 120
     return Image.fromarray(picture.clip(0, 255).astype(np.uint8))

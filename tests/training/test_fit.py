@@ -176,7 +176,7 @@ def test_a_zip_gives_the_same_weights_as_its_folder(finished: Job, tmp_path: Pat
 def in_grey(tmp_path_factory: pytest.TempPathFactory, parent: Path) -> Job:
     """A run over gratings without colours, from a parent that has seen colours."""
     place = tmp_path_factory.mktemp("grey")
-    data = write_gratings(place / "grey", {"Upright": 40, "Level": 40}, mode="L")
+    data = write_gratings(place / "grey", {"Upright": 20, "Level": 20}, mode="L")
     done = job(place, data, parent, recipe=replace(RECIPE, grey=True))
     fit(done, quiet())
     return done

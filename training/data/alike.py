@@ -1,4 +1,4 @@
-"""Photos that are nearly the same: scaled, compressed or slightly cropped copies, told by their thumbnails."""
+"""Photos that are nearly the same: scaled or compressed copies, told by their thumbnails. A crop is another photo."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CORRELATION = 0.99
-"""Of grey thumbnails of 16 x 16. Among 16,000 photos of cats and dogs two copies of a photo lie above, and all pairs of
-different photos below 0.96."""
-DIFFERENCE = 8.0
-"""Mean difference of colour thumbnails in levels of 255: what is as bright and as colourful."""
+CORRELATION = 0.998
+"""Of grey thumbnails of 16 x 16. Half-sized copies and JPEGs of quality 30 lie above 0.999 of a hundred photos' own; of
+16,000 photos of cats and dogs five pairs lie above it, all of them copies, and no other pair above 0.95."""
+DIFFERENCE = 4.0
+"""Mean difference of colour thumbnails in levels of 255; of those copies it is 1.3 at most."""
 BLOCK = 2048
 
 
