@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from training.data.store import PhotoStore, Writer, index_of
 
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
+STALE_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class Cache:
 
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago until `wanted` bytes more would be within the limit."""
+        for unfinished in self.folder.glob(".*"):  # a kill -9's; what a run writes now is younger
+            if unfinished.is_file() and time.time() - unfinished.stat().st_mtime > STALE_S:
+                unfinished.unlink(missing_ok=True)
         files = [(file.stat(), file) for file in self.folder.glob("[!.]*") if file.is_file()]
         size = sum(status.st_size for status, _ in files)
         for status, file in sorted(files, key=lambda each: each[0].st_mtime):

@@ -24,7 +24,6 @@ from training.recipe import Recipe
 from training.report.folder import write_report
 from training.robustness import robustness
 
-
 LISTED = 100
 """Classes up to which each has a line."""
 

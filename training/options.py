@@ -2,14 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from types import GenericAlias, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
+from rich.console import Console
 
-from training.recipe import ROBUST, Recipe
+from training.console import tell
+from training.recipe import ROBUST, BadRecipe, Recipe
 
 Command = Callable[..., None]
 
@@ -30,14 +32,23 @@ def with_recipe(command: Command) -> Command:
     @functools.wraps(command)
     def run(*args: Any, robust: bool, **given: Any) -> None:
         chosen = {name: given.pop(name) for name in _names()}
-        given["recipe"] = replace(ROBUST if robust else Recipe(), **{k: v for k, v in chosen.items() if v is not None})
-        command(*args, **given)
+        try:
+            command(*args, recipe=recipe_of(chosen, robust=robust), **given)
+        except BadRecipe as error:
+            tell(Console(stderr=True), f"error: {error}")
+            raise typer.Exit(2) from error
 
     parameters = [each for each in own.parameters.values() if each.name != "recipe"]
     run.__signature__ = own.replace(parameters=[*parameters, robust, *choices])  # type: ignore[attr-defined]
     # typer resolves the annotations by name where there are these; the signature has them resolved.
     run.__annotations__ = {each.name: each.annotation for each in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
     return run
+
+
+def recipe_of(chosen: Mapping[str, Any], *, robust: bool) -> Recipe:
+    """The usual recipe, or the robust one, but for what was chosen (None: nothing); raises BadRecipe."""
+    lists = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
+    return replace(ROBUST if robust else Recipe(), **{name: v for name, v in lists.items() if v is not None})
 
 
 def _names() -> list[str]:

@@ -95,12 +95,15 @@ class Recipe:
             if value is not None and not most[0] <= value <= most[1]:
                 raise BadRecipe(f"{name} is {most[0]} to {most[1]:,}, not {value}")
         for name, (low, high) in _FRACTIONS.items():
-            if not low <= getattr(self, name) <= high:
+            if getattr(self, name) is not None and not low <= getattr(self, name) <= high:
                 raise BadRecipe(f"{name} is {low:g} to {high:g}, not {getattr(self, name):g}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise BadRecipe(f"crop_scale is two fractions above 0, the smaller first, not {self.crop_scale}")
         if not self.probe_penalties or min(self.probe_penalties) <= 0:
             raise BadRecipe("probe_penalties are one or more, all above 0")
+        for choice in ("mixup", "cutmix"):
+            if self.attack_steps and getattr(self, choice):
+                raise BadRecipe(f"attack_steps and {choice} exclude each other: an attack leaves one label")
         if min(self.head_rate, self.trunk_rate) <= 0:
             raise BadRecipe("learning rates are above 0")
 
@@ -116,7 +119,7 @@ _WHOLE = {
 _FRACTIONS = {
     **dict.fromkeys(("early_size", "layer_decay"), (0.01, 1.0)),
     **dict.fromkeys(("momentum", "warm_up", "flip", "epsilon_warm_up", "epsilon"), (0.0, 1.0)),
-    "label_smoothing": (0.0, 0.99),
+    **dict.fromkeys(("label_smoothing", "dropout"), (0.0, 0.99)),
     "average_window": (0.0, 1.0),
     **dict.fromkeys(("weight_decay", "clip", "mixup", "cutmix"), (0.0, 1000.0)),
     **dict.fromkeys(("head_rate", "trunk_rate"), (0.0, 100.0)),

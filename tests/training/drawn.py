@@ -33,12 +33,15 @@ def encoded(image: Image.Image, format: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def write_gratings(folder: Path, counts: dict[str, int], side: int = 48, mode: str = "RGB") -> Path:
-    """A folder with so many gratings per class, the classes in the order given; mode "L" has no colours."""
+def write_gratings(folder: Path, counts: dict[str, int], side: int = 48, mode: str = "RGB", seed: int = 0) -> Path:
+    """A folder with so many gratings per class, the classes in the order given; mode "L" has no colours.
+
+    Another `seed` draws others.
+    """
     for label, (name, count) in enumerate(counts.items()):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            (folder / name / f"{number}.png").write_bytes(encoded(grating(label, number, side).convert(mode)))
+            (folder / name / f"{number}.png").write_bytes(encoded(grating(label, seed + number, side).convert(mode)))
     return folder
 
 

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,11 +7,11 @@ from typer.testing import CliRunner, Result
 from models import checkpoint
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.__main__ import app
-from training.finetune import FineTuning
+from training.learner import Learner
 
 
 def command(*words: str | Path) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, words), "--workers", "0"])
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, words)])
 
 
 @pytest.fixture
@@ -24,25 +25,26 @@ def dirty(tmp_path: Path) -> Path:
 
 def fit(data: Path, place: Path, *words: str | Path) -> Result:
     usual = ("--architecture", ARCHITECTURE, "--output", place / "out.safetensors", "--input-size", "32")
-    return command("fit", data, *usual, *words)
+    return command("fit", data, *usual, "--workers", "0", "--cache", place / "cache", *words)
 
 
 def test_check_lists_files_and_reasons(dirty: Path) -> None:
-    result = command("check", dirty)
+    result = command("check", dirty, "--workers", "0")
     assert result.exit_code == 0
     for told in ("x/copy.png", "duplicate", "of x/0.png", "y/[empty].jpg", "empty", "12 photos can be used"):
         assert told in result.output
 
 
 def test_strict_exits_with_1_where_anything_is_wrong(dirty: Path) -> None:
-    assert command("check", dirty, "--strict").exit_code == 1
+    assert command("check", dirty, "--strict", "--workers", "0").exit_code == 1
     (dirty / "x" / "copy.png").unlink()
     (dirty / "y" / "[empty].jpg").unlink()
-    assert command("check", dirty, "--strict").exit_code == 0
+    assert command("check", dirty, "--strict", "--workers", "0").exit_code == 0
 
 
 def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
-    command("check", dirty, "--csv", tmp_path / "findings.csv")
+    command("check", dirty, "--workers", "0", "--csv", tmp_path / "findings.csv", "--html", tmp_path / "page.html")
+    assert "<h1>data: 12 photos</h1>" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "findings.csv").read_text().splitlines() == [
         "file,problem,detail",
         "y/[empty].jpg,empty,the file has no bytes",
@@ -58,15 +60,19 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
         (("--device", "cuda:77"), "the device 'cuda:77' is not there"),
         (("--rename", "z=zebra"), "no folder is called 'z'"),
         (("--rename", "nonsense"), "--rename takes FOLDER=CLASS"),
-        (("--input-size", "8"), "the input size is 16 to 1024 pixels, not 8"),
+        (("--input-size", "8"), "input_size is 16 to 1,024, not 8"),
         (("--resume", "--overwrite"), "exclude each other"),
         ((), "cannot be downloaded"),
+        (("--mixup", "0.2", "--robust"), "attack_steps and mixup exclude each other"),
+        (("--tensorboard", "--parent", "parent.pth"), "mirage-vision[tensorboard]"),
     ],
 )
 def test_what_a_person_can_mend_is_one_line_and_exit_2(
     dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    write_parent(tmp_path / "parent.pth")
     result = fit(dirty, tmp_path, *words)
     assert result.exit_code == 2
     assert told in result.stderr and "Traceback" not in result.output and len(result.stderr.splitlines()) == 1
@@ -91,14 +97,15 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(FineTuning, "train_epoch", interrupt)
+        patch.setattr(Learner, "learn", interrupt)
         stopped = fit(dirty, tmp_path, *words)
     assert stopped.exit_code == 130 and "--resume" in stopped.output
     done = fit(dirty, tmp_path, *words, "--resume")
     assert done.exit_code == 0, done.output
     assert "of 2 test photos right (95 % interval" in done.output
     assert "`fox`" in (tmp_path / "out.md").read_text()
-    assert (tmp_path / "runs" / "out" / "state.pt").is_file()
+    files = {file.name for file in (tmp_path / "runs" / "out").iterdir()}
+    assert {"state.pt", "history.csv", "report.html", "curves.png", "confusion.png", "robustness.png"} <= files
 
 
 def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +113,40 @@ def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pyt
     done = fit(dirty, tmp_path, "--parent", write_parent(tmp_path / "parent.pth"), "--epochs", "0", "--grey")
     assert done.exit_code == 0, done.output
     assert checkpoint.read(tmp_path / "out.safetensors").spec.channels == 1
+
+
+@pytest.fixture
+def trained(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A probe on the dirty photos."""
+    monkeypatch.chdir(tmp_path)
+    parent = write_parent(tmp_path / "parent.pth")
+    assert fit(dirty, tmp_path, "--parent", parent, "--phase", "probe", "--robustness-photos", "0").exit_code == 0
+    return tmp_path / "out.safetensors"
+
+
+def test_evaluate_tells_the_figures_and_the_curve(trained: Path, dirty: Path, tmp_path: Path) -> None:
+    words = ("--side", "all", "--epsilon", "1/255", "--epsilon", "0.1", "--steps", "3", "--photos", "4")
+    done = command("evaluate", trained, dirty, *words, "--workers", "0", "--report", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    for told in ("12 photos (all)", "top-1 ", "under apgd (linf", "within 1/255", "within 25.5/255"):
+        assert told in done.output
+    assert (tmp_path / "report" / "robustness.png").is_file()
+    assert command("evaluate", trained, dirty, "--epsilon", "much", "--workers", "0").exit_code == 2
+    assert "under" not in command("evaluate", trained, dirty, "--attack", "none", "--workers", "0").output
+
+
+def test_find_lr_suggests_and_draws(trained: Path, dirty: Path, tmp_path: Path) -> None:
+    words = ("--architecture", ARCHITECTURE, "--parent", tmp_path / "parent.pth", "--input-size", "32")
+    places = ("--cache", tmp_path / "cache", "--plot", tmp_path / "rates.png", "--workers", "0")
+    done = command("find-lr", dirty, *words, *places, "--batch-size", "4", "--steps", "5")
+    assert done.exit_code == 0, done.output
+    assert "--trunk-rate " in done.output and (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_export_writes_onnx(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    done = command("export", trained, "--output", tmp_path / "out.onnx")
+    assert done.exit_code == 0, done.output
+    assert "of the checkpoint's" in done.output and (tmp_path / "out.onnx").is_file()
+    assert "no checkpoint" in command("export", "nothing", "--output", tmp_path / "x.onnx").stderr

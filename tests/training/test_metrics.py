@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+
 from training.metrics import TEMPERATURES, best_temperature, expected_calibration_error, measure, wilson
 
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from training.data.layout import layout
-from training.data.scan import Problem, Scan, look, look_at_all
-from training.data.sort_out import sort_out
-from training.data.sources import open_source
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
+from training.data.layout import layout
+from training.data.scan import Problem, Scan, look_at_all
+from training.data.sort_out import sort_out
+from training.data.sources import open_source
 
 
 def scan(path: Path, workers: int = 0) -> Scan:

@@ -2,10 +2,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from training.data.sources import BadData, open_source
 
 from tests.training.drawn import write_gratings, zipped
 from training.data import sources
+from training.data.sources import BadData, open_source
 
 
 def test_a_zip_lists_and_reads_what_its_folder_does(tmp_path: Path) -> None:

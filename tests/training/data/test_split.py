@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from training.data.scan import Photo
 from training.data.sources import BadData
 from training.data.split import Split, split

@@ -1,0 +1,78 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.cache import Cache
+from training.data.scan import Finding, Photo, Problem, Scan
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache", 10_000)
+
+
+SCAN = Scan("listing", (Photo("x/1.png", "x", "d1", "test", "d1"),), (Finding("x/2.png", Problem.EMPTY, "nothing"),))
+
+
+def test_what_was_kept_comes_back(cache: Cache) -> None:
+    cache.save_scan(SCAN)
+    cache.save_tensors("features", {"a": torch.arange(3.0)})
+    cache.save_json("speed", {"float32": 0.5})
+    assert cache.load_scan("listing") == SCAN and cache.load_json("speed") == {"float32": 0.5}
+    tensors = cache.load_tensors("features")
+    assert tensors is not None and torch.equal(tensors["a"], torch.arange(3.0))
+
+
+def test_what_is_not_there_is_none(cache: Cache) -> None:
+    assert cache.load_scan("listing") is None and cache.load_json("x") is None
+    assert cache.load_tensors("x") is None and cache.load_store("x", 3) is None
+
+
+@pytest.mark.parametrize("name", ["listing.scan.json", "features.safetensors", "speed.json"])
+def test_what_is_damaged_is_none(cache: Cache, name: str) -> None:
+    cache.folder.mkdir()
+    (cache.folder / name).write_bytes(b"\xff{ half")
+    assert cache.load_scan("listing") is None and cache.load_json("speed") is None
+    assert cache.load_tensors("features") is None
+
+
+def test_pixels_are_kept_by_content_and_size(cache: Cache) -> None:
+    pixels = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    with cache.writer() as writer:
+        writer.add("d1", pixels)
+        cache.save_store(writer, "scan", 4)
+    store = cache.load_store("scan", 4)
+    assert store is not None and torch.equal(store.pixels("d1"), pixels)
+    assert cache.load_store("scan", 5) is None and cache.load_store("other", 4) is None
+
+
+def test_what_was_used_longest_ago_goes_first(cache: Cache) -> None:
+    """Three of 4,000 bytes in 10,000: the one that was not looked at makes room."""
+    for age, key in enumerate(("a", "b")):
+        cache.save_tensors(key, {"x": torch.zeros(1000)})
+        os.utime(cache.folder / f"{key}.safetensors", (1000 + age, 1000 + age))
+    assert cache.load_tensors("a") is not None
+    cache.save_tensors("c", {"x": torch.zeros(1000)})
+    assert cache.load_tensors("b") is None
+    assert cache.load_tensors("a") is not None and cache.load_tensors("c") is not None
+
+
+def test_what_a_killed_run_left_is_swept_after_a_day(cache: Cache) -> None:
+    cache.folder.mkdir()
+    for name, age in ((".store.old", 2 * 86400), (".store.new", 60)):
+        (cache.folder / name).write_bytes(b"half")
+        then = (cache.folder / name).stat().st_mtime - age
+        os.utime(cache.folder / name, (then, then))
+    cache.save_json("x", 1)
+    assert sorted(file.name for file in cache.folder.iterdir()) == [".store.new", "x.json"]
+
+
+def test_a_folder_that_cannot_be_had_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    cache = Cache(tmp_path / "file" / "cache")
+    cache.save_json("x", 1)
+    assert cache.load_json("x") is None
+    with pytest.raises(OSError):
+        cache.writer()

@@ -1,0 +1,90 @@
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from models import checkpoint
+from models.store import UnknownModel
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from training.cache import Cache
+from training.data.sources import BadData
+from training.evaluate import Question, evaluate, told
+from training.fit import fit
+from training.prepare import Job
+from training.recipe import Recipe
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A probe on twenty gratings in each of two classes."""
+    place = tmp_path_factory.mktemp("trained")
+    data = write_gratings(place / "gratings", {"Reddish": 20, "Bluish": 20})
+    job = Job(
+        data,
+        place / "stripes.safetensors",
+        ARCHITECTURE,
+        Recipe(epochs=0, input_size=48),
+        write_parent(place / "parent.pth"),
+        runs=place / "runs",
+        cache=Cache(place / "cache"),
+        robustness_photos=0,
+    )
+    fit(job, quiet())
+    return job
+
+
+def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(trained: Job, tmp_path: Path) -> None:
+    question = Question(str(trained.output), trained.data, report=tmp_path / "report")
+    metrics, curve = evaluate(question, quiet())
+    stored = checkpoint.read(trained.output).provenance["metrics"]
+    assert metrics.photos == 6 and curve is None
+    assert {key: stored[key] for key in ("accuracy", "nll", "ece")} == {
+        key: getattr(metrics, key) for key in ("accuracy", "nll", "ece")
+    }
+    names = {file.name for file in (tmp_path / "report").iterdir()}
+    assert names == {"report.html", "confusion.png", "reliability.png", "metrics.json"}
+
+
+@pytest.mark.parametrize(("side", "photos"), [("all", 40), ("train", 28), ("validation", 6), ("test", 6)])
+def test_any_side_may_be_asked_for(trained: Job, side: str, photos: int) -> None:
+    assert evaluate(Question(str(trained.output), trained.data, side), quiet())[0].photos == photos
+
+
+def test_other_data_is_measured_whole(trained: Job, tmp_path: Path) -> None:
+    """Its folders are classes by their names, or as renamed."""
+    other = write_gratings(tmp_path / "other", {"reddish": 5, "cold": 4})
+    question = Question(str(trained.output), other, renamed={"cold": "Bluish"})
+    metrics, _ = evaluate(question, quiet())
+    assert metrics.photos == 9
+    with pytest.raises(BadData, match=r"'cold' is no class of stripes: give --rename 'cold=CLASS'"):
+        evaluate(replace(question, renamed={}), quiet())
+
+
+def test_a_given_test_side_is_taken(trained: Job, tmp_path: Path) -> None:
+    for side, count in (("train", 5), ("test", 3)):
+        write_gratings(tmp_path / "split" / side, {"Reddish": count, "Bluish": count}, seed=100 * count)
+    assert evaluate(Question(str(trained.output), tmp_path / "split"), quiet())[0].photos == 6
+
+
+def test_what_is_asked_wrongly_is_told(trained: Job) -> None:
+    with pytest.raises(BadData, match="there is no side 'best'"):
+        evaluate(Question(str(trained.output), trained.data, "best"), quiet())
+    with pytest.raises(UnknownModel):
+        evaluate(Question("no-such-model", trained.data), quiet())
+
+
+def test_under_attack_the_lines_have_the_curve(trained: Job) -> None:
+    attack = {"attack": "fgsm", "epsilons": (0.1, 0.3)}
+    metrics, curve = evaluate(Question(str(trained.output), trained.data, attack=attack, photos=4), quiet())
+    assert curve is not None and curve["photos"] == 4
+    lines = told(metrics, curve)
+    assert f"top-1 {metrics.accuracy:.2%}" in lines and "under fgsm (linf, {}), 4 photos:" in lines
+    assert "within 25.5/255" in lines and "within 76.5/255" in lines
+    assert torch.tensor([row["accuracy"] for row in curve["curve"]]).diff().max() <= 0

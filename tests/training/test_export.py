@@ -1,0 +1,91 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import architectures
+from models.classifier import Classifier
+from models.resize import matrices
+from models.spec import Spec
+from models.store import Model, load
+from tests.training.drawn import trained_looking
+from training import export as exporting
+from training.export import Exported, NoExport, difference, export, weights
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+def small(interpolation: str = "bilinear") -> Model:
+    spec = Spec("mobilenet_v3_small", ("a", "b", "c"), 48, 56, interpolation, temperature=0.7)
+    return Model("small", Classifier(trained_looking(3), spec), {})
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(180, 180), (100, 333), (301, 77), (40, 30), (57, 56)])
+def test_the_weights_are_those_of_the_services_resize(size: tuple[int, int], interpolation: str) -> None:
+    spec = Spec("squeezenet1_1", ("a", "b"), 48, 56, interpolation)
+    expected = matrices(size, resize=56, crop=48, interpolation=interpolation)
+    for length, matrix in zip(size, expected, strict=True):
+        found = weights(length, torch.tensor(float(min(size)), dtype=torch.float64), spec)
+        assert torch.allclose(found, matrix, atol=1e-6)
+
+
+def test_the_module_that_is_exported_says_what_the_service_says() -> None:
+    model = small()
+    pictures = torch.randint(0, 256, (3, 70, 90, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    logits, probabilities = Exported(model)(pictures)
+    expected = model.classifier.probabilities(pictures.permute(0, 3, 1, 2) / 255)
+    assert torch.allclose(probabilities, expected, atol=1e-6)
+    assert torch.allclose(logits.softmax(dim=1), expected, atol=1e-6)
+
+
+def test_the_file_takes_pictures_of_any_size_and_knows_its_classes(tmp_path: Path) -> None:
+    model, file = small(), tmp_path / "small.onnx"
+    assert export(model, file) < 1e-4
+    for shape in ((2, 3, 61, 200), (1, 3, 500, 333)):
+        assert difference(model, file, torch.randint(0, 256, shape, dtype=torch.uint8)) < 1e-4
+    told = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    assert json.loads(told["classes"]) == ["a", "b", "c"] and json.loads(told["spec"])["input_size"] == 48
+
+
+def test_a_file_that_says_something_else_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "disagreement", lambda *_: 0.5)
+    with pytest.raises(NoExport, match=r"gives other probabilities \(by 0\.5\)"):
+        export(small(), tmp_path / "small.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NoExport, match=r"pip install 'mirage-vision\[export\]'"):
+        export(small(), tmp_path / "small.onnx")
+    with pytest.raises(NoExport, match=r"must end in \.onnx"):
+        export(small(), tmp_path / "small.pb")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["resnet18", "vgg11", "vit_b_16", "convnext_tiny", "squeezenet1_1"])
+def test_other_architectures_and_a_thousand_classes(tmp_path: Path, architecture: str) -> None:
+    names = tuple(f"class {number}" for number in range(1000))
+    torch.manual_seed(0)
+    network = architectures.build(architecture, len(names))
+    model = Model(architecture, Classifier(network, Spec(architecture, names)), {})
+    assert export(model, tmp_path / "net.onnx") < 1e-4
+
+
+@pytest.mark.slow
+def test_on_a_hundred_photos_the_bundled_model_agrees(tmp_path: Path, shared: Path) -> None:
+    """Files of many sizes, through the whole way: 1e-4 of the checkpoint's probabilities."""
+    from models.pictures import decode
+    from training.data.sources import open_source
+
+    model, file = load("cats-dogs"), tmp_path / "cats-dogs.onnx"
+    export(model, file)
+    source = open_source(shared / "data" / "imagenet-samples.zip")
+    names = [name for name in source.names if name.lower().endswith((".jpg", ".jpeg", ".png"))]
+    assert len(names) == 100
+    assert max(difference(model, file, decode(source.read(name)).unsqueeze(0)) for name in names) < 1e-4

@@ -1,0 +1,57 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from training.cache import Cache
+from training.find_lr import HIGHEST, HOPELESS, LOWEST, Found, find_lr
+from training.learner import Diverged, Learner
+from training.prepare import Job
+from training.recipe import Recipe
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    data = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
+    recipe = Recipe(batch_size=8, input_size=48, precision="float32", head_rate=1e-3, trunk_rate=1e-4)
+    parent = write_parent(tmp_path / "parent.pth")
+    cache, runs = Cache(tmp_path / "cache"), tmp_path / "runs"
+    return Job(data, tmp_path / "x.safetensors", ARCHITECTURE, recipe, parent, cache=cache, runs=runs)
+
+
+def test_the_rates_grow_geometrically_and_losses_are_smoothed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses 1, 2, 3, ... in turn: after two steps the average of the bias-corrected is (0.09 + 0.2) / 0.19."""
+    rates: list[tuple[float, float]] = []
+
+    def learn(learner: Learner, *_: object) -> float:
+        rates.append((learner.rate(learner.step) * 1e-4, learner.rate(learner.step) * 1e-3))
+        learner.step += 1
+        return float(learner.step)
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    found = find_lr(job, Console(file=io.StringIO()), steps=7)
+    assert found.rates[:2] == pytest.approx([LOWEST, LOWEST * 10]) and rates[0] == pytest.approx((1e-6, 1e-5))
+    assert found.losses[:2] == pytest.approx([1.0, (0.09 * 1 + 0.1 * 2) / 0.19])
+    assert all(loss <= HOPELESS for loss in found.losses[:-1])
+    assert not (job.runs).exists() and not job.output.exists()
+
+
+def test_it_ends_where_the_loss_is_no_number(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def learn(learner: Learner, *_: object) -> float:
+        learner.step += 1
+        if learner.step == 4:
+            raise Diverged
+        return 1 / learner.step
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    assert len(find_lr(job, Console(file=io.StringIO()), steps=20).rates) == 3
+
+
+def test_a_real_network_learns_slower_than_the_highest_rate(job: Job) -> None:
+    assert LOWEST <= find_lr(job, Console(file=io.StringIO()), steps=24).suggestion < HIGHEST / 3
+
+
+def test_the_suggestion_lies_before_the_least_loss() -> None:
+    assert Found([1e-4, 1e-3, 1e-2, 1e-1], [1.0, 0.8, 0.5, 2.0]).suggestion == pytest.approx(1e-2 / 3)

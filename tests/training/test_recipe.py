@@ -1,0 +1,65 @@
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import pytest
+from typer.testing import CliRunner
+
+from training.__main__ import app
+from training.provenance import recipe_options
+from training.recipe import ROBUST, BadRecipe, Recipe
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ({"validation": 0.5, "test": 0.4}, "0.8 together at most"),
+        ({"epochs": -1}, "epochs is 0 to 100,000, not -1"),
+        ({"batch_size": 0}, "batch_size is 1 to"),
+        ({"input_size": 2000}, "input_size is 16 to 1,024, not 2000"),
+        ({"patience": 0}, "patience is 1 to"),
+        ({"layer_decay": 1.5}, "layer_decay is 0.01 to 1, not 1.5"),
+        ({"momentum": -0.1}, "momentum is 0 to 1"),
+        ({"dropout": 1.5}, "dropout is 0 to 0.99, not 1.5"),
+        ({"crop_scale": (0.5, 0.2)}, "the smaller first"),
+        ({"probe_penalties": ()}, "one or more, all above 0"),
+        ({"trunk_rate": 0.0}, "learning rates are above 0"),
+        ({"attack_steps": 1, "cutmix": 1.0}, "attack_steps and cutmix exclude each other"),
+        ({"label_smoothing": float("nan")}, "label_smoothing is 0 to 0.99, not nan"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(choices: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadRecipe, match=told):
+        Recipe(**choices)
+
+
+def test_every_choice_has_a_text_and_is_an_option() -> None:
+    hints = get_type_hints(Recipe, include_extras=True)
+    assert all(hints[field.name].__metadata__[0] for field in fields(Recipe))
+    told = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1", "TERMINAL_WIDTH": "300"}).invoke(app, ["fit", "--help"])
+    for field in fields(Recipe):
+        assert f"--{field.name.replace('_', '-')}" in told.output, field.name
+    assert "(8, robust 20)" in told.output
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(),
+        ROBUST,
+        Recipe(
+            epochs=3, grey=True, crop_scale=(0.2, 0.9), channels_last=False, dropout=0.5, probe_penalties=(0.1, 2.0)
+        ),
+        Recipe(attack_steps=4, epsilon=0.05),
+    ],
+)
+def test_the_options_of_a_recipe_ask_for_that_recipe(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the card prints is what the command line understands."""
+    asked: list[Recipe] = []
+
+    def run(job: Any, console: object) -> None:
+        asked.append(job.recipe)
+
+    monkeypatch.setattr("training.__main__.run_fit", run)
+    words = ["fit", "tests", "--output", "x.safetensors", *recipe_options(recipe)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert asked == [recipe]
