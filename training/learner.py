@@ -81,6 +81,7 @@ class Learner:
         self.team.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         size = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip or torch.inf)
+        loss = self.team.mean(loss.detach())
         # A scaler passes over a step whose gradients float16 could not hold; without one they are the end.
         if not torch.isfinite(loss if self.scaler.is_enabled() else loss + size):
             raise Diverged(f"the loss became {loss.item()} at step {self.step}: lower the learning rates")

@@ -47,8 +47,9 @@ def with_recipe(command: Command) -> Command:
 
 def recipe_of(chosen: Mapping[str, Any], *, robust: bool) -> Recipe:
     """The usual recipe, or the robust one, but for what was chosen (None: nothing); raises BadRecipe."""
-    lists = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
-    return replace(ROBUST if robust else Recipe(), **{name: v for name, v in lists.items() if v is not None})
+    given = {name: value for name, value in chosen.items() if value is not None}
+    lists: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return replace(ROBUST if robust else Recipe(), **{**given, **lists})
 
 
 def _names() -> list[str]:

@@ -32,6 +32,10 @@ class Team(Protocol):
         """Add the loss's gradients."""
         ...
 
+    def mean(self, loss: Tensor) -> Tensor:
+        """The mean over the team."""
+        ...
+
     def share(self, found: Found) -> Found:
         """What rank 0 has, for all."""
         ...
@@ -60,6 +64,10 @@ class Alone:
     def backward(self, loss: Tensor) -> None:
         """Add the loss's gradients."""
         loss.backward()
+
+    def mean(self, loss: Tensor) -> Tensor:
+        """The loss itself."""
+        return loss
 
     def share(self, found: Found) -> Found:
         """What was found."""
@@ -101,6 +109,12 @@ class Together:
     def backward(self, loss: Tensor) -> None:
         """Add the mean over the team of the loss's gradients."""
         self.fabric.backward(loss)
+
+    def mean(self, loss: Tensor) -> Tensor:
+        """The mean over the team: each has the loss of its own share of a batch."""
+        mean = self.fabric.all_reduce(loss, reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        return mean
 
     def share(self, found: Found) -> Found:
         """Rank 0's, sent to all."""

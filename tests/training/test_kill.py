@@ -1,0 +1,56 @@
+"""kill -9 at random moments: the run that is gone on with each time ends as one that nobody disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import checkpoint
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+
+REPOSITORY = Path(__file__).parents[2]
+KILLS = 5
+
+
+def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
+    """The command line, as a user would give it, with its workers in a session of their own."""
+    words = ["fit", "data", "--output", f"{name}.safetensors", "--architecture", ARCHITECTURE, "--parent", "parent.pth"]
+    recipe = ["--epochs", "60", "--batch-size", "8", "--input-size", "48", "--precision", "float32"]
+    places = ["--cache", f"cache-{name}", "--workers", "1", "--save-every", "0", "--robustness-photos", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "training", *words, *recipe, *places, *more]
+    return subprocess.Popen(
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path) -> None:
+    """Within the scan, the probe, a step, a save or a validation, wherever the moments fall."""
+    write_gratings(tmp_path / "data", {"x": 40, "y": 40})
+    write_parent(tmp_path / "parent.pth")
+    begun = time.monotonic()
+    undisturbed = start(tmp_path, "undisturbed")
+    undisturbed.communicate()
+    took = time.monotonic() - begun
+    moments = random.Random(0)
+    for _ in range(KILLS):
+        process = start(tmp_path, "killed", "--resume")
+        time.sleep(moments.uniform(0.05, 0.25) * took)
+        assert process.poll() is None, "the run ended before it was killed: give it more epochs"
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    told, _ = start(tmp_path, "killed", "--resume").communicate()
+    assert "going on after step" in told
+    expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
+    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
+    assert found.spec == expected.spec and found.provenance["metrics"] == expected.provenance["metrics"]
+    assert [{**row, "seconds": 0} for row in found.provenance["history"]] == [
+        {**row, "seconds": 0} for row in expected.provenance["history"]
+    ]

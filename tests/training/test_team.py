@@ -1,0 +1,118 @@
+"""A run on two processes under torchrun, with gloo on the CPU."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import checkpoint
+from tests.training.drawn import write_gratings, write_parent
+from training.team import Alone, NoTeam, Together, gather_team, was_restarted
+
+pytest.importorskip("lightning_fabric")
+
+REPOSITORY = Path(__file__).parents[2]
+
+SCRIPT = """
+import os, signal, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+import torch
+torch.set_num_threads(1)
+from rich.console import Console
+from training.cache import Cache
+from training.fit import fit
+from training.learner import Learner
+from training.prepare import Job
+from training.recipe import Recipe
+
+place, how = Path(sys.argv[1]), sys.argv[2]
+whole = Learner.learn
+
+def learn(learner, *batch):
+    if how == "die" and learner.step == 4 and not (place / "died").exists() and os.environ["RANK"] == "1":
+        (place / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(learner, *batch)
+
+if __name__ == "__main__":
+    Learner.learn = learn
+    recipe = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32", dropout=0.0,
+                    optimiser="sgd", head_rate=1e-3, trunk_rate=1e-4)
+    metrics = fit(Job(data=place / "data", output=place / "stripes.safetensors", architecture="mobilenet_v3_small",
+                      recipe=recipe, parent=place / "parent.pth", runs=place / "runs", save_every_s=0.0,
+                      cache=Cache(place / "cache"), robustness_photos=0, overwrite=True), Console(width=200))
+    print("FIGURES" if metrics else "NONE", flush=True)
+"""
+
+
+def launch(place: Path, processes: int, how: str = "go", restarts: int = 0) -> str:
+    """What a run says; `processes` 1 is a plain process."""
+    script = place / "train.py"
+    script.write_text(SCRIPT)
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
+    words = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), how]
+    # Without it a restarted team waits for a store that ended with the first (docs/training.md).
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=500)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    # An odd number to validate on: a sampler that pads would count one photo twice.
+    write_gratings(tmp_path / "data", {"Reddish": 20, "Bluish": 26})
+    write_parent(tmp_path / "parent.pth")
+    return tmp_path
+
+
+def test_alone_everything_is_as_it_is() -> None:
+    team, rows = Alone(torch.device("cpu")), torch.arange(3)
+    assert (team.rank, team.size) == (0, 1) and team.share("x") == "x" and torch.equal(team.collect(rows), rows)
+    network = torch.nn.Linear(1, 1)
+    assert team.join(network) is network
+    team.backward(network(torch.ones(1, 1)).sum())
+    assert team.mean(torch.tensor(2.0)) == 2
+    assert network.weight.grad is not None
+    assert isinstance(gather_team(torch.device("cpu")), Alone) and not was_restarted()
+
+
+def test_without_fabric_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    with pytest.raises(NoTeam, match=r"pip install 'mirage-vision\[distributed\]'"):
+        Together(torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(place: Path) -> None:
+    """The same weights and figures to float tolerance, with the same batches in all; one of them writes.
+
+    By SGD without dropout: AdamW's first steps are signs, which magnify the last bit, and each process drops its own.
+    """
+    launch(place, 1)
+    alone = checkpoint.read(place / "stripes.safetensors")
+    told = launch(place, 2)
+    together = checkpoint.read(place / "stripes.safetensors")
+    assert sorted(told.split())[-2:] != ["FIGURES", "FIGURES"] and told.count("FIGURES") == told.count("NONE") == 1
+    for row, other in zip(alone.provenance["history"], together.provenance["history"], strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
+        assert row["raw_nll"] == pytest.approx(other["raw_nll"], rel=1e-3)
+        assert row["raw_accuracy"] == other["raw_accuracy"]
+    assert alone.provenance["metrics"]["validation"]["photos"] == 7
+    for key, tensor in alone.weights.items():
+        assert torch.allclose(tensor.float(), together.weights[key].float(), atol=1e-3, rtol=2e-3), key  # float16
+
+
+@pytest.mark.slow
+def test_a_lost_worker_comes_back_and_the_run_completes(place: Path) -> None:
+    """Rank 1 is killed with -9 at its fifth step: torchrun starts both again, and they end as two that were not."""
+    launch(place, 2)
+    undisturbed = checkpoint.read(place / "stripes.safetensors")
+    told = launch(place, 2, "die", restarts=1)
+    assert (place / "died").exists() and "going on after step" in told
+    found = checkpoint.read(place / "stripes.safetensors")
+    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in undisturbed.weights.items())
