@@ -393,6 +393,12 @@ def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -
     pins = locked(lock)
     for requirement in map(Requirement, requirements):
         name = canonicalize_name(requirement.name)
+        if name == PYPROJECT["project"]["name"]:  # `dev` takes the extras of training too
+            extras = PYPROJECT["project"]["optional-dependencies"]
+            test_the_locks_fit_the_projects_ranges(
+                lock, [each for extra in requirement.extras for each in extras[extra]]
+            )
+            continue
         assert name in pins, f"{name} is not in {lock}: run make lock"
         for version, _ in pins[name]:
             assert version in requirement.specifier, f"{name} {version}: run make lock"

@@ -1,5 +1,6 @@
 """What the person at the terminal sees: progress with an estimate of the time left, tables, lines."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -43,7 +44,8 @@ class Watch:
 
     def __init__(self, console: Console, plan: Plan, step: int) -> None:
         self.console, self.plan = console, plan
-        self.begun = self.told = self.last_save = self.epoch_begun = time.monotonic()
+        self.begun = self.last_save = self.epoch_begun = time.monotonic()
+        self.told = -math.inf  # the first step is told at once
         self.first, self.step, self.measuring, self.epochs = step, step, 0.0, 0
         self.bar = _bar(console) if console.is_terminal else None
         if self.bar is not None:

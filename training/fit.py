@@ -3,32 +3,25 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
-import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from models import architectures
 from training import speed
 from training.console import Watch, tell, track
-from training.data.batches import Batch, Labelled, serving_batches, training_batches
-from training.data.scan import Photo
+from training.data.batches import Batch, training_batches
 from training.data.sources import BadData
 from training.finish import finish
 from training.learner import Diverged, Learner
 from training.loggers import Logger, loggers
-from training.metrics import Metrics, gather, measure
+from training.metrics import Metrics
 from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, best_probe
 from training.runs import Kept, State
 from training.team import gather_team, was_restarted
-
-ATTACKED = 480
-"""Photos of validation that a robust run attacks after each epoch, in ATTACK_STEPS steps."""
-ATTACK_STEPS = 10
+from training.validate import Sides
 
 
 def fit(job: Job, console: Console) -> Metrics | None:
@@ -55,7 +48,7 @@ class Run:
         early = speed.early_size(self.network, self.spec, self.recipe)
         self.plan = Plan(self.recipe, len(ready.split.train), early, self.spec.input_size)
         self.loggers: list[Logger] = loggers(self.job) if self.team.rank == 0 else []
-        self._served: dict[str, DataLoader[Batch]] = {}
+        self.sides = Sides(ready)
 
     def through(self) -> Metrics | None:
         """All of it, from the state that was saved last, if any."""
@@ -88,7 +81,7 @@ class Run:
         features = self._features(learner, precision)
         probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
         architectures.set_head(self.network, probe.weight, probe.bias)
-        found = self._validate(learner)["raw"]
+        found = self.sides.validate(learner)["raw"]
         tell(self.console, f"probe (penalty {probe.penalty:g}): validation {_told(found)}")
         kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
         return State(self.ready.identity, precision, kept)
@@ -99,9 +92,9 @@ class Run:
         if found is None:
             found = {}
             for side in sides:
-                data = self._batches(side)
+                data = self.sides.batches(side)
                 batches = track(self.console, data, what=f"features of {side}", total=len(data))
-                found[side], found[f"{side}_labels"] = self._gathered(learner.features, batches)
+                found[side], found[f"{side}_labels"] = self.sides.gathered(learner.features, batches)
             self.job.cache.save_tensors(key, found)
         return {side: (found[side], found[f"{side}_labels"]) for side in sides}
 
@@ -143,6 +136,11 @@ class Run:
         finally:
             watch.close()
 
+    def _training_batches(self, start: int) -> Iterable[Batch]:
+        data = self.ready.labelled(self.ready.split.train)
+        team = {"rank": self.team.rank, "ranks": self.team.size}
+        return training_batches(data, self.plan, start, workers=self.job.workers, **team)
+
     def _is_over(self, state: State, learner: Learner) -> bool:
         """Whether all steps are done, or validation has not improved for too long."""
         waited = len(state.history) - state.kept.epoch
@@ -151,7 +149,7 @@ class Run:
     def _close_epoch(self, learner: Learner, state: State, watch: Watch) -> None:
         """Measure the candidates, keep the best, and write down how it went."""
         epoch, start = len(state.history) + 1, time.monotonic()
-        found = self._validate(learner)
+        found = self.sides.validate(learner)
         for name, figures in found.items():
             candidate = Kept(name, epoch, figures["accuracy"], figures["nll"], {})
             if candidate.beats(state.kept):
@@ -182,63 +180,6 @@ class Run:
             tell(self.console, f"the state could not be saved ({error.strerror}): the one before it is kept; make room")
         if watch is not None:
             watch.saved()
-
-    # Validation.
-
-    def _validate(self, learner: Learner) -> dict[str, dict[str, float]]:
-        """Accuracy and loss of each candidate; of a robust run under attack, with the clean accuracy beside."""
-        candidates = learner.candidates()
-        batches = self._batches("validation")
-        found = {}
-        for name, network in candidates.items():
-            metrics = self._measured(lambda pixels, network=network: learner.scores(network, pixels), batches)
-            found[name] = {"accuracy": metrics.accuracy, "nll": metrics.nll}
-        return {name: self._under_attack(learner, candidates[name], each) for name, each in found.items()}
-
-    def _under_attack(self, learner: Learner, network: nn.Module, clean: dict[str, float]) -> dict[str, float]:
-        if not self.recipe.attack_steps:
-            return clean
-        rows, wanted = [], []
-        for pixels, labels in self._batches("attacked"):
-            shown, labels = pixels.to(self.team.device), labels.to(self.team.device)
-            moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
-            with torch.no_grad():
-                rows.append(learner.scores(network, moved).cpu())
-            wanted.append(labels.cpu())
-        logits, labels = self.team.collect(torch.cat(rows)), self.team.collect(torch.cat(wanted))
-        metrics = measure(logits, labels, self.spec.classes)
-        return {"accuracy": metrics.accuracy, "nll": metrics.nll, "clean": clean["accuracy"]}
-
-    def _measured(self, scores: Any, batches: Iterable[Batch]) -> Metrics:
-        return measure(*self._gathered(scores, batches), self.spec.classes)
-
-    def _gathered(self, scores: Any, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-        rows, labels = gather(scores, batches, self.team.device)
-        return self.team.collect(rows), self.team.collect(labels)
-
-    # The photos.
-
-    def _training_batches(self, start: int) -> Iterable[Batch]:
-        data = self.ready.labelled(self.ready.split.train)
-        team = {"rank": self.team.rank, "ranks": self.team.size}
-        return training_batches(data, self.plan, start, workers=self.job.workers, **team)
-
-    def _batches(self, side: str) -> DataLoader[Batch]:
-        """This process's share of a side as the service would show it; its loader is kept."""
-        if side not in self._served:
-            self._served[side] = serving_batches(
-                self._labelled(side), self.spec, batch_size=self.recipe.batch_size, workers=self.job.workers
-            )
-        return self._served[side]
-
-    def _labelled(self, side: str) -> Labelled:
-        photos: tuple[Photo, ...]
-        if side == "attacked":
-            whole = self.ready.split.validation
-            photos = whole[:: max(1, len(whole) // ATTACKED)]
-        else:
-            photos = self.ready.split.sides[side]
-        return self.ready.labelled(photos[self.team.rank :: self.team.size])
 
 
 def copied(network: nn.Module) -> dict[str, Tensor]:

@@ -59,7 +59,7 @@ def test_the_options_of_a_recipe_ask_for_that_recipe(recipe: Recipe, monkeypatch
     def run(job: Any, console: object) -> None:
         asked.append(job.recipe)
 
-    monkeypatch.setattr("training.__main__.run_fit", run)
+    monkeypatch.setattr("training.commands.make.run_fit", run)
     words = ["fit", "tests", "--output", "x.safetensors", *recipe_options(recipe)]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert asked == [recipe]

@@ -1,0 +1,140 @@
+"""Our recipe beside fastai's own: the same network, weights, split, size and number of epochs.
+
+python -m benchmarks.training_fastai --data cats-vs-dogs.zip --parent mobilenet_v2-imagenet1k.safetensors
+
+fastai's own package is run where it can be imported: .venv/bin/uv pip install --python .venv/bin/python fastai
+Its recipe is `vision_learner(...).fine_tune(epochs)` with `aug_transforms()`: one epoch of the head, then all layers by
+one cycle. It costs one epoch more than ours, whose probe is fitted to cached features.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from benchmarks.measure import machine
+from models import checkpoint
+from models.pictures import encode
+from training.cache import Cache
+from training.data.workers import default_workers
+from training.fit import fit
+from training.prepare import Job, Prepared, prepare
+from training.recipe import Recipe
+
+
+def ours(job: Job, console: Console) -> float:
+    """Accuracy on the test side."""
+    metrics = fit(job, console)
+    assert metrics is not None
+    return metrics.accuracy
+
+
+def write_sides(ready: Prepared, folder: Path) -> None:
+    """The sides of our split as folders of files, as fastai wants them; lossless."""
+    for side, photos in ready.split.sides.items():
+        data = ready.labelled(photos, exact=True)
+        for index, photo in enumerate(photos):
+            place = folder / side / ready.spec.classes[data.label(index)] / f"{photo.digest[:20]}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(encode(data.pixels(index)))
+
+
+def fastais(ready: Prepared, folder: Path, size: int, epochs: int, batch_size: int) -> tuple[float, float]:
+    """Accuracy on the test side, and the seconds of training alone."""
+    from fastai.vision.all import (  # type: ignore[import-not-found, unused-ignore]
+        ImageDataLoaders,
+        Resize,
+        accuracy,
+        aug_transforms,
+        models,
+        vision_learner,
+    )
+
+    loaders = ImageDataLoaders.from_folder(
+        folder,
+        train="train",
+        valid="validation",
+        item_tfms=Resize(round(size * 1.15)),
+        batch_tfms=aug_transforms(size=size),
+        bs=batch_size,
+        seed=0,
+        num_workers=default_workers(),
+    )
+    learner: Any = vision_learner(loaders, models.mobilenet_v2, metrics=accuracy, pretrained=False)
+    trunk = {
+        key.removeprefix("features."): tensor for key, tensor in ready.parent.weights.items() if "features." in key
+    }
+    learner.model[0][0].load_state_dict(trunk)
+    begun = time.perf_counter()
+    learner.fine_tune(epochs)
+    seconds = time.perf_counter() - begun
+    files = sorted((folder / "test").glob("*/*.png"))
+    test = loaders.test_dl(files, with_labels=False)
+    scores, _ = learner.get_preds(dl=test)
+    wanted = torch.tensor([loaders.vocab.o2i[file.parent.name] for file in files])
+    return (scores.argmax(dim=1) == wanted).float().mean().item(), seconds
+
+
+def main() -> None:
+    """Print both lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=False, help="a folder or zip of photos")
+    parser.add_argument("--parent", type=Path, required=False, help="weights of MobileNetV2")
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--test", type=float, default=0.5, help="fraction that judges; a quarter of the rest chooses")
+    options = parser.parse_args()
+    print(machine(torch.device("cpu")))
+    if options.data is None or options.parent is None:
+        print("needs --data and --parent")
+        return
+    recipe = Recipe(
+        input_size=options.size,
+        epochs=options.epochs,
+        full_size_epochs=options.epochs,
+        batch_size=options.batch_size,
+        test=options.test,
+        validation=(1 - options.test) / 4,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        job = Job(
+            options.data,
+            folder / "ours.safetensors",
+            "mobilenet_v2",
+            recipe,
+            options.parent,
+            workers=default_workers(),
+            cache=Cache(folder / "cache"),
+            runs=folder / "runs",
+            robustness_photos=0,
+        )
+        console = Console(quiet=True)
+        ready = prepare(job, console, dry=True)
+        counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.sides.items())
+        print(f"{counts}; {options.epochs} epochs at {options.size} px, batches of {options.batch_size}")
+        begun = time.perf_counter()
+        accuracy = ours(replace(job, overwrite=True), console)
+        kept = checkpoint.read(job.output).provenance["kept"]
+        seconds = time.perf_counter() - begun
+        print(
+            f"mirage: {accuracy:.2%} of the test photos, {seconds:.0f} s (all of it; kept {kept['weights']})",
+            flush=True,
+        )
+        write_sides(ready, folder / "sides")
+        try:
+            accuracy, seconds = fastais(ready, folder / "sides", options.size, options.epochs, options.batch_size)
+        except ImportError as error:
+            print(f"fastai is not run: {error}")
+            return
+        print(f"fastai: {accuracy:.2%} of the test photos, {seconds:.0f} s (training alone)")
+
+
+if __name__ == "__main__":
+    main()

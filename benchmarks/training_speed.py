@@ -1,0 +1,134 @@
+"""How fast training is: an epoch of the probe, the loop beside the same network fed from memory, a second run's start.
+
+python -m benchmarks.training_speed --data cats-vs-dogs.zip --parent mobilenet_v2-imagenet1k.safetensors
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.measure import interleaved, machine
+from models.classifier import choose_device
+from training.cache import DEFAULT_FOLDER, Cache
+from training.data.batches import training_batches
+from training.data.workers import default_workers
+from training.fit import Run
+from training.prepare import Job, prepare
+from training.probe import fit_linear
+from training.recipe import Recipe
+
+PHOTOS, WIDTH = 7000, 1280
+SIZE = 160
+
+
+def probe_epoch(classes: int = 2) -> tuple[float, int]:
+    """Seconds per pass of L-BFGS over 7,000 features of MobileNetV2's width, and how many passes there were."""
+    torch.manual_seed(0)
+    labels = torch.randint(0, classes, (PHOTOS,))
+    features = torch.randn(PHOTOS, WIDTH) + 0.05 * labels.unsqueeze(1)
+    passes, whole = 0, functional.cross_entropy
+
+    def counted(*given: Any) -> Tensor:
+        nonlocal passes
+        passes += 1
+        return whole(*given)
+
+    functional.cross_entropy = counted  # type: ignore[assignment]
+    try:
+        begun = time.perf_counter()
+        fit_linear(features, labels, classes=classes, penalty=0.1)
+        return (time.perf_counter() - begun) / passes, passes
+    finally:
+        functional.cross_entropy = whole
+
+
+def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], float]:
+    """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter."""
+    run = Run(prepare(job, Console(quiet=True), dry=True), Console(quiet=True))
+    learner = run.learner("bfloat16" if job.device.type != "mps" else "float32", rate=lambda step: 1e-6)
+    data = run.ready.labelled(run.ready.split.train)
+    batches: Iterator[tuple[Tensor, Tensor]] = iter(training_batches(data, run.plan, 0, workers=job.workers))
+    held = next(batches)
+
+    def loop() -> None:
+        for _ in range(steps):
+            learner.learn(*next(batches))
+
+    def memory() -> None:
+        for _ in range(steps):
+            learner.learn(*held)
+
+    found = interleaved({"loop": loop, "memory": memory}, rounds=rounds, device=job.device)
+    ratios = [base / mine for mine, base in zip(found["loop"].seconds, found["memory"].seconds, strict=True)]
+    return ratios, steps * run.plan.batch_size / found["memory"].median
+
+
+def second_start(options: argparse.Namespace, place: Path) -> list[float]:
+    """Seconds from the command to its first step: of a run whose photos nobody has decoded, and of a second one."""
+    taken = []
+    for name in ("first", "second"):
+        words = ["fit", str(options.data), "--output", f"{name}.safetensors", "--parent", str(options.parent)]
+        words += ["--cache", "cache", "--device", options.device]
+        begun = time.perf_counter()
+        command = [sys.executable, "-u", "-m", "training", *words]
+        with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.strip().startswith("step 1 of"):
+                    taken.append(time.perf_counter() - begun)
+                    break
+            process.kill()
+    return taken
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
+    parser.add_argument("--parent", type=Path, help="weights of MobileNetV2")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    print(machine(device))
+    seconds, passes = probe_epoch()
+    print(f"an epoch of the probe over {PHOTOS:,} features of {WIDTH}: {seconds:.3f} s ({passes} passes)")
+    if options.data is None or options.parent is None:
+        print("with --data and --parent also: the loop, and a second run's start")
+        return
+    options.data, options.parent = options.data.resolve(), options.parent.resolve()
+    cache = Cache(DEFAULT_FOLDER.expanduser())
+    recipe = Recipe(full_size_epochs=0, precision="bfloat16")
+    output = Path("benchmark.safetensors")
+    job = Job(
+        options.data,
+        output,
+        "mobilenet_v2",
+        recipe,
+        options.parent,
+        workers=default_workers(),
+        device=device,
+        cache=cache,
+    )
+    ratios, per_second = loop_beside_memory(job, options.steps, options.rounds)
+    middle = statistics.median(ratios)
+    print(f"the loop at {SIZE} px: {middle:.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of {per_second:.0f} images/s")
+    with tempfile.TemporaryDirectory() as place:
+        first, second = second_start(options, Path(place))
+    print(f"from the command to the first step: {first:.1f} s, a second run {second:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

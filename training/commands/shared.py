@@ -1,0 +1,106 @@
+"""What the commands share: their common options, and errors as one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from models.architectures import BadWeights, UnknownArchitecture
+from models.attacks.options import BadAttack
+from models.checkpoint import BadCheckpoint
+from models.classifier import choose_device
+from models.spec import BadSpec
+from models.store import UnknownModel, WeightsUnavailable
+from training.console import tell
+from training.data.sources import BadData
+from training.data.workers import default_workers
+from training.export import NoExport
+from training.learner import Diverged
+from training.loggers import NoLogger
+from training.named import DATA_SETS
+from training.parent import BadParent
+from training.recipe import BadRecipe
+from training.runs import BadRun
+from training.team import NoTeam
+
+EXPECTED = (
+    BadCheckpoint,
+    BadData,
+    BadParent,
+    BadRecipe,
+    BadRun,
+    BadSpec,
+    BadWeights,
+    Diverged,
+    NoExport,
+    NoLogger,
+    NoTeam,
+    BadAttack,
+    UnknownModel,
+    UnknownArchitecture,
+    WeightsUnavailable,
+)
+"""What a person can mend: told in one line, exit code 2."""
+
+DATA_FOLDER = "data"
+"""Of the cache's folder, where data sets by name are put."""
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A folder, or a zip, with one sub-folder of pictures per class (below train/, val/, test/ where it is "
+        f"split), or a data set by name: {', '.join(DATA_SETS)}."
+    ),
+]
+Architecture = Annotated[str, typer.Option(help="One of torchvision's classifiers.")]
+ParentFile = Annotated[
+    Path | None, typer.Option(help="Weights to start from, .safetensors or .pth. [default: torchvision's own]")
+]
+Rename = Annotated[list[str] | None, typer.Option(help="FOLDER=CLASS: call a folder's class otherwise.")]
+CacheFolder = Annotated[
+    Path, typer.Option(help="Where runs share decoded photos and features.", envvar="MIRAGE_TRAINING_CACHE")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode pictures. [default: one per core]")]
+
+
+@contextmanager
+def told_errors(console: Console, stopped: str = "stopped") -> Iterator[None]:
+    """Expected errors as one line and exit code 2; Ctrl-C as what there is to say of it."""
+    try:
+        yield
+    except (*EXPECTED, OSError) as error:
+        # What a worker process raises comes with its traceback, and its own line last.
+        tell(Console(stderr=True), f"error: {str(error).splitlines()[-1]}")
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        tell(console, stopped)
+        raise typer.Exit(130) from None
+
+
+def device_named(name: str) -> torch.device:
+    """The device; raises BadRecipe where it is not there."""
+    try:
+        return choose_device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise BadRecipe(f"the device {name!r} is not there ({str(error).splitlines()[0]})") from error
+
+
+def renaming(pairs: list[str] | None) -> dict[str, str]:
+    """FOLDER=CLASS pairs as a mapping; raises BadData."""
+    renamed = {}
+    for pair in pairs or []:
+        folder, _, name = pair.partition("=")
+        if not folder or not name:
+            raise BadData(f"--rename takes FOLDER=CLASS, not {pair!r}")
+        renamed[folder] = name
+    return renamed
+
+
+def worker_count(workers: int | None) -> int:
+    """As many as were asked for, or as this machine has cores."""
+    return default_workers() if workers is None else workers

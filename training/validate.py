@@ -1,0 +1,66 @@
+"""The sides of a run's split as the service would show them, and how candidates do on validation."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from training.data.batches import Batch, serving_batches
+from training.learner import Learner
+from training.metrics import gather, measure
+from training.prepare import Prepared
+
+ATTACKED = 480
+"""Photos of validation that a robust run attacks after each epoch, in ATTACK_STEPS steps."""
+ATTACK_STEPS = 10
+
+
+class Sides:
+    """Batches of each side; of a team every process has its share, and figures are those of all."""
+
+    def __init__(self, ready: Prepared) -> None:
+        self.ready, self.team, self.recipe = ready, ready.team, ready.job.recipe
+        self.kept: dict[str, DataLoader[Batch]] = {}
+
+    def batches(self, side: str) -> DataLoader[Batch]:
+        """This process's share of `train`, `validation`, `test`, or of what is `attacked`; its loader is kept."""
+        if side not in self.kept:
+            photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
+            if side == "attacked":
+                photos = photos[:: max(1, len(photos) // ATTACKED)]
+            data = self.ready.labelled(photos[self.team.rank :: self.team.size])
+            self.kept[side] = serving_batches(
+                data, self.ready.spec, batch_size=self.recipe.batch_size, workers=self.ready.job.workers
+            )
+        return self.kept[side]
+
+    def gathered(self, scores: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """Scores and labels of a side, in order, from all processes."""
+        rows, labels = gather(scores, batches, self.team.device)
+        return self.team.collect(rows), self.team.collect(labels)
+
+    def validate(self, learner: Learner) -> dict[str, dict[str, float]]:
+        """`accuracy` and `nll` of each candidate; of a robust run under attack, with the `clean` accuracy beside."""
+        return {name: self._figures(learner, network) for name, network in learner.candidates().items()}
+
+    def _figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
+        def scores(pixels: Tensor) -> Tensor:
+            return learner.scores(network, pixels)
+
+        classes = self.ready.spec.classes
+        clean = measure(*self.gathered(scores, self.batches("validation")), classes)
+        if not self.recipe.attack_steps:
+            return {"accuracy": clean.accuracy, "nll": clean.nll}
+        attacked = measure(*self._attacked(learner, network), classes)
+        return {"accuracy": attacked.accuracy, "nll": attacked.nll, "clean": clean.accuracy}
+
+    def _attacked(self, learner: Learner, network: nn.Module) -> tuple[Tensor, Tensor]:
+        rows, wanted = [], []
+        for pixels, labels in self.batches("attacked"):
+            shown, labels = pixels.to(self.team.device), labels.to(self.team.device)
+            moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
+            with torch.no_grad():
+                rows.append(learner.scores(network, moved).cpu())
+            wanted.append(labels.cpu())
+        return self.team.collect(torch.cat(rows)), self.team.collect(torch.cat(wanted))
