@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+import torch
+
+from models.spec import Spec
+from training.metrics import measure
+from training.recipe import ROBUST, Recipe
+from training.report.card import model_card
+
+SPEC = Spec("mobilenet_v2", ("cat", "dog"), temperature=0.5)
+
+
+def story(recipe: Recipe, **more: Any) -> dict[str, Any]:
+    """The provenance of a run on five photos, three of them right."""
+    logits = torch.tensor([[0.8, 0.2], [0.7, 0.3], [0.4, 0.6], [0.1, 0.9], [0.6, 0.4]]).log()
+    metrics = measure(logits, torch.tensor([0, 0, 0, 1, 1]), SPEC.classes).to_json()
+    curve = [{"epsilon": 0.0, "accuracy": 0.6, "interval": [0.23, 0.88]}]
+    curve.append({"epsilon": 4 / 255, "accuracy": 0.2, "interval": [0.04, 0.62]})
+    attacked = {"attack": "apgd", "norm": "linf", "options": {"steps": 20}, "photos": 5, "curve": curve}
+    found: dict[str, Any] = {
+        "recipe": vars(recipe),
+        "command": "python -m training fit photos.zip --output pets.safetensors",
+        "data": {
+            "name": "photos.zip",
+            "photos": {"train": [10, 12], "validation": [3, 3], "test": [3, 2]},
+            "files_digest": "f" * 64,
+            "split_digest": "5" * 64,
+            "given_sides": [],
+            "found": {"empty": 2},
+        },
+        "metrics": {**metrics, "split": "test", "validation": metrics, "robustness": attacked},
+        "kept": {"weights": "ema", "epoch": 2},
+        "history": [{"epoch": 1, "size": 160, "loss": 0.5, "raw_accuracy": 0.9, "raw_nll": 0.3, "raw_clean": 0.95}],
+        "versions": {"torch": "2.15.0"},
+        "parent": {"name": "imagenet", "digest": "a" * 64, "licence": "Apache-2.0"},
+        "created": "2026-01-02",
+    }
+    return {**found, **more}
+
+
+def test_the_card_tells_every_figure() -> None:
+    card = model_card("pets", SPEC, story(Recipe()))
+    for told in (
+        "**60.00 % of 5 test photos right**",
+        "| test | 5 | 60.00 % |",
+        "| cat | 3 | 66.67 % | dog (1) |",
+        "| 4 levels of 255 | 20.00 % | 4.00 % to 62.00 % |",
+        "Attacked by `apgd` in Linf (steps 20), on 5 photos",
+        "Found among the files: 2 empty.",
+        "split by content, of each class the same fractions",
+        "| train | 22 | 10 to 12 |",
+        "the `ema` weights after epoch 2 did best on validation.",
+        "temperature 0.500",
+        "| `trunk_rate` | 0.0001 |",
+    ):
+        assert told in card, told
+
+
+def test_a_robust_run_says_what_it_trained_on() -> None:
+    card = model_card("pets", SPEC, story(ROBUST))
+    assert "fine-tuning from it on pictures attacked by fast FGSM within 4 levels of 255" in card
+    assert "did best on validation, attacked." in card and "validation, raw, attacked" in card
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["test", "train"], "its own split (test, train); validation taken from what would train, by content"),
+        (["test", "train", "validation"], "its own split (test, train, validation):"),
+    ],
+)
+def test_a_given_split_is_named(given: list[str], told: str) -> None:
+    found = story(Recipe())
+    found["data"]["given_sides"] = given
+    assert told in model_card("pets", SPEC, found)
+
+
+def test_a_probe_says_that_it_is_one() -> None:
+    card = model_card("pets", SPEC, story(Recipe(), history=[], kept={"weights": "probe", "epoch": 0}))
+    assert "no other weight was changed" in card
+    found = story(Recipe())
+    found["metrics"]["robustness"] = None
+    assert "Attacked by" not in model_card("pets", SPEC, found)
+
+
+def test_a_bar_in_a_class_does_not_break_a_table() -> None:
+    spec = Spec("vgg11", ("a|b", "c"))
+    found = story(Recipe())
+    found["metrics"]["per_class"] = {"a|b": {"photos": 3, "correct": 3, "accuracy": 1.0}}
+    assert "| a\\|b | 3 | 100.00 % | none |" in model_card("x", spec, found)

@@ -1,0 +1,55 @@
+from html.parser import HTMLParser
+from pathlib import Path
+
+import torch
+
+from models.pictures import decode
+from models.spec import Spec
+from tests.training.drawn import write_gratings
+from training.data.batches import Labelled
+from training.data.scan import Photo
+from training.data.sources import open_source
+from training.report.folder import WORST, worst
+from training.report.page import SIDE, Shown, document, figures, gallery, table, thumbnail
+
+
+class Tags(HTMLParser):
+    """Counts what a browser would see."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_what_names_say_stays_text() -> None:
+    evil = "<script>alert(1)</script>\udcff.png"
+    parts = [gallery(evil, [Shown(b"x", evil, evil)]), table(evil, (evil,), [(evil,)]), figures({evil: b"x"})]
+    found = Tags(document(evil.encode("utf-8", "replace").decode(), parts))
+    assert "script" not in found.tags and found.tags.count("img") == 2
+    assert "<script>alert(1)</script>" in found.text and "\\udcff" in found.text
+
+
+def test_thumbnails_are_small_and_never_larger_than_the_picture() -> None:
+    large = torch.zeros(3, 400, 200, dtype=torch.uint8)
+    assert decode(thumbnail(large)).shape == (3, SIDE, SIDE // 2)
+    assert decode(thumbnail(large[:, :50, :40])).shape == (3, 50, 40)
+    assert decode(thumbnail(large[:, :, :20])).shape == (3, SIDE, 8)
+
+
+def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
+    """Of four photos two are wrong: 0.95 before 0.6."""
+    source = open_source(write_gratings(tmp_path / "data", {"x": 2, "y": 2}))
+    photos = [Photo(name, name[0], name) for name in source.names if name.endswith(".png")]
+    probabilities = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.95, 0.05], [0.2, 0.8]])
+    found = worst(Labelled(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log())
+    assert [item.name for item in found] == ["y/0.png", "x/0.png"]
+    assert [item.caption for item in found] == ["hen, taken for fox (95.0%)", "fox, taken for hen (60.0%)"]
+    assert len(found) <= WORST
