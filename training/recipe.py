@@ -59,7 +59,7 @@ class Recipe:
         float, "The averaged weights (EMA) forget at a rate of one per this fraction of all steps; 0: no average."
     ] = 0.1
 
-    label_smoothing: Annotated[float, "Arxiv.org/abs/1512.00567."] = 0.1
+    label_smoothing: Annotated[float, "Of the labels (arxiv.org/abs/1512.00567)."] = 0.1
     crop_scale: Annotated[tuple[float, float], "Area of the random crop, of the photo's; its sides are 3:4 to 4:3."] = (
         0.35,
         1.0,
@@ -126,8 +126,8 @@ _FRACTIONS = {
 }
 
 ROBUST = Recipe(
-    epochs=20,
-    full_size_epochs=20,
+    epochs=16,
+    full_size_epochs=4,
     head_rate=2e-3,
     trunk_rate=1e-3,
     weight_decay=0.01,

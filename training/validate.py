@@ -11,9 +11,9 @@ from training.learner import Learner
 from training.metrics import gather, measure
 from training.prepare import Prepared
 
-ATTACKED = 480
+ATTACKED = 320
 """Photos of validation that a robust run attacks after each epoch, in ATTACK_STEPS steps."""
-ATTACK_STEPS = 10
+ATTACK_STEPS = 5
 
 
 class Sides:
