@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from rich.console import Console
 
 from models import architectures
+from models.classifier import Classifier
 from models.files import write_atomically
 from training.console import print_classes, print_findings, summary, tell, track
 from training.data.batches import Labelled, serving_batches
@@ -16,14 +18,11 @@ from training.data.layout import Layout, class_names, layout
 from training.data.scan import UNDECODABLE, Finding, Problem, Scan, read_picture
 from training.data.sources import BadData, Source, open_source
 from training.label_errors import doubts
-from training.learner import Learner
 from training.metrics import gather
 from training.parent import load_parent
 from training.prepare import scanned
-from training.recipe import Recipe
 from training.report.page import Shown, document, gallery, table, thumbnail
 from training.runs import write_findings
-from training.team import Alone
 
 SHOWN = 48
 """Thumbnails per kind of problem."""
@@ -72,12 +71,11 @@ def label_findings(
     spec = replace(parent.spec, classes=tuple(names), temperature=1.0)
     network = architectures.build(spec.architecture, len(names), channels=spec.channels)
     architectures.load_trunk(network, parent.weights)
-    learner = Learner(network, spec, Recipe(), steps=1, precision="float32", team=Alone(inspection.device))
+    classifier = Classifier(network, spec, device=inspection.device)
     data = Labelled(source, scan.photos, {folder: index for index, folder in enumerate(found.folders)})
     batches = serving_batches(data, spec, batch_size=64, workers=inspection.workers)
-    features, labels = gather(
-        learner.features, track(console, batches, len(batches), what="features"), inspection.device
-    )
+    seen = track(console, batches, len(batches), what="features")
+    features, labels = gather(partial(architectures.features, classifier.network), seen, inspection.device)
     return [
         Finding(
             scan.photos[doubt.index].name,
@@ -91,7 +89,7 @@ def label_findings(
 
 def page(source: Source, found: Layout, names: Sequence[str], scan: Scan) -> str:
     """The report as one HTML file, with thumbnails of what can be decoded."""
-    counts = {folder: sum(photo.folder == folder for photo in scan.photos) for folder in found.folders}
+    counts = scan.counts
     most = max(counts.values(), default=0)
     rows = [
         (name, folder, f"{counts[folder]:,}", f"{counts[folder] / max(1, most):.0%}")

@@ -127,8 +127,9 @@ def _plain(text: str) -> Text:
 def print_classes(console: Console, scan: Scan, folders: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Usable photos per class."""
     table = Table("class", "folder", "usable photos", title="Classes")
+    counts = scan.counts
     for folder, name in zip(folders, names, strict=True):
-        table.add_row(_plain(name), _plain(folder), f"{sum(photo.folder == folder for photo in scan.photos):,}")
+        table.add_row(_plain(name), _plain(folder), f"{counts[folder]:,}")
     console.print(table)
 
 

@@ -22,7 +22,7 @@ from training.metrics import Metrics, gather, measure
 from training.prepare import scanned
 from training.recipe import Recipe
 from training.report.folder import write_report
-from training.robustness import robustness
+from training.robustness import robustness, sampled
 
 LISTED = 100
 """Classes up to which each has a line."""
@@ -75,11 +75,9 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
 def under_attack(question: Question, model: Model, data: Labelled, console: Console) -> dict[str, Any]:
     """The curve on photos spread evenly over the data."""
     count = min(question.photos or len(data), len(data))
-    picked = [index * len(data) // count for index in range(count)]
-    photos = ((data.pixels(index), data.label(index)) for index in picked)
     return robustness(
         model.classifier,
-        photos,
+        sampled(data, count),
         track=lambda results: track(console, results, what="attacking", total=count),
         **question.attack,
     )

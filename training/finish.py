@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int64
 from rich.console import Console
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from training.prepare import Prepared
 from training.provenance import provenance
 from training.report.card import model_card
 from training.report.folder import write_report
-from training.robustness import robustness
+from training.robustness import robustness, sampled
 from training.runs import State
 
 CURVE_STEPS = 20
@@ -66,13 +65,13 @@ def _logits(
 
 def _robustness(ready: Prepared, classifier: Classifier, console: Console) -> dict[str, Any] | None:
     """The curve on a sample of the test side, spread evenly over it; None where none was asked for."""
-    whole = ready.split.test
-    count = min(ready.job.robustness_photos, len(whole))
+    data = ready.labelled(ready.split.test, exact=True)
+    count = min(ready.job.robustness_photos, len(data))
     if count == 0:
         return None
-    chosen = tuple(whole[index * len(whole) // count] for index in range(count))
-    data = ready.labelled(chosen, exact=True)
-    photos = ((data.pixels(index).to(torch.uint8), data.label(index)) for index in range(count))
     return robustness(
-        classifier, photos, track=lambda found: track(console, found, what="robustness", total=count), steps=CURVE_STEPS
+        classifier,
+        sampled(data, count),
+        track=lambda found: track(console, found, what="robustness", total=count),
+        steps=CURVE_STEPS,
     )

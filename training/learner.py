@@ -84,7 +84,8 @@ class Learner:
         loss = self.team.mean(loss.detach())
         # A scaler passes over a step whose gradients float16 could not hold; without one they are the end.
         if not torch.isfinite(loss if self.scaler.is_enabled() else loss + size):
-            raise Diverged(f"the loss became {loss.item()} at step {self.step}: lower the learning rates")
+            found = f"the loss became {loss.item()}, the gradient's norm {size.item()}"
+            raise Diverged(f"{found} at step {self.step}: lower the learning rates")
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:

@@ -1,6 +1,6 @@
 """How many photos a classifier still gets right when each is attacked within a budget: one curve over budgets."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from jaxtyping import UInt8
@@ -11,6 +11,7 @@ from models.classifier import Classifier
 from models.classify import classify
 from models.query import Task, run_all
 from models.spec import Spec
+from training.data.batches import Labelled
 from training.metrics import wilson
 
 EPSILONS = tuple(level / 255 for level in (1, 2, 4, 8))
@@ -42,6 +43,13 @@ def robustness(
         right = sum(found > epsilon for found in least)
         rows.append({"epsilon": epsilon, "accuracy": right / len(least), "interval": list(wilson(right, len(least)))})
     return {"attack": attack, "norm": norm, "options": options, "photos": len(least), "curve": rows}
+
+
+def sampled(data: Labelled, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
+    """So many photos with their labels, spread evenly over the data, each decoded when it is its turn."""
+    for place in range(count):
+        index = place * len(data) // count
+        yield data.pixels(index), data.label(index)
 
 
 def _least(

@@ -18,11 +18,14 @@ from training.team import Alone
 
 CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
 STEPS = 2
+SMALLEST = 32
+"""Side in pixels that early epochs keep, and below which the CPU does without bfloat16. The weight gradient of a strided
+depthwise convolution of one pixel, as 16 pixels leave it, is memory that nobody wrote: at times NaN (torch 2.15)."""
 
 
 def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
     """The smaller size that early epochs train at; the input size where the network takes no other (ViT)."""
-    smaller = min(spec.input_size, max(16, round(recipe.early_size * spec.input_size / 16) * 16))
+    smaller = min(spec.input_size, max(SMALLEST, round(recipe.early_size * spec.input_size / 16) * 16))
     try:
         with torch.no_grad():
             network.eval()(torch.zeros(1, spec.channels, smaller, smaller))
@@ -66,6 +69,7 @@ def choose_precision(
         seconds = {
             precision: step_seconds(network, spec, recipe, size=size, device=device, precision=precision)
             for precision in CANDIDATES.get(device.type, ("float32",))
+            if not (device.type == "cpu" and size < SMALLEST and precision == "bfloat16")
         }
         cache.save_json(key, seconds)
     return min(seconds, key=lambda precision: seconds[precision]), seconds

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from models import architectures
 from models.spec import Spec
 from tests.training.drawn import trained_looking
 from training.cache import Cache
 from training.learner import Diverged, Learner
 from training.recipe import Recipe
-from training.speed import choose_precision
+from training.speed import choose_precision, early_size
 
 CPU = torch.device("cpu")
 SPEC = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=36)
@@ -46,3 +47,22 @@ def test_it_is_measured_once_per_machine(tmp_path: Path, monkeypatch: pytest.Mon
     for asked, expected in (({"epochs": 0}, "float32"), ({"precision": "float16"}, "float16")):
         chosen = replace(recipe, **asked)
         assert choose_precision(network, SPEC, chosen, size=32, device=CPU, cache=Cache(tmp_path)) == (expected, {})
+
+
+def test_pictures_of_few_pixels_train_in_float32(tmp_path: Path) -> None:
+    """A bfloat16 gradient may be no number there: the CPU's weight gradient of a strided convolution of one pixel."""
+    found = choose_precision(trained_looking(2), SPEC, Recipe(batch_size=2), size=16, device=CPU, cache=Cache(tmp_path))
+    assert found[0] == "float32" and set(found[1]) == {"float32"}
+
+
+@pytest.mark.parametrize(("size", "expected"), [(224, 160), (160, 112), (48, 32), (32, 32), (16, 16)])
+def test_early_epochs_train_at_five_sevenths_in_steps_of_16_and_at_32_or_more(size: int, expected: int) -> None:
+    spec = replace(SPEC, input_size=size, resize=size)
+    assert early_size(trained_looking(2), spec, Recipe()) == expected
+
+
+def test_a_network_of_one_size_trains_at_it() -> None:
+    spec = replace(SPEC, architecture="vit_b_16", input_size=224, resize=224)
+    network = architectures.build("vit_b_16", 2)
+    assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 2)
+    assert early_size(network, spec, Recipe()) == 224

@@ -16,7 +16,6 @@ from training.console import tell
 from training.evaluate import Question, load_model, told
 from training.evaluate import evaluate as run_evaluate
 from training.export import export as run_export
-from training.named import find_data
 from training.recipe import BadRecipe
 from training.robustness import EPSILONS
 
@@ -36,7 +35,7 @@ def check(
     """Decode every file and list what is wrong with the data; changes nothing."""
     console = Console()
     with shared.told_errors(console):
-        path = find_data(data, cache.expanduser() / shared.DATA_FOLDER, console)
+        path = shared.data_at(data, cache, console)
         inspection = Inspection(
             path,
             probe,
@@ -82,7 +81,7 @@ def evaluate(
         asked = {"attack": attack, "norm": norm, "epsilons": _budgets(epsilon), "steps": steps}
         question = Question(
             model,
-            find_data(data, cache.expanduser() / shared.DATA_FOLDER, console),
+            shared.data_at(data, cache, console),
             side,
             shared.renaming(rename),
             attack={} if attack == "none" else asked | ({"restarts": restarts} if restarts > 1 else {}),

@@ -13,7 +13,6 @@ from training.commands.recipe_options import with_recipe
 from training.console import tell
 from training.find_lr import find_lr as run_find_lr
 from training.fit import fit as run_fit
-from training.named import find_data
 from training.prepare import Job
 from training.recipe import Recipe
 from training.report import plots
@@ -46,7 +45,7 @@ def fit(
     console = Console()
     with shared.told_errors(console, STOPPED):
         job = Job(
-            data=find_data(data, cache.expanduser() / shared.DATA_FOLDER, console),
+            data=shared.data_at(data, cache, console),
             output=output,
             architecture=architecture,
             recipe=recipe,
@@ -90,7 +89,7 @@ def find_lr(
     """Suggest a learning rate: the rate grows from step to step until the loss does."""
     console = Console()
     with shared.told_errors(console):
-        path = find_data(data, cache.expanduser() / shared.DATA_FOLDER, console)
+        path = shared.data_at(data, cache, console)
         job = Job(
             path,
             Path("find-lr.safetensors"),

@@ -21,7 +21,7 @@ from training.data.workers import default_workers
 from training.export import NoExport
 from training.learner import Diverged
 from training.loggers import NoLogger
-from training.named import DATA_SETS
+from training.named import DATA_SETS, find_data
 from training.parent import BadParent
 from training.recipe import BadRecipe
 from training.runs import BadRun
@@ -80,6 +80,11 @@ def told_errors(console: Console, stopped: str = "stopped") -> Iterator[None]:
     except KeyboardInterrupt:
         tell(console, stopped)
         raise typer.Exit(130) from None
+
+
+def data_at(data: str, cache: Path, console: Console) -> Path:
+    """The folder or zip of a path or a data set's name; raises BadData."""
+    return find_data(data, cache.expanduser() / DATA_FOLDER, console)
 
 
 def device_named(name: str) -> torch.device:

@@ -18,7 +18,7 @@ BLOCK = 2048
 def alike(thumbnails: Sequence[bytes]) -> list[int]:
     """For each thumbnail (RGB of one size, as bytes) the index of the first that it is nearly the same as, or its own.
 
-    The cost grows with the square of the number: 16,000 photos take seconds, 200,000 minutes.
+    The cost grows with the square of the number; 16,000 photos take seconds.
     """
     if not thumbnails:
         return []

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -96,6 +97,11 @@ class Scan:
         """Digest of all usable pictures and their classes: the same for a folder and a zip of it."""
         rows = sorted(f"{photo.folder}\0{photo.digest}" for photo in self.photos)
         return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Usable pictures by class folder."""
+        return Counter(photo.folder for photo in self.photos)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and strings."""

@@ -1,7 +1,7 @@
 """Which photos train, which choose, which judge: as the data says, else by each picture's content and the seed."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +33,8 @@ class Split:
 
     def counts(self, folders: Sequence[str]) -> dict[str, list[int]]:
         """Photos per side, in the order of `folders`."""
-        return {
-            side: [sum(photo.folder == folder for photo in photos) for folder in folders]
-            for side, photos in self.sides.items()
-        }
+        counts = {side: Counter(photo.folder for photo in photos) for side, photos in self.sides.items()}
+        return {side: [found[folder] for folder in folders] for side, found in counts.items()}
 
 
 def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float, test: float, seed: int) -> Split:
