@@ -19,8 +19,8 @@ from training.team import Alone
 CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
 STEPS = 2
 SMALLEST = 32
-"""Side in pixels that early epochs keep, and below which the CPU does without bfloat16. The weight gradient of a strided
-depthwise convolution of one pixel, as 16 pixels leave it, is memory that nobody wrote: at times NaN (torch 2.15)."""
+"""Side in pixels that early epochs keep, and below which the CPU does without bfloat16. The weight gradient of a
+strided depthwise convolution of one pixel, as 16 leave it, is memory that nobody wrote: at times NaN (torch 2.15)."""
 
 
 def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
