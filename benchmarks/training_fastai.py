@@ -3,8 +3,8 @@
 python -m benchmarks.training_fastai --data cats-vs-dogs.zip --parent mobilenet_v2-imagenet1k.safetensors
 
 fastai's own package is run where it can be imported: .venv/bin/uv pip install --python .venv/bin/python fastai
-Its recipe is `vision_learner(...).fine_tune(epochs)` with `aug_transforms()`: one epoch of the head, then all layers by
-one cycle. It costs one epoch more than ours, whose probe is fitted to cached features.
+Its recipe is `fine_tune(epochs)` of a vision learner with `aug_transforms()`: one epoch of the head, then all layers
+by one cycle. It costs one epoch more than ours, whose probe is fitted to cached features.
 """
 
 import argparse
@@ -48,11 +48,16 @@ def fastais(ready: Prepared, folder: Path, size: int, epochs: int, batch_size: i
     """Accuracy on the test side, and the seconds of training alone."""
     from fastai.vision.all import (  # type: ignore[import-not-found, unused-ignore]
         ImageDataLoaders,
+        Learner,
+        Normalize,
         Resize,
         accuracy,
+        add_head,
         aug_transforms,
+        create_body,
+        default_split,
+        imagenet_stats,
         models,
-        vision_learner,
     )
 
     loaders = ImageDataLoaders.from_folder(
@@ -60,16 +65,22 @@ def fastais(ready: Prepared, folder: Path, size: int, epochs: int, batch_size: i
         train="train",
         valid="validation",
         item_tfms=Resize(round(size * 1.15)),
-        batch_tfms=aug_transforms(size=size),
+        batch_tfms=[*aug_transforms(size=size), Normalize.from_stats(*imagenet_stats)],
         bs=batch_size,
         seed=0,
         num_workers=default_workers(),
     )
-    learner: Any = vision_learner(loaders, models.mobilenet_v2, metrics=accuracy, pretrained=False)
-    trunk = {
-        key.removeprefix("features."): tensor for key, tensor in ready.parent.weights.items() if "features." in key
-    }
-    learner.model[0][0].load_state_dict(trunk)
+    # What its vision_learner builds of a network that it knows: the trunk, both poolings, batch norm, two layers.
+    body = create_body(models.mobilenet_v2(), cut=1)
+    body[0].load_state_dict(
+        {key.removeprefix("features."): tensor for key, tensor in ready.parent.weights.items() if "features." in key}
+    )
+    learner: Any = Learner(
+        loaders,
+        add_head(body, ready.parent.weights["classifier.1.weight"].shape[1], len(loaders.vocab)),
+        splitter=default_split,
+        metrics=accuracy,
+    )
     begun = time.perf_counter()
     learner.fine_tune(epochs)
     seconds = time.perf_counter() - begun
