@@ -1,0 +1,90 @@
+"""Ideal cats and dogs of the two bundled models, judged by a network of 1000 classes that took no part.
+
+python -m benchmarks.ideals_pets --seeds 4 --sheets docs/pictures
+
+The judge's probability of a cat is the sum over its five breeds, of a dog over its 118: a network trained to withstand
+attacks is said to hold ideal what people would (Engstrom et al. 2019, arxiv.org/abs/1906.00945).
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.ideals_subjects import JUDGES
+from benchmarks.measure import machine
+from models.classifier import choose_device
+from models.classify import classify
+from models.ideal import METHODS, Drawn, ideal
+from models.ideal.sheet import GAP
+from models.pictures import encode
+from models.query import run, run_all
+from models.store import Model, load
+
+NAMES = ("cats-dogs", "cats-dogs-robust")
+BREEDS = {"cat": range(281, 286), "dog": range(151, 269)}
+"""Of ImageNet-1k: tabby to Egyptian cat, Chihuahua to Mexican hairless."""
+
+
+def draw(model: Model, method: str, seed: int) -> dict[str, Drawn]:
+    """An ideal cat and an ideal dog."""
+    labels, device = tuple(BREEDS), model.classifier.device
+    tasks = [
+        ideal(model.spec.names.find(label), model.spec, method=method, seed=seed, device=device) for label in labels
+    ]
+    found = dict(run_all(tasks, model.classifier, at_once=len(tasks)))
+    return {label: found[number].drawn[0] for number, label in enumerate(labels)}
+
+
+def seen(picture: Tensor, judge: Model) -> tuple[dict[str, float], str]:
+    """What the judge makes of it: the probability of any cat and of any dog, and its first class."""
+    ranked = run(classify(picture, judge.spec, top=len(judge.spec.classes)), judge.classifier)
+    shares = {
+        label: sum(each.probability for each in ranked if each.index in breeds) for label, breeds in BREEDS.items()
+    }
+    return shares, ranked[0].label
+
+
+def rows(pictures: Sequence[Sequence[Tensor]]) -> Tensor:
+    """One below the other, GAP white pixels between."""
+    padded = [[functional.pad(picture, (0, GAP, 0, GAP), value=255) for picture in row] for row in pictures]
+    return torch.cat([torch.cat(row, dim=2) for row in padded], dim=1)[:, :-GAP, :-GAP]
+
+
+def main() -> None:
+    """Print a line per picture and the means, and write a sheet per model where asked: a row of cats, a row of dogs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=list(NAMES))
+    parser.add_argument("--method", default="fourier", choices=list(METHODS))
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--sheets", type=Path, help="folder for a picture of each model's pictures")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    device = choose_device(options.device)
+    print(machine(device))
+    judge = load(JUDGES, device=device)
+    for name in options.models:
+        model = load(name, device=device)
+        print(f"\n{name}, {options.method}\nclass  seed  p      R      a cat  a dog  the judge sees")
+        pictures: dict[str, list[Tensor]] = {label: [] for label in BREEDS}
+        own: dict[str, list[float]] = {label: [] for label in BREEDS}
+        for seed in range(options.seeds):
+            for label, drawn in draw(model, options.method, seed).items():
+                shares, top = seen(drawn.picture, judge)
+                pictures[label].append(drawn.picture)
+                own[label].append(shares[label])
+                score = f"{drawn.score.seen:.3f}  {drawn.score.robust:.3f}"
+                print(f"{label:5}  {seed:4}  {score}  {shares['cat']:.3f}  {shares['dog']:.3f}  {top}", flush=True)
+        told = ", ".join(f"{label} {sum(found) / len(found):.3f}" for label, found in own.items())
+        print(f"the judge's probability of the class drawn, mean: {told}")
+        if options.sheets is not None:
+            (options.sheets / f"ideals-{name}.jpg").write_bytes(
+                encode(rows(list(pictures.values())), format="jpeg", quality=88)
+            )
+
+
+if __name__ == "__main__":
+    main()
