@@ -90,7 +90,10 @@ def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
     if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
         raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans: save it anew")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tile = image.tag_v2.get(TILE_WIDTH, 0) * image.tag_v2.get(TILE_LENGTH, 0)
+        try:
+            tile = int(image.tag_v2.get(TILE_WIDTH, 0)) * int(image.tag_v2.get(TILE_LENGTH, 0))
+        except (TypeError, ValueError) as error:
+            raise BrokenPicture("the size of the TIFF's tiles is no number: save it anew") from error
         if tile > max_pixels:
             raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}: save it anew")
 

@@ -19,17 +19,24 @@ from training.data.store import PhotoStore, Writer, index_of
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
 STALE_S = 24 * 3600
+KEPT = "kept-2"
+"""The sub-folder, in which nobody else's files are; its number changes when what is kept does."""
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of at most `limit_bytes`; what was used longest ago goes first.
+    """A folder whose `place` has at most `limit_bytes`; what was used longest ago goes first.
 
     Everything in it can be made again. A file that is damaged, or cannot be written, is as good as none.
     """
 
     folder: Path
     limit_bytes: int = DEFAULT_BYTES
+
+    @property
+    def place(self) -> Path:
+        """Where it all lies."""
+        return self.folder / KEPT
 
     def load_scan(self, listing: str) -> Scan | None:
         """The scan of the same files, if there is one."""
@@ -45,7 +52,7 @@ class Cache:
 
     def store_file(self, digest: str, side: int) -> Path:
         """Where the pixels of all pictures of a scan lie, shrunk to `side`."""
-        return self.folder / f"{digest}-{side}.pixels"
+        return self.place / f"{digest}-{side}.pixels"
 
     def load_store(self, digest: str, side: int) -> PhotoStore | None:
         """The pixels, if they are there."""
@@ -57,10 +64,12 @@ class Cache:
 
     def writer(self) -> Writer:
         """Takes pixels that are to be kept; raises OSError where there is no folder to keep them in."""
-        return Writer(self.folder, limit_bytes=self.limit_bytes)
+        return Writer(self.place, limit_bytes=self.limit_bytes)
 
     def save_store(self, writer: Writer, digest: str, side: int) -> PhotoStore | None:
         """Put the pixels in their place; None where the writer gave up."""
+        if writer.lost:
+            return None
         self._make_room(writer.size)
         return writer.finish(self.store_file(digest, side))
 
@@ -88,23 +97,23 @@ class Cache:
         self._write(f"{key}.json", json.dumps(values).encode())
 
     def _used(self, name: str) -> Path:
-        path = self.folder / name
+        path = self.place / name
         os.utime(path)
         return path
 
     def _write(self, name: str, data: bytes) -> None:
         try:
             self._make_room(len(data))
-            write_atomically(self.folder / name, data)
+            write_atomically(self.place / name, data)
         except OSError:  # a full disk, a folder of somebody else's: the next run does the work again
             return
 
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago until `wanted` bytes more would be within the limit."""
-        for unfinished in self.folder.glob(".*"):  # a kill -9's; what a run writes now is younger
+        for unfinished in self.place.glob(".*"):  # a kill -9's; what a run writes now is younger
             if unfinished.is_file() and time.time() - unfinished.stat().st_mtime > STALE_S:
                 unfinished.unlink(missing_ok=True)
-        files = [(file.stat(), file) for file in self.folder.glob("[!.]*") if file.is_file()]
+        files = [(file.stat(), file) for file in self.place.glob("[!.]*") if file.is_file()]
         size = sum(status.st_size for status, _ in files)
         for status, file in sorted(files, key=lambda each: each[0].st_mtime):
             if size + wanted <= self.limit_bytes:

@@ -70,6 +70,8 @@ class Watch:
     def left(self) -> str:
         """`about 12 min left`: the work that is left at the speed so far, and validation after each epoch."""
         done = self.plan.cost(self.first) - self.plan.cost(self.step)
+        if not done:
+            return "how long the rest takes is not known yet"
         spent = time.monotonic() - self.begun - self.measuring
         epochs = self.plan.recipe.epochs - self.step // self.plan.steps_per_epoch
         seconds = spent / done * self.plan.cost(self.step) + self.measuring / max(1, self.epochs) * epochs
@@ -96,7 +98,7 @@ class Watch:
 
 def tell(console: Console, text: str) -> None:
     """One line, broken by nobody: a log file has no width."""
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    console.print(_plain(text), soft_wrap=True, highlight=False)
 
 
 def duration(seconds: float) -> str:

@@ -22,7 +22,7 @@ from training.metrics import Metrics, gather, measure
 from training.prepare import scanned
 from training.recipe import Recipe
 from training.report.folder import write_report
-from training.robustness import robustness, sampled
+from training.robustness import checked_options, robustness, sampled
 
 LISTED = 100
 """Classes up to which each has a line."""
@@ -33,7 +33,7 @@ class Question:
     """Which model is asked (a name that is served, or a checkpoint's file), on which photos, under what attack.
 
     `side` "auto" is the test side where the data has one, or is what the model was trained on; else all photos.
-    `attack` has what `robustness` takes, and how many photos; empty for none.
+    `attack` has what `robustness` takes, or nothing; `photos` is on how many.
     """
 
     model: str
@@ -51,8 +51,10 @@ class Question:
 def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
     """The figures, and the curve of accuracy under attack, where one was asked for; with `report` as a page too.
 
-    Raises BadData, and what loading a model raises.
+    Raises BadData, BadAttack, and what loading a model raises.
     """
+    if question.attack:  # what is wrong with it is told before the photos are gone through
+        checked_options(**question.attack)
     model = load_model(question.model, question.device)
     source = open_source(question.data)
     found = layout(source)
@@ -60,6 +62,8 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     scan = scanned(source, found, workers=question.workers, console=console)
     side, photos = chosen_side(question.side, scan, found, model)
     tell(console, f"{len(photos):,} photos ({side})")
+    if (question.side, side) == ("auto", "all") and set(found.folders) == set(own_folders(model)):
+        tell(console, f"they are not exactly those that {model.name} was trained on: it may have seen some")
     data = Labelled(source, photos, index_of)
     batches = serving_batches(data, model.spec, batch_size=question.batch_size, workers=question.workers)
     tracked = track(console, batches, what="classifying", total=len(batches))
@@ -94,7 +98,7 @@ def load_model(name: str, device: torch.device) -> Model:
 
 def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
     """The model's class of each folder: as renamed, as in its own training data, or by the folder's name."""
-    own = {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
+    own = own_folders(model)
     indices = {}
     for folder in found.folders:
         name = renamed.get(folder) or own.get(folder) or found.names.get(folder) or folder
@@ -105,6 +109,11 @@ def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> di
                 f"{folder!r} is no class of {model.name}: give --rename '{folder}=CLASS' ({error})"
             ) from error
     return indices
+
+
+def own_folders(model: Model) -> dict[str, str]:
+    """The class of each folder that the model was trained on."""
+    return {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
 
 
 def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
@@ -119,7 +128,10 @@ def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[s
         raise BadData(f"there is no side {wanted!r}: choose one of auto, all, {', '.join(SIDES)}")
     recipe = model.provenance["recipe"] if trained else vars(Recipe())
     fractions = {name: recipe[name] for name in ("validation", "test", "seed")}
-    return wanted, split(scan.photos, found.folders, **fractions).sides[wanted]
+    sides = split(scan.photos, found.folders, **fractions)
+    if trained and sides.digest != model.provenance["data"]["split_digest"]:
+        raise BadData(f"{model.name} was trained on another split of these photos: --side all measures on all of them")
+    return wanted, sides.sides[wanted]
 
 
 def told(metrics: Metrics, curve: Mapping[str, Any] | None) -> str:

@@ -35,6 +35,7 @@ def find_lr(job: Job, console: Console, steps: int = 100) -> Found:
 
     Head and blocks keep the recipe's ratio to the trunk's rate. The losses are smoothed as an exponential average.
     """
+    job = replace(job, recipe=replace(job.recipe, epsilon_warm_up=0.0))  # an attack as it is after the warm-up
     run = Run(prepare(job, console, dry=True), console)
     state = run.probe()
     epochs = math.ceil(steps / run.plan.steps_per_epoch)

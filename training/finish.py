@@ -1,5 +1,6 @@
 """From the best candidate to the checkpoint: temperature, the one look at the test side, robustness, report, card."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,9 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
     )
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
     write_atomically(ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode())
+    state.looks += 1
+    with suppress(OSError):  # a full disk: the count of looks alone is lost
+        ready.job.folder.save_state(state)
     write_report(ready.job.folder.path, ready.labelled(ready.split.test, exact=True), spec, story, test, test_logits)
     return test
 

@@ -19,8 +19,8 @@ from training.metrics import Metrics
 from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, best_probe
-from training.runs import Kept, State
-from training.team import gather_team, was_restarted
+from training.runs import BadRun, Kept, State
+from training.team import gather_team
 from training.validate import Sides
 
 
@@ -31,8 +31,6 @@ def fit(job: Job, console: Console) -> Metrics | None:
     Raises the typed errors of what it is made of, before anything slow where that can be.
     """
     team = gather_team(job.device)
-    if was_restarted():
-        job = replace(job, resume=True, overwrite=False)
     if team.rank > 0:
         console = Console(quiet=True)
     return Run(prepare(job, console, team), console).through()
@@ -55,6 +53,8 @@ class Run:
         tell(self.console, ", ".join(f"{side} {len(photos):,}" for side, photos in self.ready.split.sides.items()))
         state = self.team.share(self.job.folder.load_state(self.ready.identity) if self.team.rank == 0 else None)
         if state is None:
+            if self.job.finish:
+                raise BadRun(f"there is no run to finish in {self.job.folder.path}: leave --finish away")
             state = self.probe()
             self._save(state)
         if self.job.phase == "all" and not self.job.finish:
@@ -81,21 +81,23 @@ class Run:
         features = self._features(learner, precision)
         probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
         architectures.set_head(self.network, probe.weight, probe.bias)
-        found = self.sides.validate(learner)["raw"]
+        found = self.sides.figures(learner, self.network)
         tell(self.console, f"probe (penalty {probe.penalty:g}): validation {_told(found)}")
         kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
         return State(self.ready.identity, precision, kept)
 
     def _features(self, learner: Learner, precision: str) -> dict[str, Features]:
         key, sides = self.ready.features_key(precision), ("train", "validation")
-        found = self.job.cache.load_tensors(key)
+        # Rank 0's, or nobody's: one process that computes while another does not would wait for it for ever.
+        found = self.team.share(self.job.cache.load_tensors(key) if self.team.rank == 0 else None)
         if found is None:
             found = {}
             for side in sides:
                 data = self.sides.batches(side)
                 batches = track(self.console, data, what=f"features of {side}", total=len(data))
                 found[side], found[f"{side}_labels"] = self.sides.gathered(learner.features, batches)
-            self.job.cache.save_tensors(key, found)
+            if self.team.rank == 0:
+                self.job.cache.save_tensors(key, found)
         return {side: (found[side], found[f"{side}_labels"]) for side in sides}
 
     # Fine-tuning.
@@ -120,6 +122,8 @@ class Run:
             learner.restore(state.learner)
             tell(self.console, f"going on after step {learner.step:,} of {learner.steps:,}")
         watch = Watch(self.console, self.plan, learner.step)
+        if learner.step // self.plan.steps_per_epoch > len(state.history):
+            self._close_epoch(learner, state, watch)  # it was stopped between the epoch's last step and this
         try:
             for pixels, labels in () if self._is_over(state, learner) else self._training_batches(learner.step):
                 state.losses.append(learner.learn(pixels, labels))

@@ -60,12 +60,13 @@ class Learner:
         self.average = average(network, recipe, steps)
         self.optimiser = optimiser(network, recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
-        self.joined = self.team.join(network)
-        if recipe.compile:
-            self.joined.compile()  # in place, so that its weights keep their names
+        self.joined, self.compiled = self.team.join(network), False
 
     def learn(self, pixels: Tensor, labels: Int64[Tensor, " n"]) -> float:
-        """One step on uint8 pictures; returns the loss. Raises Diverged, with all weights as they were before."""
+        """One step on uint8 pictures; returns the loss. Raises Diverged, with everything as it was before."""
+        if self.recipe.compile and not self.compiled:
+            self.joined.compile()  # in place, so that its weights keep their names; not before features were taken
+            self.compiled = True
         self._seed()
         set_rates(self.optimiser, self.rate(self.step))
         shown, wanted = to_float(pixels.to(self.device)), labels.to(self.device)
@@ -75,6 +76,7 @@ class Learner:
             shown, wanted = self.mix(shown, wanted)
         train_mode(self.network, frozen_statistics=self.recipe.frozen_statistics)
         self.optimiser.zero_grad()
+        statistics = [buffer.clone() for buffer in self.network.buffers()] if not self.recipe.frozen_statistics else []
         loss = functional.cross_entropy(
             self._forward(self.joined, shown), wanted, label_smoothing=self.recipe.label_smoothing
         )
@@ -84,6 +86,8 @@ class Learner:
         loss = self.team.mean(loss.detach())
         # A scaler passes over a step whose gradients float16 could not hold; without one they are the end.
         if not torch.isfinite(loss if self.scaler.is_enabled() else loss + size):
+            for buffer, before in zip(self.network.buffers(), statistics, strict=False):
+                buffer.copy_(before)
             found = f"the loss became {loss.item()}, the gradient's norm {size.item()}"
             raise Diverged(f"{found} at step {self.step}: lower the learning rates")
         self.scaler.step(self.optimiser)

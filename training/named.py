@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 
+from filelock import FileLock
 from rich.console import Console
 from torchvision.datasets import OxfordIIITPet
 
@@ -34,7 +35,8 @@ def find_data(data: str, folder: Path, console: Console) -> Path:
             f"{', '.join(DATA_SETS)}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    return DATA_SETS[data](folder, console)
+    with FileLock(folder / f"{data}.lock"):  # of several processes one downloads and the others wait
+        return DATA_SETS[data](folder, console)
 
 
 def cats_dogs(folder: Path, console: Console) -> Path:

@@ -25,9 +25,9 @@ from training.data.sources import Source, open_source
 from training.data.split import Split, split
 from training.data.store import PhotoStore, Writer
 from training.parent import Parent, load_parent
-from training.recipe import Recipe
+from training.recipe import BadRecipe, Recipe
 from training.runs import RunFolder, claim, write_findings
-from training.team import Alone, Team
+from training.team import Alone, Team, launched, was_restarted
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ class Prepared:
 
     def features_key(self, precision: str) -> str:
         """Digest of all that the cached features depend on."""
-        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec)), precision]
+        side = store_side(self.spec, self.job.recipe)
+        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec)), precision, str(side)]
+        parts += [self.team.device.type, torch.__version__]
         return "features-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def labelled(self, photos: tuple[Photo, ...], *, exact: bool = False) -> Labelled:
@@ -118,13 +120,20 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
     """
     team = team or Alone(job.device)
     if team.rank == 0 and not dry:
-        claim(job.output, job.folder, resume=job.resume, overwrite=job.overwrite)
+        claim(
+            job.output,
+            job.folder,
+            resume=job.resume,
+            overwrite=job.overwrite,
+            launch=launched(),
+            restarted=was_restarted(),
+        )
     source = open_source(job.data)
     found = layout(source)
     classes = class_names(found, job.renamed)
     parent = load_parent(job.architecture, job.parent, job.parent_licence)
     recipe = job.recipe
-    spec = resized(replace(parent.spec, classes=classes, temperature=1.0), recipe.input_size)
+    spec = spec_at(replace(parent.spec, classes=classes, temperature=1.0), recipe.input_size)
     if recipe.grey:
         spec = in_grey(spec)
     with team.in_turn():
@@ -134,7 +143,16 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
         write_findings(job.folder.findings_file, scan.findings)
         tell(console, f"the list is in {job.folder.findings_file}")
     sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
+    _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
     return Prepared(job, team, source, found, scan, store, sides, spec, parent)
+
+
+def _check_shares(batch: int, validation: int, processes: int) -> None:
+    """Each process has as many photos of a batch as the others: their gradients count the same."""
+    if batch % processes:
+        raise BadRecipe(f"{processes} processes cannot share batches of {batch} photos evenly: change batch_size")
+    if validation < processes:
+        raise BadRecipe(f"{validation} photos of validation are too few for {processes} processes: start fewer")
 
 
 def scanned(source: Source, found: Layout, *, workers: int, console: Console) -> Scan:
@@ -147,8 +165,11 @@ def look_over(job: Job, source: Source, found: Layout, side: int, console: Conso
     scan = job.cache.load_scan(source.listing)
     if scan is not None:
         store = job.cache.load_store(scan.digest, side)
-        if store is not None or job.cache.load_json(_lost(scan, side)) == job.cache.limit_bytes:
+        if store is not None:
             return scan, store
+        if job.cache.load_json(_lost(scan, side)) == job.cache.limit_bytes:
+            tell(console, f"decoded photos are not kept: they take more than {job.cache.limit_bytes / 1e9:.1f} GB")
+            return scan, None
     try:
         writer = job.cache.writer()
     except OSError as error:
@@ -160,7 +181,8 @@ def look_over(job: Job, source: Source, found: Layout, side: int, console: Conso
         store = job.cache.save_store(writer, scan.digest, side)
     job.cache.save_scan(scan)
     if store is None:
-        job.cache.save_json(_lost(scan, side), job.cache.limit_bytes)
+        if writer.too_large:  # they will be so the next time; a full disk may have room then
+            job.cache.save_json(_lost(scan, side), job.cache.limit_bytes)
         tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
     return scan, store
 
@@ -174,7 +196,7 @@ def _looked(source: Source, found: Layout, workers: int, console: Console, *, si
 def _kept(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
     for seen in looked:
         if seen.pixels is not None:
-            writer.add(seen.digest, seen.pixels)
+            writer.add(seen.digest, torch.from_numpy(seen.pixels))
         yield replace(seen, pixels=None)
 
 
@@ -195,7 +217,7 @@ def in_grey(spec: Spec) -> Spec:
     return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
 
 
-def resized(spec: Spec, input_size: int | None) -> Spec:
+def spec_at(spec: Spec, input_size: int | None) -> Spec:
     """The preprocessing at another input size, with the same margin around the crop."""
     if input_size is None:
         return spec

@@ -32,10 +32,17 @@ def provenance(
             "photos": ready.split.counts(folders),
             "files_digest": ready.scan.digest,
             "split_digest": ready.split.digest,
+            "alike_on_several_sides": ready.split.alike_on_several_sides,
             "given_sides": sorted({photo.side for photo in ready.scan.photos} - {""}),
             "found": dict(Counter(finding.problem.value for finding in ready.scan.findings)),
         },
-        "metrics": {**test.to_json(), "split": "test", "validation": validation.to_json(), "robustness": robustness},
+        "metrics": {
+            **test.to_json(),
+            "split": "test",
+            "earlier_looks": state.looks,
+            "validation": validation.to_json(),
+            "robustness": robustness,
+        },
         "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
         "history": state.history,
         "versions": versions(),
@@ -68,6 +75,8 @@ def command(job: Job) -> str:
         words += ["--parent-licence", job.parent_licence]
     for folder, name in job.renamed.items():
         words += ["--rename", f"{folder}={name}"]
+    words += ["--phase", "probe"] if job.phase == "probe" else []
+    words += ["--resume", "--finish"] if job.finish else []
     return shlex.join([*words, *recipe_options(job.recipe)])
 
 

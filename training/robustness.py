@@ -6,6 +6,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor
 
+from models.attacks.options import attack_options
 from models.attacks.report import adversarial
 from models.classifier import Classifier
 from models.classify import classify
@@ -33,9 +34,10 @@ def robustness(
     """Accuracy on photos [3, h, w] with their labels, clean and by budget, with Wilson's 95 % intervals: plain JSON.
 
     The attack is the service's own: on the photo at its own resolution, and a success is what the classifier says of
-    the 8-bit picture. A photo that falls at one budget counts as fallen at all larger ones.
+    the 8-bit picture. A photo that falls at one budget counts as fallen at all larger ones. Raises BadAttack.
     """
     budgets = sorted(epsilons)
+    options = checked_options(attack=attack, norm=norm, epsilons=budgets, **options)
     tasks = (_least(pixels, label, classifier.spec, attack, norm, budgets, options) for pixels, label in photos)
     least = [found for _, found in track(run_all(tasks, classifier.fold(), at_once=AT_ONCE))]
     rows = []
@@ -43,6 +45,14 @@ def robustness(
         right = sum(found > epsilon for found in least)
         rows.append({"epsilon": epsilon, "accuracy": right / len(least), "interval": list(wilson(right, len(least)))})
     return {"attack": attack, "norm": norm, "options": options, "photos": len(least), "curve": rows}
+
+
+def checked_options(
+    *, attack: str = "apgd", norm: str = "linf", epsilons: Sequence[float] = EPSILONS, **given: Any
+) -> dict[str, Any]:
+    """What was given, with the number of steps where the attack has any; raises BadAttack."""
+    found = [attack_options(attack, norm, {**given, "epsilon": epsilon})[1] for epsilon in epsilons]
+    return {**given, **{name: found[0][name] for name in ("steps",) if name in found[0]}}
 
 
 def sampled(data: Labelled, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:

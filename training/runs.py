@@ -39,7 +39,10 @@ class Kept:
 
 @dataclass
 class State:
-    """A run after some step; `identity` says of what run, `learner` is the Learner's, `losses` those of the epoch."""
+    """A run after some step; `identity` says of what run, `learner` is the Learner's, `losses` those of the epoch.
+
+    `looks` counts how often it was measured on the test side.
+    """
 
     identity: dict[str, Any]
     precision: str
@@ -47,6 +50,7 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     learner: dict[str, Any] | None = None
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class RunFolder:
     def candidate_file(self) -> Path:
         """The checkpoint as it is measured, before its figures are written into it."""
         return self.path / "candidate.safetensors"
+
+    @property
+    def launch_file(self) -> Path:
+        """What has started the run, under torchrun."""
+        return self.path / "launch"
 
     @property
     def findings_file(self) -> Path:
@@ -108,21 +117,35 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:12]}..."
 
 
-def claim(output: Path, folder: RunFolder, *, resume: bool, overwrite: bool) -> None:
-    """Make sure, before anything is computed, that the run may write where it wants to; raises BadRun."""
+def claim(
+    output: Path, folder: RunFolder, *, resume: bool, overwrite: bool, launch: str = "", restarted: bool = False
+) -> None:
+    """Make sure, before anything is computed, that the run may write where it wants to; raises BadRun.
+
+    `launch` names what started this process, and starts it again (`restarted`) when another is lost: it may go on in
+    a folder that it has claimed before, and in no other.
+    """
     if output.suffix != ".safetensors":
         raise BadRun(f"the output's name must end in .safetensors, not {output.name!r}: the service looks for it")
     if resume and overwrite:
         raise BadRun("--resume and --overwrite exclude each other")
-    if folder.state_file.is_file() and not (resume or overwrite):
+    again = restarted and folder.launch_file.is_file() and folder.launch_file.read_text(encoding="utf-8") == launch
+    if not again:
+        folder.launch_file.unlink(missing_ok=True)
+    there = folder.state_file.is_file()
+    if there and not (resume or overwrite or again):
         raise BadRun(f"{folder.path} has the state of a run: give --resume to go on with it, or --overwrite")
-    if output.exists() and not (resume or overwrite):
-        raise BadRun(f"{output} exists: give --overwrite, or another --output")
+    if output.exists() and not (resume and there) and not (overwrite or again):
+        nothing = f"there is no run to go on with in {folder.path}, and " if resume else ""
+        raise BadRun(f"{nothing}{output} exists: give --overwrite, or another --output")
     for file in (output, output.with_suffix(".md"), folder.state_file):
         _check_writable(file)
     for unfinished in folder.path.glob(".*"):  # what a kill -9 left of a file that was being written
-        unfinished.unlink()
-    if overwrite:
+        if unfinished.is_file():
+            unfinished.unlink()
+    if launch:
+        write_atomically(folder.launch_file, launch.encode())
+    if overwrite and not again:
         folder.state_file.unlink(missing_ok=True)
 
 

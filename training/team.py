@@ -44,6 +44,10 @@ class Team(Protocol):
         """The rows of all: rank 0 had the first, the one after the last of the team the next, and so on."""
         ...
 
+    def align(self, network: nn.Module) -> None:
+        """Give all the buffers that rank 0 has: each has seen the statistics of its own photos."""
+        ...
+
     def in_turn(self) -> Any:
         """A context that rank 0 of each machine goes through before its others do."""
         ...
@@ -76,6 +80,9 @@ class Alone:
     def collect(self, rows: Tensor) -> Tensor:
         """The rows themselves."""
         return rows
+
+    def align(self, network: nn.Module) -> None:
+        """Nothing to do."""
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
@@ -130,6 +137,11 @@ class Together:
             whole[rank :: self.size] = part
         return whole
 
+    def align(self, network: nn.Module) -> None:
+        """Rank 0's buffers, for all."""
+        for buffer in network.buffers():
+            distributed.broadcast(buffer, src=0)
+
     @contextmanager
     def in_turn(self) -> Iterator[None]:
         """Rank 0 of each machine first: what it leaves in the cache spares the others the work."""
@@ -140,6 +152,11 @@ class Together:
 def gather_team(device: torch.device) -> Team:
     """The team that this process is in; raises NoTeam."""
     return Together(device) if distributed.is_available() and distributed.is_torchelastic_launched() else Alone(device)
+
+
+def launched() -> str:
+    """Names the torchrun that has started this process; empty without one."""
+    return f"{os.environ['TORCHELASTIC_RUN_ID']} {os.getppid()}" if distributed.is_torchelastic_launched() else ""
 
 
 def was_restarted() -> bool:

@@ -24,15 +24,21 @@ class Sides:
         self.kept: dict[str, DataLoader[Batch]] = {}
 
     def batches(self, side: str) -> DataLoader[Batch]:
-        """This process's share of `train`, `validation`, `test`, or of what is `attacked`; its loader is kept."""
+        """This process's share of `train`, `validation`, `test`, or of what is `attacked`."""
+        photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
+        if side == "attacked":
+            photos = photos[:: max(1, len(photos) // ATTACKED)]
+        return serving_batches(
+            self.ready.labelled(photos[self.team.rank :: self.team.size]),
+            self.ready.spec,
+            batch_size=self.recipe.batch_size,
+            workers=self.ready.job.workers,
+        )
+
+    def again(self, side: str) -> DataLoader[Batch]:
+        """The same from a loader that is kept, with its workers."""
         if side not in self.kept:
-            photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
-            if side == "attacked":
-                photos = photos[:: max(1, len(photos) // ATTACKED)]
-            data = self.ready.labelled(photos[self.team.rank :: self.team.size])
-            self.kept[side] = serving_batches(
-                data, self.ready.spec, batch_size=self.recipe.batch_size, workers=self.ready.job.workers
-            )
+            self.kept[side] = self.batches(side)
         return self.kept[side]
 
     def gathered(self, scores: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
@@ -42,14 +48,17 @@ class Sides:
 
     def validate(self, learner: Learner) -> dict[str, dict[str, float]]:
         """`accuracy` and `nll` of each candidate; of a robust run under attack, with the `clean` accuracy beside."""
-        return {name: self._figures(learner, network) for name, network in learner.candidates().items()}
+        return {name: self.figures(learner, network) for name, network in learner.candidates().items()}
 
-    def _figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
+    def figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
+        """Those of one network."""
+        self.team.align(network)
+
         def scores(pixels: Tensor) -> Tensor:
             return learner.scores(network, pixels)
 
         classes = self.ready.spec.classes
-        clean = measure(*self.gathered(scores, self.batches("validation")), classes)
+        clean = measure(*self.gathered(scores, self.again("validation")), classes)
         if not self.recipe.attack_steps:
             return {"accuracy": clean.accuracy, "nll": clean.nll}
         attacked = measure(*self._attacked(learner, network), classes)
@@ -57,7 +66,7 @@ class Sides:
 
     def _attacked(self, learner: Learner, network: nn.Module) -> tuple[Tensor, Tensor]:
         rows, wanted = [], []
-        for pixels, labels in self.batches("attacked"):
+        for pixels, labels in self.again("attacked"):
             shown, labels = pixels.to(self.team.device), labels.to(self.team.device)
             moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
             with torch.no_grad():

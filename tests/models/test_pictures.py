@@ -366,6 +366,18 @@ def test_a_tiff_of_huge_tiles_is_refused() -> None:
         decode(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
 
 
+def test_a_tiff_whose_tile_size_is_a_text_is_refused() -> None:
+    data = zlib.compress(b"")
+    tags = {256: 32, 257: 32, 258: 8, 259: 8, 262: 1, 277: 1, 322: 0, 323: 8, 324: 8, 325: len(data)}
+    entries = b"".join(
+        struct.pack("<HHI4s", tag, 2, 4, b"wide") if tag == 322 else struct.pack("<HHII", tag, 4, 1, value)
+        for tag, value in tags.items()
+    )
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    with pytest.raises(BrokenPicture, match="tiles"):
+        decode(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
+
+
 def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
     """Each scan is another pass over all pixels, for a few bytes."""
     buffer = io.BytesIO()

@@ -32,8 +32,8 @@ def test_what_is_not_there_is_none(cache: Cache) -> None:
 
 @pytest.mark.parametrize("name", ["listing.scan.json", "features.safetensors", "speed.json"])
 def test_what_is_damaged_is_none(cache: Cache, name: str) -> None:
-    cache.folder.mkdir()
-    (cache.folder / name).write_bytes(b"\xff{ half")
+    cache.place.mkdir(parents=True)
+    (cache.place / name).write_bytes(b"\xff{ half")
     assert cache.load_scan("listing") is None and cache.load_json("speed") is None
     assert cache.load_tensors("features") is None
 
@@ -52,7 +52,7 @@ def test_what_was_used_longest_ago_goes_first(cache: Cache) -> None:
     """Three of 4,000 bytes in 10,000: the one that was not looked at makes room."""
     for age, key in enumerate(("a", "b")):
         cache.save_tensors(key, {"x": torch.zeros(1000)})
-        os.utime(cache.folder / f"{key}.safetensors", (1000 + age, 1000 + age))
+        os.utime(cache.place / f"{key}.safetensors", (1000 + age, 1000 + age))
     assert cache.load_tensors("a") is not None
     cache.save_tensors("c", {"x": torch.zeros(1000)})
     assert cache.load_tensors("b") is None
@@ -60,13 +60,13 @@ def test_what_was_used_longest_ago_goes_first(cache: Cache) -> None:
 
 
 def test_what_a_killed_run_left_is_swept_after_a_day(cache: Cache) -> None:
-    cache.folder.mkdir()
+    cache.place.mkdir(parents=True)
     for name, age in ((".store.old", 2 * 86400), (".store.new", 60)):
-        (cache.folder / name).write_bytes(b"half")
-        then = (cache.folder / name).stat().st_mtime - age
-        os.utime(cache.folder / name, (then, then))
+        (cache.place / name).write_bytes(b"half")
+        then = (cache.place / name).stat().st_mtime - age
+        os.utime(cache.place / name, (then, then))
     cache.save_json("x", 1)
-    assert sorted(file.name for file in cache.folder.iterdir()) == [".store.new", "x.json"]
+    assert sorted(file.name for file in cache.place.iterdir()) == [".store.new", "x.json"]
 
 
 def test_a_folder_that_cannot_be_had_costs_nothing_but_time(tmp_path: Path) -> None:
@@ -76,3 +76,21 @@ def test_a_folder_that_cannot_be_had_costs_nothing_but_time(tmp_path: Path) -> N
     assert cache.load_json("x") is None
     with pytest.raises(OSError):
         cache.writer()
+
+
+def test_other_peoples_files_are_never_touched(tmp_path: Path) -> None:
+    """Even in a folder of photos, with no room at all."""
+    for name in (".env", "photos.zip", "x.json"):
+        (tmp_path / name).write_bytes(b"mine")
+        os.utime(tmp_path / name, (1000, 1000))
+    Cache(tmp_path, 0).save_json("x", 1)
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in (".env", "photos.zip", "x.json"))
+
+
+def test_a_store_that_was_given_up_costs_no_other(cache: Cache) -> None:
+    cache.save_tensors("features", {"a": torch.zeros(2000)})
+    with cache.writer() as writer:
+        writer.add("d1", torch.zeros(3, 40, 40, dtype=torch.uint8))
+        writer.add("d2", torch.zeros(3, 60, 60, dtype=torch.uint8))
+        assert writer.too_large and cache.save_store(writer, "scan", 4) is None
+    assert cache.load_tensors("features") is not None

@@ -1,14 +1,14 @@
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from rich.console import Console
 
 from models import checkpoint
 from models.store import UnknownModel
-from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.cache import Cache
 from training.data.sources import BadData
 from training.evaluate import Question, evaluate, told
@@ -87,4 +87,21 @@ def test_under_attack_the_lines_have_the_curve(trained: Job) -> None:
     lines = told(metrics, curve)
     assert f"top-1 {metrics.accuracy:.2%}" in lines and "under fgsm (linf, {}), 4 photos:" in lines
     assert "within 25.5/255" in lines and "within 76.5/255" in lines
-    assert torch.tensor([row["accuracy"] for row in curve["curve"]]).diff().max() <= 0
+    assert [row["epsilon"] for row in curve["curve"]] == [0, 0.1, 0.3]
+
+
+def test_a_split_that_cannot_be_made_again_is_told(trained: Job, tmp_path: Path) -> None:
+    classifier, found = checkpoint.load(trained.output)
+    story = {**found.provenance, "data": {**found.provenance["data"], "split_digest": "another"}}
+    checkpoint.save(tmp_path / "other.safetensors", classifier.network[1], classifier.spec, story)
+    with pytest.raises(BadData, match="other was trained on another split of these photos: --side all"):
+        evaluate(Question(str(tmp_path / "other.safetensors"), trained.data), quiet())
+
+
+def test_photos_that_may_have_been_trained_on_are_told_of(trained: Job, tmp_path: Path) -> None:
+    """One more, and it is not the data that the model was made of."""
+    shutil.copytree(trained.data, tmp_path / "more")
+    (tmp_path / "more" / "Reddish" / "new.png").write_bytes(encoded(grating(0, 500)))
+    console = quiet()
+    evaluate(Question(str(trained.output), tmp_path / "more"), console)
+    assert isinstance(console.file, io.StringIO) and "it may have seen some" in console.file.getvalue()

@@ -28,6 +28,7 @@ from training.metrics import Metrics, gather, measure
 from training.prepare import Job, prepare
 from training.recipe import Recipe
 from training.runs import BadRun
+from training.validate import Sides
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
@@ -146,8 +147,13 @@ def test_the_probe_alone_and_then_the_rest(finished: Job, tmp_path: Path, data: 
     assert "no other weight was changed" in first.output.with_suffix(".md").read_text()
     trunk = torch.load(parent)["features.0.0.weight"]
     assert torch.equal(weights(first.output)["features.0.0.weight"], trunk.half())
+    assert "used for nothing before" in first.output.with_suffix(".md").read_text()
+    assert " --phase probe" in found["command"]
     fit(job(tmp_path, data, parent, resume=True), quiet())
     assert_same_weights(first.output, finished.output)
+    assert checkpoint.read(first.output).provenance["metrics"]["earlier_looks"] == 1
+    told = "on photos that earlier states of this run had been measured on (1 of them)"
+    assert told in first.output.with_suffix(".md").read_text()
 
 
 def test_no_epochs_keep_the_probe(tmp_path: Path, data: Path, parent: Path) -> None:
@@ -275,6 +281,32 @@ def test_what_ends_a_run_midway_leaves_the_last_step(
     fit(resumed, console)
     assert isinstance(console.file, io.StringIO) and "going on after step 5 of 9" in console.file.getvalue()
     assert_same_weights(resumed.output, finished.output)
+
+
+def test_a_run_that_ends_in_validation_closes_that_epoch_first(
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo of validation that cannot be read after the second epoch's last step: no epoch is left out."""
+    whole = Sides.validate
+
+    def breaking(sides: Sides, learner: Learner) -> Any:
+        if learner.step == 6:
+            raise BadData("a photo")
+        return whole(sides, learner)
+
+    with monkeypatch.context() as patch, pytest.raises(BadData):
+        patch.setattr(Sides, "validate", breaking)
+        fit(job(tmp_path, data, parent), quiet())
+    resumed = job(tmp_path, data, parent, resume=True)
+    fit(resumed, quiet())
+    assert_same_weights(resumed.output, finished.output)
+    for row, other in zip(*(checkpoint.read(j.output).provenance["history"] for j in (resumed, finished)), strict=True):
+        assert {**row, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_there_must_be_a_run_to_finish(tmp_path: Path, data: Path, parent: Path) -> None:
+    with pytest.raises(BadRun, match="there is no run to finish"):
+        fit(job(tmp_path, data, parent, finish=True), quiet())
 
 
 def test_a_file_that_breaks_midway_is_named(tmp_path: Path, parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:

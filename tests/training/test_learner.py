@@ -97,11 +97,12 @@ def test_gradients_are_clipped_together(network: nn.Module, batch: tuple[Tensor,
     assert torch.stack(norms).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("precision", "frozen"), [("float32", True), ("float32", False), ("bfloat16", True)])
 def test_a_loss_that_is_no_number_changes_nothing(
-    network: nn.Module, batch: tuple[Tensor, Tensor], precision: str
+    network: nn.Module, batch: tuple[Tensor, Tensor], precision: str, frozen: bool
 ) -> None:
-    found = learner(network, precision=precision)
+    """No weight, and no statistic of batch norm either."""
+    found = learner(network, precision=precision, frozen_statistics=frozen)
     found.learn(*batch)
     with torch.no_grad():
         architectures.head(network).bias.fill_(math.nan)
@@ -118,7 +119,7 @@ def test_a_gradient_that_is_no_number_changes_nothing(
     network: nn.Module, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loss is finite, its slope is not: a step would leave no weight a number."""
-    found = learner(network)
+    found = learner(network, frozen_statistics=False)
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     monkeypatch.setattr(nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(math.nan))
     with pytest.raises(Diverged):
@@ -144,6 +145,20 @@ def test_a_restored_run_goes_on_to_the_same_weights(
     for name, candidate in resumed.candidates().items():
         expected = undisturbed.candidates()[name].state_dict()
         assert all(torch.equal(tensor, expected[key]) for key, tensor in candidate.state_dict().items())
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """And gives the same features before and after."""
+    plain, compiled = (learner(copy.deepcopy(network), compile=flag, dropout=0.0) for flag in (False, True))
+    shown = batch[0] / 255
+    with torch.no_grad():
+        assert torch.equal(plain.features(shown), compiled.features(shown))
+    for _ in range(2):
+        assert compiled.learn(*batch) == pytest.approx(plain.learn(*batch), rel=1e-4)
+    with torch.no_grad():
+        assert torch.allclose(plain.scores(plain.network, shown), compiled.scores(compiled.network, shown), atol=1e-3)
+        assert torch.allclose(plain.features(shown), compiled.features(shown), atol=1e-3)
 
 
 def test_mixing_is_torchvisions() -> None:

@@ -133,6 +133,10 @@ def test_evaluate_tells_the_figures_and_the_curve(trained: Path, dirty: Path, tm
     assert (tmp_path / "report" / "robustness.png").is_file()
     assert command("evaluate", trained, dirty, "--epsilon", "much", "--workers", "0").exit_code == 2
     assert "under" not in command("evaluate", trained, dirty, "--attack", "none", "--workers", "0").output
+    once = command("evaluate", trained, dirty, "--attack", "fgsm", "--photos", "2", "--workers", "0")
+    assert once.exit_code == 0 and "under fgsm (linf, {}), 2 photos" in once.output
+    refused = command("evaluate", trained, dirty, "--attack", "fgsm", "--steps", "5", "--workers", "0")
+    assert refused.exit_code == 2 and "fgsm takes no steps" in refused.output and "photos" not in refused.output
 
 
 def test_find_lr_suggests_and_draws(trained: Path, dirty: Path, tmp_path: Path) -> None:

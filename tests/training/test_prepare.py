@@ -4,7 +4,8 @@ import pytest
 
 from models.spec import Spec
 from models.store import imagenet_spec
-from training.prepare import in_grey, resized
+from training.prepare import _check_shares, in_grey, spec_at
+from training.recipe import BadRecipe
 
 
 def test_grey_takes_the_mean_of_the_colours_figures() -> None:
@@ -32,5 +33,14 @@ def test_what_is_grey_stays_as_it_is(name: str) -> None:
 def test_another_size_keeps_the_margin() -> None:
     """256 of 224 is 146 of 128."""
     spec = Spec("mobilenet_v2", ("a", "b"))
-    assert (resized(spec, 128).input_size, resized(spec, 128).resize) == (128, 146)
-    assert resized(spec, None) == spec
+    assert (spec_at(spec, 128).input_size, spec_at(spec, 128).resize) == (128, 146)
+    assert spec_at(spec, None) == spec
+
+
+def test_processes_that_would_count_differently_are_refused() -> None:
+    """Of 64 photos three processes have 22, 21 and 21, whose gradients would be averaged as equals."""
+    _check_shares(64, 10, 4)
+    with pytest.raises(BadRecipe, match="3 processes cannot share batches of 64 photos evenly"):
+        _check_shares(64, 10, 3)
+    with pytest.raises(BadRecipe, match="3 photos of validation are too few for 4 processes"):
+        _check_shares(64, 3, 4)

@@ -84,11 +84,39 @@ def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_
         claim(tmp_path / "name.safetensors", folder, resume=False, overwrite=False)
 
 
+def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "name.safetensors").write_bytes(b"precious")
+    with pytest.raises(BadRun, match=r"there is no run to go on with in .* exists: give --overwrite"):
+        claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+    folder.save_state(state())
+    claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+
+
+def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: RunFolder, tmp_path: Path) -> None:
+    """And what has claimed its folder goes on: over its own state, and before there is any."""
+    output = tmp_path / "name.safetensors"
+    output.write_bytes(b"precious")
+    words: dict[str, Any] = {"resume": False, "overwrite": False, "launch": "none 77"}
+    for restarted in (False, True):
+        with pytest.raises(BadRun, match="exists"):
+            claim(output, folder, **words, restarted=restarted)
+    claim(output, folder, **{**words, "overwrite": True}, restarted=False)
+    claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    folder.save_state(state())
+    claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    assert folder.state_file.is_file()
+    with pytest.raises(BadRun, match="has the state of a run"):
+        claim(output, folder, **words, restarted=False)  # another torchrun, whose number is the same by chance
+    with pytest.raises(BadRun, match="has the state of a run"):
+        claim(output, folder, **words, restarted=True)
+
+
 def test_what_a_kill_left_behind_is_swept(folder: RunFolder, tmp_path: Path) -> None:
     folder.save_state(state())
     (folder.path / ".state.pt.abc").write_bytes(b"half")
+    (folder.path / ".ipynb_checkpoints").mkdir()
     claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
-    assert sorted(file.name for file in folder.path.iterdir()) == ["history.csv", "state.pt"]
+    assert sorted(file.name for file in folder.path.iterdir()) == [".ipynb_checkpoints", "history.csv", "state.pt"]
 
 
 def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> None:

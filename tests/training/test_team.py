@@ -97,7 +97,7 @@ def test_two_processes_do_what_one_does(place: Path) -> None:
     alone = checkpoint.read(place / "stripes.safetensors")
     told = launch(place, 2)
     together = checkpoint.read(place / "stripes.safetensors")
-    assert sorted(told.split())[-2:] != ["FIGURES", "FIGURES"] and told.count("FIGURES") == told.count("NONE") == 1
+    assert told.count("FIGURES") == told.count("NONE") == 1
     for row, other in zip(alone.provenance["history"], together.provenance["history"], strict=True):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
         assert row["raw_nll"] == pytest.approx(other["raw_nll"], rel=1e-3)

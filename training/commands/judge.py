@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -67,7 +67,7 @@ def evaluate(
     epsilon: Annotated[
         list[str] | None, typer.Option(help="Budgets, like 4/255. [default: 1/255 2/255 4/255 8/255]")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Of the attack.")] = 100,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of the attack. [default: its own; apgd's are 100]")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="Of the attack, from other random points.")] = 1,
     photos: Annotated[int, typer.Option(min=0, help="How many are attacked, spread over all; 0: all.")] = 500,
     report: Annotated[Path | None, typer.Option(help="Folder for a page with plots and the worst mistakes.")] = None,
@@ -78,13 +78,15 @@ def evaluate(
     """Measure a classifier: accuracy, calibration, confusion, and accuracy under attack by budget."""
     console = Console()
     with shared.told_errors(console):
-        asked = {"attack": attack, "norm": norm, "epsilons": _budgets(epsilon), "steps": steps}
+        asked: dict[str, Any] = {"attack": attack, "norm": norm, "epsilons": _budgets(epsilon)}
+        asked |= {"steps": steps} if steps is not None else {}
+        asked |= {"restarts": restarts} if restarts > 1 else {}
         question = Question(
             model,
             shared.data_at(data, cache, console),
             side,
             shared.renaming(rename),
-            attack={} if attack == "none" else asked | ({"restarts": restarts} if restarts > 1 else {}),
+            attack={} if attack == "none" else asked,
             photos=photos,
             report=report,
             workers=shared.worker_count(workers),

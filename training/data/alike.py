@@ -1,10 +1,9 @@
 """Photos that are nearly the same: scaled or compressed copies, told by their thumbnails. A crop is another photo."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int32, Int64, UInt8
 from torch import Tensor
 
 CORRELATION = 0.998
@@ -13,38 +12,50 @@ CORRELATION = 0.998
 DIFFERENCE = 4.0
 """Mean difference of colour thumbnails in levels of 255; of those copies it is 1.3 at most."""
 BLOCK = 2048
+AT_ONCE = 65_536
+
+Pairs = Int32[Tensor, "pairs 2"]
 
 
-def alike(thumbnails: Sequence[bytes]) -> list[int]:
-    """For each thumbnail (RGB of one size, as bytes) the index of the first that it is nearly the same as, or its own.
+def alike(thumbnails: Sequence[bytes]) -> Pairs:
+    """Indices of all thumbnails (RGB of one size, as bytes) that look the same, two by two, the earlier first.
 
-    The cost grows with the square of the number; 16,000 photos take seconds.
+    The cost grows with the square of the number; 16,000 photos take seconds. A pair takes 8 bytes.
     """
     if not thumbnails:
-        return []
+        return torch.empty(0, 2, dtype=torch.int32)
     levels = torch.frombuffer(bytearray(b"".join(thumbnails)), dtype=torch.uint8).reshape(len(thumbnails), 3, -1)
-    first = list(range(len(thumbnails)))
-    for earlier, later in _pairs(levels):
-        # An own leader only: chains of slight changes would end in photos that are not alike at all.
-        if first[earlier] == earlier and first[later] == later:
-            first[later] = earlier
-    return first
+    return torch.cat([torch.empty(0, 2, dtype=torch.int32), *_pairs(levels)])
 
 
-def _pairs(levels: Tensor) -> Iterator[tuple[int, int]]:
-    """Pairs of indices that look the same, the earlier first, in order of the earlier."""
+def groups(pairs: Pairs, count: int) -> list[int]:
+    """For each of `count` photos the first that it is linked to by pairs, through others too; itself, if by none."""
+    first = torch.arange(count)
+    one, other = pairs.long().unbind(dim=1)
+    while True:
+        least = torch.minimum(first[one], first[other])
+        nearer = first.scatter_reduce(0, one, least, "amin").scatter_reduce(0, other, least, "amin")
+        nearer = nearer[nearer]
+        if torch.equal(nearer, first):
+            return first.tolist()
+        first = nearer
+
+
+def partners(pairs: Pairs, count: int, wanted: Bool[Tensor, " pairs"]) -> dict[int, int]:
+    """Of the `wanted` pairs: for each photo that is the second of one, the earliest of the firsts."""
+    one, other = pairs[wanted].long().unbind(dim=1)
+    earliest = torch.full((count,), count).scatter_reduce(0, other, one, "amin")
+    return {index: first for index, first in enumerate(earliest.tolist()) if first < count}
+
+
+def _pairs(levels: UInt8[Tensor, "n 3 p"]) -> Iterator[Pairs]:
     grey = _standard(levels.float().mean(dim=1))
-    found: dict[int, list[int]] = defaultdict(list)
     for start in range(0, len(grey), BLOCK):
         for other in range(start, len(grey), BLOCK):
-            near = grey[start : start + BLOCK] @ grey[other : other + BLOCK].T > CORRELATION
-            for row, column in near.nonzero().tolist():
-                earlier, later = start + row, other + column
-                if earlier < later and _difference(levels, earlier, later) < DIFFERENCE:
-                    found[earlier].append(later)
-    for earlier in sorted(found):
-        for later in sorted(found[earlier]):
-            yield earlier, later
+            near = (grey[start : start + BLOCK] @ grey[other : other + BLOCK].T > CORRELATION).nonzero()
+            found = near + torch.tensor([start, other])
+            for some in found[found[:, 0] < found[:, 1]].split(AT_ONCE):
+                yield some[_difference(levels, some) < DIFFERENCE].int()
 
 
 def _standard(grey: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
@@ -54,5 +65,6 @@ def _standard(grey: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
     return torch.where(length > grey.shape[1] ** 0.5, centred / length.clamp(min=1e-6), 0.0)
 
 
-def _difference(levels: Tensor, one: int, other: int) -> float:
-    return (levels[one].float() - levels[other].float()).abs().mean().item()
+def _difference(levels: UInt8[Tensor, "n 3 p"], pairs: Int64[Tensor, "some 2"]) -> Float[Tensor, " some"]:
+    one, other = (levels[indices].float() for indices in pairs.unbind(dim=1))
+    return (one - other).abs().mean(dim=(1, 2))

@@ -111,6 +111,11 @@ def class_names(found: Layout, renamed: Mapping[str, str]) -> tuple[str, ...]:
     if unknown := set(renamed) - set(found.folders):
         raise BadData(f"no folder is called {sorted(unknown)[0]!r}; there are: {', '.join(found.folders)}")
     names = tuple(renamed.get(folder) or found.names.get(folder) or folder for folder in found.folders)
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise BadData(f"the name of the folder {name!r} is no text: give the class one by --rename") from error
     if len({name.casefold() for name in names}) < len(names):
         raise BadData(f"two classes would have one name: {', '.join(names)}")
     return names

@@ -2,15 +2,17 @@
 
 import hashlib
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -52,11 +54,13 @@ class Problem(StrEnum):
     CONSTANT = "nearly constant"
     NEAR_DUPLICATE = "nearly a duplicate"
     NEAR_CONFLICT = "nearly in two classes"
+    NEAR_LEAK = "nearly in two splits"
     LABEL = "label in doubt"
 
 
 USED = {
-    *(Problem.MISNAMED, Problem.TINY, Problem.CONSTANT, Problem.NEAR_DUPLICATE, Problem.NEAR_CONFLICT, Problem.LABEL),
+    *(Problem.MISNAMED, Problem.TINY, Problem.CONSTANT, Problem.LABEL),
+    *(Problem.NEAR_DUPLICATE, Problem.NEAR_CONFLICT, Problem.NEAR_LEAK),
 }
 
 
@@ -73,8 +77,8 @@ class Finding:
 class Photo:
     """One usable picture: its file, its class's folder, and the digest of its pixels.
 
-    `side` is where a split that somebody made has it, or empty. `group` is the digest of the first of those that look
-    alike: its own, where none does.
+    `side` is where a split that somebody made has it, or empty. `group` is the digest of the first of those that it
+    looks like, directly or through others: its own, where there are none.
     """
 
     name: str
@@ -117,13 +121,14 @@ class Scan:
 @dataclass(frozen=True)
 class Looked:
     """One file as it was found: what is wrong with it, if anything, and where it decodes a digest of its pixels, a
-    thumbnail, and the pixels as the store keeps them, if they were asked for."""
+    thumbnail, and the pixels as the store keeps them, if they were asked for (an array: a tensor would travel between
+    processes as an open file each)."""
 
     name: str
     findings: tuple[Finding, ...]
     digest: str = ""
     thumbnail: bytes = b""
-    pixels: UInt8[Tensor, "3 h w"] | None = None
+    pixels: UInt8[np.ndarray, "3 h w"] | None = None
 
 
 def read_picture(source: Source, name: str) -> pictures.Decoded:
@@ -148,6 +153,8 @@ def look(source: Source, name: str, *, side: int | None = None) -> Looked:
         return Looked(name, (Finding(name, Problem.UNREADABLE, str(error)),))
     except UNDECODABLE as error:
         return Looked(name, (_undecodable(source, name, error),))
+    except Exception as error:  # a decoder's own, on bytes that nobody thought of: one file, not the whole scan
+        return Looked(name, (Finding(name, Problem.BROKEN, f"{type(error).__name__}: {error}"),))
     pixels = decoded.pixels
     thumbnail = resized(pixels, THUMBNAIL, THUMBNAIL)
     return Looked(
@@ -155,7 +162,7 @@ def look(source: Source, name: str, *, side: int | None = None) -> Looked:
         tuple(_oddities(name, decoded.format, pixels)),
         pixel_digest(pixels),
         thumbnail.numpy().tobytes(),
-        None if side is None else shrink(pixels, side),
+        None if side is None else shrink(pixels, side).numpy(),
     )
 
 
@@ -195,4 +202,16 @@ def look_at_all(source: Source, names: Iterable[str], workers: int, *, side: int
         yield from map(each, names)
         return
     with ProcessPoolExecutor(workers, mp_context=context(), initializer=begin_worker) as pool:
-        yield from pool.map(each, names, chunksize=16)
+        # Only so many ahead of the reader: pictures that wait for a slow disk lie in memory.
+        waiting: deque[Future[list[Looked]]] = deque()
+        left = iter(names)
+        while some := list(islice(left, 16)):
+            waiting.append(pool.submit(_each, each, some))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _each(look_at: Callable[[str], Looked], names: Sequence[str]) -> list[Looked]:
+    return [look_at(name) for name in names]

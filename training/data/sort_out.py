@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from training.data.alike import alike
+import torch
+
+from training.data.alike import alike, groups, partners
 from training.data.layout import SIDES, Layout
 from training.data.scan import Finding, Looked, Photo, Problem, Scan
 from training.data.sources import Source
@@ -56,22 +58,31 @@ def _others(photo: Photo, group: Sequence[Photo]) -> str:
 
 
 def _alike(photos: list[Photo], thumbnails: dict[str, bytes], findings: list[Finding]) -> list[Photo]:
-    """The photos with their groups, without those that train on what nearly is a photo of another side."""
-    first = alike([thumbnails[photo.digest] for photo in photos])
-    groups: dict[int, list[Photo]] = defaultdict(list)
-    for photo, leader in zip(photos, first, strict=True):
-        groups[leader].append(replace(photo, group=photos[leader].digest))
-    kept = []
-    for group in groups.values():
-        judge = min(group, key=_judges_first)
-        for photo in group:
-            if photo.side != judge.side:
-                detail = f"nearly {judge.name} of the {judge.side} split, which is used"
-                findings.append(Finding(photo.name, Problem.LEAK, detail))
-                continue
-            kept.append(photo)
-            if others := _others(photo, group):
-                findings.append(Finding(photo.name, Problem.NEAR_CONFLICT, f"looks like {others}"))
-            elif photo is not judge:
-                findings.append(Finding(photo.name, Problem.NEAR_DUPLICATE, f"of {judge.name}"))
-    return sorted(kept, key=lambda photo: photo.name)
+    """The photos with their groups, without those that train on what nearly is a photo of a stricter side.
+
+    Where most would go (frames of one camera, say) all stay, and are told of.
+    """
+    pairs, count = alike([thumbnails[photo.digest] for photo in photos]), len(photos)
+    linked = groups(pairs, count)
+    photos = [replace(photo, group=photos[first].digest) for photo, first in zip(photos, linked, strict=True)]
+    folders = sorted({photo.folder for photo in photos})
+    folder = torch.tensor([folders.index(photo.folder) for photo in photos])
+    side = torch.tensor([SIDES.index(photo.side or "train") for photo in photos])
+    mutual = torch.cat([pairs, pairs.flip(1)])
+    first, second = mutual.long().unbind(dim=1)
+    leaking = partners(mutual, count, side[first] > side[second])
+    conflicting = partners(mutual, count, folder[first] != folder[second])
+    earlier = partners(pairs, count, torch.ones(len(pairs), dtype=torch.bool))
+    training = [index for index, photo in enumerate(photos) if photo.side in ("", "train")]
+    too_many = sum(index in leaking for index in training) > len(training) / 2
+    for index, photo in enumerate(photos):
+        if index in leaking:
+            judge = photos[leaking[index]]
+            problem = Problem.NEAR_LEAK if too_many else Problem.LEAK
+            told = "both are used, as most look so" if too_many else "which is used"
+            findings.append(Finding(photo.name, problem, f"nearly {judge.name} of the {judge.side} split, {told}"))
+        elif index in conflicting:
+            findings.append(Finding(photo.name, Problem.NEAR_CONFLICT, f"looks like {photos[conflicting[index]].name}"))
+        elif index in earlier and earlier[index] not in leaking:
+            findings.append(Finding(photo.name, Problem.NEAR_DUPLICATE, f"of {photos[earlier[index]].name}"))
+    return [photo for index, photo in enumerate(photos) if too_many or index not in leaking]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,7 +39,7 @@ class Source:
             # Nothing is extracted and a member's name is never used as a path, so `../` in it is harmless.
             with _archive(self.path, os.getpid()).open(name) if self.is_zip else (self.path / name).open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        except Exception as error:  # the decompressors raise their own errors, and others, on damaged bytes
             raise BadData(f"{name} cannot be read ({type(error).__name__}: {_first_line(error)})") from error
         if len(data) > MAX_FILE_BYTES:
             raise BadData(f"{name} has more than {MAX_FILE_BYTES:,} bytes")
@@ -53,22 +54,36 @@ def open_source(path: Path) -> Source:
         raise BadData(f"there is no {path}: give a folder, or a zip, with one sub-folder of pictures per class")
     try:
         members = _archive(path, os.getpid()).infolist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile raises nearly anything on hostile bytes
         raise BadData(f"{path.name} is no zip, or a damaged one ({error}): download it again") from error
     rows = {member.filename: f"{member.filename}\0{member.file_size}\0{member.CRC}" for member in members}
     return Source(path, tuple(sorted(rows)), _digest(sorted(rows.values())))
 
 
 def _folder(path: Path) -> Source:
-    rows = {}
+    rows, above = {}, {str(path): {_place(path)}}
     for folder, folders, files in os.walk(path, followlinks=True):
         relative = Path(folder).relative_to(path)
+        # A link to a folder above is not followed: it would lead round in circles.
+        places = {name: _place(Path(folder) / name) for name in sorted(folders)}
+        folders[:] = [name for name, place in places.items() if place not in above[folder]]
+        above.update({os.path.join(folder, name): above[folder] | {places[name]} for name in folders})
         rows.update({f"{(relative / name).as_posix()}/": "" for name in folders})
         for name in files:
-            status = (Path(folder) / name).lstat()
             own = (relative / name).as_posix()
-            rows[own] = f"{own}\0{status.st_size}\0{status.st_mtime_ns}"
+            try:
+                status = (Path(folder) / name).stat()
+            except OSError:  # a link to nothing: reading it will say so
+                rows[own] = own
+                continue
+            if stat.S_ISREG(status.st_mode):  # a pipe would be waited on for ever
+                rows[own] = f"{own}\0{status.st_size}\0{status.st_mtime_ns}"
     return Source(path, tuple(sorted(rows)), _digest([rows[name] for name in sorted(rows)]))
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 # One handle per process: a handle that crossed a fork would share its position in the file.

@@ -26,6 +26,15 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
+    def alike_on_several_sides(self) -> int:
+        """Photos that look like one on another side, or through others do: the fewer, the more honest the figures."""
+        placed = [(photo.group or photo.digest, side) for side, photos in self.sides.items() for photo in photos]
+        sides = defaultdict(set)
+        for group, side in placed:
+            sides[group].add(side)
+        return sum(len(sides[group]) > 1 for group, _ in placed)
+
+    @property
     def digest(self) -> str:
         """Digest of who is where."""
         rows = [f"{side}\0{photo.folder}\0{photo.digest}" for side, photos in self.sides.items() for photo in photos]

@@ -75,7 +75,8 @@ def index_of(path: Path) -> Path:
 class Writer:
     """Takes pictures in turn, and makes a store of them when all are there; what does not become one leaves no file.
 
-    Where the disk is full, or `limit_bytes` are reached, it gives up and says why in `lost`: a run can do without.
+    Where the disk is full, or `limit_bytes` are reached (`too_large`), it gives up and says why in `lost`: a run can
+    do without.
     """
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
@@ -83,7 +84,7 @@ class Writer:
         self.limit_bytes = limit_bytes
         self.rows: dict[str, Row] = {}
         self.size = 0
-        self.lost = ""
+        self.lost, self.too_large = "", False
         handle, name = tempfile.mkstemp(prefix=".store.", dir=folder)
         self.temporary = Path(name)
         self.file = os.fdopen(handle, "wb")
@@ -103,6 +104,7 @@ class Writer:
         if self.lost or digest in self.rows:
             return
         if self.size + pixels.numel() > self.limit_bytes:
+            self.too_large = True
             self.lost = f"the photos take more than the {self.limit_bytes / 1e9:.1f} GB that may be used"
             return
         try:
@@ -122,6 +124,7 @@ class Writer:
             os.fsync(self.file.fileno())
             self.file.close()
             self.temporary.chmod(0o644)
+            index_of(path).unlink(missing_ok=True)  # of pixels that were there before: never beside other pixels
             self.temporary.replace(path)
             write_atomically(index_of(path), json.dumps(self.rows).encode())
         except OSError as error:

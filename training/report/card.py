@@ -30,12 +30,19 @@ def _what(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
 A `{spec.architecture}` that tells {len(spec.classes)} classes apart: {some}{more}.
 
 **{_percent(metrics["accuracy"])} of {metrics["photos"]:,} test photos right** (95 % interval {_percent(low)} to \
-{_percent(high)}), on photos that were used for nothing before. Made on {provenance["created"]} from the weights \
+{_percent(high)}), on photos that {_looked_at(metrics)}. Made on {provenance["created"]} from the weights \
 `{parent["name"]}` (licence: {parent["licence"]}).
 
 Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
 {spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is \
 classified. Logits are divided by the temperature {spec.temperature:.3f}, so that probabilities mean what they say."""
+
+
+def _looked_at(metrics: Mapping[str, Any]) -> str:
+    looks = metrics["earlier_looks"]
+    if not looks:
+        return "were used for nothing before"
+    return f"earlier states of this run had been measured on ({looks} of them)"
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:
@@ -104,8 +111,8 @@ def _data(data: Mapping[str, Any]) -> str:
             "## Data",
             f"`{data['name']}`, {_split_by(data['given_sides'])}:",
             _table(("split", "photos", "per class"), sides),
-            f"Found among the files: {found}. What does not decode, and copies of the same pixels, were left out; "
-            "photos that look alike are all on one side.",
+            f"Found among the files: {found}. What does not decode, and copies of the same pixels, were left out. "
+            f"Photos that look like one on another side of the split: {data['alike_on_several_sides']:,}.",
             f"Digest of the pictures `{data['files_digest']}`, of the split `{data['split_digest']}`.",
         )
     )

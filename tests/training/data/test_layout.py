@@ -103,3 +103,11 @@ def test_names_of_classes() -> None:
 def test_senseless_names_are_refused(renamed: dict[str, str], message: str) -> None:
     with pytest.raises(BadData, match=message):
         class_names(told(("A/1.png", "b/1.png")), renamed)
+
+
+def test_a_folder_whose_name_is_no_text_needs_another(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, as an old archive leaves them: a checkpoint's header could not hold them."""
+    found = Layout(("caf\udce9", "y"), {}, ())
+    with pytest.raises(BadData, match=r"is no text: give the class one by --rename"):
+        class_names(found, {})
+    assert class_names(found, {"caf\udce9": "café"}) == ("café", "y")

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
 from training.data.layout import layout
-from training.data.scan import Problem, Scan, look_at_all
+from training.data.scan import Problem, Scan, look, look_at_all
 from training.data.sort_out import sort_out
 from training.data.sources import open_source
 
@@ -92,6 +92,15 @@ def test_the_digest_is_of_contents_not_of_names(tmp_path: Path) -> None:
 def test_a_scan_survives_json(dirty: Path) -> None:
     found = scan(dirty)
     assert Scan.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*_: object) -> None:
+        raise TypeError("a number was wanted")
+
+    monkeypatch.setattr("training.data.scan.read_picture", odd)
+    (finding,) = look(open_source(dirty), "x/0.png").findings
+    assert (finding.problem, finding.detail) == (Problem.BROKEN, "TypeError: a number was wanted")
 
 
 @pytest.mark.slow

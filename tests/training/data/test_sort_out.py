@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from tests.training.drawn import encoded, grating
@@ -69,3 +70,27 @@ def test_a_copy_of_what_judges_does_not_train(tmp_path: Path) -> None:
     details = {finding.name: finding.detail for finding in scan.findings}
     assert details["train/x/1.png"] == "test/x/1.png of the test split is used"
     assert details["train/x/2.png"] == "nearly val/x/2.png of the validation split, which is used"
+
+
+def test_where_most_photos_look_alike_they_train_all_the_same(tmp_path: Path) -> None:
+    """Frames of one camera, say: what would leave nothing to train on is told of and used."""
+    camera = [grating(label, 1) for label in range(2)]
+    files = {f"train/{name}/train.png": camera[label] for label, name in enumerate("xy")}
+    files |= {f"test/{name}/test.png": nearly(camera[label]) for label, name in enumerate("xy")}
+    scan = scanned(tmp_path, files | {"train/x/other.png": grating(0, 7)})
+    assert problems(scan) == dict.fromkeys(("train/x/train.png", "train/y/train.png"), Problem.NEAR_LEAK)
+    assert len(scan.photos) == 5
+    details = {finding.name: finding.detail for finding in scan.findings}
+    assert details["train/x/train.png"] == "nearly test/x/test.png of the test split, both are used, as most look so"
+
+
+def test_a_chain_is_one_group(tmp_path: Path) -> None:
+    """c looks like b and b like a: the three are dealt to one side of a split."""
+    base = np.asarray(grating(0, 5)).astype(float)
+    steps = [Image.fromarray(np.clip(base + change, 0, 255).astype(np.uint8)) for change in (0, 3, 6)]
+    scan = scanned(tmp_path, {f"x/{n}.png": step for n, step in enumerate(steps)} | {"y/1.png": grating(1, 2)})
+    assert len({photo.group for photo in scan.photos if photo.folder == "x"}) == 1
+    assert {finding.name: finding.detail for finding in scan.findings} == {
+        "x/1.png": "of x/0.png",
+        "x/2.png": "of x/1.png",
+    }

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from pathlib import Path
 
@@ -56,3 +57,45 @@ def test_a_file_that_vanished_is_named_without_its_path(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"x/0\.png cannot be read") as caught:
         source.read("x/0.png")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    """A class folder may be a link; one that leads back to a folder above ends there."""
+    write_gratings(tmp_path / "elsewhere", {"x": 2})
+    folder = write_gratings(tmp_path / "data", {"y": 1})
+    (folder / "x").symlink_to(tmp_path / "elsewhere" / "x")
+    (folder / "y" / "up").symlink_to(folder)
+    (folder / "round").symlink_to(folder / "y")
+    (folder / "y" / "lost.png").symlink_to(folder / "nothing.png")
+    files = [name for name in open_source(folder).names if not name.endswith("/")]
+    assert files == ["round/0.png", "round/lost.png", "x/0.png", "x/1.png", "y/0.png", "y/lost.png"]
+    with pytest.raises(BadData, match=r"y/lost\.png cannot be read"):
+        open_source(folder).read("y/lost.png")
+
+
+def test_what_a_link_leads_to_is_part_of_the_listing(tmp_path: Path) -> None:
+    folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
+    (tmp_path / "photo.png").write_bytes(b"one")
+    (folder / "x" / "link.png").symlink_to(tmp_path / "photo.png")
+    before = open_source(folder).listing
+    (tmp_path / "photo.png").write_bytes(b"another")
+    assert open_source(folder).listing != before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
+    """To open it would be to wait until somebody writes."""
+    folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
+    os.mkfifo(folder / "x" / "pipe.png")
+    assert "x/pipe.png" not in open_source(folder).names
+
+
+def test_a_damaged_member_is_named(tmp_path: Path) -> None:
+    """Bytes that inflate cannot make sense of."""
+    with zipfile.ZipFile(tmp_path / "data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/0.png", bytes(range(256)) * 40)
+    data = bytearray((tmp_path / "data.zip").read_bytes())
+    data[37:60] = b"\xff" * 23
+    (tmp_path / "data.zip").write_bytes(data)
+    with pytest.raises(BadData, match=r"x/0\.png cannot be read \(error"):
+        open_source(tmp_path / "data.zip").read("x/0.png")
