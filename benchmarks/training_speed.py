@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from rich.console import Console
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.measure import interleaved, machine
+from benchmarks.measure import machine
 from models.classifier import choose_device
 from training.cache import DEFAULT_FOLDER, Cache
-from training.data.batches import training_batches
+from training.data.batches import AHEAD, training_batches
 from training.data.workers import default_workers
 from training.fit import Run
 from training.prepare import Job, prepare
@@ -54,24 +53,32 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
 
 
 def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], float]:
-    """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter."""
+    """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
+
+    Each round begins a loader, uses up what it has ready, and only then looks at the clock; from memory nothing loads.
+    """
     run = Run(prepare(job, Console(quiet=True), dry=True), Console(quiet=True))
     learner = run.learner("bfloat16" if job.device.type != "mps" else "float32", rate=lambda step: 1e-6)
     data = run.ready.labelled(run.ready.split.train)
-    batches: Iterator[tuple[Tensor, Tensor]] = iter(training_batches(data, run.plan, 0, workers=job.workers))
-    held = next(batches)
-
-    def loop() -> None:
-        for _ in range(steps):
+    held = next(iter(training_batches(data, run.plan, 0, workers=0)))
+    ratios, rates = [], []
+    for number in range(rounds):
+        batches = iter(training_batches(data, run.plan, number * steps, workers=job.workers))
+        for _ in range(AHEAD * job.workers + 2):
             learner.learn(*next(batches))
-
-    def memory() -> None:
+        begun = time.perf_counter()
+        for _ in range(steps):
+            learner.learn(*next(batches))  # waits for the device, which has to tell the loss
+        looped = time.perf_counter() - begun
+        del batches  # and its workers
+        time.sleep(1)
+        begun = time.perf_counter()
         for _ in range(steps):
             learner.learn(*held)
-
-    found = interleaved({"loop": loop, "memory": memory}, rounds=rounds, device=job.device)
-    ratios = [base / mine for mine, base in zip(found["loop"].seconds, found["memory"].seconds, strict=True)]
-    return ratios, steps * run.plan.batch_size / found["memory"].median
+        fed = time.perf_counter() - begun
+        ratios.append(fed / looped)
+        rates.append(steps * run.plan.batch_size / fed)
+    return ratios, statistics.median(rates)
 
 
 def second_start(options: argparse.Namespace, place: Path) -> list[float]:
@@ -97,8 +104,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
     parser.add_argument("--parent", type=Path, help="weights of MobileNetV2")
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = choose_device(options.device)
