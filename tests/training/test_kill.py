@@ -31,22 +31,27 @@ def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path) -> None:
-    """Within the scan, the probe, a step, a save or a validation, wherever the moments fall."""
+@pytest.mark.parametrize("kind", [(), ("--robust", "--trunk-rate", "1e-4")])
+def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, kind: tuple[str, ...]) -> None:
+    """Within the scan, the probe, a step, a save or a validation, wherever the moments fall; most within training."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
     write_parent(tmp_path / "parent.pth")
     begun = time.monotonic()
-    undisturbed = start(tmp_path, "undisturbed")
+    undisturbed = start(tmp_path, "undisturbed", *kind)
     undisturbed.communicate()
     took = time.monotonic() - begun
-    moments = random.Random(0)
+    moments, went_on = random.Random(0), set()
     for _ in range(KILLS):
-        process = start(tmp_path, "killed", "--resume")
+        process = start(tmp_path, "killed", "--resume", *kind)
         time.sleep(moments.uniform(0.05, 0.25) * took)
         assert process.poll() is None, "the run ended before it was killed: give it more epochs"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    told, _ = start(tmp_path, "killed", "--resume").communicate()
+        if (state := tmp_path / "runs" / "killed" / "state.pt").exists():
+            learner = torch.load(state, weights_only=True)["learner"]
+            went_on.add(learner["step"] if learner else 0)
+    assert len(went_on - {0}) >= 3, "too few of the moments fell within training"
+    told, _ = start(tmp_path, "killed", "--resume", *kind).communicate()
     assert "going on after step" in told
     expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
     assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
