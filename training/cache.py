@@ -50,15 +50,15 @@ class Cache:
         """Keep a scan."""
         self._write(f"{scan.listing}.scan.json", json.dumps(scan.to_json()).encode())
 
-    def store_file(self, digest: str, side: int) -> Path:
-        """Where the pixels of all pictures of a scan lie, shrunk to `side`."""
-        return self.place / f"{digest}-{side}.pixels"
+    def store_file(self, digest: str, shorter: int) -> Path:
+        """Where the pixels of all pictures of a scan lie, shrunk to a `shorter` side."""
+        return self.place / f"{digest}-{shorter}.pixels"
 
-    def load_store(self, digest: str, side: int) -> PhotoStore | None:
+    def load_store(self, digest: str, shorter: int) -> PhotoStore | None:
         """The pixels, if they are there."""
         try:
-            self._used(index_of(self.store_file(digest, side)).name)
-            return PhotoStore(self._used(self.store_file(digest, side).name))
+            self._used(index_of(self.store_file(digest, shorter)).name)
+            return PhotoStore(self._used(self.store_file(digest, shorter).name))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -66,12 +66,12 @@ class Cache:
         """Takes pixels that are to be kept; raises OSError where there is no folder to keep them in."""
         return Writer(self.place, limit_bytes=self.limit_bytes)
 
-    def save_store(self, writer: Writer, digest: str, side: int) -> PhotoStore | None:
+    def save_store(self, writer: Writer, digest: str, shorter: int) -> PhotoStore | None:
         """Put the pixels in their place; None where the writer gave up."""
         if writer.lost:
             return None
         self._make_room(writer.size)
-        return writer.finish(self.store_file(digest, side))
+        return writer.finish(self.store_file(digest, shorter))
 
     def load_tensors(self, key: str) -> dict[str, Tensor] | None:
         """Tensors kept under a key that names all that they depend on."""

@@ -51,8 +51,8 @@ class Learner:
         self.rate = rate or (lambda step: schedule(step, steps, recipe))
         self.device = self.team.device
         # channels_last: 1.6x faster steps (1.3 to 2.2 in eight rounds; MobileNetV2, 160 pixels, two AVX-512 cores)
-        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.network = network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
+        self.memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.network = network.to(self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.normalize = Normalize(spec).to(self.device)
         if recipe.dropout is not None:
             set_dropout(network, recipe.dropout)
@@ -118,7 +118,7 @@ class Learner:
         )
 
     def _forward(self, network: nn.Module, pixels: Tensor) -> Tensor:
-        model_input = self.normalize(pixels).contiguous(memory_format=self.layout)
+        model_input = self.normalize(pixels).contiguous(memory_format=self.memory_format)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             scores: Tensor = network(model_input)
         return scores.float()
@@ -134,7 +134,7 @@ class Learner:
 
     def features(self, pixels: Tensor) -> Float[Tensor, "n d"]:
         """What the head is given for pixels in [0, 1]."""
-        model_input = self.normalize(pixels).contiguous(memory_format=self.layout)
+        model_input = self.normalize(pixels).contiguous(memory_format=self.memory_format)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return architectures.features(self.network.eval(), model_input).float()
 

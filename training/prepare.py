@@ -93,8 +93,8 @@ class Prepared:
 
     def features_key(self, precision: str) -> str:
         """Digest of all that the cached features depend on."""
-        side = store_side(self.spec, self.job.recipe)
-        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec)), precision, str(side)]
+        shorter = shorter_side(self.spec, self.job.recipe)
+        parts = [self.split.digest, self.parent.digest, json.dumps(asdict(self.spec)), precision, str(shorter)]
         parts += [self.team.device.type, torch.__version__]
         return "features-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -103,7 +103,7 @@ class Prepared:
         index_of = {folder: index for index, folder in enumerate(self.layout.folders)}
         if exact:
             return Labelled(self.source, photos, index_of)
-        return Labelled(self.source, photos, index_of, self.store, store_side(self.spec, self.job.recipe))
+        return Labelled(self.source, photos, index_of, self.store, shorter_side(self.spec, self.job.recipe))
 
     def network(self) -> nn.Module:
         """The architecture with the parent's trunk and a new head."""
@@ -137,7 +137,7 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
     if recipe.grey:
         spec = in_grey(spec)
     with team.in_turn():
-        scan, store = look_over(job, source, found, store_side(spec, recipe), console)
+        scan, store = look_over(job, source, found, shorter_side(spec, recipe), console)
     tell(console, summary(scan))
     if team.rank == 0 and not dry:
         write_findings(job.folder.findings_file, scan.findings)
@@ -157,17 +157,19 @@ def _check_shares(batch: int, validation: int, processes: int) -> None:
 
 def scanned(source: Source, found: Layout, *, workers: int, console: Console) -> Scan:
     """Look at every file of the class folders, with a progress bar."""
-    return sort_out(source, found, _looked(source, found, workers, console, side=None))
+    return sort_out(source, found, _looked(source, found, workers, console, shorter=None))
 
 
-def look_over(job: Job, source: Source, found: Layout, side: int, console: Console) -> tuple[Scan, PhotoStore | None]:
+def look_over(
+    job: Job, source: Source, found: Layout, shorter: int, console: Console
+) -> tuple[Scan, PhotoStore | None]:
     """The scan and the decoded photos: kept ones, or else made in one pass over the files."""
     scan = job.cache.load_scan(source.listing)
     if scan is not None:
-        store = job.cache.load_store(scan.digest, side)
+        store = job.cache.load_store(scan.digest, shorter)
         if store is not None:
             return scan, store
-        if job.cache.load_json(_lost(scan, side)) == job.cache.limit_bytes:
+        if job.cache.load_json(_lost(scan, shorter)) == job.cache.limit_bytes:
             tell(console, f"decoded photos are not kept: they take more than {job.cache.limit_bytes / 1e9:.1f} GB")
             return scan, None
     try:
@@ -176,20 +178,20 @@ def look_over(job: Job, source: Source, found: Layout, side: int, console: Conso
         tell(console, f"nothing is kept in {job.cache.folder} ({error.strerror}): photos are decoded in each epoch")
         return scan or scanned(source, found, workers=job.workers, console=console), None
     with writer:
-        looked = _looked(source, found, job.workers, console, side=side)
+        looked = _looked(source, found, job.workers, console, shorter=shorter)
         scan = sort_out(source, found, _kept(looked, writer))
-        store = job.cache.save_store(writer, scan.digest, side)
+        store = job.cache.save_store(writer, scan.digest, shorter)
     job.cache.save_scan(scan)
     if store is None:
         if writer.too_large:  # they will be so the next time; a full disk may have room then
-            job.cache.save_json(_lost(scan, side), job.cache.limit_bytes)
+            job.cache.save_json(_lost(scan, shorter), job.cache.limit_bytes)
         tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
     return scan, store
 
 
-def _looked(source: Source, found: Layout, workers: int, console: Console, *, side: int | None) -> Iterable[Looked]:
+def _looked(source: Source, found: Layout, workers: int, console: Console, *, shorter: int | None) -> Iterable[Looked]:
     names = sorted(found.folder_of)
-    looked = look_at_all(source, names, workers, side=side)
+    looked = look_at_all(source, names, workers, shorter=shorter)
     return track(console, looked, total=len(names), what="looking at the files")
 
 
@@ -200,11 +202,11 @@ def _kept(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
         yield replace(seen, pixels=None)
 
 
-def _lost(scan: Scan, side: int) -> str:
-    return f"{scan.digest}-{side}.lost"
+def _lost(scan: Scan, shorter: int) -> str:
+    return f"{scan.digest}-{shorter}.lost"
 
 
-def store_side(spec: Spec, recipe: Recipe) -> int:
+def shorter_side(spec: Spec, recipe: Recipe) -> int:
     """Shorter side of stored photos: enough that the smallest crop of a square one need not be enlarged."""
     return max(spec.resize, ceil(spec.input_size / sqrt(recipe.crop_scale[0])))
 

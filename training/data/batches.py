@@ -29,15 +29,15 @@ AHEAD = 4
 class Labelled:
     """Photos of one side of the split, with the index of each folder's class.
 
-    Pixels come out of the store, where there is one; else each file is decoded, and shrunk to `side` as the store
-    would have it. Without a `side` they are the file's own.
+    Pixels come out of the store, where there is one; else each file is decoded, and shrunk to a `shorter` side as the
+    store would have it. Without it they are the file's own.
     """
 
     source: Source
     photos: Sequence[Photo]
     index_of: Mapping[str, int]
     store: PhotoStore | None = None
-    side: int | None = None
+    shorter: int | None = None
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -60,7 +60,7 @@ class Labelled:
             pixels = read_picture(self.source, photo.name).pixels
         except UNDECODABLE as error:
             raise BadData(f"{photo.name} could be decoded before and now cannot: was it changed?") from error
-        return pixels if self.side is None else shrink(pixels, self.side)
+        return pixels if self.shorter is None else shrink(pixels, self.shorter)
 
 
 class _Crops(Dataset[Batch]):

@@ -142,10 +142,10 @@ def read_picture(source: Source, name: str) -> pictures.Decoded:
 UNDECODABLE = (pictures.NotAPicture, pictures.BrokenPicture, pictures.PictureTooLarge)
 
 
-def look(source: Source, name: str, *, side: int | None = None) -> Looked:
+def look(source: Source, name: str, *, shorter: int | None = None) -> Looked:
     """Decode one file whole: `PIL.Image.verify()` accepts a half-truncated JPEG, only a decode tells.
 
-    With a `side` its pixels are brought along, shrunk to that (`training.data.store`).
+    With `shorter` its pixels are brought along, shrunk to that shorter side (`training.data.store`).
     """
     try:
         decoded = read_picture(source, name)
@@ -162,7 +162,7 @@ def look(source: Source, name: str, *, side: int | None = None) -> Looked:
         tuple(_oddities(name, decoded.format, pixels)),
         pixel_digest(pixels),
         thumbnail.numpy().tobytes(),
-        None if side is None else shrink(pixels, side).numpy(),
+        None if shorter is None else shrink(pixels, shorter).numpy(),
     )
 
 
@@ -195,9 +195,9 @@ def _oddities(name: str, format: str, pixels: Tensor) -> Iterator[Finding]:
         yield Finding(name, Problem.CONSTANT, f"its values vary by {deviation:.1f} levels of 255")
 
 
-def look_at_all(source: Source, names: Iterable[str], workers: int, *, side: int | None = None) -> Iterator[Looked]:
+def look_at_all(source: Source, names: Iterable[str], workers: int, *, shorter: int | None = None) -> Iterator[Looked]:
     """`look` at many files, in order, on `workers` processes (0: in this one)."""
-    each = partial(look, source, side=side)
+    each = partial(look, source, shorter=shorter)
     if workers == 0:
         yield from map(each, names)
         return

@@ -31,13 +31,13 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     return smaller
 
 
-def shrink(pixels: Pixels, side: int) -> Pixels:
-    """The picture with a shorter side of at most `side` pixels; one that is small enough is returned as it is."""
+def shrink(pixels: Pixels, shorter: int) -> Pixels:
+    """The picture with a shorter side of at most `shorter` pixels; one that is small enough is returned as it is."""
     height, width = pixels.shape[1:]
-    shorter = min(height, width)
-    if shorter <= side:
+    own = min(height, width)
+    if own <= shorter:
         return pixels
-    return resized(pixels, max(side, round(height * side / shorter)), max(side, round(width * side / shorter)))
+    return resized(pixels, max(shorter, round(height * shorter / own)), max(shorter, round(width * shorter / own)))
 
 
 class PhotoStore:

@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Labelled:
     source = open_source(write_gratings(tmp_path / "data", {"x": 5, "y": 5}))
     files = [name for name in source.names if name.endswith(".png")]
     photos = [Photo(name, name[0], look(source, name).digest) for name in files]
-    return Labelled(source, photos, {"x": 0, "y": 1}, side=SIDE)
+    return Labelled(source, photos, {"x": 0, "y": 1}, shorter=SIDE)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def same(these: list[tuple[torch.Tensor, torch.Tensor]], those: list[tuple[torch
 
 def test_validation_sees_what_the_service_shows(data: Labelled) -> None:
     """Each row is models.preprocess of the decoded file, and the labels are in order."""
-    exact = replace(data, side=None)
+    exact = replace(data, shorter=None)
     pixels, labels = zip(*serving_batches(exact, SPEC, batch_size=4, workers=0), strict=True)
     for row, photo in zip(torch.cat(pixels), data.photos, strict=True):
         expected = preprocess(to_float(decode(data.source.read(photo.name))).unsqueeze(0), SPEC)[0]
