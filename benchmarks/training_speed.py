@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 from benchmarks.measure import machine
 from models.classifier import choose_device
 from training.cache import DEFAULT_FOLDER, Cache
-from training.data.batches import AHEAD, training_batches
+from training.data.batches import Batch, training_batches
 from training.data.workers import default_workers
 from training.fit import Run
 from training.prepare import Job, prepare
@@ -55,27 +56,26 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
 def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], float]:
     """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
 
-    Each round begins a loader, uses up what it has ready, and only then looks at the clock; from memory nothing loads.
+    The loader lives through all rounds and is given a second after each to have its batches ready again: what it does for
+    a round it does within it, and nothing while the steps from memory are timed.
     """
     run = Run(prepare(job, Console(quiet=True), dry=True), Console(quiet=True))
     learner = run.learner("bfloat16" if job.device.type != "mps" else "float32", rate=lambda step: 1e-6)
     data = run.ready.labelled(run.ready.split.train)
     held = next(iter(training_batches(data, run.plan, 0, workers=0)))
+    batches = iter(training_batches(data, run.plan, 0, workers=job.workers))
     ratios, rates = [], []
-    for number in range(rounds):
-        batches = iter(training_batches(data, run.plan, number * steps, workers=job.workers))
-        for _ in range(AHEAD * job.workers + 2):
-            learner.learn(*next(batches))
-        begun = time.perf_counter()
-        for _ in range(steps):
-            learner.learn(*next(batches))  # waits for the device, which has to tell the loss
-        looped = time.perf_counter() - begun
-        del batches  # and its workers
+
+    def seconds(batch: Callable[[], Batch]) -> float:
         time.sleep(1)
         begun = time.perf_counter()
         for _ in range(steps):
-            learner.learn(*held)
-        fed = time.perf_counter() - begun
+            learner.learn(*batch())  # waits for the device, which has to tell the loss
+        return time.perf_counter() - begun
+
+    seconds(lambda: next(batches))
+    for _ in range(rounds):
+        fed, looped = seconds(lambda: held), seconds(lambda: next(batches))
         ratios.append(fed / looped)
         rates.append(steps * run.plan.batch_size / fed)
     return ratios, statistics.median(rates)
@@ -104,8 +104,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
     parser.add_argument("--parent", type=Path, help="weights of MobileNetV2")
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = choose_device(options.device)

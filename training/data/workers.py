@@ -24,12 +24,16 @@ def context() -> BaseContext:
 
 
 def begin_worker(number: int = 0) -> None:
-    """Run first in a worker: one thread, deaf to Ctrl-C, and an end when the training process ends, even by kill -9.
+    """Run first in a worker: one thread, after the network's own, deaf to Ctrl-C, and an end when the training process
+    ends, even by kill -9.
 
     DataLoader's own watch looks at the process that forked the worker, which here is the server: worker and server
     would each wait for the other's end.
     """
     torch.set_num_threads(1)
+    if hasattr(os, "nice"):
+        # Where the network computes on the same cores, each of its threads waits for the one that a worker displaces.
+        os.nice(10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the workers too; the training process ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
