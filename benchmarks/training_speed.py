@@ -56,8 +56,8 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
 def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], float]:
     """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
 
-    The loader lives through all rounds and is given a second after each to have its batches ready again: what it does for
-    a round it does within it, and nothing while the steps from memory are timed.
+    The loader lives through all rounds and has a second after each to have its batches ready again: what it does for a
+    round it does within it, and nothing while the steps from memory are timed.
     """
     run = Run(prepare(job, Console(quiet=True), dry=True), Console(quiet=True))
     learner = run.learner("bfloat16" if job.device.type != "mps" else "float32", rate=lambda step: 1e-6)
