@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
 from training.data.layout import layout
-from training.data.scan import Problem, Scan, look, look_at_all
+from training.data.scan import USED, Problem, Scan, look, look_at_all
 from training.data.sort_out import sort_out
 from training.data.sources import open_source
 
@@ -110,8 +110,10 @@ def test_worker_processes_find_the_same(dirty: Path) -> None:
 
 @pytest.mark.slow
 def test_the_kaggle_zip_as_it_is(shared: Path) -> None:
-    """Its two empty files and its Thumbs.db, as its README says, and copies that are named."""
+    """Its two empty files and its Thumbs.db, as its README says, and copies, exact and near, that are named."""
     found = scan(shared / "data" / "cats-vs-dogs.zip", workers=2)
-    bad = {finding.name for finding in found.findings if finding.problem != Problem.DUPLICATE}
+    left_out = [finding for finding in found.findings if finding.problem not in USED]
+    bad = {finding.name for finding in left_out if finding.problem != Problem.DUPLICATE}
     assert bad == {"PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg", "PetImages/Cat/Thumbs.db"}
-    assert len(found.photos) + len(found.findings) == 16_003
+    assert len(found.photos) + len(left_out) == 16_003
+    assert sum(finding.problem == Problem.NEAR_DUPLICATE for finding in found.findings) == 5
