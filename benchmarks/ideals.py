@@ -6,25 +6,13 @@ python -m benchmarks.ideals --seeds 3 --sheets docs/pictures
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
-from benchmarks.ideals_subjects import CLASSES, Two, Verdict, load_two, summary
+from benchmarks.ideals_subjects import CLASSES, Verdict, draw, load_two, summary
 from benchmarks.measure import machine
 from models.classifier import choose_device
-from models.ideal import METHODS, Drawn, ideal
+from models.ideal import METHODS, Drawn
 from models.ideal.sheet import tile
 from models.pictures import encode
-from models.query import run_all
-
-
-def draw(two: Two, method: str, labels: list[str], seed: int, options: dict[str, Any]) -> list[Drawn]:
-    """One picture of each class, in shared turns on the network."""
-    tasks = [
-        ideal(two.index(label), two.draws.spec, method=method, seed=seed, device=two.draws.classifier.device, **options)
-        for label in labels
-    ]
-    found = dict(run_all(tasks, two.draws.classifier, at_once=4))
-    return [found[number].drawn[0] for number in range(len(labels))]
 
 
 def tell(label: str, seed: int, drawn: Drawn, found: Verdict) -> None:
@@ -55,7 +43,7 @@ def main() -> None:
         )
         begun, verdicts = time.monotonic(), []
         for seed in range(options.seeds):
-            pictures = draw(two, method, options.classes, seed, {})
+            pictures = draw(two.draws, method, options.classes, seed)
             for label, drawn in zip(options.classes, pictures, strict=True):
                 verdicts.append(Verdict(label, drawn.score, two.judgement(drawn.picture, label)))
                 tell(label, seed, drawn, verdicts[-1])

@@ -14,29 +14,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.ideals_subjects import JUDGES
+from benchmarks.ideals_subjects import JUDGES, draw
 from benchmarks.measure import machine
 from models.classifier import choose_device
 from models.classify import classify
-from models.ideal import METHODS, Drawn, ideal
+from models.ideal import METHODS
 from models.ideal.sheet import GAP
 from models.pictures import encode
-from models.query import run, run_all
+from models.query import run
 from models.store import Model, load
 
 NAMES = ("cats-dogs", "cats-dogs-robust")
 BREEDS = {"cat": range(281, 286), "dog": range(151, 269)}
 """Of ImageNet-1k: tabby to Egyptian cat, Chihuahua to Mexican hairless."""
-
-
-def draw(model: Model, method: str, seed: int) -> dict[str, Drawn]:
-    """An ideal cat and an ideal dog."""
-    labels, device = tuple(BREEDS), model.classifier.device
-    tasks = [
-        ideal(model.spec.names.find(label), model.spec, method=method, seed=seed, device=device) for label in labels
-    ]
-    found = dict(run_all(tasks, model.classifier, at_once=len(tasks)))
-    return {label: found[number].drawn[0] for number, label in enumerate(labels)}
 
 
 def seen(picture: Tensor, judge: Model) -> tuple[dict[str, float], str]:
@@ -72,7 +62,7 @@ def main() -> None:
         pictures: dict[str, list[Tensor]] = {label: [] for label in BREEDS}
         own: dict[str, list[float]] = {label: [] for label in BREEDS}
         for seed in range(options.seeds):
-            for label, drawn in draw(model, options.method, seed).items():
+            for label, drawn in zip(BREEDS, draw(model, options.method, tuple(BREEDS), seed), strict=True):
                 shares, top = seen(drawn.picture, judge)
                 pictures[label].append(drawn.picture)
                 own[label].append(shares[label])

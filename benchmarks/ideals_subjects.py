@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.ideal import Drawn, ideal
 from models.ideal.judge import Judgement, judge
 from models.ideal.score import Score, score
 from models.ideal.subject import OfClass
 from models.preprocessing import to_float
-from models.query import Passes, run
+from models.query import Passes, run, run_all
 from models.store import Model, load
 
 DRAWS, JUDGES = "imagenet/mobilenet_v2", "imagenet/squeezenet1_1"
@@ -63,6 +64,14 @@ class Two:
         whole = torch.nn.functional.interpolate(to_float(picture).unsqueeze(0), [spec.input_size] * 2, mode="bilinear")
         task = score(picture, whole, subject, spec, Passes(), trained_on=frozenset(["crops", "shifts"]))
         return Verdict(label, run(task, self.draws.classifier), self.judgement(picture, label))
+
+
+def draw(model: Model, method: str, labels: Sequence[str], seed: int) -> list[Drawn]:
+    """The ideal picture of each class, in shared turns on the network."""
+    index, device = model.spec.names.find, model.classifier.device
+    tasks = [ideal(index(label), model.spec, method=method, seed=seed, device=device) for label in labels]
+    found = dict(run_all(tasks, model.classifier, at_once=4))
+    return [found[number].drawn[0] for number in range(len(labels))]
 
 
 def load_two(device: torch.device) -> Two:

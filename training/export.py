@@ -113,7 +113,7 @@ def export(model: Model, output: Path) -> float:
 
 
 def disagreement(model: Model, file: Path) -> tuple[float, float]:
-    """By how much it differs on pictures of several shapes, of waves and of noise."""
+    """The largest of both differences on pictures of several shapes, of waves and of noise."""
     random = torch.Generator().manual_seed(0)
     noise = [torch.randint(0, 256, (1, 3, *shape), dtype=torch.uint8, generator=random) for shape in SHAPES]
     pictures = [*(picture.unsqueeze(0) for picture in golden_pictures()), *noise]
@@ -122,8 +122,8 @@ def disagreement(model: Model, file: Path) -> tuple[float, float]:
 
 
 def difference(model: Model, file: Path, picture: UInt8[Tensor, "n 3 h w"]) -> tuple[float, float]:
-    """The largest difference that onnxruntime makes on the CPU to these pictures' probabilities, or to their logits, of
-    one and the largest logit."""
+    """The largest difference that onnxruntime on the CPU makes to a probability of these pictures, and to a logit as a
+    share of one and the largest."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
