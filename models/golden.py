@@ -1,5 +1,7 @@
 """A few synthetic pictures whose logits a checkpoint carries, so that none is served with other preprocessing."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -33,12 +35,18 @@ def _gratings(random: np.random.Generator, height: int, width: int) -> UInt8[Ten
 def golden_logits(classifier: Classifier) -> list[list[float]]:
     """What the classifier says of them, by the way that an upload takes: PNG, decoding, preprocessing, network."""
     logits = []
-    for picture in golden_pictures():
-        pixels = to_float(decode(encode(picture))).unsqueeze(0).to(classifier.device)
+    for picture in _uploaded():
+        pixels = to_float(picture).unsqueeze(0).to(classifier.device)
         with torch.no_grad():
             (row,) = classifier.logits(preprocess(pixels, classifier.spec)).cpu()
         logits.append(row.tolist())
     return logits
+
+
+@cache
+def _uploaded() -> tuple[UInt8[Tensor, "3 h w"], ...]:
+    # Drawn once per process, a megabyte: each model that is loaded or saved asks for them.
+    return tuple(decode(encode(picture)) for picture in golden_pictures())
 
 
 def disagreement(classifier: Classifier, recorded: list[list[float]]) -> float:

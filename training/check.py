@@ -1,6 +1,6 @@
 """What is wrong with a data set: a look at every file, and with a probe at every label. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -34,6 +34,7 @@ class Inspection:
 
     data: Path
     probe: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
     architecture: str = "mobilenet_v2"
     parent: Path | None = None
     page: Path | None = None
@@ -46,10 +47,10 @@ def check(inspection: Inspection, console: Console) -> Scan:
     """Tell what was found, and write it as asked; raises BadData, and of the probe what loading weights raises."""
     source = open_source(inspection.data)
     found = layout(source)
-    names = class_names(found, {})
+    names = class_names(found, inspection.renamed)
     scan = scanned(source, found, workers=inspection.workers, console=console)
     print_classes(console, scan, found.folders, names)
-    if inspection.probe:
+    if inspection.probe and scan.photos:
         scan = replace(
             scan, findings=(*scan.findings, *label_findings(inspection, source, found, names, scan, console))
         )

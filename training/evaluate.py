@@ -51,7 +51,8 @@ class Question:
 def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
     """The figures, and the curve of accuracy under attack, where one was asked for; with `report` as a page too.
 
-    Raises BadData, BadAttack, and what loading a model raises.
+    Both are told as soon as they are known: an attack on hundreds of photos takes its time. Raises BadData, BadAttack,
+    and what loading a model raises.
     """
     if question.attack:  # what is wrong with it is told before the photos are gone through
         checked_options(**question.attack)
@@ -62,6 +63,8 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     scan = scanned(source, found, workers=question.workers, console=console)
     side, photos = chosen_side(question.side, scan, found, model)
     tell(console, f"{len(photos):,} photos ({side})")
+    if not photos:
+        raise BadData("there is nothing to measure on: `check` lists the files that cannot be used, and why")
     if (question.side, side) == ("auto", "all") and set(found.folders) == set(own_folders(model)):
         tell(console, f"they are not exactly those that {model.name} was trained on: it may have seen some")
     data = Labelled(source, photos, index_of)
@@ -69,22 +72,25 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     tracked = track(console, batches, what="classifying", total=len(batches))
     logits, labels = gather(model.classifier.logits, tracked, question.device)
     metrics = measure(logits, labels, model.spec.classes)
+    tell(console, told(metrics))
     curve = under_attack(question, model, data, console) if question.attack else None
     if question.report is not None:
-        told = {"metrics": {**metrics.to_json(), "split": side, "robustness": curve}}
-        write_report(question.report, data, model.spec, told, metrics, logits)
+        story = {"metrics": {**metrics.to_json(), "split": side, "robustness": curve}}
+        write_report(question.report, data, model.spec, story, metrics, logits)
     return metrics, curve
 
 
 def under_attack(question: Question, model: Model, data: Labelled, console: Console) -> dict[str, Any]:
     """The curve on photos spread evenly over the data."""
     count = min(question.photos or len(data), len(data))
-    return robustness(
+    curve = robustness(
         model.classifier,
         sampled(data, count),
         track=lambda results: track(console, results, what="attacking", total=count),
         **question.attack,
     )
+    tell(console, told_curve(curve))
+    return curve
 
 
 def load_model(name: str, device: torch.device) -> Model:
@@ -134,7 +140,7 @@ def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[s
     return wanted, sides.sides[wanted]
 
 
-def told(metrics: Metrics, curve: Mapping[str, Any] | None) -> str:
+def told(metrics: Metrics) -> str:
     """The figures in lines for a terminal."""
     low, high = metrics.interval
     lines = [
@@ -144,14 +150,16 @@ def told(metrics: Metrics, curve: Mapping[str, Any] | None) -> str:
     if len(metrics.per_class) <= LISTED:
         lines += [f"  {name}: {row['accuracy']:.2%} of {row['photos']:,}" for name, row in metrics.per_class.items()]
     lines += [f"  {name} taken for {other}: {count}" for name, other, count in metrics.mistaken()[:10]]
-    if curve is not None:
-        lines.append(
-            f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"
-        )
-        scale = 255 if curve["norm"] == "linf" else 1
-        lines += [
-            f"  within {row['epsilon'] * scale:g}{'/255' if scale == 255 else ''}: {row['accuracy']:.2%} "
-            f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%})"
-            for row in curve["curve"]
-        ]
+    return "\n".join(lines)
+
+
+def told_curve(curve: Mapping[str, Any]) -> str:
+    """Accuracy by budget, in lines for a terminal."""
+    scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
+    lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
+    lines += [
+        f"  within {row['epsilon'] * scale:g}{unit}: {row['accuracy']:.2%} "
+        f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%})"
+        for row in curve["curve"]
+    ]
     return "\n".join(lines)

@@ -23,7 +23,10 @@ OPSET = 20
 SHAPES = ((180, 180), (240, 320), (333, 250), (97, 400), (600, 500))
 """Of the pictures that the check is made on, height and width."""
 TOLERANCE = 1e-4
-"""Of a probability; ten times that of a logit, of one and the largest: rounding alone makes a tenth of it."""
+"""By how much a probability may differ. A logit may by ten times that, as a share of one plus the largest logit:
+rounding alone makes a tenth of it."""
+MOST_BYTES = 2_000_000_000
+"""Of a protobuf message, which an ONNX file is."""
 
 
 class NoExport(RuntimeError):
@@ -79,6 +82,9 @@ def export(model: Model, output: Path) -> float:
     except ImportError as error:
         raise NoExport(f"{error.name} is missing: pip install 'mirage-vision[export]'") from error
     network = Exported(model).cpu().eval()
+    size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
+    if size > MOST_BYTES:
+        raise NoExport(f"{model.name} has {size / 1e9:.1f} GB of weights; one ONNX file holds {MOST_BYTES / 1e9:.0f}")
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC}
     example = torch.zeros(2, 240, 320, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -45,7 +45,9 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
         robustness=_robustness(ready, classifier, console),
     )
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
-    write_atomically(ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode())
+    write_atomically(
+        ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode("utf-8", "replace")
+    )
     state.looks += 1
     with suppress(OSError):  # a full disk: the count of looks alone is lost
         ready.job.folder.save_state(state)
@@ -63,7 +65,7 @@ def _logits(
     ready: Prepared, classifier: Classifier, side: str, console: Console
 ) -> tuple[Float[Tensor, "n k"], Int64[Tensor, " n"]]:
     data = ready.labelled(ready.split.sides[side], exact=True)
-    batches = serving_batches(data, classifier.spec, batch_size=ready.job.recipe.batch_size, workers=ready.job.workers)
+    batches = serving_batches(data, classifier.spec, batch_size=ready.share, workers=ready.job.workers)
     return gather(classifier.logits, track(console, batches, what=side, total=len(batches)), ready.job.device)
 
 

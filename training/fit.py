@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from training.metrics import Metrics
 from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, best_probe
-from training.runs import BadRun, Kept, State
+from training.runs import BadRun, Kept, State, alone_in
 from training.team import gather_team
 from training.validate import Sides
 
@@ -33,7 +34,8 @@ def fit(job: Job, console: Console) -> Metrics | None:
     team = gather_team(job.device)
     if team.rank > 0:
         console = Console(quiet=True)
-    return Run(prepare(job, console, team), console).through()
+    with alone_in(job.folder) if team.rank == 0 else nullcontext():
+        return Run(prepare(job, console, team), console).through()
 
 
 class Run:
@@ -55,6 +57,8 @@ class Run:
         if state is None:
             if self.job.finish:
                 raise BadRun(f"there is no run to finish in {self.job.folder.path}: leave --finish away")
+            if self.job.resume:
+                tell(self.console, f"there is no run to go on with in {self.job.folder.path}: this one starts anew")
             state = self.probe()
             self._save(state)
         if self.job.phase == "all" and not self.job.finish:
@@ -72,6 +76,7 @@ class Run:
                 self.recipe,
                 size=self.plan.early,
                 device=self.team.device,
+                photos=self.ready.share,
                 cache=self.job.cache,
             )
         )
@@ -122,10 +127,12 @@ class Run:
             learner.restore(state.learner)
             tell(self.console, f"going on after step {learner.step:,} of {learner.steps:,}")
         watch = Watch(self.console, self.plan, learner.step)
-        if learner.step // self.plan.steps_per_epoch > len(state.history):
-            self._close_epoch(learner, state, watch)  # it was stopped between the epoch's last step and this
         try:
-            for pixels, labels in () if self._is_over(state, learner) else self._training_batches(learner.step):
+            if learner.step // self.plan.steps_per_epoch > len(state.history):
+                self._close_epoch(learner, state, watch)  # it was stopped between the epoch's last step and this
+            if self._is_over(state, learner):
+                return
+            for pixels, labels in self._training_batches(learner.step):
                 state.losses.append(learner.learn(pixels, labels))
                 watch.stepped(learner.step, state.losses[-1])
                 if learner.step % self.plan.steps_per_epoch == 0:
@@ -163,14 +170,15 @@ class Run:
         row |= {f"{name}_{figure}": value for name, figures in found.items() for figure, value in figures.items()}
         state.history.append({**row, "seconds": round(watch.epoch_seconds(), 1)})
         state.losses = []
-        for logger in self.loggers:
-            logger(state.history[-1])
         told = "; ".join(f"{name} {_told(figures)}" for name, figures in found.items())
         tell(
             self.console,
             f"epoch {epoch} at {row['size']} px: loss {row['loss']:.4f}; validation: {told}; {watch.left()}",
         )
         self._save(state, learner, watch)
+        for logger in self.loggers:
+            with suppress(OSError):  # a full disk
+                logger(state.history[-1])
 
     def _save(self, state: State, learner: Learner | None = None, watch: Watch | None = None) -> None:
         """Write the state; a disk that is full costs what would be lost by a crash, not the run."""

@@ -63,7 +63,7 @@ class Learner:
         self.joined, self.compiled = self.team.join(network), False
 
     def learn(self, pixels: Tensor, labels: Int64[Tensor, " n"]) -> float:
-        """One step on uint8 pictures; returns the loss. Raises Diverged, with everything as it was before."""
+        """One step on uint8 pictures [n, 3, s, s]; returns the loss. Raises Diverged, with all as it was before."""
         if self.recipe.compile and not self.compiled:
             self.joined.compile()  # in place, so that its weights keep their names; not before features were taken
             self.compiled = True
@@ -89,7 +89,7 @@ class Learner:
             for buffer, before in zip(self.network.buffers(), statistics, strict=False):
                 buffer.copy_(before)
             found = f"the loss became {loss.item()}, the gradient's norm {size.item()}"
-            raise Diverged(f"{found} at step {self.step}: lower the learning rates")
+            raise Diverged(f"{found} at step {self.step}: start anew at lower learning rates, or keep the best so far")
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:

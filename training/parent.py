@@ -3,8 +3,9 @@
 import hashlib
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,13 +21,14 @@ class BadParent(ValueError):
 
 @dataclass(frozen=True)
 class Parent:
-    """Weights by torchvision's own keys; `spec` has their preprocessing."""
+    """Weights by torchvision's own keys; `spec` has their preprocessing, `data` what a checkpoint tells of its data."""
 
     name: str
     digest: str
     licence: str
     spec: Spec
     weights: Mapping[str, Tensor]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_parent(architecture: str, file: Path | None, licence: str | None) -> Parent:
@@ -40,6 +42,7 @@ def load_parent(architecture: str, file: Path | None, licence: str | None) -> Pa
     if not file.is_file():
         raise BadParent(f"there are no weights {file}")
     weights, header = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_pickle(file), {})
+    data: Mapping[str, Any] = {}
     spec, own_licence = store.imagenet_spec(architecture), header.get("license") or header.get("licence")
     if "mirage" in header:
         try:
@@ -49,8 +52,8 @@ def load_parent(architecture: str, file: Path | None, licence: str | None) -> Pa
         if found.spec.architecture != architecture:
             raise BadParent(f"{file.name} is a {found.spec.architecture}, not a {architecture}")
         spec, weights = found.spec, _full_precision(found.weights)
-        own_licence = found.provenance.get("parent", {}).get("licence")
-    return Parent(file.stem, file_digest(file), licence or own_licence or "unknown", spec, weights)
+        own_licence, data = found.provenance.get("parent", {}).get("licence"), found.provenance.get("data", {})
+    return Parent(file.stem, file_digest(file), licence or own_licence or "unknown", spec, weights, data)
 
 
 def _torchvision(architecture: str, licence: str | None) -> Parent:

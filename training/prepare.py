@@ -19,7 +19,7 @@ from training.cache import DEFAULT_FOLDER, Cache
 from training.console import summary, tell, track
 from training.data.batches import Labelled
 from training.data.layout import Layout, class_names, layout
-from training.data.scan import Looked, Photo, Scan, look_at_all
+from training.data.scan import Looked, Photo, Problem, Scan, look_at_all
 from training.data.sort_out import sort_out
 from training.data.sources import Source, open_source
 from training.data.split import Split, split
@@ -91,6 +91,11 @@ class Prepared:
         plain: dict[str, Any] = json.loads(json.dumps(found))
         return plain
 
+    @property
+    def share(self) -> int:
+        """Photos of a batch that one process has."""
+        return max(1, self.job.recipe.batch_size // self.team.size)
+
     def features_key(self, precision: str) -> str:
         """Digest of all that the cached features depend on."""
         shorter = shorter_side(self.spec, self.job.recipe)
@@ -119,8 +124,9 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
     A `dry` run writes nothing but to the cache.
     """
     team = team or Alone(job.device)
+    forget = False
     if team.rank == 0 and not dry:
-        claim(
+        forget = claim(
             job.output,
             job.folder,
             resume=job.resume,
@@ -144,6 +150,8 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
         tell(console, f"the list is in {job.folder.findings_file}")
     sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
+    if forget:
+        job.folder.state_file.unlink(missing_ok=True)
     return Prepared(job, team, source, found, scan, store, sides, spec, parent)
 
 
@@ -181,7 +189,8 @@ def look_over(
         looked = _looked(source, found, job.workers, console, shorter=shorter)
         scan = sort_out(source, found, _kept(looked, writer))
         store = job.cache.save_store(writer, scan.digest, shorter)
-    job.cache.save_scan(scan)
+    if source.is_zip or not any(finding.problem is Problem.UNREADABLE for finding in scan.findings):
+        job.cache.save_scan(scan)  # what a folder would not let be read it may let be read tomorrow
     if store is None:
         if writer.too_large:  # they will be so the next time; a full disk may have room then
             job.cache.save_json(_lost(scan, shorter), job.cache.limit_bytes)

@@ -1,5 +1,6 @@
 """Where a checkpoint comes from: the JSON that it carries. No path of the machine is in it."""
 
+import json
 import platform
 import shlex
 import tomllib
@@ -22,8 +23,8 @@ def provenance(
     ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
-    folders = ready.layout.folders
-    return {
+    folders, parent = ready.layout.folders, ready.parent
+    found = {
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
         "command": command(ready.job),
         "data": {
@@ -46,9 +47,18 @@ def provenance(
         "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
         "history": state.history,
         "versions": versions(),
-        "parent": {"name": ready.parent.name, "digest": ready.parent.digest, "licence": ready.parent.licence},
+        "parent": {
+            "name": parent.name,
+            "digest": parent.digest,
+            "licence": parent.licence,
+            "split_differs": parent.data.get("files_digest") == ready.scan.digest
+            and parent.data.get("split_digest") != ready.split.digest,
+        },
         "created": datetime.now(UTC).date().isoformat(),
     }
+    # A name may have bytes that are no UTF-8, which a reader of JSON need not take.
+    readable: dict[str, Any] = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    return readable
 
 
 def versions() -> dict[str, str]:
@@ -66,7 +76,7 @@ def _own_version() -> str:
 
 
 def command(job: Job) -> str:
-    """The command that makes this checkpoint again, with names for paths."""
+    """The command that was given, with names for paths and every choice that is not the usual one."""
     words = ["python", "-m", "training", "fit", job.data.name, "--output", job.output.name]
     words += ["--architecture", job.architecture]
     if job.parent is not None:

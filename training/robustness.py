@@ -33,6 +33,8 @@ def robustness(
 ) -> dict[str, Any]:
     """Accuracy on photos [3, h, w] with their labels, clean and by budget, with Wilson's 95 % intervals: plain JSON.
 
+    Budgets are in the norm's own unit, of pixels from 0 to 1.
+
     The attack is the service's own: on the photo at its own resolution, and a success is what the classifier says of
     the 8-bit picture. A photo that falls at one budget counts as fallen at all larger ones. Raises BadAttack.
     """

@@ -3,12 +3,14 @@
 import csv
 import io
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from models.files import write_atomically
@@ -119,11 +121,12 @@ def _short(value: Any) -> str:
 
 def claim(
     output: Path, folder: RunFolder, *, resume: bool, overwrite: bool, launch: str = "", restarted: bool = False
-) -> None:
+) -> bool:
     """Make sure, before anything is computed, that the run may write where it wants to; raises BadRun.
 
-    `launch` names what started this process, and starts it again (`restarted`) when another is lost: it may go on in
-    a folder that it has claimed before, and in no other.
+    True where a state that is there is to be forgotten, once nothing else stands in the run's way. `launch` names what
+    started this process, and starts it again (`restarted`) when another is lost: it may go on in a folder that it has
+    claimed before, and in no other.
     """
     if output.suffix != ".safetensors":
         raise BadRun(f"the output's name must end in .safetensors, not {output.name!r}: the service looks for it")
@@ -145,8 +148,24 @@ def claim(
             unfinished.unlink()
     if launch:
         write_atomically(folder.launch_file, launch.encode())
-    if overwrite and not again:
-        folder.state_file.unlink(missing_ok=True)
+    return overwrite and not again
+
+
+@contextmanager
+def alone_in(folder: RunFolder) -> Iterator[None]:
+    """Keep other processes out of the run's folder meanwhile; raises BadRun where one is in it."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.path / "lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BadRun(f"another process is at work in {folder.path}: wait for it, or give another --output") from error
+    except OSError as error:
+        raise BadRun(f"{folder.path} cannot be written to ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_writable(file: Path) -> None:

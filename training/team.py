@@ -45,7 +45,7 @@ class Team(Protocol):
         ...
 
     def align(self, network: nn.Module) -> None:
-        """Give all the buffers that rank 0 has: each has seen the statistics of its own photos."""
+        """Give all the buffers that rank 0 has: in the last step each has seen the statistics of its own photos."""
         ...
 
     def in_turn(self) -> Any:

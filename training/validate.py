@@ -27,11 +27,12 @@ class Sides:
         """This process's share of `train`, `validation`, `test`, or of what is `attacked`."""
         photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
         if side == "attacked":
-            photos = photos[:: max(1, len(photos) // ATTACKED)]
+            count = min(ATTACKED, len(photos))
+            photos = tuple(photos[place * len(photos) // count] for place in range(count))
         return serving_batches(
             self.ready.labelled(photos[self.team.rank :: self.team.size]),
             self.ready.spec,
-            batch_size=self.recipe.batch_size,
+            batch_size=self.ready.share,
             workers=self.ready.job.workers,
         )
 

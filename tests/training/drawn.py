@@ -1,7 +1,9 @@
 """Data sets drawn by code: gratings whose direction and colour say their class, and files with something wrong."""
 
+import copy
 import io
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,11 @@ def zipped(folder: Path, archive: Path, prefix: str = "") -> Path:
 
 def trained_looking(classes: int, seed: int = 0) -> nn.Module:
     """ARCHITECTURE with seeded random weights, and batch-norm statistics of gratings: without, it passes nothing on."""
+    return copy.deepcopy(_trained_looking(classes, seed))
+
+
+@cache
+def _trained_looking(classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = architectures.build(ARCHITECTURE, classes)

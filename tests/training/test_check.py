@@ -7,7 +7,7 @@ from rich.console import Console
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.check import Inspection, check
 from training.data.scan import Problem
-from training.data.sources import open_source
+from training.data.sources import BadData, open_source
 
 
 def quiet() -> Console:
@@ -70,3 +70,21 @@ def test_planted_labels_of_real_photos_are_found(shared: Path, tmp_path: Path) -
     scan = check(Inspection(tmp_path / "data", probe=True, parent=parent, workers=2), quiet())
     doubted = [finding.name for finding in scan.findings if finding.problem is Problem.LABEL]
     assert len(swapped & set(doubted)) >= 8 and len(doubted) <= 20
+
+
+def test_a_class_may_be_called_otherwise(tmp_path: Path) -> None:
+    """Two folders that differ in capitals alone."""
+    folder = write_gratings(tmp_path / "data", {"cat": 2, "Cat": 3})
+    with pytest.raises(BadData, match="two classes would have one name"):
+        check(Inspection(folder), quiet())
+    console = quiet()
+    check(Inspection(folder, renamed={"Cat": "lynx"}), console)
+    assert isinstance(console.file, io.StringIO) and "lynx" in console.file.getvalue()
+
+
+def test_where_no_photo_can_be_used_its_probe_is_left_out(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")
+    scan = check(Inspection(tmp_path / "data", probe=True), quiet())
+    assert [finding.problem for finding in scan.findings] == [Problem.NOT_A_PICTURE] * 2

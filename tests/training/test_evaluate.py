@@ -11,7 +11,7 @@ from models.store import UnknownModel
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.cache import Cache
 from training.data.sources import BadData
-from training.evaluate import Question, evaluate, told
+from training.evaluate import Question, evaluate, told, told_curve
 from training.fit import fit
 from training.prepare import Job
 from training.recipe import Recipe
@@ -84,7 +84,7 @@ def test_under_attack_the_lines_have_the_curve(trained: Job) -> None:
     attack = {"attack": "fgsm", "epsilons": (0.1, 0.3)}
     metrics, curve = evaluate(Question(str(trained.output), trained.data, attack=attack, photos=4), quiet())
     assert curve is not None and curve["photos"] == 4
-    lines = told(metrics, curve)
+    lines = f"{told(metrics)}\n{told_curve(curve)}"
     assert f"top-1 {metrics.accuracy:.2%}" in lines and "under fgsm (linf, {}), 4 photos:" in lines
     assert "within 25.5/255" in lines and "within 76.5/255" in lines
     assert [row["epsilon"] for row in curve["curve"]] == [0, 0.1, 0.3]
@@ -105,3 +105,11 @@ def test_photos_that_may_have_been_trained_on_are_told_of(trained: Job, tmp_path
     console = quiet()
     evaluate(Question(str(trained.output), tmp_path / "more"), console)
     assert isinstance(console.file, io.StringIO) and "it may have seen some" in console.file.getvalue()
+
+
+def test_photos_that_cannot_be_used_are_told_of(trained: Job, tmp_path: Path) -> None:
+    for name in ("Reddish", "Bluish"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")
+    with pytest.raises(BadData, match="nothing to measure on: `check` lists"):
+        evaluate(Question(str(trained.output), tmp_path / "data"), quiet())

@@ -25,6 +25,7 @@ from training.data.sources import BadData
 from training.fit import fit
 from training.learner import Diverged, Learner
 from training.metrics import Metrics, gather, measure
+from training.parent import BadParent
 from training.prepare import Job, prepare
 from training.recipe import Recipe
 from training.runs import BadRun
@@ -49,7 +50,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job(place: Path, data: Path, parent: Path, **fields: Any) -> Job:
     usual: dict[str, Any] = {"recipe": RECIPE, "architecture": ARCHITECTURE, "parent": parent, "runs": place / "runs"}
-    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 4}
+    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0}
     return Job(data=data, output=place / "stripes.safetensors", **{**usual, **fields})
 
 
@@ -60,7 +61,7 @@ def quiet() -> Console:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, parent: Path) -> Job:
     """An undisturbed run."""
-    done = job(tmp_path_factory.mktemp("finished"), data, parent)
+    done = job(tmp_path_factory.mktemp("finished"), data, parent, robustness_photos=4)
     fit(done, quiet())
     return done
 
@@ -200,16 +201,15 @@ def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: Job) -> None:
     assert model.provenance["metrics"]["accuracy"] == 1
 
 
-def test_a_network_of_one_channel_draws_what_it_has_learned(in_grey: Job) -> None:
-    """In grey, and it says of the file what was said of the drawing."""
+def test_a_network_of_one_channel_draws_in_grey(in_grey: Job) -> None:
+    """And it says of the file what was said of the drawing."""
     model = load("stripes", folder=in_grey.output.parent)
     for name in ("Upright", "Level"):
-        found = imagine(model, name, steps=40, tv=0.0, patience=0).drawn[0]
+        found = imagine(model, name, steps=4).drawn[0]
         red, green, blue = found.picture
         assert torch.equal(red, green) and torch.equal(green, blue)
-        (said, *_) = run(classify(found.picture, model.spec), model.classifier)
-        assert said.label == name and said.probability > 0.9
-        assert said.probability == pytest.approx(found.score.seen, abs=1e-5)
+        said = {row.label: row.probability for row in run(classify(found.picture, model.spec), model.classifier)}
+        assert said[name] == pytest.approx(found.score.seen, abs=1e-5)
 
 
 def test_the_command_that_makes_a_grey_network_again(in_grey: Job) -> None:
@@ -302,6 +302,54 @@ def test_a_run_that_ends_in_validation_closes_that_epoch_first(
     assert_same_weights(resumed.output, finished.output)
     for row, other in zip(*(checkpoint.read(j.output).provenance["history"] for j in (resumed, finished)), strict=True):
         assert {**row, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_what_is_refused_leaves_the_earlier_run_as_it_was(
+    tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where it may be overwritten: a parent that is not there, a batch that cannot be shared."""
+    stopped_after(2, monkeypatch, job(tmp_path, data, parent, save_every_s=0.0))
+    kept = job(tmp_path, data, parent).folder.state_file.read_bytes()
+    with pytest.raises(BadParent):
+        fit(job(tmp_path, data, tmp_path / "typing-error.pth", overwrite=True), quiet())
+    assert job(tmp_path, data, parent).folder.state_file.read_bytes() == kept
+
+
+def test_going_on_without_a_run_starts_one_and_says_so(tmp_path: Path, data: Path, parent: Path) -> None:
+    console = quiet()
+    fit(job(tmp_path, data, parent, phase="probe", resume=True), console)
+    assert isinstance(console.file, io.StringIO) and "no run to go on with" in console.file.getvalue()
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path: Path, parent: Path) -> None:
+    """Bytes of another encoding: with a name of its own for the class, the checkpoint can be read."""
+    write_gratings(tmp_path / "gratings", {"Reddish": 20, "Bl\udcfcish": 20})
+    done = job(tmp_path, tmp_path / "gratings", parent, phase="probe", renamed={"Bl\udcfcish": "Blüish"})
+    assert fitted(done).accuracy == 1
+    found = checkpoint.read(done.output)
+    assert set(found.spec.classes) == {"Reddish", "Blüish"}
+    assert found.provenance["data"]["folders"]["Blüish"] == "Bl?ish"
+
+
+def test_what_a_parent_has_trained_on_does_not_judge_in_silence(finished: Job, tmp_path: Path, data: Path) -> None:
+    """The same photos, split by another seed: some of the test side has been trained on before."""
+    for seed, flattered in ((0, False), (1, True)):
+        recipe = replace(RECIPE, seed=seed, epochs=0)
+        done = job(tmp_path / str(seed), data, finished.output, recipe=recipe)
+        fit(done, quiet())
+        assert ("these figures flatter" in done.output.with_suffix(".md").read_text()) is flattered
+
+
+def test_a_disk_that_is_too_full_for_a_logger_does_not_end_the_run(
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.fit.loggers", lambda _: [full])
+    asked = job(tmp_path, data, parent, cache=finished.cache)
+    fit(asked, quiet())
+    assert_same_weights(asked.output, finished.output)
 
 
 def test_there_must_be_a_run_to_finish(tmp_path: Path, data: Path, parent: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from training.runs import BadRun, Kept, RunFolder, State, claim, differences
+from training.runs import BadRun, Kept, RunFolder, State, alone_in, claim, differences
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
@@ -74,8 +74,8 @@ def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path
         claim(output, folder, resume=False, overwrite=False)
     claim(output, folder, resume=True, overwrite=False)
     assert folder.state_file.is_file()
-    claim(output, folder, resume=False, overwrite=True)
-    assert not folder.state_file.exists()
+    assert claim(output, folder, resume=False, overwrite=True), "it is to be forgotten"
+    assert folder.state_file.is_file(), "and not before all else is checked"
 
 
 def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
@@ -100,11 +100,10 @@ def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: Run
     for restarted in (False, True):
         with pytest.raises(BadRun, match="exists"):
             claim(output, folder, **words, restarted=restarted)
-    claim(output, folder, **{**words, "overwrite": True}, restarted=False)
-    claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    assert claim(output, folder, **{**words, "overwrite": True}, restarted=False)
+    assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
     folder.save_state(state())
-    claim(output, folder, **{**words, "overwrite": True}, restarted=True)
-    assert folder.state_file.is_file()
+    assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
     with pytest.raises(BadRun, match="has the state of a run"):
         claim(output, folder, **words, restarted=False)  # another torchrun, whose number is the same by chance
     with pytest.raises(BadRun, match="has the state of a run"):
@@ -128,3 +127,10 @@ def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> No
         claim(tmp_path / "file" / "model.safetensors", folder, resume=False, overwrite=False)
     with pytest.raises(BadRun, match="exclude each other"):
         claim(tmp_path / "model.safetensors", folder, resume=True, overwrite=True)
+
+
+def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
+    with alone_in(folder), pytest.raises(BadRun, match="another process is at work"), alone_in(folder):
+        pass
+    with alone_in(folder):
+        pass

@@ -1,5 +1,6 @@
 """What is measured before training."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from models.spec import Spec
 from tests.training.drawn import trained_looking
 from training.cache import Cache
 from training.learner import Diverged, Learner
-from training.recipe import Recipe
+from training.recipe import BadRecipe, Recipe
 from training.speed import choose_precision, early_size
 
 CPU = torch.device("cpu")
@@ -23,7 +24,7 @@ def test_what_is_measured_never_diverges(tmp_path: Path) -> None:
     recipe = replace(Recipe(), batch_size=4, head_rate=100.0, trunk_rate=100.0)
     network = trained_looking(2)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
-    _, seconds = choose_precision(network, SPEC, recipe, size=32, device=CPU, cache=Cache(tmp_path))
+    _, seconds = choose_precision(network, SPEC, recipe, size=32, device=CPU, photos=4, cache=Cache(tmp_path))
     assert set(seconds) == {"float32", "bfloat16"} and min(seconds.values()) > 0
     assert all(torch.equal(weight, before[name]) for name, weight in network.state_dict().items())
     batch = (torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
@@ -36,22 +37,25 @@ def test_what_is_measured_never_diverges(tmp_path: Path) -> None:
 def test_it_is_measured_once_per_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another run takes the figures that were kept; one that does not train, or that names its precision, none."""
     network, recipe = trained_looking(2), replace(Recipe(), batch_size=4)
-    first = choose_precision(network, SPEC, recipe, size=32, device=CPU, cache=Cache(tmp_path))
+    first = choose_precision(network, SPEC, recipe, size=32, device=CPU, photos=4, cache=Cache(tmp_path))
 
     def refuse(*_: object, **__: object) -> float:
         raise AssertionError("was measured already")
 
     monkeypatch.setattr("training.speed.step_seconds", refuse)
     other = replace(recipe, seed=1)
-    assert choose_precision(network, SPEC, other, size=32, device=CPU, cache=Cache(tmp_path)) == first
+    assert choose_precision(network, SPEC, other, size=32, device=CPU, photos=4, cache=Cache(tmp_path)) == first
     for asked, expected in (({"epochs": 0}, "float32"), ({"precision": "float16"}, "float16")):
         chosen = replace(recipe, **asked)
-        assert choose_precision(network, SPEC, chosen, size=32, device=CPU, cache=Cache(tmp_path)) == (expected, {})
+        assert choose_precision(network, SPEC, chosen, size=32, device=CPU, photos=4, cache=Cache(tmp_path)) == (
+            expected,
+            {},
+        )
 
 
 def test_pictures_of_few_pixels_train_in_float32(tmp_path: Path) -> None:
     """A bfloat16 gradient may be no number there: the CPU's weight gradient of a strided convolution of one pixel."""
-    found = choose_precision(trained_looking(2), SPEC, Recipe(batch_size=2), size=16, device=CPU, cache=Cache(tmp_path))
+    found = choose_precision(trained_looking(2), SPEC, Recipe(), size=16, device=CPU, photos=2, cache=Cache(tmp_path))
     assert found[0] == "float32" and set(found[1]) == {"float32"}
 
 
@@ -66,3 +70,26 @@ def test_a_network_of_one_size_trains_at_it() -> None:
     network = architectures.build("vit_b_16", 2)
     assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 2)
     assert early_size(network, spec, Recipe()) == 224
+    with pytest.raises(BadRecipe, match="vit_b_16 takes no pictures of 240 pixels"):
+        early_size(network, replace(spec, input_size=240, resize=240), Recipe())
+
+
+def test_a_precision_that_the_memory_does_not_hold_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Learner.learn
+
+    def learn(learner: Learner, *batch: torch.Tensor) -> float:
+        if learner.precision in too_large:
+            raise torch.OutOfMemoryError
+        return whole(learner, *batch)
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    too_large = {torch.float32}
+    found, seconds = choose_precision(
+        trained_looking(2), SPEC, Recipe(), size=32, device=CPU, photos=2, cache=Cache(tmp_path)
+    )
+    assert found == "bfloat16" and seconds["float32"] == math.inf
+    too_large = {torch.float32, torch.bfloat16}
+    with pytest.raises(BadRecipe, match="too small for 3 photos at once: lower --batch-size"):
+        choose_precision(trained_looking(2), SPEC, Recipe(), size=32, device=CPU, photos=3, cache=Cache(tmp_path))

@@ -13,7 +13,7 @@ from training.check import Inspection
 from training.check import check as run_check
 from training.commands import shared
 from training.console import tell
-from training.evaluate import Question, load_model, told
+from training.evaluate import Question, load_model
 from training.evaluate import evaluate as run_evaluate
 from training.export import export as run_export
 from training.recipe import BadRecipe
@@ -24,13 +24,14 @@ def check(
     data: shared.Data,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is wrong.")] = False,
     probe: Annotated[bool, typer.Option("--probe", help="Also look for labels in doubt, by a network.")] = False,
+    rename: shared.Rename = None,
     architecture: shared.Architecture = "mobilenet_v2",
     parent: shared.ParentFile = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page with thumbnails to this file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the list of findings to this file.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",
-    cache: shared.CacheFolder = DEFAULT_FOLDER,
+    cache: shared.NamedFolder = DEFAULT_FOLDER,
 ) -> None:
     """Decode every file and list what is wrong with the data; changes nothing."""
     console = Console()
@@ -39,6 +40,7 @@ def check(
         inspection = Inspection(
             path,
             probe,
+            shared.renaming(rename),
             architecture,
             parent,
             page=html,
@@ -73,7 +75,7 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Folder for a page with plots and the worst mistakes.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",
-    cache: shared.CacheFolder = DEFAULT_FOLDER,
+    cache: shared.NamedFolder = DEFAULT_FOLDER,
 ) -> None:
     """Measure a classifier: accuracy, calibration, confusion, and accuracy under attack by budget."""
     console = Console()
@@ -92,7 +94,7 @@ def evaluate(
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
         )
-        tell(console, told(*run_evaluate(question, console)))
+        run_evaluate(question, console)
 
 
 def export(

@@ -39,7 +39,8 @@ def fit(
     workers: shared.Workers = None,
     device: shared.Device = "auto",
     cache: shared.CacheFolder = DEFAULT_FOLDER,
-    cache_bytes: Annotated[int, typer.Option(min=0, help="How much is kept there at most.")] = DEFAULT_BYTES,
+    cache_bytes: shared.CacheBytes = DEFAULT_BYTES,
+    runs: Annotated[Path, typer.Option(help="Where the run's folder is made, called as the output.")] = Path("runs"),
 ) -> None:
     """Train a classifier and write it as a checkpoint that the service can load."""
     console = Console()
@@ -61,6 +62,7 @@ def fit(
             save_every_s=save_every,
             robustness_photos=robustness_photos,
             tensorboard=tensorboard,
+            runs=runs,
             cache=Cache(cache.expanduser(), cache_bytes),
         )
         metrics = run_fit(job, console)
@@ -80,11 +82,13 @@ def find_lr(
     recipe: Recipe,
     architecture: shared.Architecture = "mobilenet_v2",
     parent: shared.ParentFile = None,
+    rename: shared.Rename = None,
     steps: Annotated[int, typer.Option(min=2, help="Rates that are tried.")] = 100,
     plot: Annotated[Path | None, typer.Option(help="Draw loss against rate to this PNG file.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",
     cache: shared.CacheFolder = DEFAULT_FOLDER,
+    cache_bytes: shared.CacheBytes = DEFAULT_BYTES,
 ) -> None:
     """Suggest a learning rate: the rate grows from step to step until the loss does."""
     console = Console()
@@ -96,11 +100,13 @@ def find_lr(
             architecture,
             recipe,
             parent,
+            renamed=shared.renaming(rename),
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
-            cache=Cache(cache.expanduser()),
+            cache=Cache(cache.expanduser(), cache_bytes),
         )
         found = run_find_lr(job, console, steps)
         if plot is not None:
             write_atomically(plot, plots.rates(found.rates, found.losses, found.suggestion))
-        tell(console, f"--trunk-rate {found.suggestion:.1e} (with --head-rate in the same ratio to it as now)")
+        head = found.suggestion * recipe.head_rate / recipe.trunk_rate
+        tell(console, f"--trunk-rate {found.suggestion:.1e} --head-rate {head:.1e}")

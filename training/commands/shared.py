@@ -64,8 +64,12 @@ Rename = Annotated[list[str] | None, typer.Option(help="FOLDER=CLASS: call a fol
 CacheFolder = Annotated[
     Path, typer.Option(help="Where runs share decoded photos and features.", envvar="MIRAGE_TRAINING_CACHE")
 ]
+NamedFolder = Annotated[Path, typer.Option(help="Where data sets by name are kept.", envvar="MIRAGE_TRAINING_CACHE")]
+CacheBytes = Annotated[int, typer.Option(min=0, help="How much is kept there at most.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that decode pictures. [default: one per core]")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Processes that decode pictures. [default: one per core, 8 at most]")
+]
 
 
 @contextmanager

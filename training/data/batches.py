@@ -1,6 +1,7 @@
 """Photos -> batches: random crops to train on, and the serving preprocessing to measure with."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,8 @@ class Labelled:
         """One picture; raises BadData that names the file."""
         photo = self.photos[index]
         if self.store is not None and photo.digest in self.store:
-            return self.store.pixels(photo.digest)
+            with suppress(OSError):  # another run has needed its room since, and a worker finds it gone
+                return self.store.pixels(photo.digest)
         try:
             pixels = read_picture(self.source, photo.name).pixels
         except UNDECODABLE as error:

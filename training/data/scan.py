@@ -5,6 +5,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -153,6 +154,8 @@ def look(source: Source, name: str, *, shorter: int | None = None) -> Looked:
         return Looked(name, (Finding(name, Problem.UNREADABLE, str(error)),))
     except UNDECODABLE as error:
         return Looked(name, (_undecodable(source, name, error),))
+    except MemoryError:
+        return Looked(name, (Finding(name, Problem.UNREADABLE, "there was not enough memory to decode it"),))
     except Exception as error:  # a decoder's own, on bytes that nobody thought of: one file, not the whole scan
         return Looked(name, (Finding(name, Problem.BROKEN, f"{type(error).__name__}: {error}"),))
     pixels = decoded.pixels
@@ -205,12 +208,15 @@ def look_at_all(source: Source, names: Iterable[str], workers: int, *, shorter: 
         # Only so many ahead of the reader: pictures that wait for a slow disk lie in memory.
         waiting: deque[Future[list[Looked]]] = deque()
         left = iter(names)
-        while some := list(islice(left, 16)):
-            waiting.append(pool.submit(_each, each, some))
-            if len(waiting) > 2 * workers:
+        try:
+            while some := list(islice(left, 16)):
+                waiting.append(pool.submit(_each, each, some))
+                if len(waiting) > 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
                 yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise BadData("a process that decodes was killed, for want of memory perhaps: try --workers 0") from error
 
 
 def _each(look_at: Callable[[str], Looked], names: Sequence[str]) -> list[Looked]:

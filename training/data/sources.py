@@ -61,8 +61,17 @@ def open_source(path: Path) -> Source:
 
 
 def _folder(path: Path) -> Source:
-    rows, above = {}, {str(path): {_place(path)}}
-    for folder, folders, files in os.walk(path, followlinks=True):
+    rows: dict[str, str] = {}
+    above = {str(path): {_place(path)}}
+
+    def unlisted(error: OSError) -> None:
+        name = Path(str(error.filename)).relative_to(path).as_posix()
+        if name == ".":
+            raise BadData(f"{path.name} cannot be listed ({error.strerror})") from error
+        rows.pop(f"{name}/", None)
+        rows[name] = name  # as a file, which reading will say of that it cannot be read
+
+    for folder, folders, files in os.walk(path, onerror=unlisted, followlinks=True):
         relative = Path(folder).relative_to(path)
         # A link to a folder above is not followed: it would lead round in circles.
         places = {name: _place(Path(folder) / name) for name in sorted(folders)}

@@ -30,7 +30,7 @@ def _what(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
 A `{spec.architecture}` that tells {len(spec.classes)} classes apart: {some}{more}.
 
 **{_percent(metrics["accuracy"])} of {metrics["photos"]:,} test photos right** (95 % interval {_percent(low)} to \
-{_percent(high)}), on photos that {_looked_at(metrics)}. Made on {provenance["created"]} from the weights \
+{_percent(high)}), on photos that {_looked_at(metrics, parent)}. Made on {provenance["created"]} from the weights \
 `{parent["name"]}` (licence: {parent["licence"]}).
 
 Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
@@ -38,10 +38,12 @@ Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its s
 classified. Logits are divided by the temperature {spec.temperature:.3f}, so that probabilities mean what they say."""
 
 
-def _looked_at(metrics: Mapping[str, Any]) -> str:
+def _looked_at(metrics: Mapping[str, Any], parent: Mapping[str, Any]) -> str:
     looks = metrics["earlier_looks"]
+    if parent.get("split_differs"):
+        return "**those weights have been trained on in part: these figures flatter**"
     if not looks:
-        return "were used for nothing before"
+        return "this run had used for nothing before"
     return f"earlier states of this run had been measured on ({looks} of them)"
 
 

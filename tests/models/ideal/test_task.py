@@ -55,6 +55,25 @@ def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
         assert found.score.seen > 0.95
 
 
+class Stripes(nn.Module):
+    """Two classes of grey pictures: how much they vary along and down."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return 2 * torch.stack([pixels.diff(dim=axis).abs().sum(dim=(1, 2, 3)) for axis in (3, 2)], dim=1)
+
+
+@pytest.mark.parametrize("index", range(2))
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_of_one_channel_draws_its_class_in_grey(method: str, index: int) -> None:
+    spec = replace(unnormalised(2, 24), mean=(0.0,), std=(1.0,))
+    found = drawn(Classifier(Stripes(), spec), index, method=method, steps=60, patience=0, crops=0, tv=0.0)
+    red, green, blue = found.picture
+    assert torch.equal(red, green) and torch.equal(green, blue)
+    assert found.score.rank == 1 and found.score.seen > 0.95
+    along, down = (found.picture[0].float().diff(dim=axis).abs().sum() for axis in (1, 0))
+    assert (along > down) == (index == 0)
+
+
 def test_the_plain_recipe_is_what_one_would_write(linear: Classifier) -> None:
     """20 steps of size 1 down 10 x cross-entropy + 0.005 x sum of |dx| + |dy|, from N(0, 1), in a loop of its own."""
     picture = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(7)).requires_grad_()

@@ -110,3 +110,10 @@ def test_a_photo_that_was_changed_since_is_named(data: Labelled) -> None:
     (data.source.path / "x" / "0.png").write_bytes(b"gone bad")
     with pytest.raises(BadData, match=r"x/0\.png could be decoded before"):
         list(serving_batches(data, SPEC, batch_size=4, workers=0))
+
+
+def test_a_store_that_another_run_has_removed_is_read_from_the_files(data: Labelled, stored: Labelled) -> None:
+    """As a worker that has not opened it yet finds it."""
+    assert stored.store is not None
+    stored.store.path.unlink()
+    assert same(drawn(stored), drawn(data))

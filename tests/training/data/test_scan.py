@@ -1,4 +1,6 @@
 import json
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from tests.training.drawn import encoded, grating, write_gratings, zipped
 from training.data.layout import layout
 from training.data.scan import USED, Problem, Scan, look, look_at_all
 from training.data.sort_out import sort_out
-from training.data.sources import open_source
+from training.data.sources import BadData, open_source
 
 
 def scan(path: Path, workers: int = 0) -> Scan:
@@ -117,3 +119,23 @@ def test_the_kaggle_zip_as_it_is(shared: Path) -> None:
     assert bad == {"PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg", "PetImages/Cat/Thumbs.db"}
     assert len(found.photos) + len(left_out) == 16_003
     assert sum(finding.problem == Problem.NEAR_DUPLICATE for finding in found.findings) == 5
+
+
+def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(Future, "result", killed)
+    with pytest.raises(BadData, match=r"was killed, for want of memory perhaps: try --workers 0"):
+        scan(dirty, workers=1)
+
+
+def test_a_picture_that_the_memory_does_not_hold_is_not_called_broken(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("training.data.scan.read_picture", full)
+    (finding,) = look(open_source(dirty), "x/0.png").findings
+    assert finding.problem is Problem.UNREADABLE and "not enough memory" in finding.detail

@@ -99,3 +99,24 @@ def test_a_damaged_member_is_named(tmp_path: Path) -> None:
     (tmp_path / "data.zip").write_bytes(data)
     with pytest.raises(BadData, match=r"x/0\.png cannot be read \(error"):
         open_source(tmp_path / "data.zip").read("x/0.png")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the list, as what cannot be read; of the data itself it is an error."""
+    folder = write_gratings(tmp_path / "data", {"x": 1, "x/closed": 1})
+    whole = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    closed = folder / "x" / "closed"
+    source = open_source(folder)
+    assert source.names == ("x/", "x/0.png", "x/closed")
+    with pytest.raises(BadData, match="x/closed cannot be read"):
+        source.read("x/closed")
+    closed = folder
+    with pytest.raises(BadData, match=r"data cannot be listed \(Permission denied\)"):
+        open_source(folder)

@@ -50,7 +50,7 @@ def test_the_card_tells_every_figure() -> None:
         "Attacked by `apgd` in Linf (steps 20), on 5 photos",
         "Found among the files: 2 empty.",
         "Photos that look like one on another side of the split: 7.",
-        "on photos that were used for nothing before.",
+        "on photos that this run had used for nothing before.",
         "split by content, of each class the same fractions",
         "| train | 22 | 10 to 12 |",
         "the `ema` weights after epoch 2 did best on validation.",
