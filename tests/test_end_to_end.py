@@ -19,8 +19,10 @@ def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "fit", str(data), "--output", str(output), "--parent", str(parent)]
     options = ["--architecture", ARCHITECTURE, "--input-size", "48", "--epochs", "1", "--workers", "0"]
     options += ["--cache", str(tmp_path / "cache")]
+    options += ["--robustness-photos", "2"]
+    environment = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     # Run elsewhere, since the run folder is made where one stands.
-    subprocess.run(command + options, check=True, cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, timeout=300)
+    subprocess.run(command + options, check=True, cwd=tmp_path, env=environment, timeout=300)
     with serve(checkpoints=output.parent) as live:
         for label, name in enumerate(("stripes across", "stripes up")):
             picture = encoded(grating(label, 1000))

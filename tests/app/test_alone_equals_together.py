@@ -15,7 +15,7 @@ from models.ideal import ideal
 from models.query import Answer, Query, Task, run
 from tests.app.conftest import TINY, drawn, lively_network
 
-FEW = {"steps": 12}
+FEW = {"steps": 8}
 
 
 class Recording:
