@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int32, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 CORRELATION = 0.998
@@ -14,48 +14,47 @@ DIFFERENCE = 4.0
 BLOCK = 2048
 AT_ONCE = 65_536
 
-Pairs = Int32[Tensor, "pairs 2"]
+Pairs = Int64[Tensor, "pairs 2"]
 
 
-def alike(thumbnails: Sequence[bytes]) -> Pairs:
+def alike(thumbnails: Sequence[bytes]) -> Iterator[Pairs]:
     """Indices of all thumbnails (RGB of one size, as bytes) that look the same, two by two, the earlier first.
 
-    The cost grows with the square of the number; 16,000 photos take seconds. A pair takes 8 bytes.
+    The cost grows with the square of the number; 16,000 photos take seconds. Pairs come some at a time: of a camera's
+    frames there may be more than the memory holds.
     """
     if not thumbnails:
-        return torch.empty(0, 2, dtype=torch.int32)
+        return
     levels = torch.frombuffer(bytearray(b"".join(thumbnails)), dtype=torch.uint8).reshape(len(thumbnails), 3, -1)
-    return torch.cat([torch.empty(0, 2, dtype=torch.int32), *_pairs(levels)])
-
-
-def groups(pairs: Pairs, count: int) -> list[int]:
-    """For each of `count` photos the first that it is linked to by pairs, through others too; itself, if by none."""
-    first = torch.arange(count)
-    one, other = pairs.long().unbind(dim=1)
-    while True:
-        least = torch.minimum(first[one], first[other])
-        nearer = first.scatter_reduce(0, one, least, "amin").scatter_reduce(0, other, least, "amin")
-        nearer = nearer[nearer]
-        if torch.equal(nearer, first):
-            return first.tolist()
-        first = nearer
-
-
-def partners(pairs: Pairs, count: int, wanted: Bool[Tensor, " pairs"]) -> dict[int, int]:
-    """Of the `wanted` pairs: for each photo that is the second of one, the earliest of the firsts."""
-    one, other = pairs[wanted].long().unbind(dim=1)
-    earliest = torch.full((count,), count).scatter_reduce(0, other, one, "amin")
-    return {index: first for index, first in enumerate(earliest.tolist()) if first < count}
-
-
-def _pairs(levels: UInt8[Tensor, "n 3 p"]) -> Iterator[Pairs]:
     grey = _standard(levels.float().mean(dim=1))
     for start in range(0, len(grey), BLOCK):
         for other in range(start, len(grey), BLOCK):
             near = (grey[start : start + BLOCK] @ grey[other : other + BLOCK].T > CORRELATION).nonzero()
             found = near + torch.tensor([start, other])
             for some in found[found[:, 0] < found[:, 1]].split(AT_ONCE):
-                yield some[_difference(levels, some) < DIFFERENCE].int()
+                yield some[_difference(levels, some) < DIFFERENCE]
+
+
+def joined(first: Int64[Tensor, " n"], pairs: Pairs) -> Int64[Tensor, " n"]:
+    """For each photo the first of those that it is linked to, through others too, when these pairs link some more.
+
+    Before there are any pairs each photo's first is itself.
+    """
+    one, other = pairs.unbind(dim=1)
+    while True:
+        least = torch.minimum(first[one], first[other])
+        nearer = first.scatter_reduce(0, first[one], least, "amin").scatter_reduce(0, first[other], least, "amin")
+        while not torch.equal(nearer, nearer[nearer]):
+            nearer = nearer[nearer]
+        if torch.equal(nearer, first):
+            return first
+        first = nearer
+
+
+def earliest(known: Int64[Tensor, " n"], pairs: Pairs) -> Int64[Tensor, " n"]:
+    """For each photo that is the second of a pair, the earliest of the firsts, those known included."""
+    one, other = pairs.unbind(dim=1)
+    return known.scatter_reduce(0, other, one, "amin")
 
 
 def _standard(grey: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from training.data.alike import alike, groups, partners
+from training.data.alike import alike, earliest, joined
 from training.data.layout import SIDES, Layout
 from training.data.scan import Finding, Looked, Photo, Problem, Scan
 from training.data.sources import Source
@@ -62,17 +62,23 @@ def _alike(photos: list[Photo], thumbnails: dict[str, bytes], findings: list[Fin
 
     Where most would go (frames of one camera, say) all stay, and are told of.
     """
-    pairs, count = alike([thumbnails[photo.digest] for photo in photos]), len(photos)
-    linked = groups(pairs, count)
-    photos = [replace(photo, group=photos[first].digest) for photo, first in zip(photos, linked, strict=True)]
     folders = sorted({photo.folder for photo in photos})
     folder = torch.tensor([folders.index(photo.folder) for photo in photos])
     side = torch.tensor([SIDES.index(photo.side or "train") for photo in photos])
-    mutual = torch.cat([pairs, pairs.flip(1)])
-    first, second = mutual.long().unbind(dim=1)
-    leaking = partners(mutual, count, side[first] > side[second])
-    conflicting = partners(mutual, count, folder[first] != folder[second])
-    earlier = partners(pairs, count, torch.ones(len(pairs), dtype=torch.bool))
+    linked, nobody = torch.arange(len(photos)), torch.full((len(photos),), len(photos))
+    judges, others, earlier_ones = nobody, nobody, nobody
+    for pairs in alike([thumbnails[photo.digest] for photo in photos]):
+        linked = joined(linked, pairs)
+        mutual = torch.cat([pairs, pairs.flip(1)])
+        one, other = mutual.unbind(dim=1)
+        judges = earliest(judges, mutual[side[one] > side[other]])
+        others = earliest(others, mutual[folder[one] != folder[other]])
+        earlier_ones = earliest(earlier_ones, pairs)
+    photos = [replace(photo, group=photos[first].digest) for photo, first in zip(photos, linked.tolist(), strict=True)]
+    leaking, conflicting, earlier = (
+        {index: other for index, other in enumerate(found.tolist()) if other < len(photos)}
+        for found in (judges, others, earlier_ones)
+    )
     training = [index for index, photo in enumerate(photos) if photo.side in ("", "train")]
     too_many = sum(index in leaking for index in training) > len(training) / 2
     for index, photo in enumerate(photos):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from tests.training.drawn import grating
-from training.data.alike import alike, groups, partners
+from training.data.alike import alike, earliest, joined
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -21,7 +21,7 @@ def compressed(image: Image.Image, quality: int) -> Image.Image:
 
 
 def pairs(thumbnails: list[bytes]) -> set[tuple[int, int]]:
-    return {(one, other) for one, other in alike(thumbnails).tolist()}
+    return {(one, other) for some in alike(thumbnails) for one, other in some.tolist()}
 
 
 def test_scaled_and_compressed_copies_are_found_and_others_are_not() -> None:
@@ -54,28 +54,34 @@ def test_a_chain_of_slight_changes_is_one_group_of_which_the_ends_are_no_pair() 
     """b is like a, c like b but not like a: one of them may not judge what another was trained on."""
     base = np.asarray(grating(0, 5).resize((16, 16))).astype(float)
     steps = [np.clip(base + change, 0, 255).astype(np.uint8) for change in (0, 3, 6)]
-    found = alike([each.transpose(2, 0, 1).tobytes() for each in steps])
-    assert found.tolist() == [[0, 1], [1, 2]] and groups(found, 3) == [0, 0, 0]
+    (found,) = alike([each.transpose(2, 0, 1).tobytes() for each in steps])
+    assert found.tolist() == [[0, 1], [1, 2]] and joined(torch.arange(3), found).tolist() == [0, 0, 0]
 
 
 def test_groups_are_connected_components_by_their_first() -> None:
     """A path whose ends meet late, a pair, and one alone."""
-    assert groups(torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]], dtype=torch.int32), 8) == [0, 1, 2, 1, 1, 2, 1, 7]
+    found = joined(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
+    assert found.tolist() == [0, 1, 2, 1, 1, 2, 1, 7]
 
 
-def test_groups_agree_with_scipy() -> None:
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_groups_agree_with_scipy(at_once: int) -> None:
+    """However many pairs come at a time."""
     sparse, graphs = pytest.importorskip("scipy.sparse"), pytest.importorskip("scipy.sparse.csgraph")
     for seed in range(20):
-        edges = torch.randint(0, 60, (40, 2), generator=torch.Generator().manual_seed(seed)).int()
+        edges = torch.randint(0, 60, (40, 2), generator=torch.Generator().manual_seed(seed))
         matrix = sparse.coo_matrix((np.ones(40), edges.T.numpy()), shape=(60, 60))
         _, labels = graphs.connected_components(matrix, directed=False)
-        assert groups(edges, 60) == [labels.tolist().index(label) for label in labels.tolist()]
+        found = torch.arange(60)
+        for some in edges.split(at_once):
+            found = joined(found, some)
+        assert found.tolist() == [labels.tolist().index(label) for label in labels.tolist()]
 
 
-def test_partners_are_the_earliest_wanted() -> None:
-    found = torch.tensor([[0, 3], [1, 3], [2, 3], [2, 4]], dtype=torch.int32)
-    assert partners(found, 5, torch.tensor([False, True, True, True])) == {3: 1, 4: 2}
+def test_partners_are_the_earliest() -> None:
+    known = earliest(torch.tensor([5, 5, 5, 2, 5]), torch.tensor([[1, 3], [4, 3], [2, 4]]))
+    assert known.tolist() == [5, 5, 5, 1, 2]
 
 
 def test_nothing_is_like_nothing() -> None:
-    assert alike([]).shape == (0, 2) and groups(alike([]), 0) == []
+    assert list(alike([])) == []
