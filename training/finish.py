@@ -29,6 +29,10 @@ CURVE_STEPS = 20
 def finish(ready: Prepared, state: State, network: nn.Module, console: Console) -> Metrics:
     """Write the checkpoint, its card and the report; returns the figures on the test side."""
     tell(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}")
+    # Counted before the look, and before the network, whose tensors are the state's own, becomes another.
+    earlier_looks, state.looks = state.looks, state.looks + 1
+    with suppress(OSError):  # a full disk: the count of looks alone is lost
+        ready.job.folder.save_state(state)
     network.load_state_dict(state.kept.weights)
     # Measured is what will be served: the file as written, loaded back, its weights rounded to float16.
     plain = _written(ready, network, ready.spec)
@@ -43,14 +47,12 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
         validation=measure(logits / spec.temperature, labels, spec.classes),
         test=test,
         robustness=_robustness(ready, classifier, console),
+        earlier_looks=earlier_looks,
     )
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
     write_atomically(
         ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode("utf-8", "replace")
     )
-    state.looks += 1
-    with suppress(OSError):  # a full disk: the count of looks alone is lost
-        ready.job.folder.save_state(state)
     write_report(ready.job.folder.path, ready.labelled(ready.split.test, exact=True), spec, story, test, test_logits)
     return test
 

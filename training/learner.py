@@ -65,7 +65,7 @@ class Learner:
     def learn(self, pixels: Tensor, labels: Int64[Tensor, " n"]) -> float:
         """One step on uint8 pictures [n, 3, s, s]; returns the loss. Raises Diverged, with all as it was before."""
         if self.recipe.compile and not self.compiled:
-            self.joined.compile()  # in place, so that its weights keep their names; not before features were taken
+            self.joined.compile(dynamic=False)  # in place: its weights keep their names
             self.compiled = True
         self._seed()
         set_rates(self.optimiser, self.rate(self.step))

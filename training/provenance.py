@@ -20,9 +20,18 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def provenance(
-    ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
+    ready: Prepared,
+    state: State,
+    *,
+    validation: Metrics,
+    test: Metrics,
+    robustness: dict[str, Any] | None,
+    earlier_looks: int,
 ) -> dict[str, Any]:
-    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
+    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date.
+
+    `earlier_looks` is how often this run had been measured on the test split before.
+    """
     folders, parent = ready.layout.folders, ready.parent
     found = {
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
@@ -40,7 +49,7 @@ def provenance(
         "metrics": {
             **test.to_json(),
             "split": "test",
-            "earlier_looks": state.looks,
+            "earlier_looks": earlier_looks,
             "validation": validation.to_json(),
             "robustness": robustness,
         },

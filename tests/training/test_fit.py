@@ -352,6 +352,13 @@ def test_a_disk_that_is_too_full_for_a_logger_does_not_end_the_run(
     assert_same_weights(asked.output, finished.output)
 
 
+def test_the_state_that_is_left_is_of_the_last_step_not_of_what_was_kept(finished: Job, data: Path) -> None:
+    ready = prepare(job(finished.output.parent, data, finished.parent or Path()), quiet(), dry=True)
+    state = finished.folder.load_state(ready.identity)
+    assert state is not None and state.learner is not None and state.kept.name == "probe" and state.looks == 1
+    assert not torch.equal(state.learner["network"]["features.0.0.weight"], state.kept.weights["features.0.0.weight"])
+
+
 def test_there_must_be_a_run_to_finish(tmp_path: Path, data: Path, parent: Path) -> None:
     with pytest.raises(BadRun, match="there is no run to finish"):
         fit(job(tmp_path, data, parent, finish=True), quiet())
