@@ -86,7 +86,10 @@ class Run:
         features = self._features(learner, precision)
         probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
         architectures.set_head(self.network, probe.weight, probe.bias)
-        found = self.sides.figures(learner, self.network)
+        # The features are what the head is given: only under attack do they have to be computed again.
+        found = {"accuracy": probe.accuracy, "nll": probe.nll}
+        if self.recipe.attack_steps:
+            found = self.sides.figures(learner, self.network)
         tell(self.console, f"probe (penalty {probe.penalty:g}): validation {_told(found)}")
         kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
         return State(self.ready.identity, precision, kept)
