@@ -30,7 +30,7 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
     """Write the checkpoint, its card and the report; returns the figures on the test side."""
     tell(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}")
     # Counted before the look, and before the network, whose tensors are the state's own, becomes another.
-    earlier_looks, state.looks = state.looks, state.looks + 1
+    state.looks += 1
     with suppress(OSError):  # a full disk: the count of looks alone is lost
         ready.job.folder.save_state(state)
     network.load_state_dict(state.kept.weights)
@@ -47,7 +47,6 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
         validation=measure(logits / spec.temperature, labels, spec.classes),
         test=test,
         robustness=_robustness(ready, classifier, console),
-        earlier_looks=earlier_looks,
     )
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
     write_atomically(

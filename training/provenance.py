@@ -20,18 +20,9 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def provenance(
-    ready: Prepared,
-    state: State,
-    *,
-    validation: Metrics,
-    test: Metrics,
-    robustness: dict[str, Any] | None,
-    earlier_looks: int,
+    ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date.
-
-    `earlier_looks` is how often this run had been measured on the test split before.
-    """
+    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
     folders, parent = ready.layout.folders, ready.parent
     found = {
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
@@ -49,7 +40,7 @@ def provenance(
         "metrics": {
             **test.to_json(),
             "split": "test",
-            "earlier_looks": earlier_looks,
+            "earlier_looks": state.looks - 1,  # the one that these figures are from is counted
             "validation": validation.to_json(),
             "robustness": robustness,
         },

@@ -12,7 +12,7 @@ from models.classifier import Classifier
 from models.classify import classify
 from models.query import Task, run_all
 from models.spec import Spec
-from training.data.batches import Labelled
+from training.data.batches import Labelled, spread
 from training.metrics import wilson
 
 EPSILONS = tuple(level / 255 for level in (1, 2, 4, 8))
@@ -59,8 +59,7 @@ def checked_options(
 
 def sampled(data: Labelled, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
     """So many photos with their labels, spread evenly over the data, each decoded when it is its turn."""
-    for place in range(count):
-        index = place * len(data) // count
+    for index in spread(count, len(data)):
         yield data.pixels(index), data.label(index)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.data.batches import Batch, serving_batches
+from training.data.batches import Batch, serving_batches, spread
 from training.learner import Learner
 from training.metrics import gather, measure
 from training.prepare import Prepared
@@ -27,8 +27,7 @@ class Sides:
         """This process's share of `train`, `validation`, `test`, or of what is `attacked`."""
         photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
         if side == "attacked":
-            count = min(ATTACKED, len(photos))
-            photos = tuple(photos[place * len(photos) // count] for place in range(count))
+            photos = tuple(photos[index] for index in spread(ATTACKED, len(photos)))
         return serving_batches(
             self.ready.labelled(photos[self.team.rank :: self.team.size]),
             self.ready.spec,

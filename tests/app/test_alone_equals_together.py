@@ -36,7 +36,7 @@ class Recording:
 def test_alone_equals_together_for_every_task() -> None:
     """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
 
-    Logits to 1e-3 of their largest, which attacks drive far; gradients, which jump at kinks, to 5 %. A sign magnifies
+    Logits to 5e-4 of their largest, which attacks drive far; gradients, which jump at kinks, to 2 %. A sign magnifies
     the last bit, so whole results agree in success, norms to 5 % and probabilities to 0.05.
     """
     classifier = Classifier(lively_network(), TINY)
@@ -70,9 +70,9 @@ def test_alone_equals_together_for_every_task() -> None:
     assert max(network.batches) > 3, "they did meet"
     for query, answer in network.pairs:
         (alone,) = classifier.answer([query])
-        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=1e-3 * float(alone.logits.abs().max()))
+        torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=5e-4 * float(alone.logits.abs().max()))
         if alone.gradients is not None and answer.gradients is not None:
-            assert (answer.gradients - alone.gradients).norm() <= 0.05 * alone.gradients.norm()
+            assert (answer.gradients - alone.gradients).norm() <= 0.02 * alone.gradients.norm()
         assert (alone.gradients is None) == (answer.gradients is None)
 
     solo = Engine(max_rows=16)  # what is asked apart is rounded by the rows of a batch

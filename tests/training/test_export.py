@@ -77,6 +77,14 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatc
         export(small(), tmp_path / "small.pb")
 
 
+def test_weights_that_no_onnx_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of protobuf, which such a file is, has 2 GB at most."""
+    monkeypatch.setattr(exporting, "MOST_BYTES", 1000)
+    with pytest.raises(NoExport, match="GB of weights; one ONNX file holds"):
+        export(small(), tmp_path / "small.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["resnet18", "vgg11", "vit_b_16", "convnext_tiny", "squeezenet1_1"])
 def test_other_architectures_and_a_thousand_classes(tmp_path: Path, architecture: str) -> None:

@@ -21,7 +21,7 @@ from models.store import load
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent, zipped
 from training.cache import Cache
 from training.data.batches import serving_batches
-from training.data.sources import BadData
+from training.data.sources import BadData, Source
 from training.fit import fit
 from training.learner import Diverged, Learner
 from training.metrics import Metrics, gather, measure
@@ -313,6 +313,23 @@ def test_what_is_refused_leaves_the_earlier_run_as_it_was(
     with pytest.raises(BadParent):
         fit(job(tmp_path, data, tmp_path / "typing-error.pth", overwrite=True), quiet())
     assert job(tmp_path, data, parent).folder.state_file.read_bytes() == kept
+
+
+def test_what_could_not_be_read_is_asked_for_again(
+    tmp_path: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its permissions may have changed since, which neither size nor time of a file tell."""
+    folder, whole = write_gratings(tmp_path / "gratings", {"x": 10, "y": 10}), Source.read
+
+    def read(source: Source, name: str) -> bytes:
+        if name == "x/3.png":
+            raise BadData("x/3.png cannot be read (PermissionError: Permission denied)")
+        return whole(source, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Source, "read", read)
+        assert len(prepare(job(tmp_path, folder, parent), quiet(), dry=True).scan.photos) == 19
+    assert len(prepare(job(tmp_path, folder, parent), quiet(), dry=True).scan.photos) == 20
 
 
 def test_going_on_without_a_run_starts_one_and_says_so(tmp_path: Path, data: Path, parent: Path) -> None:

@@ -65,6 +65,12 @@ class Labelled:
         return pixels if self.shorter is None else shrink(pixels, self.shorter)
 
 
+def spread(count: int, total: int) -> list[int]:
+    """So many indices below `total`, as even as can be; all of them where there are no more."""
+    count = min(count, total)
+    return [place * total // count for place in range(count)]
+
+
 class _Crops(Dataset[Batch]):
     """What is trained on: a photo by its key in the plan."""
 

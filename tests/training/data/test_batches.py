@@ -8,7 +8,7 @@ from models.pictures import decode
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from tests.training.drawn import write_gratings
-from training.data.batches import Labelled, serving_batches, training_batches
+from training.data.batches import Labelled, serving_batches, spread, training_batches
 from training.data.scan import Photo, look
 from training.data.sources import BadData, open_source
 from training.data.store import PhotoStore, Writer, shrink
@@ -117,3 +117,7 @@ def test_a_store_that_another_run_has_removed_is_read_from_the_files(data: Label
     assert stored.store is not None
     stored.store.path.unlink()
     assert same(drawn(stored), drawn(data))
+
+
+def test_photos_are_spread_evenly() -> None:
+    assert spread(4, 10) == [0, 2, 5, 7] and spread(3, 3) == [0, 1, 2] and spread(5, 2) == [0, 1] and spread(2, 0) == []
