@@ -15,7 +15,7 @@ from models.classifier import Normalize
 from models.preprocessing import to_float
 from models.spec import Spec
 from training.data.seeds import stable_seed
-from training.optim import optimiser, schedule, set_rates
+from training.optim import freeze, optimiser, schedule, set_rates
 from training.recipe import Recipe
 from training.robust import attacked
 from training.team import Alone, Team
@@ -56,6 +56,7 @@ class Learner:
         self.normalize = Normalize(spec).to(self.device)
         if recipe.dropout is not None:
             set_dropout(network, recipe.dropout)
+        freeze(network, recipe.frozen_blocks)
         self.mix = mixing(recipe, len(spec.classes))
         self.average = average(network, recipe, steps)
         self.optimiser = optimiser(network, recipe)
@@ -174,11 +175,11 @@ def mixing(recipe: Recipe, classes: int) -> v2.Transform | None:
 
 
 def train_mode(network: nn.Module, *, frozen_statistics: bool) -> None:
-    """Dropout on; batch norm uses and updates a batch's statistics, or keeps its own."""
+    """Dropout on; batch norm takes a batch's statistics and updates its own, or keeps to these, as frozen blocks do."""
     network.train()
     for layer in network.modules():
-        if frozen_statistics and isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.eval()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.train(not frozen_statistics and all(each.requires_grad for each in layer.parameters()))
 
 
 def set_dropout(network: nn.Module, probability: float) -> None:

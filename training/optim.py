@@ -1,4 +1,4 @@
-"""How fast each parameter learns: blocks, rates and their schedule."""
+"""Which parameters learn, and how fast: blocks, rates and their schedule."""
 
 import math
 import re
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models import architectures
-from training.recipe import Recipe
+from training.recipe import BadRecipe, Recipe
 
 
 def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -24,11 +24,11 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
 
     The block before the head learns at the trunk's rate, each earlier one at `layer_decay` of the next.
     """
-    head = architectures.head_name(network) + "."
-    names = [name for name, _ in network.named_parameters()]
-    blocks = list(dict.fromkeys(block(name) for name in names if not name.startswith(head)))
+    head, blocks = architectures.head_name(network) + ".", trunk_blocks(network)
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         where = "" if name.startswith(head) else block(name)
         groups.setdefault((where, parameter.ndim > 1), []).append(parameter)
     return [
@@ -41,6 +41,21 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
         }
         for (where, decays), parameters in groups.items()
     ]
+
+
+def freeze(network: nn.Module, count: int) -> None:
+    """Let the first blocks of the trunk learn no more; raises BadRecipe where it has fewer."""
+    blocks = trunk_blocks(network)
+    if count > len(blocks):
+        raise BadRecipe(f"frozen_blocks is 0 to {len(blocks)} in this network, not {count}")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(block(name) not in blocks[:count])
+
+
+def trunk_blocks(network: nn.Module) -> list[str]:
+    """The blocks before the head, in the order in which the network has them."""
+    head = architectures.head_name(network) + "."
+    return list(dict.fromkeys(block(name) for name, _ in network.named_parameters() if not name.startswith(head)))
 
 
 def block(name: str) -> str:

@@ -45,6 +45,9 @@ class Recipe:
     layer_decay: Annotated[
         float, "Each earlier block's rate is this times the next one's (arxiv.org/abs/1801.06146)."
     ] = 1.0
+    frozen_blocks: Annotated[
+        int, "So many of the first blocks stay as their parent's: 4 of MobileNetV2's 19 are half of a step's time."
+    ] = 0
     momentum: Annotated[float, "Of SGD."] = 0.9
     weight_decay: Annotated[float, "Not on biases and normalisations (all parameters of one dimension)."] = 0.05
     schedule: Annotated[Literal["cosine", "linear", "constant"], "How the rates fall to 0 after the warm-up."] = (
@@ -111,6 +114,7 @@ class Recipe:
 _WHOLE = {
     "epochs": (0, 100_000),
     "full_size_epochs": (0, 100_000),
+    "frozen_blocks": (0, 1000),
     "batch_size": (1, 100_000),
     "input_size": (16, 1024),
     "patience": (1, 100_000),

@@ -53,6 +53,18 @@ def test_weights_move_and_statistics_as_the_recipe_says(
         assert torch.equal(tensor, before[key]) == (statistic and frozen), key
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_blocks_stay_as_they_are(network: nn.Module, batch: tuple[Tensor, Tensor], frozen: bool) -> None:
+    """Their statistics too, whatever becomes of the others'; all that comes after them moves."""
+    before, still = copy.deepcopy(network.state_dict()), ("features.0.", "features.1.")
+    found = learner(network, frozen_blocks=2, frozen_statistics=frozen)
+    found.learn(*batch)
+    for candidate in found.candidates().values():
+        for key, tensor in candidate.state_dict().items():
+            stays = key.startswith(still) or (frozen and ("running" in key or "num_batches" in key))
+            assert torch.equal(tensor, before[key]) == stays, key
+
+
 def test_the_loss_falls(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
     found = learner(network, trunk_rate=1e-3)
     losses = [found.learn(*batch) for _ in range(20)]
@@ -128,7 +140,8 @@ def test_a_gradient_that_is_no_number_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "choices", [{}, {"frozen_statistics": False, "mixup": 0.2}, {"optimiser": "sgd"}, {"attack_steps": 1}]
+    "choices",
+    [{}, {"frozen_statistics": False, "mixup": 0.2}, {"optimiser": "sgd"}, {"attack_steps": 1}, {"frozen_blocks": 3}],
 )
 def test_a_restored_run_goes_on_to_the_same_weights(
     network: nn.Module, batch: tuple[Tensor, Tensor], choices: dict[str, Any]

@@ -5,8 +5,8 @@ import torch
 
 from models import architectures
 from tests.training.drawn import trained_looking
-from training.optim import block, optimiser, parameter_groups, schedule, set_rates
-from training.recipe import Recipe
+from training.optim import block, freeze, optimiser, parameter_groups, schedule, set_rates, trunk_blocks
+from training.recipe import BadRecipe, Recipe
 
 
 def test_the_schedule_rises_and_falls() -> None:
@@ -67,6 +67,29 @@ def test_every_architecture_has_blocks(architecture: str) -> None:
     groups = parameter_groups(network, Recipe(head_rate=1.0, trunk_rate=1.0, layer_decay=0.9))
     rates = [group["highest"] for group in groups]
     assert len(set(rates)) > 5 and rates[0] == min(rates)
+
+
+def test_frozen_blocks_are_in_no_group() -> None:
+    """And the others keep the rates that they have without."""
+    network, recipe = trained_looking(2), Recipe(layer_decay=0.5)
+    free = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
+    freeze(network, 3)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    left = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
+    gone = {block(names[each]) for each in free.keys() - left.keys()}
+    assert gone == {"features.0", "features.1", "features.2"} == set(trunk_blocks(network)[:3])
+    assert all(free[each] == rate for each, rate in left.items())
+    freeze(network, 0)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
+    """MobileNetV3 small has 13 and one more Linear before its head; with all of them frozen the head alone learns."""
+    network = trained_looking(2)
+    freeze(network, 14)
+    assert sum(parameter.requires_grad for parameter in network.parameters()) == 2
+    with pytest.raises(BadRecipe, match="frozen_blocks is 0 to 14 in this network, not 15"):
+        freeze(network, 15)
 
 
 def test_sgd_moves_by_its_formula() -> None:
