@@ -19,7 +19,7 @@ from training.loggers import Logger, loggers
 from training.metrics import Metrics
 from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
-from training.probe import Features, best_probe
+from training.probe import Features, Probe, best_probe
 from training.runs import BadRun, Kept, State, alone_in
 from training.team import gather_team
 from training.validate import Sides
@@ -83,8 +83,7 @@ class Run:
         told = ", ".join(f"{name} {took:.2f} s" for name, took in seconds.items())
         tell(self.console, f"precision {precision}" + (f" (a step takes: {told})" if told else ""))
         learner = self.learner(precision)
-        features = self._features(learner, precision)
-        probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
+        probe = self._best_probe(learner, precision)
         architectures.set_head(self.network, probe.weight, probe.bias)
         # The features are what the head is given: only under attack do they have to be computed again.
         found = {"accuracy": probe.accuracy, "nll": probe.nll}
@@ -94,10 +93,24 @@ class Run:
         kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
         return State(self.ready.identity, precision, kept)
 
+    def _best_probe(self, learner: Learner, precision: str) -> Probe:
+        key = self.ready.probe_key(precision)
+        kept = self._kept(key)
+        if kept is not None:
+            return Probe.from_tensors(kept)
+        features = self._features(learner, precision)
+        probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
+        if self.team.rank == 0:
+            self.job.cache.save_tensors(key, probe.to_tensors())
+        return probe
+
+    def _kept(self, key: str) -> dict[str, Tensor] | None:
+        # Rank 0's, or nobody's: one process that computes while another does not would wait for it for ever.
+        return self.team.share(self.job.cache.load_tensors(key) if self.team.rank == 0 else None)
+
     def _features(self, learner: Learner, precision: str) -> dict[str, Features]:
         key, sides = self.ready.features_key(precision), ("train", "validation")
-        # Rank 0's, or nobody's: one process that computes while another does not would wait for it for ever.
-        found = self.team.share(self.job.cache.load_tensors(key) if self.team.rank == 0 else None)
+        found = self._kept(key)
         if found is None:
             found = {}
             for side in sides:

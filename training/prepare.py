@@ -103,6 +103,11 @@ class Prepared:
         parts += [self.team.device.type, torch.__version__]
         return "features-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def probe_key(self, precision: str) -> str:
+        """Digest of all that the cached probe depends on."""
+        parts = [self.features_key(precision), *map(repr, self.job.recipe.probe_penalties)]
+        return "probe-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
     def labelled(self, photos: tuple[Photo, ...], *, exact: bool = False) -> Labelled:
         """Photos of one side, with the indices of their classes; `exact` ones are read from their files."""
         index_of = {folder: index for index, folder in enumerate(self.layout.folders)}

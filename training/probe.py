@@ -1,7 +1,8 @@
 """A linear classifier of the frozen network's features: the head that fine-tuning starts from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int64
@@ -22,6 +23,16 @@ class Probe:
     penalty: float
     accuracy: float
     nll: float
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """As the cache keeps it."""
+        figures = torch.tensor([self.penalty, self.accuracy, self.nll], dtype=torch.float64)
+        return {"weight": self.weight, "bias": self.bias, "figures": figures}
+
+    @classmethod
+    def from_tensors(cls, kept: Mapping[str, Tensor]) -> Self:
+        """As it was."""
+        return cls(kept["weight"], kept["bias"], *kept["figures"].tolist())
 
 
 def best_probe(train: Features, validation: Features, classes: Sequence[str], penalties: Sequence[float]) -> Probe:

@@ -439,7 +439,7 @@ def test_resuming_another_run_is_refused(
         fit(job(tmp_path, more, parent, resume=True), quiet())
 
 
-def test_the_scan_and_the_features_are_kept(
+def test_the_scan_and_the_probe_are_kept(
     finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second run on the same photos, of another name, decodes none but to measure."""
@@ -449,9 +449,25 @@ def test_the_scan_and_the_features_are_kept(
 
     monkeypatch.setattr("training.prepare.look_at_all", refuse)
     monkeypatch.setattr(Learner, "features", refuse)
+    monkeypatch.setattr("training.fit.best_probe", refuse)
     asked = job(tmp_path, data, parent, cache=finished.cache)
     assert fitted(asked).photos == 6
     assert_same_weights(asked.output, finished.output)
+
+
+def test_other_penalties_are_fitted_to_the_same_features(
+    finished: Job, tmp_path: Path, data: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The features are kept, the probe of other penalties is not this one's."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("was kept already")
+
+    monkeypatch.setattr(Learner, "features", refuse)
+    recipe = replace(RECIPE, probe_penalties=(0.5,))
+    console = Console(file=io.StringIO(), width=200)
+    fit(job(tmp_path, data, parent, cache=finished.cache, recipe=recipe, phase="probe"), console)
+    assert "probe (penalty 0.5)" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_the_card_has_the_figures(finished: Job) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from training.probe import best_probe, fit_linear
+from training.probe import Probe, best_probe, fit_linear
 
 
 def test_two_points_have_a_scalar_solution() -> None:
@@ -53,3 +53,10 @@ def test_validation_chooses_the_penalty() -> None:
     best = best_probe(train, validation, "ab", [1e-6, 1.0])
     assert best.accuracy == max(probe.accuracy for probe in probes.values())
     assert best.penalty == 1.0
+
+
+def test_a_probe_comes_back_as_it_was_kept() -> None:
+    kept = Probe(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([5.0, 6.0]), 0.01, 2 / 3, 1 / 7)
+    back = Probe.from_tensors(kept.to_tensors())
+    assert torch.equal(back.weight, kept.weight) and torch.equal(back.bias, kept.bias)
+    assert (back.penalty, back.accuracy, back.nll) == (0.01, 2 / 3, 1 / 7)
