@@ -33,7 +33,7 @@ class Question:
     """Which model is asked (a name that is served, or a checkpoint's file), on which photos, under what attack.
 
     `side` "auto" is the test side where the data has one, or is what the model was trained on; else all photos.
-    `attack` has what `robustness` takes, or nothing; `photos` is on how many.
+    `attack` has what `robustness` takes, or nothing; `photos` is on how many at most.
     """
 
     model: str
@@ -41,7 +41,7 @@ class Question:
     side: str = "auto"
     renamed: Mapping[str, str] = field(default_factory=dict)
     attack: Mapping[str, Any] = field(default_factory=dict)
-    photos: int = 0
+    photos: int = 500
     report: Path | None = None
     workers: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -82,7 +82,7 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
 
 def under_attack(question: Question, model: Model, data: Labelled, console: Console) -> dict[str, Any]:
     """The curve on photos spread evenly over the data."""
-    count = min(question.photos or len(data), len(data))
+    count = min(question.photos, len(data))
     curve = robustness(
         model.classifier,
         sampled(data, count),

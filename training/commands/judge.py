@@ -71,7 +71,7 @@ def evaluate(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the attack. [default: its own; apgd's are 100]")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="Of the attack, from other random points.")] = 1,
-    photos: Annotated[int, typer.Option(min=0, help="How many are attacked, spread over all; 0: all.")] = 500,
+    photos: Annotated[int, typer.Option(min=1, help="How many are attacked at most, spread over all.")] = 500,
     report: Annotated[Path | None, typer.Option(help="Folder for a page with plots and the worst mistakes.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 
 import torch
@@ -21,6 +21,12 @@ def context() -> BaseContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["training.data.batches"])
     return found
+
+
+def warm_up() -> None:
+    """Let the server of workers begin to import torch, which takes seconds, while this process does other things."""
+    if context().get_start_method() == "forkserver":
+        forkserver.ensure_running()
 
 
 def begin_worker(number: int = 0) -> None:
