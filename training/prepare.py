@@ -144,7 +144,7 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
     classes = class_names(found, job.renamed)
     parent = load_parent(job.architecture, job.parent, job.parent_licence)
     recipe = job.recipe
-    spec = spec_at(replace(parent.spec, classes=classes, temperature=1.0), recipe.input_size)
+    spec = spec_at(replace(parent.spec, classes=classes, temperature=1.0), recipe)
     if recipe.grey:
         spec = in_grey(spec)
     with team.in_turn():
@@ -233,8 +233,10 @@ def in_grey(spec: Spec) -> Spec:
     return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
 
 
-def spec_at(spec: Spec, input_size: int | None) -> Spec:
-    """The preprocessing at another input size, with the same margin around the crop."""
-    if input_size is None:
-        return spec
-    return replace(spec, input_size=input_size, resize=round(spec.resize * input_size / spec.input_size))
+def spec_at(spec: Spec, recipe: Recipe) -> Spec:
+    """The preprocessing at the recipe's sizes; by default at the parent's, or with the same margin around the crop."""
+    side = recipe.input_size or spec.input_size
+    resize = recipe.resize or round(spec.resize * side / spec.input_size)
+    if resize < side:
+        raise BadRecipe(f"resize is {side}, the input size, at least, not {resize}")
+    return replace(spec, input_size=side, resize=resize)

@@ -23,6 +23,11 @@ class Recipe:
     )
     test: Annotated[float, "Fraction of each class that is looked at once, at the end."] = 0.15
     input_size: Annotated[int | None, "Side in pixels of what the network sees; by default as its parent."] = None
+    resize: Annotated[
+        int | None,
+        "Shorter side of a photo, of whose centre the network sees the input size; by default in its parent's "
+        "proportion. Random crops show things larger than whole photos do: 8/7 of the input size makes up for some of it.",
+    ] = None
     grey: Annotated[bool, "A network of one channel, for pictures without colours."] = False
 
     probe_penalties: Annotated[
@@ -117,6 +122,7 @@ _WHOLE = {
     "frozen_blocks": (0, 1000),
     "batch_size": (1, 100_000),
     "input_size": (16, 1024),
+    "resize": (16, 2048),
     "patience": (1, 100_000),
     "attack_steps": (0, 1000),
 }

@@ -5,7 +5,7 @@ import pytest
 from models.spec import Spec
 from models.store import imagenet_spec
 from training.prepare import _check_shares, in_grey, spec_at
-from training.recipe import BadRecipe
+from training.recipe import BadRecipe, Recipe
 
 
 def test_grey_takes_the_mean_of_the_colours_figures() -> None:
@@ -33,8 +33,17 @@ def test_what_is_grey_stays_as_it_is(name: str) -> None:
 def test_another_size_keeps_the_margin() -> None:
     """256 of 224 is 146 of 128."""
     spec = Spec("mobilenet_v2", ("a", "b"))
-    assert (spec_at(spec, 128).input_size, spec_at(spec, 128).resize) == (128, 146)
-    assert spec_at(spec, None) == spec
+    small = spec_at(spec, Recipe(input_size=128))
+    assert (small.input_size, small.resize) == (128, 146)
+    assert spec_at(spec, Recipe()) == spec
+
+
+def test_the_margin_can_be_chosen() -> None:
+    spec = imagenet_spec("mobilenet_v2")
+    chosen = spec_at(spec, Recipe(input_size=256, resize=293))
+    assert (chosen.input_size, chosen.resize) == (256, 293)
+    with pytest.raises(BadRecipe, match="resize is 224, the input size, at least, not 200"):
+        spec_at(spec, Recipe(resize=200))
 
 
 def test_processes_that_would_count_differently_are_refused() -> None:
