@@ -32,6 +32,8 @@ PHOTOS, WIDTH = 7000, 1280
 SIZE = 160
 BEGINS = "the first step begins"
 TOLD = f"""
+from training.data.workers import warm_up
+warm_up()
 from training import fit
 from training.__main__ import app
 

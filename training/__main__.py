@@ -1,5 +1,12 @@
 """The command line: python -m training check | fit | evaluate | find-lr | export."""
 
+import sys
+
+from training.data.workers import warm_up
+
+if __name__ == "__main__" and sys.argv[1:2] in (["check"], ["fit"]):
+    warm_up()  # its workers' imports and this process's own take seconds each: at the same time, not in turn
+
 import typer
 
 from training.commands import judge, make

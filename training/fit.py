@@ -13,7 +13,6 @@ from training import speed
 from training.console import Watch, tell, track
 from training.data.batches import Batch, training_batches
 from training.data.sources import BadData
-from training.data.workers import warm_up
 from training.finish import finish
 from training.learner import Diverged, Learner
 from training.loggers import Logger, loggers
@@ -32,8 +31,6 @@ def fit(job: Job, console: Console) -> Metrics | None:
     Under torchrun every process calls this, and those of rank above 0 return None when training is done.
     Raises the typed errors of what it is made of, before anything slow where that can be.
     """
-    if job.workers:
-        warm_up()
     team = gather_team(job.device)
     if team.rank > 0:
         console = Console(quiet=True)

@@ -26,7 +26,7 @@ class Recipe:
     resize: Annotated[
         int | None,
         "Shorter side of a photo, of whose centre the network sees the input size; by default in its parent's "
-        "proportion. Random crops show things larger than whole photos do: 8/7 of the input size makes up for it.",
+        "proportion. Random crops show things larger than whole photos do: a larger margin makes up for some of it.",
     ] = None
     grey: Annotated[bool, "A network of one channel, for pictures without colours."] = False
 

@@ -95,7 +95,7 @@ def choose_precision(
 
 def _key(spec: Spec, recipe: Recipe, size: int, device: torch.device, photos: int) -> str:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.node()
-    asked = [spec.architecture, spec.channels, photos, recipe.optimiser, recipe.channels_last, size]
-    asked.append(recipe.frozen_blocks)
+    asked = [spec.architecture, spec.channels, photos, size]
+    asked += [recipe.optimiser, recipe.channels_last, recipe.frozen_blocks]
     parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *asked]
     return "speed-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

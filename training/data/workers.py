@@ -1,4 +1,4 @@
-"""Processes that decode pictures beside the training."""
+"""Processes that decode pictures beside the training; it is imported before torch is."""
 
 import multiprocessing
 import os
@@ -6,8 +6,6 @@ import signal
 import threading
 from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
-
-import torch
 
 
 def context() -> BaseContext:
@@ -36,6 +34,8 @@ def begin_worker(number: int = 0) -> None:
     DataLoader's own watch looks at the process that forked the worker, which here is the server: worker and server
     would each wait for the other's end.
     """
+    import torch
+
     torch.set_num_threads(1)
     if hasattr(os, "nice"):
         # Where the network computes on the same cores, each of its threads waits for the one that a worker displaces.
