@@ -1,24 +1,33 @@
-"""A run's figures as pictures, drawn with matplotlib."""
+"""A run's figures as pictures, drawn with matplotlib, which is imported with the first of them: a run need not wait."""
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
 DPI = 120
 NAMED = 40
 """Classes up to which the axes of a confusion matrix name them."""
 
 
-def _figure(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:
+def _figure(width: float = 6.0, height: float = 4.0) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _png(figure: Figure) -> bytes:
+def _percent(decimals: int = 0) -> "PercentFormatter":
+    from matplotlib.ticker import PercentFormatter
+
+    return PercentFormatter(1.0, decimals=decimals)
+
+
+def _png(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -30,12 +39,12 @@ def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
     epochs = [row["epoch"] for row in history]
     loss.plot(epochs, [row["loss"] for row in history], color="grey", marker=".", label="training loss")
     loss.set(xlabel="epoch", ylabel="training loss")
-    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss.locator_params(axis="x", integer=True)
     right = loss.twinx()
     for key in (key for key in history[-1] if key.endswith(("_accuracy", "_clean"))):
         right.plot(epochs, [row[key] for row in history], marker=".", label=key.replace("_", ", "))
     right.set_ylabel("validation")
-    right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    right.yaxis.set_major_formatter(_percent(decimals=1))
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")
     return _png(figure)
 
@@ -56,7 +65,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
                 axes.text(
                     j, i, f"{count:,}", ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black"
                 )
-    figure.colorbar(image, format=PercentFormatter(1.0, decimals=0))
+    figure.colorbar(image, format=_percent())
     return _png(figure)
 
 
@@ -98,6 +107,6 @@ def robustness(found: Mapping[str, Any]) -> bytes:
     axes.errorbar(levels, [row["accuracy"] for row in rows], yerr=[below, above], marker="o", capsize=3)
     unit = "levels of 255, Linf" if found["norm"] == "linf" else found["norm"]
     axes.set(xlabel=f"budget ({unit})", ylabel="accuracy", title=f"{found['attack']} on {found['photos']} photos")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(_percent())
     axes.set_ylim(0, 1)
     return _png(figure)
