@@ -34,8 +34,8 @@ BEGINS = "the first step begins"
 TOLD = f"""
 from training.data.workers import warm_up
 warm_up()
-from training import fit
 from training.__main__ import app
+from training import fit
 
 class Told(fit.Learner):
     def learn(self, *batch):

@@ -17,7 +17,7 @@ def context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["training.data.batches"])
+    found.set_forkserver_preload(["training.data.preload"])
     return found
 
 
