@@ -19,8 +19,9 @@ from training.data.store import PhotoStore, Writer, index_of
 
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
-STALE_S = 24 * 3600
-KEPT = "kept-2"
+STALE_S = 3600
+"""After which a file that nobody goes on writing is a killed run's."""
+KEPT = "kept-3"
 """The sub-folder, in which nobody else's files are; its number changes when what is kept does."""
 
 
@@ -68,9 +69,12 @@ class Cache:
         return Writer(self.place, limit_bytes=self.limit_bytes)
 
     def save_store(self, writer: Writer, digest: str, shorter: int) -> PhotoStore | None:
-        """Put the pixels in their place; None where the writer gave up."""
+        """Put the pixels in their place, unless another run has; None where the writer gave up."""
         if writer.lost:
             return None
+        # Whose rows may lie in another order, by other names: a run that reads them would read others' pixels.
+        if there := self.load_store(digest, shorter):
+            return there
         with suppress(OSError):  # what cannot be removed stays
             self._make_room(writer.size)
         return writer.finish(self.store_file(digest, shorter))
@@ -104,6 +108,8 @@ class Cache:
         return path
 
     def _write(self, name: str, data: bytes) -> None:
+        if len(data) > self.limit_bytes:
+            return
         try:
             self._make_room(len(data))
             write_atomically(self.place / name, data)

@@ -12,9 +12,10 @@ from rich.console import Console
 from models import checkpoint
 from models.classes import UnknownClass
 from models.store import Model, load
+from training.cache import Cache
 from training.console import tell, track
 from training.data.batches import Labelled, serving_batches
-from training.data.layout import SIDES, Layout, layout
+from training.data.layout import SIDES, Layout, known_folders, layout
 from training.data.scan import Photo, Scan
 from training.data.sources import BadData, open_source
 from training.data.split import split
@@ -44,6 +45,7 @@ class Question:
     photos: int = 500
     report: Path | None = None
     workers: int = 0
+    cache: Cache | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     batch_size: int = 64
 
@@ -60,7 +62,7 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     source = open_source(question.data)
     found = layout(source)
     index_of = class_indices(found, model, question.renamed)
-    scan = scanned(source, found, workers=question.workers, console=console)
+    scan = scanned(source, found, workers=question.workers, console=console, cache=question.cache)
     side, photos = chosen_side(question.side, scan, found, model)
     tell(console, f"{len(photos):,} photos ({side})")
     if not photos:
@@ -104,6 +106,7 @@ def load_model(name: str, device: torch.device) -> Model:
 
 def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
     """The model's class of each folder: as renamed, as in its own training data, or by the folder's name."""
+    known_folders(found, renamed)
     own = own_folders(model)
     indices = {}
     for folder in found.folders:

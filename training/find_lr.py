@@ -48,6 +48,8 @@ def find_lr(job: Job, console: Console, steps: int = 100) -> Found:
         try:
             loss = learner.learn(pixels, labels)
         except Diverged:
+            if not found.rates:
+                raise
             break
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         found.rates.append(rate)

@@ -49,10 +49,11 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
         robustness=_robustness(ready, classifier, console),
     )
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
-    write_atomically(
-        ready.job.output.with_suffix(".md"), model_card(ready.job.output.stem, spec, story).encode("utf-8", "replace")
-    )
+    card = model_card(ready.job.output.stem, spec, story).encode("utf-8", "replace")
+    for file in (ready.job.output.with_suffix(".md"), ready.job.folder.card_file):
+        write_atomically(file, card)
     write_report(ready.job.folder.path, ready.labelled(ready.split.test, exact=True), spec, story, test, test_logits)
+    ready.job.folder.candidate_file.unlink()
     return test
 
 

@@ -21,7 +21,7 @@ from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, Probe, best_probe
 from training.runs import BadRun, Kept, State, alone_in
-from training.team import gather_team
+from training.team import gather_team, launched
 from training.validate import Sides
 
 
@@ -31,6 +31,10 @@ def fit(job: Job, console: Console) -> Metrics | None:
     Under torchrun every process calls this, and those of rank above 0 return None when training is done.
     Raises the typed errors of what it is made of, before anything slow where that can be.
     """
+    if job.finish and not job.resume:
+        raise BadRun("--finish takes the best of a run that was stopped: give --resume with it")
+    if job.data.is_dir() and job.folder.path.resolve().is_relative_to(job.data.resolve()):
+        raise BadRun(f"{job.folder.path} would lie among the photos: give --runs another folder")
     team = gather_team(job.device)
     if team.rank > 0:
         console = Console(quiet=True)
@@ -53,17 +57,24 @@ class Run:
     def through(self) -> Metrics | None:
         """All of it, from the state that was saved last, if any."""
         tell(self.console, ", ".join(f"{side} {len(photos):,}" for side, photos in self.ready.split.sides.items()))
-        state = self.team.share(self.job.folder.load_state(self.ready.identity) if self.team.rank == 0 else None)
+        if self.team.share(self.ready.identity) != self.ready.identity:
+            raise BadRun(f"process {self.team.rank} has other data than process 0: give all the same files")
+        state = self.team.share(self._earlier() if self.team.rank == 0 else None)
         if state is None:
             if self.job.finish:
                 raise BadRun(f"there is no run to finish in {self.job.folder.path}: leave --finish away")
             if self.job.resume:
                 tell(self.console, f"there is no run to go on with in {self.job.folder.path}: this one starts anew")
             state = self.probe()
+            if self.team.rank == 0:
+                self.job.folder.begin(launched())
             self._save(state)
         if self.job.phase == "all" and not self.job.finish:
             self._fine_tune(state)
         return finish(self.ready, state, self.network, self.console) if self.team.rank == 0 else None
+
+    def _earlier(self) -> State | None:
+        return None if self.ready.anew else self.job.folder.load_state(self.ready.identity)
 
     # The probe.
 

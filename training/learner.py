@@ -72,6 +72,8 @@ class Learner:
         set_rates(self.optimiser, self.rate(self.step))
         shown, wanted = to_float(pixels.to(self.device)), labels.to(self.device)
         if self.recipe.attack_steps:
+            if not self.recipe.frozen_statistics:
+                self.team.align(self.network)  # as DDP does before the step itself: all attack the same network
             shown = self.attack(self.network, shown, wanted, epsilon=self.epsilon())
         if self.mix is not None:
             shown, wanted = self.mix(shown, wanted)

@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
 
@@ -34,8 +35,10 @@ def find_data(data: str, folder: Path, console: Console) -> Path:
             f"there is no {data}: give a folder, or a zip, with one sub-folder of pictures per class, or one of "
             f"{', '.join(DATA_SETS)}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{data}.lock"):  # of several processes one downloads and the others wait
+    with ExitStack() as held:
+        with suppress(OSError):  # a folder that may only be read: what is there needs no lock
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(folder / f"{data}.lock"))  # one process downloads, the others wait
         return DATA_SETS[data](folder, console)
 
 

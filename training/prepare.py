@@ -4,9 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from math import ceil, sqrt
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal
 
 import torch
@@ -25,6 +23,7 @@ from training.data.sources import Source, open_source
 from training.data.split import Split, split
 from training.data.store import PhotoStore, Writer
 from training.parent import Parent, load_parent
+from training.preprocessing import in_grey, shorter_side, spec_at
 from training.recipe import BadRecipe, Recipe
 from training.runs import RunFolder, claim, write_findings
 from training.team import Alone, Team, launched, was_restarted
@@ -76,6 +75,7 @@ class Prepared:
     split: Split
     spec: Spec
     parent: Parent
+    anew: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -129,9 +129,9 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
     A `dry` run writes nothing but to the cache.
     """
     team = team or Alone(job.device)
-    forget = False
+    anew = False
     if team.rank == 0 and not dry:
-        forget = claim(
+        anew = claim(
             job.output,
             job.folder,
             resume=job.resume,
@@ -155,9 +155,7 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
         tell(console, f"the list is in {job.folder.findings_file}")
     sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
-    if forget:
-        job.folder.state_file.unlink(missing_ok=True)
-    return Prepared(job, team, source, found, scan, store, sides, spec, parent)
+    return Prepared(job, team, source, found, scan, store, sides, spec, parent, anew)
 
 
 def _check_shares(batch: int, validation: int, processes: int) -> None:
@@ -168,9 +166,14 @@ def _check_shares(batch: int, validation: int, processes: int) -> None:
         raise BadRecipe(f"{validation} photos of validation are too few for {processes} processes: start fewer")
 
 
-def scanned(source: Source, found: Layout, *, workers: int, console: Console) -> Scan:
-    """Look at every file of the class folders, with a progress bar."""
-    return sort_out(source, found, _looked(source, found, workers, console, shorter=None))
+def scanned(source: Source, found: Layout, *, workers: int, console: Console, cache: Cache | None = None) -> Scan:
+    """Look at every file of the class folders, with a progress bar; with a cache only at what no run has looked at."""
+    scan = None if cache is None else cache.load_scan(source.listing)
+    if scan is None:
+        scan = sort_out(source, found, _looked(source, found, workers, console, shorter=None))
+        if cache is not None:
+            _keep(scan, source, cache)
+    return scan
 
 
 def look_over(
@@ -194,13 +197,18 @@ def look_over(
         looked = _looked(source, found, job.workers, console, shorter=shorter)
         scan = sort_out(source, found, _kept(looked, writer))
         store = job.cache.save_store(writer, scan.digest, shorter)
-    if source.is_zip or not any(finding.problem is Problem.UNREADABLE for finding in scan.findings):
-        job.cache.save_scan(scan)  # what a folder would not let be read it may let be read tomorrow
+    _keep(scan, source, job.cache)
     if store is None:
         if writer.too_large:  # they will be so the next time; a full disk may have room then
             job.cache.save_json(_lost(scan, shorter), job.cache.limit_bytes)
         tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
     return scan, store
+
+
+def _keep(scan: Scan, source: Source, cache: Cache) -> None:
+    # What a folder would not let be read it may let be read tomorrow.
+    if source.is_zip or not any(finding.problem is Problem.UNREADABLE for finding in scan.findings):
+        cache.save_scan(scan)
 
 
 def _looked(source: Source, found: Layout, workers: int, console: Console, *, shorter: int | None) -> Iterable[Looked]:
@@ -218,25 +226,3 @@ def _kept(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
 
 def _lost(scan: Scan, shorter: int) -> str:
     return f"{scan.digest}-{shorter}.lost"
-
-
-def shorter_side(spec: Spec, recipe: Recipe) -> int:
-    """Shorter side of stored photos: enough that the smallest crop of a square one need not be enlarged."""
-    return max(spec.resize, ceil(spec.input_size / sqrt(recipe.crop_scale[0])))
-
-
-def in_grey(spec: Spec) -> Spec:
-    """The preprocessing for a network of one channel: the mean of the colours' own figures."""
-    if spec.channels == 3 and spec.architecture in architectures.TENSORFLOWS:
-        # What their first layer is given of colours; of one channel they change nothing.
-        return replace(spec, mean=(0.5,), std=(0.5,))
-    return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
-
-
-def spec_at(spec: Spec, recipe: Recipe) -> Spec:
-    """The preprocessing at the recipe's sizes; by default at the parent's, or with the same margin around the crop."""
-    side = recipe.input_size or spec.input_size
-    resize = recipe.resize or round(spec.resize * side / spec.input_size)
-    if resize < side:
-        raise BadRecipe(f"resize is {side}, the input size, at least, not {resize}")
-    return replace(spec, input_size=side, resize=resize)

@@ -28,7 +28,7 @@ def provenance(
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
         "command": command(ready.job),
         "data": {
-            "name": ready.source.path.name,
+            "name": ready.source.path.resolve().name,
             "folders": dict(zip(ready.spec.classes, folders, strict=True)),
             "photos": ready.split.counts(folders),
             "files_digest": ready.scan.digest,
@@ -77,7 +77,7 @@ def _own_version() -> str:
 
 def command(job: Job) -> str:
     """The command that was given, with names for paths and every choice that is not the usual one."""
-    words = ["python", "-m", "training", "fit", job.data.name, "--output", job.output.name]
+    words = ["python", "-m", "training", "fit", job.data.resolve().name, "--output", job.output.name]
     words += ["--architecture", job.architecture]
     if job.parent is not None:
         words += ["--parent", job.parent.name]

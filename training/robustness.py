@@ -15,7 +15,12 @@ from models.spec import Spec
 from training.data.batches import Labelled, spread
 from training.metrics import wilson
 
-EPSILONS = tuple(level / 255 for level in (1, 2, 4, 8))
+EPSILONS = {
+    "linf": tuple(level / 255 for level in (1, 2, 4, 8)),
+    "l2": (0.5, 1.0, 2.0, 4.0),
+    "l1": (10.0, 30.0, 100.0, 300.0),
+}
+"""Budgets in each norm's unit, where none are chosen."""
 AT_ONCE = 16
 
 Track = Callable[[Iterable[tuple[int, float]]], Iterable[tuple[int, float]]]
@@ -27,18 +32,18 @@ def robustness(
     *,
     attack: str = "apgd",
     norm: str = "linf",
-    epsilons: Sequence[float] = EPSILONS,
+    epsilons: Sequence[float] | None = None,
     track: Track = lambda results: results,
     **options: Any,
 ) -> dict[str, Any]:
     """Accuracy on photos [3, h, w] with their labels, clean and by budget, with Wilson's 95 % intervals: plain JSON.
 
-    Budgets are in the norm's own unit, of pixels from 0 to 1.
+    Budgets are in the norm's own unit, of pixels from 0 to 1; by default EPSILONS of the norm.
 
     The attack is the service's own: on the photo at its own resolution, and a success is what the classifier says of
     the 8-bit picture. A photo that falls at one budget counts as fallen at all larger ones. Raises BadAttack.
     """
-    budgets = sorted(epsilons)
+    budgets = sorted(epsilons or usual_epsilons(norm))
     options = checked_options(attack=attack, norm=norm, epsilons=budgets, **options)
     tasks = (_least(pixels, label, classifier.spec, attack, norm, budgets, options) for pixels, label in photos)
     least = [found for _, found in track(run_all(tasks, classifier.fold(), at_once=AT_ONCE))]
@@ -50,11 +55,17 @@ def robustness(
 
 
 def checked_options(
-    *, attack: str = "apgd", norm: str = "linf", epsilons: Sequence[float] = EPSILONS, **given: Any
+    *, attack: str = "apgd", norm: str = "linf", epsilons: Sequence[float] | None = None, **given: Any
 ) -> dict[str, Any]:
     """What was given, with the number of steps where the attack has any; raises BadAttack."""
-    found = [attack_options(attack, norm, {**given, "epsilon": epsilon})[1] for epsilon in epsilons]
+    budgets = epsilons or usual_epsilons(norm)
+    found = [attack_options(attack, norm, {**given, "epsilon": epsilon})[1] for epsilon in budgets]
     return {**given, **{name: found[0][name] for name in ("steps",) if name in found[0]}}
+
+
+def usual_epsilons(norm: str) -> tuple[float, ...]:
+    """Budgets where none are chosen; of a norm that no attack has, which its options refuse, any."""
+    return EPSILONS.get(norm, EPSILONS["linf"])
 
 
 def sampled(data: Labelled, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:

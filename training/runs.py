@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "candidate.safetensors"
 
     @property
+    def card_file(self) -> Path:
+        """A copy of the model card, whose other one goes with the checkpoint."""
+        return self.path / "card.md"
+
+    @property
     def launch_file(self) -> Path:
         """What has started the run, under torchrun."""
         return self.path / "launch"
@@ -80,6 +85,12 @@ class RunFolder:
     def findings_file(self) -> Path:
         """The files that were left out, or are odd."""
         return self.path / "findings.csv"
+
+    def begin(self, launch: str) -> None:
+        """A new run is about to save its first state: the one before goes. `launch` names what started it."""
+        self.state_file.unlink(missing_ok=True)
+        if launch:
+            write_atomically(self.launch_file, launch.encode())
 
     def save_state(self, state: State) -> None:
         """Write the state and history.csv; a crash leaves the old state or the new one."""
@@ -124,9 +135,9 @@ def claim(
 ) -> bool:
     """Make sure, before anything is computed, that the run may write where it wants to; raises BadRun.
 
-    True where a state that is there is to be forgotten, once nothing else stands in the run's way. `launch` names what
-    started this process, and starts it again (`restarted`) when another is lost: it may go on in a folder that it has
-    claimed before, and in no other.
+    True where the run starts anew, whatever state is there: that is kept until the new one's (`RunFolder.begin`).
+    `launch` names what started this process, and starts it again (`restarted`) when another is lost: it may go on in a
+    folder in which it has begun, and in no other.
     """
     if output.suffix != ".safetensors":
         raise BadRun(f"the output's name must end in .safetensors, not {output.name!r}: the service looks for it")
@@ -146,8 +157,6 @@ def claim(
     for unfinished in folder.path.glob(".*"):  # what a kill -9 left of a file that was being written
         if unfinished.is_file():
             unfinished.unlink()
-    if launch:
-        write_atomically(folder.launch_file, launch.encode())
     return overwrite and not again
 
 

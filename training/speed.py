@@ -7,13 +7,14 @@ import math
 import platform
 import time
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import nn
 
 from models.spec import Spec
 from training.cache import Cache
-from training.learner import Learner
+from training.learner import Diverged, Learner
 from training.recipe import BadRecipe, Recipe
 from training.team import Alone
 
@@ -49,7 +50,7 @@ def step_seconds(
     network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device, precision: str, photos: int
 ) -> float:
     """Time of one training step on so many photos: the faster of two, after one that warms up; infinite where the
-    device has too little memory for it.
+    device has too little memory for it, or the precision too small a range.
 
     Of noise, and at learning rates that move nothing: three steps after noise can end in a loss of NaN.
     """
@@ -63,7 +64,7 @@ def step_seconds(
         start = time.perf_counter()
         try:
             learner.learn(pixels, labels)  # waits for the device, which has to tell the loss
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, Diverged):
             return math.inf
         times.append(time.perf_counter() - start)
     return min(times[1:])
@@ -74,16 +75,24 @@ def choose_precision(
 ) -> tuple[str, dict[str, float]]:
     """The precision that the recipe asks for, or the fastest one here; and the seconds per step that were measured.
 
-    `photos` is what one process has of a batch. The seconds are kept: they depend on the machine and the versions, not
-    on the run. Raises BadRecipe where the memory holds the batch in no precision.
+    `size` is that of the early epochs; a device with memory of its own is tried at the full size too, lest it be too
+    small for the last ones. `photos` is what one process has of a batch. The seconds are kept: they depend on the
+    machine and the versions, not on the run. Raises BadRecipe where the memory holds the batch in no precision.
     """
     if recipe.precision != "auto" or recipe.epochs == 0:
         return ("float32" if recipe.precision == "auto" else recipe.precision), {}
     key = _key(spec, recipe, size, device, photos)
     seconds = cache.load_json(key)
     if not isinstance(seconds, dict) or not seconds:
+        sizes = (size,) if device.type == "cpu" else sorted({spec.input_size, size}, reverse=True)
+
+        def taken(precision: str) -> float:
+            step = partial(step_seconds, network, spec, recipe, device=device, precision=precision, photos=photos)
+            found = [step(size=each) for each in sizes]
+            return math.inf if math.inf in found else found[-1]
+
         seconds = {
-            precision: step_seconds(network, spec, recipe, size=size, device=device, precision=precision, photos=photos)
+            precision: taken(precision)
             for precision in CANDIDATES.get(device.type, ("float32",))
             if not (device.type == "cpu" and size < SMALLEST and precision == "bfloat16")
         }
@@ -95,7 +104,7 @@ def choose_precision(
 
 def _key(spec: Spec, recipe: Recipe, size: int, device: torch.device, photos: int) -> str:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.node()
-    asked = [spec.architecture, spec.channels, photos, size]
+    asked = [spec.architecture, spec.channels, photos, size, spec.input_size]
     asked += [recipe.optimiser, recipe.channels_last, recipe.frozen_blocks]
     parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *asked]
     return "speed-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

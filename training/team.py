@@ -151,12 +151,14 @@ class Together:
 
 def gather_team(device: torch.device) -> Team:
     """The team that this process is in; raises NoTeam."""
-    return Together(device) if distributed.is_available() and distributed.is_torchelastic_launched() else Alone(device)
+    return Together(device) if launched() else Alone(device)
 
 
 def launched() -> str:
     """Names the torchrun that has started this process; empty without one."""
-    return f"{os.environ['TORCHELASTIC_RUN_ID']} {os.getppid()}" if distributed.is_torchelastic_launched() else ""
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
+        return ""
+    return f"{os.environ['TORCHELASTIC_RUN_ID']} {os.getppid()}"
 
 
 def was_restarted() -> bool:

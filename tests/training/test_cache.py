@@ -48,6 +48,24 @@ def test_pixels_are_kept_by_content_and_size(cache: Cache) -> None:
     assert cache.load_store("scan", 5) is None and cache.load_store("other", 4) is None
 
 
+def test_a_store_that_is_there_is_not_replaced(cache: Cache) -> None:
+    """A run that reads it has its rows in mind; by other names they would lie in another order."""
+    one, other = (torch.full((3, 4, 4), value, dtype=torch.uint8) for value in (1, 2))
+    for order in ((("d1", one), ("d2", other)), (("d2", other), ("d1", one))):
+        with cache.writer() as writer:
+            for digest, pixels in order:
+                writer.add(digest, pixels)
+            store = cache.save_store(writer, "scan", 4)
+        assert store is not None and store.rows["d1"][0] == 0
+        assert torch.equal(store.pixels("d1"), one) and torch.equal(store.pixels("d2"), other)
+
+
+def test_what_is_larger_than_all_of_it_is_not_kept_and_costs_no_other(cache: Cache) -> None:
+    cache.save_json("speed", 1)
+    cache.save_tensors("large", {"x": torch.zeros(10_000)})
+    assert cache.load_tensors("large") is None and cache.load_json("speed") == 1
+
+
 def test_what_was_used_longest_ago_goes_first(cache: Cache) -> None:
     """Three of 4,000 bytes in 10,000: the one that was not looked at makes room."""
     for age, key in enumerate(("a", "b")):
@@ -59,9 +77,9 @@ def test_what_was_used_longest_ago_goes_first(cache: Cache) -> None:
     assert cache.load_tensors("a") is not None and cache.load_tensors("c") is not None
 
 
-def test_what_a_killed_run_left_is_swept_after_a_day(cache: Cache) -> None:
+def test_what_a_killed_run_left_is_swept_after_an_hour(cache: Cache) -> None:
     cache.place.mkdir(parents=True)
-    for name, age in ((".store.old", 2 * 86400), (".store.new", 60)):
+    for name, age in ((".store.old", 2 * 3600), (".store.new", 60)):
         (cache.place / name).write_bytes(b"half")
         then = (cache.place / name).stat().st_mtime - age
         os.utime(cache.place / name, (then, then))

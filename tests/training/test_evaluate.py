@@ -67,6 +67,22 @@ def test_other_data_is_measured_whole(trained: Job, tmp_path: Path) -> None:
         evaluate(replace(question, renamed={}), quiet())
 
 
+def test_a_folder_that_is_not_there_cannot_be_renamed(trained: Job) -> None:
+    with pytest.raises(BadData, match="no folder is called 'Redish'; there are: Bluish, Reddish"):
+        evaluate(Question(str(trained.output), trained.data, renamed={"Redish": "Reddish"}), quiet())
+
+
+def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise AssertionError("was looked at already")
+
+    monkeypatch.setattr("training.prepare.look_at_all", refuse)
+    question = Question(str(trained.output), trained.data, cache=trained.cache)
+    assert evaluate(question, quiet())[0].photos == 6
+    with pytest.raises(AssertionError):
+        evaluate(replace(question, cache=None), quiet())
+
+
 def test_a_given_test_side_is_taken(trained: Job, tmp_path: Path) -> None:
     for side, count in (("train", 5), ("test", 3)):
         write_gratings(tmp_path / "split" / side, {"Reddish": count, "Bluish": count}, seed=100 * count)

@@ -49,6 +49,15 @@ def test_it_ends_where_the_loss_is_no_number(job: Job, monkeypatch: pytest.Monke
     assert len(find_lr(job, Console(file=io.StringIO()), steps=20).rates) == 3
 
 
+def test_a_first_step_that_fails_is_told(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def learn(learner: Learner, *_: object) -> float:
+        raise Diverged("at once")
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    with pytest.raises(Diverged, match="at once"):
+        find_lr(job, Console(file=io.StringIO()), steps=20)
+
+
 def test_a_real_network_learns_slower_than_the_highest_rate(job: Job) -> None:
     assert LOWEST <= find_lr(job, Console(file=io.StringIO()), steps=24).suggestion < HIGHEST / 3
 

@@ -27,7 +27,7 @@ from training.learner import Diverged, Learner
 from training.metrics import Metrics, gather, measure
 from training.parent import BadParent
 from training.prepare import Job, prepare
-from training.recipe import Recipe
+from training.recipe import BadRecipe, Recipe
 from training.runs import BadRun
 from training.validate import Sides
 
@@ -117,6 +117,32 @@ def test_provenance_tells_the_story_and_no_path(finished: Job) -> None:
     assert {"python", "torch", "torchvision", "numpy", "pillow", "mirage"} == set(found["versions"])
     told = json.dumps(found) + finished.output.with_suffix(".md").read_text()
     assert str(finished.output.parent) not in told and str(Path.home()) not in told and "/tmp" not in told
+
+
+def test_the_run_folder_has_the_card_too_and_nothing_left_over(finished: Job) -> None:
+    there = {file.name for file in finished.folder.path.iterdir()}
+    plots = {"curves.png", "confusion.png", "reliability.png", "robustness.png"}
+    tables = {"history.csv", "findings.csv", "metrics.json"}
+    assert there == {"card.md", "report.html", "state.pt", "lock", *plots, *tables}
+    assert (finished.folder.path / "card.md").read_bytes() == finished.output.with_suffix(".md").read_bytes()
+
+
+def test_what_is_refused_costs_no_earlier_run(finished: Job) -> None:
+    """To start anew with more frozen blocks than there are, or to finish anew: the state that was there stays."""
+    before = finished.folder.state_file.read_bytes()
+    wrong = replace(finished, overwrite=True, recipe=replace(RECIPE, frozen_blocks=999))
+    with pytest.raises(BadRecipe):
+        fit(wrong, quiet())
+    with pytest.raises(BadRun, match="give --resume with it"):
+        fit(replace(finished, overwrite=True, finish=True), quiet())
+    assert finished.folder.state_file.read_bytes() == before
+
+
+def test_a_run_folder_among_the_photos_is_refused(tmp_path: Path, parent: Path) -> None:
+    photos = write_gratings(tmp_path / "photos", {"x": 4, "y": 4})
+    with pytest.raises(BadRun, match="would lie among the photos: give --runs another folder"):
+        fit(job(tmp_path, photos, parent, runs=photos / "runs"), quiet())
+    assert sorted(file.name for file in photos.iterdir()) == ["x", "y"]
 
 
 def test_the_kept_weights_are_the_best_on_validation(finished: Job) -> None:
@@ -378,7 +404,7 @@ def test_the_state_that_is_left_is_of_the_last_step_not_of_what_was_kept(finishe
 
 def test_there_must_be_a_run_to_finish(tmp_path: Path, data: Path, parent: Path) -> None:
     with pytest.raises(BadRun, match="there is no run to finish"):
-        fit(job(tmp_path, data, parent, finish=True), quiet())
+        fit(job(tmp_path, data, parent, resume=True, finish=True), quiet())
 
 
 def test_a_file_that_breaks_midway_is_named(tmp_path: Path, parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,12 @@ def test_evaluate_tells_the_figures_and_the_curve(trained: Path, dirty: Path, tm
     assert refused.exit_code == 2 and "fgsm takes no steps" in refused.output and "photos" not in refused.output
 
 
+def test_find_lr_offers_no_choice_that_would_change_nothing(dirty: Path) -> None:
+    for option in ("--patience", "--epochs", "--schedule"):
+        assert option in command("fit", "--help").output
+        assert "No such option" in command("find-lr", dirty, option, "3").output
+
+
 def test_find_lr_suggests_and_draws(trained: Path, dirty: Path, tmp_path: Path) -> None:
     words = ("--architecture", ARCHITECTURE, "--parent", tmp_path / "parent.pth", "--input-size", "32")
     places = ("--cache", tmp_path / "cache", "--plot", tmp_path / "rates.png", "--workers", "0")

@@ -134,3 +134,11 @@ def test_a_path_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_data("cats-dogs", tmp_path / "data", quiet()) == Path("cats-dogs")
     with pytest.raises(BadData, match="one of cats-dogs, oxford-iiit-pet"):
         find_data("dogs-cats", tmp_path / "data", quiet())
+
+
+def test_a_copy_in_a_folder_that_may_only_be_read_is_found(tmp_path: Path) -> None:
+    """Where no lock can be made: here a folder has its name."""
+    file = tmp_path / named.CATS_DOGS[0].rpartition("/")[2]
+    file.write_bytes(b"photos")
+    (tmp_path / "cats-dogs.lock").mkdir()
+    assert find_data("cats-dogs", tmp_path, quiet()) == file

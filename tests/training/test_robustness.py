@@ -52,6 +52,14 @@ def test_the_curve_of_a_linear_model_has_a_closed_form(
     assert (found["attack"], found["norm"], found["photos"], found["options"]) == ("apgd", "linf", 24, {"steps": 10})
 
 
+@pytest.mark.parametrize(("norm", "least", "most"), [("linf", 1 / 255, 8 / 255), ("l2", 0.5, 4.0), ("l1", 10.0, 300.0)])
+def test_budgets_are_of_the_norm_s_own_size(
+    classifier: Classifier, photos: list[tuple[torch.Tensor, int]], norm: str, least: float, most: float
+) -> None:
+    curve = robustness(classifier, photos[:2], norm=norm, steps=1)["curve"]
+    assert [row["epsilon"] for row in curve][:2] == [0.0, least] and curve[-1]["epsilon"] == most
+
+
 def test_an_attack_without_a_budget_is_refused(classifier: Classifier, photos: list[tuple[torch.Tensor, int]]) -> None:
     with pytest.raises(BadAttack, match="takes no epsilon"):
         robustness(classifier, photos, attack="deepfool")

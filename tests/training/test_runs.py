@@ -74,8 +74,10 @@ def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path
         claim(output, folder, resume=False, overwrite=False)
     claim(output, folder, resume=True, overwrite=False)
     assert folder.state_file.is_file()
-    assert claim(output, folder, resume=False, overwrite=True), "it is to be forgotten"
-    assert folder.state_file.is_file(), "and not before all else is checked"
+    assert claim(output, folder, resume=False, overwrite=True), "it starts anew"
+    assert folder.state_file.is_file(), "and the old state stays until there is a new one"
+    folder.begin("")
+    assert not folder.state_file.exists() and not folder.launch_file.exists()
 
 
 def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolde
 
 
 def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: RunFolder, tmp_path: Path) -> None:
-    """And what has claimed its folder goes on: over its own state, and before there is any."""
+    """And what has begun in its folder goes on; what has not starts anew, over what another left there."""
     output = tmp_path / "name.safetensors"
     output.write_bytes(b"precious")
     words: dict[str, Any] = {"resume": False, "overwrite": False, "launch": "none 77"}
@@ -101,7 +103,8 @@ def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: Run
         with pytest.raises(BadRun, match="exists"):
             claim(output, folder, **words, restarted=restarted)
     assert claim(output, folder, **{**words, "overwrite": True}, restarted=False)
-    assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    assert claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    folder.begin("none 77")
     folder.save_state(state())
     assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
     with pytest.raises(BadRun, match="has the state of a run"):

@@ -94,3 +94,24 @@ def test_a_precision_that_the_memory_does_not_hold_is_not_taken(
     too_large = {torch.float32, torch.bfloat16}
     with pytest.raises(BadRecipe, match="too small for 3 photos at once: lower --batch-size"):
         choose_precision(trained_looking(2), SPEC, Recipe(), size=32, device=CPU, photos=3, cache=Cache(tmp_path))
+
+
+def test_a_device_too_small_for_the_last_epochs_is_told_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of memory of its own a device may have enough at 32 pixels, and too little at 48."""
+    tried = []
+
+    def seconds(*_: object, size: int, **__: object) -> float:
+        tried.append(size)
+        return math.inf if size == too_large else 0.1 * size
+
+    monkeypatch.setattr("training.speed.step_seconds", seconds)
+    network, spec, device = trained_looking(2), replace(SPEC, input_size=48, resize=48), torch.device("meta")
+    too_large = 48
+    with pytest.raises(BadRecipe, match="too small for 4 photos at once"):
+        choose_precision(network, spec, Recipe(), size=32, device=device, photos=4, cache=Cache(tmp_path))
+    too_large = 0
+    found = choose_precision(network, spec, Recipe(), size=32, device=device, photos=4, cache=Cache(tmp_path))
+    assert found == ("float32", {"float32": pytest.approx(3.2)}), "the early size decides"
+    assert tried == [48, 32, 48, 32]

@@ -8,7 +8,7 @@ import torch
 import typer
 from rich.console import Console
 
-from training.cache import DEFAULT_FOLDER
+from training.cache import DEFAULT_FOLDER, Cache
 from training.check import Inspection
 from training.check import check as run_check
 from training.commands import shared
@@ -17,7 +17,6 @@ from training.evaluate import Question, load_model
 from training.evaluate import evaluate as run_evaluate
 from training.export import export as run_export
 from training.recipe import BadRecipe
-from training.robustness import EPSILONS
 
 
 def check(
@@ -67,7 +66,8 @@ def evaluate(
     ] = "apgd",
     norm: Annotated[str, typer.Option(help="linf, l2, l1.")] = "linf",
     epsilon: Annotated[
-        list[str] | None, typer.Option(help="Budgets, like 4/255. [default: 1/255 2/255 4/255 8/255]")
+        list[str] | None,
+        typer.Option(help="Budgets, like 4/255. [default: 1/255 2/255 4/255 8/255; l2: 0.5 1 2 4; l1: 10 30 100 300]"),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of the attack. [default: its own; apgd's are 100]")] = None,
     restarts: Annotated[int, typer.Option(min=1, help="Of the attack, from other random points.")] = 1,
@@ -75,12 +75,13 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Folder for a page with plots and the worst mistakes.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",
-    cache: shared.NamedFolder = DEFAULT_FOLDER,
+    cache: shared.CacheFolder = DEFAULT_FOLDER,
 ) -> None:
     """Measure a classifier: accuracy, calibration, confusion, and accuracy under attack by budget."""
     console = Console()
     with shared.told_errors(console):
-        asked: dict[str, Any] = {"attack": attack, "norm": norm, "epsilons": _budgets(epsilon)}
+        asked: dict[str, Any] = {"attack": attack, "norm": norm}
+        asked |= {"epsilons": _budgets(epsilon)} if epsilon else {}
         asked |= {"steps": steps} if steps is not None else {}
         asked |= {"restarts": restarts} if restarts > 1 else {}
         question = Question(
@@ -92,6 +93,7 @@ def evaluate(
             photos=photos,
             report=report,
             workers=shared.worker_count(workers),
+            cache=Cache(cache.expanduser()),
             device=shared.device_named(device),
         )
         run_evaluate(question, console)
@@ -108,8 +110,8 @@ def export(
         tell(console, f"{output}: probabilities within {moved:.1e} of the checkpoint's, on pictures of several shapes")
 
 
-def _budgets(given: list[str] | None) -> tuple[float, ...]:
+def _budgets(given: list[str]) -> tuple[float, ...]:
     try:
-        return tuple(float(Fraction(text)) for text in given) if given else EPSILONS
+        return tuple(float(Fraction(text)) for text in given)
     except (ValueError, ZeroDivisionError) as error:
         raise BadRecipe(f"a budget is a number or a fraction like 4/255 ({error})") from error

@@ -20,7 +20,7 @@ from training.report import plots
 STOPPED = "stopped; the state that was saved last is kept: give the same command with --resume to go on"
 
 
-@with_recipe
+@with_recipe()
 def fit(
     data: shared.Data,
     output: Annotated[Path, typer.Option(help="The checkpoint to write, *.safetensors; its card is written beside.")],
@@ -76,7 +76,9 @@ def fit(
             )
 
 
-@with_recipe
+@with_recipe(
+    without=("epochs", "full_size_epochs", "patience", "schedule", "warm_up", "average_window", "epsilon_warm_up")
+)
 def find_lr(
     data: shared.Data,
     recipe: Recipe,

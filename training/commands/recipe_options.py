@@ -2,8 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import GenericAlias, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -16,10 +16,16 @@ from training.recipe import ROBUST, BadRecipe, Recipe
 Command = Callable[..., None]
 
 
-def with_recipe(command: Command) -> Command:
-    """The command with an option per choice of a recipe in place of its `recipe`, and --robust for the robust one."""
-    own = inspect.signature(command)
-    choices = [_option(name, hint) for name, hint in get_type_hints(Recipe, include_extras=True).items()]
+def with_recipe(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """A command with an option per choice of a recipe in place of its `recipe`, and --robust for the robust one; but
+    for those `without` effect in it."""
+    return functools.partial(_with_recipe, without=without)
+
+
+def _with_recipe(command: Command, without: Sequence[str]) -> Command:
+    own, hints = inspect.signature(command), get_type_hints(Recipe, include_extras=True)
+    names = [name for name in hints if name not in without]
+    choices = [_option(name, hints[name]) for name in names]
     robust = inspect.Parameter(
         "robust",
         inspect.Parameter.KEYWORD_ONLY,
@@ -31,7 +37,7 @@ def with_recipe(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, robust: bool, **given: Any) -> None:
-        chosen = {name: given.pop(name) for name in _names()}
+        chosen = {name: given.pop(name) for name in names}
         try:
             command(*args, recipe=recipe_of(chosen, robust=robust), **given)
         except BadRecipe as error:
@@ -50,10 +56,6 @@ def recipe_of(chosen: Mapping[str, Any], *, robust: bool) -> Recipe:
     given = {name: value for name, value in chosen.items() if value is not None}
     lists: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     return replace(ROBUST if robust else Recipe(), **{**given, **lists})
-
-
-def _names() -> list[str]:
-    return [field.name for field in fields(Recipe)]
 
 
 def _option(name: str, hint: Any) -> inspect.Parameter:

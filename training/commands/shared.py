@@ -43,6 +43,7 @@ EXPECTED = (
     UnknownModel,
     UnknownArchitecture,
     WeightsUnavailable,
+    torch.OutOfMemoryError,
 )
 """What a person can mend: told in one line, exit code 2."""
 

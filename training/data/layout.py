@@ -103,13 +103,18 @@ def _is_machine_made(name: str) -> bool:
     return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in name.split("/"))
 
 
+def known_folders(found: Layout, renamed: Mapping[str, str]) -> None:
+    """Raises BadData when `renamed` names no folder."""
+    if unknown := set(renamed) - set(found.folders):
+        raise BadData(f"no folder is called {sorted(unknown)[0]!r}; there are: {', '.join(found.folders)}")
+
+
 def class_names(found: Layout, renamed: Mapping[str, str]) -> tuple[str, ...]:
     """What the classes are called: as `renamed` says, else as the layout knows, else as their folders are.
 
     Raises BadData when `renamed` names no folder, or two classes would be called the same.
     """
-    if unknown := set(renamed) - set(found.folders):
-        raise BadData(f"no folder is called {sorted(unknown)[0]!r}; there are: {', '.join(found.folders)}")
+    known_folders(found, renamed)
     names = tuple(renamed.get(folder) or found.names.get(folder) or folder for folder in found.folders)
     for name in names:
         try:

@@ -78,7 +78,7 @@ class Finding:
 class Photo:
     """One usable picture: its file, its class's folder, and the digest of its pixels.
 
-    `side` is where a split that somebody made has it, or empty. `group` is the digest of the first of those that it
+    `side` is where a split that somebody made has it, or empty. `group` is the digest of one of those that it
     looks like, directly or through others: its own, where there are none.
     """
 
@@ -200,17 +200,16 @@ def _oddities(name: str, format: str, pixels: Tensor) -> Iterator[Finding]:
 
 def look_at_all(source: Source, names: Iterable[str], workers: int, *, shorter: int | None = None) -> Iterator[Looked]:
     """`look` at many files, in order, on `workers` processes (0: in this one)."""
-    each = partial(look, source, shorter=shorter)
     if workers == 0:
-        yield from map(each, names)
+        yield from map(partial(look, source, shorter=shorter), names)
         return
-    with ProcessPoolExecutor(workers, mp_context=context(), initializer=begin_worker) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context(), initializer=_begin, initargs=(source, shorter)) as pool:
         # Only so many ahead of the reader: pictures that wait for a slow disk lie in memory.
         waiting: deque[Future[list[Looked]]] = deque()
         left = iter(names)
         try:
             while some := list(islice(left, 16)):
-                waiting.append(pool.submit(_each, each, some))
+                waiting.append(pool.submit(_each, some))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -219,5 +218,15 @@ def look_at_all(source: Source, names: Iterable[str], workers: int, *, shorter: 
             raise BadData("a process that decodes was killed, for want of memory perhaps: try --workers 0") from error
 
 
-def _each(look_at: Callable[[str], Looked], names: Sequence[str]) -> list[Looked]:
-    return [look_at(name) for name in names]
+_look: Callable[[str], Looked]
+"""Of a worker process: a source, with all its names, is sent to it once, not with each photo."""
+
+
+def _begin(source: Source, shorter: int | None) -> None:
+    global _look
+    begin_worker()
+    _look = partial(look, source, shorter=shorter)
+
+
+def _each(names: Sequence[str]) -> list[Looked]:
+    return [_look(name) for name in names]

@@ -33,6 +33,12 @@ def sort_out(source: Source, found: Layout, looked: Iterable[Looked]) -> Scan:
     return Scan(source.listing, tuple(photos), tuple(order))
 
 
+def _half(digest: str) -> str:
+    # What calls a group by one of its digests, whatever the files are called. Any order would do; this one leaves the
+    # splits of the bundled models as they were made.
+    return digest[len(digest) // 2 :]
+
+
 def _copies(group: list[Photo], findings: list[Finding]) -> list[Photo]:
     """The one photo of a group of the same pixels that is used, if any."""
     if len({photo.folder for photo in group}) > 1:
@@ -74,7 +80,10 @@ def _alike(photos: list[Photo], thumbnails: dict[str, bytes], findings: list[Fin
         judges = earliest(judges, mutual[side[one] > side[other]])
         others = earliest(others, mutual[folder[one] != folder[other]])
         earlier_ones = earliest(earlier_ones, pairs)
-    photos = [replace(photo, group=photos[first].digest) for photo, first in zip(photos, linked.tolist(), strict=True)]
+    groups: dict[int, str] = {}
+    for photo, first in zip(photos, linked.tolist(), strict=True):
+        groups[first] = min(photo.digest, groups.get(first, photo.digest), key=_half)
+    photos = [replace(photo, group=groups[first]) for photo, first in zip(photos, linked.tolist(), strict=True)]
     leaking, conflicting, earlier = (
         {index: other for index, other in enumerate(found.tolist()) if other < len(photos)}
         for found in (judges, others, earlier_ones)

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from training.data.scan import Photo
 from training.data.sources import BadData
@@ -51,7 +52,8 @@ def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float,
 
     Stratified: of each class the same fraction, to the nearest photo, and one at least. In a class photos are ranked by
     a hash of seed and pixels, so that adding photos moves only few others, and renaming files, or packing them
-    otherwise, moves none. Photos that look alike go to one side. Raises BadData when a class has too few photos.
+    otherwise, moves none. Photos that look alike go to one side; more of them than it has room for go to the next.
+    Raises BadData when a class has too few photos.
     """
     given = {photo.side for photo in photos}
     wanted = {"test": 0.0 if "test" in given else test, "validation": 0.0 if "validation" in given else validation}
@@ -77,17 +79,23 @@ def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float,
 
 def _cut(photos: list[Photo], wanted: dict[str, float], seed: int) -> dict[str, list[Photo]] | None:
     """The photos of one class dealt out, whole groups first; None where they are too few."""
-    # Where groups are so large that nothing is left to train on they are of no use.
+    # Where groups are so large that a side would have none, or too few are left to train on, they are of no use.
     for key in (_group_rank, _rank):
         ranked = sorted(photos, key=lambda photo: (key(photo, seed), _rank(photo, seed)))
+        groups = [list(group) for _, group in groupby(ranked, key=lambda photo: key(photo, seed))]
         cut: dict[str, list[Photo]] = {}
         for side, fraction in wanted.items():
             count = max(1, round(fraction * len(photos))) if fraction else 0
-            while 0 < count < len(ranked) and key(ranked[count - 1], seed) == key(ranked[count], seed):
-                count += 1
-            cut[side], ranked = ranked[:count], ranked[count:]
-        if len(ranked) >= MIN_PER_CLASS - 2 and all(cut[side] for side, fraction in wanted.items() if fraction):
-            return {**cut, "train": ranked}
+            cut[side], left = [], []
+            for group in groups:
+                if len(cut[side]) + len(group) <= count:
+                    cut[side] += group
+                else:
+                    left.append(group)
+            groups = left
+        train = [photo for group in groups for photo in group]
+        if len(train) >= MIN_PER_CLASS - 2 and all(cut[side] for side, fraction in wanted.items() if fraction):
+            return {**cut, "train": train}
     return None
 
 

@@ -127,8 +127,8 @@ class Writer:
             index_of(path).unlink(missing_ok=True)  # of pixels that were there before: never beside other pixels
             self.temporary.replace(path)
             write_atomically(index_of(path), json.dumps(self.rows).encode())
-        except OSError as error:
-            self.lost = f"{error.strerror}"
+            return PhotoStore(path)
+        except (OSError, ValueError) as error:  # a full disk; another run that puts its own there at this moment
+            self.lost = str(getattr(error, "strerror", error))
             path.unlink(missing_ok=True)
             return None
-        return PhotoStore(path)

@@ -32,7 +32,7 @@ class Shown:
 
 def document(title: str, body: Iterable[str]) -> str:
     """The whole page."""
-    said = html.escape(title)
+    said = html.escape(_plain(title))
     parts = "\n".join(body)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,17 @@ def test_added_photos_move_few_others() -> None:
         for photo in set(getattr(before, side)) - set(getattr(after, side))
     ]
     assert len(moved) <= 2
+
+
+def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
+    """Of 100, of which 40 are one burst and 2 another, test and validation have 15 each whatever the seed."""
+    burst = [replace(photo, group="burst") for photo in photos({"x": 40})]
+    pair = [replace(photo, folder="x", group="pair") for photo in photos({"pair": 2})]
+    single = [replace(photo, folder="x") for photo in photos({"single": 58})]
+    for seed in range(40):
+        sides = split([*burst, *pair, *single], ["x"], validation=0.15, test=0.15, seed=seed)
+        assert {side: len(found) for side, found in sides.sides.items()} == {"train": 70, "validation": 15, "test": 15}
+        assert sides.alike_on_several_sides == 0 and set(burst) <= set(sides.train)
 
 
 def test_too_few_photos_are_told() -> None:

@@ -53,3 +53,8 @@ def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
     assert [item.name for item in found] == ["y/0.png", "x/0.png"]
     assert [item.caption for item in found] == ["hen, taken for fox (95.0%)", "fox, taken for hen (60.0%)"]
     assert len(found) <= WORST
+
+
+def test_a_title_that_is_no_text_is_shown_as_well_as_can_be() -> None:
+    """A folder's own name may have bytes that are no UTF-8."""
+    assert "photos" in document("photos \udcff", []).encode().decode()
