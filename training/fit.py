@@ -67,14 +67,16 @@ class Run:
                 tell(self.console, f"there is no run to go on with in {self.job.folder.path}: this one starts anew")
             state = self.probe()
             if self.team.rank == 0:
-                self.job.folder.begin(launched())
+                self.job.folder.begin(launched(), self.ready.split)
             self._save(state)
         if self.job.phase == "all" and not self.job.finish:
             self._fine_tune(state)
         return finish(self.ready, state, self.network, self.console) if self.team.rank == 0 else None
 
     def _earlier(self) -> State | None:
-        return None if self.ready.anew else self.job.folder.load_state(self.ready.identity)
+        if self.ready.anew:
+            return None
+        return self.job.folder.load_state(self.ready.identity, but=("data", "split") if self.ready.lost else ())
 
     # The probe.
 

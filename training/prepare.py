@@ -76,6 +76,7 @@ class Prepared:
     spec: Spec
     parent: Parent
     anew: bool = False
+    lost: int = 0
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -155,7 +156,17 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
         tell(console, f"the list is in {job.folder.findings_file}")
     sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
-    return Prepared(job, team, source, found, scan, store, sides, spec, parent, anew)
+    ready = Prepared(job, team, source, found, scan, store, sides, spec, parent, anew)
+    return _as_begun(ready, console) if job.finish else ready
+
+
+def _as_begun(ready: Prepared, console: Console) -> Prepared:
+    """The same with the sides that the run has had: what it has learnt is not lost with a file or two."""
+    begun = ready.job.folder.load_split(ready.scan.photos)
+    if begun is None or begun[1] == 0 or not all(begun[0].sides.values()):
+        return ready
+    tell(console, f"{begun[1]:,} of the photos that the run began with are gone: it is finished with the others")
+    return replace(ready, split=begun[0], lost=begun[1])
 
 
 def _check_shares(batch: int, validation: int, processes: int) -> None:

@@ -33,6 +33,7 @@ def provenance(
             "photos": ready.split.counts(folders),
             "files_digest": ready.scan.digest,
             "split_digest": ready.split.digest,
+            "lost": ready.lost,
             "alike_on_several_sides": ready.split.alike_on_several_sides,
             "given_sides": sorted({photo.side for photo in ready.scan.photos} - {""}),
             "found": dict(Counter(finding.problem.value for finding in ready.scan.findings)),

@@ -3,7 +3,7 @@
 import csv
 import io
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from models.files import write_atomically
-from training.data.scan import Finding
+from training.data.scan import Finding, Photo
+from training.data.split import Split
 
 
 class BadRun(RuntimeError):
@@ -86,9 +87,20 @@ class RunFolder:
         """The files that were left out, or are odd."""
         return self.path / "findings.csv"
 
-    def begin(self, launch: str) -> None:
+    @property
+    def split_file(self) -> Path:
+        """Which photo is on which side."""
+        return self.path / "split.csv"
+
+    def begin(self, launch: str, sides: Split) -> None:
         """A new run is about to save its first state: the one before goes. `launch` names what started it."""
         self.state_file.unlink(missing_ok=True)
+        rows = [
+            {"side": side, "digest": photo.digest, "class folder": photo.folder, "file": photo.name}
+            for side, photos in sides.sides.items()
+            for photo in photos
+        ]
+        write_rows(self.split_file, rows)
         if launch:
             write_atomically(self.launch_file, launch.encode())
 
@@ -99,8 +111,22 @@ class RunFolder:
         write_atomically(self.state_file, buffer.getvalue())
         write_rows(self.path / "history.csv", state.history)
 
-    def load_state(self, identity: Mapping[str, Any]) -> State | None:
-        """The state, or None where there is none; raises BadRun when it is damaged or of another run."""
+    def load_split(self, photos: Iterable[Photo]) -> tuple[Split, int] | None:
+        """Those of the photos that the run began with, on the sides that they had, and how many are gone."""
+        try:
+            with self.split_file.open(encoding="utf-8", newline="") as file:
+                side_of = {row["digest"]: row["side"] for row in csv.DictReader(file)}
+        except (OSError, ValueError, KeyError):
+            return None
+        there = [photo for photo in photos if photo.digest in side_of]
+        train, validation, test = (
+            tuple(photo for photo in there if side_of[photo.digest] == side) for side in ("train", "validation", "test")
+        )
+        return Split(train, validation, test), len(side_of) - len(there)
+
+    def load_state(self, identity: Mapping[str, Any], *, but: Collection[str] = ()) -> State | None:
+        """The state, or None where there is none; raises BadRun when it is damaged or of another run, whose identity
+        differs in anything `but` these."""
         if not self.state_file.is_file():
             return None
         try:
@@ -108,7 +134,7 @@ class RunFolder:
             state = State(**{**fields, "kept": Kept(**fields["kept"])})
         except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError) as error:
             raise BadRun(f"{self.state_file} is damaged: start anew with --overwrite") from error
-        if other := differences(state.identity, identity):
+        if other := differences(state.identity, {**identity, **{key: state.identity.get(key) for key in but}}):
             raise BadRun(f"the run in {self.path} had {'; '.join(other)}: ask for the same, or give --overwrite")
         return state
 

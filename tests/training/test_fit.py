@@ -122,7 +122,7 @@ def test_provenance_tells_the_story_and_no_path(finished: Job) -> None:
 def test_the_run_folder_has_the_card_too_and_nothing_left_over(finished: Job) -> None:
     there = {file.name for file in finished.folder.path.iterdir()}
     plots = {"curves.png", "confusion.png", "reliability.png", "robustness.png"}
-    tables = {"history.csv", "findings.csv", "metrics.json"}
+    tables = {"history.csv", "findings.csv", "split.csv", "metrics.json"}
     assert there == {"card.md", "report.html", "state.pt", "lock", *plots, *tables}
     assert (finished.folder.path / "card.md").read_bytes() == finished.output.with_suffix(".md").read_bytes()
 
@@ -422,6 +422,27 @@ def test_a_file_that_breaks_midway_is_named(tmp_path: Path, parent: Path, monkey
     with pytest.raises(BadData, match=r"[xy]/\d+\.png could be decoded before and now cannot"):
         fit(asked, quiet())
     assert asked.folder.state_file.is_file()
+
+
+def test_a_run_is_finished_without_the_files_that_are_lost(
+    tmp_path: Path, parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of the test photos; nothing that has trained judges in their place."""
+    folder = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
+    asked = job(tmp_path, folder, parent)
+    stopped_after(7, monkeypatch, asked)
+    test = prepare(asked, quiet(), dry=True).split.test
+    for photo in test[:2]:
+        (folder / photo.name).unlink()
+    with pytest.raises(BadRun, match=r"had data .*split"):
+        fit(replace(asked, resume=True), quiet())
+    console = quiet()
+    metrics = fit(replace(asked, resume=True, finish=True), console)
+    assert metrics is not None and metrics.photos == len(test) - 2
+    assert isinstance(console.file, io.StringIO)
+    assert "2 of the photos that the run began with" in console.file.getvalue()
+    assert checkpoint.read(asked.output).provenance["data"]["lost"] == 2
+    assert "2 more had been gone" in asked.output.with_suffix(".md").read_text()
 
 
 def test_a_full_disk_while_saving_does_not_end_the_run(

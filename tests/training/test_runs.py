@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 import torch
 
+from training.data.scan import Photo
+from training.data.split import Split
 from training.runs import BadRun, Kept, RunFolder, State, alone_in, claim, differences
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
@@ -76,7 +78,7 @@ def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path
     assert folder.state_file.is_file()
     assert claim(output, folder, resume=False, overwrite=True), "it starts anew"
     assert folder.state_file.is_file(), "and the old state stays until there is a new one"
-    folder.begin("")
+    folder.begin("", Split((), (), ()))
     assert not folder.state_file.exists() and not folder.launch_file.exists()
 
 
@@ -104,7 +106,7 @@ def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: Run
             claim(output, folder, **words, restarted=restarted)
     assert claim(output, folder, **{**words, "overwrite": True}, restarted=False)
     assert claim(output, folder, **{**words, "overwrite": True}, restarted=True)
-    folder.begin("none 77")
+    folder.begin("none 77", Split((), (), ()))
     folder.save_state(state())
     assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
     with pytest.raises(BadRun, match="has the state of a run"):
@@ -137,3 +139,13 @@ def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
         pass
     with alone_in(folder):
         pass
+
+
+def test_the_sides_come_back_without_what_is_gone(folder: RunFolder) -> None:
+    """By content, whatever the files are called; what has come since is on no side."""
+    photos = [Photo(f"x/{n}, \udcff.png", "x", f"d{n}") for n in range(5)]
+    folder.begin("", Split(tuple(photos[:3]), (photos[3],), (photos[4],)))
+    now = [Photo(f"y/{n}.png", "x", f"d{n}") for n in (7, 4, 3, 1)]
+    assert folder.load_split(now) == (Split((now[3],), (now[2],), (now[1],)), 2)
+    folder.split_file.unlink()
+    assert folder.load_split(now) is None

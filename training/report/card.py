@@ -114,10 +114,16 @@ def _data(data: Mapping[str, Any]) -> str:
             f"`{data['name']}`, {_split_by(data['given_sides'])}:",
             _table(("split", "photos", "per class"), sides),
             f"Found among the files: {found}. What does not decode, and copies of the same pixels, were left out. "
-            f"Photos that look like one on another side of the split: {data['alike_on_several_sides']:,}.",
+            f"Photos that look like one on another side of the split: {data['alike_on_several_sides']:,}.{_lost(data)}",
             f"Digest of the pictures `{data['files_digest']}`, of the split `{data['split_digest']}`.",
         )
     )
+
+
+def _lost(data: Mapping[str, Any]) -> str:
+    if not data.get("lost"):
+        return ""
+    return f" {data['lost']:,} more had been gone when the run was finished: it may have trained on them."
 
 
 def _split_by(given: Sequence[str]) -> str:
