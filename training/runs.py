@@ -94,13 +94,13 @@ class RunFolder:
 
     def begin(self, launch: str, sides: Split) -> None:
         """A new run is about to save its first state: the one before goes. `launch` names what started it."""
-        self.state_file.unlink(missing_ok=True)
         rows = [
             {"side": side, "digest": photo.digest, "class folder": photo.folder, "file": photo.name}
             for side, photos in sides.sides.items()
             for photo in photos
         ]
         write_rows(self.split_file, rows)
+        self.state_file.unlink(missing_ok=True)
         if launch:
             write_atomically(self.launch_file, launch.encode())
 
