@@ -47,6 +47,7 @@ class Watch:
         self.begun = self.last_save = self.epoch_begun = time.monotonic()
         self.told = -math.inf  # the first step is told at once
         self.first, self.step, self.measuring, self.epochs = step, step, 0.0, 0
+        self.is_timed = False
         self.bar = _bar(console) if console.is_terminal else None
         if self.bar is not None:
             self.bar.start()
@@ -55,6 +56,8 @@ class Watch:
     def stepped(self, step: int, loss: float) -> None:
         """A step is done."""
         self.step, now = step, time.monotonic()
+        if not self.is_timed:  # from the first step's end on: it waits for the photos, and compiles
+            self.is_timed, self.first, self.begun = True, step, now
         epoch = min(self.plan.recipe.epochs, (step - 1) // self.plan.steps_per_epoch + 1)
         what = f"epoch {epoch} of {self.plan.recipe.epochs}, loss {loss:.3f}, {self.left()}"
         if self.bar is not None:
