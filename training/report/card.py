@@ -82,11 +82,9 @@ def _robustness(metrics: Mapping[str, Any]) -> list[str]:
     found = metrics.get("robustness")
     if not found:
         return []
-    unit = " levels of 255" if found["norm"] == "linf" else ""
-    scale = 255 if found["norm"] == "linf" else 1
     rows = [
         (
-            f"{row['epsilon'] * scale:g}{unit}" if row["epsilon"] else "none",
+            _change(row["epsilon"], found["norm"]),
             _percent(row["accuracy"]),
             " to ".join(map(_percent, row["interval"])),
         )
@@ -98,6 +96,13 @@ def _robustness(metrics: Mapping[str, Any]) -> list[str]:
         "test split, each at its own resolution, success judged on the 8-bit picture:",
         _table(("largest change", "accuracy", "95 % interval"), rows),
     ]
+
+
+def _change(epsilon: float, norm: str) -> str:
+    if norm != "linf" or not epsilon:
+        return f"{epsilon:g}" if epsilon else "none"
+    levels = f"{epsilon * 255:g}"
+    return f"{levels} level of 255" if levels == "1" else f"{levels} levels of 255"
 
 
 def _confused(metrics: Mapping[str, Any], name: str) -> str:
