@@ -1,9 +1,11 @@
 """Ideal cats and dogs of the two bundled models, judged by a network of 1000 classes that took no part.
 
-python -m benchmarks.ideals_pets --seeds 4 --sheets docs/pictures
+python -m benchmarks.ideals_pets --seeds 8, and for the pictures --seeds 4 --sheets docs/pictures
 
 The judge's probability of a cat is the sum over its five breeds, of a dog over its 118: a network trained to withstand
-attacks is said to hold ideal what people would (Engstrom et al. 2019, arxiv.org/abs/1906.00945).
+attacks is said to hold ideal what people would (Engstrom et al. 2019, arxiv.org/abs/1906.00945). The models draw at
+their own sizes; the judge is shown all pictures at SHOWN pixels, or it would judge their sharpness too, and in the
+views that a picture is scored in (`models/ideal/views.py`), as its verdict on one alone may turn on a JPEG.
 """
 
 import argparse
@@ -13,15 +15,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.transforms.v2 import functional as transform
 
 from benchmarks.ideals_subjects import JUDGES, draw
 from benchmarks.measure import machine
 from models.classifier import choose_device
-from models.classify import classify
 from models.ideal import METHODS
 from models.ideal.sheet import GAP
+from models.ideal.views import FAMILIES
 from models.pictures import encode
-from models.query import run
 from models.store import Model, load
 
 NAMES = ("cats-dogs", "cats-dogs-robust")
@@ -29,13 +31,20 @@ BREEDS = {"cat": range(281, 286), "dog": range(151, 269)}
 """Of ImageNet-1k: tabby to Egyptian cat, Chihuahua to Mexican hairless."""
 
 
+SHOWN = 160
+"""The side of the smallest model's pictures."""
+
+
 def seen(picture: Tensor, judge: Model) -> tuple[dict[str, float], str]:
-    """What the judge makes of it: the probability of any cat and of any dog, and its first class."""
-    ranked = run(classify(picture, judge.spec, top=len(judge.spec.classes)), judge.classifier)
-    shares = {
-        label: sum(each.probability for each in ranked if each.index in breeds) for label, breeds in BREEDS.items()
-    }
-    return shares, ranked[0].label
+    """What the judge makes of it, in the mean over families of views: the probability of any cat and of any dog, and
+    the first class."""
+    shown = transform.resize(picture, [SHOWN, SHOWN], antialias=True)
+    families = [
+        judge.classifier.logits(look(shown, judge.spec)).softmax(dim=1).mean(dim=0) for look in FAMILIES.values()
+    ]
+    mean = torch.stack(families).mean(dim=0)
+    shares = {label: mean[list(breeds)].sum().item() for label, breeds in BREEDS.items()}
+    return shares, judge.spec.classes[int(mean.argmax())]
 
 
 def rows(pictures: Sequence[Sequence[Tensor]]) -> Tensor:
