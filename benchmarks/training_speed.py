@@ -30,6 +30,7 @@ from training.recipe import Recipe
 
 PHOTOS, WIDTH = 7000, 1280
 SIZE = 160
+AGAIN = 5
 BEGINS = "the first step begins"
 TOLD = f"""
 from training.data.workers import warm_up
@@ -97,10 +98,10 @@ def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], 
     return ratios, statistics.median(rates)
 
 
-def second_start(options: argparse.Namespace, place: Path) -> list[float]:
-    """Seconds until the first step begins: of a run whose photos nobody has decoded, and of a second one."""
+def starts(options: argparse.Namespace, place: Path) -> list[float]:
+    """Seconds until the first step begins: of a run whose photos nobody has decoded, and of AGAIN more."""
     taken = []
-    for name in ("first", "second"):
+    for name in map(str, range(1 + AGAIN)):
         words = ["fit", str(options.data), "--output", f"{name}.safetensors", "--parent", str(options.parent)]
         words += ["--cache", "cache", "--device", options.device]
         begun = time.perf_counter()
@@ -112,6 +113,7 @@ def second_start(options: argparse.Namespace, place: Path) -> list[float]:
                     taken.append(time.perf_counter() - begun)
                     break
             process.kill()
+        time.sleep(3)  # its workers end with it, and would be in the next one's way
     return taken
 
 
@@ -121,7 +123,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
     parser.add_argument("--parent", type=Path, help="weights of MobileNetV2")
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9, help="of the loop; 0 leaves it out")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = choose_device(options.device)
@@ -145,12 +147,17 @@ def main() -> None:
         device=device,
         cache=cache,
     )
-    ratios, per_second = loop_beside_memory(job, options.steps, options.rounds)
-    middle = statistics.median(ratios)
-    print(f"the loop at {SIZE} px: {middle:.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of {per_second:.0f} images/s")
+    if options.rounds:
+        ratios, per_second = loop_beside_memory(job, options.steps, options.rounds)
+        print(f"the loop at {SIZE} px: {_told(ratios, 3)} of {per_second:.0f} images/s")
     with tempfile.TemporaryDirectory() as place:
-        first, second = second_start(options, Path(place))
-    print(f"from the command to where its first step begins: {first:.1f} s, a second run {second:.1f} s")
+        first, *later = starts(options, Path(place))
+    print(f"from the command to where its first step begins: {first:.1f} s, a later run {_told(later, 1)} s")
+
+
+def _told(found: list[float], digits: int) -> str:
+    middle, least, most = (f"{each:.{digits}f}" for each in (statistics.median(found), min(found), max(found)))
+    return f"{middle} ({least} to {most})"
 
 
 if __name__ == "__main__":
