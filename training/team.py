@@ -138,9 +138,13 @@ class Together:
         return whole
 
     def align(self, network: nn.Module) -> None:
-        """Rank 0's buffers, for all."""
-        for buffer in network.buffers():
-            distributed.broadcast(buffer, src=0)
+        """Rank 0's buffers, for all: in one message for each kind of number, as robust training asks at every step."""
+        for kind in dict.fromkeys(buffer.dtype for buffer in network.buffers()):  # in one order for all
+            buffers = [buffer for buffer in network.buffers() if buffer.dtype == kind]
+            values = torch.cat([buffer.flatten() for buffer in buffers])
+            distributed.broadcast(values, src=0)
+            for buffer, part in zip(buffers, values.split([buffer.numel() for buffer in buffers]), strict=True):
+                buffer.copy_(part.view_as(buffer))
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 SCRIPT = """
 import os, signal, sys, warnings
+from dataclasses import replace
 from pathlib import Path
 warnings.simplefilter("ignore")
 import torch
@@ -29,11 +30,11 @@ from training.learner import Learner
 from training.prepare import Job
 from training.recipe import Recipe
 
-place, how = Path(sys.argv[1]), sys.argv[2]
+place, how = Path(sys.argv[1]), sys.argv[2:]
 whole = Learner.learn
 
 def learn(learner, *batch):
-    if how == "die" and learner.step == 4 and not (place / "died").exists() and os.environ["RANK"] == "1":
+    if "die" in how and learner.step == 4 and not (place / "died").exists() and os.environ["RANK"] == "1":
         (place / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(learner, *batch)
@@ -42,6 +43,8 @@ if __name__ == "__main__":
     Learner.learn = learn
     recipe = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32", dropout=0.0,
                     optimiser="sgd", head_rate=1e-3, trunk_rate=1e-4)
+    if "robust" in how:
+        recipe = replace(recipe, attack_steps=1, frozen_statistics=False)
     metrics = fit(Job(data=place / "data", output=place / "stripes.safetensors", architecture="mobilenet_v3_small",
                       recipe=recipe, parent=place / "parent.pth", runs=place / "runs", save_every_s=0.0,
                       cache=Cache(place / "cache"), robustness_photos=0, overwrite=True), Console(width=200))
@@ -49,12 +52,12 @@ if __name__ == "__main__":
 """
 
 
-def launch(place: Path, processes: int, how: str = "go", restarts: int = 0) -> str:
-    """What a run says; `processes` 1 is a plain process."""
+def launch(place: Path, processes: int, *how: str, restarts: int = 0) -> str:
+    """What a run says; `processes` 1 is a plain process; how: die, robust."""
     script = place / "train.py"
     script.write_text(SCRIPT)
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
-    words = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), how]
+    words = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), *how]
     # Without it a restarted team waits for a store that ended with the first (docs/training.md).
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=500)
@@ -108,11 +111,15 @@ def test_two_processes_do_what_one_does(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_lost_worker_comes_back_and_the_run_completes(place: Path) -> None:
-    """Rank 1 is killed with -9 at its fifth step: torchrun starts both again, and they end as two that were not."""
-    launch(place, 2)
+@pytest.mark.parametrize("how", [(), ("robust",)])
+def test_a_lost_worker_comes_back_and_the_run_completes(place: Path, how: tuple[str, ...]) -> None:
+    """Rank 1 is killed with -9 at its fifth step: torchrun starts both again, and they end as two that were not.
+
+    Also where batch norm's statistics move, and an attack goes by them before the step.
+    """
+    launch(place, 2, *how)
     undisturbed = checkpoint.read(place / "stripes.safetensors")
-    told = launch(place, 2, "die", restarts=1)
+    told = launch(place, 2, "die", *how, restarts=1)
     assert (place / "died").exists() and "going on after step" in told
     found = checkpoint.read(place / "stripes.safetensors")
     assert all(torch.equal(tensor, found.weights[key]) for key, tensor in undisturbed.weights.items())
