@@ -3,8 +3,7 @@
     python -m benchmarks.service --data cats-vs-dogs.zip --photos 100
     python -m benchmarks.service --models imagenet/mobilenet_v2 --ideals zebra,flamingo,volcano
 
-The photos are those of the test split that `python -m training fit` makes of DATA with its defaults: no model that it
-trained has seen them.
+The photos are those of the test split of the model that answers: its training has not seen them.
 """
 
 import argparse
@@ -23,15 +22,14 @@ from typing import Any
 
 import httpx
 import torch
+from rich.console import Console
 
 from benchmarks.measure import machine
 from models.pictures import decode
 from training.data.layout import layout
-from training.data.scan import look_at_all
-from training.data.sort_out import sort_out
 from training.data.sources import open_source
-from training.data.split import split
-from training.recipe import Recipe
+from training.evaluate import chosen_side, load_model
+from training.prepare import scanned
 
 EPSILON_LEVELS = 8
 
@@ -72,13 +70,12 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_photos(data: Path, count: int) -> list[bytes]:
-    """The first `count` photos of the test split, of the classes in turn."""
+def test_photos(data: Path, model: str, count: int) -> list[bytes]:
+    """The first `count` photos of the model's test split, of the classes in turn."""
     source = open_source(data)
     found = layout(source)
-    scan = sort_out(source, found, look_at_all(source, sorted(found.folder_of), os.cpu_count() or 1))
-    recipe = Recipe()
-    judges = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed).test
+    scan = scanned(source, found, workers=os.cpu_count() or 1, console=Console(quiet=True))
+    _, judges = chosen_side("test", scan, found, load_model(model, torch.device("cpu")))
     by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]
     in_turn = [photo for group in zip(*by_folder, strict=False) for photo in group]
     return [source.read(photo.name) for photo in in_turn[:count]]
@@ -168,7 +165,6 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="folder for the ideal pictures")
     options = parser.parse_args()
     print(machine(torch.device("cpu")))
-    photos = test_photos(options.data, options.photos) if options.data else []
     with service(options.models) as (client, process, ready_s):
         print(f"ready after {ready_s:.1f} s")
         used = cpu_seconds(process)
@@ -176,7 +172,8 @@ def main() -> None:
         print(
             f"idle: {(cpu_seconds(process) - used) / options.idle_seconds:.2%} of a core over {options.idle_seconds} s"
         )
-        if photos:
+        if options.data:
+            photos = test_photos(options.data, client.get("/models").json()["default"], options.photos)
             report_attacks(client, photos)
             report_sharing(client, photos)
         report_ideals(client, options.ideals.split(","), options.save)

@@ -149,9 +149,10 @@ def main() -> None:
         counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.sides.items())
         print(f"{counts}; {options.epochs} epochs at {options.size} px, batches of {options.batch_size}")
         accuracy, seconds = ours(ready, console)
-        kept = checkpoint.read(job.output).provenance["kept"]["weights"]
+        story = checkpoint.read(job.output).provenance
+        chosen = f"in {story['recipe']['precision']}, kept {story['kept']['weights']}"
         before = f"after {decoded:.0f} s in which all photos were looked at and decoded"
-        print(f"mirage: {accuracy:.2%} of the test photos, {seconds:.0f} s ({before}; kept {kept})", flush=True)
+        print(f"mirage: {accuracy:.2%} of the test photos, {seconds:.0f} s ({chosen}; {before})", flush=True)
         write_sides(ready, folder / "sides")
         try:
             accuracy, seconds = fastais(ready, folder / "sides", options)
