@@ -4,7 +4,7 @@ import csv
 import io
 import pickle
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,10 +188,14 @@ def claim(
 
 @contextmanager
 def alone_in(folder: RunFolder) -> Iterator[None]:
-    """Keep other processes out of the run's folder meanwhile; raises BadRun where one is in it."""
+    """Keep other processes out of the run's folder meanwhile; raises BadRun where one is in it.
+
+    A folder in which nothing was written, as the run was refused, is removed.
+    """
+    place = folder.path / "lock"
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / "lock")
+        lock = FileLock(place)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise BadRun(f"another process is at work in {folder.path}: wait for it, or give another --output") from error
@@ -200,7 +204,12 @@ def alone_in(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # another system's locks cannot be removed while they are held
+            if list(folder.path.iterdir()) == [place]:
+                place.unlink()
         lock.release()
+        with suppress(OSError):  # it is not empty
+            folder.path.rmdir()
 
 
 def _check_writable(file: Path) -> None:

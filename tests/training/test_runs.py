@@ -138,7 +138,17 @@ def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
     with alone_in(folder), pytest.raises(BadRun, match="another process is at work"), alone_in(folder):
         pass
     with alone_in(folder):
+        folder.findings_file.touch()
+    with alone_in(folder):
         pass
+    assert folder.findings_file.exists()
+
+
+def test_a_run_that_wrote_nothing_leaves_nothing(folder: RunFolder) -> None:
+    with pytest.raises(BadRun), alone_in(folder):
+        assert folder.path.is_dir()
+        raise BadRun
+    assert not folder.path.exists()
 
 
 def test_the_sides_come_back_without_what_is_gone(folder: RunFolder) -> None:
