@@ -107,7 +107,7 @@ def features(network: nn.Module, model_input: Float[Tensor, "n c s s"]) -> Float
     seen: list[Tensor] = []
     hook = head(network).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     try:
-        network(model_input)
+        network.forward(model_input)  # called, a compiled network runs code that may have been made without the hook
     finally:
         hook.remove()
     (before_head,) = seen
