@@ -7,6 +7,7 @@ import logging
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -123,16 +124,21 @@ def disagreement(model: Model, file: Path) -> tuple[float, float]:
     random = torch.Generator().manual_seed(0)
     noise = [torch.randint(0, 256, (1, 3, *shape), dtype=torch.uint8, generator=random) for shape in SHAPES]
     pictures = [*(picture.unsqueeze(0) for picture in golden_pictures()), *noise]
-    found = [difference(model, file, picture) for picture in pictures]
+    session = opened(file)
+    found = [difference(model, session, picture) for picture in pictures]
     return max(moved for moved, _ in found), max(moved for _, moved in found)
 
 
-def difference(model: Model, file: Path, picture: UInt8[Tensor, "n 3 h w"]) -> tuple[float, float]:
-    """The largest difference that onnxruntime on the CPU makes to a probability of these pictures, and to a logit as a
-    share of one and the largest."""
+def opened(file: Path) -> Any:
+    """The file in onnxruntime on the CPU, an InferenceSession: it reads all weights, and is opened once."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+
+def difference(model: Model, session: Any, picture: UInt8[Tensor, "n 3 h w"]) -> tuple[float, float]:
+    """The largest difference that the file makes to a probability of these pictures, and to a logit as a share of one
+    and the largest."""
     found = session.run(["logits", "probabilities"], {"pictures": picture.permute(0, 2, 3, 1).numpy()})
     logits, probabilities = map(torch.from_numpy, found)
     with torch.no_grad():
