@@ -21,7 +21,7 @@ pytest.importorskip("onnxscript")
 
 
 def small() -> Model:
-    """SqueezeNet: its export takes a quarter of MobileNetV3's time, which the command line's test exports."""
+    """SqueezeNet: its export takes less than half of MobileNetV3's time, which the command line's test exports."""
     spec = Spec("squeezenet1_1", ("a", "b", "c"), 48, 56, "bilinear", temperature=0.7)
     torch.manual_seed(0)
     return Model("small", Classifier(lively("squeezenet1_1", 3), spec), {})
