@@ -30,6 +30,24 @@ def unnormalised(classes: int, side: int, **fields: object) -> Spec:
     return Spec("squeezenet1_1", names, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), **{**sizes, **fields})
 
 
+def normalise_by(network: nn.Module, pictures: Tensor) -> nn.Module:
+    """Give the batch norms of a network with random weights the statistics of these pictures, and return it in eval mode.
+
+    A channel that hardly varies over them would be divided by almost nothing, and float32's rounding be enlarged with
+    it: logits of thousands, and gradients that depend on the machine's instructions by percents. So no variance is
+    below a tenth of its layer's mean.
+    """
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        layer.momentum = None  # a plain mean over batches, here of one
+    with torch.no_grad():
+        network.train()(pictures)
+        for layer in norms:
+            assert layer.running_var is not None
+            layer.running_var += 0.1 * layer.running_var.mean()
+    return network.eval()
+
+
 class Counting:
     """A classifier that counts the rows it is asked about, with and without gradients."""
 

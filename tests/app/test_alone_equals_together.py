@@ -2,18 +2,22 @@
 
 import pytest
 import torch
+from torch import nn
 
 from app.engine import Engine
+from models import architectures
 from models.attacks.options import ATTACKS
 from models.attacks.report import adversarial
 from models.attacks.survive import parse_survive
-from models.classifier import Classifier
+from models.classifier import Classifier, Normalize
 from models.classify import classify
 from models.explain import METHODS, explain
 from models.features import features
 from models.ideal import ideal
+from models.preprocessing import to_float
 from models.query import Answer, Query, Task, run
-from tests.app.conftest import TINY, drawn, lively_network
+from tests.app.conftest import TINY, drawn
+from tests.networks import normalise_by
 
 FEW = {"steps": 12}
 
@@ -33,13 +37,42 @@ class Recording:
         return answers
 
 
+SMOOTH = {nn.ReLU: nn.Softplus, nn.Hardswish: nn.SiLU, nn.Hardsigmoid: nn.Sigmoid}
+
+
+def smooth_network() -> nn.Module:
+    """A network of random weights whose gradients do not jump.
+
+    Where an activation has a kink, an input that is zero but for rounding gets the slope of either side: which one
+    depends on the batch and on the processor's instructions, and moves a gradient by percents.
+    """
+    torch.manual_seed(0)
+    network = architectures.build(TINY.architecture, len(TINY.classes))
+    for part in list(network.modules()):
+        for name, layer in part.named_children():
+            if type(layer) in SMOOTH:
+                setattr(part, name, SMOOTH[type(layer)]())
+    soft = torch.stack([to_float(drawn(TINY.input_size, TINY.input_size, seed=100 + k)) for k in range(32)])
+    # Noise and flat areas too, as attacks make them: on pictures unlike all that it was normalised by it would explode.
+    noise = torch.linspace(0, 1, 32).reshape(-1, 1, 1, 1) * torch.empty_like(soft).uniform_(-1, 1)
+    flat = torch.rand(32, 3, 1, 1).round().expand_as(soft)
+    normalise_by(network, Normalize(TINY)(torch.cat([soft, (soft + noise).clamp(0, 1), flat])))
+    with torch.no_grad():
+        features = architectures.features(network, Normalize(TINY)(soft))
+    centre = features.mean(dim=0)
+    weight = torch.randn(len(TINY.classes), features.shape[1])
+    weight *= 2 / ((features - centre) @ weight.T).std()
+    architectures.set_head(network, weight, -weight @ centre)
+    return network
+
+
 def test_alone_equals_together_for_every_task() -> None:
     """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
 
-    Logits to 5e-4 of their largest, which attacks drive far; gradients, which jump at kinks, to 2 %. A sign magnifies
-    the last bit, so whole results agree in success, norms to 5 % and probabilities to 0.05.
+    Logits to 5e-4 of their largest, gradients to 1e-3 of their norm. A sign magnifies the last bit, so whole results
+    agree in success, norms to 5 % and probabilities to 0.05.
     """
-    classifier = Classifier(lively_network(), TINY)
+    classifier = Classifier(smooth_network(), TINY)
 
     def other(picture: torch.Tensor) -> int:
         return (run(classify(picture, TINY), classifier)[0].index + 1) % len(TINY.classes)
@@ -72,7 +105,7 @@ def test_alone_equals_together_for_every_task() -> None:
         (alone,) = classifier.answer([query])
         torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=5e-4 * float(alone.logits.abs().max()))
         if alone.gradients is not None and answer.gradients is not None:
-            assert (answer.gradients - alone.gradients).norm() <= 0.02 * alone.gradients.norm()
+            assert (answer.gradients - alone.gradients).norm() <= 1e-3 * alone.gradients.norm()
         assert (alone.gradients is None) == (answer.gradients is None)
 
     solo = Engine(max_rows=16)  # what is asked apart is rounded by the rows of a batch

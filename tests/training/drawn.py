@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from models import architectures
+from tests.networks import normalise_by
 
 ARCHITECTURE = "mobilenet_v3_small"
 """Has batch norm and dropout, and is built in a blink."""
@@ -68,16 +69,7 @@ def _trained_looking(classes: int, seed: int) -> nn.Module:
         network = architectures.build(ARCHITECTURE, classes)
         levels = np.stack([np.asarray(grating(number % 3, number)) for number in range(24)])
         pixels = torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
-        for layer in network.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.momentum = None  # a plain mean over batches, here of one
-        with torch.no_grad():
-            network.train()(pixels)
-        for layer in network.modules():
-            if isinstance(layer, nn.BatchNorm2d) and layer.running_var is not None:
-                # Channels that hardly vary over gratings would be blown up, and float32's rounding with them.
-                layer.running_var += 0.1 * layer.running_var.mean()
-    return network.eval()
+        return normalise_by(network, pixels)
 
 
 def write_parent(path: Path, seed: int = 0) -> Path:
