@@ -31,7 +31,7 @@ def unnormalised(classes: int, side: int, **fields: object) -> Spec:
 
 
 def normalise_by(network: nn.Module, pictures: Tensor) -> nn.Module:
-    """Give the batch norms of a network with random weights the statistics of these pictures, and return it in eval mode.
+    """A network of random weights in eval mode, whose batch norms have the statistics of these pictures.
 
     A channel that hardly varies over them would be divided by almost nothing, and float32's rounding be enlarged with
     it: logits of thousands, and gradients that depend on the machine's instructions by percents. So no variance is
