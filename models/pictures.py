@@ -7,130 +7,107 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-# Each decoder is an attack surface, so only those that people's pictures need; JPEG includes phones' MPO.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+from models.decoding import limits, rendering, wide
+from models.decoding.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, UnclearLevels
+from models.decoding.kinds import FORMATS, READ, kind_of
+from models.decoding.metadata import without_metadata
+from models.decoding.opening import open_picture
+
+__all__ = [
+    "FORMATS",
+    "JPEG_QUALITY",
+    "MAX_PIXELS",
+    "READ",
+    "WEBP_SIDE",
+    "BrokenPicture",
+    "Decoded",
+    "NotAPicture",
+    "PictureError",
+    "PictureTooLarge",
+    "UnclearLevels",
+    "decode",
+    "encode",
+    "inspect",
+]
+
 MAX_PIXELS = 25_000_000
-MAX_ASPECT = 32
 JPEG_QUALITY = 95
 WEBP_SIDE = 16_383
 """Pixels that a WebP file has at most, across and down."""
-MAX_SCANS = 100
-"""Of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
-
-
-class NotAPicture(ValueError):
-    """Bytes of no picture format that is read here."""
-
-
-class BrokenPicture(ValueError):
-    """A picture by its first bytes that cannot be decoded to its end, or has an impossible shape."""
-
-
-class PictureTooLarge(ValueError):
-    """More pixels than the limit, by the file's own header."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture and what its file said of itself."""
+    """A picture and what its file said of itself.
+
+    `width` and `height` are those of the upright picture in the file: `pixels` has fewer where it was brought down.
+    """
 
     pixels: UInt8[Tensor, "3 h w"]
     format: str
+    width: int
+    height: int
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8[Tensor, "3 h w"]:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -> UInt8[Tensor, "3 h w"]:
     """The picture in the file, upright (EXIF), as RGB levels.
 
-    Alpha is laid on white, 16-bit grey is scaled to 8 bits, CMYK and palettes are converted, of an animation the first
-    frame is taken. Size and shape are judged on the header, before any pixel is decoded. Colour profiles are not
-    applied, as in torchvision's own loaders.
+    Alpha is laid on white, CMYK and palettes are converted, of an animation the first frame is taken. 16-bit and
+    floating-point numbers are scaled to 8 bits where it is certain which of them is white
+    (docs/decisions/0028-numbers-that-are-no-levels.md).
+    Size and shape are judged on the header, before any pixel is decoded. Colour profiles are not applied, as in
+    torchvision's own loaders. `limit_name` is the setting that lifts `max_pixels`, for the message.
 
-    Raises NotAPicture, BrokenPicture, PictureTooLarge.
+    Raises NotAPicture, BrokenPicture (of it UnclearLevels), PictureTooLarge.
     """
-    return inspect(data, max_pixels=max_pixels).pixels
+    return inspect(data, max_pixels=max_pixels, limit_name=limit_name).pixels
 
 
-def inspect(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
-    """As `decode`, with the format that the bytes are really in (a PNG may be named .jpg)."""
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureTooLarge(f"the picture has more than {max_pixels:,} pixels: send a smaller one") from error
-    except UnidentifiedImageError as error:
-        raise NotAPicture(f"the bytes are no {', '.join(FORMATS)} picture: send one of these") from error
-    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
-        raise BrokenPicture(f"the picture cannot be opened ({error}): send it whole") from error
-    _check_shape(image.width, image.height, max_pixels)
-    _check_cost(image, data, max_pixels)
+def inspect(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, reduce_above: int | None = None, limit_name: str = ""
+) -> Decoded:
+    """As `decode`, with the format that the bytes are really in (a PNG may be named .jpg).
+
+    A picture of more than `reduce_above` pixels is brought down to no more: a JPEG while it is decoded, to 1/2, 1/4
+    or 1/8 of its sides, others by a whole factor after it.
+    """
+    kind = kind_of(data)
+    limits.allow(max_pixels)
+    if kind == "PPM":
+        return _netpbm(data, max_pixels, reduce_above, limit_name)
+    needed = without_metadata(data, kind)
+    image = open_picture(needed, kind)
+    limits.check_shape(image.width, image.height, max_pixels, limit_name)
+    limits.check_cost(image, needed, max_pixels)
+    width, height = image.size
+    rendering.draft(image, reduce_above)
+    raw = wide.raw_mode(image)
     try:
         image.load()
-        rgb = _to_rgb(_upright(image))
-    except Exception as error:
-        raise BrokenPicture(f"the {image.format} picture cannot be decoded ({error}): send it whole") from error
-    array = np.array(rgb, dtype=np.uint8)  # a copy: torch wants to own writable memory
-    return Decoded(torch.from_numpy(array).permute(2, 0, 1).contiguous(), image.format or "")
+        turn = rendering.turn_of(image)
+        numbers = wide.numbers_of(image, raw, needed, kind)
+        levels = rendering.render(image if numbers is None else numbers, turn, reduce_above)
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        raise BrokenPicture(f"the {image.format} picture cannot be decoded ({error})", "send it whole") from error
+    if rendering.swaps_sides(turn):
+        width, height = height, width
+    return Decoded(_tensor(levels), image.format or kind, width, height)
 
 
-def _check_shape(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise PictureTooLarge(
-            f"the picture has {width} x {height} pixels; the limit is {max_pixels:,}: send a smaller one"
-        )
-    shorter, longer = sorted((width, height))
-    if shorter < 1 or longer > MAX_ASPECT * shorter:
-        # Its shorter side would be enlarged to the network's size, and the longer one with it, past all memory.
-        raise BrokenPicture(f"a picture of {width} x {height} is too narrow: crop it to 1:{MAX_ASPECT} or wider")
+def _netpbm(data: bytes, max_pixels: int, reduce_above: int | None, limit_name: str) -> Decoded:
+    header, numbers = wide.of_netpbm(data)
+    limits.check_shape(header.width, header.height, max_pixels, limit_name)
+    levels = rendering.render(numbers(), None, reduce_above)
+    return Decoded(_tensor(levels), "PPM", header.width, header.height)
 
 
-def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Refuse what would take far more work or memory than the picture's size says."""
-    if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
-        raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans: save it anew")
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        try:
-            tile = int(image.tag_v2.get(TILE_WIDTH, 0)) * int(image.tag_v2.get(TILE_LENGTH, 0))
-        except (TypeError, ValueError) as error:
-            raise BrokenPicture("the size of the TIFF's tiles is no number: save it anew") from error
-        if tile > max_pixels:
-            raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}: save it anew")
-
-
-TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
-
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""By EXIF's orientation."""
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        # Pillow's exif_transpose also writes the rest of the block anew, and fails where a camera wrote an odd one.
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # A damaged block tells nothing; the pixels are whole.
-        turn = None
-    return image if turn is None else image.transpose(turn)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        levels = np.asarray(image, dtype=np.float64)
-        # PNG's and TIFF's 16-bit grey: 65535 is white. Pillow's own conversion clips at 255 instead.
-        image = Image.fromarray(np.clip(np.rint(levels / 257), 0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+def _tensor(levels: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "3 h w"]:
+    return torch.from_numpy(levels).permute(2, 0, 1).contiguous()
 
 
 def encode(

@@ -1,0 +1,64 @@
+"""A file's header, read by the one decoder of its kind: nothing is decoded yet."""
+
+import importlib
+import io
+from collections.abc import Callable
+
+from PIL import Image
+
+from models.decoding import tiff
+from models.decoding.errors import BrokenPicture, NotAPicture
+
+PLUGINS = {
+    "PNG": "Png",
+    "JPEG": "Jpeg",
+    "WEBP": "WebP",
+    "GIF": "Gif",
+    "BMP": "Bmp",
+    "TIFF": "Tiff",
+    "AVIF": "Avif",
+    "JPEG2000": "Jpeg2K",
+}
+
+
+def open_picture(data: bytes, kind: str) -> Image.Image:
+    """Not with `Image.open`, which tries further decoders, and warns of sizes that the caller allows.
+
+    Raises NotAPicture where this installation lacks the decoder, BrokenPicture.
+    """
+    factory: Callable[..., Image.Image]
+    if kind == "HEIF":
+        factory = _heif()
+    else:
+        try:
+            importlib.import_module(f"PIL.{PLUGINS[kind]}ImagePlugin")
+            factory = Image.OPEN[kind][0]
+        except (ImportError, KeyError) as error:
+            raise NotAPicture(f"the installed Pillow reads no {kind}", "upgrade it: pip install -U pillow") from error
+    try:
+        image: Image.Image = factory(io.BytesIO(data), "")
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        if kind == "TIFF":
+            tiff.refuse_unknown(data)
+        raise BrokenPicture(f"the {kind} picture cannot be opened ({_told(error)})", "send it whole") from error
+    if kind == "TIFF":
+        tiff.keep_orientation_only(image, getattr(image, "tag_v2", {}))
+    if min(image.size) < 1:
+        raise BrokenPicture(f"the {kind} picture has {image.width} x {image.height} pixels", "send it whole")
+    return image
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _heif() -> Callable[..., Image.Image]:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise NotAPicture(
+            "the bytes are a HEIC or HEIF picture, for which this installation has no reader",
+            "save it as JPEG or PNG, or install the reader here: pip install 'mirage-vision[heif]'",
+        ) from error
+    reader: Callable[..., Image.Image] = HeifImageFile
+    return reader

@@ -1,0 +1,91 @@
+"""Decoded pixels -> upright RGB levels, brought down band by band where the picture is larger than wanted."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import ExifTags, Image
+
+from models.decoding.numbers import Numbers, bands_of_levels, white_of
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF's orientation."""
+BAND_PIXELS = 1 << 22
+"""Pixels that are converted at once of a picture that is brought down."""
+
+
+def whole_factor(width: int, height: int, reduce_above: int | None) -> int:
+    """The smallest whole number by which both sides are divided, so that at most `reduce_above` pixels are left."""
+    factor = 1
+    while reduce_above is not None and -(-width // factor) * -(-height // factor) > max(reduce_above, 1):
+        factor += 1
+    return factor
+
+
+def draft(image: Image.Image, reduce_above: int | None) -> None:
+    """Have a JPEG decoded to the largest of 1/2, 1/4, 1/8 within `reduce_above`: its blocks are never decoded whole."""
+    wanted = whole_factor(image.width, image.height, reduce_above)
+    if image.format in ("JPEG", "MPO") and wanted > 1:
+        scale = next((scale for scale in (2, 4, 8) if scale >= wanted), 8)
+        image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes the picture upright."""
+    try:
+        # Pillow's exif_transpose also writes the rest of the block anew, and fails where a camera wrote an odd one.
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # A damaged block tells nothing; the pixels are whole.
+        return None
+
+
+def swaps_sides(turn: Image.Transpose | None) -> bool:
+    """Whether height becomes width."""
+    return turn in (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit levels of any mode as RGB, what is transparent laid on white."""
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def render(
+    picture: Image.Image | Numbers, turn: Image.Transpose | None, reduce_above: int | None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The levels of the upright picture. Raises UnclearLevels."""
+    factor = whole_factor(picture.width, picture.height, reduce_above)
+    if isinstance(picture, Image.Image) and factor == 1:
+        rgb = to_rgb(picture if turn is None else picture.transpose(turn))
+        return np.array(rgb, dtype=np.uint8)  # a copy: torch wants to own writable memory
+    height, width = -(-picture.height // factor), -(-picture.width // factor)
+    levels = np.empty((height, width, 3), np.uint8)
+    place = 0
+    for band in _bands(picture, factor):
+        part = to_rgb(band)
+        rows = np.asarray(part if factor == 1 else part.reduce(factor))
+        levels[place : place + len(rows)] = rows
+        place += len(rows)
+    if turn is None:
+        return levels
+    return np.array(Image.fromarray(levels).transpose(turn), dtype=np.uint8)
+
+
+def _bands(picture: Image.Image | Numbers, factor: int) -> Iterator[Image.Image]:
+    if isinstance(picture, Numbers):
+        yield from bands_of_levels(picture, white_of(picture), factor)
+        return
+    step = max(1, BAND_PIXELS // (picture.width * factor)) * factor
+    for top in range(0, picture.height, step):
+        yield picture.crop((0, top, picture.width, min(top + step, picture.height)))

@@ -1,0 +1,109 @@
+"""What a TIFF's tags say of its numbers (TIFF 6.0), and those that are refused by name."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image, TiffImagePlugin
+
+from models.decoding.errors import BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels
+from models.decoding.kinds import DEVELOP
+
+SUBFILE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR = 254, 256, 257, 258, 262, 274, 277, 284
+LEAST, MOST, TILE_WIDTH, TILE_LENGTH, SUB_DIRECTORIES = 280, 281, 322, 323, 330
+SAMPLE_FORMAT, SAMPLE_LEAST, SAMPLE_MOST, DNG_VERSION = 339, 340, 341, 50706
+WHITE_IS_ZERO, CFA, LINEAR_RAW = 0, 32803, 34892
+FORMATS = {1: "unsigned", 2: "signed", 3: "floating point", 5: "complex", 6: "complex floating point"}
+COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB"}
+
+Tags = Mapping[int, Any]
+
+
+def one(tags: Tags, tag: int, default: Any = None) -> Any:
+    """The first value of a tag."""
+    value = tags.get(tag, default)
+    return value[0] if isinstance(value, tuple) and value else value
+
+
+def described(tags: Tags) -> str:
+    """As in: a TIFF of 5 channels of 16 bits (unsigned, RGB)."""
+    bits, samples = one(tags, BITS, 1), one(tags, SAMPLES, 1)
+    kind = FORMATS.get(one(tags, SAMPLE_FORMAT, 1), "unknown numbers")
+    colours = COLOURS.get(one(tags, PHOTOMETRIC), f"colour space {one(tags, PHOTOMETRIC)}")
+    return f"TIFF of {samples} channel{'s' * (samples != 1)} of {bits} bits ({kind}, {colours})"
+
+
+def refuse_unknown(data: bytes) -> None:
+    """For a TIFF that Pillow does not open: what it is, if its first directory can be read."""
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:16] if data[2:3] == b"+" or data[3:4] == b"+" else data[:8])
+        file = io.BytesIO(data)
+        file.seek(tags.next)
+        tags.load(file)
+        known = {BITS, WIDTH, HEIGHT} <= set(tags)
+        text = described(tags) if known else ""
+    except Exception:  # a damaged directory names nothing
+        return
+    refuse_raw(tags)
+    if text:
+        raise UnclearLevels(
+            f"the picture is a {text}, which cannot be read",
+            "convert it to 8 bits per channel in grey or RGB, with black as 0 and white as 255",
+        )
+
+
+def refuse_raw(tags: Tags) -> None:
+    """A camera's raw file is a TIFF whose first picture is a small preview."""
+    raw = DNG_VERSION in tags or one(tags, PHOTOMETRIC) in (CFA, LINEAR_RAW)
+    preview = isinstance(one(tags, SUBFILE), int) and one(tags, SUBFILE) & 1 and SUB_DIRECTORIES in tags
+    if raw or preview:
+        raise NotAPicture(
+            "the bytes are a camera's raw file (DNG, NEF, ARW or alike), no picture that is read here", DEVELOP
+        )
+
+
+def keep_orientation_only(image: Image.Image, tags: Tags) -> None:
+    """Have Pillow, which reads all of EXIF while it loads a TIFF, find there nothing but the orientation."""
+    exif = Image.Exif()
+    orientation = tags.get(ORIENTATION)
+    if isinstance(orientation, int) and 1 <= orientation <= 8:
+        exif[ORIENTATION] = orientation
+    image.info["exif"] = exif.tobytes()
+    if not isinstance(image.info.get("xmp", b""), bytes):
+        del image.info["xmp"]
+
+
+def check(tags: Tags, max_pixels: int) -> None:
+    """Refuse raw files, colours that cannot be converted, and tiles that take far more memory than the picture."""
+    refuse_raw(tags)
+    try:
+        tile = int(one(tags, TILE_WIDTH, 0)) * int(one(tags, TILE_LENGTH, 0))
+    except (TypeError, ValueError) as error:
+        raise BrokenPicture("the size of the TIFF's tiles is no number", "save it anew") from error
+    if tile > max_pixels:
+        raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}", "save it anew")
+    bits, planar = one(tags, BITS, 1), one(tags, PLANAR, 1) == 2
+    wide = isinstance(bits, int) and bits > 8
+    if (planar and wide) or (one(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or one(tags, PHOTOMETRIC) == 8:
+        how = ", each channel apart" if planar else ""
+        raise UnclearLevels(
+            f"the picture is a {described(tags)}{how}, whose levels are not known for certain",
+            "convert it to 8 bits per channel in grey or RGB, with black as 0 and white as 255",
+        )
+
+
+def stated_white(tags: Tags) -> float | None:
+    """The number that the tags say is white: an odd number of bits, or a largest value that is a whole range's.
+
+    Others are taken for a statistic of this one picture, which the tags may hold too.
+    """
+    bits = one(tags, BITS, 1)
+    if isinstance(bits, int) and bits not in (16, 32, 64) and one(tags, SAMPLE_FORMAT, 1) == 1:
+        return float((1 << bits) - 1)
+    most = one(tags, SAMPLE_MOST, one(tags, MOST))
+    least = one(tags, SAMPLE_LEAST, one(tags, LEAST, 0))
+    if not isinstance(most, int | float) or least != 0:
+        return None
+    whole = most >= 255 and float(most).is_integer() and (int(most) & (int(most) + 1)) == 0
+    floats = one(tags, SAMPLE_FORMAT, 1) == 3
+    return float(most) if whole or (floats and most == 1) else None

@@ -1,0 +1,184 @@
+"""Numbers of more than 8 bits per channel, as the file has them: of a colour Pillow keeps the upper byte alone."""
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from models.decoding import jpeg2000, netpbm, tiff
+from models.decoding.errors import UnclearLevels
+from models.decoding.metadata import significant_bits
+from models.decoding.numbers import Numbers
+from models.decoding.opening import open_picture
+
+OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+EXACT = ("RGB", "RGBX", "RGBA")
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How the file's bytes become pixels, in Pillow's words; known before the picture is loaded."""
+    tiles = getattr(image, "tile", None)
+    args = tiles[0].args if tiles else ""
+    found = args[0] if isinstance(args, tuple) and args else args
+    return found if isinstance(found, str) else ""
+
+
+def numbers_of(image: Image.Image, raw: str, data: bytes, kind: str) -> Numbers | None:
+    """Of a loaded picture that was opened with the mode `raw`; None where it holds 8-bit levels.
+
+    Raises UnclearLevels for colours whose lower bytes are out of reach and whose upper ones show no use of the range.
+    """
+    if kind == "JPEG2000":
+        return _of_jpeg2000(image, data)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _of_grey(image, data, kind)
+    colours, depth, order = raw.partition(";16")
+    if not depth:
+        return None
+    if colours == "LA":
+        return _of_grey_and_alpha(image, data, kind)
+    if colours not in EXACT:
+        _check_upper_bytes(image, f"16-bit {kind}")
+        return None
+    return _of_colours(image, raw[:-1] + OTHER_BYTE[order], data, kind)
+
+
+def of_netpbm(data: bytes) -> tuple[netpbm.Header, Callable[[], Numbers]]:
+    """The header, and what then reads the numbers."""
+    header = netpbm.header_of(data)
+
+    def numbers() -> Numbers:
+        array = netpbm.numbers_of(data, header)
+        floats = header.kind in b"fF"
+        return Numbers(
+            lambda top, bottom: array[top:bottom],
+            *(header.width, header.height, header.channels),
+            f"netpbm picture (P{header.kind.decode()})",
+            # 65535 is what programs write that know no more of the numbers than their type.
+            white=None if floats or header.white == 65535 else float(header.white),
+            whole=1.0 if floats else 65535.0,
+            alpha=header.channels in (2, 4),
+        )
+
+    return header, numbers
+
+
+def _of_grey(image: Image.Image, data: bytes, kind: str) -> Numbers:
+    tags: tiff.Tags = getattr(image, "tag_v2", {})
+    white = tiff.stated_white(tags)
+    clear = None
+    shift = 0
+    if kind == "PNG":
+        white, shift = _white_of_png(image, data)
+        stated = image.info.get("transparency")
+        clear = (stated,) if isinstance(stated, int) else None
+    whole = {"F": 1.0, "I": None}.get(image.mode, 65535.0)
+    return Numbers(
+        _rows(image, shift),
+        *(image.width, image.height, 1),
+        tiff.described(tags) if tags else f"16-bit {kind}",
+        white=white,
+        whole=whole,
+        inverted=kind == "TIFF" and tiff.one(tags, tiff.PHOTOMETRIC, 0) == tiff.WHITE_IS_ZERO,
+        clear=clear,
+    )
+
+
+def _rows(image: Image.Image, shift: int = 0) -> Callable[[int, int], np.ndarray]:
+    def rows(top: int, bottom: int) -> np.ndarray:
+        values = np.asarray(image.crop((0, top, image.width, bottom)))
+        return (values >> shift if shift else values)[..., None]
+
+    return rows
+
+
+def _white_of_png(image: Image.Image, data: bytes) -> tuple[float | None, int]:
+    """By the sBIT chunk. Samples are scaled up to 16 bits (PNG, 13.12); some programs leave them as they were."""
+    bits = significant_bits(data)
+    if bits is None or not 8 <= bits <= 16:
+        return None, 0
+    if bits == 16:
+        return 65535.0, 0
+    narrow = float((1 << bits) - 1)
+    rows, largest, scaled = _rows(image), 0, True
+    for top in range(0, image.height, 64):
+        values = rows(top, min(top + 64, image.height)).astype(np.int64)
+        largest = max(largest, int(values.max()))
+        steps = np.rint(values * narrow / 65535)
+        near = np.abs(values - steps * 65535 / narrow) <= 1
+        scaled = scaled and bool((near | (values % (1 << (16 - bits)) == 0)).all())
+    return (narrow, 0) if largest <= narrow and not scaled else (65535.0, 0)
+
+
+def _again(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
+    """The same picture, its bytes unpacked in another way."""
+    image = open_picture(data, kind)
+    image._mode = mode  # Pillow's own name for what its plugins set
+    tiles = [
+        tile._replace(args=raw if isinstance(tile.args, str) else (raw, *tile.args[1:]))
+        for tile in image.tile  # type: ignore[attr-defined]
+    ]
+    image.tile = tiles  # type: ignore[attr-defined]
+    image.load()
+    return image
+
+
+def _of_grey_and_alpha(image: Image.Image, data: bytes, kind: str) -> Numbers:
+    """A PNG's four bytes per pixel as they are: grey and alpha, the upper byte first."""
+    four = _again(data, kind, "RGBA", "RGBA")
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        values = np.asarray(four.crop((0, top, four.width, bottom))).astype(np.uint16)
+        return values[..., 0::2] << 8 | values[..., 1::2]
+
+    bits = significant_bits(data)
+    return Numbers(
+        rows, image.width, image.height, 2, f"16-bit {kind}", white=65535.0 if bits == 16 else None, alpha=True
+    )
+
+
+def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbers:
+    upper, lower = image, _again(data, kind, image.mode, other)
+    tags: tiff.Tags = getattr(image, "tag_v2", {})
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        box = (0, top, upper.width, bottom)
+        high, low = (np.asarray(part.crop(box)).astype(np.uint16) for part in (upper, lower))
+        return high << 8 | low
+
+    white = tiff.stated_white(tags) if kind == "TIFF" else 65535.0 if significant_bits(data) == 16 else None
+    clear = image.info.get("transparency")
+    return Numbers(
+        rows,
+        *(image.width, image.height, len(image.mode)),
+        tiff.described(tags) if tags else f"16-bit {kind}",
+        white=white,
+        alpha=image.mode == "RGBA",
+        clear=tuple(clear) if image.mode == "RGB" and isinstance(clear, tuple) and len(clear) == 3 else None,
+    )
+
+
+def _of_jpeg2000(image: Image.Image, data: bytes) -> Numbers | None:
+    """Pillow moves the samples up to 8 or 16 bits, which leaves white below the top."""
+    bits = max(jpeg2000.codestream(data).bits)
+    container = 16 if image.mode == "I;16" else 8 if image.mode == "L" else 0
+    if bits == 16 and not container:
+        _check_upper_bytes(image, "16-bit JPEG 2000")
+    if bits == container == 8 or not container:
+        return None
+    white = None if bits == 16 else float((1 << bits) - 1)
+    rows = _rows(image, container - bits)
+    return Numbers(rows, image.width, image.height, 1, f"{bits}-bit JPEG 2000", white=white)
+
+
+def _check_upper_bytes(image: Image.Image, name: str) -> None:
+    extremes = image.getextrema()
+    colours = extremes[:3] if image.mode in ("RGBA", "RGBa") else extremes
+    pairs = [pair for pair in colours if isinstance(pair, tuple)]
+    if max((pair[1] for pair in pairs), default=255) < 128:
+        raise UnclearLevels(
+            f"the {name} picture ({image.mode}) uses less than half of the range of 0 to 65,535, so that may not be its"
+            " range",
+            "convert it to 8 bits per channel, with black as 0 and white as 255",
+        )

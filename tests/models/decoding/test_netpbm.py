@@ -1,0 +1,130 @@
+"""PBM, PGM, PPM and PAM: levels worked out by hand, from both forms of each."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.pictures import BrokenPicture, PictureTooLarge, UnclearLevels, decode, inspect
+
+BY_HAND = {
+    "P1": (b"P1\n3 2\n1 0 1\n0 1 0\n", [[0, 255, 0], [255, 0, 255]]),
+    "P1 without blanks": (b"P1 3 2 101010", [[0, 255, 0], [255, 0, 255]]),
+    "P1 with a comment in it": (b"P1\n#c 1\n3 2\n10#1 1 1\n1010", [[0, 255, 0], [255, 0, 255]]),
+    "P4": (b"P4\n3 2\n\xa0\x40", [[0, 255, 0], [255, 0, 255]]),
+    "P4 of ten columns": (b"P4 10 1\n\xff\x00", [[0] * 8 + [255] * 2]),
+    "P2": (b"P2\n# made by hand\n3 1\n255\n0 100 255\n", [[0, 100, 255]]),
+    "P2 up to 15": (b"P2 3 1 15 0 7 15", [[0, 119, 255]]),
+    "P2 up to 1000": (b"P2 3 1 1000 0 500 1000", [[0, 128, 255]]),
+    "P5": (b"P5 3 1 255\n\x00\x64\xff", [[0, 100, 255]]),
+    "P5 up to 15": (b"P5 3 1 15\n\x00\x07\x0f", [[0, 119, 255]]),
+    "P5 up to 4095": (b"P5 3 1 4095\n\x00\x00\x08\x00\x0f\xff", [[0, 128, 255]]),
+    "P5 up to 65535": (b"P5 3 1 65535\n\x00\x00\x10\xff\xff\xff", [[0, 17, 255]]),
+    "P7 of bits": (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n\x00\x01", [[0, 255]]),
+    "P7 with alpha": (
+        b"P7\n# c\nWIDTH 2\nHEIGHT 1\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n\x09\xff\x00\x00",
+        [[9, 255]],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BY_HAND)
+def test_grey_by_hand(kind: str) -> None:
+    data, wanted = BY_HAND[kind]
+    found = inspect(data)
+    assert found.pixels.tolist() == [wanted] * 3
+    assert (found.format, found.width, found.height) == ("PPM", len(wanted[0]), len(wanted))
+
+
+COLOURS = {
+    "P3": b"P3 2 1 255 255 0 9 10 20 30",
+    "P6": b"P6 2 1 255\n\xff\x00\x09\x0a\x14\x1e",
+    "P6 of 16 bits": b"P6 2 1 65535\n" + np.array([255, 0, 9, 10, 20, 30], ">u2").__mul__(257).astype(">u2").tobytes(),
+    "P6 up to 510": b"P6 2 1 510\n" + (np.array([255, 0, 9, 10, 20, 30]) * 2).astype(">u2").tobytes(),
+    "P7": b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n\xff\x00\x09\x0a\x14\x1e",
+    "P7 with alpha": b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nENDHDR\n\xff\x00\x09\xff\x0a\x14\x1e\xff",
+}
+
+
+@pytest.mark.parametrize("kind", COLOURS)
+def test_colours_by_hand(kind: str) -> None:
+    assert decode(COLOURS[kind])[:, 0].T.tolist() == [[255, 0, 9], [10, 20, 30]]
+
+
+def test_12_bits_that_say_16_are_refused() -> None:
+    """65,535 is what programs write that know the numbers' type alone."""
+    numbers = np.random.default_rng(0).integers(0, 4096, 64)
+    data = b"P5 8 8 65535\n" + numbers.astype(">u2").tobytes()
+    with pytest.raises(UnclearLevels, match=r"netpbm picture.*8 bits per channel"):
+        decode(data)
+    found = decode(data.replace(b"65535", b"4095"))[0].flatten().numpy()
+    assert (found == np.rint(numbers * 255 / 4095)).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_what_pillow_writes(mode: str) -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (11, 13, 3), dtype=np.uint8)).convert(mode)
+    buffer = io.BytesIO()
+    image.save(buffer, "PPM")
+    wanted = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    assert torch.equal(decode(buffer.getvalue()), wanted)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P5 3 1 255\n\x00\x64",
+        b"P4 30 2\n\x00",
+        b"P2 3 1 255 0 100",
+        b"P2 3 1 255 0 100 256",
+        b"P5 3 1 15\n\x00\x07\x10",
+        b"P2 3 1 255 0 -1 2",
+        b"P2 3 1 255 0 x 2",
+        b"P1 3 1 012",
+        b"P5 3 1 0\n\x00\x00\x00",
+        b"P5 3 1 70000\n" + bytes(9),
+        b"P5 3",
+        b"P5 3 x 255\n" + bytes(9),
+        b"P5 0 4 255\n",
+        b"P7\nWIDTH 2\nHEIGHT 1\nENDHDR\n\x00",
+        b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 9\nMAXVAL 255\nENDHDR\n" + bytes(18),
+        b"Pf 2 1 0\n" + bytes(8),
+        b"Pf 2 1 nan\n" + bytes(8),
+        b"P3 4 4 255 " + b"9" * 5000,
+    ],
+)
+def test_damaged_ones_are_refused(data: bytes) -> None:
+    with pytest.raises(BrokenPicture):
+        decode(data)
+
+
+def test_the_header_is_judged_first() -> None:
+    """A handful of bytes that claim 400 million pixels, in each form."""
+    for kind in (b"1", b"2", b"3", b"4", b"5", b"6"):
+        with pytest.raises(PictureTooLarge, match="20000 x 20000 pixels"):
+            decode(b"P" + kind + b" 20000 20000 255\n0")
+    with pytest.raises(BrokenPicture, match="ends before"):
+        decode(b"P3 5000 5000 255\n0 0 0")
+
+
+@given(
+    numbers=st.lists(st.integers(0, 300), min_size=12, max_size=12),
+    between=st.sampled_from([b" ", b"\n", b"\t ", b"\r\n", b" # c\n"]),
+    block=st.integers(8, 40),
+)
+@settings(max_examples=60)
+def test_plain_text_in_any_blocks(numbers: list[int], between: bytes, block: int) -> None:
+    """No number is cut where the text is read in pieces: the same levels as the binary form."""
+    from models.decoding import netpbm
+
+    plain = b"P3 2 2 300 " + between.join(b"%d" % number for number in numbers)
+    binary = b"P6 2 2 300\n" + np.array(numbers, ">u2").tobytes()
+    whole, netpbm.PLAIN_BLOCK = netpbm.PLAIN_BLOCK, block
+    try:
+        assert torch.equal(decode(plain), decode(binary))
+    finally:
+        netpbm.PLAIN_BLOCK = whole

@@ -1,0 +1,278 @@
+"""Numbers that are no 8-bit levels: the level that each stands for, or a refusal that says what was received."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from models.pictures import BrokenPicture, UnclearLevels, decode
+from tests.models.decoding.files import chunk, grey_tiff, png, tiff
+
+RAMP = np.arange(65536).reshape(256, 256)
+"""Every number of 16 bits."""
+LEVELS = np.rint(RAMP / 257).astype(int)
+
+
+def levels(data: bytes) -> np.ndarray:
+    """[h, w, 3]"""
+    return decode(data).permute(1, 2, 0).numpy().astype(int)
+
+
+def grey(data: bytes) -> np.ndarray:
+    """[h, w] of a picture whose three channels are equal."""
+    found = levels(data)
+    assert (found == found[..., :1]).all()
+    return found[..., 0]
+
+
+def noise(most: float, shape: tuple[int, ...] = (16, 24), seed: int = 0) -> np.ndarray:
+    """Whole numbers from 0 to `most`, both of them among the numbers."""
+    found = np.random.default_rng(seed).integers(0, int(most) + 1, shape)
+    found.flat[0], found.flat[1] = 0, most
+    return found
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_16_bit_grey_of_every_number(order: str, compression: int) -> None:
+    """65,535 is white, and what lies between goes to the nearest level."""
+    pixels = RAMP.astype(order + "u2").tobytes()
+    packed = zlib.compress(pixels) if compression == 8 else pixels
+    assert (grey(tiff(packed, 256, 256, bits=16, order=order, compression=compression)) == LEVELS).all()
+    assert (grey(png(RAMP[..., None], bits=16)) == LEVELS).all()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("kind", ["png", "tiff", "big-endian tiff", "compressed tiff"])
+def test_16_bit_colours_are_rounded_and_not_cut(kind: str, channels: int) -> None:
+    """0x10FF is level 17, where the upper byte alone is 16; alpha is whole."""
+    turned = RAMP.T[::-1]
+    colours = np.stack([RAMP, turned, RAMP[::-1], np.full_like(RAMP, 65535)][:channels], axis=-1).astype(np.uint16)
+    alpha = {338: ("u2", 2)} if channels == 4 else {}
+    if kind == "png":
+        data = png(colours, bits=16)
+    elif kind == "compressed tiff":
+        data = tiff(
+            zlib.compress(colours.astype("<u2").tobytes()),
+            256,
+            256,
+            bits=16,
+            channels=channels,
+            compression=8,
+            more=alpha,
+        )
+    else:
+        data = grey_tiff(colours, order=">" if kind == "big-endian tiff" else "<", more=alpha)
+    assert (levels(data) == np.stack([LEVELS, LEVELS.T[::-1], LEVELS[::-1]], axis=-1)).all()
+
+
+def test_16_bit_grey_with_alpha_lies_on_white() -> None:
+    """Opaque stays, transparent is white, and black at 1/5 is 204."""
+    numbers = np.array([[[65535, 65535], [257 * 100, 65535], [0, 0], [0, 13107]]])
+    assert grey(png(numbers, bits=16)).tolist() == [[255, 100, 255, 204]]
+
+
+def test_16_bit_alpha_of_colours_lies_on_white() -> None:
+    numbers = np.array([[[65535, 0, 257 * 9, 65535], [0, 0, 0, 0], [0, 0, 0, 13107]]])
+    assert levels(png(numbers, bits=16)).tolist() == [[[255, 0, 9], [255, 255, 255], [204, 204, 204]]]
+
+
+def test_a_transparent_colour_of_16_bits_is_that_colour_alone() -> None:
+    """A neighbour with the same upper bytes is opaque."""
+    numbers = np.array([[[40000, 50000, 60000], [40001, 50000, 60000]]])
+    found = levels(png(numbers, bits=16, before=chunk(b"tRNS", struct.pack(">3H", 40000, 50000, 60000))))
+    assert found[0].tolist() == [[255, 255, 255], [156, 195, 233]]
+
+
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 15])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_fewer_bits_in_a_16_bit_file_are_refused(kind: str, channels: int, bits: int) -> None:
+    """Nearly black, if they were taken for 16 bits. The message has the range, and an example with the likely white."""
+    numbers = noise((1 << bits) - 1, (16, 24, channels)).astype(np.uint16)
+    data = png(numbers, bits=16) if kind == "png" else grey_tiff(numbers[..., 0] if channels == 1 else numbers)
+    with pytest.raises(UnclearLevels, match=rf"from 0 to {(1 << bits) - 1:,}.*8 bits per channel, with black as 0"):
+        decode(data)
+
+
+def test_grey_with_alpha_of_12_bits_is_refused() -> None:
+    numbers = np.stack([noise(4095), np.full((16, 24), 65535)], axis=-1)
+    with pytest.raises(UnclearLevels, match="0 to 4,095"):
+        decode(png(numbers, bits=16))
+
+
+def test_numbers_round_a_middle_are_refused() -> None:
+    """Hounsfield units plus 32,768, as a known set of CT slices has them: an even grey as 16 bits."""
+    with pytest.raises(UnclearLevels, match="from 31,744 to 35,839"):
+        decode(png((noise(4095) + 31744)[..., None], bits=16))
+
+
+@pytest.mark.parametrize("level", [0, 20, 255])
+def test_8_bits_times_257_are_known_however_dark(level: int) -> None:
+    """So do programs turn 8 bits into 16: no other range makes such numbers."""
+    dark = noise(level, (16, 24))
+    assert (grey(png(257 * dark[..., None], bits=16)) == dark).all()
+    colours = np.stack([dark, dark, dark], axis=-1)
+    assert (grey(grey_tiff((257 * colours).astype(np.uint16))) == dark).all()
+
+
+def test_the_chunk_of_16_significant_bits_makes_a_dark_picture_known() -> None:
+    numbers = noise(4095)
+    found = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x10")))
+    assert (found == np.rint(numbers / 257)).all()
+
+
+def test_12_significant_bits_that_were_left_low_are_scaled() -> None:
+    """4,095 is white: the chunk says 12 bits, and the numbers show that they were not moved up."""
+    numbers = noise(4095)
+    found = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
+    assert (found == np.rint(numbers * 255 / 4095)).all()
+
+
+@pytest.mark.parametrize("scaled", ["moved", "repeated", "multiplied"])
+def test_12_significant_bits_that_were_scaled_up_are_16_bits(scaled: str) -> None:
+    """In each of the ways that the standard names, also of a dark picture."""
+    twelve = noise(255)
+    wide = {
+        "moved": twelve << 4,
+        "repeated": twelve << 4 | twelve >> 8,
+        "multiplied": np.rint(twelve * 65535 / 4095).astype(int),
+    }
+    found = grey(png(wide[scaled][..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
+    assert (found == np.rint(wide[scaled] / 257)).all()
+
+
+@pytest.mark.parametrize("tag", [281, 341])
+@pytest.mark.parametrize("white", [1023, 4095, 65535])
+def test_a_tiffs_largest_value_is_its_white(white: int, tag: int) -> None:
+    """Where it is the end of a range of bits."""
+    numbers = noise(900).astype(np.uint16)
+    assert (grey(grey_tiff(numbers, more={tag: ("u2", white)})) == np.rint(numbers.astype(int) * 255 / white)).all()
+
+
+def test_a_tiffs_largest_value_that_is_a_statistic_is_not_its_white() -> None:
+    """3,871 is what this picture happens to hold."""
+    with pytest.raises(UnclearLevels, match="3,871"):
+        decode(grey_tiff(noise(3871).astype(np.uint16), more={281: ("u2", 3871)}))
+
+
+def test_numbers_above_the_stated_white_are_refused() -> None:
+    with pytest.raises(UnclearLevels, match="5,000, although it says that 4,095 is white"):
+        decode(grey_tiff(noise(5000).astype(np.uint16), more={281: ("u2", 4095)}))
+
+
+def test_12_bits_that_are_packed_are_12_bits() -> None:
+    """Two numbers in three bytes; BitsPerSample says 12, so 4,095 is white."""
+    numbers = noise(4095, (4, 8))
+    first, second = numbers[:, 0::2], numbers[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8)
+    assert (grey(tiff(packed.tobytes(), 8, 4, bits=12)) == np.rint(numbers * 255 / 4095)).all()
+
+
+def test_white_is_zero_is_turned_round_for_16_bits_too() -> None:
+    """Photometric interpretation 0: 0 is white and 65,535 black."""
+    assert (grey(grey_tiff(RAMP.astype(np.uint16), photometric=0)) == 255 - LEVELS).all()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_floats_from_0_to_1_are_levels(order: str) -> None:
+    """1 is white by a convention that is known; nearest level."""
+    numbers = np.linspace(0, 1, 16 * 24, dtype=np.float32).reshape(16, 24)
+    assert (grey(grey_tiff(numbers, order=order)) == np.rint(numbers.astype(float) * 255)).all()
+
+
+def pfm(numbers: np.ndarray, kind: bytes) -> bytes:
+    """Little-endian, the lowest row first."""
+    height, width = numbers.shape[:2]
+    return b"P%c\n%d %d\n-1.0\n" % (kind, width, height) + numbers[::-1].astype("<f4").tobytes()
+
+
+def test_a_portable_float_map_is_levels() -> None:
+    numbers = np.linspace(0, 1, 16 * 24 * 3, dtype=np.float32).reshape(16, 24, 3)
+    assert (levels(pfm(numbers, b"F")) == np.rint(numbers.astype(float) * 255)).all()
+    assert (grey(pfm(numbers[..., 0], b"f")) == np.rint(numbers[..., 0].astype(float) * 255)).all()
+
+
+UNCLEAR_FLOATS = {
+    "0 to 255": (np.linspace(0, 255, 384), "0 to 255"),
+    "-1 to 1": (np.linspace(-1, 1, 384), "-1 to 1: negative"),
+    "all dark": (np.linspace(0, 0.2, 384), "0 to 0.2"),
+    "all 0": (np.zeros(384), "0 to 0"),
+    "a little more than 1": (np.linspace(0, 1.001, 384), "1.001"),
+    "NaN": (np.append(np.linspace(0, 1, 383), np.nan), "not finite"),
+    "infinite": (np.append(np.linspace(0, 1, 383), np.inf), "not finite"),
+}
+
+
+@pytest.mark.parametrize("kind", UNCLEAR_FLOATS)
+def test_other_floats_are_refused(kind: str) -> None:
+    numbers, said = UNCLEAR_FLOATS[kind]
+    with pytest.raises(UnclearLevels, match=f"32 bits.*{said}.*convert it to 8 bits"):
+        decode(grey_tiff(numbers.reshape(16, 24).astype(np.float32)))
+
+
+def test_floats_whose_file_says_that_255_is_white_are_levels() -> None:
+    """SMinSampleValue and SMaxSampleValue."""
+    numbers = np.linspace(0, 255, 384, dtype=np.float32).reshape(16, 24)
+    data = grey_tiff(numbers, more={340: ("f4", 0), 341: ("f4", 255)})
+    assert (grey(data) == np.rint(numbers)).all()
+
+
+INTEGERS = {
+    "32 bits unsigned": (noise(255).astype(np.uint32), {}),
+    "32 bits signed": (noise(70000).astype(np.int32), {}),
+    "32 bits negative": (noise(255).astype(np.int32) - 9, {}),
+    "16 bits signed": (noise(32767).astype(np.int16), {}),
+    "16 bits negative": (noise(3000).astype(np.int16) - 1000, {}),
+    "8 bits signed": (noise(127).astype(np.int8), {}),
+    "64-bit floats": (noise(1).astype(np.float64), {}),
+    "RGB floats": (noise(1, (8, 8, 3)).astype(np.float32), {}),
+    "5 channels of 16 bits": (noise(65535, (8, 8, 5)).astype(np.uint16), {}),
+    "2 channels of 16 bits": (noise(65535, (8, 8, 2)).astype(np.uint16), {}),
+}
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_integers_and_channels_of_no_known_white_are_refused_by_name(kind: str) -> None:
+    numbers, _ = INTEGERS[kind]
+    with pytest.raises(UnclearLevels, match=r"TIFF of \d channels? of \d+ bits.*convert it to 8 bits"):
+        decode(grey_tiff(numbers))
+
+
+def test_16_bits_with_each_channel_apart_are_refused() -> None:
+    """Pillow reads such a file's 16-bit planes as 8-bit ones."""
+    planes = np.ascontiguousarray(noise(65535, (8, 8, 3)).astype("<u2").transpose(2, 0, 1))
+    with pytest.raises(UnclearLevels, match="each channel apart"):
+        decode(tiff(planes.tobytes(), 8, 8, bits=16, channels=3, planar=2))
+
+
+def test_8_bits_with_each_channel_apart_are_a_picture() -> None:
+    numbers = noise(255, (8, 8, 3))
+    planes = np.ascontiguousarray(numbers.astype("u1").transpose(2, 0, 1))
+    assert (levels(tiff(planes.tobytes(), 8, 8, bits=8, channels=3, planar=2)) == numbers).all()
+
+
+def test_lab_is_refused_by_name() -> None:
+    with pytest.raises(UnclearLevels, match="CIELAB"):
+        decode(grey_tiff(noise(255, (8, 8, 3)).astype(np.uint8), photometric=8))
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow reads no JPEG 2000")
+def test_16_bit_jpeg_2000() -> None:
+    """As in a PNG: the whole range is scaled, 12 bits are refused."""
+
+    def file_of(numbers: np.ndarray) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(numbers.astype(np.uint16)).save(buffer, "JPEG2000")
+        return buffer.getvalue()
+
+    assert (grey(file_of(RAMP)) == LEVELS).all()
+    with pytest.raises(UnclearLevels, match="16-bit JPEG 2000 holds numbers from 0 to 4,095"):
+        decode(file_of(noise(4095)))
+
+
+def test_the_refusal_is_a_broken_picture_for_those_who_catch_that() -> None:
+    assert issubclass(UnclearLevels, BrokenPicture)
