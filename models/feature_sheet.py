@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.features import Features
-from models.lettering import printable
+from models.lettering import escaped, lettered
 
 CELL = 1.5
 """Inches of a map, at DOTS each."""
@@ -29,8 +29,10 @@ def feature_sheet(found: Features, model: str) -> UInt8[Tensor, "3 h w"]:
     figure = _bars(found) if layer.height * layer.width == 1 else _maps(found)
     shape = f"{layer.channels} x {layer.height} x {layer.width}"
     what = "value by channel" if layer.height * layer.width == 1 else "channel: largest value"
-    title = f"{printable(model)}  {layer.name} ({layer.kind}, {shape})"
-    figure.suptitle(f"{title}\n{what}; seen as {printable(found.prediction.label)}", fontsize=9, parse_math=False)
+    title = f"{escaped(model)}  {layer.name} ({layer.kind}, {shape})"
+    seen = lettered([found.prediction.label], [found.prediction.index])
+    text = f"{title}\n{what}; seen as {seen.texts[0]}"
+    figure.suptitle(text, fontsize=9, parse_math=False, fontfamily=list(seen.families))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()

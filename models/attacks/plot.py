@@ -8,13 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from models.attacks.curve import Curve
-from models.lettering import printable
+from models.lettering import FROM_LEFT, lettered
 
 UNITS = {"linf": "Linf, in levels of 255", "l2": "L2", "l1": "L1"}
 SHOWN = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
-
-LONGEST = 40
-"""Characters of a class's name that have room in the title."""
 
 
 def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
@@ -24,8 +21,9 @@ def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
     axes = figure.add_subplot()
     unit = 255 if curve.norm == "linf" else 1
     budgets = [point.epsilon * unit for point in curve.points]
-    original = _short(curve.original.label)
-    goal = "any other class" if curve.target is None else _short(curve.target.label)
+    named = [curve.original] if curve.target is None else [curve.original, curve.target]
+    names = lettered([each.label for each in named], [each.index for each in named])
+    original, goal = names.texts if len(named) == 2 else (names.texts[0], "any other class")
     axes.plot(budgets, [point.original for point in curve.points], "o-", label=f"p({original})")
     axes.plot(budgets, [point.goal for point in curve.points], "s-", label=f"p({goal})")
     smallest = curve.smallest.get(curve.norm)
@@ -33,17 +31,13 @@ def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
         axes.axvline(smallest.norms[curve.norm] * unit, color="grey", linestyle="--", label="smallest that wins")
     axes.set(xlabel=f"budget ({UNITS[curve.norm]})", ylabel="probability", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
-    # A dollar in a class's name begins no formula.
     for text in axes.legend().get_texts():
-        text.set_parse_math(False)
-    figure.suptitle(f"{original} as {goal}\n{_smallest(curve)}", fontsize=10, parse_math=False)
+        text.set(parse_math=False, fontfamily=list(names.families))
+    title = f"{FROM_LEFT}{original} as {goal}\n{_smallest(curve)}"
+    figure.suptitle(title, fontsize=10, parse_math=False, fontfamily=list(names.families))
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-
-
-def _short(label: str) -> str:
-    return printable(label if len(label) <= LONGEST else label[: LONGEST - 1] + "…")
 
 
 def _smallest(curve: Curve) -> str:

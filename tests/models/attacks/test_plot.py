@@ -100,7 +100,23 @@ def test_a_targeted_curve_in_each_norm(tiny: Classifier, draw: Draw, norm: str) 
 
 
 @pytest.mark.parametrize(
-    "label", ["$a_{$", "$100", "a$b$c", "_hidden", "x" * 10_000, "two\nlines", "%s {0} \\frac", ""]
+    "label",
+    [
+        "$a_{$",
+        "$100",
+        "a$b$c",
+        "_hidden",
+        "x" * 10_000,
+        "two\nlines",
+        "%s {0} \\frac",
+        "",
+        "猫",
+        "แมว",
+        "Кошка",
+        "قطة",
+        "🐕",
+        "\udcff",
+    ],
 )
 def test_any_class_name_is_shown_as_it_is(drawn: Curve, label: str) -> None:
     """Formulas and marks of matplotlib's own among them; a long one is cut, and the axes keep their room."""
@@ -109,3 +125,11 @@ def test_any_class_name_is_shown_as_it_is(drawn: Curve, label: str) -> None:
     assert shown.shape == plot(drawn).shape
     heights = [rows_of(shown, colour).mode().values.item() for colour in (BLUE, ORANGE)]
     assert heights[1] - heights[0] > 250
+
+
+def test_a_name_that_no_font_has_is_a_number_and_no_box(drawn: Curve) -> None:
+    """Of a script that nobody writes any more, and that is drawn as `class 7` is."""
+    shown = [
+        plot(replace(drawn, original=Prediction(label, 7, 0.5), target=None)) for label in ("\U00012000", "class 7")
+    ]
+    assert torch.equal(*shown)
