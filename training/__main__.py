@@ -11,6 +11,7 @@ with quick_imports():
     import typer
 
     from training.commands import judge, make
+    from training.console import write_any_text
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(judge.check)
@@ -20,4 +21,5 @@ app.command("find-lr")(make.find_lr)
 app.command()(judge.export)
 
 if __name__ == "__main__":
+    write_any_text(sys.stdout, sys.stderr)
     app()

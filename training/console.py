@@ -1,9 +1,10 @@
 """What the person at the terminal sees: progress with an estimate of the time left, tables, lines."""
 
+import io
 import math
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +18,13 @@ Item = TypeVar("Item")
 
 QUIET_S = 60.0
 """Where nobody watches (a log file), progress is one line in so many seconds."""
+
+
+def write_any_text(*streams: TextIO | None) -> None:
+    """Let streams whose code page lacks a character (cp1252, ASCII) write it as `\\u732b`, in place of a traceback."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def track(console: Console, items: Iterable[Item], total: int, *, what: str) -> Iterator[Item]:
@@ -101,7 +109,7 @@ class Watch:
 
 def tell(console: Console, text: str) -> None:
     """One line, broken by nobody: a log file has no width."""
-    console.print(_plain(text), soft_wrap=True, highlight=False)
+    console.print(_plain(text, console), soft_wrap=True, highlight=False)
 
 
 def duration(seconds: float) -> str:
@@ -118,15 +126,16 @@ def print_findings(console: Console, findings: tuple[Finding, ...], most: int = 
     for title in ("file", "problem", "detail"):
         table.add_column(title, overflow="fold")
     for finding in findings[:most]:
-        table.add_row(_plain(finding.name), finding.problem.value, _plain(finding.detail))
+        table.add_row(_plain(finding.name, console), finding.problem.value, _plain(finding.detail, console))
     if len(findings) > most:
         table.add_row("...", f"{len(findings) - most} more", "give --csv FILE for the whole list")
     console.print(table)
 
 
-def _plain(text: str) -> Text:
-    # A file may be called `[red]`, or have bytes in its name that are no UTF-8.
-    return Text(text.encode("utf-8", "backslashreplace").decode())
+def _plain(text: str, console: Console) -> Text:
+    # A file may be called `[red]`, have bytes in its name that are no UTF-8, or letters that the console's code page
+    # lacks: what is written for these takes more room, which a table has to know.
+    return Text(text.encode(console.encoding, "backslashreplace").decode(console.encoding))
 
 
 def print_classes(console: Console, scan: Scan, folders: tuple[str, ...], names: tuple[str, ...]) -> None:
@@ -134,7 +143,7 @@ def print_classes(console: Console, scan: Scan, folders: tuple[str, ...], names:
     table = Table("class", "folder", "usable photos", title="Classes")
     counts = scan.counts
     for folder, name in zip(folders, names, strict=True):
-        table.add_row(_plain(name), _plain(folder), f"{counts[folder]:,}")
+        table.add_row(_plain(name, console), _plain(folder, console), f"{counts[folder]:,}")
     console.print(table)
 
 

@@ -17,6 +17,7 @@ from training.data.batches import serving_batches
 from training.metrics import Metrics, best_temperature, gather, measure
 from training.prepare import Prepared
 from training.provenance import provenance
+from training.rare import warnings
 from training.report.card import model_card
 from training.report.folder import write_report
 from training.robustness import robustness, sampled
@@ -28,7 +29,8 @@ CURVE_STEPS = 20
 
 def finish(ready: Prepared, state: State, network: nn.Module, console: Console) -> Metrics:
     """Write the checkpoint, its card and the report; returns the figures on the test side."""
-    tell(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}")
+    by = "balanced accuracy" if ready.job.recipe.class_weights == "balanced" else "accuracy"
+    tell(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}, chosen by {by} on the validation split")
     # Counted before the look, and before the network, whose tensors are the state's own, becomes another.
     state.looks += 1
     with suppress(OSError):  # a full disk: the count of looks alone is lost
@@ -48,6 +50,8 @@ def finish(ready: Prepared, state: State, network: nn.Module, console: Console) 
         test=test,
         robustness=_robustness(ready, classifier, console),
     )
+    for warning in warnings(story["metrics"], ready.job.recipe.class_weights):
+        tell(console, f"warning: {warning}")
     checkpoint.save(ready.job.output, classifier.network[1], spec, story)
     card = model_card(ready.job.output.stem, spec, story).encode("utf-8", "replace")
     for file in (ready.job.output.with_suffix(".md"), ready.job.folder.card_file):

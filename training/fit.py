@@ -13,6 +13,7 @@ from training import speed
 from training.console import Watch, tell, track
 from training.data.batches import Batch, training_batches
 from training.data.sources import BadData
+from training.extension import MAY_CHANGE, extend, planned_epochs, stages
 from training.finish import finish
 from training.learner import Diverged, Learner
 from training.loggers import Logger, loggers
@@ -20,6 +21,7 @@ from training.metrics import Metrics
 from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, Probe, best_probe
+from training.rare import class_weights
 from training.runs import BadRun, Kept, State, alone_in
 from training.team import gather_team, launched
 from training.validate import Sides
@@ -53,6 +55,9 @@ class Run:
         self.plan = Plan(self.recipe, len(ready.split.train), early, self.spec.input_size)
         self.loggers: list[Logger] = loggers(self.job) if self.team.rank == 0 else []
         self.sides = Sides(ready)
+        labels, classes = ready.labelled(ready.split.train).labels, len(self.spec.classes)
+        self.balanced = self.recipe.class_weights == "balanced"
+        self.class_weights = class_weights(labels, classes) if self.balanced else None
 
     def through(self) -> Metrics | None:
         """All of it, from the state that was saved last, if any."""
@@ -69,6 +74,8 @@ class Run:
             if self.team.rank == 0:
                 self.job.folder.begin(launched(), self.ready.split)
             self._save(state)
+        else:
+            self._go_on(state)
         if self.job.phase == "all" and not self.job.finish:
             self._fine_tune(state)
         return finish(self.ready, state, self.network, self.console) if self.team.rank == 0 else None
@@ -76,7 +83,20 @@ class Run:
     def _earlier(self) -> State | None:
         if self.ready.anew:
             return None
-        return self.job.folder.load_state(self.ready.identity, but=("data", "split") if self.ready.lost else ())
+        lost = ("data", "split") if self.ready.lost else ()
+        return self.job.folder.load_state(self.ready.identity, but=(*MAY_CHANGE, *lost))
+
+    def _go_on(self, state: State) -> None:
+        """Be the run that the state is of, made longer where more epochs are asked for."""
+        if self.job.phase == "all" and not self.job.finish:
+            told = extend(state, self.recipe.epochs, self.plan.steps_per_epoch)
+            if told is not None:
+                tell(self.console, told)
+                self._save(state)
+        self.recipe = replace(self.recipe, epochs=planned_epochs(state))
+        self.job = replace(self.job, recipe=self.recipe)
+        self.ready = replace(self.ready, job=self.job)
+        self.plan = replace(self.plan, recipe=self.recipe, stages=stages(state))
 
     # The probe.
 
@@ -99,11 +119,11 @@ class Run:
         probe = self._best_probe(learner, precision)
         architectures.set_head(self.network, probe.weight, probe.bias)
         # The features are what the head is given: only under attack do they have to be computed again.
-        found = {"accuracy": probe.accuracy, "nll": probe.nll}
+        found = {"accuracy": probe.accuracy, "balanced_accuracy": probe.balanced_accuracy, "nll": probe.nll}
         if self.recipe.attack_steps:
             found = self.sides.figures(learner, self.network)
         tell(self.console, f"probe (penalty {probe.penalty:g}): validation {_told(found)}")
-        kept = Kept("probe", 0, found["accuracy"], found["nll"], copied(self.network))
+        kept = _candidate("probe", 0, found, copied(self.network))
         return State(self.ready.identity, precision, kept)
 
     def _best_probe(self, learner: Learner, precision: str) -> Probe:
@@ -112,7 +132,8 @@ class Run:
         if kept is not None:
             return Probe.from_tensors(kept)
         features = self._features(learner, precision)
-        probe = best_probe(features["train"], features["validation"], self.spec.classes, self.recipe.probe_penalties)
+        penalties, classes = self.recipe.probe_penalties, self.spec.classes
+        probe = best_probe(features["train"], features["validation"], classes, penalties, self.class_weights)
         if self.team.rank == 0:
             self.job.cache.save_tensors(key, probe.to_tensors())
         return probe
@@ -146,6 +167,8 @@ class Run:
             precision=precision,
             team=self.team,
             rate=rate,
+            spans=self.plan.spans,
+            class_weights=self.class_weights,
         )
 
     def _fine_tune(self, state: State) -> None:
@@ -183,7 +206,8 @@ class Run:
 
     def _is_over(self, state: State, learner: Learner) -> bool:
         """Whether all steps are done, or validation has not improved for too long."""
-        waited = len(state.history) - state.kept.epoch
+        # An extended run is given as long again: patience counts from where its last schedule began.
+        waited = len(state.history) - max(state.kept.epoch, stages(state)[-1][0])
         return learner.step >= learner.steps or (self.recipe.patience is not None and waited >= self.recipe.patience)
 
     def _close_epoch(self, learner: Learner, state: State, watch: Watch) -> None:
@@ -191,8 +215,8 @@ class Run:
         epoch, start = len(state.history) + 1, time.monotonic()
         found = self.sides.validate(learner)
         for name, figures in found.items():
-            candidate = Kept(name, epoch, figures["accuracy"], figures["nll"], {})
-            if candidate.beats(state.kept):
+            candidate = _candidate(name, epoch, figures, {})
+            if candidate.beats(state.kept, balanced=self.balanced):
                 state.kept = replace(candidate, weights=copied(learner.candidates()[name]))
         watch.measured(time.monotonic() - start)
         row = {"epoch": epoch, "size": self.plan.size(epoch - 1), "loss": sum(state.losses) / len(state.losses)}
@@ -228,6 +252,13 @@ def copied(network: nn.Module) -> dict[str, Tensor]:
     return {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
 
 
+def _candidate(name: str, epoch: int, figures: dict[str, float], weights: dict[str, Tensor]) -> Kept:
+    return Kept(name, epoch, figures["accuracy"], figures["nll"], weights, figures["balanced_accuracy"])
+
+
 def _told(figures: dict[str, float]) -> str:
-    clean = f", clean {figures['clean']:.4f}" if "clean" in figures else ""
-    return f"{figures['accuracy']:.4f} (loss {figures['nll']:.4f}{clean})"
+    clean = ""
+    if "clean" in figures:
+        clean = f", clean {figures['clean']:.4f}, balanced {figures['clean_balanced_accuracy']:.4f}"
+    balanced = f"balanced {figures['balanced_accuracy']:.4f}"
+    return f"{figures['accuracy']:.4f} ({balanced}, loss {figures['nll']:.4f}{clean})"

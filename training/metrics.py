@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy with its interval, per class, confusion, calibration."""
+"""How good a classifier is: accuracy with its interval, balanced, per class, confusion, calibration."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from models.figures import balanced_accuracy
 from training.data.batches import Batch
 
 BINS = 15
@@ -23,6 +24,8 @@ TEMPERATURES = (0.25, 10.0)
 class Metrics:
     """Figures over one side of the split; fractions in [0, 1], `nll` in nats, `interval` is Wilson's of 95 %.
 
+    `balanced_accuracy` is the mean of the classes' recalls, over those that have photos: a rare class counts as much as
+    a frequent one. `per_class` has a class's `accuracy` (its recall) as None where it has no photos.
     `top3` counts a photo as right whose class is among the three likeliest. `confusion[i][j]` counts photos of class i
     that were taken for class j, in the order of `per_class`. `reliability` has a row per bin of confidence: photos,
     mean confidence, accuracy.
@@ -31,21 +34,32 @@ class Metrics:
     photos: int
     correct: int
     accuracy: float
+    balanced_accuracy: float
     interval: tuple[float, float]
     top3: float
     nll: float
     ece: float
-    per_class: dict[str, dict[str, float]]
+    per_class: dict[str, dict[str, float | None]]
     confusion: list[list[int]]
     reliability: list[tuple[int, float, float]]
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers; of many classes the most frequent mistakes in place of the confusion matrix."""
-        fields = asdict(self)
+        fields = {**asdict(self), "never_predicted": list(self.never_predicted)}
         fields["mistaken"] = [
             {"class": name, "taken_for": other, "photos": count} for name, other, count in self.mistaken()[:100]
         ]
         return fields if len(self.per_class) <= MATRIX else {**fields, "confusion": None}
+
+    @property
+    def never_predicted(self) -> tuple[str, ...]:
+        """The classes that have photos here and that no photo at all was taken for."""
+        predicted = [sum(column) for column in zip(*self.confusion, strict=True)]
+        return tuple(
+            name
+            for name, row, count in zip(self.per_class, self.confusion, predicted, strict=True)
+            if sum(row) and not count
+        )
 
     def mistaken(self) -> list[tuple[str, str, int]]:
         """Class, what it was taken for, how often; the most frequent first."""
@@ -77,23 +91,27 @@ def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: 
     size = len(classes)
     confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
     correct = int((predicted == labels).sum())
+    per_class = {name: _of_class(confusion[index], index) for index, name in enumerate(classes)}
+    balanced = balanced_accuracy({"per_class": per_class})
+    assert balanced is not None  # there are photos, so one of the classes has some
     return Metrics(
         photos=len(labels),
         correct=correct,
         accuracy=correct / len(labels),
+        balanced_accuracy=balanced,
         interval=wilson(correct, len(labels)),
         top3=(logits.topk(min(3, size), dim=1).indices == labels.unsqueeze(1)).any(dim=1).double().mean().item(),
         nll=functional.cross_entropy(logits.double(), labels).item(),
         ece=expected_calibration_error(logits, labels),
-        per_class={name: _of_class(confusion[index], index) for index, name in enumerate(classes)},
+        per_class=per_class,
         confusion=confusion,
         reliability=reliability(logits, labels),
     )
 
 
-def _of_class(row: list[int], index: int) -> dict[str, float]:
+def _of_class(row: list[int], index: int) -> dict[str, float | None]:
     photos = sum(row)
-    return {"photos": photos, "correct": row[index], "accuracy": row[index] / max(1, photos)}
+    return {"photos": photos, "correct": row[index], "accuracy": row[index] / photos if photos else None}
 
 
 def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float]:

@@ -17,6 +17,9 @@ Key = tuple[int, int, int]
 class Plan:
     """The steps of a run over so many photos; `early` and `full` are the sizes that epochs train at.
 
+    `stages` are the schedules of learning rates that the run goes through, as (first epoch, end) in epochs from 0; by
+    default there is one, over all epochs. The last epochs of each stage are of full size.
+
     A step is a function of its number: a run that is stopped goes on in the middle of an epoch, and every process of
     a team knows the whole batch of which it takes its share.
     """
@@ -25,6 +28,7 @@ class Plan:
     photos: int
     early: int
     full: int
+    stages: tuple[tuple[int, int], ...] = ()
 
     @property
     def batch_size(self) -> int:
@@ -43,7 +47,17 @@ class Plan:
 
     def size(self, epoch: int) -> int:
         """The size that an epoch (from 0) trains at."""
-        return self.full if epoch >= self.recipe.epochs - self.recipe.full_size_epochs else self.early
+        end = next(end for first, end in reversed(self._stages) if first <= epoch)
+        return self.full if epoch >= end - self.recipe.full_size_epochs else self.early
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """The stages as (first step, end) in steps from 0."""
+        return tuple((first * self.steps_per_epoch, end * self.steps_per_epoch) for first, end in self._stages)
+
+    @property
+    def _stages(self) -> tuple[tuple[int, int], ...]:
+        return self.stages or ((0, self.recipe.epochs),)
 
     def batch(self, step: int) -> list[Key]:
         """The photos of a step, in order."""

@@ -7,9 +7,9 @@ from typing import Self
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional
 
 from training.metrics import measure
+from training.rare import training_loss
 
 Features = tuple[Float[Tensor, "n d"], Int64[Tensor, " n"]]
 
@@ -22,11 +22,12 @@ class Probe:
     bias: Float[Tensor, " k"]
     penalty: float
     accuracy: float
+    balanced_accuracy: float
     nll: float
 
     def to_tensors(self) -> dict[str, Tensor]:
         """As the cache keeps it."""
-        figures = torch.tensor([self.penalty, self.accuracy, self.nll], dtype=torch.float64)
+        figures = torch.tensor([self.penalty, self.accuracy, self.balanced_accuracy, self.nll], dtype=torch.float64)
         return {"weight": self.weight, "bias": self.bias, "figures": figures}
 
     @classmethod
@@ -35,21 +36,40 @@ class Probe:
         return cls(kept["weight"], kept["bias"], *kept["figures"].tolist())
 
 
-def best_probe(train: Features, validation: Features, classes: Sequence[str], penalties: Sequence[float]) -> Probe:
-    """Fit one probe per penalty and keep the one of best accuracy on validation, then of least loss."""
+def best_probe(
+    train: Features,
+    validation: Features,
+    classes: Sequence[str],
+    penalties: Sequence[float],
+    weights: Float[Tensor, " k"] | None = None,
+) -> Probe:
+    """Fit one probe per penalty and keep the one of best accuracy on validation, then of least loss.
+
+    With weights of the classes it is the one of best balanced accuracy, then of least loss.
+    """
     probes = []
     for penalty in penalties:
-        weight, bias = fit_linear(*train, classes=len(classes), penalty=penalty)
+        weight, bias = fit_linear(*train, classes=len(classes), penalty=penalty, weights=weights)
         metrics = measure(validation[0].double() @ weight.T + bias, validation[1], classes)
-        probes.append(Probe(weight.float(), bias.float(), penalty, metrics.accuracy, metrics.nll))
-    return max(probes, key=lambda probe: (probe.accuracy, -probe.nll))
+        figures = (metrics.accuracy, metrics.balanced_accuracy, metrics.nll)
+        probes.append(Probe(weight.float(), bias.float(), penalty, *figures))
+    if weights is None:
+        return max(probes, key=lambda probe: (probe.accuracy, -probe.nll))
+    return max(probes, key=lambda probe: (probe.balanced_accuracy, -probe.nll))
 
 
 def fit_linear(
-    features: Float[Tensor, "n d"], labels: Int64[Tensor, " n"], *, classes: int, penalty: float, steps: int = 300
+    features: Float[Tensor, "n d"],
+    labels: Int64[Tensor, " n"],
+    *,
+    classes: int,
+    penalty: float,
+    steps: int = 300,
+    weights: Float[Tensor, " k"] | None = None,
 ) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
     """Least mean cross-entropy + penalty / 2 |W|^2 on standardised features, by L-BFGS in float64.
 
+    With weights each photo's cross-entropy is multiplied by that of its class.
     The standardisation is folded into the weight and bias returned, which take features as they come.
     """
     mean, deviation = features.double().mean(dim=0), features.double().std(dim=0, correction=0)
@@ -64,7 +84,7 @@ def fit_linear(
 
     def closure() -> float:
         optimiser.zero_grad()
-        loss = functional.cross_entropy(standard @ weight.T + bias, labels) + penalty / 2 * weight.square().sum()
+        loss = training_loss(standard @ weight.T + bias, labels, weights=weights) + penalty / 2 * weight.square().sum()
         loss.backward()
         return loss.item()
 

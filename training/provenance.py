@@ -5,12 +5,13 @@ import platform
 import shlex
 import tomllib
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from training.extension import schedules, stages
 from training.metrics import Metrics
 from training.prepare import Job, Prepared
 from training.recipe import ROBUST, Recipe
@@ -26,7 +27,7 @@ def provenance(
     folders, parent = ready.layout.folders, ready.parent
     found = {
         "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
-        "command": command(ready.job),
+        "command": commands(ready.job, state),
         "data": {
             "name": ready.source.path.resolve().name,
             "folders": dict(zip(ready.spec.classes, folders, strict=True)),
@@ -46,6 +47,7 @@ def provenance(
             "robustness": robustness,
         },
         "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
+        "schedules": schedules(state, ready.job.recipe),
         "history": state.history,
         "versions": versions(),
         "parent": {
@@ -76,6 +78,21 @@ def _own_version() -> str:
     return metadata.version("mirage-vision")
 
 
+def commands(job: Job, state: State) -> str:
+    """The commands that made the run, one a line: the one that began it, and one for each time it was extended."""
+    found = stages(state)
+    lines = []
+    for number, (_, end) in enumerate(found):
+        recipe = replace(job.recipe, epochs=end)
+        if number == len(found) - 1:
+            lines.append(command(replace(job, recipe=recipe, resume=number > 0)))
+            continue
+        lines.append(command(replace(job, recipe=recipe, resume=number > 0, finish=False, phase="all")))
+        if found[number + 1][0] < end:
+            lines.append(f"# stopped after epoch {found[number + 1][0]} of {end}")
+    return "\n".join(lines)
+
+
 def command(job: Job) -> str:
     """The command that was given, with names for paths and every choice that is not the usual one."""
     words = ["python", "-m", "training", "fit", job.data.resolve().name, "--output", job.output.name]
@@ -87,7 +104,8 @@ def command(job: Job) -> str:
     for folder, name in job.renamed.items():
         words += ["--rename", f"{folder}={name}"]
     words += ["--phase", "probe"] if job.phase == "probe" else []
-    words += ["--resume", "--finish"] if job.finish else []
+    words += ["--resume"] if job.resume or job.finish else []
+    words += ["--finish"] if job.finish else []
     return shlex.join([*words, *recipe_options(job.recipe)])
 
 

@@ -67,6 +67,11 @@ class Recipe:
         float, "The averaged weights (EMA) forget at a rate of one per this fraction of all steps; 0: no average."
     ] = 0.1
 
+    class_weights: Annotated[
+        Literal["none", "balanced"],
+        "balanced: in the loss each photo counts inversely to how many its class has, in the linear probe and in "
+        "fine-tuning, and the best weights are chosen by balanced accuracy. For classes with few photos.",
+    ] = "none"
     label_smoothing: Annotated[float, "Of the labels (arxiv.org/abs/1512.00567)."] = 0.1
     crop_scale: Annotated[tuple[float, float], "Area of the random crop, of the photo's; its sides are 3:4 to 4:3."] = (
         0.35,

@@ -1,6 +1,6 @@
 """How many photos a classifier still gets right when each is attacked within a budget: one curve over budgets."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxtyping import UInt8
@@ -10,6 +10,7 @@ from models.attacks.options import attack_options
 from models.attacks.report import adversarial
 from models.classifier import Classifier
 from models.classify import classify
+from models.figures import balanced_accuracy
 from models.query import Task, run_all
 from models.spec import Spec
 from training.data.batches import Labelled, spread
@@ -36,7 +37,9 @@ def robustness(
     track: Track = lambda results: results,
     **options: Any,
 ) -> dict[str, Any]:
-    """Accuracy on photos [3, h, w] with their labels, clean and by budget, with Wilson's 95 % intervals: plain JSON.
+    """Accuracy on photos [3, h, w] with their labels, clean and by budget: plain JSON.
+
+    Each has Wilson's 95 % interval and the balanced accuracy beside it.
 
     Budgets are in the norm's own unit, of pixels from 0 to 1; by default EPSILONS of the norm.
 
@@ -45,13 +48,41 @@ def robustness(
     """
     budgets = sorted(epsilons or usual_epsilons(norm))
     options = checked_options(attack=attack, norm=norm, epsilons=budgets, **options)
-    tasks = (_least(pixels, label, classifier.spec, attack, norm, budgets, options) for pixels, label in photos)
-    least = [found for _, found in track(run_all(tasks, classifier.fold(), at_once=AT_ONCE))]
-    rows = []
-    for epsilon in (0.0, *budgets):
-        right = sum(found > epsilon for found in least)
-        rows.append({"epsilon": epsilon, "accuracy": right / len(least), "interval": list(wilson(right, len(least)))})
+    labels: list[int] = []
+    tasks = (
+        _least(pixels, label, classifier.spec, attack, norm, budgets, options)
+        for pixels, label in _noted(photos, labels)
+    )
+    least = dict(track(run_all(tasks, classifier.fold(), at_once=AT_ONCE)))
+    rows = [
+        _row(epsilon, {number: found > epsilon for number, found in least.items()}, labels)
+        for epsilon in (0.0, *budgets)
+    ]
     return {"attack": attack, "norm": norm, "options": options, "photos": len(least), "curve": rows}
+
+
+def _noted(
+    photos: Iterable[tuple[UInt8[Tensor, "3 _ _"], int]], labels: list[int]
+) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
+    """The photos, whose labels are written down in the order in which they are drawn."""
+    for pixels, label in photos:
+        labels.append(label)
+        yield pixels, label
+
+
+def _row(epsilon: float, right: Mapping[int, bool], labels: Sequence[int]) -> dict[str, Any]:
+    """The figures at one budget, from whether each photo, by its number, is still right."""
+    per_class = {label: {"photos": 0, "correct": 0} for label in labels}
+    for number, still in right.items():
+        per_class[labels[number]]["photos"] += 1
+        per_class[labels[number]]["correct"] += still
+    correct = sum(right.values())
+    return {
+        "epsilon": epsilon,
+        "accuracy": correct / len(right),
+        "balanced_accuracy": balanced_accuracy({"per_class": per_class}),
+        "interval": list(wilson(correct, len(right))),
+    }
 
 
 def checked_options(

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import json
 import pickle
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from models.files import write_atomically
 from training.data.scan import Finding, Photo
 from training.data.split import Split
+from training.recipe import Recipe
 
 
 class BadRun(RuntimeError):
@@ -26,7 +28,7 @@ class BadRun(RuntimeError):
 class Kept:
     """The best weights so far, by accuracy on validation, then by loss: `probe`, `raw` or `ema`, after `epoch`.
 
-    Of a robust run both are those under attack.
+    With balanced class weights it is balanced accuracy that decides. Of a robust run all are those under attack.
     """
 
     name: str
@@ -34,9 +36,12 @@ class Kept:
     accuracy: float
     nll: float
     weights: dict[str, Tensor]
+    balanced_accuracy: float = 0.0
 
-    def beats(self, other: "Kept") -> bool:
-        """Whether it is better than the other."""
+    def beats(self, other: "Kept", *, balanced: bool = False) -> bool:
+        """Whether it is better than the other, by balanced accuracy or by accuracy."""
+        if balanced:
+            return (self.balanced_accuracy, -self.nll) > (other.balanced_accuracy, -other.nll)
         return (self.accuracy, -self.nll) > (other.accuracy, -other.nll)
 
 
@@ -44,7 +49,8 @@ class Kept:
 class State:
     """A run after some step; `identity` says of what run, `learner` is the Learner's, `losses` those of the epoch.
 
-    `looks` counts how often it was measured on the test side.
+    `looks` counts how often it was measured on the test side. `stages` are the schedules of a run that was extended
+    (`training.extension`), each as [first epoch, end]; none of a run that was not.
     """
 
     identity: dict[str, Any]
@@ -54,6 +60,7 @@ class State:
     losses: list[float] = field(default_factory=list)
     learner: dict[str, Any] | None = None
     looks: int = 0
+    stages: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ class RunFolder:
 
     def load_state(self, identity: Mapping[str, Any], *, but: Collection[str] = ()) -> State | None:
         """The state, or None where there is none; raises BadRun when it is damaged or of another run, whose identity
-        differs in anything `but` these."""
+        differs in anything `but` these, which may be choices of the recipe."""
         if not self.state_file.is_file():
             return None
         try:
@@ -134,18 +141,26 @@ class RunFolder:
             state = State(**{**fields, "kept": Kept(**fields["kept"])})
         except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError) as error:
             raise BadRun(f"{self.state_file} is damaged: start anew with --overwrite") from error
-        if other := differences(state.identity, {**identity, **{key: state.identity.get(key) for key in but}}):
+        state.identity = _with_later_choices(state.identity, identity)
+        if other := differences(state.identity, identity, but=but):
             raise BadRun(f"the run in {self.path} had {'; '.join(other)}: ask for the same, or give --overwrite")
         return state
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two identities, in words: `epochs 8, not 6`."""
+def _with_later_choices(then: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of a run that an earlier version began: the recipe's choices that came later were as by default."""
+    usual: dict[str, Any] = json.loads(json.dumps(asdict(Recipe())))
+    later = {name: usual[name] for name in now["recipe"] if name in usual}
+    return {**then, "recipe": {**later, **then["recipe"]}}
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], but: Collection[str] = ()) -> list[str]:
+    """What differs between two identities in anything `but` these, in words: `epochs 8, not 6`."""
     found = []
-    for key in sorted({*then, *now}):
+    for key in sorted({*then, *now} - {*but}):
         before, after = then.get(key), now.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after)
+            found += differences(before, after, but)
         elif before != after:
             found.append(f"{key} {_short(before)}, not {_short(after)}")
     return found

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from training.data.batches import Batch, serving_batches, spread
 from training.learner import Learner
-from training.metrics import gather, measure
+from training.metrics import Metrics, gather, measure
 from training.prepare import Prepared
 
 ATTACKED = 320
@@ -47,7 +47,8 @@ class Sides:
         return self.team.collect(rows), self.team.collect(labels)
 
     def validate(self, learner: Learner) -> dict[str, dict[str, float]]:
-        """`accuracy` and `nll` of each candidate; of a robust run under attack, with the `clean` accuracy beside."""
+        """`accuracy`, `balanced_accuracy` and `nll` of each candidate; of a robust run under attack, with both
+        accuracies without an attack (`clean`, `clean_balanced_accuracy`) beside."""
         return {name: self.figures(learner, network) for name, network in learner.candidates().items()}
 
     def figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
@@ -60,9 +61,13 @@ class Sides:
         classes = self.ready.spec.classes
         clean = measure(*self.gathered(scores, self.again("validation")), classes)
         if not self.recipe.attack_steps:
-            return {"accuracy": clean.accuracy, "nll": clean.nll}
+            return _figures(clean)
         attacked = measure(*self._attacked(learner, network), classes)
-        return {"accuracy": attacked.accuracy, "nll": attacked.nll, "clean": clean.accuracy}
+        return {
+            **_figures(attacked),
+            "clean": clean.accuracy,
+            "clean_balanced_accuracy": clean.balanced_accuracy,
+        }
 
     def _attacked(self, learner: Learner, network: nn.Module) -> tuple[Tensor, Tensor]:
         rows, wanted = [], []
@@ -73,3 +78,7 @@ class Sides:
                 rows.append(learner.scores(network, moved).cpu())
             wanted.append(labels.cpu())
         return self.team.collect(torch.cat(rows)), self.team.collect(torch.cat(wanted))
+
+
+def _figures(metrics: Metrics) -> dict[str, float]:
+    return {"accuracy": metrics.accuracy, "balanced_accuracy": metrics.balanced_accuracy, "nll": metrics.nll}

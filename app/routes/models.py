@@ -9,6 +9,7 @@ from app.openapi import problems
 from app.registry import Registry
 from app.schemas import LayerDetail, ModelDetail, ModelList, ModelSummary
 from app.service import ServiceDependency
+from models.figures import balanced_accuracy
 
 router = APIRouter(tags=["models"])
 
@@ -45,12 +46,13 @@ def _summary(registry: Registry, name: str) -> ModelSummary:
     if state != "ready":
         return ModelSummary(name=name, state=state, problem=registry.failure(name))
     model = registry.get(name)
-    spec = model.spec
+    spec, metrics = model.spec, model.provenance.get("metrics", {})
     return ModelSummary(
         name=name,
         state=state,
         architecture=spec.architecture,
         classes=len(spec.classes),
         input_size=spec.input_size,
-        accuracy=model.provenance.get("metrics", {}).get("accuracy"),
+        accuracy=metrics.get("accuracy"),
+        balanced_accuracy=balanced_accuracy(metrics),
     )

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from training import console
-from training.console import Watch, duration, track
+from training.console import Watch, duration, print_classes, print_findings, tell, track, write_any_text
+from training.data.scan import Finding, Photo, Problem, Scan
 from training.plan import Plan
 from training.recipe import Recipe
 
@@ -71,3 +72,56 @@ def test_tracked_items_pass_and_are_told_of(clock: Clock) -> None:
 @pytest.mark.parametrize(("seconds", "told"), [(48.4, "48 s"), (99.4, "99 s"), (120, "2 min"), (7500, "2 h 5 min")])
 def test_durations_in_words(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+def opened(encoding: str) -> io.TextIOWrapper:
+    """A file or pipe of another code page, as Python opens it where it is told nothing."""
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("cp1252", "Кошка ".encode("cp1252", "backslashreplace") + b"\\u732b caf\xe9 [red]"),
+        ("cp1251", b"\xca\xee\xf8\xea\xe0 \\u732b caf\\xe9 [red]"),
+        ("ascii", b"\\u041a\\u043e\\u0448\\u043a\\u0430 \\u732b caf\\xe9 [red]"),
+        ("cp932", "Кошка 猫 caf".encode("cp932") + b"\\xe9 [red]"),
+        ("utf-8", "Кошка 猫 café [red]".encode()),
+    ],
+)
+def test_a_line_in_any_code_page_loses_nothing(encoding: str, expected: bytes) -> None:
+    """What the code page has is written in it, the rest as what Python would read back."""
+    stream = opened(encoding)
+    tell(Console(file=stream, width=40), "Кошка 猫 café [red]")
+    stream.flush()
+    assert stream.buffer.getvalue() == expected + b"\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "ascii"])
+def test_tables_are_plain_and_aligned_in_any_code_page(encoding: str) -> None:
+    """Boxes of ASCII, and every line of a table as wide as the others, whatever its names take."""
+    stream = opened(encoding)
+    write_any_text(stream)
+    shown = Console(file=stream, width=100)
+    print_findings(shown, (Finding("猫/\udcff🐕.jpg", Problem.EMPTY, "γάτα"),))
+    print_classes(shown, Scan("", (Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
+    stream.flush()
+    lines = stream.buffer.getvalue().decode(encoding).splitlines()  # type: ignore[attr-defined]
+    text = "".join(lines)
+    for name in ("猫/\udcff🐕.jpg", "γάτα", "Кошка"):
+        assert name.encode(encoding, "backslashreplace").decode(encoding) in text
+    for title in ("| file", "| class"):
+        first = next(place for place, line in enumerate(lines) if line.startswith(title))
+        assert len({len(line) for line in lines[first - 1 : first + 4]}) == 1
+    assert "+--" in text
+
+
+def test_streams_that_lack_a_letter_write_it_all_the_same() -> None:
+    """Also what is printed by others: a progress bar's sign, the help, a warning; no stream is none (pythonw)."""
+    stream = opened("cp1252")
+    with pytest.raises(UnicodeEncodeError):
+        stream.write("猫")
+    write_any_text(stream, None, io.StringIO())
+    stream.write("猫é\udcff")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"\\u732b\xe9\\udcff"  # type: ignore[attr-defined]

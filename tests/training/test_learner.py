@@ -193,3 +193,52 @@ def test_epsilon_rises_to_its_place(network: nn.Module) -> None:
     for found.step in (0, 5, 10, 19):
         seen.append(found.epsilon())
     assert seen == pytest.approx([0.0, 0.05, 0.1, 0.1])
+
+
+def test_the_loss_of_each_photo_counts_with_its_class_weight(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """Weights of 0.5 and 3: the first loss is half of the one class's and three times the other's, over all photos."""
+    pixels, labels = batch
+    each = nn.functional.cross_entropy(
+        Classifier(copy.deepcopy(network), SPEC).logits(pixels / 255), labels, reduction="none"
+    )
+    expected = (each * torch.tensor([0.5, 3.0])[labels]).mean().item()
+    recipe = Recipe(dropout=0.0, label_smoothing=0.0)
+    weights = torch.tensor([0.5, 3.0], dtype=torch.float64)
+    found = Learner(network, SPEC, recipe, steps=9, precision="float32", class_weights=weights)
+    assert found.learn(pixels, labels) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"mixup": 0.4}, {"mixup": 0.4, "cutmix": 1.0}, {"attack_steps": 1}, {"label_smoothing": 0.3}]
+)
+def test_weights_go_with_every_kind_of_training(
+    network: nn.Module, batch: tuple[Tensor, Tensor], choices: dict[str, Any]
+) -> None:
+    """A class that weighs nothing is forgotten: all is taken for the other, whatever the labels are mixed of."""
+    recipe = Recipe(trunk_rate=1e-3, head_rate=1e-2, frozen_statistics=True, **choices)
+    weights = torch.tensor([0.0, 2.0])
+    found = Learner(network, SPEC, recipe, steps=40, precision="float32", class_weights=weights)
+    losses = [found.learn(*batch) for _ in range(40)]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert found.scores(network, batch[0] / 255).argmax(dim=1).tolist() == [1] * 8
+
+
+def test_the_memory_of_the_average_is_that_of_its_span(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """Windows of a tenth: of 20 steps the decay is 1/2, of 40 it is 3/4."""
+    recipe, key = Recipe(average_window=0.1), "features.0.0.weight"
+    found = Learner(network, SPEC, recipe, steps=42, precision="float32", spans=((0, 20), (2, 42)))
+    found.learn(*batch)
+    first = network.state_dict()[key].clone()
+    for decay in (0.5, 0.75):
+        found.learn(*batch)
+        first = decay * first + (1 - decay) * network.state_dict()[key]
+    assert torch.allclose(found.candidates()["ema"].state_dict()[key], first, atol=1e-6)
+
+
+def test_epsilon_does_not_fall_back_when_a_run_is_extended(network: nn.Module) -> None:
+    recipe = Recipe(attack_steps=1, epsilon=0.1, epsilon_warm_up=0.5)
+    found = Learner(network, SPEC, recipe, steps=60, precision="float32", spans=((0, 20), (20, 60)))
+    seen = []
+    for found.step in (5, 10, 21, 59):
+        seen.append(found.epsilon())
+    assert seen == pytest.approx([0.05, 0.1, 0.1, 0.1])

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.metrics import TEMPERATURES, best_temperature, expected_calibration_error, measure, wilson
+from training.metrics import TEMPERATURES, Metrics, best_temperature, expected_calibration_error, measure, wilson
 
 
 def test_wilson_intervals_of_the_textbook() -> None:
@@ -54,6 +54,8 @@ def test_all_figures_by_hand() -> None:
     found = measure(probabilities.log(), torch.tensor([0, 0, 0, 1, 1]), ("cat", "dog"))
     assert (found.photos, found.correct, found.accuracy) == (5, 3, 0.6)
     assert found.confusion == [[2, 1], [1, 1]]
+    # Two of three cats and one of two dogs: (2/3 + 1/2) / 2.
+    assert found.balanced_accuracy == pytest.approx(7 / 12)
     assert found.per_class["cat"] == {"photos": 3, "correct": 2, "accuracy": pytest.approx(2 / 3)}
     assert found.nll == pytest.approx(-math.log(0.8 * 0.7 * 0.4 * 0.9 * 0.4) / 5, rel=1e-6)
     assert found.interval == wilson(3, 5) and found.top3 == 1
@@ -82,3 +84,42 @@ def test_of_a_thousand_classes_the_file_has_mistakes_and_no_matrix() -> None:
         {"class": "class 4", "taken_for": "class 3", "photos": 1},
         {"class": "class 4", "taken_for": "class 999", "photos": 1},
     ]
+
+
+def scored(predicted: list[int], labels: list[int], classes: int) -> Metrics:
+    logits = torch.nn.functional.one_hot(torch.tensor(predicted), classes).float() * 9
+    return measure(logits, torch.tensor(labels), tuple("abcdefgh")[:classes])
+
+
+def test_a_rare_class_that_is_never_found_is_half_of_the_balanced_accuracy() -> None:
+    """190 of one class and 10 of another, all taken for the first: 95 % are right, and 50 % balanced."""
+    found = scored([0] * 200, [0] * 190 + [1] * 10, 2)
+    assert (found.accuracy, found.balanced_accuracy, found.never_predicted) == (0.95, 0.5, ("b",))
+    assert found.to_json()["never_predicted"] == ["b"] and found.to_json()["balanced_accuracy"] == 0.5
+
+
+def test_of_three_classes_one_is_never_predicted() -> None:
+    """One that is predicted only by mistake is predicted."""
+    found = scored([0, 0, 2, 2, 0], [0, 0, 1, 2, 2], 3)
+    assert found.never_predicted == ("b",) and found.balanced_accuracy == pytest.approx((1 + 0 + 0.5) / 3)
+    assert scored([0, 1], [0, 2], 3).never_predicted == ("c",)
+
+
+def test_a_class_of_one_photo_counts_as_much_as_one_of_many() -> None:
+    assert scored([0, 0, 0, 0, 1], [0, 0, 0, 1, 1], 2).balanced_accuracy == pytest.approx(0.75)
+    assert scored([0] * 9 + [1], [0] * 9 + [1], 2).balanced_accuracy == 1
+    assert scored([0] * 10, [0] * 9 + [1], 2).balanced_accuracy == 0.5
+
+
+def test_classes_without_photos_are_no_figure() -> None:
+    """Of four classes two have photos: the others are neither 0 % nor never found, predicted or not."""
+    found = scored([0, 1, 3, 1], [0, 0, 1, 1], 4)
+    assert found.balanced_accuracy == 0.5 and found.never_predicted == ()
+    assert found.per_class["c"] == {"photos": 0, "correct": 0, "accuracy": None}
+    assert found.to_json()["per_class"]["d"]["accuracy"] is None
+
+
+def test_on_one_class_alone_balanced_is_plain_accuracy() -> None:
+    found = scored([1, 1, 0, 1], [1, 1, 1, 1], 2)
+    assert found.accuracy == found.balanced_accuracy == 0.75
+    assert scored([0, 0], [1, 1], 2).never_predicted == ("b",)

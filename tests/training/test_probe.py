@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from training.probe import Probe, best_probe, fit_linear
+from training.rare import class_weights
 
 
 def test_two_points_have_a_scalar_solution() -> None:
@@ -56,7 +57,40 @@ def test_validation_chooses_the_penalty() -> None:
 
 
 def test_a_probe_comes_back_as_it_was_kept() -> None:
-    kept = Probe(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([5.0, 6.0]), 0.01, 2 / 3, 1 / 7)
+    kept = Probe(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([5.0, 6.0]), 0.01, 2 / 3, 0.5, 1 / 7)
     back = Probe.from_tensors(kept.to_tensors())
     assert torch.equal(back.weight, kept.weight) and torch.equal(back.bias, kept.bias)
-    assert (back.penalty, back.accuracy, back.nll) == (0.01, 2 / 3, 1 / 7)
+    assert (back.penalty, back.accuracy, back.balanced_accuracy, back.nll) == (0.01, 2 / 3, 0.5, 1 / 7)
+
+
+def test_weights_are_as_photos_that_come_more_than_once() -> None:
+    """Three of one class and one of the other, which weighs three times as much: as if it came three times."""
+    torch.manual_seed(0)
+    features, labels = torch.randn(4, 3), torch.tensor([0, 0, 0, 1])
+    weights = torch.tensor([4 / 6, 2.0])
+    mean, deviation = features.double().mean(0), features.double().std(0, correction=0)
+    weight, bias = fit_linear(features, labels, classes=2, penalty=0.1, weights=weights)
+    standard_weight, standard_bias = (weight * deviation).requires_grad_(), (bias + weight @ mean).requires_grad_()
+    repeated = torch.cat([features, features[3:], features[3:]])
+    scores = ((repeated.double() - mean) / deviation) @ standard_weight.T + standard_bias
+    loss = cross_entropy(scores, torch.tensor([0, 0, 0, 1, 1, 1])) + 0.1 / 2 * standard_weight.square().sum()
+    for gradient in torch.autograd.grad(loss, (standard_weight, standard_bias)):
+        assert gradient.abs().max() < 1e-5
+
+
+def test_with_weights_balanced_accuracy_chooses_the_penalty() -> None:
+    """Of 60 and 6 photos that overlap: the plain probe takes nearly all for the frequent class."""
+    torch.manual_seed(3)
+    labels = torch.tensor([0] * 60 + [1] * 6)
+    features = torch.randn(66, 4)
+    features[:, 0] += 1.5 * labels
+    held = torch.tensor([0] * 54 + [1] * 6)
+    validation = torch.randn(60, 4)
+    validation[:, 0] += 1.5 * held
+    weights = class_weights(labels, 2)
+    penalties = [1e-3, 0.1, 1.0, 10.0, 100.0]
+    chosen = best_probe((features, labels), (validation, held), "ab", penalties, weights)
+    alone = [best_probe((features, labels), (validation, held), "ab", [each], weights) for each in penalties]
+    assert chosen.balanced_accuracy == max(probe.balanced_accuracy for probe in alone)
+    plain = best_probe((features, labels), (validation, held), "ab", penalties)
+    assert chosen.balanced_accuracy > plain.balanced_accuracy + 0.1

@@ -13,8 +13,9 @@ from models.files import write_atomically
 from models.spec import Spec
 from training.data.batches import Labelled
 from training.metrics import Metrics
+from training.rare import warnings
 from training.report import plots
-from training.report.page import Shown, document, figures, gallery, thumbnail
+from training.report.page import Shown, document, figures, gallery, note, table, thumbnail
 
 WORST = 24
 """Mistakes that are shown: those the model was surest of."""
@@ -40,10 +41,37 @@ def write_report(
     for name, data in pictures.items():
         write_atomically(folder / name, data)
     write_atomically(folder / "metrics.json", json.dumps(provenance["metrics"], indent=1).encode())
-    title = f"{metrics.accuracy:.2%} of {metrics.photos:,} test photos right"
+    split = provenance["metrics"].get("split", "test")
+    photos = "photos" if split == "all" else f"{split} photos"
+    title = (
+        f"{metrics.accuracy:.2%} of {metrics.photos:,} {photos} right, balanced accuracy "
+        f"{metrics.balanced_accuracy:.2%}"
+    )
+    said = warnings(provenance["metrics"], provenance.get("recipe", {}).get("class_weights"))
     wrong = worst(test, spec, logits)
-    body = [figures(pictures), gallery(f"The {len(wrong)} surest mistakes", wrong)]
+    body = [
+        *map(note, said),
+        figures(pictures),
+        class_table(metrics),
+        gallery(f"The {len(wrong)} surest mistakes", wrong),
+    ]
     write_atomically(folder / "report.html", document(title, body).encode())
+
+
+def class_table(metrics: Metrics) -> str:
+    """Every class with its number, which stands for it in a plot where no font has its letters."""
+    predicted = [sum(column) for column in zip(*metrics.confusion, strict=True)]
+    rows = [
+        (
+            str(number),
+            name,
+            f"{row['photos']:,}",
+            "no photos" if row["accuracy"] is None else f"{row['accuracy']:.2%}",
+            f"{count:,}",
+        )
+        for number, ((name, row), count) in enumerate(zip(metrics.per_class.items(), predicted, strict=True))
+    ]
+    return table("Classes", ("number", "class", "photos", "accuracy", "photos taken for it"), rows)
 
 
 def worst(test: Labelled, spec: Spec, logits: Float[Tensor, "n k"]) -> list[Shown]:

@@ -17,6 +17,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto
 table { border-collapse: collapse } td, th { padding: .2em .8em; text-align: left; border-bottom: 1px solid #ddd }
 .row { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0; width: 170px }
 figcaption { font-size: 12px; overflow-wrap: anywhere } img { max-width: 100% }
+.warning { border-left: 4px solid #c60; padding-left: .8em }
 .plots img { max-height: 420px } code { overflow-wrap: anywhere }
 """
 
@@ -67,6 +68,11 @@ def figures(pictures: Mapping[str, bytes]) -> str:
         for name, data in pictures.items()
     )
     return f'<div class="row plots">{each}</div>'
+
+
+def note(text: str) -> str:
+    """A warning, before all else."""
+    return f'<p class="warning"><strong>Warning:</strong> {html.escape(_plain(text))}</p>'
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,13 +1,18 @@
 """A run's figures as pictures, drawn with matplotlib, which is imported with the first of them: a run need not wait."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from training.report.making import ACCURACIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
+
+    from models.lettering import Lettering
 
 DPI = 120
 NAMED = 40
@@ -41,8 +46,12 @@ def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
     loss.set(xlabel="epoch", ylabel="training loss")
     loss.locator_params(axis="x", integer=True)
     right = loss.twinx()
-    for key in (key for key in history[-1] if key.endswith(("_accuracy", "_clean"))):
-        right.plot(epochs, [row[key] for row in history], marker=".", label=key.replace("_", ", "))
+    for key in (key for key in history[-1] if key.endswith(ACCURACIES)):
+        style = "--" if key.endswith("balanced_accuracy") else "-"
+        # An epoch of a run that an earlier version began may lack a figure.
+        values = [row.get(key, math.nan) for row in history]
+        label = key.replace("balanced_accuracy", "balanced").replace("_", ", ", 1).replace("_", " ")
+        right.plot(epochs, values, style, marker=".", label=label)
     right.set_ylabel("validation")
     right.yaxis.set_major_formatter(_percent(decimals=1))
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")
@@ -50,15 +59,19 @@ def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
-    """What each class (down) was taken for (across), as a fraction of the class."""
+    """What each class (down) was taken for (across), as a fraction of the class.
+
+    A class whose name no font here can show stands as `class N`, N being its place, from 0, in `classes`.
+    """
     size = max(4.0, min(12.0, 0.3 * len(classes)))
-    figure, axes = _figure(size + 1, size)
+    names = _names(classes) if len(classes) <= NAMED else None
+    room = 0.09 * max((len(text) - 8 for text in names.texts), default=0) if names else 0.0  # inches a letter takes
+    figure, axes = _figure(size + 1 + max(0.0, room), size + max(0.0, room))
     shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     axes.set(xlabel="taken for", ylabel="class")
-    if len(classes) <= NAMED:
-        axes.set_xticks(range(len(classes)), classes, rotation=90)
-        axes.set_yticks(range(len(classes)), classes)
+    if names is not None:
+        _name_ticks(axes, names)
     if len(classes) <= 10:
         for i, row in enumerate(matrix):
             for j, count in enumerate(row):
@@ -67,6 +80,21 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
                 )
     figure.colorbar(image, format=_percent())
     return _png(figure)
+
+
+def _names(classes: Sequence[str]) -> "Lettering":
+    from models.lettering import lettered
+
+    return lettered(classes)
+
+
+def _name_ticks(axes: "Axes", names: "Lettering") -> None:
+    # A `$` in a name begins no formula.
+    how: dict[str, Any] = {"fontfamily": list(names.families), "parse_math": False}
+    axes.set_xticks(range(len(names.texts)), names.texts, rotation=90, **how)
+    axes.set_yticks(range(len(names.texts)), names.texts, **how)
+    if names.replaced:
+        axes.set_ylabel("class (numbers: see the report's table)")
 
 
 def reliability(bins: Sequence[Sequence[float]], ece: float) -> bytes:

@@ -92,3 +92,42 @@ def test_a_bar_in_a_class_does_not_break_a_table() -> None:
     found = story(Recipe())
     found["metrics"]["per_class"] = {"a|b": {"photos": 3, "correct": 3, "accuracy": 1.0}}
     assert "| a\\|b | 3 | 100.00 % | none |" in model_card("x", spec, found)
+
+
+def test_balanced_accuracy_stands_beside_accuracy_everywhere() -> None:
+    """Two of three cats and one of two dogs: 58.33 % balanced; also of a file that was written before there was any."""
+    card = model_card("pets", SPEC, story(Recipe()))
+    assert "; balanced accuracy 58.33 %)" in card and "| test | 5 | 60.00 % | 58.33 % |" in card
+    found = story(Recipe())
+    del found["metrics"]["balanced_accuracy"], found["metrics"]["never_predicted"]
+    assert "| test | 5 | 60.00 % | 58.33 % |" in model_card("pets", SPEC, found)
+    history = [{**found["history"][0], "raw_balanced_accuracy": 0.4321}]
+    card = model_card("pets", SPEC, story(Recipe(), history=history))
+    assert "validation, raw, balanced" in card and "43.21 %" in card
+
+
+def test_the_card_warns_of_a_class_that_is_never_predicted() -> None:
+    found = story(Recipe())
+    metrics = measure(torch.tensor([[1.0, 0.0]] * 5), torch.tensor([0, 0, 0, 1, 1]), SPEC.classes).to_json()
+    found["metrics"] |= {**metrics, "validation": metrics}
+    card = model_card("pets", SPEC, found)
+    assert "**Warning:** the class 'dog' is never predicted on the test split: all 2 of its photos" in card
+    assert "never predicted on the validation split" in card and "or with --class-weights balanced." in card
+
+
+def test_weights_of_classes_are_said() -> None:
+    card = model_card("pets", SPEC, story(Recipe(class_weights="balanced")))
+    assert "weighed inversely to how many training photos its class has" in card and "by balanced accuracy" in card
+    assert "weighed inversely" not in model_card("pets", SPEC, story(Recipe()))
+
+
+def test_a_class_without_photos_has_no_figure() -> None:
+    found = story(Recipe())
+    found["metrics"]["per_class"]["dog"] = {"photos": 0, "correct": 0, "accuracy": None}
+    assert "| dog | 0 | no photos |" in model_card("pets", SPEC, found)
+
+
+def test_a_line_break_in_a_class_does_not_break_a_table() -> None:
+    found = story(Recipe())
+    found["metrics"]["per_class"] = {"a\nb": {"photos": 3, "correct": 3, "accuracy": 1.0}}
+    assert "| a b | 3 | 100.00 % | none |" in model_card("x", SPEC, found)

@@ -7,10 +7,18 @@ from models.pictures import decode
 from models.spec import Spec
 from tests.training.drawn import write_gratings
 from training.data.batches import Labelled
-from training.data.scan import Photo
-from training.data.sources import open_source
-from training.report.folder import WORST, worst
+from training.data.open_source import open_source
+from training.data.scan import Photo, pixel_digest, read_picture
+from training.data.sources import Source
+from training.metrics import measure
+from training.report.folder import WORST, worst, write_report
 from training.report.page import SIDE, Shown, document, figures, gallery, table, thumbnail
+
+
+def looked_at(source: Source) -> list[Photo]:
+    """Its pictures, with the digests that they are checked by when they are read again."""
+    names = [name for name in source.names if name.endswith(".png")]
+    return [Photo(name, name[0], pixel_digest(read_picture(source, name).pixels)) for name in names]
 
 
 class Tags(HTMLParser):
@@ -47,7 +55,7 @@ def test_thumbnails_are_small_and_never_larger_than_the_picture() -> None:
 def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
     """Of four photos two are wrong: 0.95 before 0.6."""
     source = open_source(write_gratings(tmp_path / "data", {"x": 2, "y": 2}))
-    photos = [Photo(name, name[0], name) for name in source.names if name.endswith(".png")]
+    photos = looked_at(source)
     probabilities = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.95, 0.05], [0.2, 0.8]])
     found = worst(Labelled(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log())
     assert [item.name for item in found] == ["y/0.png", "x/0.png"]
@@ -58,3 +66,21 @@ def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
 def test_a_title_that_is_no_text_is_shown_as_well_as_can_be() -> None:
     """A folder's own name may have bytes that are no UTF-8."""
     assert "photos" in document("photos \udcff", []).encode().decode()
+
+
+def test_the_report_warns_of_a_class_that_is_never_predicted(tmp_path: Path) -> None:
+    """In its title both figures, above all plots the warning, and a table of the classes; in UTF-8."""
+    source = open_source(write_gratings(tmp_path / "data", {"x": 2, "y": 2}))
+    photos = looked_at(source)
+    spec = Spec("vgg11", ("fox", "猫<b>"))
+    logits = torch.tensor([[2.0, 0.0]] * 4)
+    labelled = Labelled(source, photos, {"x": 0, "y": 1})
+    metrics = measure(logits, labelled.labels, spec.classes)
+    story = {"metrics": {**metrics.to_json(), "split": "all"}, "recipe": {"class_weights": "none"}}
+    write_report(tmp_path / "report", labelled, spec, story, metrics, logits)
+    page = (tmp_path / "report" / "report.html").read_bytes().decode("utf-8")
+    assert "<h1>50.00% of 4 photos right, balanced accuracy 50.00%</h1>" in page
+    text = Tags(page).text
+    assert "Warning: the class '猫<b>' is never predicted on the photos measured" in text
+    assert text.index("never predicted") < text.index("Classes") and "--class-weights balanced" in text
+    assert (tmp_path / "report" / "confusion.png").is_file()

@@ -3,9 +3,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from training.metrics import measure
 from training.report import plots
+from training.report.folder import class_table
 
 
 def picture(data: bytes) -> np.ndarray:
@@ -15,6 +18,7 @@ def picture(data: bytes) -> np.ndarray:
 HISTORY = [
     {"epoch": 1, "loss": 0.7, "raw_accuracy": 0.8, "ema_accuracy": 0.7, "raw_clean": 0.9},
     {"epoch": 2, "loss": 0.5, "raw_accuracy": 0.9, "ema_accuracy": 0.95, "raw_clean": 0.9},
+    {"epoch": 3, "loss": 0.4, "raw_accuracy": 0.9, "raw_balanced_accuracy": 0.6, "ema_accuracy": 1.0, "raw_clean": 0.9},
 ]
 CURVE = {
     "attack": "apgd",
@@ -52,3 +56,38 @@ def test_the_matrix_is_dark_where_photos_are() -> None:
     rows, columns = np.nonzero(dark[:, : int(pixels.shape[1] * 0.75)])
     top, left = rows < rows.mean(), columns < columns.mean()
     assert (top == left).mean() > 0.9  # the bar of colours beside it lies on both
+
+
+def test_the_balanced_accuracy_is_a_line_of_its_own() -> None:
+    """Which is dashed; where an earlier epoch lacks it, it begins later."""
+    rows = [{"epoch": epoch, "loss": 0.5, "raw_accuracy": 0.9} for epoch in (1, 2, 3)]
+    both = [{**row, "raw_balanced_accuracy": 0.5} for row in rows]
+    orange = [(255, 127, 14)]  # matplotlib's second colour
+
+    def second(history: list[dict[str, float]]) -> int:
+        return int((picture(plots.curves(history)) == orange).all(axis=2).sum())
+
+    assert second(rows) == 0 and second([rows[0], *both[1:]]) < second(both)
+    assert second(both) > 300
+
+
+NAMES = ("$a_{$", "猫", "Кошка", "قطة", "แมว\nb", "_hidden", "\udcff", "x" * 300)
+
+
+@pytest.mark.parametrize("place", range(len(NAMES)))
+def test_any_name_stands_at_the_axes_of_a_matrix(place: int) -> None:
+    """And the matrix keeps its room: without a warning, which would be an error here."""
+    names = (NAMES[place], "dog")
+    shown = picture(plots.confusion([[9, 1], [0, 4]], names))
+    usual = picture(plots.confusion([[9, 1], [0, 4]], ("cat", "dog")))
+    dark, expected = (int(((each[..., 2] - each[..., 0] > 60) & (each[..., 0] < 60)).sum()) for each in (shown, usual))
+    assert dark > 0.7 * expected > 5000 and max(shown.shape) < 2 * max(usual.shape)
+
+
+def test_what_no_font_has_is_numbered_as_in_the_table_of_classes() -> None:
+    """Cuneiform, which is drawn as `class 1` is, and said to be."""
+    matrix, names = [[9, 1], [0, 4]], ("dog", "\U00012000")
+    numbered, plain = plots.confusion(matrix, names), plots.confusion(matrix, ("dog", "class 1"))
+    assert (picture(numbered) != picture(plain)).any(), "the axis says where the names are"
+    table = class_table(measure(torch.eye(2), torch.tensor([0, 1]), names))
+    assert "<td>1</td><td>\U00012000</td><td>1</td><td>100.00%</td><td>1</td>" in table
