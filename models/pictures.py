@@ -79,7 +79,7 @@ def inspect(
     if kind == "PPM":
         return _netpbm(data, max_pixels, reduce_above, limit_name)
     needed = without_metadata(data, kind)
-    image = open_picture(needed, kind)
+    image = open_picture(needed, kind, limit_name)
     limits.check_shape(image.width, image.height, max_pixels, limit_name)
     limits.check_cost(image, needed, max_pixels)
     width, height = image.size

@@ -15,12 +15,17 @@ def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> No
     if width * height > max_pixels:
         raise PictureTooLarge(
             f"the picture has {width} x {height} pixels; the limit is {max_pixels:,}",
-            f"send a smaller one, or raise {limit_name}" if limit_name else "send a smaller one",
+            remedy(limit_name),
         )
     shorter, longer = sorted((width, height))
     if shorter < 1 or longer > MAX_ASPECT * shorter:
         # Its shorter side would be enlarged to the network's size, and the longer one with it, past all memory.
         raise BrokenPicture(f"a picture of {width} x {height} is too narrow", f"crop it to 1:{MAX_ASPECT} or wider")
+
+
+def remedy(limit_name: str) -> str:
+    """What to do about a picture that is too large."""
+    return f"send a smaller one, or raise {limit_name}" if limit_name else "send a smaller one"
 
 
 def check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:

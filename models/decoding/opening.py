@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from models.decoding import tiff
-from models.decoding.errors import BrokenPicture, NotAPicture
+from models.decoding import limits, tiff
+from models.decoding.errors import BrokenPicture, NotAPicture, PictureTooLarge
 
 PLUGINS = {
     "PNG": "Png",
@@ -21,10 +21,10 @@ PLUGINS = {
 }
 
 
-def open_picture(data: bytes, kind: str) -> Image.Image:
+def open_picture(data: bytes, kind: str, limit_name: str = "") -> Image.Image:
     """Not with `Image.open`, which tries further decoders, and warns of sizes that the caller allows.
 
-    Raises NotAPicture where this installation lacks the decoder, BrokenPicture.
+    Raises NotAPicture where this installation lacks the decoder, BrokenPicture, PictureTooLarge.
     """
     factory: Callable[..., Image.Image]
     if kind == "HEIF":
@@ -37,6 +37,9 @@ def open_picture(data: bytes, kind: str) -> Image.Image:
             raise NotAPicture(f"the installed Pillow reads no {kind}", "upgrade it: pip install -U pillow") from error
     try:
         image: Image.Image = factory(io.BytesIO(data), "")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Some decoders ask Pillow's own limit, which is never below the caller's (`limits.allow`).
+        raise PictureTooLarge(f"the {kind} picture has too many pixels", limits.remedy(limit_name)) from error
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
         if kind == "TIFF":
             tiff.refuse_unknown(data)

@@ -13,13 +13,18 @@ def chunk(kind: bytes, body: bytes, *, right: bool = True) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
 
 
-def png(numbers: np.ndarray, *, bits: int, before: bytes = b"", after: bytes = b"") -> bytes:
+PASSES = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
+"""Of Adam7: first row and step, first column and step."""
+
+
+def png(numbers: np.ndarray, *, bits: int, before: bytes = b"", after: bytes = b"", interlaced: bool = False) -> bytes:
     """[h, w, c] (1 grey, 2 with alpha, 3 RGB, 4 with alpha) of 8 or 16 bits; chunks before and behind the pixels."""
     height, width, channels = numbers.shape
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = numbers.astype(">u2" if bits == 16 else "u1")
-    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    parts = [rows[top::down, left::across] for top, down, left, across in PASSES] if interlaced else [rows]
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for part in parts for row in part if row.size))
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     end = chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", packed) + after + end
 

@@ -238,6 +238,10 @@ def test_heic() -> None:
     found = inspect(heic(PHOTO))
     assert (found.format, found.width, found.height) == ("HEIF", 64, 48)
     assert near(found.pixels, PHOTO, 4)
+    for orientation, turn in ((3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        assert near(decode(heic(PHOTO, exif=exif.tobytes())), PHOTO.transpose(turn), 4)
     with pytest.raises(PictureTooLarge):
         inspect(heic(PHOTO), max_pixels=3000)
     with pytest.raises(BrokenPicture):

@@ -108,6 +108,16 @@ def test_the_refusal_names_the_setting_that_lifts_it(name: str) -> None:
             decode(data, max_pixels=100, limit_name=name)
 
 
+@pytest.mark.parametrize("format", ["WEBP", "GIF", "TIFF", "JPEG", "PNG"])
+def test_pillows_own_limit_is_no_second_answer(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever limit is met first: the picture is too large, not broken; and within the caller's it is read."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    data = file_of(SMOOTH, format)
+    with pytest.raises(PictureTooLarge, match="or raise --max-pixels"):
+        decode(data, max_pixels=900, limit_name="--max-pixels")
+    assert decode(data, max_pixels=24_000).shape == (3, 120, 200)
+
+
 MEASURE = """
 import io, sys
 import numpy as np

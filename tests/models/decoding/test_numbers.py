@@ -46,14 +46,14 @@ def test_16_bit_grey_of_every_number(order: str, compression: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("kind", ["png", "tiff", "big-endian tiff", "compressed tiff"])
+@pytest.mark.parametrize("kind", ["png", "interlaced png", "tiff", "big-endian tiff", "compressed tiff"])
 def test_16_bit_colours_are_rounded_and_not_cut(kind: str, channels: int) -> None:
     """0x10FF is level 17, where the upper byte alone is 16; alpha is whole."""
     turned = RAMP.T[::-1]
     colours = np.stack([RAMP, turned, RAMP[::-1], np.full_like(RAMP, 65535)][:channels], axis=-1).astype(np.uint16)
     alpha = {338: ("u2", 2)} if channels == 4 else {}
-    if kind == "png":
-        data = png(colours, bits=16)
+    if "png" in kind:
+        data = png(colours, bits=16, interlaced=kind == "interlaced png")
     elif kind == "compressed tiff":
         data = tiff(
             zlib.compress(colours.astype("<u2").tobytes()),
@@ -72,7 +72,8 @@ def test_16_bit_colours_are_rounded_and_not_cut(kind: str, channels: int) -> Non
 def test_16_bit_grey_with_alpha_lies_on_white() -> None:
     """Opaque stays, transparent is white, and black at 1/5 is 204."""
     numbers = np.array([[[65535, 65535], [257 * 100, 65535], [0, 0], [0, 13107]]])
-    assert grey(png(numbers, bits=16)).tolist() == [[255, 100, 255, 204]]
+    for interlaced in (False, True):
+        assert grey(png(numbers, bits=16, interlaced=interlaced)).tolist() == [[255, 100, 255, 204]]
 
 
 def test_16_bit_alpha_of_colours_lies_on_white() -> None:
