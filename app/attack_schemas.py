@@ -3,10 +3,10 @@
 from collections import defaultdict
 from typing import Annotated, Any, Literal
 
-from fastapi import UploadFile
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from app.schemas import (
+    FILE,
     FORMAT,
     MAX_SEED,
     MODEL,
@@ -15,6 +15,7 @@ from app.schemas import (
     ModelName,
     Options,
     Passes,
+    PictureFile,
     Prediction,
     empty_is_none,
     one_of,
@@ -82,9 +83,9 @@ Deadline = Annotated[float | None, BeforeValidator(empty_is_none)]
 
 
 class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
-    """Multipart fields of POST /adversarial."""
+    """Fields of POST /adversarial."""
 
-    image: UploadFile = Field(description="the picture to change")
+    image: PictureFile = Field(description="the picture to change")
     target: ClassToReach = Field(default=None, description=TARGET, max_length=200, examples=[""])
     attack: Annotated[Annotated[str, one_of(ATTACKS)] | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
@@ -108,7 +109,7 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         "it png, and for an answer as image/jpeg that very file",
         examples=["png"],
     )
-    mask: Annotated[UploadFile | None, BeforeValidator(empty_is_none)] = Field(
+    mask: Annotated[bytes | None, WithJsonSchema(FILE)] = Field(
         default=None,
         description="a picture of the upload's size: only where it is light may pixels change",
         examples=[""],

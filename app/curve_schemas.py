@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal
 
-from fastapi import UploadFile
 from pydantic import BaseModel, BeforeValidator, Field
 
 from app.attack_schemas import TARGET, ClassToReach, Deadline, Norms, TargetClass
-from app.schemas import FORMAT, MODEL, FormatChoice, ModelName, Options, Passes, Prediction, Seed
+from app.schemas import FORMAT, MODEL, FormatChoice, ModelName, Options, Passes, PictureFile, Prediction, Seed
 from models.attacks.geometry import NORMS
 
 
@@ -18,9 +17,9 @@ def parse_norms(value: object) -> object:
 
 
 class CurveOptions(Options):
-    """Multipart fields of POST /adversarial/curve."""
+    """Fields of POST /adversarial/curve."""
 
-    image: UploadFile = Field(description="the picture")
+    image: PictureFile = Field(description="the picture")
     target: ClassToReach = Field(default=None, description=TARGET, max_length=200, examples=[""])
     norms: Annotated[list[Literal["linf", "l2", "l1", "l0"]], BeforeValidator(parse_norms)] = Field(
         default=list(NORMS),
@@ -76,9 +75,9 @@ class CurveResult(BaseModel):
 
 
 class TargetsOptions(Options):
-    """Multipart fields of POST /adversarial/targets."""
+    """Fields of POST /adversarial/targets."""
 
-    image: UploadFile = Field(description="the picture")
+    image: PictureFile = Field(description="the picture")
     top: int = Field(default=5, ge=1, le=50, description="how many classes to tell")
     candidates: int = Field(default=10, ge=1, le=50, description="how many of the most probable classes to measure")
     model: ModelName = Field(default=None, description=MODEL, examples=[""])

@@ -3,7 +3,6 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from app.schemas import (
@@ -14,6 +13,7 @@ from app.schemas import (
     ModelName,
     Options,
     Passes,
+    PictureFile,
     Prediction,
     empty_is_none,
     one_of,
@@ -35,9 +35,9 @@ def parse_channels(value: str) -> str:
 
 
 class FeaturesOptions(Options):
-    """Multipart fields of POST /features."""
+    """Fields of POST /features."""
 
-    image: UploadFile = Field(description="the picture")
+    image: PictureFile = Field(description="the picture")
     layer: str = Field(max_length=300, description="a layer's name, as GET /models/{name} lists them")
     channels: Annotated[str, AfterValidator(parse_channels)] = Field(
         default="16",
@@ -99,9 +99,9 @@ OPTION_NAMES = frozenset(MethodOptions.model_fields)
 
 
 class ExplainOptions(MethodOptions):  # type: ignore[misc, valid-type]
-    """Multipart fields of POST /explain."""
+    """Fields of POST /explain."""
 
-    image: UploadFile = Field(description="the picture")
+    image: PictureFile = Field(description="the picture")
     target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None, max_length=200, description="a class, by name or index; empty: what the model sees", examples=[""]
     )

@@ -2,13 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
 
 from app import docs, middleware, openapi, problems
 from app.cache import Cache
+from app.cors import Cors
+from app.encodings import DecodedBodies
 from app.engine import Engine
+from app.head import Head
+from app.proxy import BehindProxy, TrustedHosts
 from app.registry import Registry
 from app.routes import adversarial, classify, curve, explain, features, health, ideal, metrics, models
 from app.security import require_key
@@ -18,6 +24,25 @@ from models.classifier import choose_device
 
 DESCRIPTION = """See what an image classifier sees: **classify** a picture, draw the **ideal** picture of a class,
 find the **adversarial** picture that looks like one thing to a person and like another to the model."""
+
+
+class Application(FastAPI):
+    """FastAPI with middleware also around its handler of unforeseen errors."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._around: list[Callable[[ASGIApp], ASGIApp]] = []
+
+    def surround_by(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Put a middleware around all that is there so far."""
+        self._around.append(middleware)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's hook, called once."""
+        stack = super().build_middleware_stack()
+        for each in self._around:
+            stack = each(stack)
+        return stack
 
 
 def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registry], None] | None = None) -> FastAPI:
@@ -32,9 +57,10 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         app.state.service = Service(settings, registry, engine, Cache(settings.cache, settings.cache_bytes))
         registry.load_in_background(on_loaded)
         yield
+        await run_in_threadpool(registry.stop)
         await run_in_threadpool(engine.close)
 
-    app = FastAPI(
+    app = Application(
         title="Mirage",
         description=DESCRIPTION,
         version="0.1.0",
@@ -50,6 +76,15 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     docs.install(app)
     openapi.install(app, registry)
     problems.install(app)
+    app.add_middleware(DecodedBodies, max_bytes=settings.max_bytes)
     app.add_middleware(middleware.BodyLimit, max_bytes=settings.max_bytes)
-    app.add_middleware(middleware.RequestId)
+    # From the inside out, and all of them around the handler of what fails unforeseen: its answers want them too.
+    if settings.trusted_hosts:
+        app.surround_by(lambda inner: TrustedHosts(inner, settings.trusted_hosts))
+    if settings.cors_origins:
+        app.surround_by(lambda inner: Cors(inner, settings.cors_origins))
+    app.surround_by(Head)
+    proxies = settings.forwarded_allow_ips if settings.unix_socket is None else ("*",)  # its file says who may connect
+    app.surround_by(lambda inner: BehindProxy(inner, settings.root_path, proxies))
+    app.surround_by(middleware.RequestId)
     return app

@@ -38,7 +38,9 @@ class BodyTooLarge(HTTPException):
     """The request's body is over the limit."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(413, f"the request's body is over {max_bytes:,} bytes: send a smaller picture")
+        super().__init__(
+            413, f"the request's body is over {max_bytes:,} bytes: send a smaller picture, or raise MIRAGE_MAX_BYTES"
+        )
 
 
 class BodyLimit:

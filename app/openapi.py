@@ -6,13 +6,17 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.attack_schemas import AdversarialOptions
+from app.curve_schemas import CurveOptions, TargetsOptions
+from app.look_schemas import ExplainOptions, FeaturesOptions
 from app.problems import MEDIA_TYPE
 from app.registry import Registry
-from app.schemas import Problem
+from app.schemas import FILE, PICTURES, ClassifyOptions, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
 MEANINGS = {
+    400: "a body that is not what its Content-Type or Content-Encoding says",
     401: "no valid API key",
     404: "no such model or class; the detail lists near matches",
     406: "none of the representations is accepted",
@@ -58,20 +62,78 @@ def moving_too(responses: Responses) -> Responses:
     return responses | {200: {**done, "content": {**done["content"], "image/gif": binary}}}
 
 
+RAW = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+REFERENCES = "#/components/schemas/{model}"
+IN_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "the file in base64, or as a data URL"}
+TINY = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAGUlEQVR42mNkYGhQYGDARCwMCgxYweCUAABobwJ"
+    "ednxjlwAAAABJRU5ErkJggg=="
+)
+"""A picture of 8 x 8 pixels, for examples."""
+FORMS: tuple[type[BaseModel], ...] = (
+    ClassifyOptions,
+    AdversarialOptions,
+    CurveOptions,
+    TargetsOptions,
+    FeaturesOptions,
+    ExplainOptions,
+)
+"""What operations that take a picture read."""
+
+
+def picture_request(form: type[BaseModel]) -> dict[str, Any]:
+    """What an operation that takes a picture reads: the form, the picture alone, or JSON; and options in the query.
+
+    `install` adds the form's own schema.
+    """
+    schema = _schema(form)
+    properties, required = schema["properties"], schema["required"]
+    as_text = {name: {**entry, **IN_BASE64} if name in PICTURES else entry for name, entry in properties.items()}
+    for name in set(PICTURES) & set(as_text):
+        del as_text[name]["format"]
+    document = {"type": "object", "additionalProperties": False, "required": required, "properties": as_text}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": {"$ref": REFERENCES.format(model=form.__name__)}}}
+    content |= {media_type: {"schema": FILE} for media_type in RAW}
+    content["application/json"] = {"schema": document, "example": {"image": TINY}}
+    parameters = [_in_query(name, entry) for name, entry in properties.items() if name not in PICTURES]
+    return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
+
+
+def _schema(form: type[BaseModel]) -> dict[str, Any]:
+    schema = form.model_json_schema(ref_template=REFERENCES)
+    for entry in schema["properties"].values():
+        if entry.get("default", "") is None:
+            del entry["default"]  # nothing that a client could send
+    return schema
+
+
+def _in_query(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Without default or example, or Swagger UI would send each option here as well as in the form."""
+    schema = {key: value for key, value in entry.items() if key not in ("default", "examples", "description", "title")}
+    description = f"{entry.get('description', name)} (the same as the field of the body; needed where it has none)"
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
 def install(app: FastAPI, registry: Registry) -> None:
     """Let "Try it out" succeed as it stands: the examples of a class and a layer are the default model's."""
     plain = app.openapi
 
     def document() -> dict[str, Any]:
         schema = plain()
-        schema["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+        schemas = schema["components"]["schemas"]
+        schemas[Problem.__name__] = Problem.model_json_schema()
+        for form in FORMS:
+            described = _schema(form)
+            schemas |= described.pop("$defs", {})
+            schemas[form.__name__] = described
         parameters = schema["paths"]["/ideal/{class}"]["get"]["parameters"]
         (name,) = [each for each in parameters if each["name"] == "class"]
         if registry.state(registry.names[0]) == "ready":
             name["example"] = registry.get().spec.classes[0]
             examples = {"layer": registry.get().classifier.layers[-1].name, "channel": 0}
-            form = schema["components"]["schemas"]["FeaturesOptions"]["properties"]
-            form["layer"]["examples"] = [examples["layer"]]
+            schemas["FeaturesOptions"]["properties"]["layer"]["examples"] = [examples["layer"]]
+            as_json = schema["paths"]["/features"]["post"]["requestBody"]["content"]["application/json"]
+            as_json["example"]["layer"] = examples["layer"]
             for parameter in schema["paths"]["/ideal"]["get"]["parameters"]:
                 if parameter["name"] in examples:
                     parameter["example"] = examples[parameter["name"]]

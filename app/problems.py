@@ -22,7 +22,7 @@ from models.classes import UnknownClass
 from models.explain import BadExplanation
 from models.ideal import BadIdeal
 from models.layers import UnknownLayer
-from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge
+from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels
 from models.query import DeadlineExceeded
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ STATUS: dict[type[Exception], int] = {
     NotServed: 404,
     PictureTooLarge: 413,
     NotAPicture: 415,
+    UnclearLevels: 422,
     BrokenPicture: 422,
     BadAttack: 422,
     BadSurvival: 422,
@@ -108,8 +109,15 @@ def _detail(error: Exception, status: int) -> str:
 
 
 def _told(fault: dict[str, Any]) -> str:
+    """A fault that pydantic found: where, what is wanted, what came, and what to do."""
     where = ".".join(str(part) for part in fault["loc"][1:]) or fault["loc"][0]
-    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+    wanted = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        return f"{where}: {wanted}: give it (GET /docs shows how)"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: {wanted}: leave it out (GET /docs lists the options)"
+    came = "" if isinstance(fault["input"], dict | bytes) else f", and {str(fault['input'])[:50]!r} came"
+    return f"{where}: {wanted}{came}: choose another value (GET /docs tells the options' bounds)"
 
 
 def response(error: Exception, request: Request) -> Response:

@@ -44,10 +44,14 @@ class Registry:
         self._models: dict[str, store.Model] = {}
         self._failures: dict[str, Exception] = {}
         self._loaded = threading.Event()
+        self._stopped = threading.Event()
+        self._loader: threading.Thread | None = None
 
     def load_all(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
         """Load and warm up one after the other; a model that fails is remembered with its reason."""
         for name in self.names:
+            if self._stopped.is_set():
+                return
             try:
                 model = store.load(name, folder=self._folder, device=self.device)
                 model.classifier.warm_up()
@@ -57,12 +61,21 @@ class Registry:
                 logger.error("cannot serve %s: %s", name, error, exc_info=not isinstance(error, store.EXPECTED))
                 self._failures[name] = error
         self._loaded.set()
+        if self._stopped.is_set():
+            return
         if on_loaded is not None:
             on_loaded(self)
 
     def load_in_background(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
         """`load_all` on a thread of its own, so that the process answers probes meanwhile."""
-        threading.Thread(target=self.load_all, args=[on_loaded], name="loader", daemon=True).start()
+        self._loader = threading.Thread(target=self.load_all, args=[on_loaded], name="loader", daemon=True)
+        self._loader.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Begin to load nothing more, and wait for the model that is being loaded; a download may take longer."""
+        self._stopped.set()
+        if self._loader is not None:
+            self._loader.join(timeout_s)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until every model is loaded or failed."""

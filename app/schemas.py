@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.formats import STILL, Format
 
@@ -45,6 +45,11 @@ ModelName = Annotated[str | None, BeforeValidator(empty_is_none)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 FormatChoice = Annotated[Annotated[Format, one_of(STILL)] | None, BeforeValidator(empty_is_none)]
 AnyFormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
+FILE = {"type": "string", "format": "binary"}
+PictureFile = Annotated[bytes, WithJsonSchema(FILE)]
+"""A picture as it came, not decoded yet."""
+PICTURES = ("image", "mask")
+"""The fields of forms that are pictures; all others are options, and may stand in the query as well."""
 MODEL = "a served model's name; the default one without it"
 FORMAT = "instead of the Accept header: png, jpeg, webp, json or events"
 PREVIEWS = "with events: show the picture so far in each"
@@ -58,6 +63,7 @@ SUMMARY: dict[str, Any] = {
     "classes": 2,
     "input_size": 224,
     "accuracy": 0.987,
+    "balanced_accuracy": 0.986,
 }
 DETAIL: dict[str, Any] = SUMMARY | {
     "class_names": ["cat", "dog"],
@@ -86,21 +92,11 @@ class Options(BaseModel):
 
 
 class ClassifyOptions(Options):
-    """Query parameters of POST /classify."""
+    """Fields of POST /classify."""
 
+    image: PictureFile = Field(description="the picture")
     model: ModelName = Field(default=None, description=MODEL)
     top: int = Field(default=5, ge=1, le=1000, description="how many classes to tell")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty(cls, values: Any) -> Any:
-        return without_empty(values)
-
-
-class ModelChoice(Options):
-    """The one query parameter of operations whose options are fields of a form."""
-
-    model: ModelName = Field(default=None, description=MODEL)
 
 
 class Prediction(BaseModel):
@@ -140,6 +136,9 @@ class ModelSummary(BaseModel):
     classes: int | None = None
     input_size: int | None = None
     accuracy: float | None = Field(default=None, description="on its own test photos, where its file says so")
+    balanced_accuracy: float | None = Field(
+        default=None, description="mean of its classes' own accuracies on these photos: a rare class counts as much"
+    )
 
 
 class ModelList(BaseModel):

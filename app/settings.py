@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.origins import parse_host, parse_network, parse_origin, parse_prefix
 from models.pictures import MAX_PIXELS
 from models.store import BUNDLED
 
+UNIX = "unix:"
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -18,7 +20,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MIRAGE_", env_file=".env", extra="ignore", frozen=True)
 
-    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    host: str = Field(
+        default="127.0.0.1",
+        description="address or name to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6, unix:/path for a unix "
+        "socket",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     models: Names = Field(
         default=(),
@@ -42,6 +48,22 @@ class Settings(BaseSettings):
     )
     cache_bytes: int = Field(default=256_000_000, ge=0, description="how much is kept there at most; 0 keeps nothing")
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
+    cors_origins: Names = Field(
+        default=(),
+        description="origins whose pages may call, comma separated, such as http://localhost:3000; * for every page; "
+        "empty: none",
+    )
+    root_path: str = Field(default="", description="path below which a proxy shows the service, such as /mirage")
+    forwarded_allow_ips: Names = Field(
+        default=("127.0.0.1",),
+        description="addresses and networks of the proxies whose X-Forwarded-... headers are believed, comma "
+        "separated; * for all",
+    )
+    trusted_hosts: Names = Field(
+        default=(),
+        description="names in the header Host that are answered, comma separated, *.example.com for all below; empty: "
+        "every name",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
 
     @field_validator("cache")
@@ -49,7 +71,32 @@ class Settings(BaseSettings):
     def _at_home(cls, folder: Path) -> Path:
         return Path(os.path.expanduser(folder))  # Path's own raises where there is no home
 
-    @field_validator("models", "api_keys", mode="before")
+    @property
+    def unix_socket(self) -> Path | None:
+        """The file of the unix socket to listen on, where it is one."""
+        return Path(os.path.expanduser(self.host[len(UNIX) :])).absolute() if self.host.startswith(UNIX) else None
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_origin(each) for each in origins)
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, path: str) -> str:
+        return parse_prefix(path)
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_network(each) for each in networks)
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_host(each) for each in hosts)
+
+    @field_validator("models", "api_keys", "cors_origins", "forwarded_allow_ips", "trusted_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -34,6 +34,21 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PREVIEW_SIDE = 160
 KEPT_EVENTS = 32
+HEADERS = (
+    "Model",
+    "Label",
+    "Probability",
+    "Success",
+    "Original-Label",
+    "Linf",
+    "L2",
+    "Layer",
+    "Activation",
+    "Robust",
+    "Reason",
+)
+"""X-Mirage-..., the figures beside a picture."""
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True)
@@ -100,13 +115,19 @@ async def present(
 
 def respond(outcome: Outcome, format: Format) -> Response:
     """The outcome as a picture or JSON; encodes it."""
-    headers = {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}
+    headers = picture_headers(outcome)
     headers["Vary"] = "Accept"
     if format is Format.json:
         return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
     text = {"Software": "Mirage", "mirage": json.dumps(outcome.text())}
     picture = encode(outcome.image, format=format.value, text=text, quality=outcome.jpeg_quality)
     return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
+
+
+def picture_headers(outcome: Outcome) -> dict[str, str]:
+    """The figures that go beside a picture, percent-encoded."""
+    assert set(outcome.headers) <= set(HEADERS), "each is listed in HEADERS, or pages of other origins cannot read it"
+    return {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}
 
 
 class Inbox:
@@ -172,7 +193,7 @@ def event_stream(
     begun = events()
     # A generator that was never begun, because the client left before, does not come to its `finally`.
     weakref.finalize(begun, leave)
-    return EventSourceResponse(begun, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return EventSourceResponse(begun, headers=STREAM_HEADERS)
 
 
 def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any]:

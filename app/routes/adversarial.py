@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
@@ -11,12 +11,11 @@ from torch import Tensor
 from app.attack_schemas import OPTION_NAMES, AdversarialOptions, AdversarialResult
 from app.formats import Format, choose_format
 from app.masks import BadMask, mask_of_box, mask_of_picture
-from app.openapi import picture_or_figures, problems
-from app.schemas import ModelChoice
+from app.openapi import picture_or_figures, picture_request, problems
 from app.service import Service, ServiceDependency
 from app.streaming import Outcome, ToOutcome, data_url, present
 from app.transfer import transfer
-from app.uploads import picture_of_upload
+from app.uploads import decoded, form_of
 from models.attacks.options import ATTACKS, attack_options, choose_attack
 from models.attacks.perception import heat_map, perception
 from models.attacks.report import Adversarial, adversarial
@@ -63,13 +62,13 @@ EXAMPLE = {
     "/adversarial",
     summary="Fool the model about a picture",
     response_class=Response,
-    responses=picture_or_figures(AdversarialResult, EXAMPLE) | problems(404, 406, 413, 415, 422, 503, 504),
+    responses=picture_or_figures(AdversarialResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    openapi_extra=picture_request(AdversarialOptions),
 )
 async def post_adversarial(
     request: Request,
     service: ServiceDependency,
-    form: Annotated[AdversarialOptions, Form(media_type="multipart/form-data")],
-    choice: Annotated[ModelChoice, Query()],
+    form: Annotated[AdversarialOptions, Depends(form_of(AdversarialOptions))],
 ) -> Response:
     """An attack at the picture's own resolution, on the 8-bit values that a file holds.
 
@@ -78,14 +77,14 @@ async def post_adversarial(
     `confidence` or `survive`, success is all that was asked for, and more than another verdict.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model or choice.model)
+    model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
     given = {key: value for key, value in form.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
     attack_options(choose_attack(form.attack, given), form.norm, given)  # judged before the picture is decoded
     survive = parse_survive(form.survive or "png")
     quality = _jpeg_quality(survive)
     jpeg = quality if format is Format.jpeg else None
-    picture = await picture_of_upload(form.image, service)
+    picture = await decoded(form.image, service)
     if format is Format.webp and max(picture.shape) > WEBP_SIDE:
         raise PictureTooLarge(f"a WebP has {WEBP_SIDE:,} pixels a side at most: ask for image/png")
     task = adversarial(
@@ -134,7 +133,7 @@ async def _mask(form: AdversarialOptions, picture: Tensor, service: Service) -> 
     height, width = picture.shape[1:]
     mask = None
     if form.mask is not None:
-        upload = await picture_of_upload(form.mask, service)
+        upload = await decoded(form.mask, service, name="mask")
         mask = await run_in_threadpool(mask_of_picture, upload, height, width)
     if form.box is not None:
         inside = mask_of_box(form.box, height, width).to(picture.device)

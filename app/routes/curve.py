@@ -4,16 +4,15 @@ import math
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.curve_schemas import CurveOptions, CurveResult, NearestClasses, TargetsOptions
 from app.formats import choose_format
-from app.openapi import picture_or_figures, problems
-from app.schemas import ModelChoice
+from app.openapi import picture_or_figures, picture_request, problems
 from app.service import ServiceDependency, result_for
 from app.streaming import Outcome, ToOutcome, present
-from app.uploads import picture_of_upload
+from app.uploads import decoded, form_of
 from models.attacks.curve import Curve, curve
 from models.attacks.plot import plot
 from models.attacks.targets import NearClass, suggest_targets
@@ -44,19 +43,19 @@ EXAMPLE = {
     "/curve",
     summary="Measure how easily the model is fooled about a picture",
     response_class=Response,
-    responses=picture_or_figures(CurveResult, EXAMPLE) | problems(404, 406, 413, 415, 422, 503, 504),
+    responses=picture_or_figures(CurveResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    openapi_extra=picture_request(CurveOptions),
 )
 async def post_curve(
     request: Request,
     service: ServiceDependency,
-    form: Annotated[CurveOptions, Form(media_type="multipart/form-data")],
-    choice: Annotated[ModelChoice, Query()],
+    form: Annotated[CurveOptions, Depends(form_of(CurveOptions))],
 ) -> Response:
     """The smallest change that wins in each norm, and both probabilities against the budget: a plot, or JSON."""
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model or choice.model)
+    model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
-    picture = await picture_of_upload(form.image, service)
+    picture = await decoded(form.image, service)
     task = curve(
         picture,
         model.spec,
@@ -98,17 +97,17 @@ def _to_outcome(model: str) -> ToOutcome:
 @router.post(
     "/targets",
     summary="Tell which classes a picture is nearest to",
-    responses=problems(404, 413, 415, 422, 503, 504),
+    responses=problems(400, 404, 413, 415, 422, 503, 504),
+    openapi_extra=picture_request(TargetsOptions),
 )
 async def post_targets(
     request: Request,
     service: ServiceDependency,
-    form: Annotated[TargetsOptions, Form(media_type="multipart/form-data")],
-    choice: Annotated[ModelChoice, Query()],
+    form: Annotated[TargetsOptions, Depends(form_of(TargetsOptions))],
 ) -> NearestClasses:
     """The classes with the shortest way to them, by DeepFool's distance at the model's own resolution: good targets."""
-    model = service.registry.get(form.model or choice.model)
-    picture = await picture_of_upload(form.image, service)
+    model = service.registry.get(form.model)
+    picture = await decoded(form.image, service)
     task = suggest_targets(picture, model.spec, top=form.top, candidates=max(form.candidates, form.top))
     found = await result_for(request, service.submit(task, model, weight=picture.shape[1] * picture.shape[2]))
     return NearestClasses.model_validate(

@@ -3,17 +3,16 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from torch import Tensor
 
 from app.formats import choose_format
 from app.look_schemas import OPTION_NAMES, ExplainOptions, ExplainResult
-from app.openapi import picture_or_figures, problems
-from app.schemas import ModelChoice
+from app.openapi import picture_or_figures, picture_request, problems
 from app.service import ServiceDependency
 from app.streaming import Outcome, ToOutcome, present
-from app.uploads import picture_of_upload
+from app.uploads import decoded, form_of
 from models.colour_map import coloured
 from models.explain import Explanation, explain, explain_options
 from models.layers import Layer
@@ -41,25 +40,25 @@ EXAMPLE = {
     "/explain",
     summary="Show which pixels a decision rests on",
     response_class=Response,
-    responses=picture_or_figures(ExplainResult, EXAMPLE) | problems(404, 406, 413, 415, 422, 503, 504),
+    responses=picture_or_figures(ExplainResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    openapi_extra=picture_request(ExplainOptions),
 )
 async def post_explain(
     request: Request,
     service: ServiceDependency,
-    form: Annotated[ExplainOptions, Form(media_type="multipart/form-data")],
-    choice: Annotated[ModelChoice, Query()],
+    form: Annotated[ExplainOptions, Depends(form_of(ExplainOptions))],
 ) -> Response:
     """Heat on what the score of a class rests on: Grad-CAM on what speaks for it, where the network has maps.
 
     SmoothGrad and integrated gradients explain any network, by the pixels that speak for the class or against it.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model or choice.model)
+    model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
     given = {key: value for key, value in form.model_dump(include=set(OPTION_NAMES)).items() if value is not None}
     layer = _layer(form, model)
     explain_options(form.method, given, layer)  # judged before the picture is decoded
-    picture = await picture_of_upload(form.image, service)
+    picture = await decoded(form.image, service)
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **given)
     weight = picture.shape[1] * picture.shape[2]
     return await present(request, service, task, model, _to_outcome(model, picture), format=format, weight=weight)

@@ -3,16 +3,16 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.formats import choose_format
 from app.look_schemas import FeaturesOptions, FeaturesResult
-from app.openapi import picture_or_figures, problems
-from app.schemas import LayerDetail, ModelChoice
+from app.openapi import picture_or_figures, picture_request, problems
+from app.schemas import LayerDetail
 from app.service import ServiceDependency
 from app.streaming import Outcome, ToOutcome, present
-from app.uploads import picture_of_upload
+from app.uploads import decoded, form_of
 from models.feature_sheet import feature_sheet
 from models.features import Features, features
 
@@ -37,22 +37,22 @@ EXAMPLE = {
     "/features",
     summary="Show a layer's feature maps",
     response_class=Response,
-    responses=picture_or_figures(FeaturesResult, EXAMPLE) | problems(404, 406, 413, 415, 422, 503, 504),
+    responses=picture_or_figures(FeaturesResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    openapi_extra=picture_request(FeaturesOptions),
 )
 async def post_features(
     request: Request,
     service: ServiceDependency,
-    form: Annotated[FeaturesOptions, Form(media_type="multipart/form-data")],
-    choice: Annotated[ModelChoice, Query()],
+    form: Annotated[FeaturesOptions, Depends(form_of(FeaturesOptions))],
 ) -> Response:
     """The maps of the channels that a picture calls forth most, or that are named: a labelled sheet, or JSON."""
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model or choice.model)
+    model = service.registry.get(form.model)
     layer = model.classifier.layers.find(form.layer)
     channels = _channels(form.channels)
     for channel in channels if isinstance(channels, list) else ():
         layer.check_channel(channel)  # judged before the picture is decoded
-    picture = await picture_of_upload(form.image, service)
+    picture = await decoded(form.image, service)
     task = features(picture, model.spec, layer, channels=channels)
     return await present(request, service, task, model, _to_outcome(model.name), format=format)
 

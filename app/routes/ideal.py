@@ -1,6 +1,7 @@
 """GET /ideal/{class} and GET /ideal: the picture that the model holds ideal, for a class or for a channel."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,12 +12,13 @@ from starlette.responses import Response
 from app.drawing import Wanted, film_key, kept_or_drawn, shoot
 from app.entity_tags import entity_tag, is_known
 from app.formats import MEDIA_TYPES, Format, choose_format
+from app.head import is_head
 from app.ideal_schemas import OPTION_NAMES, ChannelOptions, IdealOptions, IdealResult
 from app.judges import choose_judge
 from app.kept import look_up
 from app.openapi import moving_too, picture_or_figures, problems
 from app.service import Service, ServiceDependency, result_while_there
-from app.streaming import Inbox, event_stream, respond
+from app.streaming import STREAM_HEADERS, Inbox, event_stream, respond
 from models.ideal.options import ideal_options
 from models.ideal.task import default_size
 from models.layers import Layer
@@ -56,7 +58,10 @@ EXAMPLE = {
 RESPONSES = moving_too(picture_or_figures(IdealResult, EXAMPLE)) | problems(404, 406, 422, 503, 504)
 
 
-@router.get("/ideal/{class}", summary="Draw the ideal picture of a class", response_class=Response, responses=RESPONSES)
+# `:path`, because a class may be called AC/DC
+@router.get(
+    "/ideal/{class:path}", summary="Draw the ideal picture of a class", response_class=Response, responses=RESPONSES
+)
 async def get_ideal(
     request: Request,
     service: ServiceDependency,
@@ -97,12 +102,18 @@ async def _answer(
     judge = choose_judge(service, model, label, options.judge)
     wanted = Wanted(model, subject, options.method, chosen, judge)
     key = await run_sync(wanted.key, service.registry.device, service.engine.max_rows)
+    if format is Format.events and is_head(request):
+        await _check_room(service, wanted, key)
+        return _without_body(MEDIA_TYPES[format], STREAM_HEADERS)
     if format is Format.events:
         return await _stream(request, service, wanted, key, previews=options.previews)
     tag = entity_tag(key, format)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if is_known(tag, request.headers.getlist("If-None-Match")):
         return Response(status_code=304, headers=headers)
+    if is_head(request) and not await _is_kept(service, key, format):
+        await _check_room(service, wanted, key)
+        return _without_body(MEDIA_TYPES[format], headers)
     if format in FILMS:
         response = await _film(request, service, wanted, key, format)
     else:
@@ -111,6 +122,25 @@ async def _answer(
         if not kept.whole:
             headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     response.headers.update(headers)
+    return response
+
+
+async def _is_kept(service: Service, key: str, format: Format) -> bool:
+    if format in FILMS:
+        return await run_sync(service.cache.get, film_key(key, format)) is not None
+    return await run_sync(look_up, service, key) is not None
+
+
+async def _check_room(service: Service, wanted: Wanted, key: str) -> None:
+    """Refuse with a status what would have to be drawn, and for which there is no room."""
+    if key not in service.shared and await run_sync(look_up, service, key) is None:
+        service.engine.check_room(wanted.weight)
+
+
+def _without_body(media_type: str, headers: Mapping[str, str]) -> Response:
+    """What is known of an answer before anything is drawn."""
+    response = Response(media_type=media_type, headers=headers)
+    del response.headers["Content-Length"]  # 0 would be said of the picture
     return response
 
 
@@ -132,8 +162,7 @@ async def _shared(request: Request, service: Service, key: str, work: Any) -> An
 
 async def _stream(request: Request, service: Service, wanted: Wanted, key: str, *, previews: bool) -> Response:
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-    if key not in service.shared and await run_sync(look_up, service, key) is None:
-        service.engine.check_room(wanted.weight)  # while an answer with a status can still be given
+    await _check_room(service, wanted, key)  # while an answer with a status can still be given
     seat = service.shared.join(key, partial(kept_or_drawn, service, wanted, key), inbox.put)
     seat.task.add_done_callback(inbox.wake)
     return event_stream(request, service, seat.task, inbox, lambda kept: kept.outcome(), leave=seat.leave)

@@ -57,7 +57,7 @@ def serve(**settings: Any) -> Iterator[Live]:
 @contextlib.contextmanager
 def _serve(settings: Settings) -> Iterator[Live]:
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", proxy_headers=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     eventually(lambda: server.started)

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -49,7 +50,7 @@ def test_top_limits_the_list(live: Live, picture: bytes) -> None:
 
 def test_bytes_that_are_no_picture(live: Live) -> None:
     for junk in (b"", b"GIF89", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
-        assert "send one of these" in problem(live, 415, files={"image": ("cat.jpg", junk)})["detail"]
+        assert "send" in str(problem(live, 415, files={"image": ("cat.jpg", junk)})["detail"]), junk
 
 
 def test_half_a_picture(live: Live) -> None:
@@ -105,7 +106,8 @@ def test_every_format_and_mode(live: Live) -> None:
     for format, mode in [("PNG", "L"), ("PNG", "P"), ("PNG", "RGBA"), ("PNG", "I;16"), ("JPEG", "CMYK"), ("GIF", "P"),
                          ("WEBP", "RGB"), ("BMP", "RGB"), ("TIFF", "RGB")]:  # fmt: skip
         buffer = io.BytesIO()
-        (image.convert("L").convert(mode) if mode == "I;16" else image.convert(mode)).save(buffer, format)
+        grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+        (Image.fromarray(grey) if mode == "I;16" else image.convert(mode)).save(buffer, format)
         answer = live.client.post("/classify", files={"image": buffer.getvalue()})
         assert (answer.status_code, answer.json()["width"]) == (200, 128), (format, mode)
 
