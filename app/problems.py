@@ -103,6 +103,8 @@ def _detail(error: Exception, status: int) -> str:
         return NEXT_STEP.get(str(error.detail), str(error.detail))
     if isinstance(error, UnknownClass | UnknownLayer):
         return f"{error} (GET /models/{{name}} lists all)"
+    if isinstance(error, BadAttack | BadExplanation | BadIdeal | BadSurvival):
+        return f"{error} (GET /docs tells which options go together)"
     if status == 500:
         return "the service failed: report it with the request's id, under which its log has the reason"
     return str(error)

@@ -30,7 +30,7 @@ def test_metrics_too(live: Live) -> None:
     assert (head.status_code, head.content) == (200, b"") and int(head.headers["Content-Length"]) > 500
 
 
-@pytest.mark.parametrize(("seed", "format"), enumerate(["png", "jpeg", "json", "film", "gif", "events"], 100))
+@pytest.mark.parametrize(("seed", "format"), [*enumerate(["png", "jpeg", "json", "film", "gif", "events"], 100)])
 def test_nothing_is_drawn_for_it(live: Live, seed: int, format: str) -> None:
     """The tag is known before, and is that of the picture; the engine does not move."""
     path = f"/ideal/dog?steps=1&size=32&seed={seed}&format={format}"

@@ -1,15 +1,24 @@
-"""python -m app: the greeting, and settings that cannot be."""
+"""python -m app as a process: the greeting, what keeps it from starting, and how it ends."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
-from app.__main__ import greeting
+from app.__main__ import main
+from app.greeting import greeting
 from app.registry import Registry
 from app.settings import Settings
+from models import checkpoint
+from tests.app.conftest import TINY, lively_network
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_the_greeting_names_address_and_lines_to_try(checkpoints: Path) -> None:
@@ -19,6 +28,11 @@ def test_the_greeting_names_address_and_lines_to_try(checkpoints: Path) -> None:
     assert "Mirage serves tiny on cpu at http://127.0.0.1:8001" in told
     assert [line.split()[0] for line in told.splitlines()[1:]] == ["curl"] * 3
     assert "http://127.0.0.1:8001/ideal/cat" in told
+    told = greeting(Settings(_env_file=None, host="::1", port=8001, root_path="/m/"), registry)
+    assert "at http://[::1]:8001/m (try" in told and "'http://[::1]:8001/m/ideal/cat'" in told
+    told = greeting(Settings(_env_file=None, host="unix:/run/m i.sock"), registry)
+    assert told.splitlines()[0].endswith("at unix:/run/m i.sock")
+    assert "curl --unix-socket '/run/m i.sock' -o ideal.png http://localhost/ideal/cat" in told
 
 
 def test_the_greeting_says_when_the_default_is_missing(checkpoints: Path) -> None:
@@ -27,14 +41,74 @@ def test_the_greeting_says_when_the_default_is_missing(checkpoints: Path) -> Non
     assert "default model could not be loaded" in greeting(Settings(_env_file=None), registry)
 
 
-def test_a_setting_that_cannot_be_is_one_line() -> None:
-    done = subprocess.run(
+def start(**settings: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
         [sys.executable, "-m", "app"],
-        env={**os.environ, "MIRAGE_PORT": "70000"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=120,
+        env={**os.environ, "MIRAGE_PORT": "0", **settings},
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    assert done.returncode == 1 and done.stderr.startswith("mirage: MIRAGE_PORT: ")
-    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
+    """Exit code 1 and no traceback, neither an abort."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        process = start(MIRAGE_CHECKPOINTS=str(checkpoints), MIRAGE_PORT=port)
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, errors
+    assert errors.decode().startswith(f"mirage: MIRAGE_PORT: port {port} of 127.0.0.1 is in use")
+    assert len(errors.splitlines()) == 1, errors
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HOST", "no-such-host.invalid", "MIRAGE_HOST: 'no-such-host.invalid' cannot be resolved"),
+        ("HOST", "unix:/nowhere/at/all/s", "MIRAGE_HOST: the unix socket /nowhere/at/all/s cannot be made"),
+        ("PORT", "70000", "MIRAGE_PORT: Input should be less than or equal to 65535, and '70000' came: choose another"),
+        ("DEVICE", "gpu", "MIRAGE_DEVICE: this value is not known, and 'gpu' came: choose another (auto, cpu, cuda"),
+        ("CORS_ORIGINS", "localhost:3000", "MIRAGE_CORS_ORIGINS: 'localhost:3000' is no origin: give scheme"),
+        ("ROOT_PATH", "//evil", "MIRAGE_ROOT_PATH: '//evil' is no path prefix: give one such as /mirage"),
+        ("FORWARDED_ALLOW_IPS", "proxy", "MIRAGE_FORWARDED_ALLOW_IPS: 'proxy' is no IP address"),
+        ("TRUSTED_HOSTS", "http://a", "MIRAGE_TRUSTED_HOSTS: 'http://a' is no host name"),
+        ("CHECKPOINTS", "/nowhere", "there is no checkpoint in /nowhere: train one"),
+    ],
+)
+def test_what_cannot_be_is_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that Python prints to stderr before it ends with exit code 1."""
+    monkeypatch.setattr("app.__main__.signal.signal", lambda *_: None)
+    monkeypatch.setattr("app.__main__._end_with_threads", lambda: None)  # other tests' threads are alive
+    monkeypatch.setattr("app.__main__.keep_freed_memory", lambda: None)
+    monkeypatch.setenv("MIRAGE_PORT", "0")
+    monkeypatch.setenv(f"MIRAGE_{name}", value)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = ended.value.code
+    assert isinstance(told, str) and told.startswith(f"mirage: {said}") and "\n" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_while_models_are_loaded(checkpoints: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """Exit code 0, and the socket's file is gone; output to a pipe that knows ASCII alone shows any class name."""
+    names = tmp_path / "checkpoints"
+    names.mkdir()
+    spec = replace(TINY, classes=("кошка", *TINY.classes[1:]))
+    checkpoint.save(names / "猫.safetensors", lively_network(), spec, {})
+    path = tmp_path / "s"
+    process = start(
+        MIRAGE_CHECKPOINTS=str(names), MIRAGE_HOST=f"unix:{path}", PYTHONIOENCODING="ascii:strict", MIRAGE_DEVICE="cpu",
+        MIRAGE_CACHE=str(tmp_path / "cache"),
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    if how is signal.SIGINT:  # in the middle of it
+        while b"startup complete" not in process.stderr.readline():
+            assert process.poll() is None
+    else:
+        assert b"Mirage serves \\u732b on cpu at unix:" in process.stdout.readline()
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert b"Traceback" not in errors and b"Fatal" not in errors and not path.exists()
