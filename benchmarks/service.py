@@ -27,9 +27,9 @@ from rich.console import Console
 from benchmarks.measure import machine
 from models.pictures import decode
 from training.data.layout import layout
-from training.data.sources import open_source
+from training.data.open_source import open_source
 from training.evaluate import chosen_side, load_model
-from training.prepare import scanned
+from training.scanning import scanned
 
 EPSILON_LEVELS = 8
 

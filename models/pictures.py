@@ -57,7 +57,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -
 
     Alpha is laid on white, CMYK and palettes are converted, of an animation the first frame is taken. 16-bit and
     floating-point numbers are scaled to 8 bits where it is certain which of them is white
-    (docs/decisions/0028-numbers-that-are-no-levels.md).
+    (docs/decisions/0030-numbers-that-are-no-levels.md).
     Size and shape are judged on the header, before any pixel is decoded. Colour profiles are not applied, as in
     torchvision's own loaders. `limit_name` is the setting that lifts `max_pixels`, for the message.
 

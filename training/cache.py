@@ -1,5 +1,6 @@
 """What runs share on disk, so that the second on the same photos starts at once: scans, pixels, features, timings."""
 
+import hashlib
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from models.files import write_atomically
+from training.data.contents import Recorded
 from training.data.scan import Scan
 from training.data.store import PhotoStore, Writer, index_of
 
@@ -21,7 +23,7 @@ DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
 STALE_S = 3600
 """After which a file that nobody goes on writing is a killed run's."""
-KEPT = "kept-3"
+KEPT = "kept-4"
 """The sub-folder, in which nobody else's files are; its number changes when what is kept does."""
 
 
@@ -36,21 +38,38 @@ class Cache:
     limit_bytes: int = DEFAULT_BYTES
 
     @property
+    def unpacked(self) -> Path:
+        """Where compressed archives are unpacked to; it may be removed at any time between runs."""
+        return self.folder / "unpacked"
+
+    @property
     def place(self) -> Path:
         """Where it all lies."""
         return self.folder / KEPT
 
-    def load_scan(self, listing: str) -> Scan | None:
-        """The scan of the same files, if there is one."""
+    def load_scan(self, key: str) -> Scan | None:
+        """The scan of the same contents in the same layout, if there is one."""
         try:
-            scan = Scan.from_json(json.loads(self._used(f"{listing}.scan.json").read_text(encoding="utf-8")))
+            return Scan.from_json(json.loads(self._used(f"{key}.scan.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return scan if scan.listing == listing else None
 
-    def save_scan(self, scan: Scan) -> None:
+    def save_scan(self, key: str, scan: Scan) -> None:
         """Keep a scan."""
-        self._write(f"{scan.listing}.scan.json", json.dumps(scan.to_json()).encode())
+        self._write(f"{key}.scan.json", json.dumps(scan.to_json()).encode())
+
+    def load_recorded(self, path: Path) -> Recorded:
+        """What was noted of the files of a folder or archive when it was last looked at; nothing where it never was."""
+        fields = self.load_json(_recorded_name(path))
+        try:
+            return Recorded(fields["contents"], {name: tuple(own) for name, own in fields["identities"].items()})
+        except (TypeError, KeyError, AttributeError):
+            return Recorded({}, {})
+
+    def save_recorded(self, path: Path, recorded: Recorded) -> None:
+        """Note the digests of the files of a folder or archive, and the identities by which they may be believed."""
+        fields = {"contents": dict(recorded.contents), "identities": dict(recorded.identities)}
+        self.save_json(_recorded_name(path), fields)
 
     def store_file(self, digest: str, shorter: int) -> Path:
         """Where the pixels of all pictures of a scan lie, shrunk to a `shorter` side."""
@@ -128,3 +147,7 @@ class Cache:
                 return
             file.unlink(missing_ok=True)
             size -= status.st_size
+
+
+def _recorded_name(path: Path) -> str:
+    return "contents-" + hashlib.sha256(os.fsencode(path.resolve())).hexdigest()

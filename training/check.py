@@ -14,15 +14,17 @@ from models.classifier import Classifier
 from models.files import write_atomically
 from training.console import print_classes, print_findings, summary, tell, track
 from training.data.batches import Labelled, serving_batches
-from training.data.layout import Layout, class_names, layout
+from training.data.layout import Layout, class_names, layout, lines_for_user
+from training.data.open_source import UNPACKED, open_source
+from training.data.options import DataOptions
 from training.data.scan import UNDECODABLE, Finding, Problem, Scan, read_picture
-from training.data.sources import BadData, Source, open_source
+from training.data.sources import BadData, Source
 from training.label_errors import doubts
 from training.metrics import gather
 from training.parent import load_parent
-from training.prepare import scanned
 from training.report.page import Shown, document, gallery, table, thumbnail
 from training.runs import write_findings
+from training.scanning import scanned
 
 SHOWN = 48
 """Thumbnails per kind of problem."""
@@ -35,6 +37,8 @@ class Inspection:
     data: Path
     probe: bool = False
     renamed: Mapping[str, str] = field(default_factory=dict)
+    reading: DataOptions = field(default_factory=DataOptions)
+    unpacked: Path = UNPACKED
     architecture: str = "mobilenet_v2"
     parent: Path | None = None
     page: Path | None = None
@@ -45,9 +49,11 @@ class Inspection:
 
 def check(inspection: Inspection, console: Console) -> Scan:
     """Tell what was found, and write it as asked; raises BadData, and of the probe what loading weights raises."""
-    source = open_source(inspection.data)
-    found = layout(source)
+    source = open_source(inspection.data, inspection.reading, unpacked=inspection.unpacked)
+    found = layout(source, inspection.reading)
     names = class_names(found, inspection.renamed)
+    for line in lines_for_user(found, names):
+        tell(console, line)
     scan = scanned(source, found, workers=inspection.workers, console=console)
     print_classes(console, scan, found.folders, names)
     if inspection.probe and scan.photos:

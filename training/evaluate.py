@@ -16,14 +16,17 @@ from training.cache import Cache
 from training.console import tell, track
 from training.data.batches import Labelled, serving_batches
 from training.data.layout import SIDES, Layout, known_folders, layout
+from training.data.open_source import UNPACKED, open_source
+from training.data.options import DataOptions
 from training.data.scan import Photo, Scan
-from training.data.sources import BadData, open_source
+from training.data.sources import BadData
 from training.data.split import split
 from training.metrics import Metrics, gather, measure
-from training.prepare import scanned
+from training.rare import warnings
 from training.recipe import Recipe
 from training.report.folder import write_report
 from training.robustness import checked_options, robustness, sampled
+from training.scanning import scanned
 
 LISTED = 100
 """Classes up to which each has a line."""
@@ -41,6 +44,7 @@ class Question:
     data: Path
     side: str = "auto"
     renamed: Mapping[str, str] = field(default_factory=dict)
+    reading: DataOptions = field(default_factory=DataOptions)
     attack: Mapping[str, Any] = field(default_factory=dict)
     photos: int = 500
     report: Path | None = None
@@ -59,8 +63,11 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     if question.attack:  # what is wrong with it is told before the photos are gone through
         checked_options(**question.attack)
     model = load_model(question.model, question.device)
-    source = open_source(question.data)
-    found = layout(source)
+    unpacked = UNPACKED if question.cache is None else question.cache.unpacked
+    source = open_source(question.data, question.reading, unpacked=unpacked)
+    found = layout(source, question.reading, least=1)
+    for line in found.notes:
+        tell(console, line)
     index_of = class_indices(found, model, question.renamed)
     scan = scanned(source, found, workers=question.workers, console=console, cache=question.cache)
     side, photos = chosen_side(question.side, scan, found, model)
@@ -75,9 +82,15 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     logits, labels = gather(model.classifier.logits, tracked, question.device)
     metrics = measure(logits, labels, model.spec.classes)
     tell(console, told(metrics))
+    weights = model.provenance.get("recipe", {}).get("class_weights")
+    for warning in warnings({**metrics.to_json(), "split": side}, weights):
+        tell(console, f"warning: {warning}")
     curve = under_attack(question, model, data, console) if question.attack else None
     if question.report is not None:
-        story = {"metrics": {**metrics.to_json(), "split": side, "robustness": curve}}
+        story = {
+            "metrics": {**metrics.to_json(), "split": side, "robustness": curve},
+            "recipe": {"class_weights": weights},
+        }
         write_report(question.report, data, model.spec, story, metrics, logits)
     return metrics, curve
 
@@ -147,11 +160,15 @@ def told(metrics: Metrics) -> str:
     """The figures in lines for a terminal."""
     low, high = metrics.interval
     lines = [
-        f"top-1 {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), top-3 {metrics.top3:.2%}, "
+        f"top-1 {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), balanced accuracy "
+        f"{metrics.balanced_accuracy:.2%}, top-3 {metrics.top3:.2%}, "
         f"calibration error {metrics.ece:.4f}, negative log-likelihood {metrics.nll:.4f}"
     ]
     if len(metrics.per_class) <= LISTED:
-        lines += [f"  {name}: {row['accuracy']:.2%} of {row['photos']:,}" for name, row in metrics.per_class.items()]
+        lines += [
+            f"  {name}: " + ("no photos" if row["accuracy"] is None else f"{row['accuracy']:.2%} of {row['photos']:,}")
+            for name, row in metrics.per_class.items()
+        ]
     lines += [f"  {name} taken for {other}: {count}" for name, other, count in metrics.mistaken()[:10]]
     return "\n".join(lines)
 
@@ -162,7 +179,7 @@ def told_curve(curve: Mapping[str, Any]) -> str:
     lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
     lines += [
         f"  within {row['epsilon'] * scale:g}{unit}: {row['accuracy']:.2%} "
-        f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%})"
+        f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%}), balanced {row['balanced_accuracy']:.2%}"
         for row in curve["curve"]
     ]
     return "\n".join(lines)

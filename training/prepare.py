@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,24 +13,28 @@ from torch import nn
 from models import architectures
 from models.spec import Spec
 from training.cache import DEFAULT_FOLDER, Cache
-from training.console import summary, tell, track
+from training.console import summary, tell
 from training.data.batches import Labelled
-from training.data.layout import Layout, class_names, layout
-from training.data.scan import Looked, Photo, Problem, Scan, look_at_all
-from training.data.sort_out import sort_out
-from training.data.sources import Source, open_source
+from training.data.layout import Layout, class_names, layout, lines_for_user
+from training.data.open_source import open_source
+from training.data.options import DataOptions
+from training.data.scan import Photo, Scan
+from training.data.sources import Source
 from training.data.split import Split, split
-from training.data.store import PhotoStore, Writer
+from training.data.split_refusals import reasons
+from training.data.store import PhotoStore
 from training.parent import Parent, load_parent
 from training.preprocessing import in_grey, shorter_side, spec_at
 from training.recipe import BadRecipe, Recipe
 from training.runs import RunFolder, claim, write_findings
+from training.scanning import look_over
 from training.team import Alone, Team, launched, was_restarted
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for. `runs` is where the run folder is made, `renamed` maps folders to names of classes.
+    """What is asked for. `runs` is where the run folder is made, `renamed` maps folders to names of classes,
+    and `reading` says which files are meant and where their labels are.
 
     `phase` "probe" stops after the head. `finish` takes the best so far in place of going on. The state is saved
     every `save_every_s` seconds. The robustness of the result is measured on `robustness_photos` of the test side.
@@ -44,6 +47,7 @@ class Job:
     parent: Path | None = None
     parent_licence: str | None = None
     renamed: dict[str, str] = field(default_factory=dict)
+    reading: DataOptions = field(default_factory=DataOptions)
     workers: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     phase: Literal["all", "probe"] = "all"
@@ -106,7 +110,8 @@ class Prepared:
 
     def probe_key(self, precision: str) -> str:
         """Digest of all that the cached probe depends on."""
-        parts = [self.features_key(precision), *map(repr, self.job.recipe.probe_penalties)]
+        recipe = self.job.recipe
+        parts = [self.features_key(precision), recipe.class_weights, *map(repr, recipe.probe_penalties)]
         return "probe-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def labelled(self, photos: tuple[Photo, ...], *, exact: bool = False) -> Labelled:
@@ -140,21 +145,24 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
             launch=launched(),
             restarted=was_restarted(),
         )
-    source = open_source(job.data)
-    found = layout(source)
+    source = open_source(job.data, job.reading, unpacked=job.cache.unpacked)
+    found = layout(source, job.reading)
     classes = class_names(found, job.renamed)
+    for line in lines_for_user(found, classes):
+        tell(console, line)
     parent = load_parent(job.architecture, job.parent, job.parent_licence)
     recipe = job.recipe
     spec = spec_at(replace(parent.spec, classes=classes, temperature=1.0), recipe)
     if recipe.grey:
         spec = in_grey(spec)
     with team.in_turn():
-        scan, store = look_over(job, source, found, shorter_side(spec, recipe), console)
+        scan, store = look_over(source, found, job.cache, shorter_side(spec, recipe), job.workers, console)
     tell(console, summary(scan))
     if team.rank == 0 and not dry:
         write_findings(job.folder.findings_file, scan.findings)
         tell(console, f"the list is in {job.folder.findings_file}")
-    sides = split(scan.photos, found.folders, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
+    fractions = {"validation": recipe.validation, "test": recipe.test}
+    sides = split(scan.photos, found.folders, **fractions, seed=recipe.seed, why=reasons(found, scan.findings))
     _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
     ready = Prepared(job, team, source, found, scan, store, sides, spec, parent, anew)
     return _as_begun(ready, console) if job.finish else ready
@@ -175,65 +183,3 @@ def _check_shares(batch: int, validation: int, processes: int) -> None:
         raise BadRecipe(f"{processes} processes cannot share batches of {batch} photos evenly: change batch_size")
     if validation < processes:
         raise BadRecipe(f"{validation} photos of validation are too few for {processes} processes: start fewer")
-
-
-def scanned(source: Source, found: Layout, *, workers: int, console: Console, cache: Cache | None = None) -> Scan:
-    """Look at every file of the class folders, with a progress bar; with a cache only at what no run has looked at."""
-    scan = None if cache is None else cache.load_scan(source.listing)
-    if scan is None:
-        scan = sort_out(source, found, _looked(source, found, workers, console, shorter=None))
-        if cache is not None:
-            _keep(scan, source, cache)
-    return scan
-
-
-def look_over(
-    job: Job, source: Source, found: Layout, shorter: int, console: Console
-) -> tuple[Scan, PhotoStore | None]:
-    """The scan and the decoded photos: kept ones, or else made in one pass over the files."""
-    scan = job.cache.load_scan(source.listing)
-    if scan is not None:
-        store = job.cache.load_store(scan.digest, shorter)
-        if store is not None:
-            return scan, store
-        if job.cache.load_json(_lost(scan, shorter)) == job.cache.limit_bytes:
-            tell(console, f"decoded photos are not kept: they take more than {job.cache.limit_bytes / 1e9:.1f} GB")
-            return scan, None
-    try:
-        writer = job.cache.writer()
-    except OSError as error:
-        tell(console, f"nothing is kept in {job.cache.folder} ({error.strerror}): photos are decoded in each epoch")
-        return scan or scanned(source, found, workers=job.workers, console=console), None
-    with writer:
-        looked = _looked(source, found, job.workers, console, shorter=shorter)
-        scan = sort_out(source, found, _kept(looked, writer))
-        store = job.cache.save_store(writer, scan.digest, shorter)
-    _keep(scan, source, job.cache)
-    if store is None:
-        if writer.too_large:  # they will be so the next time; a full disk may have room then
-            job.cache.save_json(_lost(scan, shorter), job.cache.limit_bytes)
-        tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
-    return scan, store
-
-
-def _keep(scan: Scan, source: Source, cache: Cache) -> None:
-    # What a folder would not let be read it may let be read tomorrow.
-    if source.is_zip or not any(finding.problem is Problem.UNREADABLE for finding in scan.findings):
-        cache.save_scan(scan)
-
-
-def _looked(source: Source, found: Layout, workers: int, console: Console, *, shorter: int | None) -> Iterable[Looked]:
-    names = sorted(found.folder_of)
-    looked = look_at_all(source, names, workers, shorter=shorter)
-    return track(console, looked, total=len(names), what="looking at the files")
-
-
-def _kept(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
-    for seen in looked:
-        if seen.pixels is not None:
-            writer.add(seen.digest, torch.from_numpy(seen.pixels))
-        yield replace(seen, pixels=None)
-
-
-def _lost(scan: Scan, shorter: int) -> str:
-    return f"{scan.digest}-{shorter}.lost"

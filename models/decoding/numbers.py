@@ -1,6 +1,6 @@
 """Numbers that are no 8-bit levels yet: which of them is white, and the levels that follow.
 
-The rule and its reasons: docs/decisions/0028-numbers-that-are-no-levels.md.
+The rule and its reasons: docs/decisions/0030-numbers-that-are-no-levels.md.
 """
 
 from collections.abc import Callable, Iterator

@@ -13,28 +13,28 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache", 10_000)
 
 
-SCAN = Scan("listing", (Photo("x/1.png", "x", "d1", "test", "d1"),), (Finding("x/2.png", Problem.EMPTY, "nothing"),))
+SCAN = Scan((Photo("x/1.png", "x", "d1", "test", "d1"),), (Finding("x/2.png", Problem.EMPTY, "nothing"),))
 
 
 def test_what_was_kept_comes_back(cache: Cache) -> None:
-    cache.save_scan(SCAN)
+    cache.save_scan("key", SCAN)
     cache.save_tensors("features", {"a": torch.arange(3.0)})
     cache.save_json("speed", {"float32": 0.5})
-    assert cache.load_scan("listing") == SCAN and cache.load_json("speed") == {"float32": 0.5}
+    assert cache.load_scan("key") == SCAN and cache.load_json("speed") == {"float32": 0.5}
     tensors = cache.load_tensors("features")
     assert tensors is not None and torch.equal(tensors["a"], torch.arange(3.0))
 
 
 def test_what_is_not_there_is_none(cache: Cache) -> None:
-    assert cache.load_scan("listing") is None and cache.load_json("x") is None
+    assert cache.load_scan("key") is None and cache.load_json("x") is None
     assert cache.load_tensors("x") is None and cache.load_store("x", 3) is None
 
 
-@pytest.mark.parametrize("name", ["listing.scan.json", "features.safetensors", "speed.json"])
+@pytest.mark.parametrize("name", ["key.scan.json", "features.safetensors", "speed.json"])
 def test_what_is_damaged_is_none(cache: Cache, name: str) -> None:
     cache.place.mkdir(parents=True)
     (cache.place / name).write_bytes(b"\xff{ half")
-    assert cache.load_scan("listing") is None and cache.load_json("speed") is None
+    assert cache.load_scan("key") is None and cache.load_json("speed") is None
     assert cache.load_tensors("features") is None
 
 

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.check import Inspection, check
+from training.data.open_source import open_source
 from training.data.scan import Problem
-from training.data.sources import BadData, open_source
 
 
 def quiet() -> Console:
@@ -72,14 +72,16 @@ def test_planted_labels_of_real_photos_are_found(shared: Path, tmp_path: Path) -
     assert len(swapped & set(doubted)) >= 8 and len(doubted) <= 20
 
 
-def test_a_class_may_be_called_otherwise(tmp_path: Path) -> None:
-    """Two folders that differ in capitals alone."""
-    folder = write_gratings(tmp_path / "data", {"cat": 2, "Cat": 3})
-    with pytest.raises(BadData, match="two classes would have one name"):
-        check(Inspection(folder), quiet())
+def test_classes_that_differ_in_capitals_alone_are_told_of_and_may_be_called_otherwise(tmp_path: Path) -> None:
+    """Letters, as in EMNIST: they stay two classes, and the line names the option that parts their names."""
+    folder = write_gratings(tmp_path / "data", {"a": 2, "A": 3})
     console = quiet()
-    check(Inspection(folder, renamed={"Cat": "lynx"}), console)
-    assert isinstance(console.file, io.StringIO) and "lynx" in console.file.getvalue()
+    assert check(Inspection(folder), console).counts == {"a": 2, "A": 3}
+    assert isinstance(console.file, io.StringIO) and "--rename a=NAME" in console.file.getvalue()
+    console = quiet()
+    check(Inspection(folder, renamed={"A": "capital a"}), console)
+    assert isinstance(console.file, io.StringIO)
+    assert "capital a" in console.file.getvalue() and "warning" not in console.file.getvalue()
 
 
 def test_where_no_photo_can_be_used_its_probe_is_left_out(tmp_path: Path) -> None:

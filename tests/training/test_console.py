@@ -104,7 +104,7 @@ def test_tables_are_plain_and_aligned_in_any_code_page(encoding: str) -> None:
     write_any_text(stream)
     shown = Console(file=stream, width=100)
     print_findings(shown, (Finding("猫/\udcff🐕.jpg", Problem.EMPTY, "γάτα"),))
-    print_classes(shown, Scan("", (Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
+    print_classes(shown, Scan((Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
     stream.flush()
     lines = stream.buffer.getvalue().decode(encoding).splitlines()  # type: ignore[attr-defined]
     text = "".join(lines)

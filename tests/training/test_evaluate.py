@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from models import checkpoint
@@ -13,6 +14,7 @@ from training.cache import Cache
 from training.data.sources import BadData
 from training.evaluate import Question, evaluate, told, told_curve
 from training.fit import fit
+from training.metrics import measure
 from training.prepare import Job
 from training.recipe import Recipe
 
@@ -76,7 +78,7 @@ def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: Job, monkeypat
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
-    monkeypatch.setattr("training.prepare.look_at_all", refuse)
+    monkeypatch.setattr("training.scanning.look_at_all", refuse)
     question = Question(str(trained.output), trained.data, cache=trained.cache)
     assert evaluate(question, quiet())[0].photos == 6
     with pytest.raises(AssertionError):
@@ -129,3 +131,11 @@ def test_photos_that_cannot_be_used_are_told_of(trained: Job, tmp_path: Path) ->
         (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")
     with pytest.raises(BadData, match="nothing to measure on: `check` lists"):
         evaluate(Question(str(trained.output), tmp_path / "data"), quiet())
+
+
+def test_a_class_without_photos_is_told_as_such() -> None:
+    """Measured on one of three classes: the figure of the others is no 0 %."""
+    metrics = measure(torch.tensor([[2.0, 0, 0], [0, 2, 0]]), torch.tensor([0, 0]), ("a", "b", "c"))
+    lines = told(metrics).splitlines()
+    assert lines[0].startswith("top-1 50.00% (95 % interval") and "balanced accuracy 50.00%" in lines[0]
+    assert lines[1:] == ["  a: 50.00% of 2", "  b: no photos", "  c: no photos", "  a taken for b: 1"]

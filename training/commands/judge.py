@@ -12,15 +12,19 @@ from training.cache import DEFAULT_FOLDER, Cache
 from training.check import Inspection
 from training.check import check as run_check
 from training.commands import shared
+from training.commands.data_options import with_data_options
 from training.console import tell
+from training.data.options import DataOptions
 from training.evaluate import Question, load_model
 from training.evaluate import evaluate as run_evaluate
 from training.export import export as run_export
 from training.recipe import BadRecipe
 
 
+@with_data_options
 def check(
     data: shared.Data,
+    reading: DataOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is wrong.")] = False,
     probe: Annotated[bool, typer.Option("--probe", help="Also look for labels in doubt, by a network.")] = False,
     rename: shared.Rename = None,
@@ -40,6 +44,8 @@ def check(
             path,
             probe,
             shared.renaming(rename),
+            reading,
+            Cache(cache.expanduser()).unpacked,
             architecture,
             parent,
             page=html,
@@ -51,9 +57,11 @@ def check(
             raise typer.Exit(1)
 
 
+@with_data_options
 def evaluate(
     model: Annotated[str, typer.Argument(help="A checkpoint's file, or a served name: cats-dogs, imagenet/resnet50.")],
     data: shared.Data,
+    reading: DataOptions,
     side: Annotated[
         str,
         typer.Option(
@@ -89,6 +97,7 @@ def evaluate(
             shared.data_at(data, cache, console),
             side,
             shared.renaming(rename),
+            reading,
             attack={} if attack == "none" else asked,
             photos=photos,
             report=report,

@@ -9,8 +9,10 @@ from rich.console import Console
 from models.files import write_atomically
 from training.cache import DEFAULT_BYTES, DEFAULT_FOLDER, Cache
 from training.commands import shared
+from training.commands.data_options import with_data_options
 from training.commands.recipe_options import with_recipe
 from training.console import tell
+from training.data.options import DataOptions
 from training.find_lr import find_lr as run_find_lr
 from training.fit import fit as run_fit
 from training.prepare import Job
@@ -21,10 +23,12 @@ STOPPED = "stopped; the state that was saved last is kept: give the same command
 
 
 @with_recipe()
+@with_data_options
 def fit(
     data: shared.Data,
     output: Annotated[Path, typer.Option(help="The checkpoint to write, *.safetensors; its card is written beside.")],
     recipe: Recipe,
+    reading: DataOptions,
     architecture: shared.Architecture = "mobilenet_v2",
     parent: shared.ParentFile = None,
     parent_licence: Annotated[str | None, typer.Option(help="Their licence, where the file does not say.")] = None,
@@ -53,6 +57,7 @@ def fit(
             parent=parent,
             parent_licence=parent_licence,
             renamed=shared.renaming(rename),
+            reading=reading,
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
             phase=phase,
@@ -71,7 +76,8 @@ def fit(
             tell(
                 console,
                 f"{output}: {metrics.accuracy:.2%} of {metrics.photos:,} test photos right (95 % interval {low:.2%} to "
-                f"{high:.2%}), calibration error {metrics.ece:.4f}; the card is {output.with_suffix('.md')}, "
+                f"{high:.2%}), balanced accuracy {metrics.balanced_accuracy:.2%}, "
+                f"calibration error {metrics.ece:.4f}; the card is {output.with_suffix('.md')}, "
                 f"the report {job.folder.path / 'report.html'}",
             )
 
@@ -79,9 +85,11 @@ def fit(
 @with_recipe(
     without=("epochs", "full_size_epochs", "patience", "schedule", "warm_up", "average_window", "epsilon_warm_up")
 )
+@with_data_options
 def find_lr(
     data: shared.Data,
     recipe: Recipe,
+    reading: DataOptions,
     architecture: shared.Architecture = "mobilenet_v2",
     parent: shared.ParentFile = None,
     rename: shared.Rename = None,
@@ -103,6 +111,7 @@ def find_lr(
             recipe,
             parent,
             renamed=shared.renaming(rename),
+            reading=reading,
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
             cache=Cache(cache.expanduser(), cache_bytes),

@@ -8,12 +8,9 @@ from types import GenericAlias, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
-from rich.console import Console
 
-from training.console import tell
+from training.commands.expand import Command, expanded
 from training.recipe import ROBUST, BadRecipe, Recipe
-
-Command = Callable[..., None]
 
 
 def with_recipe(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
@@ -23,9 +20,7 @@ def with_recipe(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
 
 
 def _with_recipe(command: Command, without: Sequence[str]) -> Command:
-    own, hints = inspect.signature(command), get_type_hints(Recipe, include_extras=True)
-    names = [name for name in hints if name not in without]
-    choices = [_option(name, hints[name]) for name in names]
+    hints = get_type_hints(Recipe, include_extras=True)
     robust = inspect.Parameter(
         "robust",
         inspect.Parameter.KEYWORD_ONLY,
@@ -34,21 +29,13 @@ def _with_recipe(command: Command, without: Sequence[str]) -> Command:
             bool, typer.Option("--robust", help="Train on attacked pictures; other defaults for all that is below.")
         ],
     )
+    options = [robust, *(_option(name, hint) for name, hint in hints.items() if name not in without)]
 
-    @functools.wraps(command)
-    def run(*args: Any, robust: bool, **given: Any) -> None:
-        chosen = {name: given.pop(name) for name in names}
-        try:
-            command(*args, recipe=recipe_of(chosen, robust=robust), **given)
-        except BadRecipe as error:
-            tell(Console(stderr=True), f"error: {error}")
-            raise typer.Exit(2) from error
+    def build(chosen: Mapping[str, Any]) -> Recipe:
+        others = {name: value for name, value in chosen.items() if name != "robust"}
+        return recipe_of(others, robust=chosen["robust"])
 
-    parameters = [each for each in own.parameters.values() if each.name != "recipe"]
-    run.__signature__ = own.replace(parameters=[*parameters, robust, *choices])  # type: ignore[attr-defined]
-    # typer resolves the annotations by name where there are these; the signature has them resolved.
-    run.__annotations__ = {each.name: each.annotation for each in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
-    return run
+    return expanded(command, "recipe", options, build, BadRecipe)
 
 
 def recipe_of(chosen: Mapping[str, Any], *, robust: bool) -> Recipe:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from training.data.augment import Augment, Levels
-from training.data.scan import UNDECODABLE, Photo, read_picture
+from training.data.scan import UNDECODABLE, Photo, pixel_digest, read_picture
 from training.data.sources import BadData, Source
 from training.data.store import PhotoStore, shrink
 from training.data.workers import begin_worker, context
@@ -62,6 +62,9 @@ class Labelled:
             pixels = read_picture(self.source, photo.name).pixels
         except UNDECODABLE as error:
             raise BadData(f"{photo.name} could be decoded before and now cannot: was it changed?") from error
+        if pixel_digest(pixels) != photo.digest:
+            # It would be trained on, or judged, under the digest of another picture.
+            raise BadData(f"{photo.name} has been changed since it was looked at: give the command again")
         return pixels if self.shorter is None else shrink(pixels, self.shorter)
 
 

@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from models import pictures
+from training.data.contents import digest_of
 from training.data.sources import BadData, Source
 from training.data.store import resized, shrink
 from training.data.workers import begin_worker, context
@@ -30,12 +31,18 @@ FORMAT_OF_ENDING = {
     ".webp": ("WEBP",),
     ".gif": ("GIF",),
     ".bmp": ("BMP",),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm"), ("PPM",)),
+    **dict.fromkeys((".avif", ".avifs"), ("AVIF",)),
+    **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), ("JPEG2000",)),
+    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF",)),
 }
 TINY = 32
 """Pixels on the shorter side, below which a picture shows little."""
 CONSTANT = 2.0
 """Standard deviation in levels of 255, below which in every channel a picture shows nothing."""
 THUMBNAIL = 16
+REDUCED_ABOVE = 25_000_000
+"""Pixels above which a photo is read at a reduced size: a phone's 48 million would take 150 MB in each worker."""
 
 
 class Problem(StrEnum):
@@ -47,6 +54,7 @@ class Problem(StrEnum):
     BROKEN = "broken"
     TOO_LARGE = "too large"
     DUPLICATE = "duplicate"
+    MISSING = "missing"
     CONFLICT = "in two classes"
     LEAK = "in two splits"
     OUTSIDE = "in no class folder"
@@ -93,7 +101,6 @@ class Photo:
 class Scan:
     """What was found in a source: photos in order of name, each picture once, and the findings."""
 
-    listing: str
     photos: tuple[Photo, ...]
     findings: tuple[Finding, ...]
 
@@ -116,16 +123,17 @@ class Scan:
     def from_json(fields: dict[str, Any]) -> "Scan":
         """The scan that `to_json` wrote."""
         findings = (Finding(f["name"], Problem(f["problem"]), f["detail"]) for f in fields["findings"])
-        return Scan(fields["listing"], tuple(Photo(**photo) for photo in fields["photos"]), tuple(findings))
+        return Scan(tuple(Photo(**photo) for photo in fields["photos"]), tuple(findings))
 
 
 @dataclass(frozen=True)
 class Looked:
-    """One file as it was found: what is wrong with it, if anything, and where it decodes a digest of its pixels, a
-    thumbnail, and the pixels as the store keeps them, if they were asked for (an array: a tensor would travel between
-    processes as an open file each)."""
+    """One file as it was found: the digest of its bytes (empty where they cannot be read), what is wrong with it, if
+    anything, and where it decodes a digest of its pixels, a thumbnail, and the pixels as the store keeps them, if they
+    were asked for (an array: a tensor would travel between processes as an open file each)."""
 
     name: str
+    content: str
     findings: tuple[Finding, ...]
     digest: str = ""
     thumbnail: bytes = b""
@@ -133,11 +141,15 @@ class Looked:
 
 
 def read_picture(source: Source, name: str) -> pictures.Decoded:
-    """Read and decode one picture, without the decoder's remarks on standard error (corrupt EXIF, mostly)."""
-    data = source.read(name)
+    """Read and decode one picture; raises BadData where it cannot be read, and those of UNDECODABLE."""
+    return _decode(source.read(name), source.max_pixels)
+
+
+def _decode(data: bytes, max_pixels: int) -> pictures.Decoded:
+    # Without the decoder's remarks on standard error (corrupt EXIF, mostly).
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pictures.inspect(data)
+        return pictures.inspect(data, max_pixels=max_pixels, reduce_above=REDUCED_ABOVE, limit_name="--max-pixels")
 
 
 UNDECODABLE = (pictures.NotAPicture, pictures.BrokenPicture, pictures.PictureTooLarge)
@@ -149,19 +161,23 @@ def look(source: Source, name: str, *, shorter: int | None = None) -> Looked:
     With `shorter` its pixels are brought along, shrunk to that shorter side (`training.data.store`).
     """
     try:
-        decoded = read_picture(source, name)
+        data = source.read(name)
     except BadData as error:
-        return Looked(name, (Finding(name, Problem.UNREADABLE, str(error)),))
+        return Looked(name, "", (Finding(name, Problem.UNREADABLE, str(error)),))
+    content = digest_of(data)
+    try:
+        decoded = _decode(data, source.max_pixels)
     except UNDECODABLE as error:
-        return Looked(name, (_undecodable(source, name, error),))
+        return Looked(name, content, (_undecodable(name, data, error),))
     except MemoryError:
-        return Looked(name, (Finding(name, Problem.UNREADABLE, "there was not enough memory to decode it"),))
+        return Looked(name, "", (Finding(name, Problem.UNREADABLE, "there was not enough memory to decode it"),))
     except Exception as error:  # a decoder's own, on bytes that nobody thought of: one file, not the whole scan
-        return Looked(name, (Finding(name, Problem.BROKEN, f"{type(error).__name__}: {error}"),))
+        return Looked(name, content, (Finding(name, Problem.BROKEN, f"{type(error).__name__}: {error}"),))
     pixels = decoded.pixels
     thumbnail = resized(pixels, THUMBNAIL, THUMBNAIL)
     return Looked(
         name,
+        content,
         tuple(_oddities(name, decoded.format, pixels)),
         pixel_digest(pixels),
         thumbnail.numpy().tobytes(),
@@ -175,15 +191,17 @@ def pixel_digest(pixels: UInt8[Tensor, "3 h w"]) -> str:
     return hashlib.sha256(shape + pixels.numpy().tobytes()).hexdigest()
 
 
-def _undecodable(source: Source, name: str, error: ValueError) -> Finding:
-    if not source.read(name):
+def _undecodable(name: str, data: bytes, error: ValueError) -> Finding:
+    if not data:
         return Finding(name, Problem.EMPTY, "the file has no bytes")
-    problems = {
-        pictures.NotAPicture: (Problem.NOT_A_PICTURE, "no picture format that is read here"),
-        pictures.BrokenPicture: (Problem.BROKEN, str(error).removesuffix(": send it whole")),
-        pictures.PictureTooLarge: (Problem.TOO_LARGE, str(error).removesuffix(": send a smaller one")),
-    }
-    return Finding(name, *problems[type(error)])
+    problem = Problem.BROKEN
+    if isinstance(error, pictures.NotAPicture):
+        problem = Problem.NOT_A_PICTURE
+    elif isinstance(error, pictures.PictureTooLarge):
+        problem = Problem.TOO_LARGE
+    # What to do with a file in a folder, not with one that is sent somewhere.
+    advice = str(error).removesuffix(": send it whole").replace(": send a smaller one, or raise", ": raise")
+    return Finding(name, problem, advice.removesuffix(": send a smaller one"))
 
 
 def _oddities(name: str, format: str, pixels: Tensor) -> Iterator[Finding]:

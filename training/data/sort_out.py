@@ -9,16 +9,22 @@ import torch
 from training.data.alike import alike, earliest, joined
 from training.data.layout import SIDES, Layout
 from training.data.scan import Finding, Looked, Photo, Problem, Scan
-from training.data.sources import Source
 
 
-def sort_out(source: Source, found: Layout, looked: Iterable[Looked]) -> Scan:
-    """The scan of a source.
+def sort_out(found: Layout, looked: Iterable[Looked]) -> Scan:
+    """The scan of the files of a layout.
 
     Of copies in one class the first by name is used; of a picture in two classes no copy is. Where a split was given,
     the copy that judges is used, not the one that trains; so with photos that are only nearly the same.
     """
-    findings = [Finding(name, Problem.OUTSIDE, "beside the class folders") for name in found.outside]
+    findings = [Finding(name, Problem.OUTSIDE, found.without) for name in found.outside]
+    findings += [
+        Finding(name, Problem.MISSING, "listed in the table of labels, and not there") for name in found.missing
+    ]
+    findings += [
+        Finding(name, Problem.CONFLICT, f"labelled {told} in the table of labels; it is not used")
+        for name, told in found.contradictory.items()
+    ]
     thumbnails: dict[str, bytes] = {}
     same: dict[str, list[Photo]] = defaultdict(list)
     for seen in looked:
@@ -30,7 +36,7 @@ def sort_out(source: Source, found: Layout, looked: Iterable[Looked]) -> Scan:
     photos = [photo for group in same.values() for photo in _copies(group, findings)]
     photos = _alike(sorted(photos, key=lambda photo: photo.name), thumbnails, findings)
     order = sorted(findings, key=lambda finding: (list(Problem).index(finding.problem), finding.name))
-    return Scan(source.listing, tuple(photos), tuple(order))
+    return Scan(tuple(photos), tuple(order))
 
 
 def _half(digest: str) -> str:

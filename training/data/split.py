@@ -2,12 +2,12 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from training.data.scan import Photo
-from training.data.sources import BadData
+from training.data.split_refusals import refusal
 
 MIN_PER_CLASS = 4
 """Two to train, one to validate, one to test."""
@@ -47,13 +47,21 @@ class Split:
         return {side: [found[folder] for folder in folders] for side, found in counts.items()}
 
 
-def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float, test: float, seed: int) -> Split:
+def split(
+    photos: Sequence[Photo],
+    folders: Sequence[str],
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    why: Mapping[str, str] | None = None,
+) -> Split:
     """A side that the data names is taken as it is; one that it lacks takes a fraction of what would else train.
 
     Stratified: of each class the same fraction, to the nearest photo, and one at least. In a class photos are ranked by
     a hash of seed and pixels, so that adding photos moves only few others, and renaming files, or packing them
     otherwise, moves none. Photos that look alike go to one side; more of them than it has room for go to the next.
-    Raises BadData when a class has too few photos.
+    Raises BadData when a class has too few photos, with `why` files of it were left out.
     """
     given = {photo.side for photo in photos}
     wanted = {"test": 0.0 if "test" in given else test, "validation": 0.0 if "validation" in given else validation}
@@ -61,16 +69,15 @@ def split(photos: Sequence[Photo], folders: Sequence[str], *, validation: float,
     for photo in photos:
         by_folder[photo.folder].append(photo)
     sides: dict[str, list[Photo]] = {"train": [], "validation": [], "test": []}
-    for folder in folders:
+    trained = {photo.folder for photo in photos if photo.side in ("", "train")}
+    # A class that has no photos to train on goes first: it is the one to name, and no class that has all it needs.
+    for folder in sorted(folders, key=lambda folder: folder in trained):
         own = by_folder[folder]
         for side in ("validation", "test"):
             sides[side] += [photo for photo in own if photo.side == side]
         cut = _cut([photo for photo in own if photo.side in ("", "train")], wanted, seed)
         if cut is None or not all(any(photo.side == side for photo in own) for side in given & {"validation", "test"}):
-            raise BadData(
-                f"{folder!r} has {len(own)} usable photos, {MIN_PER_CLASS} are needed at least, with some on each "
-                "side: add some, or take the folder away (`check` lists the files that cannot be used)"
-            )
+            raise refusal(folder, photos, folders, given, MIN_PER_CLASS, why or {})
         for side, taken in cut.items():
             sides[side] += taken
     ordered = {side: tuple(sorted(found, key=lambda photo: photo.name)) for side, found in sides.items()}

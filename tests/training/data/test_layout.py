@@ -1,14 +1,35 @@
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from training.data.layout import Layout, class_names, layout
-from training.data.sources import BadData, Source, open_source
+from training.data.layout import Layout, class_names, layout, lines_for_user
+from training.data.open_source import open_source
+from training.data.options import DataOptions
+from training.data.sources import BadData, Source
 
 
-def told(names: tuple[str, ...]) -> Layout:
+class NoFiles:
+    """Names alone: a layout that reads a file is told so."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        raise AssertionError(f"{name} was read")
+
+
+def told(names: tuple[str, ...], **options: Any) -> Layout:
     """The layout of a source with these files."""
-    return layout(Source(Path("data"), names, "listing"))
+    return layout(Source(Path("data"), names, NoFiles()), DataOptions(**options))
+
+
+def photos(*folders: str) -> tuple[str, ...]:
+    """One photo of a cat and one of a dog in each of these folders."""
+    return tuple(f"{folder}/{animal}/1.jpg" for folder in folders for animal in ("cat", "dog"))
+
+
+def splits(found: Layout) -> dict[str, str]:
+    """The split of each class folder's photo, by the first folder of its path."""
+    return {name.split("/")[0]: split for name, split in found.side_of.items()}
 
 
 def test_the_kaggle_layout_is_seen_through() -> None:
@@ -98,7 +119,8 @@ def test_names_of_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("renamed", "message"), [({"Cow": "cow"}, "no folder is called 'Cow'"), ({"b": "A"}, "one name")]
+    ("renamed", "message"),
+    [({"Cow": "cow"}, "no folder is called 'Cow'"), ({"b": "A"}, "'A' and 'b' would both be the class 'A'.*--rename")],
 )
 def test_senseless_names_are_refused(renamed: dict[str, str], message: str) -> None:
     with pytest.raises(BadData, match=message):
@@ -111,3 +133,171 @@ def test_a_folder_whose_name_is_no_text_needs_another(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"is no text: give the class one by --rename"):
         class_names(found, {})
     assert class_names(found, {"caf\udce9": "café"}) == ("café", "y")
+
+
+@pytest.mark.parametrize(
+    ("folders", "wanted"),
+    [
+        (("training_set/training_set", "test_set/test_set"), {"training_set": "train", "test_set": "test"}),
+        (("Trn", "TST"), {"Trn": "train", "TST": "test"}),
+        (("trainset", "val-set", "Test Images"), {"trainset": "train", "val-set": "validation", "Test Images": "test"}),
+        (("pets_train", "pets_holdout"), {"pets_train": "train", "pets_holdout": "test"}),
+        (("TrainingData", "HoldOut"), {"TrainingData": "train", "HoldOut": "test"}),
+        (("hold-out", "training data"), {"hold-out": "test", "training data": "train"}),
+        (("train2017", "val2017"), {"train2017": "train", "val2017": "validation"}),
+        (("train", "eval"), {"train": "train", "eval": "test"}),
+        (
+            ("training", "evaluation", "validation"),
+            {"training": "train", "evaluation": "test", "validation": "validation"},
+        ),
+        (("train", "eval", "test"), {"train": "train", "eval": "validation", "test": "test"}),
+        (("train", "dev", "testing"), {"train": "train", "dev": "validation", "testing": "test"}),
+        (("fold0", "fold1", "fold2"), {"fold0": "train", "fold1": "validation", "fold2": "test"}),
+        (("Fold_2", "Fold_1"), {"Fold_1": "train", "Fold_2": "test"}),
+        (("01_train", "02_test"), {"01_train": "train", "02_test": "test"}),
+    ],
+)
+def test_splits_are_known_by_the_names_that_people_give_them(folders: tuple[str, ...], wanted: dict[str, str]) -> None:
+    found = told(photos(*folders))
+    assert found.folders == ("cat", "dog") and splits(found) == wanted and not found.outside
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("train_station", "test_tube"), ("train", "bus"), ("valid", "invalid"), ("dev", "ops"), ("fold1", "sheet")],
+)
+def test_classes_that_merely_sound_like_splits_are_classes(folders: tuple[str, ...]) -> None:
+    found = told(tuple(f"{folder}/1.jpg" for folder in folders))
+    assert found.folders == tuple(sorted(folders)) and not found.side_of
+
+
+def test_folds_are_told_with_the_option_that_changes_them() -> None:
+    (note,) = told(photos("fold0", "fold1", "fold2")).notes
+    assert (
+        note.startswith("the data has folds: train is fold0, validation is fold1, test is fold2") and "--split" in note
+    )
+    other = told(photos("fold0", "fold1", "fold2"), split=("fold0=test", "fold1=train", "fold2=train"))
+    assert splits(other) == {"fold0": "test", "fold1": "train", "fold2": "train"}
+
+
+def test_splits_inside_each_class_are_kept() -> None:
+    """Also below another folder, beside photos of no split, and where a class lacks one of them."""
+    found = told(("cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/1.jpg"))
+    assert found.folders == ("cat", "dog")
+    assert found.side_of == {name: name.split("/")[1] for name in found.folder_of}
+    found = told(
+        (
+            "d/cat/img/Training/1.jpg",
+            "d/cat/img/Val/2.jpg",
+            "d/dog/img/Training/1.jpg",
+            "d/dog/img/Val/1.jpg",
+            "d/cat/0.jpg",
+        )
+    )
+    assert found.folder_of["d/cat/0.jpg"] == "cat" and "d/cat/0.jpg" not in found.side_of
+    assert {name: split for name, split in found.side_of.items() if split != "train"} == {
+        "d/cat/img/Val/2.jpg": "validation",
+        "d/dog/img/Val/1.jpg": "validation",
+    }
+
+
+def test_class_and_split_may_stand_in_one_name() -> None:
+    found = told(("Cat_train/1.jpg", "Cat_test/1.jpg", "sea-lion train/1.jpg", "sea-lion test/1.jpg"))
+    assert found.folders == ("Cat", "sea lion")
+    assert found.side_of == {name: "train" if "train" in name else "test" for name in found.folder_of}
+
+
+def test_where_all_folders_hold_the_same_folders_the_user_is_asked() -> None:
+    """Either could be the classes; each way that the message names settles it."""
+    names = photos("kitchen", "garden")
+    with pytest.raises(
+        BadData, match=r"not clear which.*--class-level 1.*--class-level 2.*--split garden=train"
+    ) as caught:
+        told(names)
+    assert "garden, kitchen" in str(caught.value) and "cat, dog" in str(caught.value)
+    assert told(names, class_level=1).folders == ("garden", "kitchen")
+    assert told(names, class_level=2).folders == ("cat", "dog") and not told(names, class_level=2).side_of
+    by_split = told(names, split=("kitchen=train", "garden=test"))
+    assert by_split.folders == ("cat", "dog") and splits(by_split) == {"kitchen": "train", "garden": "test"}
+    with pytest.raises(BadData, match="not clear which"):
+        told((*photos("a/site1", "a/site2"), "a/site3/cat/1.jpg"))
+
+
+def test_sub_folders_of_their_own_are_no_doubt() -> None:
+    found = told(("cat/siamese/1.jpg", "cat/tabby/1.jpg", "dog/beagle/1.jpg", "dog/2.jpg"))
+    assert found.folders == ("cat", "dog") and found.folder_of["cat/tabby/1.jpg"] == "cat"
+
+
+def test_the_level_of_the_classes_counts_all_folders() -> None:
+    names = photos("data/train/a", "data/test/b")
+    found = told(names, class_level=4)
+    assert found.folders == ("cat", "dog") and found.side_of[names[0]] == "train" and found.side_of[names[-1]] == "test"
+
+
+def test_splits_of_splits_are_not_taken_for_classes() -> None:
+    with pytest.raises(BadData, match=r"test, train hold no class folders but are called as splits are.*--class-level"):
+        told(photos("fold0/train", "fold0/test", "fold1/train", "fold1/test"))
+
+
+def test_a_folder_of_tables_is_no_class() -> None:
+    """`train` beside `annotations` is what holds the classes."""
+    found = told(("train/cat/1.jpg", "train/dog/1.jpg", "annotations/cat.xml", "annotations/dog.xml"))
+    assert found.folders == ("cat", "dog") and len(found.outside) == 2
+
+
+def test_what_was_left_out_is_told_in_one_line() -> None:
+    found = told(
+        ("cat/1.jpg", "dog/1.jpg", "@eaDir/cat/1.jpg", "cat/@eaDir/1.jpg/T.jpg", "lost+found/", "runs/m/report.html",
+         "runs/m/metrics.json", "runs/m/curves.png", ".Trashes/501/1.jpg", "$RECYCLE.BIN/S-1-5/1.jpg")
+    )  # fmt: skip
+    assert found.folders == ("cat", "dog") and set(found.folder_of) == {"cat/1.jpg", "dog/1.jpg"} and not found.outside
+    (note,) = found.notes
+    assert all(name in note for name in ("@eaDir", "lost+found", "runs", ".Trashes", "$RECYCLE.BIN"))
+
+
+def test_exclusions_leave_out_files_and_folders() -> None:
+    found = told(("cat/1.jpg", "cat/2.gif", "dog/1.jpg", "old/1.jpg"), exclude=("old", "*.gif", "bird"))
+    assert set(found.folder_of) == {"cat/1.jpg", "dog/1.jpg"} and not found.outside
+    assert found.notes == (
+        "--exclude old leaves out 1 file",
+        "--exclude *.gif leaves out 1 file",
+        "warning: --exclude bird matches nothing",
+    )
+
+
+def test_one_name_in_two_spellings_is_one_class() -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Käse") for form in ("NFC", "NFD"))
+    found = told((f"{composed}/1.jpg", f"{decomposed}/2.jpg", "Brot/1.jpg"))
+    assert found.folders == ("Brot", composed)
+    assert found.folder_of == {f"{composed}/1.jpg": composed, f"{decomposed}/2.jpg": composed, "Brot/1.jpg": "Brot"}
+    assert "one class" in found.notes[0]
+    assert class_names(found, {decomposed: "cheese"}) == ("Brot", "cheese")
+
+
+def test_names_that_look_alike_are_told_with_the_option_that_parts_them() -> None:
+    found = told(("A/1.jpg", "a/1.jpg", "b/1.jpg"))
+    (line,) = lines_for_user(found, class_names(found, {}))
+    assert (
+        line.startswith("warning: the classes 'A' and 'a' differ only in upper and lower case") and "--rename" in line
+    )
+    assert lines_for_user(found, class_names(found, {"a": "small a"})) == []
+
+
+def test_a_class_alone_is_enough_to_be_measured_on() -> None:
+    source = Source(Path("data"), ("cat/1.jpg", "cat/2.jpg"), NoFiles())
+    assert layout(source, least=1).folders == ("cat",)
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (("images/1.jpg", "images/2.jpg", "labels.csv"), "--labels labels.csv"),
+        (("train/cat.1.jpg", "train/dog.1.jpg"), "--label-from '^(?P<label>cat|dog)'"),
+        (("train.zip", "test1.zip"), "there are archives inside, train.zip"),
+        (("1.jpg", "2.jpg"), "--labels FILE.csv"),
+    ],
+)
+def test_data_without_class_folders_is_refused_with_a_way_out(names: tuple[str, ...], hint: str) -> None:
+    with pytest.raises(BadData) as caught:
+        told(names)
+    assert hint in str(caught.value)

@@ -8,15 +8,16 @@ from PIL import Image
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
 from training.data.layout import layout
+from training.data.open_source import open_source
 from training.data.scan import USED, Problem, Scan, look, look_at_all
 from training.data.sort_out import sort_out
-from training.data.sources import BadData, open_source
+from training.data.sources import BadData
 
 
 def scan(path: Path, workers: int = 0) -> Scan:
     source = open_source(path)
     found = layout(source)
-    return sort_out(source, found, look_at_all(source, sorted(found.folder_of), workers))
+    return sort_out(found, look_at_all(source, sorted(found.folder_of), workers))
 
 
 @pytest.fixture
@@ -97,10 +98,10 @@ def test_a_scan_survives_json(dirty: Path) -> None:
 
 
 def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def odd(*_: object) -> None:
+    def odd(*_: object, **__: object) -> None:
         raise TypeError("a number was wanted")
 
-    monkeypatch.setattr("training.data.scan.read_picture", odd)
+    monkeypatch.setattr("models.pictures.inspect", odd)
     (finding,) = look(open_source(dirty), "x/0.png").findings
     assert (finding.problem, finding.detail) == (Problem.BROKEN, "TypeError: a number was wanted")
 
@@ -133,9 +134,9 @@ def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: py
 def test_a_picture_that_the_memory_does_not_hold_is_not_called_broken(
     dirty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("training.data.scan.read_picture", full)
+    monkeypatch.setattr("models.pictures.inspect", full)
     (finding,) = look(open_source(dirty), "x/0.png").findings
     assert finding.problem is Problem.UNREADABLE and "not enough memory" in finding.detail

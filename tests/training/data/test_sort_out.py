@@ -6,9 +6,9 @@ from PIL import Image
 
 from tests.training.drawn import encoded, grating
 from training.data.layout import layout
+from training.data.open_source import open_source
 from training.data.scan import Problem, Scan, look_at_all
 from training.data.sort_out import sort_out
-from training.data.sources import open_source
 
 
 def scanned(folder: Path, files: dict[str, Image.Image]) -> Scan:
@@ -17,7 +17,7 @@ def scanned(folder: Path, files: dict[str, Image.Image]) -> Scan:
         (folder / name).write_bytes(encoded(image))
     source = open_source(folder)
     found = layout(source)
-    return sort_out(source, found, look_at_all(source, sorted(found.folder_of), 0))
+    return sort_out(found, look_at_all(source, sorted(found.folder_of), 0))
 
 
 def nearly(image: Image.Image) -> Image.Image:

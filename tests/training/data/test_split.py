@@ -66,10 +66,50 @@ def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
 
 
 def test_too_few_photos_are_told() -> None:
-    with pytest.raises(BadData, match="'y' has 3 usable photos, 4 are needed"):
+    with pytest.raises(BadData, match="'y' has 3 usable photos; 4 are needed at least: two to train"):
         cut(photos({"x": 10, "y": 3}))
 
 
 def test_a_folder_without_photos_is_told() -> None:
-    with pytest.raises(BadData, match="'z' has 0 usable photos"):
+    with pytest.raises(BadData, match=r"'z' has no usable photos.*--exclude z"):
         split(photos({"x": 10}), ("x", "z"), validation=0.15, test=0.15, seed=0)
+
+
+def placed(**sides: tuple[str, ...]) -> list[Photo]:
+    """Eight photos of each class named in each part of the split."""
+    return [
+        Photo(f"{side}/{folder}/{number}", folder, f"{side}{folder}{number}", side)
+        for side, folders in sides.items()
+        for folder in folders
+        for number in range(8)
+    ]
+
+
+def refused(found: list[Photo], why: dict[str, str] | None = None) -> str:
+    folders = sorted({photo.folder for photo in found} | set(why or {}))
+    with pytest.raises(BadData) as caught:
+        split(found, folders, validation=0.15, test=0.15, seed=0, why=why)
+    return str(caught.value)
+
+
+def test_a_class_that_a_given_split_lacks_is_named_with_the_split() -> None:
+    told = refused(placed(train=("a", "b", "c"), validation=("a", "c")))
+    assert "the class 'b' has no photos in the validation split, which has photos of a, c; it has 8 in train" in told
+    assert "--exclude b" in told
+
+
+def test_a_class_that_is_only_judged_on_is_to_blame_not_the_healthy_ones() -> None:
+    """Kaggle's test folder of pictures without labels."""
+    told = refused(placed(train=("cats", "dogs"), test=("unknown",)))
+    assert told.startswith("the class 'unknown' has no photos in the train split, which has photos of cats, dogs")
+    assert "have no labels, leave them out: --exclude unknown" in told
+
+
+def test_another_spelling_in_a_split_is_pointed_out() -> None:
+    told = refused(placed(train=("Cat", "dog"), test=("cat", "dog")))
+    assert "'cat' has no photos in the train split" in told and "The class 'Cat' is spelt nearly so" in told
+
+
+def test_a_class_whose_photos_were_all_left_out_says_why() -> None:
+    told = refused(placed(train=("x",)), {"y": "5 too large (it has 9 x 9 pixels)"})
+    assert told.startswith("the class 'y' has no usable photos. Left out of it: 5 too large (it has 9 x 9 pixels).")

@@ -1,0 +1,158 @@
+"""Which class, and which split, each file is of, by the folders that it lies in."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from training.data.options import SPLITS
+from training.data.sources import BadData
+from training.data.split_names import FOLD, classes_with_splits, read_name, splits_among
+from training.data.system_files import has_pictures
+from training.data.tree import Folder, unwrapped
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The class folder of each file by its name, its split where the data has one, and the classes, empty ones too."""
+
+    folder_of: Mapping[str, str]
+    split_of: Mapping[str, str]
+    classes: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+
+Place = tuple[Folder, str, str]
+"""A folder all of whose files are of one class, the class, and the split (empty where none is given)."""
+
+
+def place(top: Folder, chosen: Mapping[str, str], level: int | None) -> Placed:
+    """Find the class folders below any wrappers, and a split above them, below them, or in their names.
+
+    `chosen` is the split of folders that the user named, `level` the level at which the user says that the classes are.
+    Raises BadData where it is not clear which folders are the classes.
+    """
+    unknown = set(chosen) - {folder.name for folder in top.walk()}
+    if unknown:
+        raise BadData(f"--split: no folder below the data is called {sorted(unknown)[0]!r}")
+    places = list(_at_level(top, chosen, level) if level else _found(unwrapped(top), chosen))
+    classes = frozenset(name for _, name, _ in places)
+    if len(classes) > 1 and (parts := splits_among(classes)) and len(parts) == len(classes):
+        raise BadData(
+            f"the folders {_listed(classes)} hold no class folders but are called as splits are: give the folder of "
+            "one data set, or the level of the classes by --class-level, or the labels by --label-from or --labels"
+        )
+    split_of = {name: split for folder, _, split in places if split for name in folder.below()}
+    folder_of = {name: own for folder, own, _ in places for name in folder.below()}
+    return Placed(folder_of, split_of, classes, tuple(_notes(places)))
+
+
+def _found(node: Folder, chosen: Mapping[str, str]) -> Iterator[Place]:
+    if both := classes_with_splits(node.folders):
+        yield from ((node.folders[name], own, split) for name, (own, split) in both.items())
+        return
+    if splits := splits_among(node.folders, chosen):
+        for name, split in splits.items():
+            yield from ((folder, own, split) for own, folder in _in_split(node.folders[name]).folders.items())
+        return
+    classes = _with_pictures(node)
+    if len(classes) == 1 < len(node.folders) and (only := next(iter(classes.values()))).folders:
+        yield from _found(unwrapped(only), chosen)  # `train` of classes, beside `annotations`
+        return
+    inner = {name: _inside(folder) for name, folder in classes.items()}
+    names = {below for folder in inner.values() for below in folder.folders}
+    splits = splits_among(names, chosen)
+    if splits and set(splits) == names:
+        for own, folder in inner.items():
+            yield from ((each, own, splits[below]) for below, each in folder.folders.items())
+            directly = [*classes[own].files, *(folder.files if folder is not classes[own] else [])]
+            yield Folder(folder.path, {}, directly), own, ""
+        return
+    _check_clear(classes)
+    yield from ((folder, own, "") for own, folder in classes.items())
+
+
+def _in_split(split: Folder) -> Folder:
+    """A split's folder without what merely wraps its classes: Kaggle's `training_set/training_set/cats`."""
+    while len(split.folders) == 1:
+        (only,) = split.folders.values()
+        if len(only.folders) < 2 and read_name(only.name) is None:
+            break
+        split = only
+    return split
+
+
+def _inside(folder: Folder) -> Folder:
+    """A class's folder, or the one in it that merely wraps its split: `cat/images/train`."""
+    if len(folder.folders) == 1:
+        (only,) = folder.folders.values()
+        if splits_among(only.folders):
+            return only
+    return folder
+
+
+def _with_pictures(node: Folder) -> dict[str, Folder]:
+    """The folders that may be classes: all but those whose files are tables, texts and the like (`annotations`)."""
+    found = {name: folder for name, folder in node.folders.items() if has_pictures(folder.below()) or _is_empty(folder)}
+    return found or dict(node.folders)
+
+
+def _is_empty(folder: Folder) -> bool:
+    return next(folder.below(), None) is None
+
+
+def _check_clear(classes: Mapping[str, Folder]) -> None:
+    """Raises BadData where all folders hold the same folders, so that either could be the classes."""
+    if len(classes) < 2 or any(has_pictures(folder.files) or not folder.folders for folder in classes.values()):
+        return
+    shared = Counter(name for folder in classes.values() for name in folder.folders)
+    if len(shared) < 2 or min(shared.values()) < 2:
+        return
+    outer, inner = _listed(classes), _listed(shared)
+    depth = len(next(iter(classes.values())).path)
+    first, *_, last = sorted(classes)
+    raise BadData(
+        f"it is not clear which folders are the classes: {outer} hold the same folders, {inner}. If {outer} are the "
+        f"classes, give --class-level {depth}; if {inner} are, give --class-level {depth + 1}, and where {outer} are "
+        f"the parts of a split, say so too: --split {first}=train --split {last}=test"
+    )
+
+
+def _at_level(top: Folder, chosen: Mapping[str, str], level: int) -> Iterator[Place]:
+    """The classes at a level that the user names; folders above, or directly below, may be those of a split."""
+    nodes: list[tuple[Folder, str]] = [(top, "")]
+    for _ in range(level - 1):
+        nodes = [
+            (below, splits.get(name, split))
+            for folder, split in nodes
+            for splits in (splits_among(folder.folders, _among(folder, chosen)),)
+            for name, below in folder.folders.items()
+        ]
+    for folder, split in nodes:
+        for own, each in folder.folders.items():
+            splits = splits_among(each.folders, _among(each, chosen))
+            if not split and splits and set(splits) == set(each.folders):
+                yield from ((below, own, splits[name]) for name, below in each.folders.items())
+                yield Folder(each.path, {}, each.files), own, ""
+            else:
+                yield each, own, split
+
+
+def _among(folder: Folder, chosen: Mapping[str, str]) -> dict[str, str]:
+    return {name: split for name, split in chosen.items() if name in folder.folders}
+
+
+def _notes(places: Iterable[Place]) -> Iterator[str]:
+    splits: dict[str, set[str]] = {}
+    for folder, _, split in places:
+        fold = next((part for part in folder.path if (name := read_name(part)) and name.kind == FOLD), "")
+        if split and fold:
+            splits.setdefault(split, set()).add(fold)
+    if splits:
+        told = ", ".join(f"{split} is {_listed(splits[split])}" for split in SPLITS if split in splits)
+        yield f"the data has folds: {told}; give --split FOLDER=SPLIT to choose others"
+
+
+def _listed(names: Iterable[str], most: int = 5) -> str:
+    ordered = sorted(names)
+    shown = ", ".join(ordered[:most])
+    return f"{shown} and {len(ordered) - most} more" if len(ordered) > most else shown
