@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,6 +57,37 @@ def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, 
     expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
     assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
     assert found.spec == expected.spec and found.provenance["metrics"] == expected.provenance["metrics"]
+    assert [{**row, "seconds": 0} for row in found.provenance["history"]] == [
+        {**row, "seconds": 0} for row in expected.provenance["history"]
+    ]
+
+
+@pytest.mark.slow
+def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) -> None:
+    """From 30 epochs to 60, by a process that is left alone and by three that are killed."""
+    write_gratings(tmp_path / "data", {"x": 40, "y": 40})
+    write_parent(tmp_path / "parent.pth")
+    start(tmp_path, "killed", "--epochs", "30").communicate()
+    shutil.copytree(tmp_path / "runs" / "killed", tmp_path / "runs" / "undisturbed")
+    shutil.copytree(tmp_path / "cache-killed", tmp_path / "cache-undisturbed")
+    begun = time.monotonic()
+    told, _ = start(tmp_path, "undisturbed", "--resume").communicate()
+    took = time.monotonic() - begun
+    assert "is extended to 60: from epoch 31 on" in told
+    moments, steps = random.Random(1), set()
+    for _ in range(3):
+        process = start(tmp_path, "killed", "--resume")
+        time.sleep(moments.uniform(0.2, 0.5) * took)
+        assert process.poll() is None, "the run ended before it was killed: give it more epochs"
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        learner = torch.load(tmp_path / "runs" / "killed" / "state.pt", weights_only=True)["learner"]
+        steps.add(learner["step"])
+    assert max(steps) > 30 * 7, "none of the moments fell within the added epochs"
+    start(tmp_path, "killed", "--resume").communicate()
+    expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
+    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
+    assert found.provenance["schedules"] == expected.provenance["schedules"]
     assert [{**row, "seconds": 0} for row in found.provenance["history"]] == [
         {**row, "seconds": 0} for row in expected.provenance["history"]
     ]

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.app.conftest import Live, serve
+from models import checkpoint
+from tests.app.conftest import TINY, Live, lively_network, serve
 
 
 def test_what_is_served(live: Live) -> None:
@@ -17,6 +18,7 @@ def test_what_is_served(live: Live) -> None:
         "classes": 4,
         "input_size": 64,
         "accuracy": 0.25,
+        "balanced_accuracy": None,
     }
 
 
@@ -39,3 +41,15 @@ def test_a_model_that_cannot_be_loaded_does_not_stop_the_others(checkpoints: Pat
         assert live.client.get("/models/imagenet/nothing").status_code == 503
         assert live.client.get("/ideal/cat?steps=1&crops=1").status_code == 200
         assert live.client.get("/health/ready").status_code == 200
+
+
+def test_balanced_accuracy_of_files_that_were_written_before_there_was_any(tmp_path: Path) -> None:
+    """From the counts of each class: (9/10 + 1/2) / 2; and as stored, where it is."""
+    counts = {"cat": {"photos": 10, "correct": 9}, "dog": {"photos": 2, "correct": 1}, "sea_lion": {"photos": 0}}
+    counts["sea_lion"]["correct"] = 0
+    for name, metrics in (("old", {"per_class": counts}), ("new", {"per_class": counts, "balanced_accuracy": 0.25})):
+        checkpoint.save(tmp_path / f"{name}.safetensors", lively_network(), TINY, {"metrics": metrics})
+    with serve(checkpoints=tmp_path, models=("old", "new")) as live:
+        told = {model["name"]: model["balanced_accuracy"] for model in live.client.get("/models").json()["models"]}
+        assert told == {"old": 0.7, "new": 0.25}
+        assert live.client.get("/models/old").json()["balanced_accuracy"] == 0.7
