@@ -478,8 +478,8 @@ def test_resuming_another_run_is_refused(
     stopped_after(0, monkeypatch, job(tmp_path, data, parent))
     with pytest.raises(BadRun, match="give --resume"):
         fit(job(tmp_path, data, parent), quiet())
-    other = Recipe(epochs=4, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
-    with pytest.raises(BadRun, match="had epochs 3, not 4"):
+    other = replace(RECIPE, epochs=4, batch_size=4, class_weights="balanced")
+    with pytest.raises(BadRun, match="had batch_size 8, not 4; class_weights none, not balanced: ask for the same"):
         fit(job(tmp_path, data, parent, recipe=other, resume=True), quiet())
     more = write_gratings(tmp_path / "more", {"Reddish": 21, "Bluish": 20})
     with pytest.raises(BadRun, match=r"had data .*split"):
@@ -494,7 +494,7 @@ def test_the_scan_and_the_probe_are_kept(
     def refuse(*_: object) -> None:
         raise AssertionError("was kept already")
 
-    monkeypatch.setattr("training.prepare.look_at_all", refuse)
+    monkeypatch.setattr("training.scanning.look_at_all", refuse)
     monkeypatch.setattr(Learner, "features", refuse)
     monkeypatch.setattr("training.fit.best_probe", refuse)
     asked = job(tmp_path, data, parent, cache=finished.cache)
@@ -592,3 +592,47 @@ def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: 
     told, _ = start(tmp_path, data, parent, "resume").communicate()
     assert "going on after step 7 of 9" in told
     assert checkpoint.read(tmp_path / "stripes.safetensors").provenance["history"][-1]["epoch"] == 3
+
+
+STILL = replace(RECIPE, probe_penalties=(100.0,), head_rate=1e-9, trunk_rate=1e-9)
+"""A head that learns how frequent each class is, and hardly more."""
+
+
+def unequal(place: Path) -> Path:
+    """Forty photos of a class, and eight of another."""
+    return write_gratings(place / "photos", {"frequent": 40, "rare": 8})
+
+
+def test_a_class_that_is_never_predicted_is_warned_of_everywhere(tmp_path: Path, parent: Path) -> None:
+    """86 % are right and every rare photo is missed: told at the terminal, on the card, in the report, in the file."""
+    recipe = replace(STILL, epochs=1)
+    asked, console = job(tmp_path, unequal(tmp_path), parent, recipe=recipe), quiet()
+    assert fit(asked, console) is not None
+    found = checkpoint.read(asked.output).provenance
+    metrics = found["metrics"]
+    assert metrics["never_predicted"] == ["rare"] and metrics["balanced_accuracy"] == 0.5 < metrics["accuracy"]
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    assert "warning: the class 'rare' is never predicted on the test split" in said
+    assert "or with --class-weights balanced." in said and "(balanced 0.5000, loss" in said
+    assert "chosen by accuracy on the validation split" in said
+    assert {"raw_balanced_accuracy", "ema_balanced_accuracy"} <= found["history"][0].keys()
+    assert "raw_balanced_accuracy" in (asked.folder.path / "history.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "**Warning:** the class 'rare'" in asked.output.with_suffix(".md").read_text(encoding="utf-8")
+    report = (asked.folder.path / "report.html").read_text(encoding="utf-8")
+    assert "never predicted on the test split" in report and "balanced accuracy 50.00%</h1>" in report
+
+
+def test_with_balanced_weights_the_rare_class_is_predicted(tmp_path: Path, parent: Path) -> None:
+    """By the very same head, that hardly learns anything else; the best is chosen by balanced accuracy, as is said."""
+    recipe = replace(STILL, epochs=1, class_weights="balanced")
+    asked, console = job(tmp_path, unequal(tmp_path), parent, recipe=recipe), quiet()
+    fit(asked, console)
+    found = checkpoint.read(asked.output).provenance
+    validation = found["metrics"]["validation"]
+    assert "rare" not in {*validation["never_predicted"], *found["metrics"]["never_predicted"]}
+    assert found["recipe"]["class_weights"] == "balanced" and "--class-weights balanced" in found["command"]
+    assert isinstance(console.file, io.StringIO)
+    assert "chosen by balanced accuracy on the validation split" in console.file.getvalue()
+    assert found["metrics"]["balanced_accuracy"] >= 0.8 and validation["balanced_accuracy"] >= 0.8
+    assert "the best was chosen by balanced accuracy" in asked.output.with_suffix(".md").read_text(encoding="utf-8")
