@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
@@ -13,8 +14,11 @@ class UnknownClass(LookupError):
 
 
 def normal_form(name: str) -> str:
-    """Lower case, with `_`, `-` and spaces alike: `Siamese_cat` and `siamese cat` are one name."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    """Lower case, with `_`, `-` and spaces alike: `Siamese_cat` and `siamese cat` are one name.
+
+    Letters are composed (NFC): macOS writes `ä` as two characters, other systems as one.
+    """
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
 
 
 @cache

@@ -26,13 +26,13 @@ ATTEMPTS = 5
 
 
 def find_data(data: str, folder: Path, console: Console) -> Path:
-    """The folder or zip at this path, or else the data set of this name, put below `folder`; raises BadData."""
+    """The folder or archive at this path, or else the data set of this name, put below `folder`; raises BadData."""
     path = Path(data).expanduser()
     if path.exists():
         return path
     if data not in DATA_SETS:
         raise BadData(
-            f"there is no {data}: give a folder, or a zip, with one sub-folder of pictures per class, or one of "
+            f"there is no {data}: give a folder, or a zip or tar, with one sub-folder of pictures per class, or one of "
             f"{', '.join(DATA_SETS)}"
         )
     with ExitStack() as held:

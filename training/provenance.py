@@ -103,6 +103,7 @@ def command(job: Job) -> str:
         words += ["--parent-licence", job.parent_licence]
     for folder, name in job.renamed.items():
         words += ["--rename", f"{folder}={name}"]
+    words += job.reading.words()
     words += ["--phase", "probe"] if job.phase == "probe" else []
     words += ["--resume"] if job.resume or job.finish else []
     words += ["--finish"] if job.finish else []

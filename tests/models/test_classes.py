@@ -1,5 +1,7 @@
 """What a person calls a class, and which one that is."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +156,10 @@ def test_any_text_finds_a_class_or_is_unknown(text: str) -> None:
         assert 0 <= IMAGENET.find(text) < 1000
     except UnknownClass as error:
         assert len(str(error)) < 600
+
+
+def test_a_name_is_found_in_either_spelling_of_its_letters() -> None:
+    """macOS writes an umlaut as two characters: as a class's name, or in a request for it."""
+    composed, decomposed = (unicodedata.normalize(form, "Käse") for form in ("NFC", "NFD"))
+    assert ClassNames(("Brot", composed)).find(decomposed) == 1
+    assert ClassNames(("Brot", decomposed)).find(composed) == 1

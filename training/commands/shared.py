@@ -53,8 +53,9 @@ DATA_FOLDER = "data"
 Data = Annotated[
     str,
     typer.Argument(
-        help="A folder, or a zip, with one sub-folder of pictures per class (below train/, val/, test/ where it is "
-        f"split), or a data set by name: {', '.join(DATA_SETS)}."
+        help="A folder, or an archive (zip, tar, tar.gz, tar.zst), with one sub-folder of pictures per class, below "
+        "train/, val/ and test/ where it is split (--labels and --label-from read other layouts); or a data set by "
+        f"name: {', '.join(DATA_SETS)}."
     ),
 ]
 Architecture = Annotated[str, typer.Option(help="One of torchvision's classifiers.")]
@@ -88,7 +89,7 @@ def told_errors(console: Console, stopped: str = "stopped") -> Iterator[None]:
 
 
 def data_at(data: str, cache: Path, console: Console) -> Path:
-    """The folder or zip of a path or a data set's name; raises BadData."""
+    """The folder or archive of a path or a data set's name; raises BadData."""
     return find_data(data, cache.expanduser() / DATA_FOLDER, console)
 
 

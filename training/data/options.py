@@ -1,6 +1,7 @@
 """How a user says which files of a data set are meant, and where their labels are."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated
 
 from training.data.sources import MAX_PIXELS, BadData
@@ -62,6 +63,19 @@ class DataOptions:
         if self.max_pixels < 1:
             raise BadData(f"--max-pixels is 1 or more, not {self.max_pixels}")
         self.splits()
+
+    def words(self) -> list[str]:
+        """The options that ask for these choices, as words of a command, without the paths of this machine."""
+        usual, words = DataOptions(), []
+        for name, value in vars(self).items():
+            if value == getattr(usual, name):
+                continue
+            option = f"--{name.replace('_', '-')}"
+            if isinstance(value, tuple):
+                words += [word for each in value for word in (option, each)]
+            else:
+                words += [option, PurePath(value).name if name == "labels" else str(value)]
+        return words
 
     def splits(self) -> dict[str, str]:
         """The split of each folder that --split names; raises BadData."""
