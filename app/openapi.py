@@ -110,7 +110,9 @@ def _schema(form: type[BaseModel]) -> dict[str, Any]:
 def _in_query(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Without default or example, or Swagger UI would send each option here as well as in the form."""
     schema = {key: value for key, value in entry.items() if key not in ("default", "examples", "description", "title")}
-    description = f"{entry.get('description', name)} (the same as the field of the body; needed where it has none)"
+    description = (
+        f"{entry.get('description', name)} (also a field of the form; give it here where the picture is sent alone)"
+    )
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 

@@ -95,7 +95,7 @@ class ClassifyOptions(Options):
     """Fields of POST /classify."""
 
     image: PictureFile = Field(description="the picture")
-    model: ModelName = Field(default=None, description=MODEL)
+    model: ModelName = Field(default=None, description=MODEL, examples=[""])
     top: int = Field(default=5, ge=1, le=1000, description="how many classes to tell")
 
 

@@ -36,6 +36,19 @@ def test_the_form_that_swagger_ui_fills_in_succeeds(live: Live) -> None:
     assert answer.status_code == 200
 
 
+def test_no_form_is_filled_in_with_a_word_of_swagger_ui(live: Live) -> None:
+    """A text without example or default is sent as `string`, which is no model and no class."""
+    document = live.client.get("/openapi.json").json()
+    forms = {path["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
+             for path in document["paths"].values() if "requestBody" in path.get("post", {})}  # fmt: skip
+    assert "ClassifyOptions" in forms and len(forms) == 6
+    for form in forms:
+        for name, field in document["components"]["schemas"][form]["properties"].items():
+            kinds = [choice.get("type") for choice in field.get("anyOf", [field]) if "$ref" not in choice]
+            if "string" in kinds and name != "image":
+                assert "examples" in field or "default" in field, f"{form}.{name}"
+
+
 def test_the_document_refers_to_nothing_that_is_missing(live: Live) -> None:
     document = live.client.get("/openapi.json").json()
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
