@@ -89,7 +89,9 @@ def inspect(
         image.load()
         turn = rendering.turn_of(image)
         numbers = wide.numbers_of(image, raw, needed, kind)
-        levels = rendering.render(image if numbers is None else numbers, turn, reduce_above)
+        levels = rendering.render(
+            rendering.without_empty_alpha(image) if numbers is None else numbers, turn, reduce_above
+        )
     except PictureError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.

@@ -14,6 +14,7 @@ DRAW = "draw it as PNG first, for example: rsvg-convert -o picture.png picture.s
 PAGE = "save the page as PNG first, for example: pdftoppm -png -r 150 document.pdf page"
 DEVELOP = "develop it to JPEG first, in the camera maker's program or with: darktable-cli photo.raw photo.jpg"
 FRAME = "save one frame as a picture, for example: ffmpeg -i video.mp4 -frames:v 1 frame.png"
+REVERT = "turn it back first, for example: pngcrush -revert-iphone-optimizations picture.png plain.png"
 UNPACK = "unpack it and send one of the pictures in it"
 MEASURED = "convert it to 8 bits per channel, with black as 0 and white as 255, and save it as PNG"
 DOWNLOAD = "the picture was not downloaded; save the picture itself, not the page around it"
@@ -34,6 +35,7 @@ OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
         (0, b"FLIF", "a FLIF picture", EXPORT),
         (0, b"BPG\xfb", "a BPG picture", EXPORT),
     ),
+    *((12, b"CgBI", "a PNG in Apple's own variant for iPhone apps (CgBI)", REVERT),),
     *((0, b"icns", "an Apple icon (ICNS)", EXPORT), (0, b"\0\0\1\0", "a Windows icon (ICO)", EXPORT)),
     *((0, b"\0\0\2\0", "a Windows cursor (CUR)", EXPORT), (0, b"DDS ", "a DDS texture", EXPORT)),
     *((0, b"\x8aMNG", "an MNG animation", EXPORT), (0, b"Y\xa6j\x95", "a Sun raster picture", EXPORT)),
@@ -83,7 +85,7 @@ HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 def kind_of(data: bytes) -> str:
     """One of FORMATS. Raises NotAPicture, with the name of what it is if that is known."""
     start = data[:64]
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+    if start.startswith(b"\x89PNG\r\n\x1a\n") and start[12:16] != b"CgBI":
         return "PNG"
     if start.startswith(b"\xff\xd8\xff") and not start.startswith(b"\xff\xd8\xff\xf7"):
         return "JPEG"

@@ -3,7 +3,7 @@ and its interface keeps no more than 8 bits of a colour.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,13 @@ class Header:
     def samples(self) -> int:
         """Numbers of the whole picture."""
         return self.width * self.height * self.channels
+
+    @property
+    def size(self) -> int:
+        """Bytes of the numbers where they are not written as text."""
+        if self.kind == b"4":
+            return -(-self.width // 8) * self.height
+        return self.samples * (4 if self.kind in b"fF" else 1 if self.white < 256 else 2)
 
 
 def header_of(data: bytes) -> Header:
@@ -65,7 +72,10 @@ def _header(data: bytes, kind: bytes) -> Header:
         if not (np.isfinite(scale) and scale):
             raise ValueError("its scale is no number")
         return Header(kind, width, height, CHANNELS[kind], 1, place + 1, "<" if scale < 0 else ">")
-    return Header(kind, width, height, CHANNELS[kind], 1 if kind in b"14" else _whole(tokens[2]), place + 1)
+    header = Header(kind, width, height, CHANNELS[kind], 1 if kind in b"14" else _whole(tokens[2]), place + 1)
+    # One blank ends the header. Programs on Windows may write two, and then the file is a byte longer.
+    longer = data[place : place + 2] == b"\r\n" and len(data) == place + 2 + header.size
+    return replace(header, start=place + 2) if longer else header
 
 
 def _pam_header(data: bytes) -> Header:
@@ -105,14 +115,14 @@ def numbers_of(data: bytes, header: Header) -> np.ndarray:
 
 def _binary(data: bytes, header: Header) -> np.ndarray:
     kind = f"{header.order}f4" if header.kind in b"fF" else "u1" if header.white < 256 else ">u2"
-    if len(data) - header.start < header.samples * np.dtype(kind).itemsize:
+    if len(data) - header.start < header.size:
         raise BrokenPicture("the file ends before the picture does", "send it whole")
     return np.frombuffer(data, kind, header.samples, header.start)
 
 
 def _packed(data: bytes, header: Header) -> np.ndarray:
     row = -(-header.width // 8)
-    if len(data) - header.start < row * header.height:
+    if len(data) - header.start < header.size:
         raise BrokenPicture("the file ends before the picture does", "send it whole")
     bits = np.frombuffer(data, "u1", row * header.height, header.start).reshape(header.height, row)
     return 1 - np.unpackbits(bits, axis=1, count=header.width)[..., None]

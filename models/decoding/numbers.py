@@ -16,6 +16,14 @@ BAND = 1 << 20
 """Numbers that are worked on at once."""
 HALF, EIGHTH = 0.5, 0.125
 """Of a range: what the largest number must exceed, and what the numbers must span, to show that they use it."""
+FEW = 0.001
+"""Share of the numbers at either end that show nothing: hot pixels, a lettering."""
+MOST_TONES = 16
+"""Of a drawing, all of which may be near black or white; photos and measurements hold more different numbers."""
+WHITES = (255, 1023, 4095, 16383, 32767)
+"""What white may be, for the example in a refusal: the end of the range in whose upper half the largest number is."""
+SAMPLE = 1 << 18
+"""Numbers, at least, by which the use of a range is judged."""
 
 
 @dataclass(frozen=True)
@@ -52,27 +60,51 @@ def white_of(numbers: Numbers) -> float:
     """The number that is white. Raises UnclearLevels where it cannot be known."""
     least, most, finite = _extremes(numbers)
     if not finite:
-        _refuse(numbers, "numbers that are not finite (NaN or infinity)", most)
+        _refuse(numbers, "numbers that are not finite (NaN or infinity)", least, most)
     held = f"numbers from {_told(least)} to {_told(most)}"
     if least < 0:
-        _refuse(numbers, f"{held}: negative ones are darker than black", most)
+        _refuse(numbers, f"{held}: negative ones are darker than black", least, most)
     if numbers.white is not None:
         if most > numbers.white:
-            _refuse(numbers, f"{held}, although it says that {_told(numbers.white)} is white", most)
+            _refuse(numbers, f"{held}, although it says that {_told(numbers.white)} is white", least, most)
         return numbers.white
     if numbers.whole is None:
-        _refuse(numbers, f"{held}, and does not say which of them is white", most)
+        _refuse(numbers, f"{held}, and does not say which of them is white", least, most)
     if most > numbers.whole:
-        _refuse(numbers, f"{held}, which leave the usual range of 0 to {_told(numbers.whole)}", most)
-    if most > HALF * numbers.whole and most - least >= EIGHTH * numbers.whole:
-        return numbers.whole
+        _refuse(numbers, f"{held}, which leave the usual range of 0 to {_told(numbers.whole)}", least, most)
     if numbers.whole == 65535 and _from_8_bits(numbers):
         return numbers.whole
+    if most > HALF * numbers.whole and most - least >= EIGHTH * numbers.whole:
+        fault = _unlike_the_range(numbers, numbers.whole)
+        if not fault:
+            return numbers.whole
+        _refuse(numbers, f"{held}, {fault}", least, most)
     _refuse(
         numbers,
         f"{held}, too small a part of 0 to {_told(numbers.whole)} to be sure that {_told(numbers.whole)} is white",
+        least,
         most,
     )
+
+
+def _unlike_the_range(numbers: Numbers, whole: float) -> str:
+    """Why numbers that reach far up may still be of another range; empty where they show that it is theirs."""
+    some = np.sort(_sample(numbers))
+    few = int(len(some) * FEW)
+    low, high = float(some[few]), float(some[len(some) - 1 - few])
+    if high - low < EIGHTH * whole:
+        return f"nearly all of which lie between {_told(low)} and {_told(high)}, so that it is not sure which is white"
+    at_the_ends = (some < EIGHTH * whole) | (some > (1 - EIGHTH) * whole)
+    if whole == 65535 and at_the_ends.all() and len(np.unique(some)) > MOST_TONES:
+        return "none of which is near the middle, as if negative numbers had been stored without their sign"
+    return ""
+
+
+def _sample(numbers: Numbers) -> np.ndarray:
+    """Colours from all over the picture."""
+    step = max(1, numbers.width * numbers.height * numbers.colours // SAMPLE) | 1  # odd: no column is left out
+    bands = (numbers.rows(top, bottom)[..., : numbers.colours].reshape(-1) for top, bottom in numbers.bands())
+    return np.concatenate([band[::step] for band in bands])
 
 
 def bands_of_levels(numbers: Numbers, white: float, factor: int = 1) -> Iterator[Image.Image]:
@@ -107,9 +139,9 @@ def _told(value: float) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:.6g}"
 
 
-def _refuse(numbers: Numbers, held: str, most: float) -> NoReturn:
-    guess = next((whole for whole in (1, 255, 1023, 4095, 16383, 65535) if np.isfinite(most) and most <= whole), None)
-    example = f" (where white is {guess:,}: numpy.rint(numbers * (255 / {guess})))" if guess and guess > 1 else ""
+def _refuse(numbers: Numbers, held: str, least: float, most: float) -> NoReturn:
+    guess = next((whole for whole in WHITES if HALF * whole < most <= whole), None)
+    example = f" (where white is {guess:,}: numpy.rint(numbers * (255 / {guess})))" if guess and least >= 0 else ""
     raise UnclearLevels(
         f"the {numbers.name} holds {held}",
         f"convert it to 8 bits per channel, with black as 0 and white as 255{example}",

@@ -52,6 +52,13 @@ def swaps_sides(turn: Image.Transpose | None) -> bool:
     return turn in (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
 
 
+def without_empty_alpha(image: Image.Image) -> Image.Image:
+    """A BMP whose alpha is 0 throughout is meant to be opaque: programs leave that byte unused."""
+    if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        return image.convert("RGB")
+    return image
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """8-bit levels of any mode as RGB, what is transparent laid on white."""
     if image.has_transparency_data:

@@ -14,6 +14,8 @@ LEAST, MOST, TILE_WIDTH, TILE_LENGTH, SUB_DIRECTORIES = 280, 281, 322, 323, 330
 SAMPLE_FORMAT, SAMPLE_LEAST, SAMPLE_MOST, DNG_VERSION = 339, 340, 341, 50706
 WHITE_IS_ZERO, CFA, LINEAR_RAW = 0, 32803, 34892
 FORMATS = {1: "unsigned", 2: "signed", 3: "floating point", 5: "complex", 6: "complex floating point"}
+COMPRESSION = 259
+READ_COMPRESSIONS = frozenset(TiffImagePlugin.COMPRESSION_INFO)
 COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB"}
 
 Tags = Mapping[int, Any]
@@ -45,6 +47,11 @@ def refuse_unknown(data: bytes) -> None:
     except Exception:  # a damaged directory names nothing
         return
     refuse_raw(tags)
+    if one(tags, BITS, 1) == 8 and one(tags, COMPRESSION, 1) not in READ_COMPRESSIONS:
+        raise BrokenPicture(
+            f"the picture is a {text}, packed by a method (compression {one(tags, COMPRESSION)}) that is not read here",
+            "save it without compression, with LZW or Deflate, or as PNG",
+        )
     if text:
         raise UnclearLevels(
             f"the picture is a {text}, which cannot be read",

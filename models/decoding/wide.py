@@ -68,14 +68,13 @@ def _of_grey(image: Image.Image, data: bytes, kind: str) -> Numbers:
     tags: tiff.Tags = getattr(image, "tag_v2", {})
     white = tiff.stated_white(tags)
     clear = None
-    shift = 0
     if kind == "PNG":
-        white, shift = _white_of_png(image, data)
+        white = _white_of_png(_rows(image), image.height, data)
         stated = image.info.get("transparency")
         clear = (stated,) if isinstance(stated, int) else None
     whole = {"F": 1.0, "I": None}.get(image.mode, 65535.0)
     return Numbers(
-        _rows(image, shift),
+        _rows(image),
         *(image.width, image.height, 1),
         tiff.described(tags) if tags else f"16-bit {kind}",
         white=white,
@@ -93,22 +92,29 @@ def _rows(image: Image.Image, shift: int = 0) -> Callable[[int, int], np.ndarray
     return rows
 
 
-def _white_of_png(image: Image.Image, data: bytes) -> tuple[float | None, int]:
-    """By the sBIT chunk. Samples are scaled up to 16 bits (PNG, 13.12); some programs leave them as they were."""
+def _white_of_png(rows: Callable[[int, int], np.ndarray], height: int, data: bytes) -> float | None:
+    """By the sBIT chunk. Samples are scaled up to 16 bits (PNG, 13.12); some programs leave them as they were.
+
+    None where both may have been done: small numbers whose lower bits are 0 throughout.
+    """
     bits = significant_bits(data)
     if bits is None or not 8 <= bits <= 16:
-        return None, 0
+        return None
     if bits == 16:
-        return 65535.0, 0
+        return 65535.0
     narrow = float((1 << bits) - 1)
-    rows, largest, scaled = _rows(image), 0, True
-    for top in range(0, image.height, 64):
-        values = rows(top, min(top + 64, image.height)).astype(np.int64)
+    largest, moved, scaled = 0, True, True
+    for top in range(0, height, 64):
+        values = rows(top, min(top + 64, height)).astype(np.int64)
         largest = max(largest, int(values.max()))
         steps = np.rint(values * narrow / 65535)
         near = np.abs(values - steps * 65535 / narrow) <= 1
-        scaled = scaled and bool((near | (values % (1 << (16 - bits)) == 0)).all())
-    return (narrow, 0) if largest <= narrow and not scaled else (65535.0, 0)
+        even = values % (1 << (16 - bits)) == 0
+        moved = moved and bool(even.all())
+        scaled = scaled and bool((near | even).all())
+    if largest > narrow:
+        return 65535.0
+    return None if moved else 65535.0 if scaled else narrow
 
 
 def _again(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
@@ -132,10 +138,8 @@ def _of_grey_and_alpha(image: Image.Image, data: bytes, kind: str) -> Numbers:
         values = np.asarray(four.crop((0, top, four.width, bottom))).astype(np.uint16)
         return values[..., 0::2] << 8 | values[..., 1::2]
 
-    bits = significant_bits(data)
-    return Numbers(
-        rows, image.width, image.height, 2, f"16-bit {kind}", white=65535.0 if bits == 16 else None, alpha=True
-    )
+    white = _white_of_png(lambda top, bottom: rows(top, bottom)[..., :1], image.height, data)
+    return Numbers(rows, image.width, image.height, 2, f"16-bit {kind}", white=white, alpha=True)
 
 
 def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbers:
@@ -147,7 +151,10 @@ def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbe
         high, low = (np.asarray(part.crop(box)).astype(np.uint16) for part in (upper, lower))
         return high << 8 | low
 
-    white = tiff.stated_white(tags) if kind == "TIFF" else 65535.0 if significant_bits(data) == 16 else None
+    if kind == "TIFF":
+        white = tiff.stated_white(tags)
+    else:
+        white = _white_of_png(lambda top, bottom: rows(top, bottom)[..., :3], image.height, data)
     clear = image.info.get("transparency")
     return Numbers(
         rows,

@@ -391,3 +391,18 @@ def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
     last = whole.rindex(b"\xff\xda")
     with pytest.raises(BrokenPicture, match="scans"):
         decode(whole[:last] + whole[last:-2] * 200 + whole[-2:])
+
+
+def bmp_with_alpha(alpha: np.ndarray) -> bytes:
+    """2 x 3 pixels of (30, 20, 10), each with an alpha of its own (BITMAPV5HEADER)."""
+    rows = np.concatenate([np.full((2, 3, 3), [10, 20, 30]), alpha[::-1, :, None]], axis=2).astype("u1").tobytes()
+    header = struct.pack("<IiiHHIIiiII", 124, 3, 2, 1, 32, 3, len(rows), 0, 0, 0, 0)
+    header += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(64)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(rows), 0, 0, 14 + len(header)) + header + rows
+
+
+def test_a_bmp_whose_alpha_was_left_unused_is_opaque() -> None:
+    """It would be a white picture otherwise; an alpha that is used is laid on white."""
+    assert decode(bmp_with_alpha(np.zeros((2, 3)))).permute(1, 2, 0).tolist() == [[[30, 20, 10]] * 3] * 2
+    used = decode(bmp_with_alpha(np.array([[255, 0, 0], [0, 0, 0]])))
+    assert used.permute(1, 2, 0).tolist() == [[[30, 20, 10], [255] * 3, [255] * 3], [[255] * 3] * 3]

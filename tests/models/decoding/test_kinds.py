@@ -15,7 +15,7 @@ import torch
 from PIL import Image, features
 
 from models.pictures import FORMATS, BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels, decode, inspect
-from tests.models.decoding.files import tiff
+from tests.models.decoding.files import chunk, png, tiff
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((64, 48), 3)
 
@@ -46,6 +46,8 @@ def numpy_file() -> bytes:
     return buffer.getvalue()
 
 
+CGBI = chunk(b"CgBI", b"\x50\0\x20\x02") + b"\0\0\0\rIHDR"
+
 OTHERS = {
     "PDF": (file_of(PHOTO, "PDF"), "PDF", "pdftoppm"),
     "PostScript": (file_of(PHOTO, "EPS"), "PostScript", "pdftoppm"),
@@ -72,6 +74,7 @@ OTHERS = {
     "PSD": (b"8BPS\0\1" + bytes(20), "Photoshop", "magick"),
     "icon": (file_of(PHOTO, "ICO"), "ICO", "magick"),
     "DDS": (file_of(PHOTO, "DDS"), "DDS", "magick"),
+    "a PNG of an iPhone app": (png(np.zeros((2, 2, 3)), bits=8).replace(b"\0\0\0\rIHDR", CGBI), "CgBI", "pngcrush"),
     "JPEG XL": (b"\xff\x0a\xfa\x1f", "JPEG XL", "djxl"),
     "JPEG XL in a box": (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", "djxl"),
     "CR2": (b"II*\0\x10\0\0\0CR\x02\0", "raw", "darktable"),

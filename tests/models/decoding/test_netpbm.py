@@ -55,6 +55,17 @@ def test_colours_by_hand(kind: str) -> None:
     assert decode(COLOURS[kind])[:, 0].T.tolist() == [[255, 0, 9], [10, 20, 30]]
 
 
+@pytest.mark.parametrize("head", [b"P5\r\n3 2\r\n255\r\n", b"P5\n3 2\n255\n", b"P5 3 2 255 ", b"P5 3 2 255\r"])
+def test_a_header_may_end_as_on_windows(head: bytes) -> None:
+    """In two bytes where the file is one byte longer: the first pixel is none of them."""
+    assert decode(head + bytes([10, 20, 30, 40, 50, 60]))[0].tolist() == [[10, 20, 30], [40, 50, 60]]
+
+
+def test_a_first_pixel_that_is_a_line_feed_is_a_pixel() -> None:
+    assert decode(b"P5 3 2 255\r" + bytes([10, 20, 30, 40, 50, 60]))[0, 0, 0] == 10
+    assert decode(b"P4 8 2\r\n\xf0\x0f")[0].tolist() == [[0] * 4 + [255] * 4, [255] * 4 + [0] * 4]
+
+
 def test_12_bits_that_say_16_are_refused() -> None:
     """65,535 is what programs write that know the numbers' type alone."""
     numbers = np.random.default_rng(0).integers(0, 4096, 64)

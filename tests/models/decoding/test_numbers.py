@@ -136,7 +136,7 @@ def test_12_significant_bits_that_were_left_low_are_scaled() -> None:
 @pytest.mark.parametrize("scaled", ["moved", "repeated", "multiplied"])
 def test_12_significant_bits_that_were_scaled_up_are_16_bits(scaled: str) -> None:
     """In each of the ways that the standard names, also of a dark picture."""
-    twelve = noise(255)
+    twelve = noise(1000)
     wide = {
         "moved": twelve << 4,
         "repeated": twelve << 4 | twelve >> 8,
@@ -144,6 +144,74 @@ def test_12_significant_bits_that_were_scaled_up_are_16_bits(scaled: str) -> Non
     }
     found = grey(png(wide[scaled][..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
     assert (found == np.rint(wide[scaled] / 257)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_12_significant_bits_that_may_be_either_are_refused(channels: int) -> None:
+    """8 bits times 16: a picture whose 12 bits were left low, or one of 16 bits that is nearly black."""
+    numbers = noise(255, (16, 24, channels)) * 16
+    with pytest.raises(UnclearLevels, match="from 0 to 4,080"):
+        decode(png(numbers, bits=16, before=chunk(b"sBIT", b"\x0c" * channels)))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_the_chunk_of_significant_bits_counts_for_colours_and_alpha(channels: int) -> None:
+    """As for grey: 12 bits that were left low are scaled by 4,095, those that were moved up by 65,535."""
+    numbers = noise(4095, (16, 24, channels), seed=channels)
+    if channels != 3:
+        numbers[..., -1] = 65535
+    bits = chunk(b"sBIT", b"\x0c" * channels)
+    colours = numbers[..., : {2: 1, 3: 3, 4: 3}[channels]]
+    assert (levels(png(numbers, bits=16, before=bits)) == np.rint(colours * 255 / 4095)).all()
+    dark = noise(1200, (16, 24, 3)) * 16
+    assert (levels(png(dark, bits=16, before=chunk(b"sBIT", b"\x0c" * 3))) == np.rint(dark / 257)).all()
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_hot_pixel_does_not_show_a_range(bits: int, channels: int) -> None:
+    """One number of 65,535 among 12-bit ones: without it they would be refused, so they are with it."""
+    numbers = noise((1 << bits) - 1, (40, 40, channels))
+    numbers[20, 20] = 65535
+    with pytest.raises(UnclearLevels, match="nearly all of which lie between"):
+        decode(png(numbers, bits=16))
+
+
+def test_a_dark_float_picture_with_one_bright_pixel_is_refused() -> None:
+    numbers = (noise(1000, (40, 40)) / 20_000).astype(np.float32)
+    numbers[5, 5] = 1
+    with pytest.raises(UnclearLevels, match=r"nearly all of which lie between 0 and 0\.05"):
+        decode(grey_tiff(numbers))
+
+
+def test_negative_numbers_that_lost_their_sign_are_refused() -> None:
+    """A scan of -1,000 to 3,000, written as unsigned: air becomes the brightest of all."""
+    signed = noise(4000, (40, 40)) - 1000
+    with pytest.raises(UnclearLevels, match="as if negative numbers had been stored without their sign"):
+        decode(png(signed.astype(np.int16).view(np.uint16)[..., None], bits=16))
+
+
+def test_a_drawing_of_few_tones_is_levels() -> None:
+    numbers = np.array([0, 300, 65000, 65535])[noise(3, (40, 40))]
+    assert (grey(png(numbers[..., None], bits=16)) == np.rint(numbers / 257)).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "example"),
+    [(np.arange(20, 32700, 17), "32,767"), (np.arange(3, 4000), "4,095"), (np.arange(31_744, 34_804), "")],
+)
+def test_the_example_in_a_refusal_fits_the_numbers(numbers: np.ndarray, example: str) -> None:
+    with pytest.raises(UnclearLevels) as caught:
+        decode(png(np.resize(numbers, (64, 64, 1)), bits=16))
+    assert f"where white is {example}" in caught.value.remedy if example else "where" not in caught.value.remedy
+
+
+def test_a_tiff_that_is_packed_by_an_unknown_method_is_told_so() -> None:
+    """JPEG 2000 within TIFF: its levels are not what is wrong."""
+    with pytest.raises(BrokenPicture, match=r"packed by a method \(compression 34712\)") as caught:
+        decode(tiff(bytes(12), 2, 2, bits=8, channels=3, compression=34712))
+    assert not isinstance(caught.value, UnclearLevels)
+    assert "save it without compression" in caught.value.remedy
 
 
 @pytest.mark.parametrize("tag", [281, 341])
