@@ -1,6 +1,8 @@
 """A request's body as named fields: a form, JSON, or a picture alone."""
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,12 +10,14 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.multipart import EXAMPLE, MAX_PARTS, BadBody, Part, decode_text, parts_of
-from app.pictures_in_text import begins_as_picture
+from app.multipart import CLIENTS, EXAMPLE, MAX_PARTS, BadBody, Part, decode_text, parts_of
+from app.pictures_in_text import begins_as_picture, json_name, text_begins_as_picture
 from models.pictures import READ
 
 BINARY = ("application/octet-stream", "binary/octet-stream")
 FORM = "application/x-www-form-urlencoded"
+TEXTS = ("", "text/plain", "text/json", FORM)
+"""Types under which clients send JSON that name no type themselves: fetch says text/plain, and `curl -d` says FORM."""
 WAYS = (
     f"send the picture as the form field image (curl {EXAMPLE}), alone as the body with its Content-Type image/* "
     '(curl --data-binary @cat.jpg -H "Content-Type: image/jpeg"), or in base64 as JSON ({"image": "..."})'
@@ -53,11 +57,20 @@ async def body_fields(request: Request) -> list[Field]:
     if kind == "multipart/form-data":
         return [_of_part(part) for part in await parts_of(request, content_type)]
     body = await request.body()
+    if kind == FORM:
+        _refuse_without_line_breaks(body)
     # Content decides: curl --data-binary calls a picture a form, and others do not name a type at all.
-    if begins_as_picture(body) or kind.startswith("image/") or kind in BINARY:
+    if begins_as_picture(body):
         return [Field("image", body, is_file=True)]
-    if kind == "application/json" or kind.endswith("+json"):
+    if re.match(rb"\s*--[^\r\n]+\r?\nContent-Disposition: *form-data", body, re.IGNORECASE):
+        came = f"with the Content-Type {kind[:100]!r}" if kind else "without a Content-Type"
+        raise BadBody(f"a form came {came}: let the client write this header, as multipart/form-data with the {CLIENTS}")
+    if kind == "application/json" or kind.endswith("+json") or (kind in TEXTS and body[:100].lstrip()[:1] == b"{"):
         return _of_json(body)
+    if kind.startswith("image/") or kind in BINARY:
+        return [Field("image", body, is_file=True)]
+    if text_begins_as_picture(body):
+        return [Field("image", body)]
     if kind == FORM:
         return _of_urlencoded(body)
     if not body:
@@ -73,12 +86,32 @@ def _of_part(part: Part) -> Field:
 def _of_json(body: bytes) -> list[Field]:
     example = '{"image": "<the file in base64>"}'
     try:
-        document = json.loads(body)
+        # Not strict, since shells put base64 with its line breaks into a string: "$(base64 cat.jpg)".
+        document = json.loads(body, strict=False, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise BadBody(f"the body is no valid JSON ({str(error)[:100]}): send for example {example}") from error
     if not isinstance(document, dict):
-        raise HTTPException(422, f"the JSON is no object but a {type(document).__name__}: send for example {example}")
+        came = json_name(document)
+        raise HTTPException(422, f"the JSON is {came}, and an object is wanted: send for example {example}")
     return [Field(name, value) for name, value in document.items() if value is not None]
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        name, times = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise HTTPException(422, f"{name[:50]}: the JSON object has this field {times} times: give it once")
+    return document
+
+
+def _refuse_without_line_breaks(body: bytes) -> None:
+    """Tell who sent a picture with `curl -d @cat.jpg`, which takes the bytes of line breaks out of the file."""
+    if body.startswith((b"\x89PNG\x1a", b"\xff\xd8\xff")) and len(body) > 2000 and not re.search(rb"[\r\n]", body):
+        raise HTTPException(
+            422,
+            "image: the picture came without all bytes that stand for line breaks, as curl -d sends a file: send it "
+            f"whole with curl --data-binary @cat.jpg or curl {EXAMPLE}",
+        )
 
 
 def _of_urlencoded(body: bytes) -> list[Field]:

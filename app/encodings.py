@@ -16,6 +16,7 @@ AT_ONCE = 256 * 1024
 """Bytes that are unpacked at a time."""
 GZIP, ZLIB, BARE = 31, 15, -15
 """zlib's wbits: with gzip's header, with zlib's own (RFC 1950), and with none, as some clients send deflate."""
+GZIP_BEGINS = b"\x1f"
 WINDOWS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": ZLIB}
 MOST = 3
 """Encodings on top of each other."""
@@ -57,6 +58,8 @@ class Inflater:
                 data = data.lstrip(b"\x00") if self._window == GZIP else data
                 if not data:
                     return
+                if self._window == GZIP and data[:1] != GZIP_BEGINS:
+                    raise BadBody("bytes that are no gzip follow the body's gzip data: send nothing after its end")
                 self._decoder = zlib.decompressobj(self._window)
             piece = self._inflate(data)
             if piece:

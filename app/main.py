@@ -14,7 +14,7 @@ from app.cors import Cors
 from app.encodings import DecodedBodies
 from app.engine import Engine
 from app.head import Head
-from app.proxy import BehindProxy, TrustedHosts
+from app.proxy import BehindProxy, RelativeRedirects, TrustedHosts
 from app.registry import Registry
 from app.routes import adversarial, classify, curve, explain, features, health, ideal, metrics, models
 from app.security import require_key
@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         app.surround_by(lambda inner: TrustedHosts(inner, settings.trusted_hosts))
     if settings.cors_origins:
         app.surround_by(lambda inner: Cors(inner, settings.cors_origins))
+    app.surround_by(RelativeRedirects)
     app.surround_by(Head)
     proxies = settings.forwarded_allow_ips if settings.unix_socket is None else ("*",)  # its file says who may connect
     app.surround_by(lambda inner: BehindProxy(inner, settings.root_path, proxies))

@@ -11,6 +11,9 @@ from models.decoding.kinds import kind_of
 from models.pictures import READ, NotAPicture
 
 DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+LINE_LENGTHS = (60, 64, 72, 76)
+"""Characters in a line of base64, as programs write it."""
+HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}){32}")
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 HEAD = 1024
 """Bytes that tell a format."""
@@ -35,6 +38,21 @@ def begins_as_picture(data: bytes | bytearray) -> bool:
         return False
 
 
+def text_begins_as_picture(data: bytes) -> bool:
+    """Whether the bytes are a text that holds a picture: base64, or a data URL."""
+    start = data[:HEAD].lstrip()
+    if DATA_URL.match(start.decode("latin-1")):
+        return True
+    head = re.match(rb"[A-Za-z0-9+/_-]{32}", start)
+    return head is not None and begins_as_picture(_of_base64(head[0].decode()) or b"")
+
+
+def json_name(value: Any) -> str:
+    """What JSON calls a value."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
 def picture_of_field(name: str, value: Any, *, is_file: bool) -> bytes:
     """The bytes of the picture in a field: a file, or a text that holds one.
 
@@ -43,7 +61,7 @@ def picture_of_field(name: str, value: Any, *, is_file: bool) -> bytes:
     """
     if not isinstance(value, bytes | bytearray | str):
         raise NoPictureInText(
-            f"{name}: a {type(value).__name__} came: send the file in base64 as a text, "
+            f"{name}: {json_name(value)} came, and a string is wanted: send the file in base64, "
             f'{{"{name}": "<the file in base64>"}}'
         )
     if isinstance(value, str):
@@ -56,6 +74,11 @@ def picture_of_field(name: str, value: Any, *, is_file: bool) -> bytes:
         )
     if begins_as_picture(data):
         return data
+    if re.match(rb"--[^\r\n]+\r?\nContent-", data):
+        raise NoPictureInText(
+            f"{name}: several files came in one field (multipart/mixed), as curl -F {name}=@a.jpg,b.jpg sends them: "
+            f"send each in a request of its own, -F {name}=@a.jpg"
+        )
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -78,13 +101,13 @@ def picture_of_text(name: str, text: str) -> bytes:
             f"-F {name}=@cat.jpg"
         )
     data = _of_base64(text[header.end() :] if header else text)
-    if data and (header or begins_as_picture(data) or len(text) >= SHORTEST):
+    if data and (header or begins_as_picture(data) or (len(text) >= SHORTEST and not HEXADECIMAL.match(text))):
         return data
     raise NoPictureInText(f"{name}: {what_came(text[:LOOK], name)}")
 
 
 def _of_base64(text: str) -> bytes | None:
-    packed = re.sub(r"\s", "", text)
+    packed = _without_line_breaks(text)
     if not BASE64.fullmatch(packed):
         return None
     packed = packed.rstrip("=").translate(str.maketrans("-_", "+/"))
@@ -92,6 +115,14 @@ def _of_base64(text: str) -> bytes | None:
         return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
     except binascii.Error:
         return None
+
+
+def _without_line_breaks(text: str) -> str:
+    """Base64 in one line; a space in it is the `+` that the decoding of a form has made a space."""
+    words = "".join(re.split(r"\s*[\r\n\t]\s*", text.strip())).split(" ")
+    # A shell's $(base64 cat.jpg) without quotes has spaces where its lines ended.
+    wrapped = len(words[0]) in LINE_LENGTHS and {len(word) for word in words[:-1]} == {len(words[0])}
+    return ("" if wrapped else "+").join(words)
 
 
 def what_came(start: str, name: str) -> str:
@@ -116,6 +147,8 @@ def _known_text(start: str, name: str) -> str | None:
     file = f"-F {name}=@cat.jpg"
     if re.match(r"b['\"]", start):
         return f"Python's way to print bytes came (b'...'): send base64.b64encode(data).decode(), or the file, {file}"
+    if HEXADECIMAL.match(start):
+        return f"the bytes came in hexadecimal ({start[:16]}...): send them in base64, or the file, {file}"
     if re.match(r"[a-z][a-z0-9+.-]*://", start, re.IGNORECASE):
         return (
             f"the address {start[:80]!r} came, and this service fetches nothing from the network: download the "

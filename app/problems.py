@@ -117,7 +117,7 @@ def _told(fault: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{where}: {wanted}: give it (GET /docs shows how)"
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {wanted}: leave it out (GET /docs lists the options)"
+        return f"{where}: {wanted} (there is no option of this name): leave it out (GET /docs lists the options)"
     came = "" if isinstance(fault["input"], dict | bytes) else f", and {str(fault['input'])[:50]!r} came"
     return f"{where}: {wanted}{came}: choose another value (GET /docs tells the options' bounds)"
 

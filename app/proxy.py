@@ -3,15 +3,34 @@
 import ipaddress
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import problems
 from app.origins import HOST, parse_prefix
+
+
+class RelativeRedirects:
+    """Redirects name the path alone: the host that the service is asked by may be one that only its proxy knows."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_relative(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "Location" in headers:
+                    path = urlsplit(headers["Location"])._replace(scheme="", netloc="")
+                    headers["Location"] = "/" + path.geturl().lstrip("/")  # `//x` would be a host
+            await send(message)
+
+        await self.app(scope, receive, send_relative)
 
 
 class BehindProxy:

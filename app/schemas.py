@@ -88,7 +88,8 @@ CLASSIFICATION: dict[str, Any] = {
 class Options(BaseModel):
     """Options are known by name; a misspelt one is an error, not a silent default."""
 
-    model_config = ConfigDict(extra="forbid")
+    # A class or a number of channels may come as a number of JSON, where the option is a text.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 
 class ClassifyOptions(Options):

@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     def _at_home(cls, folder: Path) -> Path:
         return Path(os.path.expanduser(folder))  # Path's own raises where there is no home
 
+    @field_validator("host")
+    @classmethod
+    def _place(cls, host: str) -> str:
+        if host.strip() == UNIX:
+            raise ValueError("a unix socket without a path: give one, for example unix:/run/mirage.sock")
+        return host.strip() or "127.0.0.1"  # an empty variable opens nothing to the network
+
     @property
     def unix_socket(self) -> Path | None:
         """The file of the unix socket to listen on, where it is one."""
