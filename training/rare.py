@@ -1,4 +1,4 @@
-"""Classes with few photos: what their photos weigh in the loss, and a warning where one of them is never predicted."""
+"""Classes with few photos: what their photos weigh in the loss, and a warning where none of them is recognised."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,20 +47,34 @@ def training_loss(
 
 
 def warnings(metrics: Mapping[str, Any], class_weights: str | None) -> list[str]:
-    """A sentence for each split on which some class is never predicted: which classes, and what to do about it.
+    """Sentences for each split on which some class is never predicted, or only for photos of other classes: which
+    classes, and what to do about it.
 
     `metrics` is plain JSON, as a checkpoint's provenance has it: those of its `split`, and of `validation` if it is
     there. `class_weights` is the recipe's choice, None where the recipe is not known.
     """
     splits = [(metrics.get("split", "test"), metrics), ("validation", metrics.get("validation"))]
     return [
-        _warning(split, found["never_predicted"], found["per_class"], class_weights)
+        _warning(split, names, found["per_class"], class_weights, predicted=bool(predicted))
         for split, found in splits
-        if found and found.get("never_predicted")
+        if found and "never_predicted" in found
+        for predicted, names in enumerate((found["never_predicted"], _only_for_others(found)))
+        if names
     ]
 
 
-def _warning(split: str, names: Sequence[str], per_class: Mapping[str, Any], class_weights: str | None) -> str:
+def _only_for_others(found: Mapping[str, Any]) -> list[str]:
+    """Classes that are predicted, and none of whose own photos is."""
+    return [
+        name
+        for name, row in found["per_class"].items()
+        if row["photos"] and not row["correct"] and name not in found["never_predicted"]
+    ]
+
+
+def _warning(
+    split: str, names: Sequence[str], per_class: Mapping[str, Any], class_weights: str | None, *, predicted: bool
+) -> str:
     photos = sum(per_class[name]["photos"] for name in names)
     one, single = len(names) == 1, photos == 1
     listed = ", ".join(f"'{name}'" for name in names[:NAMED])
@@ -72,7 +86,8 @@ def _warning(split: str, names: Sequence[str], per_class: Mapping[str, Any], cla
         if single and one
         else f"all {photos:,} of {'its' if one else 'their'} photos there are"
     )
-    return f"{which} never predicted {where}: {missed} taken for other classes. {_advice(one, class_weights)}"
+    never = "predicted only for photos of other classes" if predicted else "never predicted"
+    return f"{which} {never} {where}: {missed} taken for other classes. {_advice(one, class_weights)}"
 
 
 def _advice(one: bool, class_weights: str | None) -> str:

@@ -81,10 +81,22 @@ def test_a_class_that_is_never_predicted_is_named_with_what_to_do() -> None:
 
 
 def test_no_warning_of_what_is_predicted_or_absent() -> None:
-    """A class predicted once, if wrongly; a class that has no photos there; a file without the figure."""
-    assert warnings(figures([1, 0], [0, 1], ("a", "b")), "none") == []
+    """Classes of which one photo each is recognised; a class that has no photos there; a file without the figure."""
+    assert warnings(figures([0, 1, 1, 0], [0, 0, 1, 1], ("a", "b")), "none") == []
     assert warnings(figures([0, 0], [0, 0], ("a", "b")), "none") == []
     assert warnings({"accuracy": 0.5}, None) == []
+
+
+def test_a_class_that_is_predicted_only_for_others_is_named_too() -> None:
+    """None of the two herons is recognised, and a gull is taken for one: said once, and apart from the crow's."""
+    found = figures([0, 2, 2, 1, 0], [0, 1, 1, 2, 3], ("hen", "heron", "gull", "crow"))
+    assert warnings({**found, "split": "test"}, "none") == [
+        "the class 'crow' is never predicted on the test split: its only photo there is taken for other classes. To "
+        "change that, train with more photos of it, or with --class-weights balanced.",
+        "the classes 'heron', 'gull' are predicted only for photos of other classes on the test split: all 3 of their "
+        "photos there are taken for other classes. To change that, train with more photos of them, or with "
+        "--class-weights balanced.",
+    ]
 
 
 def test_of_many_ten_are_named() -> None:
