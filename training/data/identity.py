@@ -18,4 +18,9 @@ def identity_of(status: os.stat_result) -> Identity | None:
     """
     if os.name != "posix" or max(status.st_ctime_ns, status.st_mtime_ns) > time.time_ns() - SETTLED_NS:
         return None
+    return version_of(status)
+
+
+def version_of(status: os.stat_result) -> Identity:
+    """What tells one version of a file from others, as far as the file system knows."""
     return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size, status.st_mtime_ns)

@@ -50,11 +50,11 @@ def hints(files: Iterable[str]) -> str:
         for name in files
         if PurePosixPath(name).suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".zst", ".rar", ".7z")
     ]
-    if tables:
+    pictures = [PurePosixPath(name).name for name in files if PurePosixPath(name).suffix.lower() not in NOT_PICTURES]
+    if tables and (pictures or not archives):
         return f"; if {tables[0]} has the label of each photo, give --labels {tables[0]}"
     if archives:
         return f"; there are archives inside, {archives[0]}: unpack them, or give one of them"
-    pictures = [PurePosixPath(name).name for name in files if PurePosixPath(name).suffix.lower() not in NOT_PICTURES]
     prefixes = {match[0] for name in pictures if (match := re.match(r"[^\W\d_]{2,}", name))}
     if 2 <= len(prefixes) <= max(2, len(pictures) // 2):
         some = "|".join(sorted(map(re.escape, prefixes))[:4])

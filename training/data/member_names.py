@@ -26,11 +26,16 @@ class UnknownEncoding(LookupError):
 
 
 def clean(name: str) -> str:
-    """The name with `/` between folders and without empty or `.` parts; that of a folder still ends in `/`.
+    """The name with `/` between folders and without empty, `.` or `..` parts; that of a folder still ends in `/`.
 
     PowerShell 5, .NET and other Windows programs write backslashes, `tar -C folder .` writes `./` before each name.
     """
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    parts: list[str] = []
+    for part in name.replace("\\", "/").split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
     return "/".join(parts) + ("/" if parts and name.endswith(("/", "\\")) else "")
 
 
@@ -53,7 +58,7 @@ def guess_encoding(names: Iterable[bytes]) -> str:
     Else chardet's most likely code page in which the names read as words: short names alone mislead any detector.
     """
     words = _distinct_words(names)
-    if all(_reads_as(word, "utf-8") is not None for word in words):
+    if all(_is_valid(word, "utf-8") for word in words):
         return "utf-8"
     sample = b"\n".join(words)
     ranked = sorted(
@@ -64,14 +69,17 @@ def guess_encoding(names: Iterable[bytes]) -> str:
         ),
         reverse=True,
     )
-    readable = [page for _, page in ranked if all(_is_word(_reads_as(word, page)) for word in words)]
-    valid = [page for _, page in ranked if all(_reads_as(word, page) is not None for word in words)]
+    valid = [page for _, page in ranked if all(_is_valid(word, page) for word in words)]
+    # A backslash is a separator once it is text: in East Asian code pages it is half of many a character (`表`, `許`).
+    readable = [
+        page for page in valid if all(_is_word(part) for word in words for part in word.decode(page).split("\\"))
+    ]
     return next(iter([*readable, *valid]), "cp437")
 
 
 def _distinct_words(names: Iterable[bytes]) -> list[bytes]:
     """Each part of a path once: a folder's name that a thousand files repeat says no more than once."""
-    parts = dict.fromkeys(part for name in names for part in name.replace(b"\\", b"/").split(b"/"))
+    parts = dict.fromkeys(part for name in names for part in name.split(b"/"))
     return [part for part in parts if not part.isascii()]
 
 
@@ -82,16 +90,17 @@ def _page(encoding: str) -> str:
     )
 
 
-def _reads_as(word: bytes, encoding: str) -> str | None:
+def _is_valid(word: bytes, encoding: str) -> bool:
     try:
-        return word.decode(encoding)
+        word.decode(encoding)
     except UnicodeDecodeError:
-        return None
+        return False
+    return True
 
 
-def _is_word(text: str | None) -> bool:
+def _is_word(text: str) -> bool:
     """Whether a decoded name could be one that a person gave: no symbols, no mixture of scripts, no odd capitals."""
-    if text is None or any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn") for character in text):
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn") for character in text):
         return False
     letters = [character for character in text if not character.isascii()]
     if any(unicodedata.category(character)[0] not in "LM" for character in letters):

@@ -49,6 +49,8 @@ class TarReader:
 
     def read(self, name: str, limit: int) -> bytes:
         """At most `limit` bytes of one member."""
+        if name not in self.spans:
+            raise ValueError("it is a link that leads to no file of the archive, or was packed as a sparse file")
         start, size = self.spans[name]
         with self.path.open("rb") as file:
             file.seek(start)
@@ -80,7 +82,9 @@ def open_tar(path: Path, encoding: str | None, unpacked: Path) -> Source | None:
         clean(decoded(each, chosen) + ("/" if info.isdir() else "")) for each, info in zip(raw, infos, strict=True)
     ]
     spans = _spans(infos, names)
-    listed = tuple(sorted({name for name in names if name.endswith("/")} | set(spans)))
+    # A pipe or a device is none of the data; of what cannot be read, reading will say so.
+    unread = {name for info, name in zip(infos, names, strict=True) if info.issym() or info.islnk() or info.issparse()}
+    listed = tuple(sorted(({name for name in names if name.endswith("/")} | set(spans) | unread) - {""}))
     identity = identity_of(path.stat())
     identities = {} if identity is None else dict.fromkeys(listed, identity)
     notes = () if encoding or chosen == "utf-8" else (

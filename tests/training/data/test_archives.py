@@ -7,6 +7,7 @@ import lzma
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,7 +137,8 @@ def test_a_compressed_tar_is_unpacked_once_and_by_content(tmp_path: Path) -> Non
 
 
 def test_links_in_a_tar_lead_to_the_file(tmp_path: Path) -> None:
-    """`tar` writes a file that has two names once, and a link for the other; links out of the archive lead nowhere."""
+    """`tar` writes a file that has two names once, and a link for the other; links out of the archive lead nowhere, and
+    are told when they are read, as in a folder; a pipe is passed over."""
     with tarfile.open(tmp_path / "links.tar", "w") as archive:
         for name, kind, target in (
             ("cat/1.png", tarfile.REGTYPE, ""),
@@ -144,13 +146,17 @@ def test_links_in_a_tar_lead_to_the_file(tmp_path: Path) -> None:
             ("dog/2.png", tarfile.SYMTYPE, "../cat/1.png"),
             ("dog/3.png", tarfile.SYMTYPE, "/etc/passwd"),
             ("dog/4.png", tarfile.SYMTYPE, "../../../etc/passwd"),
+            ("dog/pipe", tarfile.FIFOTYPE, ""),
         ):
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.size = kind, target, 3 if kind == tarfile.REGTYPE else 0
             archive.addfile(info, io.BytesIO(b"one"))
-    assert contents(open_source(tmp_path / "links.tar")) == dict.fromkeys(
-        ("cat/1.png", "dog/1.png", "dog/2.png"), b"one"
-    )
+    source = open_source(tmp_path / "links.tar")
+    assert source.names == ("cat/1.png", "dog/1.png", "dog/2.png", "dog/3.png", "dog/4.png")
+    assert all(source.read(name) == b"one" for name in source.names[:3])
+    for name in source.names[3:]:
+        with pytest.raises(BadData, match=f"{name} cannot be read.*a link that leads to no file of the archive"):
+            source.read(name)
 
 
 def test_names_of_a_tar_in_a_code_page(tmp_path: Path) -> None:
@@ -188,3 +194,90 @@ def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes, told: str) -> N
     (tmp_path / "photos").write_bytes(data)
     with pytest.raises(BadData, match=told):
         open_source(tmp_path / "photos", unpacked=tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cat", "dog"),
+    [("cp932", "表情", "ソース"), ("big5", "功夫", "許可"), ("cp932", "構造物", "予測")],
+)
+def test_a_backslash_within_a_character_is_no_separator(tmp_path: Path, encoding: str, cat: str, dog: str) -> None:
+    """The second byte of many an East Asian character is that of a backslash."""
+    names = {f"{name}/1.png".encode(encoding): data for name, data in ((cat, b"one"), (dog, b"two"))}
+    assert any(b"\\" in name for name in names)
+    assert contents(open_source(zip_with(tmp_path / "x.zip", names))) == {
+        f"{cat}/1.png": b"one",
+        f"{dog}/1.png": b"two",
+    }
+
+
+def test_a_zip_that_takes_the_place_of_another_is_not_read_through_the_other(tmp_path: Path) -> None:
+    """In one process, as a notebook has it: the new file's own bytes, under the same names, sizes and dates."""
+    for name, data in (("a.zip", b"old"), ("b.zip", b"new")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("cat/1.png"), data)
+    first = open_source(tmp_path / "a.zip")
+    assert first.read("cat/1.png") == b"old"
+    (tmp_path / "b.zip").replace(tmp_path / "a.zip")
+    assert open_source(tmp_path / "a.zip").read("cat/1.png") == b"new"
+
+
+def with_method(path: Path, method: int, only: int | None = None) -> Path:
+    """The zip with another compression method in its headers, of all members or of one."""
+    raw = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start, number = raw.find(signature), 0
+        while start >= 0:
+            if only is None or number == only:
+                raw[start + offset : start + offset + 2] = method.to_bytes(2, "little")
+            start, number = raw.find(signature, start + 4), number + 1
+    path.write_bytes(raw)
+    return path
+
+
+def test_a_compression_that_is_not_read_is_told_by_name(tmp_path: Path) -> None:
+    names = {name.encode(): data for name, data in PHOTOS.items()}
+    with pytest.raises(BadData, match=r"x\.zip cannot be read: it is compressed by Deflate64.*unpack it"):
+        open_source(with_method(zip_with(tmp_path / "x.zip", names), 9))
+    source = open_source(with_method(zip_with(tmp_path / "y.zip", names), 98, only=1))
+    assert source.read("cat/1.png") == b"one"
+    with pytest.raises(BadData, match=r"cat/2\.png cannot be read.*PPMd.*unpack it"):
+        source.read("cat/2.png")
+
+
+def test_a_zip_may_be_compressed_by_zstandard(tmp_path: Path) -> None:
+    """As 7-Zip and WinZip write it: method 93, one frame for each member."""
+    frames = {name.encode(): zstd.compress(data) for name, data in PHOTOS.items()}
+    raw = bytearray(with_method(zip_with(tmp_path / "x.zip", frames), 93).read_bytes())
+    for (name, frame), data in zip(frames.items(), PHOTOS.values(), strict=True):
+        sizes, crc = len(frame).to_bytes(4, "little"), zlib.crc32(frame).to_bytes(4, "little")
+        old = crc + sizes + sizes
+        assert raw.count(old) >= 2, name
+        raw = raw.replace(old, zlib.crc32(data).to_bytes(4, "little") + sizes + len(data).to_bytes(4, "little"))
+    (tmp_path / "x.zip").write_bytes(raw)
+    assert contents(open_source(tmp_path / "x.zip")) == PHOTOS
+
+
+@pytest.mark.parametrize("name", ["data.z01", "data.zip.001", "data.tar.gz.aa", "last.zip"])
+def test_one_piece_of_an_archive_is_told(tmp_path: Path, name: str) -> None:
+    path = zip_with(tmp_path / name, {name.encode(): data for name, data in PHOTOS.items()})
+    raw = bytearray(path.read_bytes())
+    raw[raw.find(b"PK\x01\x02") + 34] = 1  # the disk on which the first member begins
+    path.write_bytes(raw if name == "last.zip" else raw[:70])
+    with pytest.raises(BadData, match=r"is one piece of an archive that was cut up.*7z x"):
+        open_source(path)
+
+
+def test_a_sparse_file_in_a_tar_is_not_passed_over(tmp_path: Path) -> None:
+    """`tar --sparse` leaves out runs of zeros: its bytes do not lie in one piece."""
+    header = tarfile.TarInfo("cat/1.png")
+    header.type, header.size = tarfile.GNUTYPE_SPARSE, 512
+    raw = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    raw[386:410] = b"00000000000\x0000000001000\x00"  # one run of 512 bytes at the beginning
+    raw[483:495] = b"00000002000\x00"  # of a file of 1024
+    raw[148:156] = b" " * 8
+    raw[148:156] = f"{sum(raw[:512]):06o}\0 ".encode()
+    (tmp_path / "x.tar").write_bytes(bytes(raw) + bytes(512) + bytes(1024))
+    source = open_source(tmp_path / "x.tar")
+    assert source.names == ("cat/1.png",)
+    with pytest.raises(BadData, match=r"cat/1\.png cannot be read.*sparse"):
+        source.read("cat/1.png")

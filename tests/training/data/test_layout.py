@@ -207,6 +207,53 @@ def test_class_and_split_may_stand_in_one_name() -> None:
     assert found.side_of == {name: "train" if "train" in name else "test" for name in found.folder_of}
 
 
+@pytest.mark.parametrize("classes", [("type1", "type2"), ("n07", "n08"), ("3", "cat"), ("iPhone", "old car")])
+def test_a_number_in_a_name_with_a_split_is_part_of_the_class(classes: tuple[str, ...]) -> None:
+    """And tables beside the folders are no reason to read them otherwise."""
+    names = [f"{own.replace(' ', '_')}_{split}/1.jpg" for own in classes for split in ("train", "test")]
+    found = told((*names, "annotations/1.xml"))
+    assert found.folders == tuple(sorted(classes)) and found.outside == ("annotations/1.xml",)
+    assert {(found.folder_of[name], found.side_of[name]) for name in names} == {
+        (own, split) for own in classes for split in ("train", "test")
+    }
+
+
+def test_numbers_that_merely_count_folders_are_no_part_of_the_class() -> None:
+    found = told(("01_cat_train/1.jpg", "02_cat_test/1.jpg", "03_dog_train/1.jpg", "04_dog_test/1.jpg"))
+    assert found.folders == ("cat", "dog")
+    with pytest.raises(BadData, match="two classes or more"):  # these may be pieces of one split
+        told(("0_train/1.jpg", "0_test/1.jpg", "1_train/1.jpg", "1_test/1.jpg"))
+
+
+@pytest.mark.parametrize("only", ["cat/1.jpg", "cat/siamese/1.jpg", "pics/cat/1.jpg", "test/cat/1.jpg", "train/1.jpg"])
+def test_a_part_of_a_split_that_lacks_classes_is_read_as_the_others_are(only: str) -> None:
+    """What wraps the one class that it has is no class, nor are folders in that class."""
+    wrap = only.partition("/")[0] + "/" if only.count("/") == 2 and "siamese" not in only else ""
+    names = tuple(f"train/{wrap}{own}/1.jpg" for own in ("cat", "dog", "train"))
+    found = told((*names, f"test/{only}", f"test/{only}.png"))
+    assert found.folders == ("cat", "dog", "train") and not found.outside
+    assert found.folder_of[f"test/{only}"] == ("train" if only.startswith("train") else "cat")
+    assert found.side_of[f"test/{only}"] == "test"
+
+
+def test_folders_beside_the_splits_of_a_class_do_not_undo_them() -> None:
+    """`extra` is in no split; `train` and `test` stay what they are."""
+    found = told(("cat/train/1.jpg", "cat/test/2.jpg", "cat/extra/3.jpg", "dog/train/1.jpg", "dog/test/1.jpg"))
+    assert found.folders == ("cat", "dog") and found.folder_of["cat/extra/3.jpg"] == "cat"
+    assert found.side_of == {name: name.split("/")[1] for name in found.folder_of if "extra" not in name}
+
+
+def test_a_class_may_lack_a_part_of_the_split_in_the_folder_around_it() -> None:
+    found = told(("cat/images/train/1.jpg", "dog/images/train/1.jpg", "dog/images/test/1.jpg"))
+    assert found.folders == ("cat", "dog")
+    assert found.side_of == {name: name.split("/")[2] for name in found.folder_of}
+
+
+def test_a_folder_of_tables_is_no_class_at_the_level_of_the_classes() -> None:
+    found = told((*photos("garden", "kitchen"), "annotations/1.xml"), class_level=1)
+    assert found.folders == ("garden", "kitchen") and found.outside == ("annotations/1.xml",)
+
+
 def test_where_all_folders_hold_the_same_folders_the_user_is_asked() -> None:
     """Either could be the classes; each way that the message names settles it."""
     names = photos("kitchen", "garden")
@@ -301,3 +348,9 @@ def test_data_without_class_folders_is_refused_with_a_way_out(names: tuple[str, 
     with pytest.raises(BadData) as caught:
         told(names)
     assert hint in str(caught.value)
+
+
+def test_archives_inside_come_before_a_table() -> None:
+    """Kaggle's download: the table is of what is still packed."""
+    with pytest.raises(BadData, match=r"there are archives inside, test1\.zip"):
+        told(("train.zip", "test1.zip", "sampleSubmission.csv"))

@@ -14,6 +14,8 @@ from training.data.member_names import UnknownEncoding, checked_encoding, clean,
         ("C:\\photos\\cat\\1.jpg", "C:/photos/cat/1.jpg"),
         ("./", ""),
         ("/abs/1.jpg", "abs/1.jpg"),
+        ("../cat/1.jpg", "cat/1.jpg"),
+        ("x\\..\\cat/1.jpg", "cat/1.jpg"),
     ],
 )
 def test_names_have_slashes_and_nothing_else_between_folders(name: str, wanted: str) -> None:
