@@ -21,7 +21,7 @@ from training.data.options import DataOptions
 from training.data.scan import Photo, Scan
 from training.data.sources import Source
 from training.data.split import Split, split
-from training.data.split_refusals import reasons
+from training.data.split_refusals import reasons, ways_out
 from training.data.store import PhotoStore
 from training.parent import Parent, load_parent
 from training.preprocessing import in_grey, shorter_side, spec_at
@@ -162,7 +162,8 @@ def prepare(job: Job, console: Console, team: Team | None = None, *, dry: bool =
         write_findings(job.folder.findings_file, scan.findings)
         tell(console, f"the list is in {job.folder.findings_file}")
     fractions = {"validation": recipe.validation, "test": recipe.test}
-    sides = split(scan.photos, found.folders, **fractions, seed=recipe.seed, why=reasons(found, scan.findings))
+    why, leave_out = reasons(found, scan.findings), ways_out(found, job.reading)
+    sides = split(scan.photos, found.folders, **fractions, seed=recipe.seed, why=why, leave_out=leave_out)
     _check_shares(min(recipe.batch_size, len(sides.train)), len(sides.validation), team.size)
     ready = Prepared(job, team, source, found, scan, store, sides, spec, parent, anew)
     return _as_begun(ready, console) if job.finish else ready

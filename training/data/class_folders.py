@@ -47,28 +47,47 @@ def place(top: Folder, chosen: Mapping[str, str], level: int | None) -> Placed:
 
 
 def _found(node: Folder, chosen: Mapping[str, str]) -> Iterator[Place]:
-    if both := classes_with_splits(node.folders):
+    if both := classes_with_splits(_with_pictures(node)):
         yield from ((node.folders[name], own, split) for name, (own, split) in both.items())
         return
     if splits := splits_among(node.folders, chosen):
-        for name, split in splits.items():
-            yield from ((folder, own, split) for own, folder in _in_split(node.folders[name]).folders.items())
+        opened = _in_splits([node.folders[name] for name in splits])
+        for split, folder in zip(splits.values(), opened, strict=True):
+            yield from ((each, own, split) for own, each in folder.folders.items())
         return
     classes = _with_pictures(node)
     if len(classes) == 1 < len(node.folders) and (only := next(iter(classes.values()))).folders:
         yield from _found(unwrapped(only), chosen)  # `train` of classes, beside `annotations`
         return
-    inner = {name: _inside(folder) for name, folder in classes.items()}
-    names = {below for folder in inner.values() for below in folder.folders}
-    splits = splits_among(names, chosen)
-    if splits and set(splits) == names:
-        for own, folder in inner.items():
-            yield from ((each, own, splits[below]) for below, each in folder.folders.items())
-            directly = [*classes[own].files, *(folder.files if folder is not classes[own] else [])]
-            yield Folder(folder.path, {}, directly), own, ""
+    if splits := splits_among({below.name for folder in classes.values() for below in _inner(folder)}, chosen):
+        for own, folder in classes.items():
+            parts = [below for below in _inner(folder) if below.name in splits]
+            yield from ((part, own, splits[part.name]) for part in parts)
+            placed = {name for part in parts for name in part.below()}
+            yield Folder(folder.path, {}, [name for name in folder.below() if name not in placed]), own, ""
         return
     _check_clear(classes)
     yield from ((folder, own, "") for own, folder in classes.items())
+
+
+def _in_splits(splits: list[Folder]) -> list[Folder]:
+    """The folder in each part of a split whose folders are the classes, below any that merely wraps them.
+
+    A part may lack classes, so that it is not clear from it alone: it is read as the one with the most classes is.
+    """
+    classes = set(max(map(_in_split, splits), key=lambda folder: len(folder.folders)).folders)
+    likest = [max(_nested(split), key=lambda folder: len(classes & set(folder.folders))) for split in splits]
+    return [
+        like if classes & set(like.folders) else _in_split(split) for like, split in zip(likest, splits, strict=True)
+    ]
+
+
+def _nested(folder: Folder) -> list[Folder]:
+    """The folder, the only one in it, the only one in that, and so on."""
+    nested = [folder]
+    while len(nested[-1].folders) == 1:
+        nested += nested[-1].folders.values()
+    return nested
 
 
 def _in_split(split: Folder) -> Folder:
@@ -81,13 +100,10 @@ def _in_split(split: Folder) -> Folder:
     return split
 
 
-def _inside(folder: Folder) -> Folder:
-    """A class's folder, or the one in it that merely wraps its split: `cat/images/train`."""
-    if len(folder.folders) == 1:
-        (only,) = folder.folders.values()
-        if splits_among(only.folders):
-            return only
-    return folder
+def _inner(folder: Folder) -> list[Folder]:
+    """The folders in a class's, and those in one that may merely wrap its split: `cat/images/train`."""
+    directly = list(folder.folders.values())
+    return directly + (list(directly[0].folders.values()) if len(directly) == 1 else [])
 
 
 def _with_pictures(node: Folder) -> dict[str, Folder]:
@@ -128,7 +144,7 @@ def _at_level(top: Folder, chosen: Mapping[str, str], level: int) -> Iterator[Pl
             for name, below in folder.folders.items()
         ]
     for folder, split in nodes:
-        for own, each in folder.folders.items():
+        for own, each in _with_pictures(folder).items():
             splits = splits_among(each.folders, _among(each, chosen))
             if not split and splits and set(splits) == set(each.folders):
                 yield from ((below, own, splits[name]) for name, below in each.folders.items())

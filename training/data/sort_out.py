@@ -55,7 +55,7 @@ def _copies(group: list[Photo], findings: list[Finding]) -> list[Photo]:
         return []
     kept, *others = sorted(group, key=_judges_first)
     for copy in others:
-        leaks = copy.side != kept.side
+        leaks = _judges_first(copy)[0] != _judges_first(kept)[0]
         detail = f"{kept.name} of the {kept.side} split is used" if leaks else f"of {kept.name}"
         findings.append(Finding(copy.name, Problem.LEAK if leaks else Problem.DUPLICATE, detail))
     return [kept]

@@ -55,13 +55,15 @@ def split(
     test: float,
     seed: int,
     why: Mapping[str, str] | None = None,
+    leave_out: Mapping[str, str] | None = None,
 ) -> Split:
     """A side that the data names is taken as it is; one that it lacks takes a fraction of what would else train.
 
     Stratified: of each class the same fraction, to the nearest photo, and one at least. In a class photos are ranked by
     a hash of seed and pixels, so that adding photos moves only few others, and renaming files, or packing them
     otherwise, moves none. Photos that look alike go to one side; more of them than it has room for go to the next.
-    Raises BadData when a class has too few photos, with `why` files of it were left out.
+    Raises BadData when a class has too few photos, with `why` files of it were left out, and
+    `leave_out` as what leaves the class itself out.
     """
     given = {photo.side for photo in photos}
     wanted = {"test": 0.0 if "test" in given else test, "validation": 0.0 if "validation" in given else validation}
@@ -77,7 +79,7 @@ def split(
             sides[side] += [photo for photo in own if photo.side == side]
         cut = _cut([photo for photo in own if photo.side in ("", "train")], wanted, seed)
         if cut is None or not all(any(photo.side == side for photo in own) for side in given & {"validation", "test"}):
-            raise refusal(folder, photos, folders, given, MIN_PER_CLASS, why or {})
+            raise refusal(folder, photos, folders, given, MIN_PER_CLASS, why or {}, leave_out or {})
         for side, taken in cut.items():
             sides[side] += taken
     ordered = {side: tuple(sorted(found, key=lambda photo: photo.name)) for side, found in sides.items()}

@@ -28,11 +28,13 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class SplitName:
-    """A folder's name as one of a split: its kind, the number behind it (of a fold), and what is left of the name."""
+    """A folder's name as one of a split: its kind, the number behind it (of a fold), what is left of the name without
+    numbers, and with them as a class would be called."""
 
     kind: str
     number: int
     rest: str
+    label: str = ""
 
 
 def read_name(folder: str) -> SplitName | None:
@@ -45,7 +47,20 @@ def read_name(folder: str) -> SplitName | None:
     numbers = [int(piece) for piece in pieces if piece.isdecimal()]
     others = (piece for piece in pieces if piece != own and not piece.isdecimal())
     rest = " ".join(piece for piece in others if piece.casefold() not in FILLERS)
-    return SplitName(WORDS[word], numbers[-1] if numbers else -1, rest)
+    return SplitName(WORDS[word], numbers[-1] if numbers else -1, rest, _label(folder))
+
+
+def _label(folder: str) -> str:
+    """The name without the word for the split: `type1` of `type1_train`, `sea lion` of `sea_lion-test`."""
+    words = []
+    for word in re.findall(r"[^\W_]+", folder):
+        pieces = _pieces(word)
+        left = [piece for piece in pieces if not _PIECE.fullmatch(piece.casefold())]
+        if len(left) < len(pieces):
+            word = "".join(piece for piece in left if not piece.isdecimal())
+        if word and word.casefold() not in FILLERS:
+            words.append(word)
+    return " ".join(words)
 
 
 def _pieces(folder: str) -> list[str]:
@@ -76,16 +91,22 @@ def splits_among(folders: Iterable[str], chosen: Mapping[str, str] | None = None
 
 
 def classes_with_splits(folders: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Class and split of each of these sibling folders where their names have both (`cat_train`, `dog_test`)."""
-    groups: dict[str, dict[str, SplitName]] = defaultdict(dict)
-    for folder in folders:
-        name = read_name(folder)
-        if name is None or not name.rest:
-            return {}
-        groups[name.rest][folder] = name
-    if len(groups) < 2 or not all(map(_is_split, groups.values())):
+    """Class and split of each of these sibling folders where their names have both (`cat_train`, `dog_test`).
+
+    Numbers are part of the class (`type1_train`, `type2_train`), or where that does not fit merely count the folders
+    (`01_cat_train`, `02_cat_test`). Numbers alone are no classes: `train_0`, `test_0` may be pieces of one split.
+    """
+    names = {folder: read_name(folder) for folder in folders}
+    known = {folder: name for folder, name in names.items() if name is not None}
+    if len(known) < len(names) or not any(name.rest for name in known.values()):
         return {}
-    return {folder: (rest, split) for rest, group in groups.items() for folder, split in _kinds(group).items()}
+    for label in ("label", "rest"):
+        groups: dict[str, dict[str, SplitName]] = defaultdict(dict)
+        for folder, name in known.items():
+            groups[getattr(name, label)][folder] = name
+        if len(groups) > 1 and "" not in groups and all(map(_is_split, groups.values())):
+            return {folder: (own, split) for own, group in groups.items() for folder, split in _kinds(group).items()}
+    return {}
 
 
 def _is_split(group: Mapping[str, SplitName]) -> int:

@@ -1,12 +1,17 @@
 """Why photos cannot be split as they are, in words that name what is missing and what to do."""
 
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from glob import escape
 
 from training.data.layout import Layout
+from training.data.options import DataOptions
 from training.data.scan import USED, Finding, Photo
 from training.data.sources import BadData
 from training.data.spelling import skeleton
+from training.data.tree import spelt
 
 NAMED = 3
 """Reasons for which files of a class were left out that are told, the most frequent first."""
@@ -29,26 +34,58 @@ def reasons(found: Layout, findings: Sequence[Finding]) -> dict[str, str]:
     }
 
 
+def ways_out(found: Layout, options: DataOptions) -> dict[str, str]:
+    """For each class what leaves it out: the options that exclude its folders, or a change of its labels."""
+    if options.labels:
+        return dict.fromkeys(found.folders, "remove its rows from the table of labels")
+    if options.label_from:
+        return dict.fromkeys(found.folders, "change the pattern of --label-from so that it does not match its files")
+    paths = {name: tuple(map(spelt, name.split("/")[:-1])) for name in found.folder_of}
+    owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for name, path in paths.items():
+        for depth in range(len(path)):
+            owners[path[: depth + 1]].add(found.folder_of[name])
+    parts: dict[str, set[str]] = defaultdict(set)
+    for name, folder in found.folder_of.items():
+        path = paths[name]
+        # Where class and split stand in one name (`cat_train`), no folder is called as the class is.
+        own = (path[depth] for depth in range(len(path)) if len(owners[path[: depth + 1]]) == 1)
+        parts[folder].add(folder if folder in path else next(own, folder))
+    return {folder: " ".join(map(_exclusion, sorted(own))) for folder, own in parts.items()}
+
+
+def _exclusion(folder: str) -> str:
+    """The option that leaves out a folder of this name, as it can be pasted."""
+    pattern = escape(folder)
+    is_plain = re.fullmatch(r"[\w.+=:,@%-]+", pattern)
+    return f"--exclude {pattern if is_plain else shlex.quote(pattern)}"
+
+
 def refusal(
-    folder: str, photos: Sequence[Photo], folders: Sequence[str], given: set[str], least: int, why: Mapping[str, str]
+    folder: str,
+    photos: Sequence[Photo],
+    folders: Sequence[str],
+    given: set[str],
+    least: int,
+    why: Mapping[str, str],
+    leave_out: Mapping[str, str],
 ) -> BadData:
-    """The error for a class of which not every part of the split gets photos."""
+    """The error for a class of which not every part of the split gets photos; `leave_out` says what leaves it out."""
+    way = leave_out.get(folder) or _exclusion(folder)
     own = [photo for photo in photos if photo.folder == folder]
     left_out = f" Left out of it: {why[folder]}." if folder in why else ""
     if not own:
-        return BadData(
-            f"the class {folder!r} has no usable photos.{left_out} Add some, or leave the class out: --exclude "
-            f"{_quoted(folder)}"
-        )
+        return BadData(f"the class {folder!r} has no usable photos.{left_out} Add some, or leave the class out: {way}")
     there = Counter(photo.side or "train" for photo in own)
     for part in ("train", "validation", "test"):
         others = sorted({photo.folder for photo in photos if photo.side == part} - {folder})
         if part in given and not there[part]:
-            return BadData(_lacks(folder, part, others, there) + _spelt_otherwise(folder, folders) + left_out)
+            what = _lacks(folder, part, others, there) + _spelt_otherwise(folder, folders) + left_out
+            return BadData(f"{what} {_settled(part, way)}")
     return BadData(
         f"the class {folder!r} has {len(own)} usable photos{_spread(there) if given - {''} else ''}; {least} are "
         f"needed at least: two to train, and one each for the validation and test splits unless the data has these."
-        f"{left_out} Add photos, or leave the class out: --exclude {_quoted(folder)}"
+        f"{left_out} Add photos, or leave the class out: {way}"
     )
 
 
@@ -56,15 +93,16 @@ def _lacks(folder: str, part: str, others: list[str], there: Counter[str]) -> st
     has = (
         f", which has photos of {', '.join(others[:5])}" + (" and others" if len(others) > 5 else "") if others else ""
     )
-    text = f"the class {folder!r} has no photos in the {part} split{has}; it has {_counts(there)}."
+    return f"the class {folder!r} has no photos in the {part} split{has}; it has {_counts(there)}."
+
+
+def _settled(part: str, way: str) -> str:
+    """What to do next; the option at its end, so that it can be pasted."""
     if part == "train":
-        return (
-            f"{text} If these pictures have no labels, leave them out: --exclude {_quoted(folder)}; else add photos "
-            "of it to train on"
-        )
+        return f"Add photos of it to train on, or, if these pictures have no labels, leave them out: {way}"
     return (
-        f"{text} Add some there, or leave the class out (--exclude {_quoted(folder)}), or leave out the folder of the "
-        f"{part} split, so that one is made from the photos to train on"
+        f"Add some there, or leave out the photos of the {part} split, so that one is made from those to train on, or "
+        f"leave the class out: {way}"
     )
 
 
@@ -79,11 +117,7 @@ def _spread(there: Counter[str]) -> str:
 def _spelt_otherwise(folder: str, folders: Sequence[str]) -> str:
     near = [other for other in folders if other != folder and skeleton(other) == skeleton(folder)]
     return (
-        f". The class {near[0]!r} is spelt nearly so: is it the same one? Then give the folders one name"
+        f" The class {near[0]!r} is spelt nearly so: is it the same one? Then give the folders one name."
         if near
         else ""
     )
-
-
-def _quoted(folder: str) -> str:
-    return folder if folder.replace("_", "").replace("-", "").isalnum() else f"'{folder}'"

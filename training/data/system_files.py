@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from training.data.tree import spelt
+
 SYSTEM_FOLDERS = {
     "__macosx", "lost+found", "$recycle.bin", "recycler", "recycled", "system volume information",
     "network trash folder", "temporary items", "@eadir", "#recycle", "#snapshot", "@recycle",
@@ -83,10 +85,11 @@ def without_system_files(names: Iterable[str], exclude: Sequence[str] = ()) -> K
 def is_matched(name: str, pattern: str) -> bool:
     """Whether a pattern matches a file, or a folder that it lies in.
 
-    A pattern with a slash is compared with the path from the top, one without with each name in it.
+    A pattern with a slash is compared with the path from the top, one without with each name in it; letters that are
+    composed in one and decomposed in the other are the same.
     """
-    parts = name.rstrip("/").split("/")
-    pattern = pattern.rstrip("/").removeprefix("./")
+    parts = spelt(name).rstrip("/").split("/")
+    pattern = spelt(pattern).rstrip("/").removeprefix("./")
     if "/" not in pattern:
         return any(fnmatchcase(part, pattern) for part in parts)
     return any(fnmatchcase("/".join(parts[:depth]), pattern) for depth in range(1, len(parts) + 1))

@@ -82,6 +82,17 @@ def test_a_copy_of_what_judges_does_not_train(tmp_path: Path) -> None:
     assert details["train/x/2.png"] == "nearly val/x/2.png of the validation split, which is used"
 
 
+def test_copies_that_both_train_are_in_no_two_splits(tmp_path: Path) -> None:
+    """One in the train split of its class, the other beside it in no split."""
+    photo = grating(0, 1)
+    others = {f"{own}/{side}/1.png": grating(n, n) for n, (own, side) in enumerate((("y", "train"), ("y", "test")))}
+    files = {"x/train/2.png": photo, "x/1.png": photo, "x/test/1.png": grating(1, 9), **others}
+    scan = scanned(tmp_path, files)
+    assert [(finding.name, finding.problem, finding.detail) for finding in scan.findings] == [
+        ("x/train/2.png", Problem.DUPLICATE, "of x/1.png")
+    ]
+
+
 def test_where_most_photos_look_alike_they_train_all_the_same(tmp_path: Path) -> None:
     """Frames of one camera, say: what would leave nothing to train on is told of and used."""
     camera = [grating(label, 1) for label in range(2)]

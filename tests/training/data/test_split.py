@@ -1,12 +1,17 @@
+import shlex
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.data.layout import Layout
+from training.data.options import DataOptions
 from training.data.scan import Photo
 from training.data.sources import BadData
 from training.data.split import Split, split
+from training.data.split_refusals import ways_out
+from training.data.system_files import is_matched
 
 
 def photos(counts: dict[str, int]) -> list[Photo]:
@@ -102,7 +107,7 @@ def test_a_class_that_is_only_judged_on_is_to_blame_not_the_healthy_ones() -> No
     """Kaggle's test folder of pictures without labels."""
     told = refused(placed(train=("cats", "dogs"), test=("unknown",)))
     assert told.startswith("the class 'unknown' has no photos in the train split, which has photos of cats, dogs")
-    assert "have no labels, leave them out: --exclude unknown" in told
+    assert told.endswith("if these pictures have no labels, leave them out: --exclude unknown")
 
 
 def test_another_spelling_in_a_split_is_pointed_out() -> None:
@@ -113,3 +118,31 @@ def test_another_spelling_in_a_split_is_pointed_out() -> None:
 def test_a_class_whose_photos_were_all_left_out_says_why() -> None:
     told = refused(placed(train=("x",)), {"y": "5 too large (it has 9 x 9 pixels)"})
     assert told.startswith("the class 'y' has no usable photos. Left out of it: 5 too large (it has 9 x 9 pixels).")
+
+
+@pytest.mark.parametrize(
+    ("folder", "option"),
+    [("[red]", "--exclude '[[]red]'"), ("sea lion", "--exclude 'sea lion'"), ("*star*", "--exclude '[*]star[*]'"),
+     ("quo'te", """--exclude 'quo'"'"'te'"""), ("猫", "--exclude 猫"), ("v1.0", "--exclude v1.0")],
+)  # fmt: skip
+def test_the_option_that_leaves_a_class_out_can_be_pasted(folder: str, option: str) -> None:
+    """And leaves it out: in a pattern, brackets and stars mean something else."""
+    assert refused(placed(train=("cat", folder), test=("cat",))).endswith(f"leave the class out: {option}")
+    (pattern,) = shlex.split(option)[1:]
+    assert is_matched(f"train/{folder}/1.jpg", pattern) and not is_matched("train/cat/1.jpg", pattern)
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "way"),
+    [
+        (("cat_train/1.jpg", "dog_train/1.jpg", "cat_test/2.jpg"), {}, "--exclude cat_test --exclude cat_train"),
+        (("train/cat/1.jpg", "train/dog/1.jpg"), {}, "--exclude cat"),
+        (("cat.1.jpg", "dog.1.jpg"), {"label_from": "(?P<label>cat|dog)"}, "change the pattern of --label-from"),
+        (("all/cat.1.jpg", "all/dog.1.jpg"), {"labels": "l.csv"}, "remove its rows from the table of labels"),
+    ],
+)  # fmt: skip
+def test_what_leaves_a_class_out_is_said_of_where_its_labels_are(
+    names: tuple[str, ...], options: dict[str, str], way: str
+) -> None:
+    found = Layout(("cat", "dog"), {name: "cat" if "cat" in name else "dog" for name in names}, ())
+    assert ways_out(found, DataOptions(**options))["cat"].startswith(way)

@@ -43,6 +43,8 @@ def test_a_class_may_be_called_so(folder: str) -> None:
         ("cat/older/1.jpg", "old", False),
         ("cat/1.gif", "1", False),
         ("cat[1]/a.jpg", "cat[[]1]", True),
+        ("Ka\u0308se/a.jpg", "Käse", True),
+        ("Käse/a.jpg", "Ka\u0308s*/", True),
     ],
 )
 def test_patterns(name: str, pattern: str, wanted: bool) -> None:

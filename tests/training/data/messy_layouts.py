@@ -1,0 +1,254 @@
+"""Data sets laid out as people lay theirs out, with what must be made of them."""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from random import Random
+
+from tests.training.data import messy_names as names
+from tests.training.data.messy import Case, Item
+from tests.training.data.messy_pictures import LOSSLESS, Content, ending, lossless, pool, refused, sound
+
+Slot = tuple[str, str | None, str]
+"""A folder (ending in a slash, or empty for the top), the class of the files in it, and their split."""
+
+
+def _alone(label: str, stem: str) -> str:
+    return stem
+
+
+@dataclass
+class Builder:
+    """A case that grows, with the pictures that are left to use."""
+
+    random: Random
+    case: Case = field(default_factory=Case)
+    top: str = ""
+    numbers: Iterator[int] = field(default_factory=count)
+    stems: Iterator[int] = field(default_factory=count)
+    stem: Callable[[str, str], str] = _alone
+    pictures: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        start = self.random.randrange(len(pool()))
+        self.pictures = [*range(start, len(pool())), *range(start)]
+
+    def number(self) -> int:
+        """A picture that no file has yet."""
+        return self.pictures.pop()
+
+    def chance(self, probability: float) -> bool:
+        """True so often."""
+        return self.random.random() < probability
+
+    def spelt(self, folder: str) -> str:
+        """Now and then as macOS writes it."""
+        return unicodedata.normalize("NFD", folder) if self.chance(0.3) else folder
+
+    def name(self, label: str | None) -> str:
+        """The stem of a new file, with its class in it where the layout has it there."""
+        own = self.random.choice(names.STEMS).format(next(self.stems))
+        return self.stem(label or "", self.spelt(own))
+
+    def put(self, folder: str, content: Content, label: str | None, split: str, suffix: str = "") -> Item:
+        """Add a file."""
+        item = Item(f"{folder}{self.name(label)}{suffix}", content, label, split)
+        self.case.items.append(item)
+        return item
+
+    def fill(self, slots: list[Slot], least: int, most: int) -> None:
+        """Photos in each folder, among them some that must be refused."""
+        for folder, label, split in slots:
+            for place in range(self.random.randint(least, most)):
+                if place and self.chance(0.08):
+                    content, suffix = refused(self.random, self.number())
+                else:
+                    content = sound(self.random, self.number())
+                    suffix = ending(self.random, content.format)
+                self.put(folder, content, label, split, suffix)
+
+    def copy_some(self, slots: list[Slot]) -> None:
+        """Copies in the same folder or another, byte by byte or in another format of the same pixels."""
+        for _ in range(self.random.choice((0, 0, 1, 2, 3))):
+            picture = self.number()
+            for _ in range(self.random.randint(2, 3)):
+                content = lossless(picture, self.random.choice(LOSSLESS))
+                folder, label, split = self.random.choice(slots)
+                self.put(folder, content, label, split, ending(self.random, content.format))
+
+    def make_twins(self) -> None:
+        """Give two files of different classes pictures whose files have the same size."""
+        places = [
+            place for place, item in enumerate(self.case.items) if item.label and not (item.silent or item.several)
+        ]
+        self.random.shuffle(places)
+        items = self.case.items
+        other = next((place for place in places if items[place].label != items[places[0]].label), None)
+        sizes = {pool()[number].size: number for number in self.pictures[:-1]}
+        same = [
+            (sizes[pool()[number].size], number) for number in self.pictures if sizes[pool()[number].size] != number
+        ]
+        if other is not None:
+            for place, number in zip((places[0], other), same[0], strict=True):
+                items[place] = replace(items[place], content=lossless(number, "BMP"))
+            self.case.twins = (items[places[0]].name, items[other].name)
+
+
+def _folder(builder: Builder, label: str) -> str:
+    """A class's folder, in one of its spellings."""
+    return f"{builder.spelt(label)}/"
+
+
+def _finish(builder: Builder, slots: list[Slot], chosen: list[str], least: int = 4, most: int = 8) -> None:
+    case = builder.case
+    case.classes |= set(chosen)
+    builder.fill(slots, least, most)
+    builder.copy_some(slots)
+    for label in chosen:
+        forms = {part for item in case.items if item.label == label for part in item.name.split("/")[:-1]
+                 if unicodedata.normalize("NFC", part) == label}  # fmt: skip
+        if len(forms) > 1:
+            case.notes.append(f"the folders of {label!r} are spelt")
+    if names.pair_in(chosen):
+        case.notes.append("warning: the classes")
+    else:
+        case.silence.append("warning: the classes")
+
+
+def plain(builder: Builder) -> None:
+    """A folder per class, perhaps with folders of its own in it; perhaps one called `train`, or one empty."""
+    chosen = names.class_names(builder.random)
+    if builder.chance(0.1):
+        chosen.append("train")
+    slots: list[Slot] = []
+    for number, label in enumerate(chosen):
+        for _ in range(builder.random.choice((1, 1, 2))):
+            slots.append((f"{builder.top}{_folder(builder, label)}", label, ""))
+        if builder.chance(0.2):
+            slots.append((f"{builder.top}{_folder(builder, label)}session {number}/", label, ""))
+    _finish(builder, slots, chosen)
+    if builder.chance(0.1):
+        builder.case.folders.append(f"{builder.top}empty class/")
+        builder.case.classes.add("empty class")
+
+
+def above(builder: Builder) -> None:
+    """A split above the classes; perhaps nested twice, perhaps with a class that one of its parts lacks."""
+    chosen = names.class_names(builder.random)
+    parts = names.split_names(builder.random)
+    nested = builder.random.choice(("", "", "twice", "wrapped"))
+    lacking = builder.random.choice(chosen) if builder.chance(0.2) else ""
+    slots: list[Slot] = []
+    for folder, split in parts.items():
+        inner = {"": "", "twice": f"{folder}/", "wrapped": "pics/"}[nested]
+        for label in chosen:
+            if label != lacking or split == "train":
+                slots.append((f"{builder.top}{folder}/{inner}{_folder(builder, label)}", label, split))
+    _finish(builder, slots, chosen, 2, 4)
+    if any("fold" in folder.lower() for folder in parts):
+        builder.case.notes.append("the data has folds: ")
+
+
+def inside(builder: Builder) -> None:
+    """A split inside each class; perhaps photos of no split beside it, or a folder that is no part of it."""
+    chosen = names.class_names(builder.random)
+    parts = names.split_names(builder.random)
+    middle = builder.random.choice(("", "", "images/"))
+    slots: list[Slot] = []
+    for number, label in enumerate(chosen):
+        own = f"{builder.top}{_folder(builder, label)}"
+        skipped = builder.random.choice(list(parts)) if number and builder.chance(0.1) else ""
+        slots += [(f"{own}{middle}{folder}/", label, split) for folder, split in parts.items() if folder != skipped]
+        if builder.chance(0.15):
+            slots.append((own, label, ""))
+        if builder.chance(0.1) and not middle:
+            slots.append((f"{own}extra {number}/", label, ""))
+    _finish(builder, slots, chosen, 2, 4)
+
+
+def together(builder: Builder) -> None:
+    """Class and split in the name of one folder."""
+    chosen = builder.random.sample(names.WORDS, builder.random.randint(2, 4))
+    parts = {split: builder.random.choice(words) for split, words in names.KINDS.items() if split != "evaluation"}
+    if builder.chance(0.5):
+        del parts["validation"]
+    between = builder.random.choice("_ -")
+    first = builder.chance(0.3)
+    if all(label.isdecimal() for label in chosen):  # these may be pieces of one split, too
+        builder.case.refusal = ["two classes or more"]
+    slots: list[Slot] = []
+    for label in chosen:
+        own = label.replace(" ", between)
+        for split, word in parts.items():
+            folder = f"{word}{between}{own}" if first else f"{own}{between}{word}"
+            slots.append((f"{builder.top}{folder}/", label, split))
+    _finish(builder, slots, chosen, 2, 4)
+
+
+def unclear(builder: Builder) -> None:
+    """Folders that all hold the same folders: refused, until an option settles it."""
+    outer = ["garden", "kitchen", "Wiese"][: builder.random.randint(2, 3)]
+    inner = names.class_names(builder.random, 3, pairs=False)
+    settled = builder.random.choice(("", "outer", "inner", "split"))
+    case, depth = builder.case, builder.top.count("/")
+    splits = dict.fromkeys(outer, "")
+    if settled == "split":
+        splits = {outer[0]: "train", **dict.fromkeys(outer[1:], "test")}
+        case.options["split"] = tuple(f"{folder}={split}" for folder, split in splits.items())
+    elif settled:
+        case.options["class_level"] = depth + (1 if settled == "outer" else 2)
+    else:
+        case.refusal = ["not clear which folders are the classes", f"--class-level {depth + 1}", "--split"]
+    slots: list[Slot] = [
+        (f"{builder.top}{folder}/{own}/", folder if settled == "outer" else own, splits[folder])
+        for folder in outer
+        for own in inner
+    ]
+    _finish(builder, slots, outer if settled == "outer" else inner, 2, 3)
+
+
+def unlabelled(builder: Builder) -> None:
+    """Classes to train on, and a test folder without classes."""
+    chosen = names.class_names(builder.random)
+    train, test = builder.random.choice((("train", "test"), ("Training", "Testing"), ("train_set", "test_set")))
+    _finish(builder, [(f"{builder.top}{train}/{own}/", own, "train") for own in chosen], chosen)
+    how = builder.random.choice(("", f"{test}/", "unknown/"))
+    label = "unknown" if how == "unknown/" else None
+    builder.fill([(f"{builder.top}{test}/{how}", label, "test" if label else "")], 1, 3)
+    if label:
+        builder.case.classes.add(label)
+
+
+def in_names(builder: Builder) -> None:
+    """The class in the name of each file, found by --label-from; perhaps a split above."""
+    chosen = names.class_names(builder.random)
+    between, pattern = builder.random.choice(((".", r"^(?P<label>.+?)\.\d+x"), ("__", r"^(?P<label>.+?)__"),
+                                              ("@@", r"(?P<label>[^/]+?)@@")))  # fmt: skip
+    number = count()
+
+    def stem(label: str, own: str) -> str:
+        middle = f"{next(number)}x" if between == "." else ""
+        return f"{builder.spelt(label)}{between}{middle}{own}" if label else own
+
+    builder.stem = stem
+    builder.case.options["label_from"] = pattern
+    parts = names.split_names(builder.random) if builder.chance(0.4) else {"all": ""}
+    slots: list[Slot] = [
+        (f"{builder.top}{folder}/", label, split) for folder, split in parts.items() for label in chosen
+    ]
+    _finish(builder, slots, chosen, 4, 5)
+    builder.case.notes = [note for note in builder.case.notes if "are spelt" not in note]
+    if builder.chance(0.3):
+        builder.fill([(f"{builder.top}", None, "")], 1, 2)
+
+
+LAYOUTS: dict[str, Callable[[Builder], None]] = {
+    "plain": plain,
+    "above": above,
+    "inside": inside,
+    "together": together,
+    "unclear": unclear,
+    "unlabelled": unlabelled,
+    "in names": in_names,
+}
