@@ -13,14 +13,15 @@ from training.data.tree import spelt
 
 @dataclass(frozen=True)
 class Labels:
-    """Class and split by file, why others have none, and what the table says of files that are not there or that it
-    labels in two ways."""
+    """Class and split by file, why others have none, what the table says of files that are not there or that it
+    labels in two ways, and lines for the user."""
 
     folder_of: Mapping[str, str]
     split_of: Mapping[str, str]
     without: str
     missing: tuple[str, ...] = ()
     contradictory: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def from_names(files: Iterable[str], pattern: str) -> Labels:

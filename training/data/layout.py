@@ -101,6 +101,7 @@ def _by_labels(source: Source, files: list[str], options: DataOptions) -> Layout
         without=found.without,
         missing=found.missing,
         contradictory=found.contradictory,
+        notes=found.notes,
     )
 
 

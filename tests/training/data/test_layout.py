@@ -352,5 +352,5 @@ def test_data_without_class_folders_is_refused_with_a_way_out(names: tuple[str, 
 
 def test_archives_inside_come_before_a_table() -> None:
     """Kaggle's download: the table is of what is still packed."""
-    with pytest.raises(BadData, match=r"there are archives inside, test1\.zip"):
+    with pytest.raises(BadData, match=r"there are archives inside, train\.zip"):
         told(("train.zip", "test1.zip", "sampleSubmission.csv"))
