@@ -64,7 +64,9 @@ async def body_fields(request: Request) -> list[Field]:
         return [Field("image", body, is_file=True)]
     if re.match(rb"\s*--[^\r\n]+\r?\nContent-Disposition: *form-data", body, re.IGNORECASE):
         came = f"with the Content-Type {kind[:100]!r}" if kind else "without a Content-Type"
-        raise BadBody(f"a form came {came}: let the client write this header, as multipart/form-data with the {CLIENTS}")
+        raise BadBody(
+            f"a form came {came}: let the client write this header, as multipart/form-data with the {CLIENTS}"
+        )
     if kind == "application/json" or kind.endswith("+json") or (kind in TEXTS and body[:100].lstrip()[:1] == b"{"):
         return _of_json(body)
     if kind.startswith("image/") or kind in BINARY:

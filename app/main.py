@@ -79,6 +79,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     app.add_middleware(DecodedBodies, max_bytes=settings.max_bytes)
     app.add_middleware(middleware.BodyLimit, max_bytes=settings.max_bytes)
     # From the inside out, and all of them around the handler of what fails unforeseen: its answers want them too.
+    app.surround_by(middleware.EndedEarly)
     if settings.trusted_hosts:
         app.surround_by(lambda inner: TrustedHosts(inner, settings.trusted_hosts))
     if settings.cors_origins:

@@ -1,5 +1,6 @@
-"""What surrounds every request: its id, and the bound on its body."""
+"""What surrounds every request: its id, the bound on its body, and an answer when the service must end at once."""
 
+import asyncio
 import re
 import uuid
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import problems
+from app.engine import ShuttingDown
 
 GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -32,6 +34,49 @@ class RequestId:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+class EndedEarly:
+    """Answers 503 to a request that is cancelled: after a second Ctrl-C, or when the time for a quiet end is over.
+
+    The cancellation is not passed on: the server would log it, with its traceback, as a failure of the service.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._lifespan(scope, receive, send)
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            if not begun:
+                error = ShuttingDown("the service ended before the answer was there: send the request again later")
+                await problems.response(error, Request(scope))(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cancelled = False
+
+        async def receive_and_note() -> Message:
+            nonlocal cancelled
+            try:
+                return await receive()
+            except asyncio.CancelledError:
+                cancelled = True
+                raise
+
+        async def send_without_traceback(message: Message) -> None:
+            await send({**message, "message": ""} if cancelled else message)
+
+        await self.app(scope, receive_and_note, send_without_traceback)
 
 
 class BodyTooLarge(HTTPException):

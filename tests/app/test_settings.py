@@ -67,3 +67,9 @@ def test_the_readme_lists_every_setting() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for name in Settings.model_fields:
         assert f"`MIRAGE_{name.upper()}`" in readme
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_opens_nothing_to_the_network(host: str) -> None:
+    """A variable that is set and empty, as by `MIRAGE_HOST=$UNSET`, is not the operating system's word for all."""
+    assert Settings(_env_file=None, host=host).host == "127.0.0.1"

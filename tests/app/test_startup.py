@@ -67,6 +67,7 @@ def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
     [
         ("HOST", "no-such-host.invalid", "MIRAGE_HOST: 'no-such-host.invalid' cannot be resolved"),
         ("HOST", "unix:/nowhere/at/all/s", "MIRAGE_HOST: the unix socket /nowhere/at/all/s cannot be made"),
+        ("HOST", "unix:", "MIRAGE_HOST: a unix socket without a path: give one, for example unix:/run/mirage.sock"),
         ("PORT", "70000", "MIRAGE_PORT: Input should be less than or equal to 65535, and '70000' came: choose another"),
         ("DEVICE", "gpu", "MIRAGE_DEVICE: this value is not known, and 'gpu' came: choose another (auto, cpu, cuda"),
         ("CORS_ORIGINS", "localhost:3000", "MIRAGE_CORS_ORIGINS: 'localhost:3000' is no origin: give scheme"),

@@ -1,0 +1,126 @@
+"""What clients send that is nearly right: read as it was meant where that is certain, else refused with the reason."""
+
+import base64
+import gzip
+import json
+import re
+from typing import Any
+
+from models.pictures import encode
+from tests.app.conftest import Live, drawn
+from tests.app.routes.test_classify import problem
+from tests.app.test_uploads import raw
+
+FORM = "multipart/form-data; boundary=b"
+URLENCODED = "application/x-www-form-urlencoded"
+DISPOSITION = 'Content-Disposition: form-data; name="{}"'
+
+
+def part(data: bytes, headers: str = DISPOSITION.format("image") + '; filename="a.png"', end: str = "\r\n") -> bytes:
+    """One part of a form with the boundary b."""
+    return f"--b{end}{headers}{end}{end}".encode() + data + end.encode()
+
+
+def meant_well(picture: bytes) -> dict[str, dict[str, Any]]:
+    """Requests that can mean one thing alone, with `top=2` in the query."""
+    text = base64.b64encode(picture).decode()
+    document = json.dumps({"image": text})
+    lines = base64.encodebytes(picture).decode()
+    greeting = b"This is a message in MIME format.\r\n--a line like a boundary\r\n"
+    assert "+" in text and len(text) > 200
+    return {
+        "fetch, a string of JSON": raw(document.encode(), "text/plain;charset=UTF-8"),
+        "curl -d, a string of JSON": raw(document.encode(), URLENCODED),
+        "JSON without a type": raw(b"\n " + document.encode(), None),
+        "a shell's lines in JSON": raw(f'{{"image": "{lines}"}}'.encode(), "application/json"),
+        "a shell's lines as words": {"json": {"image": lines.strip().replace("\n", " ")}},
+        "a form without %2B": raw(f"image={text}".encode(), URLENCODED),
+        "a data URL in a form without %2B": raw(f"image=data:image/png;base64,{text}".encode(), URLENCODED),
+        "base64 as text": raw(text.encode(), "text/plain"),
+        "base64 without a type": raw(lines.encode(), None),
+        "curl -d, base64": raw(text.encode(), URLENCODED),
+        "a data URL as text": raw(f"data:image/png;base64,{text}".encode(), "text/plain"),
+        "a preamble": raw(greeting + part(picture) + b"--b--\r\n", FORM),
+        "an epilogue": raw(part(picture) + b"--b--\r\nThank you", FORM),
+    }
+
+
+def test_what_can_mean_one_thing_alone(live: Live, picture: bytes) -> None:
+    expected = live.client.post("/classify", params={"top": 2}, files={"image": picture}).json()
+    assert len(expected["predictions"]) == 2
+    for name, request in meant_well(picture).items():
+        answer = live.client.post("/classify", params={"top": 2}, **request)
+        assert answer.status_code == 200, (name, answer.text)
+        assert answer.json() == expected, name
+
+
+def test_no_plus_sign_is_lost_from_a_jpeg(live: Live) -> None:
+    """Of a JPEG a decoder may read what is left, and answer for another picture."""
+    picture = next(
+        jpeg for seed in range(99) if b"+" in base64.b64encode(jpeg := encode(drawn(96, 96, seed), format="jpeg"))
+    )
+    expected = live.client.post("/classify", files={"image": picture}).json()
+    for kind in (URLENCODED, "application/json"):
+        text = base64.b64encode(picture).decode()
+        document = {"image": text.replace("+", " ")}
+        body = f"image={text}" if kind == URLENCODED else json.dumps(document)
+        assert live.client.post("/classify", **raw(body.encode(), kind)).json() == expected
+
+
+def test_a_class_as_a_number_of_json(live: Live, picture: bytes) -> None:
+    text = base64.b64encode(picture).decode()
+    answer = live.client.post("/explain", json={"image": text, "target": 1, "format": "json"})
+    assert answer.status_code == 200 and answer.json()["target"]["label"] == "dog"
+    answer = live.client.post("/features", json={"image": text, "layer": "features.3", "channels": 2, "format": "json"})
+    assert answer.status_code == 200 and len(answer.json()["shown"]) == 2
+
+
+def test_a_part_has_a_charset_of_its_own(live: Live, picture: bytes) -> None:
+    """The class that is not known is named with its own letters."""
+    target = DISPOSITION.format("target") + "\r\nContent-Type: text/plain; charset=windows-1251"
+    body = part("кот".encode("cp1251"), target) + part(picture) + b"--b--\r\n"
+    answer = live.client.post("/explain", **raw(body, FORM))
+    assert answer.status_code == 404 and "'кот'" in answer.json()["detail"]
+
+
+def refused(picture: bytes) -> list[tuple[int, dict[str, Any], str]]:
+    """Status, request, and what the detail says of it."""
+    text = base64.b64encode(picture).decode()
+    form = part(picture) + b"--b--\r\n"
+    several = (
+        b'--i\r\nContent-Disposition: file; filename="a.png"\r\n\r\n'
+        + picture
+        + b'\r\n--i\r\nContent-Disposition: file; filename="b.png"\r\n\r\n'
+        + picture
+        + b"\r\n--i--"
+    )
+    mixed = DISPOSITION.format("image") + "\r\nContent-Type: multipart/mixed; boundary=i"
+    jpeg = re.sub(rb"[\r\n]", b"", encode(drawn(200, 200, 1), format="jpeg"))
+    twice = f'{{"image": "{text}", "top": 1, "top": 2}}'
+    two = f'{{"image": "{text}", "image": "{text}"}}'
+    return [
+        (422, raw(two.encode(), "application/json"), "image: the JSON object has this field 2 times: give it once"),
+        (422, raw(twice.encode(), "application/json"), "top: the JSON object has this field 2 times"),
+        (422, {"json": {"image": {"b64": text}}}, "image: an object came, and a string is wanted"),
+        (422, {"json": {"image": [text, text]}}, "image: an array came, and a string is wanted"),
+        (422, {"json": text}, "the JSON is a string, and an object is wanted"),
+        (422, raw(b"null", "application/json"), "the JSON is null, and an object is wanted"),
+        (422, {"json": {"image": picture.hex()}}, "the bytes came in hexadecimal (89504e470d0a1a0a...)"),
+        (422, raw(jpeg, URLENCODED), "as curl -d sends a file: send it whole with curl --data-binary @cat.jpg"),
+        (422, raw(part(several, mixed) + b"--b--\r\n", FORM), "several files came in one field (multipart/mixed)"),
+        (400, raw(form, "image/png"), "a form came with the Content-Type 'image/png': let the client write"),
+        (400, raw(form, "application/json"), "a form came with the Content-Type 'application/json'"),
+        (400, raw(form, None), "a form came without a Content-Type"),
+        (400, raw(form, FORM + "zz"), "are divided by 'b', and its Content-Type names the boundary 'bzz'"),
+        (400, raw(part(picture, end="\n") + b"--b--\n", FORM), "lines end in LF alone, and CRLF"),
+        (400, raw(part(picture, DISPOSITION.format("image").replace("; ", ";\r\n ")), FORM), "lines before a part's"),
+        (400, raw(picture, FORM), "a picture alone came as multipart/form-data: send it with Content-Type: image/png"),
+        (400, raw(b"", FORM), "the form is empty (0 bytes)"),
+        (400, raw(gzip.compress(picture) + b"\n", **{"Content-Encoding": "gzip"}), "no gzip follow the body's gzip"),
+    ]  # fmt: skip
+
+
+def test_what_else_came_is_said(live: Live, picture: bytes) -> None:
+    for status, request, said in refused(picture):
+        detail = str(problem(live, status, **request)["detail"])
+        assert said in detail, detail
