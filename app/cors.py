@@ -21,6 +21,7 @@ EXPOSED = (
     "WWW-Authenticate",
 )
 """Headers that a page's script may read."""
+ADD = "have the operator add the page's origin to MIRAGE_CORS_ORIGINS"
 
 
 class RefusedPreflight(HTTPException):
@@ -52,11 +53,11 @@ class Cors(CORSMiddleware):
     def _refusal(self, headers: Headers, request: Request, plain: Response) -> Response:
         origin, method = headers["Origin"], headers["Access-Control-Request-Method"]
         if not self.is_allowed_origin(origin):
-            detail = f"pages of {origin[:100]!r} may not call this service: add the origin to MIRAGE_CORS_ORIGINS"
+            detail = f"web pages of {origin[:100]!r} may not call this service: {ADD}"
         elif method not in METHODS:
             detail = f"no operation takes the method {method[:20]!r}: choose one of {', '.join(METHODS)}"
         else:
-            detail = "a public page may call a private address only where MIRAGE_CORS_ORIGINS names its origin: add it"
+            detail = f"a page of the public internet may call a private address only if its origin is named: {ADD}"
         refusal = problems.response(RefusedPreflight(400, detail), request)
         for name in ("Access-Control-Allow-Origin", "Vary"):
             if name in plain.headers:

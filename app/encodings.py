@@ -28,8 +28,8 @@ class UnknownEncoding(HTTPException):
     def __init__(self, encoding: str) -> None:
         super().__init__(
             415,
-            f"the body came with Content-Encoding {encoding[:100]!r}, and gzip and deflate are read: send the body in "
-            "one of these, or as it is and without this header",
+            f"the body came with Content-Encoding {encoding[:100]!r}, and only gzip and deflate are read: send the "
+            "body in one of these, or as it is and without this header",
             {"Accept-Encoding": "gzip, deflate"},  # RFC 9110, 15.5.16
         )
 

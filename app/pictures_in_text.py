@@ -119,10 +119,12 @@ def _of_base64(text: str) -> bytes | None:
 
 def _without_line_breaks(text: str) -> str:
     """Base64 in one line; a space in it is the `+` that the decoding of a form has made a space."""
-    words = "".join(re.split(r"\s*[\r\n\t]\s*", text.strip())).split(" ")
+    line = "".join(part.strip() for part in re.split(r"[\r\n\t\f\v]", text))
     # A shell's $(base64 cat.jpg) without quotes has spaces where its lines ended.
-    wrapped = len(words[0]) in LINE_LENGTHS and {len(word) for word in words[:-1]} == {len(words[0])}
-    return ("" if wrapped else "+").join(words)
+    length = line.find(" ")
+    ends = line[length :: length + 1] if length in LINE_LENGTHS else ""
+    wrapped = ends.count(" ") == len(ends) == line.count(" ")
+    return line.replace(" ", "" if wrapped else "+")
 
 
 def what_came(start: str, name: str) -> str:

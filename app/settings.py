@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1_000,
-        description="largest picture, and all that are attacked, drawn or explained together",
+        description="most pixels of one picture, and of all together that are attacked, drawn or explained at one time",
     )
     cache: Path = Field(
         default=Path("~/.cache/mirage"), validate_default=True, description="folder in which ideal pictures are kept"
@@ -50,19 +50,19 @@ class Settings(BaseSettings):
     api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
     cors_origins: Names = Field(
         default=(),
-        description="origins whose pages may call, comma separated, such as http://localhost:3000; * for every page; "
-        "empty: none",
+        description="origins whose web pages may call the service from a browser, comma separated, such as "
+        "http://localhost:3000; * allows every page; empty: none",
     )
-    root_path: str = Field(default="", description="path below which a proxy shows the service, such as /mirage")
+    root_path: str = Field(default="", description="path below which a proxy publishes the service, such as /mirage")
     forwarded_allow_ips: Names = Field(
         default=("127.0.0.1",),
-        description="addresses and networks of the proxies whose X-Forwarded-... headers are believed, comma "
-        "separated; * for all",
+        description="IP addresses and networks of the proxies whose X-Forwarded-... headers are trusted, comma "
+        "separated; * trusts all",
     )
     trusted_hosts: Names = Field(
         default=(),
-        description="names in the header Host that are answered, comma separated, *.example.com for all below; empty: "
-        "every name",
+        description="host names for which requests are answered (their header Host), comma separated; *.example.com "
+        "for all below it; empty: every name",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
 
