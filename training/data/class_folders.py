@@ -1,12 +1,12 @@
 """Which class, and which split, each file is of, by the folders that it lies in."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from training.data.clearness import called_as_splits, check_clear, listed, shared_folders
 from training.data.options import SPLITS
 from training.data.sources import BadData
-from training.data.split_names import FOLD, classes_with_splits, read_name, splits_among
+from training.data.split_names import FOLD, all_splits, classes_with_splits, read_name, splits_among
 from training.data.system_files import has_pictures
 from training.data.tree import Folder, unwrapped
 
@@ -38,35 +38,48 @@ def place(top: Folder, chosen: Mapping[str, str], level: int | None) -> Placed:
     classes = frozenset(name for _, name, _ in places)
     if len(classes) > 1 and (parts := splits_among(classes)) and len(parts) == len(classes):
         raise BadData(
-            f"the folders {_listed(classes)} hold no class folders but are called as splits are: give the folder of "
+            f"the folders {listed(classes)} hold no class folders but are called as splits are: give the folder of "
             "one data set, or the level of the classes by --class-level, or the labels by --label-from or --labels"
         )
     split_of = {name: split for folder, _, split in places if split for name in folder.below()}
     folder_of = {name: own for folder, own, _ in places for name in folder.below()}
-    return Placed(folder_of, split_of, classes, tuple(_notes(places)))
+    return Placed(folder_of, split_of, classes, (*_notes(places), *([] if split_of else called_as_splits(classes))))
 
 
 def _found(node: Folder, chosen: Mapping[str, str]) -> Iterator[Place]:
-    if both := classes_with_splits(_with_pictures(node)):
+    both = classes_with_splits(_with_pictures(node))
+    if both and not chosen:
+        check_clear(_with_pictures(node))  # `small_train`, `large_train` of the same classes
+    if both and not shared_folders(_with_pictures(node)):
         yield from ((node.folders[name], own, split) for name, (own, split) in both.items())
         return
-    if splits := splits_among(node.folders, chosen):
+    if not chosen and (beside := _beside_classes(node)):
+        parts = [(name, own, below) for name in beside for own, below in node.folders[name].folders.items()]
+        yield from ((below, own, beside[name]) for name, own, below in parts)
+        yield from ((folder, own, "") for own, folder in _with_pictures(node).items() if own not in beside)
+        return
+    splits = splits_among(node.folders, chosen)
+    if not splits and not chosen and shared_folders(node.folders):
+        splits = all_splits(node.folders)  # `train`, `test_clean`, `test_other`
+    if splits:
         opened = _in_splits([node.folders[name] for name in splits])
         for split, folder in zip(splits.values(), opened, strict=True):
-            yield from ((each, own, split) for own, each in folder.folders.items())
+            yield from ((each, own, split) for own, each in _with_pictures(folder).items())
         return
     classes = _with_pictures(node)
     if len(classes) == 1 < len(node.folders) and (only := next(iter(classes.values()))).folders:
         yield from _found(unwrapped(only), chosen)  # `train` of classes, beside `annotations`
         return
     if splits := splits_among({below.name for folder in classes.values() for below in _inner(folder)}, chosen):
+        of_class = {own: [part for part in _inner(folder) if part.name in splits] for own, folder in classes.items()}
+        if not chosen:  # `small/train/cat`, `large/train/cat`
+            check_clear({own: _together(parts) for own, parts in of_class.items() if parts})
         for own, folder in classes.items():
-            parts = [below for below in _inner(folder) if below.name in splits]
-            yield from ((part, own, splits[part.name]) for part in parts)
-            placed = {name for part in parts for name in part.below()}
+            yield from ((part, own, splits[part.name]) for part in of_class[own])
+            placed = {name for part in of_class[own] for name in part.below()}
             yield Folder(folder.path, {}, [name for name in folder.below() if name not in placed]), own, ""
         return
-    _check_clear(classes)
+    check_clear(classes)
     yield from ((folder, own, "") for own, folder in classes.items())
 
 
@@ -116,21 +129,27 @@ def _is_empty(folder: Folder) -> bool:
     return next(folder.below(), None) is None
 
 
-def _check_clear(classes: Mapping[str, Folder]) -> None:
-    """Raises BadData where all folders hold the same folders, so that either could be the classes."""
-    if len(classes) < 2 or any(has_pictures(folder.files) or not folder.folders for folder in classes.values()):
-        return
-    shared = Counter(name for folder in classes.values() for name in folder.folders)
-    if len(shared) < 2 or min(shared.values()) < 2:
-        return
-    outer, inner = _listed(classes), _listed(shared)
-    depth = len(next(iter(classes.values())).path)
-    first, *_, last = sorted(classes)
-    raise BadData(
-        f"it is not clear which folders are the classes: {outer} hold the same folders, {inner}. If {outer} are the "
-        f"classes, give --class-level {depth}; if {inner} are, give --class-level {depth + 1}, and where {outer} are "
-        f"the parts of a split, say so too: --split {first}=train --split {last}=test"
-    )
+def _beside_classes(node: Folder) -> dict[str, str]:
+    """The split of each folder that has the classes of a split beside those to train on: `cat`, `dog`, `test/cat`."""
+    parts = {name: folder for name, folder in node.folders.items() if _is_part(folder)}
+    kinds = all_splits(parts, alone=True)
+    others = set(node.folders) - set(parts)
+    inside = {name for folder in parts.values() for name in folder.folders}
+    if not inside or not inside <= others or (len(set(kinds.values())) > 1 and "train" in kinds.values()):
+        return {}
+    return kinds
+
+
+def _is_part(folder: Folder) -> bool:
+    name = read_name(folder.name)
+    return name is not None and not name.rest and name.kind != FOLD and not has_pictures(folder.files)
+
+
+def _together(parts: Iterable[Folder]) -> Folder:
+    """A folder as if all that lies in these lay in it."""
+    parts = list(parts)
+    folders = {name: folder for part in parts for name, folder in part.folders.items()}
+    return Folder(parts[0].path, folders, [name for part in parts for name in part.files])
 
 
 def _at_level(top: Folder, chosen: Mapping[str, str], level: int) -> Iterator[Place]:
@@ -164,11 +183,5 @@ def _notes(places: Iterable[Place]) -> Iterator[str]:
         if split and fold:
             splits.setdefault(split, set()).add(fold)
     if splits:
-        told = ", ".join(f"{split} is {_listed(splits[split])}" for split in SPLITS if split in splits)
+        told = ", ".join(f"{split} is {listed(splits[split])}" for split in SPLITS if split in splits)
         yield f"the data has folds: {told}; give --split FOLDER=SPLIT to choose others"
-
-
-def _listed(names: Iterable[str], most: int = 5) -> str:
-    ordered = sorted(names)
-    shown = ", ".join(ordered[:most])
-    return f"{shown} and {len(ordered) - most} more" if len(ordered) > most else shown

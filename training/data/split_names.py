@@ -3,13 +3,13 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 TRAIN, VALIDATION, TEST, EVALUATION, FOLD = "train", "validation", "test", "evaluation", "fold"
 
 WORDS = {
-    **dict.fromkeys(("train", "training", "trn"), TRAIN),
+    **dict.fromkeys(("train", "training", "trn", "trainval", "trainvalid"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "devel", "development"), VALIDATION),
     **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), TEST),
     **dict.fromkeys(("eval", "evaluation"), EVALUATION),
@@ -67,6 +67,7 @@ def _pieces(folder: str) -> list[str]:
     """`Training-Set2` as `Training`, `Set`, `2`."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", folder))
     text = re.sub(r"(?i)(hold|held)[\s_-]+out", r"\1out", text)
+    text = re.sub(r"(?i)(train)[\s_+-]+(?:and[\s_-]+)?(val(?:id)?)(?![a-z])", r"\1\2", text)
     return re.findall(r"[^\W\d_]+|\d+", text)
 
 
@@ -88,6 +89,15 @@ def splits_among(folders: Iterable[str], chosen: Mapping[str, str] | None = None
         return own | _kinds(groups.get("", {}))
     best = max(groups.values(), key=_is_split, default={})
     return _kinds(best) if _is_split(best) else {}
+
+
+def all_splits(folders: Collection[str], *, alone: bool = False) -> dict[str, str]:
+    """The split of each of these folders where all are called as splits are, whatever else is in their names.
+
+    Nothing where one is not, or where they do not make a split together, unless each may stand `alone`.
+    """
+    group = {folder: name for folder in folders if (name := read_name(folder))}
+    return _kinds(group) if len(group) == len(folders) and (alone or _is_split(group)) else {}
 
 
 def classes_with_splits(folders: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -12,28 +12,28 @@ SYSTEM_FOLDERS = {
     "__macosx", "lost+found", "$recycle.bin", "recycler", "recycled", "system volume information",
     "network trash folder", "temporary items", "@eadir", "#recycle", "#snapshot", "@recycle",
     "@recently-snapshot", "@tmp", "@sharebin", "@sharesnap", "~snapshot", "__pycache__", "node_modules", "cvs",
-    "$windows.~bt", "msocache",
+    "$windows.~bt", "msocache", "$windows.~ws", "$sysreset", "config.msi", "lost.dir", "site-packages",
 }  # fmt: skip
 """In lower case: of macOS, Windows, Linux file systems, and network storage by Synology, QNAP and NetApp. Folders whose
 name begins with a dot (`.Trashes`, `.git`, `.ipynb_checkpoints`) are always left out."""
-FOUND_BY_CHKDSK = re.compile(r"found\.\d{3}")
+PROGRAM_FOLDER = re.compile(r"found\.\d{3}|.+\.(lrdata|lrlibrary|photoslibrary|cocatalog)")
+"""What chkdsk finds, and the caches of programs that sort photos (Lightroom, Photos of macOS, Capture One)."""
 TRAINER_FOLDERS = {
-    "runs",
-    "run",
-    "wandb",
-    "mlruns",
-    "lightning_logs",
-    "logs",
-    "outputs",
-    "checkpoints",
-    "weights",
-    "tb_logs",
-}
+    "runs", "run", "wandb", "mlruns", "mlartifacts", "lightning_logs", "logs", "log", "outputs", "output", "results",
+    "checkpoints", "checkpoint", "weights", "models", "model", "saved_model", "saved_models", "tb_logs", "tensorboard",
+    "exp", "experiments", "multirun", "catboost_info",
+}  # fmt: skip
 """Names that trainers give to the folders of their results; such a folder is left out where results do lie in it."""
 RESULTS = {
     ".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".h5", ".keras", ".pkl", ".csv", ".json", ".yaml", ".yml", ".log",
-    ".wandb", ".tflite", ".index",
+    ".wandb", ".tflite", ".index", ".pb",
 }  # fmt: skip
+BESIDE_PHOTOS = {".csv", ".json", ".yaml", ".yml", ".log"}
+"""Files that may lie in a class folder too: there they are called as a photo is, or hold labels."""
+RESULT_NAME = re.compile(
+    r"(?i)(.*[_-])?(results?|metrics?|history|args|h?params|opt|config|findings|log|summary|state)"
+)
+"""How trainers call such files: `results.csv`, `hparams.yaml`, `trainer_state.json`."""
 NOT_PICTURES = RESULTS | {
     ".txt", ".md", ".rst", ".xml", ".mat", ".py", ".ipynb", ".npy", ".npz", ".html", ".htm", ".tsv", ".xls", ".xlsx",
     ".parquet", ".db", ".ini", ".cfg", ".toml", ".sh", ".doc", ".docx", ".zip", ".tar", ".gz", ".tgz", ".zst", ".7z",
@@ -108,7 +108,7 @@ def _system_folder(name: str, trainers: set[str]) -> str:
         lower = part.lower()
         if (
             lower in SYSTEM_FOLDERS
-            or FOUND_BY_CHKDSK.fullmatch(lower)
+            or PROGRAM_FOLDER.fullmatch(lower)
             or (part.startswith(".") and part != "..")
             or path in trainers
         ):
@@ -116,12 +116,20 @@ def _system_folder(name: str, trainers: set[str]) -> str:
     return ""
 
 
+def _is_result(file: str) -> bool:
+    path = PurePosixPath(file)
+    ending = path.suffix.lower()
+    if ending in BESIDE_PHOTOS:
+        return RESULT_NAME.fullmatch(path.stem) is not None
+    return ending in RESULTS or "tfevents" in file
+
+
 def _trainer_folders(names: Iterable[str]) -> set[str]:
     """Folders that are called as trainers call theirs, and have weights, logs or tables in them."""
     found = set()
     for name in names:
         parts = name.split("/")
-        if PurePosixPath(name).suffix.lower() not in RESULTS and "tfevents" not in parts[-1]:
+        if not _is_result(parts[-1]):
             continue
         for depth, part in enumerate(parts[:-1], start=1):
             if part.lower() in TRAINER_FOLDERS:

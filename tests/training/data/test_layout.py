@@ -354,3 +354,65 @@ def test_archives_inside_come_before_a_table() -> None:
     """Kaggle's download: the table is of what is still packed."""
     with pytest.raises(BadData, match=r"there are archives inside, train\.zip"):
         told(("train.zip", "test1.zip", "sampleSubmission.csv"))
+
+
+@pytest.mark.parametrize(
+    ("folders", "wanted"),
+    [
+        (("trainval", "test"), {"trainval": "train", "test": "test"}),
+        (("train_val", "test"), {"train_val": "train", "test": "test"}),
+        (("Train+Val", "Test"), {"Train+Val": "train", "Test": "test"}),
+        (("train", "test_A", "test_B"), {"train": "train", "test_A": "test", "test_B": "test"}),
+        (("train", "in_test", "out-test"), {"train": "train", "in_test": "test", "out-test": "test"}),
+        (("train_10", "validation_full"), {"train_10": "train", "validation_full": "validation"}),
+    ],
+)  # fmt: skip
+def test_parts_of_a_split_may_have_other_words_in_their_names(folders: tuple[str, ...], wanted: dict[str, str]) -> None:
+    """Where all of them hold the same folders."""
+    found = told(photos(*folders))
+    assert found.folders == ("cat", "dog") and splits(found) == wanted and not found.outside
+
+
+@pytest.mark.parametrize("part", ["test", "Test_Set", "val", "holdout"])
+def test_a_split_may_stand_beside_the_classes_to_train_on(part: str) -> None:
+    found = told(("cat/1.jpg", "dog/1.jpg", "bird/1.jpg", f"{part}/cat/2.jpg", f"{part}/dog/2.jpg"))
+    assert found.folders == ("bird", "cat", "dog")
+    assert found.folder_of[f"{part}/cat/2.jpg"] == "cat" and found.folder_of["cat/1.jpg"] == "cat"
+    assert found.side_of == dict.fromkeys(
+        (f"{part}/cat/2.jpg", f"{part}/dog/2.jpg"), "validation" if part == "val" else "test"
+    )
+
+
+def test_a_folder_that_is_called_as_a_split_and_read_as_a_class_is_told() -> None:
+    found = told(("cat/1.jpg", "dog/1.jpg", "test/1.jpg"))
+    (note,) = found.notes
+    assert found.folders == ("cat", "dog", "test") and "'test' has the name of a split" in note
+    assert "--exclude 'test'" in note
+    assert not told(photos("train", "test")).notes
+
+
+@pytest.mark.parametrize(
+    ("folders", "level"),
+    [
+        (("raw/train", "raw/test", "small/train", "small/test"), 3),
+        (("raw_train", "raw_test", "small_train", "small_test"), 2),
+    ],
+)
+def test_one_data_set_in_several_forms_is_not_taken_for_classes(folders: tuple[str, ...], level: int) -> None:
+    """`raw` and `small` hold the same classes: neither is one."""
+    with pytest.raises(BadData, match=rf"not clear which.*cat, dog.*--class-level {level}"):
+        told(photos(*folders))
+    assert told(photos(*folders), class_level=level).folders == ("cat", "dog")
+
+
+def test_the_user_is_asked_too_where_some_folders_lack_a_class() -> None:
+    names = (*photos("part1", "part2"), "part1/bird/1.jpg")
+    with pytest.raises(BadData, match=r"not clear which.*part1, part2 hold the same folders.*--split part1=train"):
+        told(names)
+
+
+def test_labels_of_objects_beside_pictures_are_no_class() -> None:
+    """Detection data as Roboflow gives it: `images` alone is left, and is no classification."""
+    names = [f"{part}/{folder}" for part in ("train", "valid") for folder in ("images/1.jpg", "labels/1.txt")]
+    with pytest.raises(BadData, match=r"two classes or more are needed.*only 'images'"):
+        told(tuple(names))

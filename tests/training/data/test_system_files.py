@@ -6,7 +6,8 @@ from training.data.system_files import is_matched, without_system_files
 @pytest.mark.parametrize(
     "folder",
     ["@eaDir", "#recycle", "lost+found", "$RECYCLE.BIN", "System Volume Information", "__MACOSX", ".Trashes",
-     "FOUND.000", ".Spotlight-V100", ".git", ".ipynb_checkpoints", "__pycache__", "@Recycle", "Network Trash Folder"],
+     "FOUND.000", ".Spotlight-V100", ".git", ".ipynb_checkpoints", "__pycache__", "@Recycle", "Network Trash Folder",
+     "LOST.DIR", "Config.Msi", "Photos Previews.lrdata", "site-packages"],
 )  # fmt: skip
 @pytest.mark.parametrize("above", ["", "photos/", "cat/"])
 def test_folders_that_systems_make_are_left_out_wherever_they_lie(folder: str, above: str) -> None:
@@ -17,7 +18,8 @@ def test_folders_that_systems_make_are_left_out_wherever_they_lie(folder: str, a
 
 @pytest.mark.parametrize(
     "result", ["runs/m/metrics.json", "wandb/run-1/files/config.yaml", "checkpoints/best.pt",
-               "lightning_logs/version_0/events.out.tfevents.1.host.2", "photos/runs/train/weights/last.pt"]
+               "lightning_logs/version_0/events.out.tfevents.1.host.2", "photos/runs/train/weights/last.pt",
+               "models/model.onnx", "saved_model/variables/variables.index", "results/train_metrics.csv"]
 )  # fmt: skip
 def test_folders_of_results_are_left_out_where_results_lie_in_them(result: str) -> None:
     top = result[: result.index("/", result.find("runs") if "runs" in result else 0)]
@@ -29,6 +31,12 @@ def test_folders_of_results_are_left_out_where_results_lie_in_them(result: str) 
 def test_a_class_may_be_called_so(folder: str) -> None:
     kept = without_system_files([f"{folder}/1.jpg", "cat/1.jpg"])
     assert kept.names == (f"{folder}/1.jpg", "cat/1.jpg") and kept.notes == ()
+
+
+def test_a_class_called_so_may_have_tables_and_texts_beside_its_photos() -> None:
+    """Logs of wood, with what an annotator wrote of each; weights for the gym, with their labels."""
+    names = ("logs/1.jpg", "logs/1.json", "weights/1.jpg", "weights/labels.csv")
+    assert without_system_files(names).names == names
 
 
 @pytest.mark.parametrize(
