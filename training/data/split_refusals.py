@@ -40,24 +40,36 @@ def ways_out(found: Layout, options: DataOptions) -> dict[str, str]:
         return dict.fromkeys(found.folders, "remove its rows from the table of labels")
     if options.label_from:
         return dict.fromkeys(found.folders, "change the pattern of --label-from so that it does not match its files")
-    paths = {name: tuple(map(spelt, name.split("/")[:-1])) for name in found.folder_of}
-    owners: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for name, path in paths.items():
-        for depth in range(len(path)):
-            owners[path[: depth + 1]].add(found.folder_of[name])
-    parts: dict[str, set[str]] = defaultdict(set)
-    for name, folder in found.folder_of.items():
-        path = paths[name]
-        # Where class and split stand in one name (`cat_train`), no folder is called as the class is.
-        own = (path[depth] for depth in range(len(path)) if len(owners[path[: depth + 1]]) == 1)
-        parts[folder].add(folder if folder in path else next(own, folder))
-    return {folder: " ".join(map(_exclusion, sorted(own))) for folder, own in parts.items()}
+    places = {(tuple(map(spelt, name.split("/")[:-1])), folder) for name, folder in found.folder_of.items()}
+    patterns = _patterns(places)
+    return {folder: " ".join(map(_exclusion, sorted(own))) for folder, own in patterns.items()}
+
+
+def _patterns(places: set[tuple[tuple[str, ...], str]]) -> dict[str, set[str]]:
+    """For each class the names of the folders that hold it alone, or their paths where others are called so too."""
+    owners: dict[tuple[str, ...], set[str]] = defaultdict(set)  # the classes below each path
+    called: dict[str, set[str]] = defaultdict(set)  # the classes below folders of each name
+    for path, folder in places:
+        for depth, part in enumerate(path, start=1):
+            owners[path[:depth]].add(folder)
+            called[part].add(folder)
+    patterns: dict[str, set[str]] = defaultdict(set)
+    for path, folder in places:
+        if folder in path:
+            depth = len(path) - path[::-1].index(folder)
+        elif len(owners[path]) == 1:  # class and split stand in one name (`cat_train`)
+            depth = next(depth for depth in range(1, len(path) + 1) if len(owners[path[:depth]]) == 1)
+        else:  # the class stands in the names of the files
+            continue
+        name = path[depth - 1]
+        patterns[folder].add(name if len(called[name]) == 1 else "/".join(path[:depth]))
+    return patterns
 
 
 def _exclusion(folder: str) -> str:
     """The option that leaves out a folder of this name, as it can be pasted."""
     pattern = escape(folder)
-    is_plain = re.fullmatch(r"[\w.+=:,@%-]+", pattern)
+    is_plain = re.fullmatch(r"[\w./+=:,@%-]+", pattern)
     return f"--exclude {pattern if is_plain else shlex.quote(pattern)}"
 
 

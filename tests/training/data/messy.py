@@ -24,7 +24,7 @@ class Item:
     several: bool = False
 
 
-@dataclass
+@dataclass(repr=False)
 class Case:
     """A data set, how it is asked for, and what must come of it.
 
@@ -44,6 +44,13 @@ class Case:
     twins: tuple[str, ...] = ()
     packing: str = "folder"
     kind: str = ""
+
+    def __repr__(self) -> str:
+        """Its folders, with the class and the split of what lies in them."""
+        places = {
+            (item.name.rpartition("/")[0][:200], item.label and item.label[:40], item.split) for item in self.items
+        }
+        return f"<{self.kind}, packed as {self.packing}, options {self.options}, {sorted(places, key=repr)[:60]}>"
 
     def names(self) -> list[str]:
         """All files and explicit folders."""

@@ -243,6 +243,13 @@ def in_names(builder: Builder) -> None:
         builder.fill([(f"{builder.top}", None, "")], 1, 2)
 
 
+def without_classes(builder: Builder) -> None:
+    """Photos in no folder or in one alone: refused, with the options that may say what their classes are."""
+    folder = builder.random.choice(("", "all photos/"))
+    builder.case.refusal = ["two classes or more are needed", "--label-from"]
+    builder.fill([(f"{builder.top}{folder}", None, "")], 3, 6)
+
+
 LAYOUTS: dict[str, Callable[[Builder], None]] = {
     "plain": plain,
     "above": above,
@@ -251,4 +258,5 @@ LAYOUTS: dict[str, Callable[[Builder], None]] = {
     "unclear": unclear,
     "unlabelled": unlabelled,
     "in names": in_names,
+    "without classes": without_classes,
 }

@@ -51,6 +51,29 @@ def page_for(names: list[str]) -> str | None:
     return None
 
 
+SPOKEN = {
+    "cp437": ("Kätzchen", "Hündchen", "Vögel", "Mäuse"),
+    "cp1252": ("garçon", "fille", "Mädchen", "español", "façade"),
+    "cp1251": ("кошки", "собаки", "птицы", "лошади"),
+    "cp866": ("кошки", "собаки", "птицы", "лошади"),
+    "gbk": ("苹果", "香蕉", "猫", "狗", "卡车"),
+    "shift_jis": ("ネコ", "イヌ", "犬", "猫", "ソファ", "表"),
+    "cp949": ("고양이", "강아지", "자동차"),
+    "cp1253": ("γάτες", "σκύλοι", "πουλιά"),
+}
+"""Words as people name classes by, in the code pages in which programs of their countries write them into zips."""
+
+
+def zip_in(page: str, place: Path, files: Mapping[str, bytes]) -> Path:
+    """A zip that does not say in which code page its names are."""
+    with zipfile.ZipFile(place / f"{page}.zip", "w") as archive:
+        for name, data in files.items():
+            member = _Member(name)
+            member.raw, member.flag = name.encode(page), 0
+            archive.writestr(member, data)
+    return place / f"{page}.zip"
+
+
 def packed(packing: str, place: Path, files: Mapping[str, bytes], folders: list[str]) -> tuple[Path, dict[str, Any]]:
     """Where the data lies now, and the options that this way of packing needs."""
     if packing == "folder":

@@ -35,7 +35,7 @@ def _written(item: Item, form: str, top: str) -> str:
 def in_table(builder: Builder) -> None:
     """Pictures in any folders, their classes and perhaps their split in a table, inside the data or elsewhere."""
     random, case = builder.random, builder.case
-    chosen = names.class_names(random)
+    chosen = [*names.class_names(random), *random.choice(((), (), ("cats/tabby", 'a "b", c')))]
     numbers = count(1000)
     builder.stem = lambda label, own: f"{random.choice(('IMG', 'ä', 'p q'))}{next(numbers)}"
     folders = [f"{builder.top}{folder}" for folder in random.choice((["images/"], ["a/", "b/"], ["cat/", "bird/", ""]))]
@@ -47,6 +47,8 @@ def in_table(builder: Builder) -> None:
     builder.fill(slots, 4, 6)
     builder.copy_some(slots)
     case.classes |= set(chosen)
+    if builder.chance(0.3):  # photos that nobody labelled
+        builder.fill([(folders[0], None, "")], 1, 2)
     _write(builder, folders, parts)
     (case.notes if names.pair_in(chosen) else case.silence).append("warning: the classes")
 
@@ -58,9 +60,13 @@ def _write(builder: Builder, folders: list[str], parts: dict[str, str] | None) -
     words = {split: word for word, split in (parts or {}).items()}
     rows = []
     for place, item in enumerate(case.items):
+        if item.label is None:
+            if builder.chance(0.5):
+                rows.append([_written(item, form, builder.top), ""] + ([""] if parts else []))
+            continue
         label = unicodedata.normalize("NFD", item.label or "") if builder.chance(0.2) else item.label or ""
         rows.append([_written(item, form, builder.top), label] + ([words[item.split]] if parts else []))
-        if builder.chance(0.03) and place:  # a second label
+        if builder.chance(0.03) and sum(own.several for own in case.items) < 2:  # a second label
             other = next(own for own in sorted(case.classes) if own != item.label)
             rows.append([_written(item, form, builder.top), other] + ([words[item.split]] if parts else []))
             case.items[place] = Item(item.name, item.content, item.label, item.split, several=True)
@@ -70,16 +76,16 @@ def _write(builder: Builder, folders: list[str], parts: dict[str, str] | None) -
         gone = f"gone {number}.jpg"
         case.missing.append(gone)
         rows.append([gone, sorted(case.classes)[0]] + ([next(iter(words.values()))] if parts else []))
-    extra = builder.chance(0.3)
-    if extra:
+    if builder.chance(0.3):
         header = ["width", *header, "note"]
         rows = [["640", *row, "a; b, c"] for row in rows]
+    if builder.chance(0.3) and "id" not in header:  # which would name files and classes, were there no better column
+        header = ["id", *header, "class id"]
+        rows = [[str(place), *row, "7"] for place, row in enumerate(rows)]
     turned = list(range(len(header)))
     random.shuffle(turned)
     rows = [[row[place] for place in turned] for row in [header, *rows]]
     case.table, case.options["labels"] = _encoded(builder, rows, folders)
-    if builder.chance(0.3):  # photos that nobody labelled
-        builder.fill([(folders[0], None, "")], 1, 2)
     if builder.chance(0.3):
         case.options |= {"label_column": next(own for own in header if own in LABELS)}
 

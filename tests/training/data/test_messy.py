@@ -1,5 +1,6 @@
 """Random data sets as messy as people's are, held to an oracle that knows what was put where."""
 
+import csv
 import io
 import os
 import re
@@ -7,21 +8,24 @@ import shlex
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from models import checkpoint
 from tests.training.data import messy_tables  # noqa: F401 - adds its layout
 from tests.training.data.messy import Case, Expected, expected, fit_refusal
 from tests.training.data.messy_junk import strew
 from tests.training.data.messy_layouts import LAYOUTS, Builder
 from tests.training.data.messy_names import WRAPPERS
-from tests.training.data.messy_packing import PACKINGS, packed
+from tests.training.data.messy_packing import PACKINGS, SPOKEN, packed, zip_in
+from tests.training.data.messy_pictures import lossless
 from tests.training.drawn import ARCHITECTURE, write_parent
 from training.cache import Cache
 from training.check import Inspection, check
@@ -29,6 +33,8 @@ from training.data import identity
 from training.data.options import DataOptions
 from training.data.scan import Scan
 from training.data.sources import BadData
+from training.fit import fit
+from training.parent import load_parent
 from training.prepare import Job, Prepared, prepare
 from training.recipe import Recipe
 
@@ -36,6 +42,9 @@ RECIPE = Recipe(epochs=1, full_size_epochs=1, batch_size=8, input_size=32, preci
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 DATE = (1_700_000_000, 1_700_000_000)
 ADVISED = re.compile(r"--exclude ('(?:[^']|'\"'\"')*'|[^\s';]+)")
+
+
+once = cache(load_parent)
 
 
 def quiet() -> Console:
@@ -48,9 +57,10 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files may be believed at once: no test waits two seconds."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files may be believed at once: no test waits two seconds. The weights are read once."""
     monkeypatch.setattr(identity, "SETTLED_NS", 0)
+    monkeypatch.setattr("training.prepare.load_parent", once)
 
 
 @st.composite
@@ -229,3 +239,37 @@ def test_messy_data_is_read_as_it_was_meant(parent: Path, case: Case) -> None:
 @given(cases())
 def test_much_messy_data_is_read_as_it_was_meant(parent: Path, case: Case) -> None:
     hold(case, parent)
+
+
+@settings(max_examples=20, suppress_health_check=CHECKS)
+@given(st.sampled_from(sorted(SPOKEN)), st.randoms(use_true_random=False))
+def test_names_in_a_code_page_that_a_zip_does_not_name_are_read(page: str, random: Random) -> None:
+    """By the words alone; what was assumed is printed with the option that settles it."""
+    words = random.sample(SPOKEN[page], random.randint(2, 3))
+    names = {f"{word}/{number}.png": word for word in words for number in range(2)}
+    files = {name: lossless(number, "PNG").data for number, name in enumerate(names)}
+    with tempfile.TemporaryDirectory() as folder:
+        scan, text = checked(zip_in(page, Path(folder), files), DataOptions(), Path(folder))
+    assert {photo.name: photo.folder for photo in scan.photos} == names and not scan.findings
+    assert "--zip-encoding" in text
+
+
+@pytest.mark.slow
+@settings(max_examples=6, suppress_health_check=CHECKS)
+@given(cases())
+def test_a_fit_trains_on_what_it_said(parent: Path, case: Case) -> None:
+    """Through to the checkpoint: its classes, and the split as it is written beside it."""
+    wanted = expected(case)
+    assume(not case.refusal and not fit_refusal(case, wanted))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        path, options = written(case, place / "one", case.packing)
+        asked = job(path, options, place, parent, phase="probe")
+        metrics = fit(asked, quiet())
+        assert metrics is not None
+        assert checkpoint.read(asked.output).spec.classes == tuple(sorted(case.classes))
+        ready = prepare(replace(asked, overwrite=True), quiet(), dry=True)
+        hold_split(case, wanted, ready)
+        with asked.folder.split_file.open(encoding="utf-8", newline="") as file:
+            rows = {row["file"]: row["side"] for row in csv.DictReader(file)}
+        assert rows == {photo.name: side for side, photos in ready.split.sides.items() for photo in photos}
