@@ -54,9 +54,10 @@ def extend(state: State, epochs: int, steps_per_epoch: int) -> str | None:
 def _told(state: State, planned: int, first: int, epochs: int) -> str:
     times = "once" if state.looks == 1 else f"{state.looks} times"
     looks = f"; it has been measured on the test split {times} before" if state.looks else ""
+    left = "the last epoch" if epochs - first == 1 else f"the {epochs - first} epochs that are left"
     return (
         f"the run, planned for {planned} epochs, is extended to {epochs}: from epoch {first + 1} on the learning rates "
-        f"rise and fall again over the {epochs - first} epochs that are left; weights, optimiser state, averaged "
+        f"rise and fall again over {left}; weights, optimiser state, averaged "
         f"weights, history and the best so far are carried on{looks}"
     )
 

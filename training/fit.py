@@ -88,7 +88,7 @@ class Run:
 
     def _go_on(self, state: State) -> None:
         """Be the run that the state is of, made longer where more epochs are asked for."""
-        if self.job.phase == "all" and not self.job.finish:
+        if self.job.phase == "all" and not self.job.finish and self.job.epochs_asked:
             told = extend(state, self.recipe.epochs, self.plan.steps_per_epoch)
             if told is not None:
                 tell(self.console, told)

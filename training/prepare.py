@@ -38,6 +38,7 @@ class Job:
 
     `phase` "probe" stops after the head. `finish` takes the best so far in place of going on. The state is saved
     every `save_every_s` seconds. The robustness of the result is measured on `robustness_photos` of the test side.
+    A run that is resumed keeps its own number of epochs where none was asked for (`epochs_asked`).
     """
 
     data: Path
@@ -52,6 +53,7 @@ class Job:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     phase: Literal["all", "probe"] = "all"
     resume: bool = False
+    epochs_asked: bool = True
     overwrite: bool = False
     finish: bool = False
     save_every_s: float = 60.0

@@ -107,7 +107,10 @@ def command(job: Job) -> str:
     words += ["--phase", "probe"] if job.phase == "probe" else []
     words += ["--resume"] if job.resume or job.finish else []
     words += ["--finish"] if job.finish else []
-    return shlex.join([*words, *recipe_options(job.recipe)])
+    choices = recipe_options(job.recipe)
+    if job.resume and "--epochs" not in choices:  # without it, the run would keep the number that it was planned for
+        choices += ["--epochs", str(job.recipe.epochs)]
+    return shlex.join([*words, *choices])
 
 
 def recipe_options(recipe: Recipe) -> list[str]:

@@ -20,6 +20,7 @@ from training.fit import Run, fit
 from training.learner import Learner
 from training.plan import Plan
 from training.prepare import Job, prepare
+from training.provenance import command
 from training.recipe import Recipe
 from training.runs import BadRun, Kept, State
 
@@ -182,7 +183,7 @@ def test_a_run_stopped_within_an_epoch_ends_that_epoch_as_it_began(asked: Job) -
     ]
     assert [row["size"] for row in found["history"]] == [32, 32, 32, 48]
     assert "# stopped after epoch 1 of 2" in found["command"].splitlines()
-    assert "epochs 1 to 1 (cosine, planned for 2 epochs); epochs 2 to 4" in longer.output.with_suffix(".md").read_text(
+    assert "epoch 1 (cosine, planned for 2 epochs); epochs 2 to 4" in longer.output.with_suffix(".md").read_text(
         encoding="utf-8"
     )
 
@@ -196,6 +197,21 @@ def test_a_probe_that_goes_on_with_more_epochs_is_as_one_that_was_asked_for_them
     told(whole)
     assert_same(longer, whole)
     assert len(checkpoint.read(longer.output).provenance["schedules"]) == 1
+
+
+def test_a_resumed_run_keeps_its_epochs_where_none_are_asked_for(asked: Job) -> None:
+    """The usual number of epochs is another: it neither extends the run nor is it refused as fewer."""
+    fit(asked, Console(quiet=True))
+    told = Console(file=io.StringIO(), width=200)
+    fit(replace(asked, resume=True, epochs_asked=False, recipe=replace(RECIPE, epochs=8)), told)
+    again = checkpoint.load(asked.output)[1].provenance
+    assert "extended" not in told.file.getvalue()  # type: ignore[attr-defined]
+    assert (again["recipe"]["epochs"], len(again["history"])) == (2, 2)
+
+
+def test_the_command_of_an_extension_names_its_epochs_even_if_usual(asked: Job) -> None:
+    assert "--epochs 8" in command(replace(asked, resume=True, recipe=replace(RECIPE, epochs=8)))
+    assert "--epochs" not in command(replace(asked, recipe=replace(RECIPE, epochs=8)))
 
 
 def test_fewer_epochs_are_refused_with_what_to_do(asked: Job) -> None:

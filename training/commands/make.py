@@ -25,6 +25,7 @@ STOPPED = "stopped; the state that was saved last is kept: give the same command
 @with_recipe()
 @with_data_options
 def fit(
+    context: typer.Context,
     data: shared.Data,
     output: Annotated[Path, typer.Option(help="The checkpoint to write, *.safetensors; its card is written beside.")],
     recipe: Recipe,
@@ -34,7 +35,9 @@ def fit(
     parent_licence: Annotated[str | None, typer.Option(help="Their licence, where the file does not say.")] = None,
     rename: shared.Rename = None,
     phase: Annotated[Literal["all", "probe"], typer.Option(help="probe: stop after the head.")] = "all",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped, or with more --epochs.")
+    ] = False,
     finish: Annotated[bool, typer.Option("--finish", help="With --resume: take the best so far and stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew over an earlier run or output.")] = False,
     save_every: Annotated[float, typer.Option(min=0, help="Seconds after which the state is saved.")] = 60.0,
@@ -62,6 +65,7 @@ def fit(
             device=shared.device_named(device),
             phase=phase,
             resume=resume,
+            epochs_asked=context.params["epochs"] is not None,
             finish=finish,
             overwrite=overwrite,
             save_every_s=save_every,

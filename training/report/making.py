@@ -58,14 +58,18 @@ def _extended(provenance: Mapping[str, Any]) -> list[str]:
     if len(schedules) < 2:
         return []
     each = [
-        f"epochs {row['first_epoch']} to {row['last_epoch']} ({row['schedule']}"
-        + (f", planned for {row['planned_epochs']} epochs)" if _cut(row) else ")")
+        f"{_epochs(row)} ({row['schedule']}" + (f", planned for {row['planned_epochs']} epochs)" if _cut(row) else ")")
         for row in schedules
     ]
     return [
         "The run was extended after it had begun. The learning rates rose and fell anew in each of these parts, while "
         f"weights, optimiser state and averaged weights were carried on: {'; '.join(each)}."
     ]
+
+
+def _epochs(row: Mapping[str, Any]) -> str:
+    first, last = row["first_epoch"], row["last_epoch"]
+    return f"epoch {first}" if first == last else f"epochs {first} to {last}"
 
 
 def _cut(row: Mapping[str, Any]) -> bool:
