@@ -22,6 +22,10 @@ NOT_LETTERS = re.compile(r"last ?resort|blank|tofu|notdef", re.IGNORECASE)
 """Fonts that draw a box for each character there is."""
 JOINED = re.compile("[\u0590-\u08ff\u0900-\u109f\u1780-\u17ff\ufb1d-\ufdff\ufe70-\ufeff]")
 """Scripts that run from right to left or join their letters: Hebrew, Arabic, those of India, Thai, Tibetan, Khmer."""
+MEANINGLESS = ("Co", "Cn", "Cs")
+"""Categories without a shape of their own: private use (fonts have anything there), unassigned, half a character."""
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs by their category that show nothing."""
 SHAPES = hasattr(matplotlib.ft2font, "__libraqm_version__")
 """Whether this matplotlib orders and joins such letters, as 3.11 and later do; before it drew them apart, in a row."""
 FROM_LEFT = "\u200e"
@@ -51,7 +55,7 @@ def lettered(names: Sequence[str], numbers: Sequence[int] | None = None, *, long
     texts, replaced = [], []
     for place, (line, number) in enumerate(zip(lines, numbers, strict=True)):
         found = _families(line)
-        if line and found is not None:
+        if found is not None and _shows(line):
             families |= dict.fromkeys(found)
             same = lines.count(line) > 1 and names.count(names[place]) == 1
             texts.append(f"{line} ({number})" if same else line)
@@ -66,6 +70,11 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     words = " ".join(unicodedata.normalize("NFC", text).split())
     seen = "".join(each for each in words if unicodedata.category(each) not in ("Cc", "Cf") or _joins(each, words))
     return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+
+
+def _shows(line: str) -> bool:
+    """Whether there is a letter, digit or sign to see: not blanks and accents alone."""
+    return any(unicodedata.category(each)[0] in "LNPS" and each not in BLANK_LETTERS for each in line)
 
 
 def escaped(text: str) -> str:
@@ -89,8 +98,8 @@ def _families(text: str) -> tuple[str, ...] | None:
 def _covering(wanted: frozenset[int]) -> tuple[str, ...] | None:
     missing = {code for code in wanted if code not in _charmap(_usual_file())}
     chosen = [USUAL]
-    if any(0xD800 <= code <= 0xDFFF for code in missing):
-        return None  # half of a character, which is none
+    if any(unicodedata.category(chr(code)) in MEANINGLESS for code in wanted):
+        return None
     for font in _others() if missing else ():
         drawn = {code for code in missing if code in _charmap(font.fname) and _draws(font.fname, code)}
         if drawn:

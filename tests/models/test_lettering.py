@@ -92,6 +92,12 @@ def test_a_font_of_this_system_that_has_them_draws_them(with_han: str) -> None:
     assert drawn("狗 (dog)", found.families) > drawn("狗", found.families) > 400
 
 
+@pytest.mark.parametrize("name", ["\ue000", "cat \uf8ff", "\u0300", "\u2800\u2800", "\u3164", "\u0378"])
+def test_what_means_or_shows_nothing_is_a_number(name: str) -> None:
+    """Private use, where each font has pictures of its own; an accent on nothing; blank letters; unassigned ones."""
+    assert lettered(["cat", name]).texts == ("cat", "class 1")
+
+
 def test_numbers_may_be_the_callers(without_other_fonts: None) -> None:
     assert lettered(["猫", "cat"], [281, 7]).texts == ("class 281", "cat")
 
