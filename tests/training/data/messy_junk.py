@@ -3,7 +3,7 @@
 import re
 
 from tests.training.data.messy import Item
-from tests.training.data.messy_layouts import Builder
+from tests.training.data.messy_builder import Builder
 from tests.training.data.messy_pictures import Content, lossless
 from training.data.scan import Problem
 

@@ -7,7 +7,8 @@ from itertools import count
 
 from tests.training.data import messy_names as names
 from tests.training.data.messy import Item
-from tests.training.data.messy_layouts import LAYOUTS, Builder, Slot
+from tests.training.data.messy_builder import Builder, Slot
+from tests.training.data.messy_layouts import LAYOUTS
 
 FILES = ("file", "Filename", "image_id", "IMAGE", "path", "file name", "img-path", "id")
 LABELS = ("label", "Class", "category", "target", "BREED", "class_name", "dx")

@@ -1,54 +1,35 @@
 """Random data sets as messy as people's are, held to an oracle that knows what was put where."""
 
 import csv
-import io
-import os
-import re
-import shlex
 import tempfile
-from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from models import checkpoint
 from tests.training.data import messy_tables  # noqa: F401 - adds its layout
-from tests.training.data.messy import Case, Expected, expected, fit_refusal
+from tests.training.data.messy import Case, expected, fit_refusal
+from tests.training.data.messy_builder import Builder
+from tests.training.data.messy_holding import checked, hold, hold_split, job, quiet, written
 from tests.training.data.messy_junk import strew
-from tests.training.data.messy_layouts import LAYOUTS, Builder
+from tests.training.data.messy_layouts import LAYOUTS
 from tests.training.data.messy_names import WRAPPERS
-from tests.training.data.messy_packing import PACKINGS, SPOKEN, packed, zip_in
+from tests.training.data.messy_packing import PACKINGS, SPOKEN, zip_in
 from tests.training.data.messy_pictures import lossless
-from tests.training.drawn import ARCHITECTURE, write_parent
-from training.cache import Cache
-from training.check import Inspection, check
+from tests.training.drawn import write_parent
 from training.data import identity
 from training.data.options import DataOptions
-from training.data.scan import Scan
-from training.data.sources import BadData
 from training.fit import fit
 from training.parent import load_parent
-from training.prepare import Job, Prepared, prepare
-from training.recipe import Recipe
+from training.prepare import prepare
 
-RECIPE = Recipe(epochs=1, full_size_epochs=1, batch_size=8, input_size=32, precision="float32")
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-DATE = (1_700_000_000, 1_700_000_000)
-ADVISED = re.compile(r"--exclude ('(?:[^']|'\"'\"')*'|[^\s';]+)")
-
-
 once = cache(load_parent)
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO(), width=250)
 
 
 @pytest.fixture(scope="module")
@@ -79,156 +60,7 @@ def cases(draw: st.DrawFn) -> Case:
     return builder.case
 
 
-def files_of(case: Case) -> dict[str, bytes]:
-    files = {item.name: item.content.data for item in case.items}
-    assert len(files) == len(case.items), "the generator wrote one file twice"
-    if case.table and not case.table[0].startswith("/"):
-        files[case.table[0]] = case.table[1]
-    return files
-
-
-def written(case: Case, place: Path, packing: str) -> tuple[Path, DataOptions]:
-    """The data packed in this way, and the options to read it."""
-    place.mkdir()
-    path, options = packed(packing, place, files_of(case), case.folders)
-    for file in path.rglob("*") if packing == "folder" else ():
-        os.utime(file, DATE)
-    options |= case.options
-    if case.table and case.table[0].startswith("/"):
-        (place / case.table[0][1:]).write_bytes(case.table[1])
-        options["labels"] = str(place / case.table[0][1:])
-    return path, DataOptions(**options)
-
-
-def checked(path: Path, options: DataOptions, unpacked: Path) -> tuple[Scan, str]:
-    console = Console(file=io.StringIO(), width=250)
-    scan = check(Inspection(path, reading=options, unpacked=unpacked), console)
-    assert isinstance(console.file, io.StringIO)
-    return scan, console.file.getvalue()
-
-
-def placed(scan: Scan) -> dict[str, tuple[str, str]]:
-    return {photo.name: (photo.folder, photo.side) for photo in scan.photos}
-
-
-def hold_check(case: Case, wanted: Expected, scan: Scan, text: str) -> None:
-    """The photos, classes, splits and findings are those of the oracle, and so are the lines for the user."""
-    assert placed(scan) == wanted.photos
-    assert sorted((finding.name, finding.problem) for finding in scan.findings) == wanted.findings
-    for note in case.notes:
-        assert note in text
-    for note in case.silence:
-        assert note not in text
-    digests = {photo.name: photo.digest for photo in scan.photos}
-    assert len(set(digests.values())) == len(digests) == len(set(wanted.pixels.values()))
-
-
-def job(path: Path, options: DataOptions, place: Path, parent: Path, **fields: Any) -> Job:
-    usual: dict[str, Any] = {"recipe": RECIPE, "architecture": ARCHITECTURE, "parent": parent, "runs": place / "runs"}
-    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0, "reading": options}
-    return Job(data=path, output=place / "out.safetensors", **{**usual, **fields})
-
-
-def hold_split(case: Case, wanted: Expected, ready: Prepared) -> None:
-    """A split that was given is kept to the photo; of one that was not each class has its fraction."""
-    assert ready.spec.classes == tuple(sorted(case.classes)) == ready.layout.folders
-    sides = {photo.name: side for side, photos in ready.split.sides.items() for photo in photos}
-    every = [photo for photos in ready.split.sides.values() for photo in photos]
-    assert len(every) == len(sides) == len({photo.digest for photo in every})
-    assert {photo.name: photo.folder for photo in every} == {name: own for name, (own, _) in wanted.photos.items()}
-    given = {split for _, split in wanted.photos.values()}
-    for name, (_, split) in wanted.photos.items():
-        if split in ("validation", "test"):
-            assert sides[name] == split
-        else:
-            assert sides[name] == "train" or sides[name] not in given
-    for missing in {"validation", "test"} - given:
-        for label in case.classes:
-            own = [
-                name for name, (folder, split) in wanted.photos.items() if folder == label and split in ("", "train")
-            ]
-            assert Counter(sides[name] for name in own)[missing] == max(1, round(0.15 * len(own)))
-
-
-def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, place: Path, parent: Path) -> None:
-    """What `fit` would train on, twice with one cache, and again when two files have changed places in theirs."""
-    asked = job(path, options, place, parent)
-    refused = fit_refusal(case, wanted)
-    if refused:
-        with pytest.raises(BadData) as caught:
-            prepare(asked, quiet(), dry=True)
-        hold_advice(case, refused, str(caught.value), path, options, place)
-        return
-    first = prepare(asked, quiet(), dry=True)
-    hold_split(case, wanted, first)
-    again = prepare(asked, quiet(), dry=True)
-    assert (again.split, again.scan, again.identity) == (first.split, first.scan, first.identity)
-    if case.packing == "folder" and set(case.twins) <= set(wanted.photos):
-        hold_exchange(case, asked, first)
-
-
-def hold_exchange(case: Case, asked: Job, first: Prepared) -> None:
-    """Files that are written to in place are read anew, although their sizes and dates are as before."""
-    one, other = (asked.data / name for name in case.twins)
-    before = one.read_bytes(), other.read_bytes()
-    assert len(before[0]) == len(before[1])
-    for file, data in zip((other, one), before, strict=True):
-        file.write_bytes(data)
-        os.utime(file, DATE)
-    changed = case.exchanged()
-    wanted = expected(changed)
-    now = prepare(asked, quiet(), dry=True)
-    hold_split(changed, wanted, now)
-    digests = [{photo.name: photo.digest for photo in ready.scan.photos} for ready in (first, now)]
-    assert [digests[1][name] for name in case.twins] == [digests[0][name] for name in reversed(case.twins)]
-    assert now.identity["data"] != first.identity["data"]
-    assert now.store is not None and all(photo.digest in now.store for photo in now.scan.photos)
-
-
-def hold_advice(case: Case, refused: set[str], text: str, path: Path, options: DataOptions, place: Path) -> None:
-    """The error names a class that is to blame, and what it says of leaving it out leaves out that class alone."""
-    blamed = {name for name in refused if f"the class {name!r} " in text}
-    assert len(blamed) == 1, text
-    if {"labels", "label_from"} & set(case.options):
-        assert "remove its rows" in text or "change the pattern of --label-from" in text
-        return
-    advised = tuple(match for match in ADVISED.findall(text))
-    assert advised, text
-    patterns = tuple(shlex.split(pattern)[0] for pattern in advised)
-    others = case.classes - blamed
-    if len(others) > 1:
-        scan, _ = checked(path, replace(options, exclude=(*options.exclude, *patterns)), place)
-        wanted = {name: own for name, own in placed_items(case).items() if own in others}
-        assert {photo.name: photo.folder for photo in scan.photos}.items() <= wanted.items()
-        assert {photo.folder for photo in scan.photos} == set(wanted.values())
-
-
-def placed_items(case: Case) -> dict[str, str]:
-    """The class of every file that decodes."""
-    return {item.name: item.label for item in case.items if item.label and not item.silent and item.content.pixels}
-
-
-def hold(case: Case, parent: Path) -> None:
-    wanted = expected(case)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        path, options = written(case, place / "one", case.packing)
-        if case.refusal:
-            asked = job(path, options, place, parent)
-            for refuse in (lambda: checked(path, options, place), lambda: prepare(asked, quiet(), dry=True)):
-                with pytest.raises(BadData) as caught:
-                    refuse()
-                assert all(words in str(caught.value) for words in case.refusal), str(caught.value)
-            return
-        scan, text = checked(path, options, place)
-        hold_check(case, wanted, scan, text)
-        other = "zip" if case.packing == "folder" else "folder"
-        packed_otherwise, _ = checked(*written(case, place / "two", other), place)
-        assert placed(packed_otherwise) == placed(scan) and packed_otherwise.digest == scan.digest
-        hold_fit(case, wanted, path, options, place, parent)
-
-
-@settings(max_examples=25, suppress_health_check=CHECKS)
+@settings(max_examples=20, suppress_health_check=CHECKS)
 @given(cases())
 def test_messy_data_is_read_as_it_was_meant(parent: Path, case: Case) -> None:
     hold(case, parent)
