@@ -56,7 +56,7 @@ class Labelled:
         """One picture; raises BadData that names the file."""
         photo = self.photos[index]
         if self.store is not None and photo.digest in self.store:
-            with suppress(OSError):  # another run has needed its room since, and a worker finds it gone
+            with suppress(OSError):  # it is damaged, or another run has needed its room and a worker finds it gone
                 return self.store.pixels(photo.digest)
         try:
             pixels = read_picture(self.source, photo.name).pixels

@@ -146,7 +146,10 @@ def class_names(found: Layout, renamed: Mapping[str, str]) -> tuple[str, ...]:
         try:
             name.encode()
         except UnicodeEncodeError as error:
-            raise BadData(f"the name of the folder {name!r} is no text: give the class one by --rename") from error
+            raise BadData(
+                f"the name of the folder {name!r} is no text in this system's encoding: set PYTHONUTF8=1 where the "
+                "system has another encoding than UTF-8, or else give the class a name by --rename"
+            ) from error
     for name in names:
         if names.count(name) > 1:
             folders = " and ".join(

@@ -7,6 +7,7 @@ on. What reads it back is a view of the file, so that a picture costs no decodin
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,12 @@ from torchvision.transforms.v2 import functional as transform
 from models.files import write_atomically
 
 Pixels = UInt8[Tensor, "3 h w"]
-Row = tuple[int, int, int]
-"""Offset in bytes, height, width."""
+Row = tuple[int, int, int, int]
+"""Offset in bytes, height, width, and the CRC-32 of the pixels."""
+
+
+class DamagedStore(OSError):
+    """Pixels that are not those which were stored."""
 
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -46,8 +51,8 @@ class PhotoStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         rows = json.loads(index_of(path).read_text(encoding="utf-8"))
-        self.rows: Mapping[str, Row] = {digest: (row[0], row[1], row[2]) for digest, row in rows.items()}
-        end = max((offset + 3 * height * width for offset, height, width in self.rows.values()), default=0)
+        self.rows: Mapping[str, Row] = {digest: (row[0], row[1], row[2], row[3]) for digest, row in rows.items()}
+        end = max((offset + 3 * height * width for offset, height, width, _ in self.rows.values()), default=0)
         if path.stat().st_size != end:
             raise ValueError(f"{path.name} has another length than its index says")
 
@@ -55,9 +60,14 @@ class PhotoStore:
         return digest in self.rows
 
     def pixels(self, digest: str) -> Pixels:
-        """A view of the file, which stays as it is whatever is done to the tensor; raises KeyError."""
-        offset, height, width = self.rows[digest]
+        """A view of the file, which stays as it is whatever is done to the tensor; raises KeyError, DamagedStore."""
+        offset, height, width, checksum = self.rows[digest]
         levels = _mapped(self.path, os.getpid())[offset : offset + 3 * height * width]
+        verified = _verified(self.path, os.getpid())
+        if digest not in verified:  # once in each process: a run goes through the same pixels in every epoch
+            if zlib.crc32(levels.data) != checksum:
+                raise DamagedStore(f"{self.path.name} was changed or damaged")
+            verified.add(digest)
         return torch.from_numpy(levels).reshape(3, height, width)
 
 
@@ -65,6 +75,12 @@ class PhotoStore:
 @lru_cache(maxsize=8)
 def _mapped(path: Path, process: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
     return np.memmap(path, dtype=np.uint8, mode="c")
+
+
+@lru_cache(maxsize=8)
+def _verified(path: Path, process: int) -> set[str]:
+    """The pictures of a store that this process has found to be as they were stored."""
+    return set()
 
 
 def index_of(path: Path) -> Path:
@@ -107,12 +123,13 @@ class Writer:
             self.too_large = True
             self.lost = f"the photos take more than the {self.limit_bytes / 1e9:.1f} GB that may be used"
             return
+        data = pixels.contiguous().numpy().data
         try:
-            self.file.write(pixels.contiguous().numpy().data)
+            self.file.write(data)
         except OSError as error:
             self.lost = f"{error.strerror}"
             return
-        self.rows[digest] = (self.size, pixels.shape[1], pixels.shape[2])
+        self.rows[digest] = (self.size, pixels.shape[1], pixels.shape[2], zlib.crc32(data))
         self.size += pixels.numel()
 
     def finish(self, path: Path) -> PhotoStore | None:

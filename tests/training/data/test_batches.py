@@ -122,3 +122,11 @@ def test_a_store_that_another_run_has_removed_is_read_from_the_files(data: Label
 
 def test_photos_are_spread_evenly() -> None:
     assert spread(4, 10) == [0, 2, 5, 7] and spread(3, 3) == [0, 1, 2] and spread(5, 2) == [0, 1] and spread(2, 0) == []
+
+
+def test_damaged_pixels_in_the_store_are_read_from_the_file(data: Labelled, stored: Labelled) -> None:
+    assert stored.store is not None
+    file = bytearray(stored.store.path.read_bytes())
+    file[stored.store.rows[stored.photos[0].digest][0]] ^= 1
+    stored.store.path.write_bytes(file)
+    assert torch.equal(stored.pixels(0), data.pixels(0)) and torch.equal(stored.pixels(1), data.pixels(1))

@@ -130,7 +130,7 @@ def test_senseless_names_are_refused(renamed: dict[str, str], message: str) -> N
 def test_a_folder_whose_name_is_no_text_needs_another(tmp_path: Path) -> None:
     """Bytes that are no UTF-8, as an old archive leaves them: a checkpoint's header could not hold them."""
     found = Layout(("caf\udce9", "y"), {}, ())
-    with pytest.raises(BadData, match=r"is no text: give the class one by --rename"):
+    with pytest.raises(BadData, match=r"is no text in this system's encoding: set PYTHONUTF8=1.*--rename"):
         class_names(found, {})
     assert class_names(found, {"caf\udce9": "café"}) == ("café", "y")
 

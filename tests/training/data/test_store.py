@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from training.data.store import PhotoStore, Writer, shrink
+from training.data.store import DamagedStore, PhotoStore, Writer, shrink
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -44,6 +44,19 @@ def test_pixels_come_back_as_they_were(tmp_path: Path) -> None:
         assert digest in store and torch.equal(store.pixels(digest), pixels)
     assert (tmp_path / "all.pixels").stat().st_size == 3 * (600 + 35 + 256)
     assert "d" not in store
+
+
+def test_pixels_that_are_not_those_that_were_stored_are_never_given_out(tmp_path: Path) -> None:
+    """A disk that errs, or somebody who wrote into the file: of the same size, and in one picture alone."""
+    store, _ = written(tmp_path)
+    assert store is not None
+    data = bytearray(store.path.read_bytes())
+    data[store.rows["b"][0] + 5] ^= 1
+    store.path.write_bytes(data)
+    again = PhotoStore(store.path)
+    with pytest.raises(DamagedStore, match="changed or damaged"):
+        again.pixels("b")
+    assert torch.equal(again.pixels("a"), PICTURES["a"])
 
 
 def test_what_is_done_to_a_view_stays_out_of_the_file(tmp_path: Path) -> None:
