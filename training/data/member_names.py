@@ -10,7 +10,7 @@ import chardet
 
 CODE_PAGES = {
     "cp437": 1.1,  # DOS, and what most zip programs fall back to in western Europe and America
-    "cp1252": 1.2,
+    "cp1252": 1.5,
     **dict.fromkeys(("cp850", "cp852", "cp857", "cp866", "cp737"), 1.0),
     **dict.fromkeys(("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874"), 1.0),
     **dict.fromkeys(("gb18030", "cp932", "big5", "cp949"), 1.0),
