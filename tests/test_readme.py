@@ -48,6 +48,7 @@ def test_the_curl_lines(tmp_path: Path) -> None:
                 assert done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "said", "written"), [(0, b"True", "fooled.png"), (1, b"Score(seen=", "cat.png")])
 def test_the_library_examples(tmp_path: Path, number: int, said: bytes, written: str) -> None:
     """Each prints a success, and writes its picture."""

@@ -44,6 +44,7 @@ def probe(*, keep: bool) -> tuple[bool | None, int]:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is told")
+@pytest.mark.slow
 def test_a_block_is_taken_again_without_page_faults() -> None:
     """64 MB are 16,384 pages, or 32 huge ones: at least that many faults for each of 20 blocks, or hardly any."""
     assert probe(keep=False)[1] >= 20 * 32
