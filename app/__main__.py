@@ -19,12 +19,12 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from app.greeting import greeting, shown_address
+from app.engine.allocator import keep_freed_memory
+from app.engine.registry import NotServed
 from app.main import create_app
-from app.registry import NotServed
 from app.settings import Settings
-from app.sockets import CannotListen, listening
-from models.allocator import keep_freed_memory
+from app.startup.greeting import greeting, shown_address
+from app.startup.sockets import CannotListen, listening
 
 __all__ = ["greeting", "main"]
 logger = logging.getLogger("app")
@@ -54,7 +54,7 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             app,
             log_config=None,
             log_level=settings.log_level,
-            proxy_headers=False,  # app.proxy reads them
+            proxy_headers=False,  # app.web.middleware.proxy reads them
             # Work in flight is finished, but for no longer than any request may take.
             timeout_graceful_shutdown=round(settings.deadline_s) + 1,
         )
@@ -84,7 +84,7 @@ def _settings() -> Settings:
 def _fault(fault: Any) -> str:
     name = str(fault["loc"][0])
     field = Settings.model_fields[name]
-    if fault["type"] == "value_error":  # a text of app.origins, which says all
+    if fault["type"] == "value_error":  # a text of app.web.middleware.origins, which says all
         return f"MIRAGE_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}"
     wanted = "this value is not known" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
     came = "" if name == "api_keys" else f", and {str(fault['input'])[:100]!r} came"

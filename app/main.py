@@ -8,18 +8,23 @@ from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from app import docs, middleware, openapi, problems
-from app.cache import Cache
-from app.cors import Cors
-from app.encodings import DecodedBodies
-from app.engine import Engine
-from app.head import Head
-from app.proxy import BehindProxy, RelativeRedirects, TrustedHosts
-from app.registry import Registry
-from app.routes import adversarial, classify, curve, explain, features, health, ideal, metrics, models
-from app.security import require_key
-from app.service import Service
+from app.adversarial import curve
+from app.adversarial import route as adversarial
+from app.engine.cache import Cache
+from app.engine.engine import Engine
+from app.engine.registry import Registry
+from app.ideal import route as ideal
+from app.inside import explain, features
+from app.operations import classify, health, metrics, models
 from app.settings import Settings
+from app.web import docs, openapi, problems
+from app.web.middleware import middleware
+from app.web.middleware.cors import Cors
+from app.web.middleware.encodings import DecodedBodies
+from app.web.middleware.head import Head
+from app.web.middleware.proxy import BehindProxy, RelativeRedirects, TrustedHosts
+from app.web.security import require_key
+from app.web.service import Service
 from models.classifier import choose_device
 
 DESCRIPTION = """See what an image classifier sees: **classify** a picture, draw the **ideal** picture of a class,

@@ -16,7 +16,7 @@ from skimage import data as skimage_data
 from torch import Tensor, nn
 
 from benchmarks.measure import synchronise
-from models.attacks import report, search
+from models.attacks import search, task
 from models.attacks.geometry import Norm, by
 from models.attacks.goal import Best, Goal
 from models.attacks.lattice import settle
@@ -226,12 +226,12 @@ def bare(attack: str, norm: Norm, start: Tensor, goal: Goal, given: Mapping[str,
 
 def whole(
     bench: Bench, case: Case, attack: str, norm: Norm, survive: tuple[Survival, ...] = ()
-) -> Task[report.Adversarial]:
+) -> Task[task.Adversarial]:
     """The task behind /adversarial."""
     levels = case.levels.to(bench.classifier.device)
     target = case.wanted if bench.plan.targeted else None
     given = bench.plan.given(attack, norm)
-    return report.adversarial(levels, case.spec, target=target, attack=attack, norm=norm, survive=survive, **given)
+    return task.adversarial(levels, case.spec, target=target, attack=attack, norm=norm, survive=survive, **given)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 from benchmarks.attacks_results import Results, median_size
 from benchmarks.attacks_subjects import Bench, Case, whole
 from models.attacks.geometry import Norm
-from models.attacks.report import Adversarial
 from models.attacks.survive import parse_survive
+from models.attacks.task import Adversarial
 from models.pictures import decode, encode
 from models.preprocessing import to_float
 from models.query import run_all

@@ -16,7 +16,7 @@ from benchmarks.attacks_results import Results, chosen, median_size, spread
 from benchmarks.attacks_subjects import Bench, Case, Cost, Module, bare, float_pictures, whole
 from benchmarks.oracles import Oracle
 from models.attacks.geometry import Norm, norms, size
-from models.attacks.report import Adversarial
+from models.attacks.task import Adversarial
 from models.pictures import decode, encode
 from models.preprocessing import to_float, to_levels
 from models.query import Task, run, run_all

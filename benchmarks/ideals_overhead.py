@@ -10,9 +10,9 @@ from functools import partial
 
 import torch
 
+from app.engine.allocator import keep_freed_memory
 from benchmarks.ideals_subjects import DRAWS
 from benchmarks.measure import Stopwatch, interleaved, machine
-from models.allocator import keep_freed_memory
 from models.classifier import Classifier, choose_device
 from models.ideal import METHODS, Ideal, ideal
 from models.query import Answer, Query, Task, run

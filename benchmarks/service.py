@@ -28,8 +28,8 @@ from benchmarks.measure import machine
 from models.pictures import decode
 from training.data.layout import layout
 from training.data.open_source import open_source
+from training.data.scanning import scanned
 from training.evaluate import chosen_side, load_model
-from training.scanning import scanned
 
 EPSILON_LEVELS = 8
 

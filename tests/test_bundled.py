@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks import ideals_pets
 from benchmarks.ideals_subjects import draw
 from models import checkpoint, store
-from models.attacks.report import adversarial
+from models.attacks.task import adversarial
 from models.classify import classify
 from models.ideal import ideal
 from models.pictures import decode, encode

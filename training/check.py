@@ -18,13 +18,13 @@ from training.data.layout import Layout, class_names, layout, lines_for_user
 from training.data.open_source import UNPACKED, open_source
 from training.data.options import DataOptions
 from training.data.scan import UNDECODABLE, Finding, Problem, Scan, read_picture
+from training.data.scanning import scanned
 from training.data.sources import BadData, Source
 from training.label_errors import doubts
 from training.metrics import gather
 from training.parent import load_parent
 from training.report.page import Shown, document, gallery, table, thumbnail
 from training.runs import write_findings
-from training.scanning import scanned
 
 SHOWN = 48
 """Thumbnails per kind of problem."""

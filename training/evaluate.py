@@ -19,6 +19,7 @@ from training.data.layout import SIDES, Layout, known_folders, layout
 from training.data.open_source import UNPACKED, open_source
 from training.data.options import DataOptions
 from training.data.scan import Photo, Scan
+from training.data.scanning import scanned
 from training.data.sources import BadData
 from training.data.split import split
 from training.metrics import Metrics, gather, measure
@@ -26,7 +27,6 @@ from training.rare import warnings
 from training.recipe import Recipe
 from training.report.folder import write_report
 from training.robustness import checked_options, robustness, sampled
-from training.scanning import scanned
 
 LISTED = 100
 """Classes up to which each has a line."""

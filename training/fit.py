@@ -12,13 +12,13 @@ from models import architectures
 from training import speed
 from training.console import Watch, tell, track
 from training.data.batches import Batch, training_batches
+from training.data.plan import Plan
 from training.data.sources import BadData
 from training.extension import MAY_CHANGE, extend, planned_epochs, stages
 from training.finish import finish
 from training.learner import Diverged, Learner
 from training.loggers import Logger, loggers
 from training.metrics import Metrics
-from training.plan import Plan
 from training.prepare import Job, Prepared, prepare
 from training.probe import Features, Probe, best_probe
 from training.rare import class_weights

@@ -19,6 +19,7 @@ from training.data.layout import Layout, class_names, layout, lines_for_user
 from training.data.open_source import open_source
 from training.data.options import DataOptions
 from training.data.scan import Photo, Scan
+from training.data.scanning import look_over
 from training.data.sources import Source
 from training.data.split import Split, split
 from training.data.split_refusals import reasons, ways_out
@@ -27,7 +28,6 @@ from training.parent import Parent, load_parent
 from training.preprocessing import in_grey, shorter_side, spec_at
 from training.recipe import BadRecipe, Recipe
 from training.runs import RunFolder, claim, write_findings
-from training.scanning import look_over
 from training.team import Alone, Team, launched, was_restarted
 
 

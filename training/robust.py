@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.attacks.geometry import project_linf
 from models.attacks.goal import Goal
-from models.attacks.steepest import steepest
+from models.attacks.methods.steepest import steepest
 from models.query import Answer, Query, Task, run
 
 Logits = Callable[[Tensor], Tensor]

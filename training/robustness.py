@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from models.attacks.options import attack_options
-from models.attacks.report import adversarial
+from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.figures import balanced_accuracy

@@ -3,9 +3,9 @@
 from models.attacks.curve import Curve, curve
 from models.attacks.library import Summary, fool, fool_all, summary
 from models.attacks.options import ATTACKS, BadAttack
-from models.attacks.report import Adversarial, AlreadyTarget, adversarial
 from models.attacks.survive import BadSurvival
 from models.attacks.targets import NearClasses, suggest_targets
+from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 
 __all__ = [
     "ATTACKS",

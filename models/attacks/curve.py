@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.attacks.geometry import LEVEL, NORMS
 from models.attacks.options import BadAttack
-from models.attacks.report import Adversarial, adversarial
+from models.attacks.task import Adversarial, adversarial
 from models.classify import Prediction
 from models.query import DeadlineExceeded, Passes, Progress, Task
 from models.relay import relay

@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from models.attacks.report import Adversarial, AlreadyTarget, adversarial
 from models.attacks.survive import parse_survive
+from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 from models.classifier import Classifier
 from models.pictures import decode
 from models.query import Task, run, run_all

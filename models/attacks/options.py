@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.attacks.apgd import LOSSES, apgd
-from models.attacks.auto import auto
-from models.attacks.bim import bim
-from models.attacks.carlini_wagner import carlini_wagner
-from models.attacks.ddn import ddn
-from models.attacks.deepfool import deepfool
-from models.attacks.fgsm import fgsm
-from models.attacks.fmn import fmn
 from models.attacks.geometry import LEVEL, NORMS, Norm, lattice_epsilon
-from models.attacks.mi_fgsm import mi_fgsm
-from models.attacks.patch import patch
-from models.attacks.pgd import pgd
-from models.attacks.sigma_zero import sigma_zero
-from models.attacks.square import square
+from models.attacks.methods.apgd import LOSSES, apgd
+from models.attacks.methods.auto import auto
+from models.attacks.methods.bim import bim
+from models.attacks.methods.carlini_wagner import carlini_wagner
+from models.attacks.methods.ddn import ddn
+from models.attacks.methods.deepfool import deepfool
+from models.attacks.methods.fgsm import fgsm
+from models.attacks.methods.fmn import fmn
+from models.attacks.methods.mi_fgsm import mi_fgsm
+from models.attacks.methods.patch import patch
+from models.attacks.methods.pgd import pgd
+from models.attacks.methods.sigma_zero import sigma_zero
+from models.attacks.methods.square import square
 from models.query import Task
 
 

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from models.attacks.deepfool import deepfool
 from models.attacks.geometry import by
 from models.attacks.goal import Best, Goal
+from models.attacks.methods.deepfool import deepfool
 from models.classify import Prediction, rank
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, Task

@@ -17,10 +17,10 @@ import uvicorn
 from fastapi import FastAPI
 from torch import nn
 
-from app.engine import Engine
+from app.engine.engine import Engine
 from app.main import create_app
-from app.service import Service
 from app.settings import Settings
+from app.web.service import Service
 from models import architectures, checkpoint
 from models.classifier import Normalize
 from models.pictures import encode

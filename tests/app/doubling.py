@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from app.engine import Engine
+from app.engine.engine import Engine
 from models.query import Answer, Progress, Query, Task
 from tests.app.conftest import eventually
 

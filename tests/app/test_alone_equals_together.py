@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from app.engine import Engine
+from app.engine.engine import Engine
 from models import architectures
 from models.attacks.options import ATTACKS
-from models.attacks.report import adversarial
 from models.attacks.survive import parse_survive
+from models.attacks.task import adversarial
 from models.classifier import Classifier, Normalize
 from models.classify import classify
 from models.explain import METHODS, explain

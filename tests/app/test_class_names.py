@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 import pytest
 import torch
 
-from app.greeting import class_in_url, greeting
-from app.registry import Registry
+from app.engine.registry import Registry
 from app.settings import Settings
+from app.startup.greeting import class_in_url, greeting
 from models import checkpoint
 from models.classes import ClassNames
 from tests.app.conftest import TINY, Live, lively_network, serve

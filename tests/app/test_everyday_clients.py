@@ -8,8 +8,8 @@ from typing import Any
 
 from models.pictures import encode
 from tests.app.conftest import Live, drawn
-from tests.app.routes.test_classify import problem
-from tests.app.test_uploads import raw
+from tests.app.operations.test_classify import problem
+from tests.app.web.uploads.test_uploads import raw
 
 FORM = "multipart/form-data; boundary=b"
 URLENCODED = "application/x-www-form-urlencoded"

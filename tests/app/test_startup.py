@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from app.__main__ import main
-from app.greeting import greeting
-from app.registry import Registry
+from app.engine.registry import Registry
 from app.settings import Settings
+from app.startup.greeting import greeting
 from models import checkpoint
 from tests.app.conftest import TINY, lively_network
 

@@ -78,7 +78,7 @@ def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: Job, monkeypat
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
-    monkeypatch.setattr("training.scanning.look_at_all", refuse)
+    monkeypatch.setattr("training.data.scanning.look_at_all", refuse)
     question = Question(str(trained.output), trained.data, cache=trained.cache)
     assert evaluate(question, quiet())[0].photos == 6
     with pytest.raises(AssertionError):

@@ -15,10 +15,10 @@ from rich.console import Console
 from models import checkpoint
 from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
 from training.cache import Cache
+from training.data.plan import Plan
 from training.extension import MAY_CHANGE, extend, schedules, stages
 from training.fit import Run, fit
 from training.learner import Learner
-from training.plan import Plan
 from training.prepare import Job, prepare
 from training.provenance import command
 from training.recipe import Recipe

@@ -494,7 +494,7 @@ def test_the_scan_and_the_probe_are_kept(
     def refuse(*_: object) -> None:
         raise AssertionError("was kept already")
 
-    monkeypatch.setattr("training.scanning.look_at_all", refuse)
+    monkeypatch.setattr("training.data.scanning.look_at_all", refuse)
     monkeypatch.setattr(Learner, "features", refuse)
     monkeypatch.setattr("training.fit.best_probe", refuse)
     asked = job(tmp_path, data, parent, cache=finished.cache)

@@ -16,12 +16,12 @@ from models.classifier import choose_device
 from models.spec import BadSpec
 from models.store import UnknownModel, WeightsUnavailable
 from training.console import tell
+from training.data.named import DATA_SETS, find_data
 from training.data.sources import BadData
 from training.data.workers import default_workers
 from training.export import NoExport
 from training.learner import Diverged
 from training.loggers import NoLogger
-from training.named import DATA_SETS, find_data
 from training.parent import BadParent
 from training.recipe import BadRecipe
 from training.runs import BadRun

@@ -7,8 +7,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torchvision.transforms import v2
 
+from training.data.plan import Key
 from training.data.seeds import stable_seed
-from training.plan import Key
 from training.recipe import Recipe
 
 Levels = UInt8[Tensor, "3 h w"]

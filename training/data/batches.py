@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from training.data.augment import Augment, Levels
+from training.data.plan import Key, Plan
 from training.data.scan import UNDECODABLE, Photo, pixel_digest, read_picture
 from training.data.sources import BadData, Source
 from training.data.store import PhotoStore, shrink
 from training.data.workers import begin_worker, context
-from training.plan import Key, Plan
 
 Batch = tuple[Tensor, Int64[Tensor, " n"]]
 """Pixels [n, 3, h, w] and class indices."""

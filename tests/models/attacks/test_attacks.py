@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.attacks.geometry import NORMS, Norm
 from models.attacks.options import ATTACKS, EPSILON
-from models.attacks.report import adversarial
+from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.preprocessing import preprocessor, to_float
 from models.query import Query, run

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.attacks.curve import LEVELS, MULTIPLES, Curve, curve
 from models.attacks.geometry import NORMS
 from models.attacks.options import BadAttack
-from models.attacks.report import Adversarial, AlreadyTarget, adversarial
+from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.query import DeadlineExceeded, Progress, run

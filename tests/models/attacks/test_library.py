@@ -15,8 +15,8 @@ from torch import Tensor
 from models.attacks import library
 from models.attacks.library import Picture, fool, fool_all, summary
 from models.attacks.options import BadAttack
-from models.attacks.report import Adversarial, AlreadyTarget, adversarial
 from models.attacks.survive import BadSurvival
+from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 from models.classes import UnknownClass
 from models.classifier import Classifier
 from models.classify import classify

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.attacks.geometry import Norm, size
 from models.attacks.reduced import GREY, is_reduced, reduce
-from models.attacks.report import adversarial
+from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.preprocessing import preprocess, to_float

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.attacks.geometry import to_lattice
-from models.attacks.report import Adversarial, adversarial
 from models.attacks.survive import BadSurvival, Resized, ResizedFile, parse_survive, views
+from models.attacks.task import Adversarial, adversarial
 from models.classify import classify
 from models.pictures import MAX_PIXELS, decode, encode
 from models.preprocessing import to_float

@@ -10,10 +10,10 @@ from models.spec import Spec
 from tests.training.drawn import write_gratings
 from training.data.batches import Labelled, serving_batches, spread, training_batches
 from training.data.open_source import open_source
+from training.data.plan import Plan
 from training.data.scan import Photo, look
 from training.data.sources import BadData
 from training.data.store import PhotoStore, Writer, shrink
-from training.plan import Plan
 from training.recipe import Recipe
 
 SPEC = Spec("mobilenet_v3_small", ("x", "y"), input_size=32, resize=36)

@@ -1,0 +1,1 @@
+"""The endpoints that look inside a network: /explain and /features."""

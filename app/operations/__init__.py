@@ -1,0 +1,1 @@
+"""The endpoints beside the core: /classify, /models, /health and /metrics."""

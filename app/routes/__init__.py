@@ -1,1 +1,0 @@
-"""One file per endpoint; handlers translate, nothing else."""

@@ -1,0 +1,1 @@
+"""What happens before the service listens: its sockets and its greeting."""

@@ -1,0 +1,1 @@
+"""HTTP: requests as options and pictures, results as responses, problems, and the OpenAPI document."""

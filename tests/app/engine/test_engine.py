@@ -1,0 +1,321 @@
+"""Continuous batching: who is shown to the network with whom, who is answered, who leaves."""
+
+import threading
+from concurrent.futures import CancelledError
+
+import pytest
+import torch
+
+from app.engine.engine import Engine, Overloaded, ShuttingDown
+from models.query import GRACE, DeadlineExceeded, Progress, Task
+from tests.app.conftest import eventually
+from tests.app.doubling import Doubling, asking, hold, rows
+
+
+@pytest.fixture
+def network() -> Doubling:
+    return Doubling()
+
+
+def test_every_task_gets_its_own_rows(engine: Engine, network: Doubling) -> None:
+    """Twice the value that each asked about, three times over, whoever it shared a batch with."""
+    futures = [engine.submit(asking(3, value=float(value)), network) for value in range(20)]
+    assert [future.result(30) for future in futures] == [[2.0 * value] * 3 for value in range(20)]
+
+
+def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) -> None:
+    """16 tasks of 5 steps each that wait together, 8 rows a batch: 10 batches."""
+    hold(engine, network)
+    futures = [engine.submit(asking(5, gradients=True), network) for _ in range(16)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert [rows(batch) for batch in network.batches[1:]] == [8] * 10
+    assert (engine.counters.gradient_batches, engine.counters.gradient_rows) == (10, 80)
+
+
+def test_a_query_larger_than_the_cap_goes_alone_and_in_parts(engine: Engine, network: Doubling) -> None:
+    hold(engine, network)
+    futures = [engine.submit(asking(rows=count), network) for count in (3, 12, 2)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert [[len(query.pixels) for query in batch] for batch in network.batches[1:]] == [[3, 2], [6], [6]]
+
+
+def test_whoever_wants_logits_alone_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
+    """Submitted during a gradient step, it is in the very next batch, before 30 attacks that came earlier."""
+    network.may_answer.clear()
+    attacks = [engine.submit(asking(4, gradients=True), network) for _ in range(30)]
+    eventually(lambda: network.batches)
+    quick = engine.submit(asking(value=7.0), network)
+    network.may_answer.set()
+    assert quick.result(30) == [14.0]
+    kinds = ["gradients" if batch[0].objective else "logits" for batch in network.batches]
+    assert kinds.index("logits") == 1
+    for attack in attacks:
+        attack.result(30)
+
+
+def test_turns_are_fair(engine: Engine, network: Doubling) -> None:
+    """Three times the cap of tasks: after three batches each has been asked about once."""
+    hold(engine, network)
+    futures = [engine.submit(asking(2, value=float(value)), network) for value in range(1, 25)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    seen = [query.pixels[0, 0, 0, 0].item() for batch in network.batches[1:4] for query in batch]
+    assert sorted(seen) == [float(value) for value in range(1, 25)]
+
+
+def test_who_asks_apart_is_alone(engine: Engine, network: Doubling) -> None:
+    """Of ten tasks of two steps every third asks apart: never among strangers, and no later than its turn."""
+    hold(engine, network)
+    asked = [asking(2, value=float(value), gradients=True, apart=value % 3 == 0) for value in range(10)]
+    futures = [engine.submit(task, network) for task in asked]
+    network.may_answer.set()
+    assert [future.result(30) for future in futures] == [[2.0 * value] * 2 for value in range(10)]
+    batches = [[int(query.pixels[0, 0, 0, 0]) for query in batch] for batch in network.batches[1:]]
+    assert sorted(batch for batch in batches if batch[0] % 3 == 0) == [[0], [0], [3], [3], [6], [6], [9], [9]]
+    assert not any(value % 3 == 0 for batch in batches if len(batch) > 1 for value in batch)
+    first = {value: next(n for n, batch in enumerate(batches) if value in batch) for value in range(10)}
+    assert max(first.values()) <= 4, "all were asked before any was asked again"
+
+
+def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> None:
+    other = Doubling()
+    hold(engine, network)
+    futures = [engine.submit(asking(value=float(k)), (network, other)[k % 2]) for k in range(6)]
+    network.may_answer.set()
+    assert [future.result(30) for future in futures] == [[2.0 * k] for k in range(6)]
+    assert [rows(batch) for batch in other.batches] == [3]
+
+
+def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling) -> None:
+    engine = Engine(max_waiting=3)
+    network.may_answer.clear()
+    futures = [engine.submit(asking(), network) for _ in range(3)]
+    with pytest.raises(Overloaded) as refused:
+        engine.submit(asking(), network)
+    assert refused.value.retry_after_s >= 1
+    assert engine.counters.refused == 1
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
+def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
+    """But not into one that closes."""
+    engine = Engine(max_waiting=1, max_weight=10)
+    network.may_answer.clear()
+    first = engine.submit(asking(), network, weight=8)
+    second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network)
+    network.may_answer.set()
+    assert (first.result(30), second.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network, sequel=True)
+
+
+def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Doubling) -> None:
+    """Cancelled during a step: that step is the last it takes part in, and its generator is closed."""
+    closed = threading.Event()
+
+    def task() -> Task[None]:
+        try:
+            yield from asking(1000, value=5.0)
+        finally:
+            closed.set()
+
+    network.may_answer.clear()
+    future = engine.submit(task(), network)
+    eventually(lambda: network.batches)
+    future.cancel()
+    stranger = engine.submit(asking(5), network)
+    network.may_answer.set()
+    stranger.result(30)
+    assert closed.wait(30)
+    fives = [query for batch in network.batches for query in batch if query.pixels[0, 0, 0, 0] == 5.0]
+    assert len(fives) == 1
+    assert engine.counters.left == 1
+    with pytest.raises(CancelledError):
+        future.result()
+
+
+def test_a_deadline_ends_a_task(engine: Engine, network: Doubling) -> None:
+    future = engine.submit(asking(10**9), network, deadline_s=0.05)
+    with pytest.raises(DeadlineExceeded, match="not done after"):
+        future.result(30)
+    assert engine.counters.expired == 1
+
+
+def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[str]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            yield Progress(1, 1)
+            return "best so far"
+        return "done"
+
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
+
+
+@pytest.mark.parametrize("more", [1, GRACE])
+def test_and_verify_it_first(engine: Engine, network: Doubling, more: int) -> None:
+    """Up to GRACE further queries are answered."""
+
+    def task() -> Task[list[float]]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            return (yield from asking(more))
+        return []
+
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == [2.0] * more
+    assert (engine.counters.expired, engine.counters.done, engine.counters.failed) == (1, 1, 0)
+
+
+def test_one_query_more_is_too_many(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[list[float]]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            return (yield from asking(GRACE + 1))
+        return []
+
+    with pytest.raises(DeadlineExceeded, match="not done after"):
+        engine.submit(task(), network, deadline_s=0.05).result(30)
+    assert engine.counters.failed == 1
+
+
+def test_a_task_that_asks_on_after_its_deadline_is_closed(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        while True:
+            try:
+                yield from asking(10**9)
+            except DeadlineExceeded:
+                continue
+
+    with pytest.raises(DeadlineExceeded):
+        engine.submit(task(), network, deadline_s=0.05).result(30)
+
+
+def test_progress_reaches_the_listener_in_order(engine: Engine, network: Doubling) -> None:
+    heard: list[int] = []
+    engine.submit(asking(5), network, on_progress=lambda progress: heard.append(progress.step)).result(30)
+    assert heard == [1, 2, 3, 4, 5]
+
+
+def test_a_listener_that_fails_does_not_hurt_its_task(engine: Engine, network: Doubling) -> None:
+    def listener(progress: Progress) -> None:
+        raise RuntimeError("gone")
+
+    assert engine.submit(asking(3), network, on_progress=listener).result(30) == [2.0] * 3
+
+
+def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        yield from asking(1)
+        raise KeyError("its own fault")
+
+    good = engine.submit(asking(4), network)
+    with pytest.raises(KeyError):
+        engine.submit(task(), network).result(30)
+    assert good.result(30) == [2.0] * 4
+
+
+def test_memory_that_a_task_itself_lacks_is_told_as_such(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        yield from asking(1)
+        raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(MemoryError, match="send a smaller one"):
+        engine.submit(task(), network).result(30)
+
+
+def test_a_task_that_fails_at_closing_harms_nobody(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        try:
+            yield from asking(10**9)
+        finally:
+            raise ValueError("at closing")
+
+    future = engine.submit(task(), network)
+    stranger = engine.submit(asking(5), network)
+    future.cancel()
+    assert stranger.result(30) == [2.0] * 5
+    eventually(lambda: engine.alive == 0)
+
+
+def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
+    """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
+    engine = Engine(max_weight=8)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=50)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network, weight=5)
+    network.may_answer.set()
+    heavy.result(30)
+    assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
+def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Doubling) -> None:
+    engine = Engine(max_weight=10)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=11)
+    engine.check_room()
+    light = engine.submit(asking(value=3.0), network)
+    for refused in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
+        with pytest.raises(Overloaded):
+            refused()
+    network.may_answer.set()
+    assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+
+
+def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
+    engine = Engine()
+    network.may_answer.clear()
+    future = engine.submit(asking(3), network)
+    threading.Timer(0.05, network.may_answer.set).start()
+    engine.close(timeout_s=30)
+    assert future.result(0) == [2.0] * 3
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network)
+
+
+def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody alive its loop does not turn at all."""
+    engine.submit(asking(), network).result(30)
+    eventually(lambda: engine.alive == 0)
+    turns: list[bool] = []
+    monkeypatch.setattr(Engine, "_dismiss", lambda self: turns.append(True))
+    threading.Event().wait(0.2)  # what is already under way may end
+    turns.clear()
+    threading.Event().wait(0.5)
+    assert turns == []
+
+
+def test_a_fault_of_the_engine_itself_answers_everybody(
+    engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(engine, network)
+    futures = [engine.submit(asking(10**9), network) for _ in range(3)]
+    eventually(lambda: engine.alive == 4)
+
+    def broken(self: Engine) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Engine, "_dismiss", broken)
+    network.may_answer.set()
+    for future in futures:
+        with pytest.raises(RuntimeError, match="broken"):
+            future.result(30)
+    monkeypatch.undo()
+    assert engine.submit(asking(), network).result(30) == [2.0]

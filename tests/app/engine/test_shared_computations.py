@@ -1,0 +1,263 @@
+"""One computation for all who ask the same: begun once, heard by all, ended with the last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from app.engine.progress import Listener
+from app.engine.shared_computations import Shared
+from models.query import Progress
+
+
+class Work:
+    """A computation that tells two steps, waits to be let go, and counts how often it was begun and cancelled."""
+
+    def __init__(self, result: str | Exception = "done") -> None:
+        self.result = result
+        self.begun = self.cancelled = 0
+        self.go = asyncio.Event()
+
+    async def __call__(self, tell: Listener) -> str:
+        self.begun += 1
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        for step in (1, 2):
+            await asyncio.to_thread(tell, Progress(step, 2))  # as the engine does: from a thread of its own
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+async def turn() -> None:
+    """Let everything happen that is ready to."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+Test = Callable[[], Coroutine[Any, Any, None]]
+
+
+def on_a_loop(test: Test) -> Callable[[], None]:
+    def run() -> None:
+        asyncio.run(test())
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+@on_a_loop
+async def test_one_computation_for_all_who_ask_the_same() -> None:
+    shared: Shared[str] = Shared()
+    work, other = Work(), Work("other")
+    seats = [shared.join("key", work) for _ in range(5)]
+    apart = shared.join("another key", other)
+    work.go.set()
+    other.go.set()
+    assert [await seat.task for seat in seats] == ["done"] * 5 and await apart.task == "other"
+    assert work.begun == other.begun == 1
+
+
+@on_a_loop
+async def test_what_is_done_is_not_kept_here() -> None:
+    """That is the cache's business; the next asker's computation is a new one."""
+    shared: Shared[str] = Shared()
+    work = Work()
+    work.go.set()
+    for times in (1, 2):
+        seat = shared.join("key", work)
+        assert await seat.task == "done"
+        seat.leave()
+        assert work.begun == times
+
+
+@on_a_loop
+async def test_progress_reaches_each_listener() -> None:
+    """Also one that joins later, and none that has left."""
+    shared: Shared[str] = Shared()
+    work = Work()
+    heard: dict[str, list[int]] = {"first": [], "second": [], "gone": []}
+
+    def listener(name: str) -> Listener:
+        return lambda progress: heard[name].append(progress.step)
+
+    seat = shared.join("key", work, listener("first"))
+    gone = shared.join("key", work, listener("gone"))
+    shared.join("key", work)
+    await turn()
+    shared.join("key", work, listener("second"))
+    gone.leave()
+    work.go.set()
+    await seat.task
+    assert heard == {"first": [1, 2], "second": [1, 2], "gone": []}
+
+
+def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """The others hear every step and all get the result; it is logged once, and the listener hears no more."""
+
+    async def listen() -> None:
+        shared: Shared[str] = Shared()
+        work = Work()
+        heard: list[int] = []
+        asked: list[int] = []
+
+        def deaf(progress: Progress) -> None:
+            asked.append(progress.step)
+            raise RuntimeError("I cannot hear")
+
+        seats = [
+            shared.join("key", work, listener)
+            for listener in (lambda progress: heard.append(progress.step), deaf, lambda each: heard.append(each.step))
+        ]
+        work.go.set()
+        assert [await seat.task for seat in seats] == ["done"] * 3
+        assert heard == [1, 1, 2, 2] and asked == [1]
+
+    asyncio.run(listen())
+    assert [record.message for record in caplog.records] == ["a listener failed; the task goes on without it"]
+
+
+@on_a_loop
+async def test_the_last_who_leaves_ends_it() -> None:
+    shared: Shared[str] = Shared()
+    work = Work()
+    first, second = shared.join("key", work), shared.join("key", work)
+    await turn()
+    first.leave()
+    await turn()
+    assert not first.task.done()
+    second.leave()
+    await turn()
+    assert second.task.cancelled() and (work.begun, work.cancelled) == (1, 1)
+
+
+@on_a_loop
+async def test_leaving_twice_is_leaving_once() -> None:
+    """Neither does it take another's place, nor cancel what the computation does after it was cancelled."""
+    shared: Shared[str] = Shared()
+    work = Work()
+    first, second = shared.join("key", work), shared.join("key", work)
+    first.leave()
+    first.leave()
+    await turn()
+    assert not second.task.done()
+
+    tidied = asyncio.Event()
+
+    async def tidy(_: Listener) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied.set()
+        return ""
+
+    seat = shared.join("other key", tidy)
+    await turn()
+    for _ in range(3):
+        seat.leave()
+        await asyncio.sleep(0)
+    await turn()
+    assert seat.task.cancelled() and tidied.is_set()
+
+
+@on_a_loop
+async def test_leaving_what_is_done_changes_nothing() -> None:
+    shared: Shared[str] = Shared()
+    work = Work()
+    work.go.set()
+    seat = shared.join("key", work)
+    await seat.task
+    seat.leave()
+    assert seat.task.result() == "done"
+
+
+@on_a_loop
+async def test_who_joins_after_the_last_has_left_begins_anew() -> None:
+    """The first computation is still tidying up; when it ends, it does not take the second one's place."""
+    shared: Shared[str] = Shared()
+    tidy = asyncio.Event()
+
+    async def slow(_: Listener) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await tidy.wait()
+        return ""
+
+    gone = shared.join("key", slow)
+    await turn()
+    gone.leave()
+    work = Work()
+    seat = shared.join("key", work)
+    assert seat.task is not gone.task
+    tidy.set()
+    await turn()
+    assert gone.task.cancelled() and not seat.task.done()
+    assert shared.join("key", work).task is seat.task
+
+
+@on_a_loop
+async def test_an_error_reaches_all_who_wait() -> None:
+    shared: Shared[str] = Shared()
+    work = Work(ValueError("broken"))
+    seats = [shared.join("key", work) for _ in range(3)]
+    work.go.set()
+    for seat in seats:
+        with pytest.raises(ValueError, match="broken"):
+            await seat.task
+
+
+@on_a_loop
+async def test_who_joins_after_a_failure_begins_anew() -> None:
+    shared: Shared[str] = Shared()
+    work = Work(ValueError("broken"))
+    work.go.set()
+    seat = shared.join("key", work)
+    with pytest.raises(ValueError, match="broken"):
+        await seat.task
+    assert shared.join("key", Work()).task is not seat.task
+
+
+@on_a_loop
+async def test_who_joins_in_the_moment_of_a_failure_begins_anew() -> None:
+    """Before the event loop has come to forgetting it."""
+    shared: Shared[str] = Shared()
+    now = asyncio.Event()
+
+    async def fail(_: Listener) -> str:
+        await now.wait()
+        raise ValueError("broken")
+
+    async def join() -> tuple[bool, Awaitable[str]]:
+        await now.wait()
+        return failing.task.done(), shared.join("key", work).task
+
+    work = Work()
+    work.go.set()
+    failing = shared.join("key", fail)
+    await turn()
+    joining = asyncio.ensure_future(join())
+    await turn()
+    now.set()
+    failed_before, task = await joining
+    assert failed_before and await task == "done"
+    with pytest.raises(ValueError, match="broken"):
+        failing.task.result()
+
+
+@on_a_loop
+async def test_what_is_under_way_can_be_told() -> None:
+    shared: Shared[str] = Shared()
+    work = Work()
+    assert "key" not in shared
+    seat = shared.join("key", work)
+    assert "key" in shared and "other key" not in shared
+    work.go.set()
+    await seat.task
+    await turn()
+    assert "key" not in shared

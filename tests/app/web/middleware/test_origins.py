@@ -1,0 +1,67 @@
+"""What an operator writes of the world around."""
+
+import pytest
+
+from app.web.middleware.origins import parse_host, parse_network, parse_origin, parse_prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://Example.COM", "https://example.com"),
+        ("https://example.com:443", "https://example.com"),
+        ("http://example.com:80", "http://example.com"),
+        ("http://example.com:443", "http://example.com:443"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ("*", "*"),
+        ("null", "null"),
+    ],
+)
+def test_origins_as_browsers_write_them(text: str, origin: str) -> None:
+    assert parse_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:3000", "example.com", "http://localhost:3000/", "http://a/b", "http://a?b", "https://*.example.com",
+     "http://u@a", "http://", "http://a:port", "//a", "http:a", "http://a b", "http://a:99999", "http://a\\b"],
+)  # fmt: skip
+def test_what_is_no_origin(text: str) -> None:
+    with pytest.raises(ValueError, match="for example http://localhost:3000"):
+        parse_origin(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [("", ""), ("/", ""), ("/mirage", "/mirage"), ("/mirage/", "/mirage"), ("/a/b-c/d.e", "/a/b-c/d.e"),
+     ("/user/me@x.org/proxy", "/user/me@x.org/proxy"), ("/...", "/...")],
+)  # fmt: skip
+def test_prefixes(text: str, prefix: str) -> None:
+    assert parse_prefix(text) == prefix
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mirage", "//evil.com", "/a//b", "/..", "/a/../b", "/.", "/a?b", "/a#b", "/a b", "/a\r\nX: y", '/"><script>',
+     "/'", "/%2e%2e", "\\evil", "https://evil.com", "/a//"],
+)  # fmt: skip
+def test_what_is_no_prefix(text: str) -> None:
+    with pytest.raises(ValueError, match="give one such as /mirage"):
+        parse_prefix(text)
+
+
+def test_networks_and_hosts() -> None:
+    for text in ("127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "*"):
+        assert parse_network(text) == text
+    for text in ("localhost", "10.0.0.1/8", "300.1.1.1", "proxy.example"):
+        with pytest.raises(ValueError, match=r"give for example 10\.0\.0\.7"):
+            parse_network(text)
+    assert [parse_host(text) for text in ("Example.com", "*.example.com", "*", "[::1]")] == [
+        "example.com", "*.example.com", "*", "[::1]"
+    ]  # fmt: skip
+    for text in ("http://a", "a:80", "a.*", "", "*.", "a/b"):
+        with pytest.raises(ValueError, match="with no port"):
+            parse_host(text)

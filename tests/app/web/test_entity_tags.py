@@ -1,0 +1,44 @@
+"""RFC 9110: 8.8.3 for what a tag is, 13.1.2 for how If-None-Match is compared."""
+
+import re
+
+import pytest
+
+from app.web.entity_tags import entity_tag, is_known
+from app.web.formats import Format
+
+
+@pytest.mark.parametrize(
+    ("headers", "known"),
+    [
+        ([], False),
+        ([""], False),
+        (['W/"abc"'], True),
+        (['"abc"'], True),
+        (["*"], True),
+        ([" * "], True),
+        (['"abcd"'], False),
+        (['W/"abcd"'], False),
+        (["abc"], False),
+        (['"ABC"'], False),
+        (['"x", W/"abc" ,"y"'], True),
+        (['"x","abc"'], True),
+        (['"x", "y"'], False),
+        (['"x"', 'W/"abc"'], True),
+        (['"x"', '"y"'], False),
+        (['"*"'], False),
+    ],
+)
+def test_comparison_is_weak_and_over_all_that_is_named(headers: list[str], known: bool) -> None:
+    for tag in ('W/"abc"', '"abc"'):
+        assert is_known(tag, headers) is known
+
+
+def test_a_tag_is_weak_and_quoted_and_short() -> None:
+    assert re.fullmatch(r'W/"[0-9a-f]{32}"', entity_tag("key", Format.png))
+
+
+def test_each_representation_of_each_key_has_its_own_tag_and_always_the_same() -> None:
+    tags = [entity_tag(key, format) for key in ("key", "another", "") for format in Format]
+    assert len(set(tags)) == len(tags)
+    assert tags == [entity_tag(key, format) for key in ("key", "another", "") for format in Format]

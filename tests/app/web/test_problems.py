@@ -1,0 +1,44 @@
+"""Errors as RFC 9457 problem details."""
+
+import httpx
+import pytest
+from starlette.exceptions import HTTPException
+
+from app.web.problems import STATUS, TITLES, problem
+from models.classes import UnknownClass
+from models.pictures import NotAPicture, encode
+from tests.app.conftest import Live, drawn
+
+
+def test_every_status_has_a_title() -> None:
+    """RFC 9110's, whatever Python's own phrases are."""
+    assert set(STATUS.values()) <= set(TITLES)
+    assert (TITLES[413], TITLES[422]) == ("Content Too Large", "Unprocessable Content")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        (UnknownClass("no"), "unknown-class", 404),
+        (NotAPicture("no"), "not-a-picture", 415),
+        (HTTPException(413, "no"), "content-too-large", 413),
+        (HTTPException(404), "not-found", 404),
+        (KeyError("ours"), "internal-server-error", 500),
+    ],
+)
+def test_type_and_status(error: Exception, kind: str, status: int) -> None:
+    told = problem(error, "id")
+    assert (told["type"], told["status"], told["request_id"]) == (f"urn:mirage:problem:{kind}", status, "id")
+    assert "ours" not in told["detail"]
+
+
+def test_every_error_of_the_table_is_handled(live: Live) -> None:
+    assert set(STATUS) <= set(live.app.exception_handlers)
+
+
+def test_a_fault_of_ours_is_a_problem_without_a_traceback(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.operations.classify.classify", lambda *args, **kwargs: 1 / 0)
+    # A connection of its own: uvicorn closes one on which the application has failed.
+    answer = httpx.post(f"{live.url}/classify", files={"image": encode(drawn())})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
+    assert "ZeroDivision" not in answer.text and answer.json()["request_id"] == answer.headers["X-Request-ID"]

@@ -1,0 +1,264 @@
+"""The picture and the options in a request, in every way that clients send them."""
+
+import base64
+import gzip
+import json
+import zlib
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.app.conftest import Live
+from tests.app.operations.test_classify import problem
+
+ROUTES = {
+    "/classify": {"top": "2"},
+    "/adversarial": {"attack": "fgsm", "epsilon": "8/255", "format": "json"},
+    "/adversarial/curve": {"norms": "l2", "steps": "2", "format": "json"},
+    "/adversarial/targets": {"top": "2", "candidates": "2"},
+    "/features": {"layer": "features.3", "channels": "2", "format": "json"},
+    "/explain": {"target": "dog", "format": "json"},
+}
+"""Every operation that takes a picture, with options that keep it short."""
+
+
+def unnamed_part(picture: bytes, name: str = "image") -> dict[str, Any]:
+    """What `curl -F "image=<cat.png;type=image/png"` sends: a part with no file name."""
+    body = (
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode()
+        + picture
+        + b"\r\n--b--\r\n"
+    )
+    return {"content": body, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+
+
+def raw(body: bytes, kind: str | None = "image/png", **headers: str) -> dict[str, Any]:
+    """A body alone."""
+    return {"content": body, "headers": ({} if kind is None else {"Content-Type": kind}) | headers}
+
+
+def ways(picture: bytes) -> dict[str, dict[str, Any]]:
+    """Requests whose options stand in the query."""
+    text = base64.b64encode(picture).decode()
+    wrapped = base64.encodebytes(picture).decode()
+    bare = zlib.compressobj(wbits=-15)
+    return {
+        "unnamed part": unnamed_part(picture),
+        "part of text in base64": {"files": {"image": (None, text)}},
+        "raw": raw(picture),
+        "octet stream": raw(picture, "application/octet-stream"),
+        "capitals and charset": raw(picture, "IMAGE/PNG; charset=utf-8"),
+        "the wrong image type": raw(picture, "image/jpeg"),
+        "curl's own type": raw(picture, "application/x-www-form-urlencoded"),
+        "text": raw(picture, "text/plain"),
+        "no type": raw(picture, None),
+        "gzip": raw(gzip.compress(picture), "image/png", **{"Content-Encoding": "gzip"}),
+        "two gzip members": raw(
+            gzip.compress(picture[:999]) + gzip.compress(picture[999:]), **{"Content-Encoding": "x-gzip"}
+        ),
+        "deflate": raw(zlib.compress(picture), **{"Content-Encoding": "Deflate"}),
+        "deflate without header": raw(bare.compress(picture) + bare.flush(), **{"Content-Encoding": "deflate"}),
+        "gzip in gzip": raw(gzip.compress(gzip.compress(picture)), **{"Content-Encoding": "gzip, gzip"}),
+        "JSON": {"json": {"image": text}},
+        "JSON, data URL": {"json": {"image": "data:image/png;base64," + text}},
+        "JSON, lines": {"json": {"image": wrapped}},
+        "JSON, URL-safe and unpadded": {"json": {"image": base64.urlsafe_b64encode(picture).decode().rstrip("=")}},
+        "a form's text": {"data": {"image": text}},
+        "a form's bytes": raw(urlencode({"image": picture}).encode(), "application/x-www-form-urlencoded"),
+    }
+
+
+def test_every_way_is_the_same_picture(live: Live, picture: bytes) -> None:
+    expected = live.client.post("/classify", params={"top": 2}, files={"image": picture}).json()
+    assert len(expected["predictions"]) == 2
+    for name, request in ways(picture).items():
+        answer = live.client.post("/classify", params={"top": 2}, **request)
+        assert answer.status_code == 200, (name, answer.text)
+        assert answer.json() == expected, name
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_operation_takes_them(live: Live, picture: bytes, route: str) -> None:
+    """The options in the form, in the query beside a part, a raw body and JSON, and in JSON: the same answer."""
+    options = ROUTES[route]
+    text = base64.b64encode(picture).decode()
+    requests: list[dict[str, Any]] = [
+        {"files": {"image": picture}, "data": options},
+        {"params": options, **unnamed_part(picture)},
+        {"params": options, **raw(picture)},
+        {"json": {"image": text, **options}},
+    ]
+    answers = []
+    for request in requests:
+        answer = live.client.post(route, **request)
+        assert answer.status_code == 200, answer.text
+        answers.append({name: value for name, value in answer.json().items() if name != "seconds"})
+    assert answers[1:] == answers[:1] * 3
+
+
+def test_a_number_of_json_and_a_list(live: Live, picture: bytes) -> None:
+    text = base64.b64encode(picture).decode()
+    answer = live.client.post(
+        "/adversarial/curve?steps=2&format=json", json={"image": text, "norms": ["l2"], "steps": 2}
+    )
+    assert answer.status_code == 200 and list(answer.json()["smallest"]) == ["l2"]
+    answer = live.client.post("/adversarial/curve?steps=3", json={"image": text, "steps": 2})
+    assert answer.status_code == 422 and "steps: it came twice, as '3' and as '2'" in answer.json()["detail"]
+
+
+def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
+    """A mask of another size is refused as that; an empty field is no mask."""
+    text = base64.b64encode(picture).decode()
+    options = {"attack": "fgsm", "epsilon": "8/255", "format": "json"}
+    assert live.client.post("/adversarial", json={"image": text, "mask": text, **options}).status_code == 200
+    broken = live.client.post("/adversarial", json={"image": text, "mask": text[:2000], **options})
+    assert broken.status_code == 422 and broken.json()["detail"].startswith("mask: ")
+    empty = live.client.post("/adversarial", files={"image": picture, "mask": ("", b"")}, data=options)
+    assert empty.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "request_", "said"),
+    [
+        (422, {"files": {"photo": b"x"}}, "is it the one called 'photo'? Call it image, -F image=@"),
+        (422, {"files": {"other": b"x"}, "data": {"image": "text"}}, "-F image=@"),
+        (422, {"data": {"image": "cats/cat.jpg"}}, "'cats/cat.jpg' came in place of the picture's bytes"),
+        (422, {"data": {"image": "C:\\cat.jpg"}}, "with curl the @ does that"),
+        (422, {"data": {"image": "https://example.com/cat.jpg"}}, "fetches nothing from the network"),
+        (415, {"files": {"image": b"http://example.com/cat.jpg"}}, "fetches nothing from the network"),
+        (415, {"files": {"image": b"<!DOCTYPE html><html></html>"}}, "web page"),
+        (415, {"files": {"image": ("a.png", b"")}}, "image: the file is empty (0 bytes): choose"),
+        (415, raw(b""), "empty (0 bytes)"),
+        (415, {"files": {"image": b"%PDF-1.7"}}, "PDF"),
+        (415, raw(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), "SVG"),
+        (415, raw(b"hello", "text/plain"), "a body of type 'text/plain' came"),
+        (415, raw(b"hello", None), "a body without Content-Type came"),
+        (422, raw(b"", None), "no picture came: send the picture as the form field image"),
+        (422, {"json": {}}, 'or in base64 as JSON ({"image": "..."})'),
+        (422, {"json": {"inputs": "aGk="}}, "is it the one called 'inputs'?"),
+        (422, {"json": {"image": "aGk="}}, "no picture in base64"),
+        (422, {"json": {"image": [137, 80]}}, "an array came, and a string is wanted: send the file in base64"),
+        (422, {"json": {"image": "b'\\x89PNG'"}}, "base64.b64encode(data).decode()"),
+        (422, {"json": {"image": "data:image/svg+xml,<svg/>"}}, "a data URL came that is not in base64"),
+        (422, {"json": ["aGk="]}, "the JSON is an array, and an object is wanted"),
+        (400, raw(b'{"image": ', "application/json"), "no valid JSON"),
+        (400, raw(b"[" * 100_000, "application/json"), "no valid JSON"),
+        (400, raw(b"x", "multipart/form-data"), "without a boundary: leave this header out"),
+        (400, raw(b"x", "multipart/form-data; boundary=b"), "no multipart form"),
+        (400, raw(b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nx', "multipart/form-data; boundary=b"),
+         "breaks off before its closing boundary"),
+        (400, raw(b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+         "a part of the form has no name"),
+        (415, raw(b"x", **{"Content-Encoding": "br"}), "'br', and only gzip and deflate are read"),
+        (415, raw(b"x", **{"Content-Encoding": "gzip, gzip, gzip, gzip"}), "gzip and deflate are read"),
+        (400, raw(b"no gzip at all", **{"Content-Encoding": "gzip"}), "no gzip as its Content-Encoding says"),
+        (400, raw(gzip.compress(b"x" * 99)[:-9], **{"Content-Encoding": "gzip"}), "break off before their end"),
+    ],
+)  # fmt: skip
+def test_each_failure_says_what_came_and_what_to_send(live: Live, status: int, request_: Any, said: str) -> None:
+    assert said in str(problem(live, status, **request_)["detail"])
+
+
+def test_two_pictures_and_options_in_two_places(live: Live, picture: bytes) -> None:
+    two = [("image", picture), ("image", picture)]
+    assert "image: 2 pictures came" in str(problem(live, 422, files=two)["detail"])
+    twice = problem(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
+    assert "top: it came twice, as '1' and as '2': give it once" in str(twice)
+    for request in ({"params": {"top": 1}, "data": {"top": "1"}}, {"params": {"top": ""}, "data": {"top": "1"}}):
+        answer = live.client.post("/classify", files={"image": picture}, **request)
+        assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
+    assert "in the query" in str(problem(live, 422, params={"image": "https://example.com"})["detail"])
+    assert "top: a file came" in str(problem(live, 422, files={"image": picture, "top": b"1"})["detail"])
+
+
+def test_misspelt_options_are_errors_wherever_they_stand(live: Live, picture: bytes) -> None:
+    assert "topp" in str(problem(live, 422, params={"topp": 1}, files={"image": picture})["detail"])
+    assert "topp" in str(problem(live, 422, data={"topp": 1}, files={"image": picture})["detail"])
+    text = base64.b64encode(picture).decode()
+    assert "topp" in str(problem(live, 422, json={"image": text, "topp": 1})["detail"])
+    assert problem(live, 404, data={"model": "x"}, files={"image": picture})["type"] == "urn:mirage:problem:not-served"
+
+
+def test_empty_options_are_none(live: Live, picture: bytes) -> None:
+    assert live.client.post("/classify?model=&top=", files={"image": picture}).status_code == 200
+
+
+def test_a_charset_that_is_none(live: Live) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
+    body = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
+    assert "charset" in str(problem(live, 400, content=body, headers=headers)["detail"])
+
+
+def test_an_option_in_another_charset(live: Live, picture: bytes) -> None:
+    """A Latin-1 form's text is read as that: the class that is not known is named with its own letters."""
+    headers = {"Content-Type": "multipart/form-data; boundary=b; charset=iso-8859-1"}
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="target"\r\n\r\n\xe9t\xe9\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + picture + b"\r\n--b--\r\n"
+    )
+    answer = live.client.post("/explain", content=body, headers=headers)
+    assert answer.status_code == 404 and "'été'" in answer.json()["detail"]
+
+
+def test_a_bomb_in_gzip_is_stopped_at_the_limit(live: Live) -> None:
+    """40 MB of zeros in 40 KB, and the same packed twice."""
+    bomb = gzip.compress(bytes(40_000_000))
+    for body, encoding in (
+        (bomb, "gzip"),
+        (gzip.compress(bomb), "gzip, gzip"),
+        (zlib.compress(bytes(40_000_000)), "deflate"),
+    ):
+        request = raw(body, **{"Content-Encoding": encoding})
+        assert len(body) < 100_000 and "MIRAGE_MAX_BYTES" in str(problem(live, 413, **request)["detail"])
+
+
+def test_a_body_that_comes_in_single_bytes(live: Live, picture: bytes) -> None:
+    """Chunked, each byte alone, form and gzip: what is split anywhere is read as if it were not."""
+    expected = live.client.post("/classify", files={"image": picture}).json()
+    small = httpx.Request("POST", "http://x", files={"image": picture})
+    form = {"content": small.read(), "headers": {"Content-Type": small.headers["Content-Type"]}}
+    packed = raw(gzip.compress(picture), **{"Content-Encoding": "gzip"})
+    deflated = raw(zlib.compress(picture), **{"Content-Encoding": "deflate"})
+    for request in (form, packed, deflated):
+        body = request["content"]
+        pieces = (bytes([byte]) for byte in body[:300])
+
+        def split(pieces: Any = pieces, rest: bytes = body[300:]) -> Any:
+            yield from pieces
+            yield rest
+
+        answer = live.client.post("/classify", content=split(), headers=request["headers"])
+        assert answer.json() == expected
+
+
+def test_the_document_tells_all_of_this(live: Live) -> None:
+    """Form, raw bodies and JSON, and each option as a query parameter without a default of its own."""
+    document = live.client.get("/openapi.json").json()
+    for route in ROUTES:
+        operation = document["paths"][route]["post"]
+        content = operation["requestBody"]["content"]
+        assert {
+            "multipart/form-data",
+            "image/png",
+            "image/jpeg",
+            "application/octet-stream",
+            "application/json",
+        } <= set(content)
+        form = document["components"]["schemas"][content["multipart/form-data"]["schema"]["$ref"].split("/")[-1]]
+        query = {each["name"]: each for each in operation["parameters"] if each["in"] == "query"}
+        assert set(query) == set(form["properties"]) - {"image", "mask"}
+        assert all("default" not in each["schema"] and "example" not in each for each in query.values())
+        assert form["properties"]["image"]["format"] == "binary"
+        assert {"400", "413", "415", "422"} <= set(operation["responses"])
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_documents_json_examples_succeed(live: Live) -> None:
+    document = live.client.get("/openapi.json").json()
+    for route in ("/classify", "/features"):
+        example = document["paths"][route]["post"]["requestBody"]["content"]["application/json"]["example"]
+        answer = live.client.post(route, content=json.dumps(example), headers={"Content-Type": "application/json"})
+        assert answer.status_code == 200, answer.text

@@ -1,0 +1,260 @@
+"""The patch: on linear models the best square is known, and on a network it beats squares that nobody trained."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.attacks.geometry import to_lattice
+from models.attacks.goal import Best, Goal
+from models.attacks.methods.patch import TRIALS, Patch, patch
+from models.attacks.methods.placement import Laid, Placement, Room
+from models.classifier import Classifier
+from models.preprocessing import preprocessor
+from models.query import DeadlineExceeded, Network, Progress, Query, Task, run
+from tests.networks import Counting, LinearNetwork, unnormalised
+
+SIDE = 16
+Told = Callable[[Progress], None]
+
+
+def trained(
+    network: Network,
+    pictures: Tensor,
+    labels: Tensor,
+    told: Told | None = None,
+    *,
+    targeted: bool = False,
+    mask: Tensor | None = None,
+    **options: object,
+) -> tuple[Best, Patch]:
+    """At the model's own size: the best of a batch, and the first row's square."""
+    goal = Goal(labels, targeted, lambda pixels: pixels, mask=mask)
+
+    def task() -> Task[tuple[Best, Patch]]:
+        best = Best(goal, pictures, (yield from goal.look(pictures, gradients=False)))
+        return best, (yield from patch(pictures, goal, best, **options))
+
+    return run(task(), network, told)
+
+
+def two_classes(weight: Tensor) -> Classifier:
+    """A linear model whose odds of class 0 are `weight` times the pixels."""
+    network = LinearNetwork(2, SIDE)
+    network.layer.weight.data.copy_(torch.stack([weight.flatten(), -weight.flatten()]))
+    network.layer.bias.data.zero_()
+    return Classifier(network, unnormalised(2, SIDE))
+
+
+def greys(rows: int) -> Tensor:
+    return to_lattice(0.4 + 0.2 * torch.rand(rows, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_a_square_with_one_place_is_black_and_white_by_the_sign_of_the_weights(targeted: bool) -> None:
+    """As large as the picture, it lies in one way: away from class 0, and towards class 1, is against the weights."""
+    weight = torch.randn(3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([1 if targeted else 0])
+    best, found = trained(
+        two_classes(weight), greys(1), labels, targeted=targeted, size=1.0, steps=20, samples=1, jitter=False
+    )
+    assert torch.equal(found.square, 255 * (weight < 0).to(torch.uint8))
+    assert torch.equal(best.pictures[0], (weight < 0).float())
+    assert best.won.all()
+    assert found.success_rate == 1.0
+
+
+def test_a_square_that_lies_anywhere_goes_by_the_weights_of_all_its_places() -> None:
+    """Weights that are the same all over: red counts for class 0, blue against it. Jitter does not change the sign."""
+    weight = torch.tensor([1.0, 0.3, -0.5]).reshape(3, 1, 1).expand(3, SIDE, SIDE)
+    for jitter in (False, True):
+        _, found = trained(two_classes(weight), greys(1), torch.tensor([0]), steps=40, size=0.5, jitter=jitter)
+        # What is brightened past white has no gradient, so with jitter white may stop short of 255.
+        assert (found.square[:2] == 0).all()
+        assert (found.square[2] >= (200 if jitter else 255)).all()
+
+
+def test_it_lies_plainly_where_it_leads_most() -> None:
+    """Only the lower right corner counts for the model: there, and nowhere else, the kept photo has the square."""
+    weight = torch.zeros(3, SIDE, SIDE)
+    weight[:, 8:, 8:] = 1
+    best, found = trained(two_classes(weight), greys(1), torch.tensor([0]), size=0.5, steps=40, jitter=False)
+    wanted = greys(1)[0]
+    wanted[:, 8:, 8:] = found.square / 255
+    assert torch.equal(best.pictures[0], wanted)
+    assert torch.equal(to_lattice(best.pictures), best.pictures)
+
+
+def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Of ten photos' squares, at sixteen random places each; random colours and black are the competition."""
+    rates = []
+    for row in range(10):
+        picture = small_pictures[row : row + 1]
+        label = tiny.logits(picture).argmax(dim=1)
+        _, found = trained(tiny, picture, label, size=0.6, steps=30)
+        random = torch.Generator().manual_seed(row)
+        goal = Goal(label.repeat(TRIALS), False, lambda pixels: pixels)
+        room = Room.of(picture, goal, 0.6)
+        others = [torch.rand(1, 3, room.side, room.side, generator=random), torch.zeros(1, 3, room.side, room.side)]
+        untrained = [Laid(picture, square, room.random(TRIALS, random, jitter=True)).pictures for square in others]
+        won = [(tiny.logits(pictures).argmax(dim=1) != label).float().mean().item() for pictures in untrained]
+        rates.append((found.success_rate, *won))
+    trained_rate, noise_rate, black_rate = torch.tensor(rates).mean(dim=0).tolist()
+    assert trained_rate > 0.5
+    assert trained_rate > 0.2 + max(noise_rate, black_rate)
+
+
+@pytest.mark.parametrize(
+    ("options", "backward", "forward"),
+    [
+        ({"steps": 7}, 28, 28 + 9 + 16),
+        ({"steps": 5, "samples": 3}, 15, 15 + 9 + 16),
+        ({"steps": 3, "samples": 20}, 60, 60 + 9 + 16),
+        ({"steps": 2, "size": 1.0}, 8, 8 + 1 + 16),
+    ],
+)
+def test_passes(
+    tiny: Classifier, small_pictures: Tensor, options: dict[str, float], backward: int, forward: int
+) -> None:
+    """`samples` a step, nine places (one where there is no other), sixteen trials; and the test's own look, per row."""
+    network = Counting(tiny)
+    best, _ = trained(network, small_pictures[:2], torch.tensor([0, 1]), **options)
+    assert (network.forward, network.backward) == (2 * (forward + 1), 2 * backward)
+    assert (best.goal.passes.forward, best.goal.passes.backward) == (network.forward, network.backward)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_a_row_alone_is_the_row_of_a_batch(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
+    """All rows meet the same placements; each has a square of its own."""
+    pictures = small_pictures[:3]
+    labels = (tiny.logits(pictures).argmax(dim=1) + int(targeted)) % 4
+    together, first = trained(tiny, pictures, labels, targeted=targeted, steps=10)
+    for row in range(3):
+        alone, square = trained(tiny, pictures[row : row + 1], labels[row : row + 1], targeted=targeted, steps=10)
+        # One level: a sum in another order may round to the other side.
+        torch.testing.assert_close(alone.pictures[0], together.pictures[row], rtol=0, atol=1.5 / 255)
+        assert alone.won[0] == together.won[row]
+        if row == 0:
+            assert (square.square.int() - first.square.int()).abs().max() <= 1
+            assert square.success_rate == first.success_rate
+
+
+def test_the_seed_and_nothing_else_chooses_the_places(tiny: Classifier, small_pictures: Tensor) -> None:
+    labels = torch.tensor([0])
+    one, again, other = (trained(tiny, small_pictures[:1], labels, steps=5, seed=seed)[1].square for seed in (3, 3, 4))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_the_mask_does_not_matter(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The patch is its own mask: the same square with the goal's all zero."""
+    free, masked = (
+        trained(tiny, small_pictures[:1], torch.tensor([0]), steps=5, mask=mask)[1]
+        for mask in (None, torch.zeros(1, 1, 32, 32))
+    )
+    assert torch.equal(free.square, masked.square)
+
+
+def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Once a step, with a probability and a photo that has the square as it is by then, in one of its places."""
+    told: list[Progress] = []
+    trained(tiny, small_pictures[:2], torch.tensor([0, 1]), told.append, steps=5)
+    assert [(each.step, each.steps) for each in told] == [(step + 1, 5) for step in range(5)]
+    for each in told:
+        assert each.score is not None
+        assert 0 <= each.score <= 1
+        assert each.preview is not None
+        assert not torch.equal(each.preview, small_pictures[0])
+
+
+def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
+    """One look more, and the deadline goes on to whoever asked; 12 of 32 pixels are a third and more."""
+    picture, goal = small_pictures[:1], Goal(torch.tensor([0]), False, lambda pixels: pixels)
+    best = Best(goal, picture, run(goal.look(picture, gradients=False), tiny))
+    best.loss += 1e6  # whatever comes is better
+    task = patch(picture, goal, best, size=12 / 32)
+    answer = None
+    for _ in range(11):
+        said = task.send(answer)
+        answer = tiny.answer([said])[0] if isinstance(said, Query) else None
+    query = task.throw(DeadlineExceeded("time is up"))
+    assert isinstance(query, Query)
+    with pytest.raises(DeadlineExceeded) as late:
+        task.send(tiny.answer([query])[0])
+    assert late.value.found.square.shape == (3, 12, 12)
+    assert torch.equal(late.value.found.square[:, 0, 0] / 255, best.pictures[0, :, 10, 10])
+    assert late.value.found.success_rate is None
+    changed = (best.pictures != picture).any(dim=1)[0].nonzero()
+    assert changed.amin(dim=0).tolist() == [10, 10]
+    assert changed.amax(dim=0).tolist() == [21, 21]
+
+
+def test_a_placement_turns_scales_and_lights() -> None:
+    """A quarter turn of a square of four colours on black; twice the size; half as bright; all the contrast gone."""
+    colours = torch.tensor([[0.2, 0.4], [0.6, 0.8]]).expand(1, 3, 2, 2)
+    black = torch.zeros(1, 3, 6, 6)
+
+    def seen(**placement: float) -> Tensor:
+        return Laid(black, colours, [Placement(3.0, 3.0, **placement)]).pictures[0, 0]
+
+    def around(inside: Tensor, margin: int) -> Tensor:
+        return torch.nn.functional.pad(inside, (margin,) * 4)
+
+    middle = colours[0, 0]
+    torch.testing.assert_close(seen(), around(middle, 2))
+    torch.testing.assert_close(seen(angle=torch.pi / 2), around(middle.rot90(-1), 2), rtol=0, atol=1e-5)
+    torch.testing.assert_close(seen(brightness=0.5), around(middle / 2, 2))
+    torch.testing.assert_close(seen(contrast=0.0), around(torch.full((2, 2), 0.5), 2))
+    larger = seen(scale=2.0)
+    torch.testing.assert_close(larger[[1, 1, 4, 4], [1, 4, 1, 4]], middle.flatten())
+    assert ((larger != 0) == around(torch.ones(4, 4, dtype=torch.bool), 1)).all()
+
+
+def test_the_way_back_is_the_gradient() -> None:
+    """That of the mean over placements, by autograd through the very same laying, at every value of the square."""
+    random = torch.Generator().manual_seed(0)
+    start, squares = greys(2), torch.rand(2, 3, 6, 6, generator=random)
+    placements = Room(0, 0, SIDE, SIDE, 6).random(3, random, jitter=True)
+    laid = Laid(start, squares, placements)
+    slope = torch.randn(laid.pictures.shape, generator=random)
+    pulled = laid.pull(slope)
+    for place in [(0, 0, 0, 0), (1, 2, 3, 4), (1, 1, 5, 5)]:
+        change = torch.zeros_like(squares)
+        change[place] = 1e-2
+        up, down = (Laid(start, squares + sign * change, placements).pictures for sign in (1, -1))
+        slopes = ((up - down) * slope).sum() / 2e-2 / 3
+        assert pulled[place].item() == pytest.approx(slopes.item(), rel=2e-2, abs=2e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(36, 72), (97, 50), (40, 40)])
+@pytest.mark.parametrize("jitter", [False, True])
+def test_places_lie_within_what_the_model_sees(tiny: Classifier, height: int, width: int, jitter: bool) -> None:
+    """The model crops 32 of 36: what lies there has a gradient, and a square whose corners it cuts is of no use."""
+    picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
+    room = Room.of(picture, goal, 0.3)
+    assert room.side == round(0.3 * min(height, width))
+    assert (room.height, room.width) == (round(32 * goal.scale),) * 2
+    random = torch.Generator().manual_seed(0)
+    grey = torch.full((1, 3, room.side, room.side), 2.0)  # no picture has it
+    laid = Laid(picture, grey, room.random(50, random, jitter=jitter)).pictures
+    places = (laid != picture).any(dim=1).any(dim=0).nonzero()
+    top, left = (height - room.height) // 2, (width - room.width) // 2
+    assert (places.amin(dim=0) >= torch.tensor([top, left])).all()
+    assert (places.amax(dim=0) < torch.tensor([top + room.height, left + room.width])).all()
+
+
+@pytest.mark.parametrize("size", [0.01, 0.3, 1.0])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 20), (7, 3)])
+def test_pictures_of_a_few_pixels(tiny: Classifier, height: int, width: int, size: float) -> None:
+    """The square is one pixel at least and what the model sees at most."""
+    picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
+
+    def task() -> Task[Patch]:
+        best = Best(goal, picture, (yield from goal.look(picture, gradients=False)))
+        return (yield from patch(picture, goal, best, size=size, steps=2))
+
+    found = run(task(), tiny)
+    assert 1 <= found.square.shape[1] <= min(height, width)
