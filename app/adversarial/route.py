@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
 
-from app.adversarial.masks import BadMask, mask_of_box, mask_of_picture
 from app.adversarial.requests import OPTION_NAMES, AdversarialOptions
 from app.adversarial.responses import AdversarialResult
 from app.web.formats import Format, choose_format
@@ -17,6 +16,7 @@ from app.web.second_opinions import transfer
 from app.web.service import Service, ServiceDependency
 from app.web.streaming import Outcome, ToOutcome, data_url, present
 from app.web.uploads.uploads import decoded, form_of
+from models.attacks.masks import BadMask, mask_of_box, mask_of_picture
 from models.attacks.options import ATTACKS, attack_options, choose_attack
 from models.attacks.perception import heat_map, perception
 from models.attacks.survive import Survival, parse_survive

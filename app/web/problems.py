@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from app.adversarial.masks import BadMask
 from app.engine.batches import DoesNotFit
 from app.engine.engine import Overloaded, ShuttingDown
 from app.engine.registry import LoadingFailed, NotServed, StillLoading
+from models.attacks.masks import BadMask
 from models.attacks.options import BadAttack
 from models.attacks.survive import BadSurvival
 from models.attacks.task import AlreadyTarget

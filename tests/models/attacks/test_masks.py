@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from app.adversarial.masks import BadMask, mask_of_box, mask_of_picture
+from models.attacks.masks import BadMask, mask_of_box, mask_of_picture
 
 
 def test_a_mask_is_true_where_it_is_light() -> None:
