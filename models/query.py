@@ -113,25 +113,28 @@ def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a task has come, for whoever listens; the preview is the task's own tensor, not a copy.
+    """A task's report after one of its steps: `step` of `steps`, counted from 1, and means to compute what it shows.
 
-    Few listen at each step, so the score, and a preview that must be drawn, are worked out when they are asked for.
+    Most reports have no reader, so the score and the preview are computed only when a listener calls `score` or
+    `render`. `compute_score` returns the score. `picture` is the preview, float [3, h, w] in [0, 1], or a function
+    that draws it; as a tensor it is the task's own, so whoever keeps it makes a copy.
     """
 
     step: int
     steps: int
-    scored: Callable[[], float] | None = None
-    shown: Tensor | Callable[[], Tensor] | None = None
+    compute_score: Callable[[], float] | None = None
+    picture: Tensor | Callable[[], Tensor] | None = None
 
-    @property
     def score(self) -> float | None:
-        """How near the goal is: a probability (or a channel's activation); None where a task has no such figure."""
-        return None if self.scored is None else self.scored()
+        """How near the task is to its goal: a probability, or a channel's activation; None if the task has no score.
 
-    @property
-    def preview(self) -> Float[Tensor, "3 h w"] | None:
-        """The picture so far, in [0, 1]; None where a task shows none."""
-        return self.shown if self.shown is None or isinstance(self.shown, Tensor) else self.shown()
+        Computed again at each call, which waits for the device.
+        """
+        return None if self.compute_score is None else self.compute_score()
+
+    def render(self) -> Float[Tensor, "3 h w"] | None:
+        """The picture as it is at this step, in [0, 1], drawn again at each call; None if the task has no preview."""
+        return self.picture if self.picture is None or isinstance(self.picture, Tensor) else self.picture()
 
 
 Result = TypeVar("Result")

@@ -123,11 +123,11 @@ def _lightly(tell: Listener) -> Listener:
     """With a small preview, that is drawn at most once for all who listen."""
 
     def shrunk(progress: Progress) -> Tensor:
-        preview = progress.preview
+        preview = progress.render()
         assert preview is not None, "a drawing shows itself at every step"
         return to_float(thumbnail(preview, PREVIEW_SIDE))
 
-    return lambda progress: tell(replace(progress, shown=cache(partial(shrunk, progress))))
+    return lambda progress: tell(replace(progress, picture=cache(partial(shrunk, progress))))
 
 
 async def _judged(service: Service, result: Ideal, chosen: Judge | None) -> list[dict[str, Any] | None] | None:

@@ -29,7 +29,7 @@ class Reel:
         """Keep a small copy of the preview, where this step is due; `torn` tells that one could not be kept."""
         self.torn = True  # until it has gone well: who raises hears no more
         stride = math.ceil(progress.steps / MOST_FRAMES)
-        preview = progress.preview if (progress.step - 1) % stride == 0 else None  # drawn at each asking
+        preview = progress.render() if (progress.step - 1) % stride == 0 else None  # drawn at each asking
         if preview is not None:
             self.frames.append(thumbnail(preview, SIDE).cpu())
         self.torn = False

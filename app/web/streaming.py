@@ -141,9 +141,9 @@ class Inbox:
 
     def put(self, progress: Progress) -> None:
         """Called on the engine's thread; keeps a small copy of the preview: the task's own picture may be large."""
-        preview = progress.preview if self._previews else None  # drawn at each asking
+        preview = progress.render() if self._previews else None  # drawn at each asking
         small = thumbnail(preview, PREVIEW_SIDE) if preview is not None else None
-        self._kept.append((replace(progress, shown=None), small))
+        self._kept.append((replace(progress, picture=None), small))
         self.wake()
 
     def wake(self, _: object = None) -> None:
@@ -197,7 +197,7 @@ def event_stream(
 
 
 def _progress_event(progress: Progress, preview: Tensor | None) -> dict[str, Any]:
-    event: dict[str, Any] = {"step": progress.step, "steps": progress.steps, "score": progress.score}
+    event: dict[str, Any] = {"step": progress.step, "steps": progress.steps, "score": progress.score()}
     if preview is not None:
         event["preview"] = data_url(preview)
     return event

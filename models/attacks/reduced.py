@@ -62,8 +62,8 @@ class Reduced:
 
     def retell(self, said: Progress) -> Progress:
         """Progress whose preview is what the model sees, not the small variable."""
-        preview = None if said.preview is None else self.view(said.preview.unsqueeze(0))[0]
-        return replace(said, shown=preview)
+        preview = said.render()
+        return replace(said, picture=None if preview is None else self.view(preview.unsqueeze(0))[0])
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:

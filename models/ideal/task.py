@@ -168,12 +168,13 @@ def _shown(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:
 def _retold(told: Sequence[Progress | None], *, steps: int) -> Progress:
     """One report of several pictures: the step of the last among them, the mean of what is seen, all in one sheet."""
     known = [each for each in told if each is not None]
-    scored = [each.scored for each in known if each.scored is not None]  # without the pictures: these may be dropped
+    # Without the pictures: these may be dropped.
+    scored = [each.compute_score for each in known if each.compute_score is not None]
 
     def seen() -> float:
         return sum(score() for score in scored) / len(scored)
 
     def shown() -> Tensor:
-        return tile([each.preview for each in known if each.preview is not None])
+        return tile([preview for each in known if (preview := each.render()) is not None])
 
     return Progress(max(each.step for each in known), steps, seen, shown)

@@ -173,8 +173,8 @@ def test_a_score_is_worked_out_when_it_is_asked_for() -> None:
 
     progress = Progress(1, 2, score)
     assert not asked
-    assert progress.score == 0.5
-    assert Progress(1, 2).score is None
+    assert progress.score() == 0.5
+    assert Progress(1, 2).score() is None
 
 
 def test_run_all_shares_batches_and_keeps_answers_apart() -> None:

@@ -30,7 +30,7 @@ def quarters() -> Tensor:
 def reel_of(shades: list[int]) -> Reel:
     reel = Reel()
     for number, shade in enumerate(shades):
-        reel.put(Progress(number + 1, len(shades), shown=flat(shade, 0, 255 - shade) / 255))
+        reel.put(Progress(number + 1, len(shades), picture=flat(shade, 0, 255 - shade) / 255))
     return reel
 
 
@@ -71,7 +71,7 @@ def test_the_steps_that_are_shown(steps: int, shown: list[int]) -> None:
         return torch.full((3, 4, 4), step / steps)
 
     for step in range(1, steps + 1):
-        reel.put(Progress(step, steps, shown=lambda step=step: preview(step)))
+        reel.put(Progress(step, steps, picture=lambda step=step: preview(step)))
     assert drawn == shown and len(reel.frames) == len(shown) <= MOST_FRAMES
     wanted = [round(255 * step / steps) for step in shown]
     assert [int(frame[0, 0, 0]) for frame in reel.frames] == pytest.approx(wanted, abs=1)
@@ -87,14 +87,14 @@ def test_steps_without_a_preview_leave_no_frame() -> None:
 def test_a_film_is_torn_where_a_frame_is_lost() -> None:
     """Who has raised is not asked again."""
     reel = Reel()
-    reel.put(Progress(1, 3, shown=torch.zeros(3, 4, 4)))
+    reel.put(Progress(1, 3, picture=torch.zeros(3, 4, 4)))
     assert not reel.torn
 
     def preview() -> Tensor:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        reel.put(Progress(2, 3, shown=preview))
+        reel.put(Progress(2, 3, picture=preview))
     assert reel.torn and len(reel.frames) == 1
 
 
@@ -107,7 +107,7 @@ def test_no_side_is_longer_than_the_bound(format: str, height: int, width: int, 
     """In its proportions; what is small already stays as it is."""
     reel = Reel()
     for step in (1, 2):
-        reel.put(Progress(step, 2, shown=torch.full((3, height, width), step / 3)))
+        reel.put(Progress(step, 2, picture=torch.full((3, height, width), step / 3)))
     film = reel.develop(flat(9, 9, 9, height=height, width=width), format=format)
     assert {image.size for image, _ in frames(film)} == {size} and max(size) <= SIDE
 

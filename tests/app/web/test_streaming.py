@@ -39,11 +39,11 @@ def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
 
     async def kept(previews: bool) -> tuple[Progress, torch.Tensor | None]:
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-        inbox.put(Progress(1, 2, shown=picture))
+        inbox.put(Progress(1, 2, picture=picture))
         return inbox.take()[0]
 
     progress, small = asyncio.run(kept(True))
-    assert progress.preview is None and small is not None
+    assert progress.render() is None and small is not None
     assert tuple(small.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
     assert asyncio.run(kept(False))[1] is None
 
@@ -56,7 +56,7 @@ def test_a_preview_is_drawn_once_and_only_where_it_is_wanted() -> None:
         return torch.zeros(3, 8, 8)
 
     async def put(previews: bool) -> None:
-        Inbox(asyncio.get_running_loop(), previews=previews).put(Progress(1, 2, shown=preview))
+        Inbox(asyncio.get_running_loop(), previews=previews).put(Progress(1, 2, picture=preview))
 
     for previews, times in ((False, 0), (True, 1)):
         asyncio.run(put(previews))

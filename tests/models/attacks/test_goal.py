@@ -128,5 +128,5 @@ def test_progress_tells_the_probability_of_the_goal(tiny: Classifier) -> None:
         told = Best(goal, pictures, look).progress(3, 7)
         probability = look.logits[0].softmax(dim=0)[2].item()
         assert (told.step, told.steps) == (3, 7)
-        assert told.score is not None
-        assert abs(told.score - (probability if targeted else 1 - probability)) < 1e-5
+        assert told.score() is not None
+        assert abs(told.score() - (probability if targeted else 1 - probability)) < 1e-5

@@ -133,7 +133,7 @@ def test_its_previews_are_what_the_model_sees(tiny: Classifier, draw: Draw, monk
     run(
         adversarial(picture, tiny.spec, attack="ddn", steps=5),
         tiny,
-        lambda said: previews.append(said.preview) if said.preview is not None else None,
+        lambda said: previews.append(said.render()) if said.render() is not None else None,
     )
     seen = preprocess(to_float(picture).unsqueeze(0), tiny.spec)[0]
     assert len(previews) == 5

@@ -121,10 +121,10 @@ def test_progress_counts_up_to_the_end(tiny: Classifier, draw: Draw, attack: str
     run(adversarial(draw(50, 40), tiny.spec, attack=attack, **options), tiny, told.append)
     steps = options.get("steps", 1)
     assert [(each.step, each.steps) for each in told] == [(step + 1, steps) for step in range(steps)]
-    scores = [each.score for each in told]
+    scores = [each.score() for each in told]
     assert all(score is not None and 0 <= score <= 1 for score in scores)
     assert scores == sorted(scores)
-    assert all(each.preview is not None and each.preview.min() >= 0 and each.preview.max() <= 1 for each in told)
+    assert all(each.render() is not None and each.render().min() >= 0 and each.render().max() <= 1 for each in told)
 
 
 def test_as_a_jpeg_the_figures_are_of_what_it_shows(tiny: Classifier, draw: Draw) -> None:

@@ -183,9 +183,9 @@ def test_progress_without_its_preview_holds_no_picture(tiny: Classifier) -> None
     """A queue of them for a slow reader would hold every step's, at full size (41 pixels here, as nothing else)."""
     told: list[Progress] = []
     several = ideal(1, tiny.spec, count=2, size=41, steps=5, crops=1)
-    run(several, tiny, lambda progress: told.append(replace(progress, shown=None)))
+    run(several, tiny, lambda progress: told.append(replace(progress, picture=None)))
     gc.collect()
-    assert len(told) == 5 and all(progress.score is not None for progress in told)
+    assert len(told) == 5 and all(progress.score() is not None for progress in told)
     assert not any(type(each) is Tensor and each.shape[-2:] == (41, 41) for each in gc.get_objects())
 
 
@@ -282,16 +282,16 @@ def test_progress_counts_and_shows(tiny: Classifier) -> None:
     run(ideal(0, tiny.spec, steps=4, crops=2, size=40), tiny, told.append)
     assert [(each.step, each.steps) for each in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     for each in told:
-        assert each.score is not None and 0 <= each.score <= 1
-        assert each.preview is not None and each.preview.shape == (3, 40, 40)
-        assert not each.preview.requires_grad
+        assert each.score() is not None and 0 <= each.score() <= 1
+        assert each.render() is not None and each.render().shape == (3, 40, 40)
+        assert not each.render().requires_grad
 
 
 def test_progress_of_several_shows_all(tiny: Classifier) -> None:
     told: list[Progress] = []
     run(ideal(0, tiny.spec, steps=3, crops=2, count=4), tiny, told.append)
     assert [each.step for each in told] == [1, 2, 3]
-    assert all(each.preview is not None and each.preview.shape == (3, 68, 68) for each in told)
+    assert all(each.render() is not None and each.render().shape == (3, 68, 68) for each in told)
 
 
 def test_progress_of_several_tells_their_mean(tiny: Classifier) -> None:
@@ -300,7 +300,7 @@ def test_progress_of_several_tells_their_mean(tiny: Classifier) -> None:
     def scores(**options: int) -> list[float]:
         told: list[Progress] = []
         run(ideal(0, tiny.spec, steps=3, crops=2, **options), tiny, told.append)
-        return [each.score for each in told if each.score is not None]
+        return [each.score() for each in told if each.score() is not None]
 
     alone = zip(scores(seed=4), scores(seed=5), strict=True)
     assert scores(seed=4, count=2) == pytest.approx([sum(pair) / 2 for pair in alone], abs=1e-3)
@@ -310,7 +310,7 @@ def test_a_preview_is_a_picture_even_where_nothing_is_clamped(linear: Classifier
     told: list[Progress] = []
     run(ideal(0, linear.spec, method="pixel", crops=0, clamp=False, steps=2), linear, told.append)
     for each in told:
-        assert each.preview is not None and (each.preview.min(), each.preview.max()) == (0, 1)
+        assert each.render() is not None and (each.render().min(), each.render().max()) == (0, 1)
 
 
 def test_variation_costs(tiny: Classifier) -> None:
@@ -464,7 +464,7 @@ def test_every_method_runs_on(architecture: str, method: str) -> None:
         options |= {"objective": "cross_entropy"} if isinstance(subject, int) else {}
         options["learning_rate"] = METHODS[method].defaults["learning_rate"] / 10
         (found,) = run(
-            ideal(subject, classifier.spec, **options), classifier, lambda each, told=told: told.append(each.score)
+            ideal(subject, classifier.spec, **options), classifier, lambda each, told=told: told.append(each.score())
         ).drawn
         assert len(told) == 10 and told[0] is not None and told[-1] is not None and told[-1] > told[0]
         score = found.score

@@ -180,7 +180,7 @@ def test_progress_counts_up_without_a_break(tiny: Classifier, draw: Draw, norm: 
     assert steps == sorted(set(steps))
     assert len({each.steps for each in told}) == 1
     assert steps[-1] == told[-1].steps if norm != "linf" else CHEAP + 12 < steps[-1] <= told[-1].steps
-    assert all(each.score is not None and 0 <= each.score <= 1 for each in told)
+    assert all(each.score() is not None and 0 <= each.score() <= 1 for each in told)
 
 
 @pytest.mark.parametrize("moment", [2, 3, 6, 11, 20, 27, 40])

@@ -162,10 +162,10 @@ def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> N
     trained(tiny, small_pictures[:2], torch.tensor([0, 1]), told.append, steps=5)
     assert [(each.step, each.steps) for each in told] == [(step + 1, 5) for step in range(5)]
     for each in told:
-        assert each.score is not None
-        assert 0 <= each.score <= 1
-        assert each.preview is not None
-        assert not torch.equal(each.preview, small_pictures[0])
+        assert each.score() is not None
+        assert 0 <= each.score() <= 1
+        assert each.render() is not None
+        assert not torch.equal(each.render(), small_pictures[0])
 
 
 def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
