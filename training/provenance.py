@@ -3,14 +3,13 @@
 import json
 import platform
 import shlex
-import tomllib
 from collections import Counter
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from models.version import project_version
 from training.extension import schedules, stages
 from training.metrics import Metrics
 from training.prepare import Job, Prepared
@@ -67,15 +66,7 @@ def provenance(
 def versions() -> dict[str, str]:
     """Of Python and the libraries that the weights depend on; without their build's own suffix."""
     libraries = {package: metadata.version(package) for package in PACKAGES}
-    return {"mirage": _own_version(), "python": platform.python_version(), **libraries}
-
-
-def _own_version() -> str:
-    project = Path(__file__).parents[1] / "pyproject.toml"
-    if project.is_file():  # run from the source tree
-        version: str = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
-        return version
-    return metadata.version("mirage-vision")
+    return {"mirage": project_version(), "python": platform.python_version(), **libraries}
 
 
 def commands(job: Job, state: State) -> str:
