@@ -27,7 +27,7 @@ from models.pictures import decode
 from models.preprocessing import Preprocess, preprocess, to_float, to_levels
 from models.query import Task
 from models.spec import Spec
-from training.data.open_source import open_source
+from training.data.sources.open_source import open_source
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data" / "imagenet-samples.zip"
 DRAWN = ("chelsea", "astronaut", "coffee", "rocket")

@@ -26,9 +26,9 @@ from rich.console import Console
 
 from benchmarks.measure import machine
 from models.pictures import decode
-from training.data.layout import layout
-from training.data.open_source import open_source
-from training.data.scanning import scanned
+from training.data.layout.layout import layout
+from training.data.scan.scan_source import scanned
+from training.data.sources.open_source import open_source
 from training.evaluate import chosen_side, load_model
 
 EPSILON_LEVELS = 8

@@ -22,7 +22,7 @@ from rich.console import Console
 from benchmarks.measure import machine
 from models import checkpoint
 from training.cache import Cache
-from training.data.workers import default_workers
+from training.data.loading.workers import default_workers
 from training.finish import finish
 from training.fit import Run
 from training.metrics import Metrics

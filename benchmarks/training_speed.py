@@ -21,8 +21,8 @@ from torch.nn import functional
 from benchmarks.measure import machine
 from models.classifier import choose_device
 from training.cache import DEFAULT_FOLDER, Cache
-from training.data.batches import Batch, training_batches
-from training.data.workers import default_workers
+from training.data.loading.batches import Batch, training_batches
+from training.data.loading.workers import default_workers
 from training.fit import Run
 from training.prepare import Job, prepare
 from training.probe import fit_linear
@@ -33,7 +33,7 @@ SIZE = 160
 AGAIN = 5
 BEGINS = "the first step begins"
 TOLD = f"""
-from training.data.workers import warm_up
+from training.data.loading.workers import warm_up
 warm_up()
 from training.__main__ import app
 from training import fit

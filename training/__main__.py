@@ -2,7 +2,7 @@
 
 import sys
 
-from training.data.workers import quick_imports, warm_up
+from training.data.loading.workers import quick_imports, warm_up
 
 if __name__ == "__main__" and sys.argv[1:2] in (["check"], ["fit"]):
     warm_up()  # its workers' imports and this process's own take seconds each: at the same time, not in turn

@@ -15,9 +15,9 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from models.files import write_atomically
-from training.data.contents import Recorded
-from training.data.scan import Scan
-from training.data.store import PhotoStore, Writer, index_of
+from training.data.loading.photo_store import PhotoStore, Writer, index_of
+from training.data.scan.file_contents import Recorded
+from training.data.scan.inspect_file import Scan
 
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000

@@ -13,13 +13,13 @@ from models import architectures
 from models.classifier import Classifier
 from models.files import write_atomically
 from training.console import print_classes, print_findings, summary, tell, track
-from training.data.batches import Labelled, serving_batches
-from training.data.layout import Layout, class_names, layout, lines_for_user
-from training.data.open_source import UNPACKED, open_source
+from training.data.layout.layout import Layout, class_names, layout, lines_for_user
+from training.data.loading.batches import Labelled, serving_batches
 from training.data.options import DataOptions
-from training.data.scan import UNDECODABLE, Finding, Problem, Scan, read_picture
-from training.data.scanning import scanned
-from training.data.sources import BadData, Source
+from training.data.scan.inspect_file import UNDECODABLE, Finding, Problem, Scan, read_picture
+from training.data.scan.scan_source import scanned
+from training.data.sources.open_source import UNPACKED, open_source
+from training.data.sources.source import BadData, Source
 from training.label_errors import doubts
 from training.metrics import gather
 from training.parent import load_parent

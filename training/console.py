@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from training.data.plan import Plan
-from training.data.scan import Finding, Problem, Scan
+from training.data.loading.plan import Plan
+from training.data.scan.inspect_file import Finding, Problem, Scan
 
 Item = TypeVar("Item")
 

@@ -14,13 +14,13 @@ from models.classes import UnknownClass
 from models.store import Model, load
 from training.cache import Cache
 from training.console import tell, track
-from training.data.batches import Labelled, serving_batches
-from training.data.layout import SIDES, Layout, known_folders, layout
-from training.data.open_source import UNPACKED, open_source
+from training.data.layout.layout import SIDES, Layout, known_folders, layout
+from training.data.loading.batches import Labelled, serving_batches
 from training.data.options import DataOptions
-from training.data.scan import Photo, Scan
-from training.data.scanning import scanned
-from training.data.sources import BadData
+from training.data.scan.inspect_file import Photo, Scan
+from training.data.scan.scan_source import scanned
+from training.data.sources.open_source import UNPACKED, open_source
+from training.data.sources.source import BadData
 from training.data.split import split
 from training.metrics import Metrics, gather, measure
 from training.rare import warnings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from rich.console import Console
 
 from training.console import track
-from training.data.batches import training_batches
+from training.data.loading.batches import training_batches
 from training.fit import Run
 from training.learner import Diverged
 from training.prepare import Job, prepare

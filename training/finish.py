@@ -13,7 +13,7 @@ from models.classifier import Classifier
 from models.files import write_atomically
 from models.spec import Spec
 from training.console import tell, track
-from training.data.batches import serving_batches
+from training.data.loading.batches import serving_batches
 from training.metrics import Metrics, best_temperature, gather, measure
 from training.prepare import Prepared
 from training.provenance import provenance

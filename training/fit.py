@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from models import architectures
 from training import speed
 from training.console import Watch, tell, track
-from training.data.batches import Batch, training_batches
-from training.data.plan import Plan
-from training.data.sources import BadData
+from training.data.loading.batches import Batch, training_batches
+from training.data.loading.plan import Plan
+from training.data.sources.source import BadData
 from training.extension import MAY_CHANGE, extend, planned_epochs, stages
 from training.finish import finish
 from training.learner import Diverged, Learner

@@ -13,7 +13,7 @@ from models import architectures
 from models.classifier import Normalize
 from models.preprocessing import to_float
 from models.spec import Spec
-from training.data.seeds import stable_seed
+from training.data.loading.seeds import stable_seed
 from training.optim import freeze, optimiser, schedule, set_rates
 from training.rare import training_loss
 from training.recipe import Recipe

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.figures import balanced_accuracy
-from training.data.batches import Batch
+from training.data.loading.batches import Batch
 
 BINS = 15
 MATRIX = 64

@@ -14,16 +14,16 @@ from models import architectures
 from models.spec import Spec
 from training.cache import DEFAULT_FOLDER, Cache
 from training.console import summary, tell
-from training.data.batches import Labelled
-from training.data.layout import Layout, class_names, layout, lines_for_user
-from training.data.open_source import open_source
+from training.data.layout.layout import Layout, class_names, layout, lines_for_user
+from training.data.loading.batches import Labelled
+from training.data.loading.photo_store import PhotoStore
 from training.data.options import DataOptions
-from training.data.scan import Photo, Scan
-from training.data.scanning import look_over
-from training.data.sources import Source
+from training.data.scan.inspect_file import Photo, Scan
+from training.data.scan.scan_source import look_over
+from training.data.sources.open_source import open_source
+from training.data.sources.source import Source
 from training.data.split import Split, split
-from training.data.split_refusals import reasons, ways_out
-from training.data.store import PhotoStore
+from training.data.split_errors import reasons, ways_out
 from training.parent import Parent, load_parent
 from training.preprocessing import in_grey, shorter_side, spec_at
 from training.recipe import BadRecipe, Recipe

@@ -13,7 +13,7 @@ from models.classify import classify
 from models.figures import balanced_accuracy
 from models.query import Task, run_all
 from models.spec import Spec
-from training.data.batches import Labelled, spread
+from training.data.loading.batches import Labelled, spread
 from training.metrics import wilson
 
 EPSILONS = {

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from models.files import write_atomically
-from training.data.scan import Finding, Photo
+from training.data.scan.inspect_file import Finding, Photo
 from training.data.split import Split
 from training.recipe import Recipe
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.data.batches import Batch, serving_batches, spread
+from training.data.loading.batches import Batch, serving_batches, spread
 from training.learner import Learner
 from training.metrics import Metrics, gather, measure
 from training.prepare import Prepared

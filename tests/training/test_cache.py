@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.cache import Cache
-from training.data.scan import Finding, Photo, Problem, Scan
+from training.data.scan.inspect_file import Finding, Photo, Problem, Scan
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.check import Inspection, check
-from training.data.open_source import open_source
-from training.data.scan import Problem
+from training.data.scan.inspect_file import Problem
+from training.data.sources.open_source import open_source
 
 
 def quiet() -> Console:

@@ -32,7 +32,7 @@ def started(words: list[str], encoding: str, patch: pytest.MonkeyPatch) -> tuple
     """`python -m training WORDS` with both streams in a code page: exit code and what was written."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
     with patch.context() as inside:
-        inside.setattr("training.data.workers.warm_up", lambda: None)
+        inside.setattr("training.data.loading.workers.warm_up", lambda: None)
         inside.setattr(sys, "argv", ["training", *words])
         inside.setattr(sys, "stdout", out)
         inside.setattr(sys, "stderr", err)

@@ -5,8 +5,8 @@ from rich.console import Console
 
 from training import console
 from training.console import Watch, duration, print_classes, print_findings, tell, track, write_any_text
-from training.data.plan import Plan
-from training.data.scan import Finding, Photo, Problem, Scan
+from training.data.loading.plan import Plan
+from training.data.scan.inspect_file import Finding, Photo, Problem, Scan
 from training.recipe import Recipe
 
 PLAN = Plan(Recipe(epochs=4, full_size_epochs=1, batch_size=10), 100, 100, 200)

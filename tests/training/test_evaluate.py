@@ -11,7 +11,7 @@ from models import checkpoint
 from models.store import UnknownModel
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
 from training.cache import Cache
-from training.data.sources import BadData
+from training.data.sources.source import BadData
 from training.evaluate import Question, evaluate, told, told_curve
 from training.fit import fit
 from training.metrics import measure
@@ -78,7 +78,7 @@ def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: Job, monkeypat
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
-    monkeypatch.setattr("training.data.scanning.look_at_all", refuse)
+    monkeypatch.setattr("training.data.scan.scan_source.look_at_all", refuse)
     question = Question(str(trained.output), trained.data, cache=trained.cache)
     assert evaluate(question, quiet())[0].photos == 6
     with pytest.raises(AssertionError):

@@ -108,7 +108,7 @@ def test_other_architectures_and_a_thousand_classes(tmp_path: Path, architecture
 def test_on_a_hundred_photos_the_bundled_model_agrees(tmp_path: Path, shared: Path) -> None:
     """Files of many sizes, through the whole way: 1e-4 of the checkpoint's probabilities."""
     from models.pictures import decode
-    from training.data.open_source import open_source
+    from training.data.sources.open_source import open_source
 
     model, file = load("cats-dogs"), tmp_path / "cats-dogs.onnx"
     export(model, file)

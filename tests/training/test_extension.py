@@ -15,7 +15,7 @@ from rich.console import Console
 from models import checkpoint
 from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
 from training.cache import Cache
-from training.data.plan import Plan
+from training.data.loading.plan import Plan
 from training.extension import MAY_CHANGE, extend, schedules, stages
 from training.fit import Run, fit
 from training.learner import Learner

@@ -20,8 +20,8 @@ from models.query import run
 from models.store import load
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent, zipped
 from training.cache import Cache
-from training.data.batches import serving_batches
-from training.data.sources import BadData, Source
+from training.data.loading.batches import serving_batches
+from training.data.sources.source import BadData, Source
 from training.fit import fit
 from training.learner import Diverged, Learner
 from training.metrics import Metrics, gather, measure
@@ -494,7 +494,7 @@ def test_the_scan_and_the_probe_are_kept(
     def refuse(*_: object) -> None:
         raise AssertionError("was kept already")
 
-    monkeypatch.setattr("training.data.scanning.look_at_all", refuse)
+    monkeypatch.setattr("training.data.scan.scan_source.look_at_all", refuse)
     monkeypatch.setattr(Learner, "features", refuse)
     monkeypatch.setattr("training.fit.best_probe", refuse)
     asked = job(tmp_path, data, parent, cache=finished.cache)

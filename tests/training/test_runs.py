@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from training.data.scan import Photo
+from training.data.scan.inspect_file import Photo
 from training.data.split import Split
 from training.runs import BadRun, Kept, RunFolder, State, alone_in, claim, differences
 

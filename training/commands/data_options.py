@@ -9,7 +9,7 @@ import typer
 
 from training.commands.expand import Command, expanded
 from training.data.options import DataOptions
-from training.data.sources import BadData
+from training.data.sources.source import BadData
 
 
 def with_data_options(command: Command) -> Command:

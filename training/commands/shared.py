@@ -16,9 +16,9 @@ from models.classifier import choose_device
 from models.spec import BadSpec
 from models.store import UnknownModel, WeightsUnavailable
 from training.console import tell
-from training.data.named import DATA_SETS, find_data
-from training.data.sources import BadData
-from training.data.workers import default_workers
+from training.data.loading.workers import default_workers
+from training.data.sources.downloads import DATA_SETS, find_data
+from training.data.sources.source import BadData
 from training.export import NoExport
 from training.learner import Diverged
 from training.loggers import NoLogger

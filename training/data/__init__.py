@@ -1,1 +1,2 @@
-"""Pictures in folders and zips -> batches: where they lie, what is wrong with them, who trains, how they are kept."""
+"""Data sets of pictures: where they are (`sources`), the class of each file (`layout`), what is wrong with it (`scan`),
+the train, validation and test splits (`split`), and batches for the network (`loading`)."""

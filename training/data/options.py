@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated
 
-from training.data.sources import MAX_PIXELS, BadData
+from training.data.sources.source import MAX_PIXELS, BadData
 
 SPLITS = ("train", "validation", "test")
 

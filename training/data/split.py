@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from training.data.scan import Photo
-from training.data.split_refusals import refusal
+from training.data.scan.inspect_file import Photo
+from training.data.split_errors import refusal
 
 MIN_PER_CLASS = 4
 """Two to train, one to validate, one to test."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.files import write_atomically
 from models.spec import Spec
-from training.data.batches import Labelled
+from training.data.loading.batches import Labelled
 from training.metrics import Metrics
 from training.rare import warnings
 from training.report import plots

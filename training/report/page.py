@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from models.pictures import encode
-from training.data.store import resized
+from training.data.loading.photo_store import resized
 
 SIDE = 160
 STYLE = """

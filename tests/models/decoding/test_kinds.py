@@ -280,6 +280,6 @@ def test_half_a_file_of_the_new_formats_is_broken(format: str, kept: float) -> N
 
 def test_each_format_has_a_file_ending() -> None:
     """Every one that is read is known to the check for misnamed files."""
-    from training.data.scan import FORMAT_OF_ENDING
+    from training.data.scan.inspect_file import FORMAT_OF_ENDING
 
     assert {format for formats in FORMAT_OF_ENDING.values() for format in formats} == {*FORMATS, "MPO"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.training.data.messy_pictures import Content, is_misnamed
-from training.data.scan import Problem
+from training.data.scan.inspect_file import Problem
 
 ORDER = {"": 0, "train": 0, "validation": 1, "test": 2}
 """Of several copies in several splits the one of the highest is used."""

@@ -19,8 +19,8 @@ from tests.training.drawn import ARCHITECTURE
 from training.cache import Cache
 from training.check import Inspection, check
 from training.data.options import DataOptions
-from training.data.scan import Scan
-from training.data.sources import BadData
+from training.data.scan.inspect_file import Scan
+from training.data.sources.source import BadData
 from training.prepare import Job, Prepared, prepare
 from training.recipe import Recipe
 

@@ -5,7 +5,7 @@ import re
 from tests.training.data.messy import Item
 from tests.training.data.messy_builder import Builder
 from tests.training.data.messy_pictures import Content, lossless
-from training.data.scan import Problem
+from training.data.scan.inspect_file import Problem
 
 SYSTEM = (
     "@eaDir", "__MACOSX", "$RECYCLE.BIN", "lost+found", "System Volume Information", ".Trashes", ".git", "#recycle",

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests.training.drawn import grating
-from training.data.scan import Problem
+from training.data.scan.inspect_file import Problem
 
 ENDINGS = {
     "PNG": (".png", ".PNG", ".Png", ""),

@@ -22,8 +22,8 @@ from tests.training.data.messy_names import WRAPPERS
 from tests.training.data.messy_packing import PACKINGS, SPOKEN, zip_in
 from tests.training.data.messy_pictures import lossless
 from tests.training.drawn import write_parent
-from training.data import identity
 from training.data.options import DataOptions
+from training.data.sources import file_identity
 from training.fit import fit
 from training.parent import load_parent
 from training.prepare import prepare
@@ -40,7 +40,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files may be believed at once: no test waits two seconds. The weights are read once."""
-    monkeypatch.setattr(identity, "SETTLED_NS", 0)
+    monkeypatch.setattr(file_identity, "SETTLED_NS", 0)
     monkeypatch.setattr("training.prepare.load_parent", once)
 
 

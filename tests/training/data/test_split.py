@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.layout import Layout
+from training.data.layout.ignored_files import is_matched
+from training.data.layout.layout import Layout
 from training.data.options import DataOptions
-from training.data.scan import Photo
-from training.data.sources import BadData
+from training.data.scan.inspect_file import Photo
+from training.data.sources.source import BadData
 from training.data.split import Split, split
-from training.data.split_refusals import ways_out
-from training.data.system_files import is_matched
+from training.data.split_errors import ways_out
 
 
 def photos(counts: dict[str, int]) -> list[Photo]:

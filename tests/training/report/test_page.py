@@ -6,10 +6,10 @@ import torch
 from models.pictures import decode
 from models.spec import Spec
 from tests.training.drawn import write_gratings
-from training.data.batches import Labelled
-from training.data.open_source import open_source
-from training.data.scan import Photo, pixel_digest, read_picture
-from training.data.sources import Source
+from training.data.loading.batches import Labelled
+from training.data.scan.inspect_file import Photo, pixel_digest, read_picture
+from training.data.sources.open_source import open_source
+from training.data.sources.source import Source
 from training.metrics import measure
 from training.report.folder import WORST, worst, write_report
 from training.report.page import SIDE, Shown, document, figures, gallery, table, thumbnail

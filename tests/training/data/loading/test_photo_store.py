@@ -1,0 +1,112 @@
+import pickle
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as transform
+
+from training.data.loading.photo_store import DamagedStore, PhotoStore, Writer, shrink
+
+
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=random)
+
+
+PICTURES = {"a": picture(20, 30), "b": picture(7, 5, 1), "c": picture(16, 16, 2)}
+
+
+def written(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, Writer]:
+    with Writer(folder, limit_bytes=limit_bytes) as writer:
+        for digest, pixels in PICTURES.items():
+            writer.add(digest, pixels)
+            writer.add(digest, pixels)  # a copy: passed over
+        return writer.finish(folder / "all.pixels"), writer
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "expected"),
+    [((20, 30), 10, (10, 15)), ((300, 200), 100, (150, 100)), ((20, 30), 20, (20, 30)), ((20, 30), 64, (20, 30))],
+)
+def test_the_shorter_side_shrinks_and_never_grows(shape: tuple[int, int], side: int, expected: tuple[int, int]) -> None:
+    found = shrink(picture(*shape), side)
+    assert found.shape == (3, *expected)
+    assert torch.equal(found, transform.resize(picture(*shape), list(expected), antialias=True))
+
+
+def test_pixels_come_back_as_they_were(tmp_path: Path) -> None:
+    store, _ = written(tmp_path)
+    assert store is not None
+    for digest, pixels in PICTURES.items():
+        assert digest in store and torch.equal(store.pixels(digest), pixels)
+    assert (tmp_path / "all.pixels").stat().st_size == 3 * (600 + 35 + 256)
+    assert "d" not in store
+
+
+def test_pixels_that_are_not_those_that_were_stored_are_never_given_out(tmp_path: Path) -> None:
+    """A disk that errs, or somebody who wrote into the file: of the same size, and in one picture alone."""
+    store, _ = written(tmp_path)
+    assert store is not None
+    data = bytearray(store.path.read_bytes())
+    data[store.rows["b"][0] + 5] ^= 1
+    store.path.write_bytes(data)
+    again = PhotoStore(store.path)
+    with pytest.raises(DamagedStore, match="changed or damaged"):
+        again.pixels("b")
+    assert torch.equal(again.pixels("a"), PICTURES["a"])
+
+
+def test_what_is_done_to_a_view_stays_out_of_the_file(tmp_path: Path) -> None:
+    store, _ = written(tmp_path)
+    assert store is not None
+    before = (tmp_path / "all.pixels").read_bytes()
+    store.pixels("a").zero_()
+    assert (tmp_path / "all.pixels").read_bytes() == before
+
+
+def test_a_store_travels_without_its_pixels(tmp_path: Path) -> None:
+    """To a worker process, by its path."""
+    store, _ = written(tmp_path)
+    sent = pickle.dumps(store)
+    assert len(sent) < 1000 and torch.equal(pickle.loads(sent).pixels("b"), PICTURES["b"])
+
+
+def test_beyond_the_limit_nothing_is_kept(tmp_path: Path) -> None:
+    store, writer = written(tmp_path, limit_bytes=2000)
+    assert store is None and "more than the 0.0 GB" in writer.lost
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["shorter", "no index"])
+def test_a_damaged_store_is_not_opened(tmp_path: Path, damage: str) -> None:
+    written(tmp_path)
+    if damage == "shorter":
+        (tmp_path / "all.pixels").write_bytes(b"half")
+    else:
+        (tmp_path / "all.index.json").unlink()
+    with pytest.raises((OSError, ValueError)):
+        PhotoStore(tmp_path / "all.pixels")
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import torch
+from training.data.loading.photo_store import Writer
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+with Writer(Path(sys.argv[1]), limit_bytes=10**9) as writer:
+    for number in range(10):
+        writer.add(str(number), torch.zeros(3, 200, 200, dtype=torch.uint8))
+    print(writer.finish(Path(sys.argv[1]) / "all.pixels"), writer.lost)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
+def test_a_full_disk_costs_the_store_alone(tmp_path: Path) -> None:
+    """A write that the system refuses, here by a limit on files, ends in no store and no file, and no error."""
+    told = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "None File too large"
+    assert list(tmp_path.iterdir()) == []

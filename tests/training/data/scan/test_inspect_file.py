@@ -1,0 +1,142 @@
+import json
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.training.drawn import encoded, grating, write_gratings, zipped
+from training.data.layout.layout import layout
+from training.data.scan.inspect_file import USED, Problem, Scan, look, look_at_all
+from training.data.scan.select_photos import sort_out
+from training.data.sources.open_source import open_source
+from training.data.sources.source import BadData
+
+
+def scan(path: Path, workers: int = 0) -> Scan:
+    source = open_source(path)
+    found = layout(source)
+    return sort_out(found, look_at_all(source, sorted(found.folder_of), workers))
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> Path:
+    """Three sound photos per class, and one file with each thing that can be wrong."""
+    folder = write_gratings(tmp_path / "dirty", {"x": 3, "y": 3})
+    photo = encoded(grating(0, 100, side=200).convert("RGB"), "JPEG")
+    (folder / "x" / "empty.jpg").write_bytes(b"")
+    (folder / "x" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0 no picture")
+    (folder / "x" / "half.jpg").write_bytes(photo[: len(photo) // 2])
+    (folder / "x" / "really_png.jpg").write_bytes(encoded(grating(0, 101)))
+    (folder / "x" / "sliver.png").write_bytes(encoded(Image.new("RGB", (400, 2))))
+    (folder / "x" / "copy.png").write_bytes((folder / "x" / "0.png").read_bytes())
+    # The same pixels in another format are the same picture.
+    (folder / "x" / "copy.bmp").write_bytes(encoded(grating(0, 0), "BMP"))
+    (folder / "x" / "here.png").write_bytes(encoded(grating(0, 102)))
+    (folder / "y" / "there.png").write_bytes(encoded(grating(0, 102)))
+    (folder / "notes.txt").write_text("beside")
+    (folder / "x" / "tiny.png").write_bytes(encoded(grating(0, 103).resize((31, 40))))
+    (folder / "x" / "blank.png").write_bytes(encoded(Image.new("RGB", (60, 60), (90, 120, 30))))
+    return folder
+
+
+EXPECTED = {
+    "x/empty.jpg": Problem.EMPTY,
+    "x/Thumbs.db": Problem.NOT_A_PICTURE,
+    "x/half.jpg": Problem.BROKEN,
+    "x/sliver.png": Problem.BROKEN,
+    "x/really_png.jpg": Problem.MISNAMED,
+    "x/copy.png": Problem.DUPLICATE,
+    "x/copy.bmp": Problem.DUPLICATE,
+    "x/here.png": Problem.CONFLICT,
+    "y/there.png": Problem.CONFLICT,
+    "notes.txt": Problem.OUTSIDE,
+    "x/tiny.png": Problem.TINY,
+    "x/blank.png": Problem.CONSTANT,
+}
+
+
+def test_each_kind_of_bad_file_is_named(dirty: Path) -> None:
+    assert {finding.name: finding.problem for finding in scan(dirty).findings} == EXPECTED
+
+
+def test_findings_say_of_what(dirty: Path) -> None:
+    details = {finding.name: finding.detail for finding in scan(dirty).findings}
+    assert details["x/copy.png"] == details["x/copy.bmp"] == "of x/0.png"
+    assert "y/there.png" in details["x/here.png"] and "x/here.png" in details["y/there.png"]
+    assert "PNG" in details["x/really_png.jpg"]
+    assert details["x/tiny.png"] == "31 x 40 pixels"
+    assert details["x/blank.png"] == "its values vary by 0.0 levels of 255"
+
+
+def test_only_sound_pictures_are_used_and_no_file_is_touched(dirty: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in dirty.rglob("*")}
+    names = [photo.name for photo in scan(dirty).photos]
+    odd = ["x/blank.png", "x/really_png.jpg", "x/tiny.png"]
+    assert names == sorted([f"{folder}/{number}.png" for folder in "xy" for number in range(3)] + odd)
+    assert {file: file.stat().st_mtime_ns for file in dirty.rglob("*")} == before
+
+
+def test_a_zip_of_the_folder_gives_the_same(dirty: Path, tmp_path: Path) -> None:
+    plain, packed = scan(dirty), scan(zipped(dirty, tmp_path / "dirty.zip"))
+    assert (plain.photos, plain.findings, plain.digest) == (packed.photos, packed.findings, packed.digest)
+
+
+def test_the_digest_is_of_contents_not_of_names(tmp_path: Path) -> None:
+    folder = write_gratings(tmp_path / "data", {"x": 2, "y": 2})
+    before = scan(folder).digest
+    (folder / "x" / "0.png").rename(folder / "x" / "renamed.png")
+    assert scan(folder).digest == before
+    (folder / "x" / "1.png").unlink()
+    assert scan(folder).digest != before
+
+
+def test_a_scan_survives_json(dirty: Path) -> None:
+    found = scan(dirty)
+    assert Scan.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*_: object, **__: object) -> None:
+        raise TypeError("a number was wanted")
+
+    monkeypatch.setattr("models.pictures.inspect", odd)
+    (finding,) = look(open_source(dirty), "x/0.png").findings
+    assert (finding.problem, finding.detail) == (Problem.BROKEN, "TypeError: a number was wanted")
+
+
+@pytest.mark.slow
+def test_worker_processes_find_the_same(dirty: Path) -> None:
+    assert scan(dirty, workers=2) == scan(dirty)
+
+
+@pytest.mark.slow
+def test_the_kaggle_zip_as_it_is(shared: Path) -> None:
+    """Its two empty files and its Thumbs.db, as its README says, and copies, exact and near, that are named."""
+    found = scan(shared / "data" / "cats-vs-dogs.zip", workers=2)
+    left_out = [finding for finding in found.findings if finding.problem not in USED]
+    bad = {finding.name for finding in left_out if finding.problem != Problem.DUPLICATE}
+    assert bad == {"PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg", "PetImages/Cat/Thumbs.db"}
+    assert len(found.photos) + len(left_out) == 16_003
+    assert sum(finding.problem == Problem.NEAR_DUPLICATE for finding in found.findings) == 5
+
+
+def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(Future, "result", killed)
+    with pytest.raises(BadData, match=r"was killed, for want of memory perhaps: try --workers 0"):
+        scan(dirty, workers=1)
+
+
+def test_a_picture_that_the_memory_does_not_hold_is_not_called_broken(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("models.pictures.inspect", full)
+    (finding,) = look(open_source(dirty), "x/0.png").findings
+    assert finding.problem is Problem.UNREADABLE and "not enough memory" in finding.detail

@@ -1,0 +1,87 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.training.drawn import grating
+from training.data.scan.near_duplicates import alike, earliest, joined
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    levels = np.asarray(image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR))
+    return levels.transpose(2, 0, 1).tobytes()
+
+
+def compressed(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer)
+
+
+def pairs(thumbnails: list[bytes]) -> set[tuple[int, int]]:
+    return {(one, other) for some in alike(thumbnails) for one, other in some.tolist()}
+
+
+def test_scaled_and_compressed_copies_are_found_and_others_are_not() -> None:
+    """Ten gratings; of the fourth a JPEG of quality 30, of the seventh half the size, of the first the same again."""
+    drawn = [grating(number % 3, number, side=96) for number in range(10)]
+    copies = [compressed(drawn[3], 30), drawn[6].resize((48, 48), Image.Resampling.BILINEAR), drawn[0]]
+    assert pairs([thumbnail(each) for each in (*drawn, *copies)]) == {(3, 10), (6, 11), (0, 12)}
+
+
+def test_the_same_in_other_colours_is_another_picture() -> None:
+    photo = grating(0, 1)
+    red, green, blue = photo.split()
+    assert pairs([thumbnail(photo), thumbnail(Image.merge("RGB", (blue, green, red)))]) == set()
+
+
+def test_blank_pictures_are_like_nothing() -> None:
+    """Their correlation with anything is rounding."""
+    blank = [thumbnail(Image.new("RGB", (40, 40), (level, level, level))) for level in (100, 101, 102)]
+    assert pairs(blank) == set()
+
+
+def test_copies_across_blocks_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [thumbnail(grating(number % 3, number)) for number in range(40)]
+    monkeypatch.setattr("training.data.scan.near_duplicates.BLOCK", 7)
+    monkeypatch.setattr("training.data.scan.near_duplicates.AT_ONCE", 1)
+    assert pairs([*drawn, drawn[2], drawn[30]]) == {(2, 40), (30, 41)}
+
+
+def test_a_chain_of_slight_changes_is_one_group_of_which_the_ends_are_no_pair() -> None:
+    """b is like a, c like b but not like a: one of them may not judge what another was trained on."""
+    base = np.asarray(grating(0, 5).resize((16, 16))).astype(float)
+    steps = [np.clip(base + change, 0, 255).astype(np.uint8) for change in (0, 3, 6)]
+    (found,) = alike([each.transpose(2, 0, 1).tobytes() for each in steps])
+    assert found.tolist() == [[0, 1], [1, 2]] and joined(torch.arange(3), found).tolist() == [0, 0, 0]
+
+
+def test_groups_are_connected_components_by_their_first() -> None:
+    """A path whose ends meet late, a pair, and one alone."""
+    found = joined(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
+    assert found.tolist() == [0, 1, 2, 1, 1, 2, 1, 7]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_groups_agree_with_scipy(at_once: int) -> None:
+    """However many pairs come at a time."""
+    sparse, graphs = pytest.importorskip("scipy.sparse"), pytest.importorskip("scipy.sparse.csgraph")
+    for seed in range(20):
+        edges = torch.randint(0, 60, (40, 2), generator=torch.Generator().manual_seed(seed))
+        matrix = sparse.coo_matrix((np.ones(40), edges.T.numpy()), shape=(60, 60))
+        _, labels = graphs.connected_components(matrix, directed=False)
+        found = torch.arange(60)
+        for some in edges.split(at_once):
+            found = joined(found, some)
+        assert found.tolist() == [labels.tolist().index(label) for label in labels.tolist()]
+
+
+def test_partners_are_the_earliest() -> None:
+    known = earliest(torch.tensor([5, 5, 5, 2, 5]), torch.tensor([[1, 3], [4, 3], [2, 4]]))
+    assert known.tolist() == [5, 5, 5, 1, 2]
+
+
+def test_nothing_is_like_nothing() -> None:
+    assert list(alike([])) == []

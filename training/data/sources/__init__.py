@@ -1,0 +1,1 @@
+"""Where the pictures are: folders, zips, tars and data sets by name, all opened as a `Source`."""
