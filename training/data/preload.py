@@ -1,6 +1,0 @@
-"""What the server of workers imports before the first of them is asked for, so that each has it at once."""
-
-from training.data.workers import quick_imports
-
-with quick_imports():
-    import training.data.batches  # noqa: F401
