@@ -1,4 +1,4 @@
-"""create_app: builds the service, loads its models in the background, drains it at the end."""
+"""create_app: builds the service, loads its models in the background and finishes its requests at the end."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
+from app import openapi_document
 from app.adversarial import curve
 from app.adversarial import route as adversarial
 from app.engine.cache import Cache
@@ -18,43 +19,49 @@ from app.inside import explain, features
 from app.operations import classify, health, metrics, models
 from app.settings import Settings
 from app.web import docs, openapi, problems
-from app.web.middleware import middleware
+from app.web.middleware.body_limit import BodyLimit
+from app.web.middleware.cancellation import CancelledRequests
 from app.web.middleware.cors import Cors
 from app.web.middleware.encodings import DecodedBodies
 from app.web.middleware.head import Head
 from app.web.middleware.proxy import BehindProxy, RelativeRedirects, TrustedHosts
+from app.web.middleware.request_id import RequestId
 from app.web.security import require_key
 from app.web.service import Service
 from models.classifier import choose_device
+from models.version import project_version
 
-DESCRIPTION = """See what an image classifier sees: **classify** a picture, draw the **ideal** picture of a class,
-find the **adversarial** picture that looks like one thing to a person and like another to the model."""
+DESCRIPTION = """Mirage shows what an image classifier sees: **classify** a picture, draw the **ideal** picture of a
+class, or find an **adversarial** picture, which looks unchanged to a person and is classified differently by the model.
+
+Every operation that takes a picture accepts it as the form field `image`, as the request body itself, or in JSON as
+base64. Options may stand in the form, in the JSON or in the query. Errors are problem details (RFC 9457); their
+`detail` says what is wrong and what to do next."""
 
 
 class Application(FastAPI):
-    """FastAPI with middleware also around its handler of unforeseen errors."""
+    """FastAPI with middleware that also wraps FastAPI's own handler of unexpected errors."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._around: list[Callable[[ASGIApp], ASGIApp]] = []
+        self._outer_middleware: list[Callable[[ASGIApp], ASGIApp]] = []
 
-    def surround_by(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
-        """Put a middleware around all that is there so far."""
-        self._around.append(middleware)
+    def add_outer_middleware(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Wrap the whole application, with the middleware that was added before, in one more."""
+        self._outer_middleware.append(middleware)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Starlette's hook, called once."""
+        """Build the middleware; Starlette calls this once, before the first request."""
         stack = super().build_middleware_stack()
-        for each in self._around:
-            stack = each(stack)
+        for middleware in self._outer_middleware:
+            stack = middleware(stack)
         return stack
 
 
 def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registry], None] | None = None) -> FastAPI:
-    """The application; `on_loaded` is called, on a thread of its own, when the models are loaded or have failed."""
+    """The application; it calls `on_loaded` on another thread when all models are loaded or have failed to load."""
     settings = settings or Settings()
-    device = choose_device(settings.device)
-    registry = Registry(settings.models, folder=settings.checkpoints, device=device)
+    registry = Registry(settings.models, folder=settings.checkpoints, device=choose_device(settings.device))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,7 +75,8 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     app = Application(
         title="Mirage",
         description=DESCRIPTION,
-        version="0.1.0",
+        version=project_version(),
+        openapi_tags=openapi_document.TAGS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -79,19 +87,24 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
     docs.install(app)
-    openapi.install(app, registry)
+    openapi_document.install(app, registry)
     problems.install(app)
-    app.add_middleware(DecodedBodies, max_bytes=settings.max_bytes)
-    app.add_middleware(middleware.BodyLimit, max_bytes=settings.max_bytes)
-    # From the inside out, and all of them around the handler of what fails unforeseen: its answers want them too.
-    app.surround_by(middleware.EndedEarly)
-    if settings.trusted_hosts:
-        app.surround_by(lambda inner: TrustedHosts(inner, settings.trusted_hosts))
-    if settings.cors_origins:
-        app.surround_by(lambda inner: Cors(inner, settings.cors_origins))
-    app.surround_by(RelativeRedirects)
-    app.surround_by(Head)
-    proxies = settings.forwarded_allow_ips if settings.unix_socket is None else ("*",)  # its file says who may connect
-    app.surround_by(lambda inner: BehindProxy(inner, settings.root_path, proxies))
-    app.surround_by(middleware.RequestId)
+    _add_middleware(app, settings)
     return app
+
+
+def _add_middleware(app: Application, settings: Settings) -> None:
+    """From the inside out. The outer middleware also applies to the responses of the handler of unexpected errors."""
+    app.add_middleware(DecodedBodies, max_bytes=settings.max_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_bytes)
+    app.add_outer_middleware(CancelledRequests)
+    if settings.trusted_hosts:
+        app.add_outer_middleware(lambda inner: TrustedHosts(inner, settings.trusted_hosts))
+    if settings.cors_origins:
+        app.add_outer_middleware(lambda inner: Cors(inner, settings.cors_origins))
+    app.add_outer_middleware(RelativeRedirects)
+    app.add_outer_middleware(Head)
+    # Only a local proxy can connect to a unix socket: the permissions of its file decide who may.
+    proxies = ("*",) if settings.unix_socket is not None else settings.forwarded_allow_ips
+    app.add_outer_middleware(lambda inner: BehindProxy(inner, settings.root_path, proxies))
+    app.add_outer_middleware(RequestId)

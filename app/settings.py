@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.web.middleware.origins import parse_host, parse_network, parse_origin, parse_prefix
+from app.addresses import parse_host, parse_network, parse_origin, parse_prefix
 from models.pictures import MAX_PIXELS
 from models.store import BUNDLED
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.adversarial.curve_requests import CurveOptions, TargetsOptions
 from app.adversarial.curve_responses import CurveResult, NearestClasses
 from app.web.formats import choose_format
-from app.web.openapi import picture_or_figures, picture_request, problems
+from app.web.openapi import picture_request, picture_responses, problems
 from app.web.service import ServiceDependency, result_for
 from app.web.streaming import Outcome, ToOutcome, present
 from app.web.uploads.uploads import decoded, form_of
@@ -44,7 +44,7 @@ EXAMPLE = {
     "/curve",
     summary="Measure how easily the model is fooled about a picture",
     response_class=Response,
-    responses=picture_or_figures(CurveResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    responses=picture_responses(CurveResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(CurveOptions),
 )
 async def post_curve(

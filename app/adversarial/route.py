@@ -11,7 +11,7 @@ from torch import Tensor
 from app.adversarial.requests import OPTION_NAMES, AdversarialOptions
 from app.adversarial.responses import AdversarialResult
 from app.web.formats import Format, choose_format
-from app.web.openapi import picture_or_figures, picture_request, problems
+from app.web.openapi import picture_request, picture_responses, problems
 from app.web.second_opinions import transfer
 from app.web.service import Service, ServiceDependency
 from app.web.streaming import Outcome, ToOutcome, data_url, present
@@ -63,7 +63,7 @@ EXAMPLE = {
     "/adversarial",
     summary="Fool the model about a picture",
     response_class=Response,
-    responses=picture_or_figures(AdversarialResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    responses=picture_responses(AdversarialResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(AdversarialOptions),
 )
 async def post_adversarial(

@@ -17,7 +17,7 @@ from app.ideal.responses import IdealResult
 from app.web.entity_tags import entity_tag, is_known
 from app.web.formats import MEDIA_TYPES, Format, choose_format
 from app.web.middleware.head import is_head
-from app.web.openapi import moving_too, picture_or_figures, problems
+from app.web.openapi import picture_responses, problems, with_animation
 from app.web.service import Service, ServiceDependency, result_while_there
 from app.web.streaming import STREAM_HEADERS, Inbox, event_stream, respond
 from models.ideal.options import ideal_options
@@ -56,7 +56,7 @@ EXAMPLE = {
     "passes": {"forward": 299, "backward": 256},
     "seconds": 7.5,
 }
-RESPONSES = moving_too(picture_or_figures(IdealResult, EXAMPLE)) | problems(404, 406, 422, 503, 504)
+RESPONSES = with_animation(picture_responses(IdealResult, EXAMPLE)) | problems(404, 406, 422, 503, 504)
 
 
 # `:path`, because a class may be called AC/DC

@@ -10,7 +10,7 @@ from torch import Tensor
 from app.inside.requests import OPTION_NAMES, ExplainOptions
 from app.inside.responses import ExplainResult
 from app.web.formats import choose_format
-from app.web.openapi import picture_or_figures, picture_request, problems
+from app.web.openapi import picture_request, picture_responses, problems
 from app.web.service import ServiceDependency
 from app.web.streaming import Outcome, ToOutcome, present
 from app.web.uploads.uploads import decoded, form_of
@@ -41,7 +41,7 @@ EXAMPLE = {
     "/explain",
     summary="Show which pixels a decision rests on",
     response_class=Response,
-    responses=picture_or_figures(ExplainResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    responses=picture_responses(ExplainResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(ExplainOptions),
 )
 async def post_explain(

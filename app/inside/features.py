@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.inside.requests import FeaturesOptions
 from app.inside.responses import FeaturesResult
 from app.web.formats import choose_format
-from app.web.openapi import picture_or_figures, picture_request, problems
+from app.web.openapi import picture_request, picture_responses, problems
 from app.web.schemas import LayerDetail
 from app.web.service import ServiceDependency
 from app.web.streaming import Outcome, ToOutcome, present
@@ -38,7 +38,7 @@ EXAMPLE = {
     "/features",
     summary="Show a layer's feature maps",
     response_class=Response,
-    responses=picture_or_figures(FeaturesResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
+    responses=picture_responses(FeaturesResult, EXAMPLE) | problems(400, 404, 406, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(FeaturesOptions),
 )
 async def post_features(

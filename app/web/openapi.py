@@ -1,51 +1,51 @@
-"""What the OpenAPI document says beside the bodies' own shapes."""
+"""Parts of the OpenAPI document that FastAPI cannot derive: problem responses, and the ways to send a picture."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import BaseModel
 
-from app.adversarial.curve_requests import CurveOptions, TargetsOptions
-from app.adversarial.requests import AdversarialOptions
-from app.engine.registry import Registry
-from app.inside.requests import ExplainOptions, FeaturesOptions
-from app.operations.requests import ClassifyOptions
 from app.web.fields import FILE, PICTURES
 from app.web.problems import MEDIA_TYPE
 from app.web.schemas import Problem
 
-Responses = dict[int | str, dict[str, Any]]
+Json = dict[str, Any]
+"""A part of the document; the standards OpenAPI and JSON Schema define what it may hold, so no type here repeats it."""
+Responses = dict[int | str, Json]
+"""Documented responses by status code, as FastAPI's decorators take them."""
 
 MEANINGS = {
-    400: "a body that is not what its Content-Type or Content-Encoding says",
-    401: "no valid API key",
-    404: "no such model or class; the detail lists near matches",
-    406: "none of the representations is accepted",
-    413: "the body or the picture is over the limit",
-    415: "not a picture, or of an unsupported format",
-    422: "a broken picture, or an option out of range",
-    503: "too much waiting (Retry-After says when to come back), or the model is not there",
-    504: "the deadline passed",
+    400: "The body is not what its Content-Type or Content-Encoding says.",
+    401: "The request carries no valid API key.",
+    404: "There is no such model, class or layer; the detail lists similar names.",
+    406: "The service offers none of the media types in the Accept header.",
+    413: "The body or the picture is larger than the service accepts.",
+    415: "The file is not a picture, or its format is not supported.",
+    422: "The picture is damaged, or an option has a wrong value; the detail says which one and what to do.",
+    503: "The service is overloaded, or the model is not loaded; the header Retry-After says when to try again.",
+    504: "The deadline passed before the result was ready.",
 }
+"""Descriptions of the problem responses."""
 
 
 def problems(*statuses: int) -> Responses:
-    """The documented failures of an operation."""
+    """The documented problem responses of an operation, by status code."""
     reference = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {
         status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": reference}}} for status in statuses
     }
 
 
-def picture_or_figures(body: type[BaseModel], example: Mapping[str, Any]) -> Responses:
-    """The success of an operation that answers with a picture, JSON or events."""
+def picture_responses(body: type[BaseModel], example: Mapping[str, object]) -> Responses:
+    """The documented success of an operation that returns a picture, JSON or an event stream."""
     picture = {"schema": {"type": "string", "format": "binary"}}
     events = 'event: progress\ndata: {"step": 7, "steps": 40, "score": 0.83}\n\nevent: result\ndata: {...}\n\n'
     return {
         200: {
             "model": body,
-            "description": "The picture, every figure, or progress and then the figures, by Accept or `format`.",
+            "description": "The picture with its most important figures in X-Mirage-... headers; or JSON with all "
+            "figures and the pictures as data URLs; or an event stream with the progress and then this JSON. The "
+            "Accept header or the option `format` chooses.",
             "content": {
                 "image/png": picture,
                 "image/jpeg": picture,
@@ -57,92 +57,70 @@ def picture_or_figures(body: type[BaseModel], example: Mapping[str, Any]) -> Res
     }
 
 
-def moving_too(responses: Responses) -> Responses:
-    """The same, and the ascent as a film."""
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    done: dict[str, Any] = responses[200]
-    return responses | {200: {**done, "content": {**done["content"], "image/gif": binary}}}
+def with_animation(responses: Responses) -> Responses:
+    """The same responses, and the success also as an animated GIF."""
+    animation = {"image/gif": {"schema": {"type": "string", "format": "binary"}}}
+    success = responses[200]
+    return responses | {200: {**success, "content": {**success["content"], **animation}}}
 
 
-RAW = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+"""Media types of a body that is the picture itself."""
 REFERENCES = "#/components/schemas/{model}"
-IN_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "the file in base64, or as a data URL"}
-TINY = (
+IN_BASE64 = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "description": "The content of the picture file in base64, or as a data URL.",
+}
+TINY_PICTURE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAGUlEQVR42mNkYGhQYGDARCwMCgxYweCUAABobwJ"
     "ednxjlwAAAABJRU5ErkJggg=="
 )
 """A picture of 8 x 8 pixels, for examples."""
-FORMS: tuple[type[BaseModel], ...] = (
-    ClassifyOptions,
-    AdversarialOptions,
-    CurveOptions,
-    TargetsOptions,
-    FeaturesOptions,
-    ExplainOptions,
-)
-"""What operations that take a picture read."""
 
 
-def picture_request(form: type[BaseModel]) -> dict[str, Any]:
-    """What an operation that takes a picture reads: the form, the picture alone, or JSON; and options in the query.
+def picture_request(form: type[BaseModel]) -> Json:
+    """The documented request of an operation that takes a picture: as a form, as the body itself, or in JSON.
 
-    `install` adds the form's own schema.
+    Options may stand in the query as well. The schema of the form is added by app/openapi_document.py.
     """
-    schema = _schema(form)
+    schema = form_schema(form)
     properties, required = schema["properties"], schema["required"]
-    as_text = {name: {**entry, **IN_BASE64} if name in PICTURES else entry for name, entry in properties.items()}
-    for name in set(PICTURES) & set(as_text):
-        del as_text[name]["format"]
-    document = {"type": "object", "additionalProperties": False, "required": required, "properties": as_text}
-    content: dict[str, Any] = {"multipart/form-data": {"schema": {"$ref": REFERENCES.format(model=form.__name__)}}}
-    content |= {media_type: {"schema": FILE} for media_type in RAW}
-    content["application/json"] = {"schema": document, "example": {"image": TINY}}
-    parameters = [_in_query(name, entry) for name, entry in properties.items() if name not in PICTURES]
+    json_properties = {
+        name: {**entry, **IN_BASE64} if name in PICTURES else entry for name, entry in properties.items()
+    }
+    for name in set(PICTURES) & set(json_properties):
+        del json_properties[name]["format"]
+    json_schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": json_properties,
+    }
+    content: Json = {"multipart/form-data": {"schema": {"$ref": REFERENCES.format(model=form.__name__)}}}
+    content |= {media_type: {"schema": FILE} for media_type in PICTURE_TYPES}
+    content["application/json"] = {"schema": json_schema, "example": {"image": TINY_PICTURE}}
+    parameters = [_query_parameter(name, entry) for name, entry in properties.items() if name not in PICTURES]
     return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 
 
-def _schema(form: type[BaseModel]) -> dict[str, Any]:
+def form_schema(form: type[BaseModel]) -> Json:
+    """The JSON schema of a form, without defaults of None: a client could not send them."""
     schema = form.model_json_schema(ref_template=REFERENCES)
     for entry in schema["properties"].values():
         if entry.get("default", "") is None:
-            del entry["default"]  # nothing that a client could send
+            del entry["default"]
     return schema
 
 
-def _in_query(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Without default or example, or Swagger UI would send each option here as well as in the form."""
+def _query_parameter(name: str, entry: Json) -> Json:
+    """Without default and example: Swagger UI would send the option in the query as well as in the form."""
     schema = {key: value for key, value in entry.items() if key not in ("default", "examples", "description", "title")}
-    description = (
-        f"{entry.get('description', name)} (also a field of the form; give it here where the picture is sent alone)"
-    )
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
-
-
-def install(app: FastAPI, registry: Registry) -> None:
-    """Let "Try it out" succeed as it stands: the examples of a class and a layer are the default model's."""
-    plain = app.openapi
-
-    def document() -> dict[str, Any]:
-        schema = plain()
-        schemas = schema["components"]["schemas"]
-        schemas[Problem.__name__] = Problem.model_json_schema()
-        for form in FORMS:
-            described = _schema(form)
-            schemas |= described.pop("$defs", {})
-            schemas[form.__name__] = described
-        parameters = schema["paths"]["/ideal/{class}"]["get"]["parameters"]
-        (name,) = [each for each in parameters if each["name"] == "class"]
-        if registry.state(registry.names[0]) == "ready":
-            name["example"] = registry.get().spec.classes[0]
-            examples = {"layer": registry.get().classifier.layers[-1].name, "channel": 0}
-            schemas["FeaturesOptions"]["properties"]["layer"]["examples"] = [examples["layer"]]
-            as_json = schema["paths"]["/features"]["post"]["requestBody"]["content"]["application/json"]
-            as_json["example"]["layer"] = examples["layer"]
-            for parameter in schema["paths"]["/ideal"]["get"]["parameters"]:
-                if parameter["name"] in examples:
-                    parameter["example"] = examples[parameter["name"]]
-        detail = schema["paths"]["/models/{name}"]["get"]["parameters"]
-        detail[0]["example"] = registry.names[0]
-        return schema
-
-    app.openapi = document  # type: ignore[method-assign]
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": f"{entry['description'].rstrip('.')}. (The same option as in the form; use the query if the "
+        "body is the picture itself.)",
+    }

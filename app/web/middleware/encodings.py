@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web import problems
-from app.web.middleware.middleware import BodyTooLarge
+from app.web.middleware.body_limit import BodyTooLarge
 from app.web.uploads.multipart import BadBody
 
 AT_ONCE = 256 * 1024

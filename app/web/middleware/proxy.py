@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app.addresses import HOST, parse_prefix
 from app.web import problems
-from app.web.middleware.origins import HOST, parse_prefix
 
 
 class RelativeRedirects:

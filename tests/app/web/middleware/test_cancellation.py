@@ -1,4 +1,4 @@
-"""Request ids, the bound on bodies, and requests that are cancelled."""
+"""Requests that are cancelled because the process must end."""
 
 import asyncio
 from typing import Any
@@ -6,28 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.web.middleware.middleware import EndedEarly
-from tests.app.conftest import Live
-from tests.app.operations.test_classify import problem
-
-
-def test_a_body_over_the_limit_announced_or_not(live: Live) -> None:
-    size = live.service.settings.max_bytes + 1
-    headers = {"Content-Type": "image/png"}
-    assert "over 20,000,000 bytes" in problem(live, 413, content=bytes(size), headers=headers)["detail"]
-
-    def in_pieces():  # type: ignore[no-untyped-def]
-        for _ in range(size // 1_000_000 + 1):
-            yield bytes(1_000_000)
-
-    assert "over 20,000,000 bytes" in problem(live, 413, content=in_pieces(), headers=headers)["detail"]
-
-
-def test_a_request_id_is_kept_or_made(live: Live) -> None:
-    get = live.client.get
-    assert get("/health/live", headers={"X-Request-ID": "my-id.1"}).headers["X-Request-ID"] == "my-id.1"
-    hostile = get("/health/live", headers={"X-Request-ID": "<script>"}).headers["X-Request-ID"]
-    assert len(hostile) == 32 and hostile.isalnum()
+from app.web.middleware.cancellation import CancelledRequests
 
 
 @pytest.mark.anyio
@@ -49,7 +28,7 @@ async def test_a_cancelled_request_is_answered(begun: bool) -> None:
         return {"type": "http.request"}
 
     scope: dict[str, Any] = {"type": "http", "headers": [], "state": {}}
-    await EndedEarly(slow)(scope, receive, send)
+    await CancelledRequests(slow)(scope, receive, send)
     assert sent[0]["status"] == (200 if begun else 503)
     assert len(sent) == (1 if begun else 2)
     if not begun:
@@ -74,5 +53,5 @@ async def test_a_cancelled_lifespan_leaves_no_traceback() -> None:
         sent.append(message)
 
     with pytest.raises(asyncio.CancelledError):
-        await EndedEarly(lifespan)({"type": "lifespan"}, receive, send)
+        await CancelledRequests(lifespan)({"type": "lifespan"}, receive, send)
     assert sent == [{"type": "lifespan.shutdown.failed", "message": ""}]

@@ -1,9 +1,9 @@
-"""The counters for Prometheus."""
+"""GET /metrics."""
 
 from dataclasses import fields
 
 from app.engine.engine import Counters
-from app.operations.engine_metrics import MEANING
+from app.operations.metrics import HELP
 from models.pictures import encode
 from tests.app.conftest import Live, drawn
 
@@ -22,5 +22,13 @@ def test_a_classification_is_one_row_of_one_batch(live: Live) -> None:
     assert after["mirage_engine_forward_rows_total"] == before["mirage_engine_forward_rows_total"] + 1
 
 
-def test_every_counter_is_explained() -> None:
-    assert set(MEANING) == {field.name for field in fields(Counters)}
+def test_every_counter_has_a_help_text() -> None:
+    assert set(HELP) == {field.name for field in fields(Counters)}
+
+
+def test_the_names_that_dashboards_read(live: Live) -> None:
+    """A counter is scraped with the suffix _total."""
+    counters = ("forward_batches", "forward_rows", "gradient_batches", "gradient_rows", "done", "failed", "left",
+                "expired", "refused")  # fmt: skip
+    names = {f"mirage_engine_{name}_total" for name in counters} | {"mirage_engine_alive", "mirage_engine_max_rows"}
+    assert set(counted(live)) == names

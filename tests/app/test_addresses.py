@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.middleware.origins import parse_host, parse_network, parse_origin, parse_prefix
+from app.addresses import parse_host, parse_network, parse_origin, parse_prefix
 
 
 @pytest.mark.parametrize(

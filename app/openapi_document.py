@@ -1,0 +1,65 @@
+"""Completes the OpenAPI document with what only the whole application knows: every form, and examples that work."""
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from app.adversarial.curve_requests import CurveOptions, TargetsOptions
+from app.adversarial.requests import AdversarialOptions
+from app.engine.registry import Registry
+from app.inside.requests import ExplainOptions, FeaturesOptions
+from app.operations.requests import ClassifyOptions
+from app.web.openapi import Json, form_schema
+from app.web.schemas import Problem
+
+FORMS: tuple[type[BaseModel], ...] = (
+    ClassifyOptions,
+    AdversarialOptions,
+    CurveOptions,
+    TargetsOptions,
+    FeaturesOptions,
+    ExplainOptions,
+)
+"""The forms of all operations that take a picture."""
+TAGS: list[Json] = [
+    {"name": "pictures", "description": "Classify, attack and explain pictures, and draw ideal ones."},
+    {"name": "models", "description": "Which models are served, and what is known about each of them."},
+    {"name": "health", "description": "Probes and metrics for whoever operates the service."},
+]
+"""What each group of operations in the document is for."""
+
+
+def install(app: FastAPI, registry: Registry) -> None:
+    """Make "Try it out" in Swagger UI work unchanged: the examples name classes and layers of the default model."""
+    generate = app.openapi
+
+    def document() -> Json:
+        schema = generate()
+        _add_forms(schema["components"]["schemas"])
+        schema["paths"]["/models/{name}"]["get"]["parameters"][0]["example"] = registry.names[0]
+        if registry.state(registry.names[0]) == "ready":
+            _add_examples(schema, registry)
+        return schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _add_forms(schemas: Json) -> None:
+    schemas[Problem.__name__] = Problem.model_json_schema()
+    for form in FORMS:
+        schema = form_schema(form)
+        schemas |= schema.pop("$defs", {})
+        schemas[form.__name__] = schema
+
+
+def _add_examples(document: Json, registry: Registry) -> None:
+    """A class, a layer and a channel of the default model."""
+    model = registry.get()
+    paths = document["paths"]
+    examples = {"class": model.spec.classes[0], "layer": model.classifier.layers[-1].name, "channel": 0}
+    for path in ("/ideal/{class}", "/ideal"):
+        for parameter in paths[path]["get"]["parameters"]:
+            if parameter["name"] in examples:
+                parameter["example"] = examples[parameter["name"]]
+    document["components"]["schemas"]["FeaturesOptions"]["properties"]["layer"]["examples"] = [examples["layer"]]
+    as_json = paths["/features"]["post"]["requestBody"]["content"]["application/json"]
+    as_json["example"]["layer"] = examples["layer"]
