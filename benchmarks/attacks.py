@@ -23,7 +23,8 @@ from benchmarks.measure import machine
 from benchmarks.oracles import PACKAGES, oracles
 from models import store
 from models.attacks.geometry import LEVEL, NORMS
-from models.attacks.options import ATTACKS, EPSILON
+from models.attacks.options import ATTACKS
+from models.attacks.shared_options import DEFAULT_EPSILONS
 from models.classifier import choose_device
 
 SECTIONS = ("bare", "crop", "photo")
@@ -69,9 +70,9 @@ def arguments() -> argparse.ArgumentParser:
     add("--searches", type=int, default=3, help="of Carlini and Wagner's (3)")
     add("--search-steps", type=int, default=50, help="in each of them (50)")
     add("--candidates", type=int, default=10, help="DeepFool's classes (10)")
-    add("--linf", type=float, default=EPSILON["linf"] * 255, help="budget in levels (%(default)g)")
-    add("--l2", type=float, default=EPSILON["l2"], help="budget (%(default)g)")
-    add("--l1", type=float, default=EPSILON["l1"], help="budget (%(default)g)")
+    add("--linf", type=float, default=DEFAULT_EPSILONS["linf"] * 255, help="budget in levels (%(default)g)")
+    add("--l2", type=float, default=DEFAULT_EPSILONS["l2"], help="budget (%(default)g)")
+    add("--l1", type=float, default=DEFAULT_EPSILONS["l1"], help="budget (%(default)g)")
     add("--rounds", type=int, default=5, help="overhead: interleaved rounds (5)")
     add("--overhead-rows", type=int, nargs="+", default=[1, 8], help="overhead: batches (1 8)")
     add("--overhead-steps", type=int, default=10, help="overhead: steps of all attacks, 10 at least (10)")

@@ -27,7 +27,7 @@ from rich.console import Console
 from benchmarks.measure import machine
 from models.pictures import decode
 from training.data.layout.layout import layout
-from training.data.scan.scan_source import scanned
+from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import open_source
 from training.evaluate import chosen_side, load_model
 
@@ -74,7 +74,7 @@ def test_photos(data: Path, model: str, count: int) -> list[bytes]:
     """The first `count` photos of the model's test split, of the classes in turn."""
     source = open_source(data)
     found = layout(source)
-    scan = scanned(source, found, workers=os.cpu_count() or 1, console=Console(quiet=True))
+    scan = scan_files(source, found, workers=os.cpu_count() or 1, console=Console(quiet=True))
     _, judges = chosen_side("test", scan, found, load_model(model, torch.device("cpu")))
     by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]
     in_turn = [photo for group in zip(*by_folder, strict=False) for photo in group]

@@ -1,6 +1,6 @@
 """Our recipe beside fastai's own: the same network, weights, split, size and number of epochs.
 
-python -m benchmarks.training_fastai --data cats-vs-dogs.zip --parent mobilenet_v2-imagenet1k.safetensors
+python -m benchmarks.training_fastai --data cats-vs-dogs.zip --weights mobilenet_v2-imagenet1k.safetensors
 
 fastai's own package is run where it can be imported: .venv/bin/uv pip install --python .venv/bin/python fastai
 Its recipe is `fine_tune(epochs)` of a vision learner with `aug_transforms()`: one epoch of the head, then all layers
@@ -26,7 +26,7 @@ from training.data.loading.workers import default_workers
 from training.finish import finish
 from training.fit import Run
 from training.metrics import Metrics
-from training.prepare import Job, Prepared, prepare
+from training.prepare import FitOptions, Prepared, prepare
 from training.recipe import Recipe
 
 
@@ -47,7 +47,7 @@ def ours(ready: Prepared, console: Console) -> tuple[float, float]:
 
 def write_sides(ready: Prepared, folder: Path) -> None:
     """The sides of our split as folders, as fastai wants them, of the files as they are."""
-    for side, photos in ready.split.sides.items():
+    for side, photos in ready.split.by_name.items():
         data = ready.labelled(photos)
         for index, photo in enumerate(photos):
             ending = PurePosixPath(photo.name).suffix
@@ -84,14 +84,18 @@ def fastais(ready: Prepared, folder: Path, options: argparse.Namespace) -> tuple
         seed=options.seed,
         num_workers=default_workers(),
     )
-    # What its vision_learner builds of a network that it knows: the trunk, both poolings, batch norm, two layers.
+    # What its vision_learner builds of a network that it knows: the backbone, both poolings, batch norm, two layers.
     body = create_body(models.mobilenet_v2(), cut=1)
     body[0].load_state_dict(
-        {key.removeprefix("features."): tensor for key, tensor in ready.parent.weights.items() if "features." in key}
+        {
+            key.removeprefix("features."): tensor
+            for key, tensor in ready.pretrained.weights.items()
+            if "features." in key
+        }
     )
     learner: Any = Learner(
         loaders,
-        add_head(body, ready.parent.weights["classifier.1.weight"].shape[1], len(loaders.vocab)),
+        add_head(body, ready.pretrained.weights["classifier.1.weight"].shape[1], len(loaders.vocab)),
         splitter=default_split,
         metrics=accuracy,
     )
@@ -109,7 +113,7 @@ def main() -> None:
     """Print both lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=False, help="a folder or zip of photos")
-    parser.add_argument("--parent", type=Path, required=False, help="weights of MobileNetV2")
+    parser.add_argument("--weights", type=Path, required=False, help="weights of MobileNetV2")
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -117,8 +121,8 @@ def main() -> None:
     parser.add_argument("--test", type=float, default=0.5, help="fraction that judges; a quarter of the rest chooses")
     options = parser.parse_args()
     print(machine(torch.device("cpu")))
-    if options.data is None or options.parent is None:
-        print("needs --data and --parent")
+    if options.data is None or options.weights is None:
+        print("needs --data and --weights")
         return
     recipe = Recipe(
         seed=options.seed,
@@ -131,12 +135,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        job = Job(
+        job = FitOptions(
             options.data,
             folder / "ours.safetensors",
             "mobilenet_v2",
             recipe,
-            options.parent,
+            options.weights,
             workers=default_workers(),
             cache=Cache(folder / "cache"),
             runs=folder / "runs",
@@ -146,7 +150,7 @@ def main() -> None:
         begun = time.perf_counter()
         ready = prepare(job, console)
         decoded = time.perf_counter() - begun
-        counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.sides.items())
+        counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.by_name.items())
         print(f"{counts}; {options.epochs} epochs at {options.size} px, batches of {options.batch_size}")
         accuracy, seconds = ours(ready, console)
         story = checkpoint.read(job.output).provenance

@@ -1,6 +1,6 @@
 """How fast training is: an epoch of the probe, the loop beside the same network fed from memory, a second run's start.
 
-python -m benchmarks.training_speed --data cats-vs-dogs.zip --parent mobilenet_v2-imagenet1k.safetensors
+python -m benchmarks.training_speed --data cats-vs-dogs.zip --weights mobilenet_v2-imagenet1k.safetensors
 """
 
 import argparse
@@ -24,7 +24,7 @@ from training.cache import DEFAULT_FOLDER, Cache
 from training.data.loading.batches import Batch, training_batches
 from training.data.loading.workers import default_workers
 from training.fit import Run
-from training.prepare import Job, prepare
+from training.prepare import FitOptions, prepare
 from training.probe import fit_linear
 from training.recipe import Recipe
 
@@ -70,7 +70,7 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
         functional.cross_entropy = whole
 
 
-def loop_beside_memory(job: Job, steps: int, rounds: int) -> tuple[list[float], float]:
+def loop_beside_memory(job: FitOptions, steps: int, rounds: int) -> tuple[list[float], float]:
     """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
 
     The loader lives through all rounds and has a second after each to have its batches ready again: what it does for a
@@ -102,7 +102,7 @@ def starts(options: argparse.Namespace, place: Path) -> list[float]:
     """Seconds until the first step begins: of a run whose photos nobody has decoded, and of AGAIN more."""
     taken = []
     for name in map(str, range(1 + AGAIN)):
-        words = ["fit", str(options.data), "--output", f"{name}.safetensors", "--parent", str(options.parent)]
+        words = ["fit", str(options.data), "--output", f"{name}.safetensors", "--weights", str(options.weights)]
         words += ["--cache", "cache", "--device", options.device]
         begun = time.perf_counter()
         command = [sys.executable, "-u", "-c", TOLD, *words]
@@ -121,7 +121,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
-    parser.add_argument("--parent", type=Path, help="weights of MobileNetV2")
+    parser.add_argument("--weights", type=Path, help="weights of MobileNetV2")
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=9, help="of the loop; 0 leaves it out")
     parser.add_argument("--device", default="auto")
@@ -130,19 +130,19 @@ def main() -> None:
     print(machine(device))
     seconds, passes = probe_epoch()
     print(f"an epoch of the probe over {PHOTOS:,} features of {WIDTH}: {seconds:.3f} s ({passes} passes)")
-    if options.data is None or options.parent is None:
-        print("with --data and --parent also: the loop, and a second run's start")
+    if options.data is None or options.weights is None:
+        print("with --data and --weights also: the loop, and a second run's start")
         return
-    options.data, options.parent = options.data.resolve(), options.parent.resolve()
+    options.data, options.weights = options.data.resolve(), options.weights.resolve()
     cache = Cache(DEFAULT_FOLDER.expanduser())
     recipe = Recipe(full_size_epochs=0, precision="bfloat16")
     output = Path("benchmark.safetensors")
-    job = Job(
+    job = FitOptions(
         options.data,
         output,
         "mobilenet_v2",
         recipe,
-        options.parent,
+        options.weights,
         workers=default_workers(),
         device=device,
         cache=cache,

@@ -123,7 +123,7 @@ def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tenso
         layer.bias.copy_(bias)
 
 
-def load_trunk(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load all weights but the head's, strictly: the head's classes may differ, nothing else may.
 
     A network of one channel takes the sum over colours of the first layer's weights: it sees of a grey picture what
@@ -131,11 +131,11 @@ def load_trunk(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """
     name, stem = head_name(network), f"{_stem_name(network)}.weight"
     own = network.state_dict()
-    trunk = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
-    if stem in trunk and own[stem].shape[1] == 1 and trunk[stem].shape[1:2] == (3,):
-        trunk[stem] = trunk[stem].sum(dim=1, keepdim=True)
+    backbone = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
+    if stem in backbone and own[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
+        backbone[stem] = backbone[stem].sum(dim=1, keepdim=True)
     wanted = {key: tensor for key, tensor in own.items() if not key.startswith(f"{name}.")}
-    load_exactly(network, {**own, **trunk}, missing=set(wanted) - set(trunk))
+    load_exactly(network, {**own, **backbone}, missing=set(wanted) - set(backbone))
 
 
 def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set[str] | None = None) -> None:

@@ -110,7 +110,7 @@ def cached_file(weights: WeightsEnum) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
-def parent_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:
+def pretrained_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:
     """torchvision's weights of an architecture to train from, and their name; raises WeightsUnavailable."""
     choices = architectures.weight_choices(architecture)
     weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])

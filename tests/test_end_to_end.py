@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.pictures import decode
 from tests.app.conftest import serve
-from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_pretrained
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -14,9 +14,19 @@ REPOSITORY = Path(__file__).parents[1]
 def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
     """Trained by the command line, loaded by the service, right about pictures that it never saw, and fooled."""
     data = write_gratings(tmp_path / "photos", {"stripes across": 20, "stripes up": 20})
-    parent, output = write_parent(tmp_path / "parent.pth"), tmp_path / "checkpoints" / "stripes.safetensors"
+    pretrained, output = write_pretrained(tmp_path / "weights.pth"), tmp_path / "checkpoints" / "stripes.safetensors"
     output.parent.mkdir()
-    command = [sys.executable, "-m", "training", "fit", str(data), "--output", str(output), "--parent", str(parent)]
+    command = [
+        sys.executable,
+        "-m",
+        "training",
+        "fit",
+        str(data),
+        "--output",
+        str(output),
+        "--weights",
+        str(pretrained),
+    ]
     options = ["--architecture", ARCHITECTURE, "--input-size", "48", "--epochs", "1", "--workers", "0"]
     options += ["--cache", str(tmp_path / "cache")]
     options += ["--robustness-photos", "2"]

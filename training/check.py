@@ -12,49 +12,50 @@ from rich.console import Console
 from models import architectures
 from models.classifier import Classifier
 from models.files import write_atomically
-from training.console import print_classes, print_findings, summary, tell, track
-from training.data.layout.layout import Layout, class_names, layout, lines_for_user
-from training.data.loading.batches import Labelled, serving_batches
+from training.console import print_classes, print_findings, print_line, summary, track
+from training.data.layout.layout import Layout, class_names, layout, layout_messages
+from training.data.loading.batches import LabelledPhotos, serving_batches
 from training.data.options import DataOptions
-from training.data.scan.inspect_file import UNDECODABLE, Finding, Problem, Scan, read_picture
-from training.data.scan.scan_source import scanned
+from training.data.scan.findings import FileProblem, Finding, Scan
+from training.data.scan.inspect_file import UNDECODABLE, read_picture
+from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
 from training.data.sources.source import BadData, Source
 from training.label_errors import doubts
 from training.metrics import gather
-from training.parent import load_parent
+from training.pretrained import load_pretrained
 from training.report.page import Shown, document, gallery, table, thumbnail
-from training.runs import write_findings
+from training.run_folder import write_findings
 
 SHOWN = 48
 """Thumbnails per kind of problem."""
 
 
 @dataclass(frozen=True)
-class Inspection:
+class CheckOptions:
     """What is asked for: with `probe` the labels are looked at too, on the features of a network."""
 
     data: Path
     probe: bool = False
     renamed: Mapping[str, str] = field(default_factory=dict)
-    reading: DataOptions = field(default_factory=DataOptions)
+    data_options: DataOptions = field(default_factory=DataOptions)
     unpacked: Path = UNPACKED
     architecture: str = "mobilenet_v2"
-    parent: Path | None = None
+    weights: Path | None = None
     page: Path | None = None
     csv: Path | None = None
     workers: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
-def check(inspection: Inspection, console: Console) -> Scan:
+def check(inspection: CheckOptions, console: Console) -> Scan:
     """Tell what was found, and write it as asked; raises BadData, and of the probe what loading weights raises."""
-    source = open_source(inspection.data, inspection.reading, unpacked=inspection.unpacked)
-    found = layout(source, inspection.reading)
+    source = open_source(inspection.data, inspection.data_options, unpacked=inspection.unpacked)
+    found = layout(source, inspection.data_options)
     names = class_names(found, inspection.renamed)
-    for line in lines_for_user(found, names):
-        tell(console, line)
-    scan = scanned(source, found, workers=inspection.workers, console=console)
+    for line in layout_messages(found, names):
+        print_line(console, line)
+    scan = scan_files(source, found, workers=inspection.workers, console=console)
     print_classes(console, scan, found.folders, names)
     if inspection.probe and scan.photos:
         scan = replace(
@@ -66,27 +67,27 @@ def check(inspection: Inspection, console: Console) -> Scan:
         write_findings(inspection.csv, scan.findings)
     if inspection.page is not None:
         write_atomically(inspection.page, page(source, found, names, scan).encode())
-    tell(console, summary(scan))
+    print_line(console, summary(scan))
     return scan
 
 
 def label_findings(
-    inspection: Inspection, source: Source, found: Layout, names: Sequence[str], scan: Scan, console: Console
+    inspection: CheckOptions, source: Source, found: Layout, names: Sequence[str], scan: Scan, console: Console
 ) -> list[Finding]:
     """The labels in doubt, the least likely first."""
-    parent = load_parent(inspection.architecture, inspection.parent, None)
-    spec = replace(parent.spec, classes=tuple(names), temperature=1.0)
+    pretrained = load_pretrained(inspection.architecture, inspection.weights, None)
+    spec = replace(pretrained.spec, classes=tuple(names), temperature=1.0)
     network = architectures.build(spec.architecture, len(names), channels=spec.channels)
-    architectures.load_trunk(network, parent.weights)
+    architectures.load_backbone(network, pretrained.weights)
     classifier = Classifier(network, spec, device=inspection.device)
-    data = Labelled(source, scan.photos, {folder: index for index, folder in enumerate(found.folders)})
+    data = LabelledPhotos(source, scan.photos, {folder: index for index, folder in enumerate(found.folders)})
     batches = serving_batches(data, spec, batch_size=64, workers=inspection.workers)
     seen = track(console, batches, len(batches), what="features")
     features, labels = gather(partial(architectures.features, classifier.network), seen, inspection.device)
     return [
         Finding(
             scan.photos[doubt.index].name,
-            Problem.LABEL,
+            FileProblem.LABEL,
             f"labelled {names[int(labels[doubt.index])]} ({doubt.own:.1%}), looks like {names[doubt.other]} "
             f"({doubt.probability:.1%})",
         )

@@ -13,17 +13,17 @@ from models import checkpoint
 from models.classes import UnknownClass
 from models.store import Model, load
 from training.cache import Cache
-from training.console import tell, track
-from training.data.layout.layout import SIDES, Layout, known_folders, layout
-from training.data.loading.batches import Labelled, serving_batches
+from training.console import print_line, track
+from training.data.layout.layout import SIDES, Layout, check_renamed_folders, layout
+from training.data.loading.batches import LabelledPhotos, serving_batches
 from training.data.options import DataOptions
-from training.data.scan.inspect_file import Photo, Scan
-from training.data.scan.scan_source import scanned
+from training.data.scan.findings import Photo, Scan
+from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
 from training.data.sources.source import BadData
 from training.data.split import split
 from training.metrics import Metrics, gather, measure
-from training.rare import warnings
+from training.rare import rare_class_warnings
 from training.recipe import Recipe
 from training.report.folder import write_report
 from training.robustness import checked_options, robustness, sampled
@@ -33,7 +33,7 @@ LISTED = 100
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationOptions:
     """Which model is asked (a name that is served, or a checkpoint's file), on which photos, under what attack.
 
     `side` "auto" is the test side where the data has one, or is what the model was trained on; else all photos.
@@ -44,7 +44,7 @@ class Question:
     data: Path
     side: str = "auto"
     renamed: Mapping[str, str] = field(default_factory=dict)
-    reading: DataOptions = field(default_factory=DataOptions)
+    data_options: DataOptions = field(default_factory=DataOptions)
     attack: Mapping[str, Any] = field(default_factory=dict)
     photos: int = 500
     report: Path | None = None
@@ -54,7 +54,7 @@ class Question:
     batch_size: int = 64
 
 
-def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
+def evaluate(question: EvaluationOptions, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
     """The figures, and the curve of accuracy under attack, where one was asked for; with `report` as a page too.
 
     Both are told as soon as they are known: an attack on hundreds of photos takes its time. Raises BadData, BadAttack,
@@ -64,27 +64,27 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
         checked_options(**question.attack)
     model = load_model(question.model, question.device)
     unpacked = UNPACKED if question.cache is None else question.cache.unpacked
-    source = open_source(question.data, question.reading, unpacked=unpacked)
-    found = layout(source, question.reading, least=1)
+    source = open_source(question.data, question.data_options, unpacked=unpacked)
+    found = layout(source, question.data_options, least=1)
     for line in found.notes:
-        tell(console, line)
+        print_line(console, line)
     index_of = class_indices(found, model, question.renamed)
-    scan = scanned(source, found, workers=question.workers, console=console, cache=question.cache)
+    scan = scan_files(source, found, workers=question.workers, console=console, cache=question.cache)
     side, photos = chosen_side(question.side, scan, found, model)
-    tell(console, f"{len(photos):,} photos ({side})")
+    print_line(console, f"{len(photos):,} photos ({side})")
     if not photos:
         raise BadData("there is nothing to measure on: `check` lists the files that cannot be used, and why")
     if (question.side, side) == ("auto", "all") and set(found.folders) == set(own_folders(model)):
-        tell(console, f"they are not exactly those that {model.name} was trained on: it may have seen some")
-    data = Labelled(source, photos, index_of)
+        print_line(console, f"they are not exactly those that {model.name} was trained on: it may have seen some")
+    data = LabelledPhotos(source, photos, index_of)
     batches = serving_batches(data, model.spec, batch_size=question.batch_size, workers=question.workers)
     tracked = track(console, batches, what="classifying", total=len(batches))
     logits, labels = gather(model.classifier.logits, tracked, question.device)
     metrics = measure(logits, labels, model.spec.classes)
-    tell(console, told(metrics))
+    print_line(console, metrics_text(metrics))
     weights = model.provenance.get("recipe", {}).get("class_weights")
-    for warning in warnings({**metrics.to_json(), "split": side}, weights):
-        tell(console, f"warning: {warning}")
+    for warning in rare_class_warnings({**metrics.to_json(), "split": side}, weights):
+        print_line(console, f"warning: {warning}")
     curve = under_attack(question, model, data, console) if question.attack else None
     if question.report is not None:
         story = {
@@ -95,7 +95,7 @@ def evaluate(question: Question, console: Console) -> tuple[Metrics, dict[str, A
     return metrics, curve
 
 
-def under_attack(question: Question, model: Model, data: Labelled, console: Console) -> dict[str, Any]:
+def under_attack(question: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console) -> dict[str, Any]:
     """The curve on photos spread evenly over the data."""
     count = min(question.photos, len(data))
     curve = robustness(
@@ -104,7 +104,7 @@ def under_attack(question: Question, model: Model, data: Labelled, console: Cons
         track=lambda results: track(console, results, what="attacking", total=count),
         **question.attack,
     )
-    tell(console, told_curve(curve))
+    print_line(console, curve_text(curve))
     return curve
 
 
@@ -119,7 +119,7 @@ def load_model(name: str, device: torch.device) -> Model:
 
 def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
     """The model's class of each folder: as renamed, as in its own training data, or by the folder's name."""
-    known_folders(found, renamed)
+    check_renamed_folders(found, renamed)
     own = own_folders(model)
     indices = {}
     for folder in found.folders:
@@ -140,7 +140,7 @@ def own_folders(model: Model) -> dict[str, str]:
 
 def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
     """The side's name and photos; photos that a model was trained on would flatter it."""
-    given = {photo.side for photo in scan.photos} - {""}
+    given = {photo.split for photo in scan.photos} - {""}
     trained = model.provenance.get("data", {}).get("files_digest") == scan.digest
     if wanted == "auto":
         wanted = "test" if trained or "test" in given else "all"
@@ -153,10 +153,10 @@ def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[s
     sides = split(scan.photos, found.folders, **fractions)
     if trained and sides.digest != model.provenance["data"]["split_digest"]:
         raise BadData(f"{model.name} was trained on another split of these photos: --side all measures on all of them")
-    return wanted, sides.sides[wanted]
+    return wanted, sides.by_name[wanted]
 
 
-def told(metrics: Metrics) -> str:
+def metrics_text(metrics: Metrics) -> str:
     """The figures in lines for a terminal."""
     low, high = metrics.interval
     lines = [
@@ -173,7 +173,7 @@ def told(metrics: Metrics) -> str:
     return "\n".join(lines)
 
 
-def told_curve(curve: Mapping[str, Any]) -> str:
+def curve_text(curve: Mapping[str, Any]) -> str:
     """Accuracy by budget, in lines for a terminal."""
     scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
     lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]

@@ -30,7 +30,7 @@ MOST_BYTES = 2_000_000_000
 """Of a protobuf message, which an ONNX file is."""
 
 
-class NoExport(RuntimeError):
+class ExportError(RuntimeError):
     """What writes or runs ONNX is not installed, or the file that was written says something else."""
 
 
@@ -73,19 +73,19 @@ def weights(length: int, shorter: Tensor, spec: Spec) -> Float[Tensor, "crop len
 
 
 def export(model: Model, output: Path) -> float:
-    """Write the file; returns by how much a probability differs at most from the checkpoint's. Raises NoExport."""
+    """Write the file; returns by how much a probability differs at most from the checkpoint's. Raises ExportError."""
     if output.suffix != ".onnx":
-        raise NoExport(f"the output's name must end in .onnx, not {output.name!r}")
+        raise ExportError(f"the output's name must end in .onnx, not {output.name!r}")
     try:
         import onnx
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise NoExport(f"{error.name} is missing: pip install 'mirage-vision[export]'") from error
+        raise ExportError(f"{error.name} is missing: pip install 'mirage-vision[export]'") from error
     network = Exported(model).cpu().eval()
     size = sum(each.numel() * each.element_size() for each in network.state_dict().values())
     if size > MOST_BYTES:
-        raise NoExport(f"{model.name} has {size / 1e9:.1f} GB of weights; one ONNX file holds {MOST_BYTES / 1e9:.0f}")
+        raise ExportError(f"{model.name} has {size / 1e9:.1f} GB of weights; one ONNX file holds {MOST_BYTES / 1e9:.0f}")
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC}
     example = torch.zeros(2, 240, 320, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -110,7 +110,7 @@ def export(model: Model, output: Path) -> float:
         write_atomically(trial, graph.SerializeToString())
         moved, logits_moved = disagreement(model, trial)
         if not (moved <= TOLERANCE and logits_moved <= 10 * TOLERANCE):
-            raise NoExport(
+            raise ExportError(
                 f"as ONNX {model.name} says something else (probabilities by {moved:.2g}, logits by {logits_moved:.2g})"
             )
         trial.replace(output)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.recipe import Recipe
-from training.runs import BadRun, State
+from training.run_folder import BadRun, State
 
 MAY_CHANGE: Mapping[str, str] = {
     "epochs": "more of them extend the run by a schedule of their own; fewer are refused",

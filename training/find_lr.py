@@ -9,7 +9,7 @@ from training.console import track
 from training.data.loading.batches import training_batches
 from training.fit import Run
 from training.learner import Diverged
-from training.prepare import Job, prepare
+from training.prepare import FitOptions, prepare
 
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTHING = 0.9
@@ -19,7 +19,7 @@ HOPELESS = 4.0
 
 @dataclass(frozen=True)
 class Found:
-    """The trunk's rates that were tried, and the smoothed loss at each."""
+    """The backbone's rates that were tried, and the smoothed loss at each."""
 
     rates: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -30,19 +30,21 @@ class Found:
         return self.rates[self.losses.index(min(self.losses))] / 3
 
 
-def find_lr(job: Job, console: Console, steps: int = 100) -> Found:
+def find_lr(options: FitOptions, console: Console, steps: int = 100) -> Found:
     """Train for so many steps from the probe's head, the rate growing from LOWEST to HIGHEST; saves nothing.
 
-    Head and blocks keep the recipe's ratio to the trunk's rate. The losses are smoothed as an exponential average.
+    Head and blocks keep the recipe's ratio to the backbone's rate. The losses are smoothed as an exponential average.
     """
-    job = replace(job, recipe=replace(job.recipe, epsilon_warm_up=0.0))  # an attack as it is after the warm-up
-    run = Run(prepare(job, console, dry=True), console)
+    options = replace(
+        options, recipe=replace(options.recipe, epsilon_warm_up=0.0)
+    )  # an attack as it is after the warm-up
+    run = Run(prepare(options, console, dry=True), console)
     state = run.probe()
     epochs = math.ceil(steps / run.plan.steps_per_epoch)
-    plan = replace(run.plan, recipe=replace(job.recipe, epochs=epochs, full_size_epochs=0))
+    plan = replace(run.plan, recipe=replace(options.recipe, epochs=epochs, full_size_epochs=0))
     rates = [LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1)) for step in range(steps)]
-    learner = run.learner(state.precision, rate=lambda step: rates[step] / job.recipe.trunk_rate)
-    batches = training_batches(run.ready.labelled(run.ready.split.train), plan, 0, workers=job.workers)
+    learner = run.learner(state.precision, rate=lambda step: rates[step] / options.recipe.backbone_rate)
+    batches = training_batches(run.ready.labelled(run.ready.split.train), plan, 0, workers=options.workers)
     found, average = Found(), 0.0
     for (pixels, labels), rate in zip(track(console, batches, what="rates", total=steps), rates, strict=False):
         try:

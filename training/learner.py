@@ -15,10 +15,10 @@ from models.preprocessing import to_float
 from models.spec import Spec
 from training.data.loading.seeds import stable_seed
 from training.optim import freeze, optimiser, schedule, set_rates
+from training.process_group import ProcessGroup, SingleProcess
 from training.rare import training_loss
 from training.recipe import Recipe
 from training.robust import attacked
-from training.team import Alone, Team
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -45,16 +45,16 @@ class Learner:
         *,
         steps: int,
         precision: str,
-        team: Team | None = None,
+        group: ProcessGroup | None = None,
         rate: Callable[[int], float] | None = None,
         spans: Sequence[tuple[int, int]] = (),
         class_weights: Float[Tensor, " k"] | None = None,
     ) -> None:
         self.recipe, self.precision, self.steps, self.step = recipe, PRECISIONS[precision], steps, 0
         self.spans = tuple(spans) or ((0, steps),)
-        self.team = team or Alone(torch.device("cpu"))
+        self.group = group or SingleProcess(torch.device("cpu"))
         self.rate = rate or self._scheduled
-        self.device = self.team.device
+        self.device = self.group.device
         self.class_weights = None if class_weights is None else class_weights.float().to(self.device)
         # channels_last: 1.6x faster steps (1.3 to 2.2 in eight rounds; MobileNetV2, 160 pixels, two AVX-512 cores)
         self.memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -67,7 +67,7 @@ class Learner:
         self.average = average(network, recipe, steps)  # its memory is that of the span, which each step sets
         self.optimiser = optimiser(network, recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
-        self.joined, self.compiled = self.team.join(network), False
+        self.joined, self.compiled = self.group.join(network), False
 
     def learn(self, pixels: Tensor, labels: Int64[Tensor, " n"]) -> float:
         """One step on uint8 pictures [n, 3, s, s]; returns the loss. Raises Diverged, with all as it was before."""
@@ -79,7 +79,7 @@ class Learner:
         shown, wanted = to_float(pixels.to(self.device)), labels.to(self.device)
         if self.recipe.attack_steps:
             if not self.recipe.frozen_statistics:
-                self.team.align(self.network)  # as DDP does before the step itself: all attack the same network
+                self.group.align(self.network)  # as DDP does before the step itself: all attack the same network
             shown = self.attack(self.network, shown, wanted, epsilon=self.epsilon())
         if self.mix is not None:
             shown, wanted = self.mix(shown, wanted)
@@ -92,10 +92,10 @@ class Learner:
             smoothing=self.recipe.label_smoothing,
             weights=self.class_weights,
         )
-        self.team.backward(self.scaler.scale(loss))
+        self.group.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         size = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip or torch.inf)
-        loss = self.team.mean(loss.detach())
+        loss = self.group.mean(loss.detach())
         # A scaler passes over a step whose gradients float16 could not hold; without one they are the end.
         if not torch.isfinite(loss if self.scaler.is_enabled() else loss + size):
             for buffer, before in zip(self.network.buffers(), statistics, strict=False):
@@ -113,7 +113,7 @@ class Learner:
 
     def _seed(self) -> None:
         # By step and process, so that a resumed run drops what an undisturbed one does.
-        torch.manual_seed(stable_seed(f"{self.recipe.seed}:{self.step}:{self.team.rank}:step"))
+        torch.manual_seed(stable_seed(f"{self.recipe.seed}:{self.step}:{self.group.rank}:step"))
 
     def _span(self, step: int) -> tuple[int, int]:
         """The span that a step is in: the last one that has begun."""

@@ -3,27 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
-from training.prepare import Job
+from training.prepare import FitOptions
 
 Logger = Callable[[dict[str, Any]], None]
 
 
-class NoLogger(RuntimeError):
+class MissingLogger(RuntimeError):
     """A logger that is not installed was asked for."""
 
 
-def loggers(job: Job) -> list[Logger]:
-    """Those that the job asks for; raises NoLogger."""
-    return [tensorboard(job)] if job.tensorboard else []
+def loggers(options: FitOptions) -> list[Logger]:
+    """Those that the options ask for; raises MissingLogger."""
+    return [tensorboard(options)] if options.tensorboard else []
 
 
-def tensorboard(job: Job) -> Logger:
+def tensorboard(options: FitOptions) -> Logger:
     """Scalars per epoch in the run's folder: `tensorboard --logdir runs` draws them."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise NoLogger("--tensorboard needs a package more: pip install 'mirage-vision[tensorboard]'") from error
-    writer = SummaryWriter(str(job.folder.path))
+        raise MissingLogger("--tensorboard needs a package more: pip install 'mirage-vision[tensorboard]'") from error
+    writer = SummaryWriter(str(options.folder.path))
 
     def log(row: dict[str, Any]) -> None:
         for name, value in row.items():

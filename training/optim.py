@@ -22,9 +22,9 @@ def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Parameters of one block and kind; `highest` is their learning rate at the schedule's top.
 
-    The block before the head learns at the trunk's rate, each earlier one at `layer_decay` of the next.
+    The block before the head learns at the backbone's rate, each earlier one at `layer_decay` of the next.
     """
-    head, blocks = architectures.head_name(network) + ".", trunk_blocks(network)
+    head, blocks = architectures.head_name(network) + ".", backbone_blocks(network)
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
@@ -34,7 +34,7 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
     return [
         {
             "params": parameters,
-            "highest": recipe.trunk_rate * recipe.layer_decay ** (len(blocks) - 1 - blocks.index(where))
+            "highest": recipe.backbone_rate * recipe.layer_decay ** (len(blocks) - 1 - blocks.index(where))
             if where
             else recipe.head_rate,
             "weight_decay": recipe.weight_decay if decays else 0.0,
@@ -44,15 +44,15 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
 
 
 def freeze(network: nn.Module, count: int) -> None:
-    """Let the first blocks of the trunk learn no more; raises BadRecipe where it has fewer."""
-    blocks = trunk_blocks(network)
+    """Let the first blocks of the backbone learn no more; raises BadRecipe where it has fewer."""
+    blocks = backbone_blocks(network)
     if count > len(blocks):
         raise BadRecipe(f"frozen_blocks is 0 to {len(blocks)} in this network, not {count}")
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(block(name) not in blocks[:count])
 
 
-def trunk_blocks(network: nn.Module) -> list[str]:
+def backbone_blocks(network: nn.Module) -> list[str]:
     """The blocks before the head, in the order in which the network has them."""
     head = architectures.head_name(network) + "."
     return list(dict.fromkeys(block(name) for name, _ in network.named_parameters() if not name.startswith(head)))

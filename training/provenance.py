@@ -12,9 +12,9 @@ from typing import Any
 from models.version import project_version
 from training.extension import schedules, stages
 from training.metrics import Metrics
-from training.prepare import Job, Prepared
+from training.prepare import FitOptions, Prepared
 from training.recipe import ROBUST, Recipe
-from training.runs import State
+from training.run_folder import State
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
@@ -23,10 +23,10 @@ def provenance(
     ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
-    folders, parent = ready.layout.folders, ready.parent
+    folders, pretrained = ready.layout.folders, ready.pretrained
     found = {
-        "recipe": {**asdict(ready.job.recipe), "precision": state.precision},
-        "command": commands(ready.job, state),
+        "recipe": {**asdict(ready.options.recipe), "precision": state.precision},
+        "command": commands(ready.options, state),
         "data": {
             "name": ready.source.path.resolve().name,
             "folders": dict(zip(ready.spec.classes, folders, strict=True)),
@@ -34,8 +34,8 @@ def provenance(
             "files_digest": ready.scan.digest,
             "split_digest": ready.split.digest,
             "lost": ready.lost,
-            "alike_on_several_sides": ready.split.alike_on_several_sides,
-            "given_sides": sorted({photo.side for photo in ready.scan.photos} - {""}),
+            "alike_on_several_sides": ready.split.near_duplicates_across_splits,
+            "given_sides": sorted({photo.split for photo in ready.scan.photos} - {""}),
             "found": dict(Counter(finding.problem.value for finding in ready.scan.findings)),
         },
         "metrics": {
@@ -46,15 +46,15 @@ def provenance(
             "robustness": robustness,
         },
         "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
-        "schedules": schedules(state, ready.job.recipe),
+        "schedules": schedules(state, ready.options.recipe),
         "history": state.history,
         "versions": versions(),
         "parent": {
-            "name": parent.name,
-            "digest": parent.digest,
-            "licence": parent.licence,
-            "split_differs": parent.data.get("files_digest") == ready.scan.digest
-            and parent.data.get("split_digest") != ready.split.digest,
+            "name": pretrained.name,
+            "digest": pretrained.digest,
+            "licence": pretrained.licence,
+            "split_differs": pretrained.data.get("files_digest") == ready.scan.digest
+            and pretrained.data.get("split_digest") != ready.split.digest,
         },
         "created": datetime.now(UTC).date().isoformat(),
     }
@@ -69,38 +69,40 @@ def versions() -> dict[str, str]:
     return {"mirage": project_version(), "python": platform.python_version(), **libraries}
 
 
-def commands(job: Job, state: State) -> str:
+def commands(options: FitOptions, state: State) -> str:
     """The commands that made the run, one a line: the one that began it, and one for each time it was extended."""
     found = stages(state)
     lines = []
     for number, (_, end) in enumerate(found):
-        recipe = replace(job.recipe, epochs=end)
+        recipe = replace(options.recipe, epochs=end)
         if number == len(found) - 1:
-            lines.append(command(replace(job, recipe=recipe, resume=number > 0)))
+            lines.append(command(replace(options, recipe=recipe, resume=number > 0)))
             continue
-        lines.append(command(replace(job, recipe=recipe, resume=number > 0, finish=False, phase="all")))
+        lines.append(command(replace(options, recipe=recipe, resume=number > 0, finish=False, phase="all")))
         if found[number + 1][0] < end:
             lines.append(f"# stopped after epoch {found[number + 1][0]} of {end}")
     return "\n".join(lines)
 
 
-def command(job: Job) -> str:
+def command(options: FitOptions) -> str:
     """The command that was given, with names for paths and every choice that is not the usual one."""
-    words = ["python", "-m", "training", "fit", job.data.resolve().name, "--output", job.output.name]
-    words += ["--architecture", job.architecture]
-    if job.parent is not None:
-        words += ["--parent", job.parent.name]
-    if job.parent_licence is not None:
-        words += ["--parent-licence", job.parent_licence]
-    for folder, name in job.renamed.items():
+    words = ["python", "-m", "training", "fit", options.data.resolve().name, "--output", options.output.name]
+    words += ["--architecture", options.architecture]
+    if options.weights is not None:
+        words += ["--weights", options.weights.name]
+    if options.weights_licence is not None:
+        words += ["--weights-licence", options.weights_licence]
+    for folder, name in options.renamed.items():
         words += ["--rename", f"{folder}={name}"]
-    words += job.reading.words()
-    words += ["--phase", "probe"] if job.phase == "probe" else []
-    words += ["--resume"] if job.resume or job.finish else []
-    words += ["--finish"] if job.finish else []
-    choices = recipe_options(job.recipe)
-    if job.resume and "--epochs" not in choices:  # without it, the run would keep the number that it was planned for
-        choices += ["--epochs", str(job.recipe.epochs)]
+    words += options.data_options.words()
+    words += ["--phase", "probe"] if options.phase == "probe" else []
+    words += ["--resume"] if options.resume or options.finish else []
+    words += ["--finish"] if options.finish else []
+    choices = recipe_options(options.recipe)
+    if (
+        options.resume and "--epochs" not in choices
+    ):  # without it, the run would keep the number that it was planned for
+        choices += ["--epochs", str(options.recipe.epochs)]
     return shlex.join([*words, *choices])
 
 

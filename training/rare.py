@@ -46,7 +46,7 @@ def training_loss(
     return -(smoothed * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
-def warnings(metrics: Mapping[str, Any], class_weights: str | None) -> list[str]:
+def rare_class_warnings(metrics: Mapping[str, Any], class_weights: str | None) -> list[str]:
     """Sentences for each split on which some class is never predicted, or only for photos of other classes: which
     classes, and what to do about it.
 

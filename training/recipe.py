@@ -46,7 +46,7 @@ class Recipe:
         Literal["adamw", "sgd"], "AdamW (arxiv.org/abs/1711.05101), or SGD with Nesterov's momentum."
     ] = "adamw"
     head_rate: Annotated[float, "Highest learning rate of the head, which comes from the probe."] = 1e-3
-    trunk_rate: Annotated[float, "Highest learning rate of the block before the head."] = 1e-4
+    backbone_rate: Annotated[float, "Highest learning rate of the block before the head."] = 1e-4
     layer_decay: Annotated[
         float, "Each earlier block's rate is this times the next one's (arxiv.org/abs/1801.06146)."
     ] = 1.0
@@ -117,7 +117,7 @@ class Recipe:
         for choice in ("mixup", "cutmix"):
             if self.attack_steps and getattr(self, choice):
                 raise BadRecipe(f"attack_steps and {choice} exclude each other: an attack leaves one label")
-        if min(self.head_rate, self.trunk_rate) <= 0:
+        if min(self.head_rate, self.backbone_rate) <= 0:
             raise BadRecipe("learning rates are above 0")
 
 
@@ -137,14 +137,14 @@ _FRACTIONS = {
     **dict.fromkeys(("label_smoothing", "dropout"), (0.0, 0.99)),
     "average_window": (0.0, 1.0),
     **dict.fromkeys(("weight_decay", "clip", "mixup", "cutmix"), (0.0, 1000.0)),
-    **dict.fromkeys(("head_rate", "trunk_rate"), (0.0, 100.0)),
+    **dict.fromkeys(("head_rate", "backbone_rate"), (0.0, 100.0)),
 }
 
 ROBUST = Recipe(
     epochs=16,
     full_size_epochs=4,
     head_rate=2e-3,
-    trunk_rate=1e-3,
+    backbone_rate=1e-3,
     weight_decay=0.01,
     frozen_statistics=False,
     label_smoothing=0.0,

@@ -13,7 +13,7 @@ from models.classify import classify
 from models.figures import balanced_accuracy
 from models.query import Task, run_all
 from models.spec import Spec
-from training.data.loading.batches import Labelled, spread
+from training.data.loading.batches import LabelledPhotos, evenly_spaced
 from training.metrics import wilson
 
 EPSILONS = {
@@ -99,9 +99,9 @@ def usual_epsilons(norm: str) -> tuple[float, ...]:
     return EPSILONS.get(norm, EPSILONS["linf"])
 
 
-def sampled(data: Labelled, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
+def sampled(data: LabelledPhotos, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
     """So many photos with their labels, spread evenly over the data, each decoded when it is its turn."""
-    for index in spread(count, len(data)):
+    for index in evenly_spaced(count, len(data)):
         yield data.pixels(index), data.label(index)
 
 

@@ -15,8 +15,8 @@ from torch import nn
 from models.spec import Spec
 from training.cache import Cache
 from training.learner import Diverged, Learner
+from training.process_group import SingleProcess
 from training.recipe import BadRecipe, Recipe
-from training.team import Alone
 
 CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
 STEPS = 2
@@ -54,8 +54,10 @@ def step_seconds(
 
     Of noise, and at learning rates that move nothing: three steps after noise can end in a loss of NaN.
     """
-    still = replace(recipe, head_rate=1e-9, trunk_rate=1e-9, attack_steps=0, compile=False)
-    learner = Learner(copy.deepcopy(network), spec, still, steps=STEPS + 1, precision=precision, team=Alone(device))
+    still = replace(recipe, head_rate=1e-9, backbone_rate=1e-9, attack_steps=0, compile=False)
+    learner = Learner(
+        copy.deepcopy(network), spec, still, steps=STEPS + 1, precision=precision, group=SingleProcess(device)
+    )
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (photos, 3, size, size), dtype=torch.uint8, generator=random)
     labels = torch.zeros(photos, dtype=torch.int64)

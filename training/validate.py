@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from training.data.loading.batches import Batch, serving_batches, spread
+from training.data.loading.batches import Batch, evenly_spaced, serving_batches
 from training.learner import Learner
 from training.metrics import Metrics, gather, measure
 from training.prepare import Prepared
@@ -20,19 +20,19 @@ class Sides:
     """Batches of each side; of a team every process has its share, and figures are those of all."""
 
     def __init__(self, ready: Prepared) -> None:
-        self.ready, self.team, self.recipe = ready, ready.team, ready.job.recipe
+        self.ready, self.group, self.recipe = ready, ready.group, ready.options.recipe
         self.kept: dict[str, DataLoader[Batch]] = {}
 
     def batches(self, side: str) -> DataLoader[Batch]:
         """This process's share of `train`, `validation`, `test`, or of what is `attacked`."""
-        photos = self.ready.split.validation if side == "attacked" else self.ready.split.sides[side]
+        photos = self.ready.split.validation if side == "attacked" else self.ready.split.by_name[side]
         if side == "attacked":
-            photos = tuple(photos[index] for index in spread(ATTACKED, len(photos)))
+            photos = tuple(photos[index] for index in evenly_spaced(ATTACKED, len(photos)))
         return serving_batches(
-            self.ready.labelled(photos[self.team.rank :: self.team.size]),
+            self.ready.labelled(photos[self.group.rank :: self.group.size]),
             self.ready.spec,
             batch_size=self.ready.share,
-            workers=self.ready.job.workers,
+            workers=self.ready.options.workers,
         )
 
     def again(self, side: str) -> DataLoader[Batch]:
@@ -43,8 +43,8 @@ class Sides:
 
     def gathered(self, scores: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
         """Scores and labels of a side, in order, from all processes."""
-        rows, labels = gather(scores, batches, self.team.device)
-        return self.team.collect(rows), self.team.collect(labels)
+        rows, labels = gather(scores, batches, self.group.device)
+        return self.group.collect(rows), self.group.collect(labels)
 
     def validate(self, learner: Learner) -> dict[str, dict[str, float]]:
         """`accuracy`, `balanced_accuracy` and `nll` of each candidate; of a robust run under attack, with both
@@ -53,7 +53,7 @@ class Sides:
 
     def figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
         """Those of one network."""
-        self.team.align(network)
+        self.group.align(network)
 
         def scores(pixels: Tensor) -> Tensor:
             return learner.scores(network, pixels)
@@ -72,12 +72,12 @@ class Sides:
     def _attacked(self, learner: Learner, network: nn.Module) -> tuple[Tensor, Tensor]:
         rows, wanted = [], []
         for pixels, labels in self.again("attacked"):
-            shown, labels = pixels.to(self.team.device), labels.to(self.team.device)
+            shown, labels = pixels.to(self.group.device), labels.to(self.group.device)
             moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
             with torch.no_grad():
                 rows.append(learner.scores(network, moved).cpu())
             wanted.append(labels.cpu())
-        return self.team.collect(torch.cat(rows)), self.team.collect(torch.cat(wanted))
+        return self.group.collect(torch.cat(rows)), self.group.collect(torch.cat(wanted))
 
 
 def _figures(metrics: Metrics) -> dict[str, float]:

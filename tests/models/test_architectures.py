@@ -14,7 +14,7 @@ from models.architectures import (
     head,
     head_name,
     load_exactly,
-    load_trunk,
+    load_backbone,
     set_head,
     weight_choices,
 )
@@ -140,34 +140,34 @@ def test_the_recommended_weights_come_first() -> None:
     assert next(weights.name for weights in weight_choices("resnet50")) == "IMAGENET1K_V2"
 
 
-def test_the_trunk_is_loaded_and_the_head_is_not(squeezenet: nn.Module) -> None:
+def test_the_backbone_is_loaded_and_the_head_is_not(squeezenet: nn.Module) -> None:
     """From a network of five classes into one of three: all but the head's two tensors become equal."""
     other = build("squeezenet1_1", 5)
     before = {key: value.clone() for key, value in squeezenet.state_dict().items()}
-    load_trunk(squeezenet, other.state_dict())
+    load_backbone(squeezenet, other.state_dict())
     name = head_name(squeezenet)
     for key, value in squeezenet.state_dict().items():
         source = before if key.startswith(f"{name}.") else other.state_dict()
         assert torch.equal(value, source[key]), key
 
 
-def test_a_trunk_must_be_whole(squeezenet: nn.Module) -> None:
+def test_a_backbone_must_be_whole(squeezenet: nn.Module) -> None:
     weights = dict(squeezenet.state_dict())
     del weights["features.3.squeeze.weight"]
     with pytest.raises(BadWeights, match=r"1 missing: features\.3\.squeeze\.weight"):
-        load_trunk(squeezenet, weights)
+        load_backbone(squeezenet, weights)
 
 
-def test_a_trunk_must_have_nothing_else(squeezenet: nn.Module) -> None:
+def test_a_backbone_must_have_nothing_else(squeezenet: nn.Module) -> None:
     weights = {**squeezenet.state_dict(), "features.99.weight": torch.zeros(1)}
     with pytest.raises(BadWeights, match=r"1 unknown: features\.99\.weight"):
-        load_trunk(squeezenet, weights)
+        load_backbone(squeezenet, weights)
 
 
-def test_a_trunk_must_have_the_same_shapes(squeezenet: nn.Module) -> None:
+def test_a_backbone_must_have_the_same_shapes(squeezenet: nn.Module) -> None:
     weights = {**squeezenet.state_dict(), "features.0.bias": torch.zeros(1)}
     with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.bias"):
-        load_trunk(squeezenet, weights)
+        load_backbone(squeezenet, weights)
 
 
 def test_nothing_is_loaded_from_bad_weights(squeezenet: nn.Module) -> None:
@@ -175,7 +175,7 @@ def test_nothing_is_loaded_from_bad_weights(squeezenet: nn.Module) -> None:
     before = {key: value.clone() for key, value in squeezenet.state_dict().items()}
     weights = {key: value + 1 for key, value in before.items()}
     with pytest.raises(BadWeights):
-        load_trunk(squeezenet, {**weights, "more": torch.zeros(1)})
+        load_backbone(squeezenet, {**weights, "more": torch.zeros(1)})
     assert all(torch.equal(value, before[key]) for key, value in squeezenet.state_dict().items())
 
 
@@ -223,9 +223,9 @@ def test_every_family_can_read_one_channel(name: str) -> None:
 
 
 def grey_twin(name: str, network: nn.Module) -> nn.Module:
-    """The same trunk and head, in one channel."""
+    """The same backbone and head, in one channel."""
     twin = build(name, 3, channels=1)
-    load_trunk(twin, network.state_dict())
+    load_backbone(twin, network.state_dict())
     own = head(network)
     assert own.bias is not None
     set_head(twin, own.weight.detach().flatten(1), own.bias.detach())
@@ -266,10 +266,10 @@ def test_one_channel_sees_of_grey_what_three_equal_ones_did(name: str) -> None:
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
 
 
-def test_a_grey_trunk_goes_on_in_grey() -> None:
+def test_a_grey_backbone_goes_on_in_grey() -> None:
     """What is of one channel already is taken as it is."""
     one, other = build("squeezenet1_1", 5, channels=1), build("squeezenet1_1", 3, channels=1)
-    load_trunk(other, one.state_dict())
+    load_backbone(other, one.state_dict())
     assert torch.equal(first_convolution(other).weight, first_convolution(one).weight)
 
 
@@ -279,9 +279,9 @@ def test_only_three_colours_are_summed(shape: tuple[int, ...]) -> None:
     network = build("squeezenet1_1", 3, channels=1)
     weights = {**build("squeezenet1_1", 3).state_dict(), "features.0.weight": torch.zeros(shape)}
     with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.weight"):
-        load_trunk(network, weights)
+        load_backbone(network, weights)
 
 
 def test_grey_weights_are_not_of_a_network_of_colours() -> None:
     with pytest.raises(BadWeights, match=r"1 of another shape: features\.0\.weight"):
-        load_trunk(build("squeezenet1_1", 3), build("squeezenet1_1", 3, channels=1).state_dict())
+        load_backbone(build("squeezenet1_1", 3), build("squeezenet1_1", 3, channels=1).state_dict())

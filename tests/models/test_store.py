@@ -24,7 +24,7 @@ from models.store import (
     checkpoint_names,
     imagenet_spec,
     load,
-    parent_weights,
+    pretrained_weights,
 )
 
 
@@ -260,7 +260,7 @@ def test_auxiliary_heads_are_left_out(home: Path) -> None:
         {**weights, "aux1.fc1.weight": torch.zeros(1), "aux2.fc1.weight": torch.zeros(1)},
         home / "googlenet-1378be20.pth",
     )
-    found, name = parent_weights("googlenet")
+    found, name = pretrained_weights("googlenet")
     assert set(found) == set(weights)
     assert name == "torchvision GoogLeNet_Weights.IMAGENET1K_V1"
     load("imagenet/googlenet")

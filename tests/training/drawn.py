@@ -72,7 +72,7 @@ def _trained_looking(classes: int, seed: int) -> nn.Module:
         return normalise_by(network, pixels)
 
 
-def write_parent(path: Path, seed: int = 0) -> Path:
+def write_pretrained(path: Path, seed: int = 0) -> Path:
     """A `trained_looking` network with a head of 10 classes, as a state_dict in a .pth file."""
     torch.save(trained_looking(10, seed).state_dict(), path)
     return path

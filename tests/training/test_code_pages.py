@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_pretrained
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = ("猫", "Кошка", "café", "γάτα")
@@ -24,8 +24,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_parent(tmp_path_factory.mktemp("parent") / "parent.pth")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pretrained(tmp_path_factory.mktemp("weights") / "weights.pth")
 
 
 def started(words: list[str], encoding: str, patch: pytest.MonkeyPatch) -> tuple[int, str, str]:
@@ -67,12 +67,12 @@ def test_check_tells_every_name(data: Path, encoding: str, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "ascii"])
 def test_fit_and_evaluate_tell_every_name(
-    data: Path, parent: Path, encoding: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    data: Path, pretrained: Path, encoding: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """And errors, on the other stream, where there is nothing but them."""
     monkeypatch.setattr("training.finish.write_report", lambda *_: None)
     file = str(tmp_path / "модель-猫.safetensors")
-    usual = ["--architecture", ARCHITECTURE, "--parent", str(parent), "--input-size", "32", "--phase", "probe"]
+    usual = ["--architecture", ARCHITECTURE, "--weights", str(pretrained), "--input-size", "32", "--phase", "probe"]
     usual += ["--robustness-photos", "0", "--workers", "0", "--runs", str(tmp_path / "runs")]
     usual += ["--cache", str(tmp_path / "cache"), "--device", "cpu"]
     code, out, err = started(["fit", str(data), "--output", file, *usual], encoding, monkeypatch)

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from models import checkpoint
 from models.store import UnknownModel
-from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_pretrained
 from training.cache import Cache
 from training.data.sources.source import BadData
-from training.evaluate import Question, evaluate, told, told_curve
+from training.evaluate import EvaluationOptions, curve_text, evaluate, metrics_text
 from training.fit import fit
 from training.metrics import measure
-from training.prepare import Job
+from training.prepare import FitOptions
 from training.recipe import Recipe
 
 
@@ -24,16 +24,16 @@ def quiet() -> Console:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> FitOptions:
     """A probe on twenty gratings in each of two classes."""
     place = tmp_path_factory.mktemp("trained")
     data = write_gratings(place / "gratings", {"Reddish": 20, "Bluish": 20})
-    job = Job(
+    job = FitOptions(
         data,
         place / "stripes.safetensors",
         ARCHITECTURE,
         Recipe(epochs=0, input_size=48),
-        write_parent(place / "parent.pth"),
+        write_pretrained(place / "weights.pth"),
         runs=place / "runs",
         cache=Cache(place / "cache"),
         robustness_photos=0,
@@ -42,8 +42,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
     return job
 
 
-def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(trained: Job, tmp_path: Path) -> None:
-    question = Question(str(trained.output), trained.data, report=tmp_path / "report")
+def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(
+    trained: FitOptions, tmp_path: Path
+) -> None:
+    question = EvaluationOptions(str(trained.output), trained.data, report=tmp_path / "report")
     metrics, curve = evaluate(question, quiet())
     stored = checkpoint.read(trained.output).provenance["metrics"]
     assert metrics.photos == 6 and curve is None
@@ -55,87 +57,87 @@ def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(tr
 
 
 @pytest.mark.parametrize(("side", "photos"), [("all", 40), ("train", 28), ("validation", 6), ("test", 6)])
-def test_any_side_may_be_asked_for(trained: Job, side: str, photos: int) -> None:
-    assert evaluate(Question(str(trained.output), trained.data, side), quiet())[0].photos == photos
+def test_any_side_may_be_asked_for(trained: FitOptions, side: str, photos: int) -> None:
+    assert evaluate(EvaluationOptions(str(trained.output), trained.data, side), quiet())[0].photos == photos
 
 
-def test_other_data_is_measured_whole(trained: Job, tmp_path: Path) -> None:
+def test_other_data_is_measured_whole(trained: FitOptions, tmp_path: Path) -> None:
     """Its folders are classes by their names, or as renamed."""
     other = write_gratings(tmp_path / "other", {"reddish": 5, "cold": 4})
-    question = Question(str(trained.output), other, renamed={"cold": "Bluish"})
+    question = EvaluationOptions(str(trained.output), other, renamed={"cold": "Bluish"})
     metrics, _ = evaluate(question, quiet())
     assert metrics.photos == 9
     with pytest.raises(BadData, match=r"'cold' is no class of stripes: give --rename 'cold=CLASS'"):
         evaluate(replace(question, renamed={}), quiet())
 
 
-def test_a_folder_that_is_not_there_cannot_be_renamed(trained: Job) -> None:
+def test_a_folder_that_is_not_there_cannot_be_renamed(trained: FitOptions) -> None:
     with pytest.raises(BadData, match="no folder is called 'Redish'; there are: Bluish, Reddish"):
-        evaluate(Question(str(trained.output), trained.data, renamed={"Redish": "Reddish"}), quiet())
+        evaluate(EvaluationOptions(str(trained.output), trained.data, renamed={"Redish": "Reddish"}), quiet())
 
 
-def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
-    monkeypatch.setattr("training.data.scan.scan_source.look_at_all", refuse)
-    question = Question(str(trained.output), trained.data, cache=trained.cache)
+    monkeypatch.setattr("training.data.scan.scan_source.inspect_files", refuse)
+    question = EvaluationOptions(str(trained.output), trained.data, cache=trained.cache)
     assert evaluate(question, quiet())[0].photos == 6
     with pytest.raises(AssertionError):
         evaluate(replace(question, cache=None), quiet())
 
 
-def test_a_given_test_side_is_taken(trained: Job, tmp_path: Path) -> None:
+def test_a_given_test_side_is_taken(trained: FitOptions, tmp_path: Path) -> None:
     for side, count in (("train", 5), ("test", 3)):
         write_gratings(tmp_path / "split" / side, {"Reddish": count, "Bluish": count}, seed=100 * count)
-    assert evaluate(Question(str(trained.output), tmp_path / "split"), quiet())[0].photos == 6
+    assert evaluate(EvaluationOptions(str(trained.output), tmp_path / "split"), quiet())[0].photos == 6
 
 
-def test_what_is_asked_wrongly_is_told(trained: Job) -> None:
+def test_what_is_asked_wrongly_is_told(trained: FitOptions) -> None:
     with pytest.raises(BadData, match="there is no side 'best'"):
-        evaluate(Question(str(trained.output), trained.data, "best"), quiet())
+        evaluate(EvaluationOptions(str(trained.output), trained.data, "best"), quiet())
     with pytest.raises(UnknownModel):
-        evaluate(Question("no-such-model", trained.data), quiet())
+        evaluate(EvaluationOptions("no-such-model", trained.data), quiet())
 
 
-def test_under_attack_the_lines_have_the_curve(trained: Job) -> None:
+def test_under_attack_the_lines_have_the_curve(trained: FitOptions) -> None:
     attack = {"attack": "fgsm", "epsilons": (0.1, 0.3)}
-    metrics, curve = evaluate(Question(str(trained.output), trained.data, attack=attack, photos=4), quiet())
+    metrics, curve = evaluate(EvaluationOptions(str(trained.output), trained.data, attack=attack, photos=4), quiet())
     assert curve is not None and curve["photos"] == 4
-    lines = f"{told(metrics)}\n{told_curve(curve)}"
+    lines = f"{metrics_text(metrics)}\n{curve_text(curve)}"
     assert f"top-1 {metrics.accuracy:.2%}" in lines and "under fgsm (linf, {}), 4 photos:" in lines
     assert "within 25.5/255" in lines and "within 76.5/255" in lines
     assert [row["epsilon"] for row in curve["curve"]] == [0, 0.1, 0.3]
 
 
-def test_a_split_that_cannot_be_made_again_is_told(trained: Job, tmp_path: Path) -> None:
+def test_a_split_that_cannot_be_made_again_is_told(trained: FitOptions, tmp_path: Path) -> None:
     classifier, found = checkpoint.load(trained.output)
     story = {**found.provenance, "data": {**found.provenance["data"], "split_digest": "another"}}
     checkpoint.save(tmp_path / "other.safetensors", classifier.network[1], classifier.spec, story)
     with pytest.raises(BadData, match="other was trained on another split of these photos: --side all"):
-        evaluate(Question(str(tmp_path / "other.safetensors"), trained.data), quiet())
+        evaluate(EvaluationOptions(str(tmp_path / "other.safetensors"), trained.data), quiet())
 
 
-def test_photos_that_may_have_been_trained_on_are_told_of(trained: Job, tmp_path: Path) -> None:
+def test_photos_that_may_have_been_trained_on_are_told_of(trained: FitOptions, tmp_path: Path) -> None:
     """One more, and it is not the data that the model was made of."""
     shutil.copytree(trained.data, tmp_path / "more")
     (tmp_path / "more" / "Reddish" / "new.png").write_bytes(encoded(grating(0, 500)))
     console = quiet()
-    evaluate(Question(str(trained.output), tmp_path / "more"), console)
+    evaluate(EvaluationOptions(str(trained.output), tmp_path / "more"), console)
     assert isinstance(console.file, io.StringIO) and "it may have seen some" in console.file.getvalue()
 
 
-def test_photos_that_cannot_be_used_are_told_of(trained: Job, tmp_path: Path) -> None:
+def test_photos_that_cannot_be_used_are_told_of(trained: FitOptions, tmp_path: Path) -> None:
     for name in ("Reddish", "Bluish"):
         (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")
     with pytest.raises(BadData, match="nothing to measure on: `check` lists"):
-        evaluate(Question(str(trained.output), tmp_path / "data"), quiet())
+        evaluate(EvaluationOptions(str(trained.output), tmp_path / "data"), quiet())
 
 
 def test_a_class_without_photos_is_told_as_such() -> None:
     """Measured on one of three classes: the figure of the others is no 0 %."""
     metrics = measure(torch.tensor([[2.0, 0, 0], [0, 2, 0]]), torch.tensor([0, 0]), ("a", "b", "c"))
-    lines = told(metrics).splitlines()
+    lines = metrics_text(metrics).splitlines()
     assert lines[0].startswith("top-1 50.00% (95 % interval") and "balanced accuracy 50.00%" in lines[0]
     assert lines[1:] == ["  a: 50.00% of 2", "  b: no photos", "  c: no photos", "  a taken for b: 1"]

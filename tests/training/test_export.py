@@ -13,7 +13,7 @@ from models.resize import matrices
 from models.spec import Spec
 from models.store import Model, load
 from training import export as exporting
-from training.export import Exported, NoExport, difference, export, opened, weights
+from training.export import Exported, ExportError, difference, export, opened, weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -74,23 +74,23 @@ def test_a_file_that_says_something_else_is_not_left(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(exporting, "weights", beside)
     (tmp_path / "small.onnx").write_bytes(b"an earlier one")
-    with pytest.raises(NoExport, match=r"says something else \(probabilities by 0\.\d+"):
+    with pytest.raises(ExportError, match=r"says something else \(probabilities by 0\.\d+"):
         export(small(), tmp_path / "small.onnx")
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"small.onnx": b"an earlier one"}
 
 
 def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(NoExport, match=r"pip install 'mirage-vision\[export\]'"):
+    with pytest.raises(ExportError, match=r"pip install 'mirage-vision\[export\]'"):
         export(small(), tmp_path / "small.onnx")
-    with pytest.raises(NoExport, match=r"must end in \.onnx"):
+    with pytest.raises(ExportError, match=r"must end in \.onnx"):
         export(small(), tmp_path / "small.pb")
 
 
 def test_weights_that_no_onnx_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message of protobuf, which such a file is, has 2 GB at most."""
     monkeypatch.setattr(exporting, "MOST_BYTES", 1000)
-    with pytest.raises(NoExport, match="GB of weights; one ONNX file holds"):
+    with pytest.raises(ExportError, match="GB of weights; one ONNX file holds"):
         export(small(), tmp_path / "small.onnx")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,16 +13,16 @@ import torch
 from rich.console import Console
 
 from models import checkpoint
-from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_pretrained
 from training.cache import Cache
 from training.data.loading.plan import Plan
 from training.extension import MAY_CHANGE, extend, schedules, stages
 from training.fit import Run, fit
 from training.learner import Learner
-from training.prepare import Job, prepare
+from training.prepare import FitOptions, prepare
 from training.provenance import command
 from training.recipe import Recipe
-from training.runs import BadRun, Kept, State
+from training.run_folder import BadRun, Candidate, State
 
 RECIPE = Recipe(epochs=2, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
 LONGER = replace(RECIPE, epochs=4)
@@ -35,8 +35,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_parent(tmp_path_factory.mktemp("parent") / "parent.pth")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pretrained(tmp_path_factory.mktemp("weights") / "weights.pth")
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +45,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, data: Path, parent: Path, cache: Cache) -> Job:
+def asked(tmp_path: Path, data: Path, pretrained: Path, cache: Cache) -> FitOptions:
     """The run as planned."""
-    return job(tmp_path, data, parent, cache)
+    return job(tmp_path, data, pretrained, cache)
 
 
-def job(place: Path, data: Path, parent: Path, cache: Cache) -> Job:
-    return Job(
+def job(place: Path, data: Path, pretrained: Path, cache: Cache) -> FitOptions:
+    return FitOptions(
         data,
         place / "stripes.safetensors",
         ARCHITECTURE,
         RECIPE,
-        parent,
+        pretrained,
         runs=place / "runs",
         cache=cache,
         robustness_photos=0,
@@ -73,15 +73,15 @@ def without_plots() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory, data: Path, parent: Path, cache: Cache) -> Job:
+def ended(tmp_path_factory: pytest.TempPathFactory, data: Path, pretrained: Path, cache: Cache) -> FitOptions:
     """The run as planned, at its end."""
-    done = job(tmp_path_factory.mktemp("ended"), data, parent, cache)
+    done = job(tmp_path_factory.mktemp("ended"), data, pretrained, cache)
     told(done)
     return done
 
 
 @pytest.fixture
-def again(ended: Job, asked: Job) -> Job:
+def again(ended: FitOptions, asked: FitOptions) -> FitOptions:
     """The same in a place of its own."""
     shutil.copytree(ended.runs, asked.runs)
     shutil.copy(ended.output, asked.output)
@@ -89,7 +89,7 @@ def again(ended: Job, asked: Job) -> Job:
 
 
 @pytest.fixture(scope="module")
-def extended(tmp_path_factory: pytest.TempPathFactory, ended: Job) -> tuple[Job, str]:
+def extended(tmp_path_factory: pytest.TempPathFactory, ended: FitOptions) -> tuple[FitOptions, str]:
     """The run of two epochs extended to four, and what was told of the second part."""
     place = tmp_path_factory.mktemp("extended")
     shutil.copytree(ended.runs, place / "runs")
@@ -97,14 +97,14 @@ def extended(tmp_path_factory: pytest.TempPathFactory, ended: Job) -> tuple[Job,
     return longer, told(longer)
 
 
-def told(asked: Job) -> str:
+def told(asked: FitOptions) -> str:
     """What a run that goes through tells."""
     file = io.StringIO()
     fit(asked, Console(file=file, width=300))
     return file.getvalue()
 
 
-def stopped_after(steps: int, asked: Job) -> str:
+def stopped_after(steps: int, asked: FitOptions) -> str:
     """Run until Ctrl-C comes after so many steps."""
     whole, file = Learner.learn, io.StringIO()
 
@@ -119,7 +119,7 @@ def stopped_after(steps: int, asked: Job) -> str:
     return file.getvalue()
 
 
-def assert_same(one: Job, other: Job) -> None:
+def assert_same(one: FitOptions, other: FitOptions) -> None:
     """The same weights to the bit, and the same story but for the seconds."""
     first, second = (checkpoint.read(each.output) for each in (one, other))
     assert [key for key in first.weights if not torch.equal(first.weights[key], second.weights[key])] == []
@@ -128,7 +128,7 @@ def assert_same(one: Job, other: Job) -> None:
     assert first.provenance["schedules"] == second.provenance["schedules"]
 
 
-def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[Job, str]) -> None:
+def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[FitOptions, str]) -> None:
     longer, said = extended
     assert (
         "the run, planned for 2 epochs, is extended to 4: from epoch 3 on the learning rates rise and fall again over "
@@ -153,14 +153,14 @@ def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[Job,
     assert "earlier states of this run had been measured on (1 of them)" in card
 
 
-def test_the_first_epochs_are_those_of_the_shorter_run(extended: tuple[Job, str], ended: Job) -> None:
+def test_the_first_epochs_are_those_of_the_shorter_run(extended: tuple[FitOptions, str], ended: FitOptions) -> None:
     short, long = (checkpoint.read(each.output).provenance["history"] for each in (ended, extended[0]))
     assert [{**row, "seconds": 0} for row in short] == [{**row, "seconds": 0} for row in long[:2]]
 
 
 @pytest.mark.parametrize("steps", [6, 7, 9])
 def test_an_extended_run_that_is_stopped_ends_as_an_undisturbed_one(
-    extended: tuple[Job, str], again: Job, steps: int
+    extended: tuple[FitOptions, str], again: FitOptions, steps: int
 ) -> None:
     """At the first step of the new schedule, within and between its epochs; bit for bit."""
     longer = replace(again, recipe=LONGER, resume=True)
@@ -171,7 +171,7 @@ def test_an_extended_run_that_is_stopped_ends_as_an_undisturbed_one(
     assert_same(longer, extended[0])
 
 
-def test_a_run_stopped_within_an_epoch_ends_that_epoch_as_it_began(asked: Job) -> None:
+def test_a_run_stopped_within_an_epoch_ends_that_epoch_as_it_began(asked: FitOptions) -> None:
     """Stopped in the first of two, extended to four: the second epoch begins the new schedule, of three epochs."""
     stopped_after(2, asked)
     longer = replace(asked, recipe=LONGER, resume=True)
@@ -188,7 +188,9 @@ def test_a_run_stopped_within_an_epoch_ends_that_epoch_as_it_began(asked: Job) -
     )
 
 
-def test_a_probe_that_goes_on_with_more_epochs_is_as_one_that_was_asked_for_them(asked: Job, tmp_path: Path) -> None:
+def test_a_probe_that_goes_on_with_more_epochs_is_as_one_that_was_asked_for_them(
+    asked: FitOptions, tmp_path: Path
+) -> None:
     """Nothing was trained before, so there is nothing to extend."""
     told(replace(asked, phase="probe"))
     longer = replace(asked, recipe=LONGER, resume=True)
@@ -199,7 +201,7 @@ def test_a_probe_that_goes_on_with_more_epochs_is_as_one_that_was_asked_for_them
     assert len(checkpoint.read(longer.output).provenance["schedules"]) == 1
 
 
-def test_a_resumed_run_keeps_its_epochs_where_none_are_asked_for(asked: Job) -> None:
+def test_a_resumed_run_keeps_its_epochs_where_none_are_asked_for(asked: FitOptions) -> None:
     """The usual number of epochs is another: it neither extends the run nor is it refused as fewer."""
     fit(asked, Console(quiet=True))
     told = Console(file=io.StringIO(), width=200)
@@ -209,12 +211,12 @@ def test_a_resumed_run_keeps_its_epochs_where_none_are_asked_for(asked: Job) -> 
     assert (again["recipe"]["epochs"], len(again["history"])) == (2, 2)
 
 
-def test_the_command_of_an_extension_names_its_epochs_even_if_usual(asked: Job) -> None:
+def test_the_command_of_an_extension_names_its_epochs_even_if_usual(asked: FitOptions) -> None:
     assert "--epochs 8" in command(replace(asked, resume=True, recipe=replace(RECIPE, epochs=8)))
     assert "--epochs" not in command(replace(asked, recipe=replace(RECIPE, epochs=8)))
 
 
-def test_fewer_epochs_are_refused_with_what_to_do(asked: Job) -> None:
+def test_fewer_epochs_are_refused_with_what_to_do(asked: FitOptions) -> None:
     stopped_after(4, replace(asked, recipe=LONGER))
     with pytest.raises(BadRun, match=r"planned for 4 epochs, of which 1 are done, and 2 were asked for: .*--finish"):
         told(replace(asked, resume=True))
@@ -224,7 +226,7 @@ def test_fewer_epochs_are_refused_with_what_to_do(asked: Job) -> None:
     assert story["recipe"]["epochs"] == 4 and len(story["history"]) == 1
 
 
-def test_another_change_is_refused_and_named_with_more_epochs_too(asked: Job) -> None:
+def test_another_change_is_refused_and_named_with_more_epochs_too(asked: FitOptions) -> None:
     stopped_after(1, asked)
     before = asked.folder.state_file.read_bytes()
     other = replace(LONGER, head_rate=0.5, seed=7)
@@ -233,9 +235,9 @@ def test_another_change_is_refused_and_named_with_more_epochs_too(asked: Job) ->
     assert asked.folder.state_file.read_bytes() == before
 
 
-def test_what_patience_ended_is_given_as_long_again(asked: Job) -> None:
+def test_what_patience_ended_is_given_as_long_again(asked: FitOptions) -> None:
     """Rates that ruin the head: two epochs without anything better, twice."""
-    ruinous = replace(RECIPE, epochs=6, patience=2, head_rate=50.0, trunk_rate=1e-9, clip=0.0)
+    ruinous = replace(RECIPE, epochs=6, patience=2, head_rate=50.0, backbone_rate=1e-9, clip=0.0)
     told(replace(asked, recipe=ruinous))
     longer = replace(asked, recipe=replace(ruinous, epochs=9), resume=True)
     assert "from epoch 3 on" in told(longer)
@@ -245,9 +247,9 @@ def test_what_patience_ended_is_given_as_long_again(asked: Job) -> None:
     assert ends == [(1, 2, 6), (3, 4, 7)]
 
 
-def test_the_best_so_far_is_kept_through_an_extension(asked: Job) -> None:
+def test_the_best_so_far_is_kept_through_an_extension(asked: FitOptions) -> None:
     """The kept weights of the first part stand where nothing of the second is better."""
-    ruinous = replace(RECIPE, epochs=1, head_rate=50.0, trunk_rate=1e-9, clip=0.0)
+    ruinous = replace(RECIPE, epochs=1, head_rate=50.0, backbone_rate=1e-9, clip=0.0)
     told(replace(asked, recipe=ruinous))
     before = dict(checkpoint.read(asked.output).weights)
     longer = replace(asked, recipe=replace(ruinous, epochs=2), resume=True)
@@ -260,7 +262,7 @@ def test_the_best_so_far_is_kept_through_an_extension(asked: Job) -> None:
 def state(epochs: int, done: int, step: int, looks: int = 0) -> State:
     learner = {"step": step} if step else None
     identity = {"recipe": {"epochs": epochs}}
-    kept = Kept("probe", 0, 0.5, 0.7, {})
+    kept = Candidate("probe", 0, 0.5, 0.7, {})
     return State(identity, "float32", kept, [{"epoch": n + 1} for n in range(done)], learner=learner, looks=looks)
 
 
@@ -291,7 +293,7 @@ def test_a_plan_of_two_stages_by_hand() -> None:
     assert plan.cost(12) == pytest.approx(3 * 8 * 48**2 / 1e6)
 
 
-def test_rates_rise_and_fall_in_each_span(asked: Job) -> None:
+def test_rates_rise_and_fall_in_each_span(asked: FitOptions) -> None:
     """Of six steps each the first is the warm-up and at the top; one that begins early cuts the one before."""
     run = Run(prepare(asked, Console(file=io.StringIO()), dry=True), Console(file=io.StringIO()))
     run.plan = replace(run.plan, recipe=LONGER, stages=((0, 2), (2, 4)))

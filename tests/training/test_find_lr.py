@@ -4,24 +4,24 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_pretrained
 from training.cache import Cache
 from training.find_lr import HIGHEST, HOPELESS, LOWEST, Found, find_lr
 from training.learner import Diverged, Learner
-from training.prepare import Job
+from training.prepare import FitOptions
 from training.recipe import Recipe
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> FitOptions:
     data = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
-    recipe = Recipe(batch_size=8, input_size=48, precision="float32", head_rate=1e-3, trunk_rate=1e-4)
-    parent = write_parent(tmp_path / "parent.pth")
+    recipe = Recipe(batch_size=8, input_size=48, precision="float32", head_rate=1e-3, backbone_rate=1e-4)
+    pretrained = write_pretrained(tmp_path / "weights.pth")
     cache, runs = Cache(tmp_path / "cache"), tmp_path / "runs"
-    return Job(data, tmp_path / "x.safetensors", ARCHITECTURE, recipe, parent, cache=cache, runs=runs)
+    return FitOptions(data, tmp_path / "x.safetensors", ARCHITECTURE, recipe, pretrained, cache=cache, runs=runs)
 
 
-def test_the_rates_grow_geometrically_and_losses_are_smoothed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rates_grow_geometrically_and_losses_are_smoothed(job: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses 1, 2, 3, ... in turn: after two steps the average of the bias-corrected is (0.09 + 0.2) / 0.19."""
     rates: list[tuple[float, float]] = []
 
@@ -38,7 +38,7 @@ def test_the_rates_grow_geometrically_and_losses_are_smoothed(job: Job, monkeypa
     assert not (job.runs).exists() and not job.output.exists()
 
 
-def test_it_ends_where_the_loss_is_no_number(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_where_the_loss_is_no_number(job: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def learn(learner: Learner, *_: object) -> float:
         learner.step += 1
         if learner.step == 4:
@@ -49,7 +49,7 @@ def test_it_ends_where_the_loss_is_no_number(job: Job, monkeypatch: pytest.Monke
     assert len(find_lr(job, Console(file=io.StringIO()), steps=20).rates) == 3
 
 
-def test_a_first_step_that_fails_is_told(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_step_that_fails_is_told(job: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def learn(learner: Learner, *_: object) -> float:
         raise Diverged("at once")
 
@@ -58,7 +58,7 @@ def test_a_first_step_that_fails_is_told(job: Job, monkeypatch: pytest.MonkeyPat
         find_lr(job, Console(file=io.StringIO()), steps=20)
 
 
-def test_a_real_network_learns_slower_than_the_highest_rate(job: Job) -> None:
+def test_a_real_network_learns_slower_than_the_highest_rate(job: FitOptions) -> None:
     assert LOWEST <= find_lr(job, Console(file=io.StringIO()), steps=24).suggestion < HIGHEST / 3
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from models import checkpoint
-from tests.training.drawn import ARCHITECTURE, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, write_gratings, write_pretrained
 
 REPOSITORY = Path(__file__).parents[2]
 KILLS = 5
@@ -21,7 +21,16 @@ KILLS = 5
 
 def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
     """The command line, as a user would give it, with its workers in a session of their own."""
-    words = ["fit", "data", "--output", f"{name}.safetensors", "--architecture", ARCHITECTURE, "--parent", "parent.pth"]
+    words = [
+        "fit",
+        "data",
+        "--output",
+        f"{name}.safetensors",
+        "--architecture",
+        ARCHITECTURE,
+        "--weights",
+        "weights.pth",
+    ]
     recipe = ["--epochs", "60", "--batch-size", "8", "--input-size", "48", "--precision", "float32"]
     places = ["--cache", f"cache-{name}", "--workers", "1", "--save-every", "0", "--robustness-photos", "0"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -32,11 +41,11 @@ def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [(), ("--robust", "--trunk-rate", "1e-4")])
+@pytest.mark.parametrize("kind", [(), ("--robust", "--backbone-rate", "1e-4")])
 def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, kind: tuple[str, ...]) -> None:
     """Within the scan, the probe, a step, a save or a validation, wherever the moments fall; most within training."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
-    write_parent(tmp_path / "parent.pth")
+    write_pretrained(tmp_path / "weights.pth")
     begun = time.monotonic()
     undisturbed = start(tmp_path, "undisturbed", *kind)
     undisturbed.communicate()
@@ -66,7 +75,7 @@ def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, 
 def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) -> None:
     """From 30 epochs to 60, by a process that is left alone and by three that are killed."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
-    write_parent(tmp_path / "parent.pth")
+    write_pretrained(tmp_path / "weights.pth")
     start(tmp_path, "killed", "--epochs", "30").communicate()
     shutil.copytree(tmp_path / "runs" / "killed", tmp_path / "runs" / "undisturbed")
     shutil.copytree(tmp_path / "cache-killed", tmp_path / "cache-undisturbed")

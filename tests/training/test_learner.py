@@ -66,7 +66,7 @@ def test_frozen_blocks_stay_as_they_are(network: nn.Module, batch: tuple[Tensor,
 
 
 def test_the_loss_falls(network: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
-    found = learner(network, trunk_rate=1e-3)
+    found = learner(network, backbone_rate=1e-3)
     losses = [found.learn(*batch) for _ in range(20)]
     assert losses[-1] < 0.7 * losses[0]
 
@@ -215,7 +215,7 @@ def test_weights_go_with_every_kind_of_training(
     network: nn.Module, batch: tuple[Tensor, Tensor], choices: dict[str, Any]
 ) -> None:
     """A class that weighs nothing is forgotten: all is taken for the other, whatever the labels are mixed of."""
-    recipe = Recipe(trunk_rate=1e-3, head_rate=1e-2, frozen_statistics=True, **choices)
+    recipe = Recipe(backbone_rate=1e-3, head_rate=1e-2, frozen_statistics=True, **choices)
     weights = torch.tensor([0.0, 2.0])
     found = Learner(network, SPEC, recipe, steps=40, precision="float32", class_weights=weights)
     losses = [found.learn(*batch) for _ in range(40)]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from training.loggers import NoLogger, loggers
-from training.prepare import Job
+from training.loggers import MissingLogger, loggers
+from training.prepare import FitOptions
 
 
 def test_tensorboard_gets_each_epochs_figures(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_tensorboard_gets_each_epochs_figures(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    job = Job(tmp_path, tmp_path / "x.safetensors", "vgg11", runs=tmp_path / "runs", tensorboard=True)
+    job = FitOptions(tmp_path, tmp_path / "x.safetensors", "vgg11", runs=tmp_path / "runs", tensorboard=True)
     (log,) = loggers(job)
     for epoch, loss in ((1, 0.5), (2, 0.25)):
         log({"epoch": epoch, "loss": loss, "raw_accuracy": 0.9})
@@ -22,10 +22,10 @@ def test_tensorboard_gets_each_epochs_figures(tmp_path: Path) -> None:
 
 
 def test_none_unless_asked(tmp_path: Path) -> None:
-    assert loggers(Job(tmp_path, tmp_path / "x.safetensors", "vgg11", runs=tmp_path / "runs")) == []
+    assert loggers(FitOptions(tmp_path, tmp_path / "x.safetensors", "vgg11", runs=tmp_path / "runs")) == []
 
 
 def test_without_its_package_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(NoLogger, match=r"pip install 'mirage-vision\[tensorboard\]'"):
-        loggers(Job(tmp_path, tmp_path / "x.safetensors", "vgg11", tensorboard=True))
+    with pytest.raises(MissingLogger, match=r"pip install 'mirage-vision\[tensorboard\]'"):
+        loggers(FitOptions(tmp_path, tmp_path / "x.safetensors", "vgg11", tensorboard=True))

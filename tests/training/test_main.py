@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models import checkpoint
-from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_parent
+from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_pretrained
 from training.__main__ import app
 from training.learner import Learner
 
@@ -56,7 +56,7 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
     ("words", "told"),
     [
         (("--architecture", "vgg17"), "torchvision has no classifier called 'vgg17'"),
-        (("--parent", "missing.pth"), "there are no weights missing.pth"),
+        (("--weights", "missing.pth"), "there are no weights missing.pth"),
         (("--device", "cuda:77"), "the device 'cuda:77' is not there"),
         (("--rename", "z=zebra"), "no folder is called 'z'"),
         (("--rename", "nonsense"), "--rename takes FOLDER=CLASS"),
@@ -64,7 +64,7 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
         (("--resume", "--overwrite"), "exclude each other"),
         ((), "cannot be downloaded"),
         (("--mixup", "0.2", "--robust"), "attack_steps and mixup exclude each other"),
-        (("--tensorboard", "--parent", "parent.pth"), "mirage-vision[tensorboard]"),
+        (("--tensorboard", "--weights", "weights.pth"), "mirage-vision[tensorboard]"),
     ],
 )
 def test_what_a_person_can_mend_is_one_line_and_exit_2(
@@ -72,7 +72,7 @@ def test_what_a_person_can_mend_is_one_line_and_exit_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    write_parent(tmp_path / "parent.pth")
+    write_pretrained(tmp_path / "weights.pth")
     result = fit(dirty, tmp_path, *words)
     assert result.exit_code == 2
     assert told in result.stderr and "Traceback" not in result.output and len(result.stderr.splitlines()) == 1
@@ -83,8 +83,8 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = (
-        "--parent",
-        write_parent(tmp_path / "parent.pth"),
+        "--weights",
+        write_pretrained(tmp_path / "weights.pth"),
         "--epochs",
         "1",
         "--batch-size",
@@ -110,7 +110,7 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
 
 def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = fit(dirty, tmp_path, "--parent", write_parent(tmp_path / "parent.pth"), "--epochs", "0", "--grey")
+    done = fit(dirty, tmp_path, "--weights", write_pretrained(tmp_path / "weights.pth"), "--epochs", "0", "--grey")
     assert done.exit_code == 0, done.output
     assert checkpoint.read(tmp_path / "out.safetensors").spec.channels == 1
 
@@ -119,8 +119,8 @@ def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pyt
 def trained(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A probe on the dirty photos."""
     monkeypatch.chdir(tmp_path)
-    parent = write_parent(tmp_path / "parent.pth")
-    assert fit(dirty, tmp_path, "--parent", parent, "--phase", "probe", "--robustness-photos", "0").exit_code == 0
+    pretrained = write_pretrained(tmp_path / "weights.pth")
+    assert fit(dirty, tmp_path, "--weights", pretrained, "--phase", "probe", "--robustness-photos", "0").exit_code == 0
     return tmp_path / "out.safetensors"
 
 
@@ -146,11 +146,11 @@ def test_find_lr_offers_no_choice_that_would_change_nothing(dirty: Path) -> None
 
 
 def test_find_lr_suggests_and_draws(trained: Path, dirty: Path, tmp_path: Path) -> None:
-    words = ("--architecture", ARCHITECTURE, "--parent", tmp_path / "parent.pth", "--input-size", "32")
+    words = ("--architecture", ARCHITECTURE, "--weights", tmp_path / "weights.pth", "--input-size", "32")
     places = ("--cache", tmp_path / "cache", "--plot", tmp_path / "rates.png", "--workers", "0")
     done = command("find-lr", dirty, *words, *places, "--batch-size", "4", "--steps", "5")
     assert done.exit_code == 0, done.output
-    assert "--trunk-rate " in done.output and (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert "--backbone-rate " in done.output and (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_export_writes_onnx(trained: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from models import architectures
 from tests.training.drawn import trained_looking
-from training.optim import block, freeze, optimiser, parameter_groups, schedule, set_rates, trunk_blocks
+from training.optim import backbone_blocks, block, freeze, optimiser, parameter_groups, schedule, set_rates
 from training.recipe import BadRecipe, Recipe
 
 
@@ -27,7 +27,7 @@ def test_other_schedules() -> None:
 def test_every_parameter_is_in_one_group() -> None:
     """The head is the last Linear, 1024 x 2 + 2; biases and normalisations do not decay."""
     network = trained_looking(2)
-    groups = parameter_groups(network, Recipe(head_rate=1.0, trunk_rate=0.1, weight_decay=0.5))
+    groups = parameter_groups(network, Recipe(head_rate=1.0, backbone_rate=0.1, weight_decay=0.5))
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
     head = [group for group in groups if group["highest"] == 1.0]
     assert {(g["weight_decay"], sum(p.numel() for p in g["params"])) for g in head} == {(0.5, 2048), (0.0, 2)}
@@ -37,7 +37,7 @@ def test_every_parameter_is_in_one_group() -> None:
 def test_earlier_blocks_learn_less() -> None:
     """MobileNetV3 small has 13 blocks in `features`, and one more Linear before its head: 14, each 0.5 of the next."""
     network = trained_looking(2)
-    groups = parameter_groups(network, Recipe(head_rate=7.0, trunk_rate=1.0, layer_decay=0.5))
+    groups = parameter_groups(network, Recipe(head_rate=7.0, backbone_rate=1.0, layer_decay=0.5))
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     rates = {block(names[id(p)]): group["highest"] for group in groups for p in group["params"]}
     assert rates["classifier.3"] == 7.0 and rates["classifier.0"] == 1.0
@@ -64,7 +64,7 @@ def test_every_architecture_has_blocks(architecture: str) -> None:
     """Several, in the order in which the network runs, so that the first learns least."""
     with torch.device("meta"):
         network = architectures.build(architecture, 2)
-    groups = parameter_groups(network, Recipe(head_rate=1.0, trunk_rate=1.0, layer_decay=0.9))
+    groups = parameter_groups(network, Recipe(head_rate=1.0, backbone_rate=1.0, layer_decay=0.9))
     rates = [group["highest"] for group in groups]
     assert len(set(rates)) > 5 and rates[0] == min(rates)
 
@@ -77,7 +77,7 @@ def test_frozen_blocks_are_in_no_group() -> None:
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     left = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
     gone = {block(names[each]) for each in free.keys() - left.keys()}
-    assert gone == {"features.0", "features.1", "features.2"} == set(trunk_blocks(network)[:3])
+    assert gone == {"features.0", "features.1", "features.2"} == set(backbone_blocks(network)[:3])
     assert all(free[each] == rate for each, rate in left.items())
     freeze(network, 0)
     assert all(parameter.requires_grad for parameter in network.parameters())
@@ -95,7 +95,7 @@ def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
 def test_sgd_moves_by_its_formula() -> None:
     """Nesterov's first step: rate x (1 + momentum) x gradient, plus decay on matrices alone."""
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
-    found = optimiser(network, Recipe(optimiser="sgd", momentum=0.5, trunk_rate=0.1, weight_decay=0.2))
+    found = optimiser(network, Recipe(optimiser="sgd", momentum=0.5, backbone_rate=0.1, weight_decay=0.2))
     before = [parameter.detach().clone() for parameter in network[0].parameters()]
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)

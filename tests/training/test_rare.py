@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from training.metrics import measure
-from training.rare import class_weights, training_loss, warnings
+from training.rare import class_weights, rare_class_warnings, training_loss
 
 LABELS = torch.tensor([0] * 6 + [1] * 2 + [3])
 """Six, two, none and one."""
@@ -66,14 +66,14 @@ def test_a_class_that_is_never_predicted_is_named_with_what_to_do() -> None:
     """On both splits; the second of three classes on test, on validation two of them."""
     test = figures([0, 0, 0, 2], [0, 1, 1, 2], ("hen", "heron", "gull"))
     validation = figures([0, 0, 0], [0, 1, 2], ("hen", "heron", "gull"))
-    assert warnings({**test, "split": "test", "validation": validation}, "none") == [
+    assert rare_class_warnings({**test, "split": "test", "validation": validation}, "none") == [
         "the class 'heron' is never predicted on the test split: all 2 of its photos there are taken for other "
         "classes. To change that, train with more photos of it, or with --class-weights balanced.",
         "the classes 'heron', 'gull' are never predicted on the validation split: all 2 of their photos there are "
         "taken for other classes. To change that, train with more photos of them, or with --class-weights balanced.",
     ]
     lone = figures([0, 0], [0, 1], ("hen", "heron"))
-    (told,) = warnings({**lone, "split": "all"}, "balanced")
+    (told,) = rare_class_warnings({**lone, "split": "all"}, "balanced")
     assert told == (
         "the class 'heron' is never predicted on the photos measured: its only photo there is taken for other "
         "classes. To change that, train with more photos of it; --class-weights balanced was already used."
@@ -82,15 +82,15 @@ def test_a_class_that_is_never_predicted_is_named_with_what_to_do() -> None:
 
 def test_no_warning_of_what_is_predicted_or_absent() -> None:
     """Classes of which one photo each is recognised; a class that has no photos there; a file without the figure."""
-    assert warnings(figures([0, 1, 1, 0], [0, 0, 1, 1], ("a", "b")), "none") == []
-    assert warnings(figures([0, 0], [0, 0], ("a", "b")), "none") == []
-    assert warnings({"accuracy": 0.5}, None) == []
+    assert rare_class_warnings(figures([0, 1, 1, 0], [0, 0, 1, 1], ("a", "b")), "none") == []
+    assert rare_class_warnings(figures([0, 0], [0, 0], ("a", "b")), "none") == []
+    assert rare_class_warnings({"accuracy": 0.5}, None) == []
 
 
 def test_a_class_that_is_predicted_only_for_others_is_named_too() -> None:
     """None of the two herons is recognised, and a gull is taken for one: said once, and apart from the crow's."""
     found = figures([0, 2, 2, 1, 0], [0, 1, 1, 2, 3], ("hen", "heron", "gull", "crow"))
-    assert warnings({**found, "split": "test"}, "none") == [
+    assert rare_class_warnings({**found, "split": "test"}, "none") == [
         "the class 'crow' is never predicted on the test split: its only photo there is taken for other classes. To "
         "change that, train with more photos of it, or with --class-weights balanced.",
         "the classes 'heron', 'gull' are predicted only for photos of other classes on the test split: all 3 of their "
@@ -101,5 +101,5 @@ def test_a_class_that_is_predicted_only_for_others_is_named_too() -> None:
 
 def test_of_many_ten_are_named() -> None:
     found = figures([0] * 30, list(range(30)), tuple(f"c{number}" for number in range(30)))
-    (told,) = warnings(found, None)
+    (told,) = rare_class_warnings(found, None)
     assert "'c10' and 19 more are never predicted" in told and "c11" not in told

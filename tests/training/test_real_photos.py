@@ -8,18 +8,18 @@ from rich.console import Console
 from models import checkpoint
 from training.cache import Cache
 from training.fit import fit
-from training.prepare import Job
+from training.prepare import FitOptions
 
-PARENT = "mobilenet_v2-imagenet1k.safetensors"
+WEIGHTS = "mobilenet_v2-imagenet1k.safetensors"
 
 
-def probed(shared: Path, place: Path, data: str) -> Job:
+def probed(shared: Path, place: Path, data: str) -> FitOptions:
     """A checkpoint of the head alone."""
-    job = Job(
+    job = FitOptions(
         data=shared / "data" / data,
         output=place / "probe.safetensors",
         architecture="mobilenet_v2",
-        parent=shared / "weights" / PARENT,
+        weights=shared / "weights" / WEIGHTS,
         phase="probe",
         runs=place / "runs",
         cache=Cache(place / "cache"),

@@ -22,7 +22,7 @@ from training.recipe import ROBUST, BadRecipe, Recipe
         ({"dropout": 1.5}, "dropout is 0 to 0.99, not 1.5"),
         ({"crop_scale": (0.5, 0.2)}, "the smaller first"),
         ({"probe_penalties": ()}, "one or more, all above 0"),
-        ({"trunk_rate": 0.0}, "learning rates are above 0"),
+        ({"backbone_rate": 0.0}, "learning rates are above 0"),
         ({"attack_steps": 1, "cutmix": 1.0}, "attack_steps and cutmix exclude each other"),
         ({"label_smoothing": float("nan")}, "label_smoothing is 0 to 0.99, not nan"),
     ],

@@ -21,7 +21,7 @@ SPEC = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=36)
 
 def test_what_is_measured_never_diverges(tmp_path: Path) -> None:
     """Where the recipe itself would after noise; the network stays as it was."""
-    recipe = replace(Recipe(), batch_size=4, head_rate=100.0, trunk_rate=100.0)
+    recipe = replace(Recipe(), batch_size=4, head_rate=100.0, backbone_rate=100.0)
     network = trained_looking(2)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
     _, seconds = choose_precision(network, SPEC, recipe, size=32, device=CPU, photos=4, cache=Cache(tmp_path))

@@ -13,10 +13,10 @@ from training.data.sources.source import BadData
 
 
 def with_data_options(command: Command) -> Command:
-    """A command with an option per choice of how to read the data, in place of its `reading`."""
+    """A command with an option per choice of how to read the data, in place of its `data_options`."""
     hints = get_type_hints(DataOptions, include_extras=True)
     options = [_option(field.name, hints[field.name], field.default) for field in fields(DataOptions)]
-    return expanded(command, "reading", options, _built, BadData)
+    return expanded(command, "data_options", options, _built, BadData)
 
 
 def _built(chosen: Mapping[str, Any]) -> DataOptions:

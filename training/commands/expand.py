@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from training.console import tell
+from training.console import print_line
 
 Command = Callable[..., None]
 
@@ -32,7 +32,7 @@ def expanded(
         try:
             command(*args, **given, **{parameter: build(chosen)})
         except expected as error:
-            tell(Console(stderr=True), f"error: {error}")
+            print_line(Console(stderr=True), f"error: {error}")
             raise typer.Exit(2) from error
 
     others = [each for each in own.parameters.values() if each.name != parameter]

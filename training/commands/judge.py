@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 
 from training.cache import DEFAULT_FOLDER, Cache
-from training.check import Inspection
+from training.check import CheckOptions
 from training.check import check as run_check
 from training.commands import shared
 from training.commands.data_options import with_data_options
-from training.console import tell
+from training.console import print_line
 from training.data.options import DataOptions
-from training.evaluate import Question, load_model
+from training.evaluate import EvaluationOptions, load_model
 from training.evaluate import evaluate as run_evaluate
 from training.export import export as run_export
 from training.recipe import BadRecipe
@@ -24,12 +24,12 @@ from training.recipe import BadRecipe
 @with_data_options
 def check(
     data: shared.Data,
-    reading: DataOptions,
+    data_options: DataOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is wrong.")] = False,
     probe: Annotated[bool, typer.Option("--probe", help="Also look for labels in doubt, by a network.")] = False,
     rename: shared.Rename = None,
     architecture: shared.Architecture = "mobilenet_v2",
-    parent: shared.ParentFile = None,
+    weights: shared.WeightsFile = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page with thumbnails to this file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the list of findings to this file.")] = None,
     workers: shared.Workers = None,
@@ -40,14 +40,14 @@ def check(
     console = Console()
     with shared.told_errors(console):
         path = shared.data_at(data, cache, console)
-        inspection = Inspection(
+        inspection = CheckOptions(
             path,
             probe,
             shared.renaming(rename),
-            reading,
+            data_options,
             Cache(cache.expanduser()).unpacked,
             architecture,
-            parent,
+            weights,
             page=html,
             csv=csv,
             workers=shared.worker_count(workers),
@@ -61,7 +61,7 @@ def check(
 def evaluate(
     model: Annotated[str, typer.Argument(help="A checkpoint's file, or a served name: cats-dogs, imagenet/resnet50.")],
     data: shared.Data,
-    reading: DataOptions,
+    data_options: DataOptions,
     side: Annotated[
         str,
         typer.Option(
@@ -92,12 +92,12 @@ def evaluate(
         asked |= {"epsilons": _budgets(epsilon)} if epsilon else {}
         asked |= {"steps": steps} if steps is not None else {}
         asked |= {"restarts": restarts} if restarts > 1 else {}
-        question = Question(
+        question = EvaluationOptions(
             model,
             shared.data_at(data, cache, console),
             side,
             shared.renaming(rename),
-            reading,
+            data_options,
             attack={} if attack == "none" else asked,
             photos=photos,
             report=report,
@@ -116,7 +116,7 @@ def export(
     console = Console()
     with shared.told_errors(console):
         moved = run_export(load_model(model, torch.device("cpu")), output)
-        tell(console, f"{output}: probabilities within {moved:.1e} of the checkpoint's, on pictures of several shapes")
+        print_line(console, f"{output}: probabilities within {moved:.1e} of the checkpoint's, on pictures of several shapes")
 
 
 def _budgets(given: list[str]) -> tuple[float, ...]:

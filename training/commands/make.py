@@ -11,11 +11,11 @@ from training.cache import DEFAULT_BYTES, DEFAULT_FOLDER, Cache
 from training.commands import shared
 from training.commands.data_options import with_data_options
 from training.commands.recipe_options import with_recipe
-from training.console import tell
+from training.console import print_line
 from training.data.options import DataOptions
 from training.find_lr import find_lr as run_find_lr
 from training.fit import fit as run_fit
-from training.prepare import Job
+from training.prepare import FitOptions
 from training.recipe import Recipe
 from training.report import plots
 
@@ -29,10 +29,10 @@ def fit(
     data: shared.Data,
     output: Annotated[Path, typer.Option(help="The checkpoint to write, *.safetensors; its card is written beside.")],
     recipe: Recipe,
-    reading: DataOptions,
+    data_options: DataOptions,
     architecture: shared.Architecture = "mobilenet_v2",
-    parent: shared.ParentFile = None,
-    parent_licence: Annotated[str | None, typer.Option(help="Their licence, where the file does not say.")] = None,
+    weights: shared.WeightsFile = None,
+    weights_licence: Annotated[str | None, typer.Option(help="Their licence, where the file does not say.")] = None,
     rename: shared.Rename = None,
     phase: Annotated[Literal["all", "probe"], typer.Option(help="probe: stop after the head.")] = "all",
     resume: Annotated[
@@ -52,15 +52,15 @@ def fit(
     """Train a classifier and write it as a checkpoint that the service can load."""
     console = Console()
     with shared.told_errors(console, STOPPED):
-        job = Job(
+        job = FitOptions(
             data=shared.data_at(data, cache, console),
             output=output,
             architecture=architecture,
             recipe=recipe,
-            parent=parent,
-            parent_licence=parent_licence,
+            weights=weights,
+            weights_licence=weights_licence,
             renamed=shared.renaming(rename),
-            reading=reading,
+            data_options=data_options,
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
             phase=phase,
@@ -77,7 +77,7 @@ def fit(
         metrics = run_fit(job, console)
         if metrics is not None:
             low, high = metrics.interval
-            tell(
+            print_line(
                 console,
                 f"{output}: {metrics.accuracy:.2%} of {metrics.photos:,} test photos right (95 % interval {low:.2%} to "
                 f"{high:.2%}), balanced accuracy {metrics.balanced_accuracy:.2%}, "
@@ -93,9 +93,9 @@ def fit(
 def find_lr(
     data: shared.Data,
     recipe: Recipe,
-    reading: DataOptions,
+    data_options: DataOptions,
     architecture: shared.Architecture = "mobilenet_v2",
-    parent: shared.ParentFile = None,
+    weights: shared.WeightsFile = None,
     rename: shared.Rename = None,
     steps: Annotated[int, typer.Option(min=2, help="Rates that are tried.")] = 100,
     plot: Annotated[Path | None, typer.Option(help="Draw loss against rate to this PNG file.")] = None,
@@ -108,14 +108,14 @@ def find_lr(
     console = Console()
     with shared.told_errors(console):
         path = shared.data_at(data, cache, console)
-        job = Job(
+        job = FitOptions(
             path,
             Path("find-lr.safetensors"),
             architecture,
             recipe,
-            parent,
+            weights,
             renamed=shared.renaming(rename),
-            reading=reading,
+            data_options=data_options,
             workers=shared.worker_count(workers),
             device=shared.device_named(device),
             cache=Cache(cache.expanduser(), cache_bytes),
@@ -123,5 +123,5 @@ def find_lr(
         found = run_find_lr(job, console, steps)
         if plot is not None:
             write_atomically(plot, plots.rates(found.rates, found.losses, found.suggestion))
-        head = found.suggestion * recipe.head_rate / recipe.trunk_rate
-        tell(console, f"--trunk-rate {found.suggestion:.1e} --head-rate {head:.1e}")
+        head = found.suggestion * recipe.head_rate / recipe.backbone_rate
+        print_line(console, f"--backbone-rate {found.suggestion:.1e} --head-rate {head:.1e}")

@@ -15,30 +15,30 @@ from models.checkpoint import BadCheckpoint
 from models.classifier import choose_device
 from models.spec import BadSpec
 from models.store import UnknownModel, WeightsUnavailable
-from training.console import tell
+from training.console import print_line
 from training.data.loading.workers import default_workers
 from training.data.sources.downloads import DATA_SETS, find_data
 from training.data.sources.source import BadData
-from training.export import NoExport
+from training.export import ExportError
 from training.learner import Diverged
-from training.loggers import NoLogger
-from training.parent import BadParent
+from training.loggers import MissingLogger
+from training.pretrained import BadPretrainedWeights
+from training.process_group import NoProcessGroup
 from training.recipe import BadRecipe
-from training.runs import BadRun
-from training.team import NoTeam
+from training.run_folder import BadRun
 
 EXPECTED = (
     BadCheckpoint,
     BadData,
-    BadParent,
+    BadPretrainedWeights,
     BadRecipe,
     BadRun,
     BadSpec,
     BadWeights,
     Diverged,
-    NoExport,
-    NoLogger,
-    NoTeam,
+    ExportError,
+    MissingLogger,
+    NoProcessGroup,
     BadAttack,
     UnknownModel,
     UnknownArchitecture,
@@ -59,7 +59,7 @@ Data = Annotated[
     ),
 ]
 Architecture = Annotated[str, typer.Option(help="One of torchvision's classifiers.")]
-ParentFile = Annotated[
+WeightsFile = Annotated[
     Path | None, typer.Option(help="Weights to start from, .safetensors or .pth. [default: torchvision's own]")
 ]
 Rename = Annotated[list[str] | None, typer.Option(help="FOLDER=CLASS: call a folder's class otherwise.")]
@@ -81,10 +81,10 @@ def told_errors(console: Console, stopped: str = "stopped") -> Iterator[None]:
         yield
     except (*EXPECTED, OSError) as error:
         # What a worker process raises comes with its traceback, and its own line last.
-        tell(Console(stderr=True), f"error: {str(error).splitlines()[-1]}")
+        print_line(Console(stderr=True), f"error: {str(error).splitlines()[-1]}")
         raise typer.Exit(2) from error
     except KeyboardInterrupt:
-        tell(console, stopped)
+        print_line(console, stopped)
         raise typer.Exit(130) from None
 
 

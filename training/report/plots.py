@@ -121,7 +121,7 @@ def rates(tried: Sequence[float], losses: Sequence[float], suggestion: float) ->
     figure, axes = _figure()
     axes.plot(tried, losses)
     axes.axvline(suggestion, color="grey", linestyle="--", linewidth=1)
-    axes.set(xscale="log", xlabel="learning rate of the trunk", ylabel="loss", title=f"take {suggestion:.1e}")
+    axes.set(xscale="log", xlabel="learning rate of the backbone", ylabel="loss", title=f"take {suggestion:.1e}")
     return _png(figure)
 
 

@@ -17,11 +17,11 @@ from tests.training.data.messy import Case, Expected, expected, fit_refusal
 from tests.training.data.messy_packing import packed
 from tests.training.drawn import ARCHITECTURE
 from training.cache import Cache
-from training.check import Inspection, check
+from training.check import CheckOptions, check
 from training.data.options import DataOptions
-from training.data.scan.inspect_file import Scan
+from training.data.scan.findings import Scan
 from training.data.sources.source import BadData
-from training.prepare import Job, Prepared, prepare
+from training.prepare import FitOptions, Prepared, prepare
 from training.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, full_size_epochs=1, batch_size=8, input_size=32, precision="float32")
@@ -56,13 +56,13 @@ def written(case: Case, place: Path, packing: str) -> tuple[Path, DataOptions]:
 
 def checked(path: Path, options: DataOptions, unpacked: Path) -> tuple[Scan, str]:
     console = Console(file=io.StringIO(), width=250)
-    scan = check(Inspection(path, reading=options, unpacked=unpacked), console)
+    scan = check(CheckOptions(path, data_options=options, unpacked=unpacked), console)
     assert isinstance(console.file, io.StringIO)
     return scan, console.file.getvalue()
 
 
 def placed(scan: Scan) -> dict[str, tuple[str, str]]:
-    return {photo.name: (photo.folder, photo.side) for photo in scan.photos}
+    return {photo.name: (photo.folder, photo.split) for photo in scan.photos}
 
 
 def hold_check(case: Case, wanted: Expected, scan: Scan, text: str) -> None:
@@ -77,17 +77,22 @@ def hold_check(case: Case, wanted: Expected, scan: Scan, text: str) -> None:
     assert len(set(digests.values())) == len(digests) == len(set(wanted.pixels.values()))
 
 
-def job(path: Path, options: DataOptions, place: Path, parent: Path, **fields: Any) -> Job:
-    usual: dict[str, Any] = {"recipe": RECIPE, "architecture": ARCHITECTURE, "parent": parent, "runs": place / "runs"}
+def job(path: Path, options: DataOptions, place: Path, pretrained: Path, **fields: Any) -> FitOptions:
+    usual: dict[str, Any] = {
+        "recipe": RECIPE,
+        "architecture": ARCHITECTURE,
+        "weights": pretrained,
+        "runs": place / "runs",
+    }
     usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0, "reading": options}
-    return Job(data=path, output=place / "out.safetensors", **{**usual, **fields})
+    return FitOptions(data=path, output=place / "out.safetensors", **{**usual, **fields})
 
 
 def hold_split(case: Case, wanted: Expected, ready: Prepared) -> None:
     """A split that was given is kept to the photo; of one that was not each class has its fraction."""
     assert ready.spec.classes == tuple(sorted(case.classes)) == ready.layout.folders
-    sides = {photo.name: side for side, photos in ready.split.sides.items() for photo in photos}
-    every = [photo for photos in ready.split.sides.values() for photo in photos]
+    sides = {photo.name: side for side, photos in ready.split.by_name.items() for photo in photos}
+    every = [photo for photos in ready.split.by_name.values() for photo in photos]
     assert len(every) == len(sides) == len({photo.digest for photo in every})
     assert {photo.name: photo.folder for photo in every} == {name: own for name, (own, _) in wanted.photos.items()}
     given = {split for _, split in wanted.photos.values()}
@@ -104,9 +109,9 @@ def hold_split(case: Case, wanted: Expected, ready: Prepared) -> None:
             assert Counter(sides[name] for name in own)[missing] == max(1, round(0.15 * len(own)))
 
 
-def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, place: Path, parent: Path) -> None:
+def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, place: Path, pretrained: Path) -> None:
     """What `fit` would train on, twice with one cache, and again when two files have changed places in theirs."""
-    asked = job(path, options, place, parent)
+    asked = job(path, options, place, pretrained)
     refused = fit_refusal(case, wanted)
     if refused:
         with pytest.raises(BadData) as caught:
@@ -121,7 +126,7 @@ def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, pla
         hold_exchange(case, asked, first)
 
 
-def hold_exchange(case: Case, asked: Job, first: Prepared) -> None:
+def hold_exchange(case: Case, asked: FitOptions, first: Prepared) -> None:
     """Files that are written to in place are read anew, although their sizes and dates are as before."""
     one, other = (asked.data / name for name in case.twins)
     before = one.read_bytes(), other.read_bytes()
@@ -162,13 +167,13 @@ def placed_items(case: Case) -> dict[str, str]:
     return {item.name: item.label for item in case.items if item.label and not item.silent and item.content.pixels}
 
 
-def hold(case: Case, parent: Path) -> None:
+def hold(case: Case, pretrained: Path) -> None:
     wanted = expected(case)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         path, options = written(case, place / "one", case.packing)
         if case.refusal:
-            asked = job(path, options, place, parent)
+            asked = job(path, options, place, pretrained)
             for refuse in (lambda: checked(path, options, place), lambda: prepare(asked, quiet(), dry=True)):
                 with pytest.raises(BadData) as caught:
                     refuse()
@@ -179,4 +184,4 @@ def hold(case: Case, parent: Path) -> None:
         other = "zip" if case.packing == "folder" else "folder"
         packed_otherwise, _ = checked(*written(case, place / "two", other), place)
         assert placed(packed_otherwise) == placed(scan) and packed_otherwise.digest == scan.digest
-        hold_fit(case, wanted, path, options, place, parent)
+        hold_fit(case, wanted, path, options, place, pretrained)

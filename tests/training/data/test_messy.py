@@ -21,27 +21,27 @@ from tests.training.data.messy_layouts import LAYOUTS
 from tests.training.data.messy_names import WRAPPERS
 from tests.training.data.messy_packing import PACKINGS, SPOKEN, zip_in
 from tests.training.data.messy_pictures import lossless
-from tests.training.drawn import write_parent
+from tests.training.drawn import write_pretrained
 from training.data.options import DataOptions
 from training.data.sources import file_identity
 from training.fit import fit
-from training.parent import load_parent
 from training.prepare import prepare
+from training.pretrained import load_pretrained
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-once = cache(load_parent)
+once = cache(load_pretrained)
 
 
 @pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_parent(tmp_path_factory.mktemp("parent") / "parent.pth")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pretrained(tmp_path_factory.mktemp("weights") / "weights.pth")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files may be believed at once: no test waits two seconds. The weights are read once."""
     monkeypatch.setattr(file_identity, "SETTLED_NS", 0)
-    monkeypatch.setattr("training.prepare.load_parent", once)
+    monkeypatch.setattr("training.prepare.load_pretrained", once)
 
 
 @st.composite
@@ -62,15 +62,15 @@ def cases(draw: st.DrawFn) -> Case:
 
 @settings(max_examples=20, suppress_health_check=CHECKS)
 @given(cases())
-def test_messy_data_is_read_as_it_was_meant(parent: Path, case: Case) -> None:
-    hold(case, parent)
+def test_messy_data_is_read_as_it_was_meant(pretrained: Path, case: Case) -> None:
+    hold(case, pretrained)
 
 
 @pytest.mark.slow
 @settings(max_examples=500, suppress_health_check=CHECKS)
 @given(cases())
-def test_much_messy_data_is_read_as_it_was_meant(parent: Path, case: Case) -> None:
-    hold(case, parent)
+def test_much_messy_data_is_read_as_it_was_meant(pretrained: Path, case: Case) -> None:
+    hold(case, pretrained)
 
 
 @settings(max_examples=20, suppress_health_check=CHECKS)
@@ -89,14 +89,14 @@ def test_names_in_a_code_page_that_a_zip_does_not_name_are_read(page: str, rando
 @pytest.mark.slow
 @settings(max_examples=6, suppress_health_check=CHECKS)
 @given(cases())
-def test_a_fit_trains_on_what_it_said(parent: Path, case: Case) -> None:
+def test_a_fit_trains_on_what_it_said(pretrained: Path, case: Case) -> None:
     """Through to the checkpoint: its classes, and the split as it is written beside it."""
     wanted = expected(case)
     assume(not case.refusal and not fit_refusal(case, wanted))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         path, options = written(case, place / "one", case.packing)
-        asked = job(path, options, place, parent, phase="probe")
+        asked = job(path, options, place, pretrained, phase="probe")
         metrics = fit(asked, quiet())
         assert metrics is not None
         assert checkpoint.read(asked.output).spec.classes == tuple(sorted(case.classes))
@@ -104,4 +104,4 @@ def test_a_fit_trains_on_what_it_said(parent: Path, case: Case) -> None:
         hold_split(case, wanted, ready)
         with asked.folder.split_file.open(encoding="utf-8", newline="") as file:
             rows = {row["file"]: row["side"] for row in csv.DictReader(file)}
-        assert rows == {photo.name: side for side, photos in ready.split.sides.items() for photo in photos}
+        assert rows == {photo.name: side for side, photos in ready.split.by_name.items() for photo in photos}

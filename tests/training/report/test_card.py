@@ -55,7 +55,7 @@ def test_the_card_tells_every_figure() -> None:
         "| train | 22 | 10 to 12 |",
         "the `ema` weights after epoch 2 did best on validation.",
         "temperature 0.500",
-        "| `trunk_rate` | 0.0001 |",
+        "| `backbone_rate` | 0.0001 |",
     ):
         assert told in card, told
 

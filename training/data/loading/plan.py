@@ -66,7 +66,7 @@ class Plan:
         return [(self.size(epoch), epoch, index) for index in chosen]
 
     def batches(self, start: int, *, rank: int = 0, ranks: int = 1) -> Iterator[list[Key]]:
-        """The batches from a step on; of a team, every `ranks`-th photo of each."""
+        """The batches from a step on; of a group, every `ranks`-th photo of each."""
         for step in range(start, self.steps):
             yield self.batch(step)[rank::ranks]
 

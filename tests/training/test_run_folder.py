@@ -1,0 +1,161 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training.data.scan.findings import Photo
+from training.data.split import Split
+from training.run_folder import BadRun, Candidate, RunFolder, State, alone_in, claim, differences
+
+IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "runs" / "name")
+
+
+def state() -> State:
+    kept = Candidate("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
+    return State(IDENTITY, "float32", kept, [{"epoch": 1, "loss": 0.25}], [0.5], {"step": 7})
+
+
+def test_a_state_comes_back_whole(folder: RunFolder) -> None:
+    folder.save_state(state())
+    found = folder.load_state(IDENTITY)
+    assert found is not None
+    assert torch.equal(found.kept.weights["weight"], torch.tensor([1.0, 2.0]))
+    assert (found.kept.name, found.history, found.losses, found.learner) == (
+        "probe",
+        state().history,
+        [0.5],
+        {"step": 7},
+    )
+    assert (folder.path / "history.csv").read_text().split() == ["epoch,loss", "1,0.25"]
+
+
+def test_no_state_is_no_error(folder: RunFolder) -> None:
+    assert folder.load_state(IDENTITY) is None
+
+
+def test_another_recipe_or_other_data_is_refused(folder: RunFolder) -> None:
+    folder.save_state(state())
+    with pytest.raises(BadRun, match="had epochs 8, not 6: ask for the same, or give --overwrite"):
+        folder.load_state({**IDENTITY, "recipe": {"seed": 0, "epochs": 6}})
+    with pytest.raises(BadRun, match="had data abc, not xyz"):
+        folder.load_state({**IDENTITY, "data": "xyz"})
+
+
+@pytest.mark.parametrize("damage", [b"", b"no state", None])
+def test_a_damaged_state_is_told(folder: RunFolder, damage: bytes | None) -> None:
+    folder.save_state(state())
+    folder.state_file.write_bytes(folder.state_file.read_bytes()[:300] if damage is None else damage)
+    with pytest.raises(BadRun, match="is damaged: start anew with --overwrite"):
+        folder.load_state(IDENTITY)
+
+
+def test_better_means_more_right_then_less_loss() -> None:
+    usual = Candidate("raw", 1, 0.9, 0.3, {})
+    assert Candidate("ema", 1, 0.91, 0.5, {}).beats(usual)
+    assert Candidate("ema", 1, 0.9, 0.2, {}).beats(usual)
+    assert not Candidate("ema", 1, 0.9, 0.3, {}).beats(usual)
+    assert not Candidate("ema", 1, 0.89, 0.1, {}).beats(usual)
+
+
+def test_differences_in_words() -> None:
+    assert differences({"a": 1, "b": {"c": [1, 2]}}, {"a": 1, "b": {"c": [1, 3]}}) == ["c 1, 2, not 1, 3"]
+    assert differences(IDENTITY, IDENTITY) == []
+
+
+def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+    output = tmp_path / "name.safetensors"
+    claim(output, folder, resume=False, overwrite=False)
+    folder.save_state(state())
+    with pytest.raises(BadRun, match="give --resume to go on with it, or --overwrite"):
+        claim(output, folder, resume=False, overwrite=False)
+    claim(output, folder, resume=True, overwrite=False)
+    assert folder.state_file.is_file()
+    assert claim(output, folder, resume=False, overwrite=True), "it starts anew"
+    assert folder.state_file.is_file(), "and the old state stays until there is a new one"
+    folder.begin("", Split((), (), ()))
+    assert not folder.state_file.exists() and not folder.launch_file.exists()
+
+
+def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "name.safetensors").write_bytes(b"precious")
+    with pytest.raises(BadRun, match="exists: give --overwrite"):
+        claim(tmp_path / "name.safetensors", folder, resume=False, overwrite=False)
+
+
+def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "name.safetensors").write_bytes(b"precious")
+    with pytest.raises(BadRun, match=r"there is no run to go on with in .* exists: give --overwrite"):
+        claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+    folder.save_state(state())
+    claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+
+
+def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: RunFolder, tmp_path: Path) -> None:
+    """And what has begun in its folder goes on; what has not starts anew, over what another left there."""
+    output = tmp_path / "name.safetensors"
+    output.write_bytes(b"precious")
+    words: dict[str, Any] = {"resume": False, "overwrite": False, "launch": "none 77"}
+    for restarted in (False, True):
+        with pytest.raises(BadRun, match="exists"):
+            claim(output, folder, **words, restarted=restarted)
+    assert claim(output, folder, **{**words, "overwrite": True}, restarted=False)
+    assert claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    folder.begin("none 77", Split((), (), ()))
+    folder.save_state(state())
+    assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    with pytest.raises(BadRun, match="has the state of a run"):
+        claim(output, folder, **words, restarted=False)  # another torchrun, whose number is the same by chance
+    with pytest.raises(BadRun, match="has the state of a run"):
+        claim(output, folder, **words, restarted=True)
+
+
+def test_what_a_kill_left_behind_is_swept(folder: RunFolder, tmp_path: Path) -> None:
+    folder.save_state(state())
+    (folder.path / ".state.pt.abc").write_bytes(b"half")
+    (folder.path / ".ipynb_checkpoints").mkdir()
+    claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
+    assert sorted(file.name for file in folder.path.iterdir()) == [".ipynb_checkpoints", "history.csv", "state.pt"]
+
+
+def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> None:
+    """A wrong ending, a file for a folder, both switches."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadRun, match=r"must end in \.safetensors"):
+        claim(tmp_path / "model.pth", folder, resume=False, overwrite=False)
+    with pytest.raises(BadRun, match="cannot be written to"):
+        claim(tmp_path / "file" / "model.safetensors", folder, resume=False, overwrite=False)
+    with pytest.raises(BadRun, match="exclude each other"):
+        claim(tmp_path / "model.safetensors", folder, resume=True, overwrite=True)
+
+
+def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
+    with alone_in(folder), pytest.raises(BadRun, match="another process is at work"), alone_in(folder):
+        pass
+    with alone_in(folder):
+        folder.findings_file.touch()
+    with alone_in(folder):
+        pass
+    assert folder.findings_file.exists()
+
+
+def test_a_run_that_wrote_nothing_leaves_nothing(folder: RunFolder) -> None:
+    with pytest.raises(BadRun), alone_in(folder):
+        assert folder.path.is_dir()
+        raise BadRun
+    assert not folder.path.exists()
+
+
+def test_the_sides_come_back_without_what_is_gone(folder: RunFolder) -> None:
+    """By content, whatever the files are called; what has come since is on no side."""
+    photos = [Photo(f"x/{n}, \udcff.png", "x", f"d{n}") for n in range(5)]
+    folder.begin("", Split(tuple(photos[:3]), (photos[3],), (photos[4],)))
+    now = [Photo(f"y/{n}.png", "x", f"d{n}") for n in (7, 4, 3, 1)]
+    assert folder.load_split(now) == (Split((now[3],), (now[2],), (now[1],)), 2)
+    folder.split_file.unlink()
+    assert folder.load_split(now) is None
