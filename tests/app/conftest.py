@@ -1,136 +1,16 @@
-"""A live service on a free port, with a small model of random weights; spoken to over HTTP, as clients do."""
+"""The fixtures of a running service for the tests of this folder."""
 
-import contextlib
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from tests.app.live_service import (
+    TINY,
+    Live,
+    checkpoints,
+    drawn,
+    engine,
+    eventually,
+    live,
+    lively_network,
+    picture,
+    serve,
+)
 
-import httpx
-import numpy as np
-import pytest
-import torch
-import uvicorn
-from fastapi import FastAPI
-from torch import nn
-
-from app.engine.engine import Engine
-from app.main import create_app
-from app.settings import Settings
-from app.web.service import Service
-from models import architectures, checkpoint
-from models.classifier import Normalize
-from models.pictures import encode
-from models.preprocessing import to_float
-from models.spec import Spec
-
-TINY = Spec("mobilenet_v3_small", ("cat", "dog", "Siamese cat", "sea_lion"), input_size=64, resize=72)
-
-
-@dataclass(frozen=True)
-class Live:
-    """A running service: a client to ask it, and its inside to look at."""
-
-    client: httpx.Client
-    url: str
-    app: FastAPI
-
-    @property
-    def service(self) -> Service:
-        """Settings, registry and engine."""
-        service: Service = self.app.state.service
-        return service
-
-
-@contextlib.contextmanager
-def serve(**settings: Any) -> Iterator[Live]:
-    """Run the application under uvicorn on a thread until the block ends."""
-    with tempfile.TemporaryDirectory() as cache:
-        usual: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "device": "cpu", "cache": Path(cache)}
-        with _serve(Settings(_env_file=None, **(usual | settings))) as running:
-            yield running
-
-
-@contextlib.contextmanager
-def _serve(settings: Settings) -> Iterator[Live]:
-    app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", proxy_headers=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    eventually(lambda: server.started)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=url, timeout=120) as client:
-            assert app.state.service.registry.wait(60)
-            yield Live(client, url, app)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-
-
-def eventually(condition: Callable[[], object], *, timeout_s: float = 30) -> None:
-    """Wait for something that another thread brings about; the time-out is for hangs alone."""
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.002)
-
-
-def lively_network() -> nn.Module:
-    """A network of random weights, scaled so that different pictures get different and decided verdicts."""
-    torch.manual_seed(0)
-    network = architectures.build(TINY.architecture, len(TINY.classes))
-    pictures = torch.stack([to_float(drawn(TINY.input_size, TINY.input_size, seed=100 + k)) for k in range(32)])
-    pictures = Normalize(TINY)(pictures)
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # the statistics become those of this one batch
-    with torch.no_grad():
-        network.train()(pictures)
-        features = architectures.features(network.eval(), pictures)
-    weight = torch.randn(len(TINY.classes), features.shape[1])
-    weight *= 2 / (features @ weight.T).std()
-    architectures.set_head(network, weight, -weight @ features.mean(dim=0))
-    return network
-
-
-@pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the checkpoint `tiny`."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    checkpoint.save(
-        folder / "tiny.safetensors", lively_network(), TINY, {"metrics": {"accuracy": 0.25}, "recipe": {"seed": 0}}
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
-def live(checkpoints: Path) -> Iterator[Live]:
-    """The service that most tests share."""
-    with serve(checkpoints=checkpoints) as running:
-        yield running
-
-
-def drawn(height: int = 96, width: int = 128, seed: int = 0) -> torch.Tensor:
-    """A picture of soft colours, uint8 [3, h, w], away from black and white so that no attack is clipped."""
-    random = np.random.default_rng(seed)
-    coarse = torch.from_numpy(random.uniform(60, 190, (1, 3, 5, 6)))
-    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", antialias=True)
-    return smooth[0].round().clamp(0, 255).to(torch.uint8)
-
-
-@pytest.fixture
-def picture() -> bytes:
-    """A small picture as a PNG file."""
-    return encode(drawn())
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    made = Engine(max_rows=8, max_waiting=40)
-    yield made
-    made.close(timeout_s=30)
-    assert made.alive == 0
+__all__ = ["TINY", "Live", "checkpoints", "drawn", "engine", "eventually", "live", "lively_network", "picture", "serve"]

@@ -7,7 +7,7 @@ import torch
 
 from app.engine.engine import Engine
 from models.query import Answer, Progress, Query, Task
-from tests.app.conftest import eventually
+from tests.app.live_service import eventually
 
 
 class Doubling:

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 
 
 def post(live: Live, path: str, picture: bytes, **fields: object) -> httpx.Response:

@@ -16,7 +16,7 @@ from app.engine.registry import Registry
 from app.settings import Settings
 from app.startup.greeting import greeting
 from models import checkpoint
-from tests.app.conftest import TINY, lively_network
+from tests.app.live_service import TINY, lively_network
 
 REPOSITORY = Path(__file__).parents[2]
 

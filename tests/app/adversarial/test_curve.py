@@ -9,8 +9,8 @@ import pytest
 from models.attacks.curve import LEVELS
 from models.pictures import decode, encode
 from tests.app.adversarial.test_route import fool, pixels
-from tests.app.conftest import Live, drawn
 from tests.app.events import events
+from tests.app.live_service import Live, drawn
 
 QUICK = {"steps": "3", "norms": "l2", "norm": "linf"}
 

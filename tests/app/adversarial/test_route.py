@@ -15,8 +15,8 @@ from skimage.metrics import structural_similarity
 
 from models.attacks.options import ATTACKS
 from models.pictures import decode, encode
-from tests.app.conftest import Live, drawn, eventually, serve
 from tests.app.events import events
+from tests.app.live_service import Live, drawn, eventually, serve
 
 
 def fool(live: Live, picture: bytes, **fields: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.engine.registry import LoadingFailed, NotServed, Registry
-from tests.app.conftest import serve
+from tests.app.live_service import serve
 
 
 def test_an_empty_folder_is_refused_with_advice(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from models import checkpoint
-from tests.app.conftest import TINY, Live, eventually, lively_network, serve
 from tests.app.events import events
+from tests.app.live_service import TINY, Live, eventually, lively_network, serve
 
 FAST = {"steps": 4, "crops": 2}
 PASSES = {"forward": 51, "backward": 8}

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 from tests.app.looks import post, told
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from models import store
 from models.pictures import decode, encode
 from models.preprocessing import to_float
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 
 def problem(live: Live, status: int, **request: object) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 
 from app.engine.registry import Registry
 from models import store
-from tests.app.conftest import Live, serve
+from tests.app.live_service import Live, serve
 
 
 def test_live_and_ready(live: Live) -> None:

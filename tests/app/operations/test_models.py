@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models import checkpoint
-from tests.app.conftest import TINY, Live, lively_network, serve
+from tests.app.live_service import TINY, Live, lively_network, serve
 
 
 def test_what_is_served(live: Live) -> None:

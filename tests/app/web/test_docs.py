@@ -2,7 +2,7 @@
 
 import re
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 
 
 def test_swagger_ui_needs_no_internet(live: Live) -> None:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from app.web.problems import STATUS, TITLES, problem
 from models.classes import UnknownClass
 from models.pictures import NotAPicture, encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 
 def test_every_status_has_a_title() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.app.conftest import serve
+from tests.app.live_service import serve
 
 
 class Named(dict[str, str]):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from models.pictures import encode
-from tests.app.conftest import drawn, eventually, serve
+from tests.app.live_service import drawn, eventually, serve
 
 
 def test_overload_is_refused_at_once(checkpoints: Path) -> None:

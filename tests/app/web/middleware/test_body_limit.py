@@ -1,6 +1,6 @@
 """Bodies over the limit."""
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 from tests.app.operations.test_classify import problem
 
 

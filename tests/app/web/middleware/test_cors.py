@@ -9,7 +9,7 @@ import pytest
 
 from app.web.middleware.cors import EXPOSED
 from models.pictures import encode
-from tests.app.conftest import Live, drawn, serve
+from tests.app.live_service import Live, drawn, serve
 
 ORIGIN = "http://localhost:3000"
 PAGE = {"Origin": ORIGIN}

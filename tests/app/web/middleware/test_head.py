@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 
 IDEAL = "/ideal/cat?steps=1&size=32&seed=71"
 

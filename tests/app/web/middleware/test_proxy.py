@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from app.web.middleware.proxy import BehindProxy
-from tests.app.conftest import Live, serve
+from tests.app.live_service import Live, serve
 
 HOSTILE = ["//evil.com", "https://evil.com", "/..", "/a/../b", "/a//b", "mirage", '/"><script>', "/'", "/%2e", "/a b"]
 

@@ -1,6 +1,6 @@
 """Request ids of clients and of the service."""
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 
 
 def test_a_request_id_is_kept_or_made(live: Live) -> None:

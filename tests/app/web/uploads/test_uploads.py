@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.app.conftest import Live
+from tests.app.live_service import Live
 from tests.app.operations.test_classify import problem
 
 ROUTES = {

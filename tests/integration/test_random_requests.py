@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.pictures import encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 PICTURES = tuple(encode(drawn(24, 32, seed), format=format) for seed, format in enumerate(("png", "jpeg", "webp")))
 OPTIONS: dict[str, dict[str, str]] = {

@@ -14,7 +14,7 @@ from models.attacks.task import adversarial
 from models.classify import classify
 from models.ideal import ideal
 from models.pictures import decode, encode
-from models.query import run
+from models.run import run
 
 NAMES = store.checkpoint_names()
 
@@ -40,7 +40,7 @@ def test_a_bundled_checkpoint_is_small_and_tells_its_story(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_readme_has_its_figure(name: str) -> None:
     accuracy = checkpoint.read(store.BUNDLED / f"{name}.safetensors").provenance["metrics"]["accuracy"]
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"\[{name}\]\(\S+\) is right on {accuracy * 100:.1f} %", readme)
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from models.pictures import encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 from tests.app.operations.test_classify import problem
 from tests.app.web.uploads.test_uploads import raw
 

@@ -11,9 +11,9 @@ import pytest
 
 from models.pictures import decode
 from models.store import BUNDLED
-from tests.app.conftest import serve
+from tests.app.live_service import serve
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 

@@ -12,7 +12,7 @@ import torch
 
 from models.attacks.options import ATTACKS
 from models.pictures import decode
-from tests.app.conftest import Live, serve
+from tests.app.live_service import Live, serve
 
 EACH = [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
 PHOTOS = int(os.environ.get("TRUTH_PHOTOS", "3"))

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.startup.greeting import class_in_url, greeting
 from models import checkpoint
 from models.classes import ClassNames
-from tests.app.conftest import TINY, Live, lively_network, serve
+from tests.app.live_service import TINY, Live, lively_network, serve
 
 NAMES = {
     "music": ("AC/DC", "N/A", "a//b", "/"),

@@ -15,8 +15,9 @@ from models.explain import METHODS, explain
 from models.features import features
 from models.ideal import ideal
 from models.preprocessing import to_float
-from models.query import Answer, Query, Task, run
-from tests.app.conftest import TINY, drawn
+from models.query import Answer, Query, Task
+from models.run import run
+from tests.app.live_service import TINY, drawn
 from tests.networks import normalise_by
 
 FEW = {"steps": 12}

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from models.pictures import decode
-from tests.app.conftest import serve
+from tests.app.live_service import serve
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_pretrained
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
