@@ -1,0 +1,120 @@
+"""The services of docker-compose.yml, as far as they can be checked without Docker."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from app.settings import Settings
+from models.store import BUNDLED
+from tests.integration.project import REPOSITORY, environment, last, stages
+
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+SERVING, TRAINING = ("serve", "serve-cpu"), ("train", "train-cpu")
+
+
+def mounts(service: str) -> dict[str, tuple[str, bool]]:
+    """Target -> source and whether it is read-only."""
+    found = {}
+    for mount in SERVICES[service]["volumes"]:
+        # A source may have a default, ${NAME:-value}, whose colon is no separator.
+        match = re.fullmatch(r"(\$\{\w+:-(?P<default>[^}]*)\}|(?P<plain>[^:]*)):(?P<target>[^:]*)(?P<ro>:ro)?", mount)
+        assert match is not None, mount
+        found[match["target"]] = (match["default"] or match["plain"], match["ro"] is not None)
+    return found
+
+
+def test_services_and_their_profiles() -> None:
+    """No service starts unasked, and each profile starts one."""
+    assert {name: each["profiles"] for name, each in SERVICES.items()} == {
+        "serve": ["gpu"],
+        "serve-cpu": ["cpu"],
+        "train": ["train"],
+        "train-cpu": ["train-cpu"],
+    }
+
+
+@pytest.mark.parametrize("name", [*SERVING, *TRAINING])
+def test_every_service_is_locked_down(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", [*SERVING, *TRAINING])
+def test_the_gpu_is_asked_for_where_it_is_meant(name: str) -> None:
+    service, gpu = SERVICES[name], not name.endswith("-cpu")
+    assert ("deploy" in service) == gpu
+    if gpu:
+        (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+        assert (service["image"], service["build"]) == ("mirage:gpu", ".")
+    else:
+        assert service["image"] == "mirage:cpu"
+        assert service["build"] == {"context": ".", "args": {"TORCH_BACKEND": "cpu"}}
+        assert ("ARG", "TORCH_BACKEND=") in stages()[1]
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_service_is_published_on_this_machine_alone(name: str) -> None:
+    assert SERVICES[name]["ports"] == [f"127.0.0.1:{Settings.model_fields['port'].default}:{last('EXPOSE')}"]
+    assert "network_mode" not in SERVICES[name]
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_services_settings_are_settings(name: str) -> None:
+    """Those that compose sets fit the image and the mounts, and win over what a .env says."""
+    given = SERVICES[name]["environment"]
+    assert {key.removeprefix("MIRAGE_").lower() for key in given} <= set(Settings.model_fields)
+    assert given["MIRAGE_HOST"] == "0.0.0.0"
+    assert str(given["MIRAGE_PORT"]) == last("EXPOSE")
+    source, read_only = mounts(name)[given["MIRAGE_CHECKPOINTS"]]
+    assert read_only
+    assert (REPOSITORY / source).resolve() == BUNDLED.resolve()
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_only_the_cache_of_weights_can_be_written(name: str) -> None:
+    """It is where torchvision looks, and outlives the container."""
+    writable = {target: source for target, (source, read_only) in mounts(name).items() if not read_only}
+    assert writable == {environment()["TORCH_HOME"]: "torch"}
+    assert "torch" in COMPOSE["volumes"]
+    (made,) = [rest for instruction, rest in stages()[-1] if instruction == "RUN"]
+    assert f"install -d -o mirage -g mirage {environment()['TORCH_HOME']}" in made
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_requests_may_finish_before_the_service_is_killed(name: str) -> None:
+    grace = SERVICES[name]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > Settings.model_fields["deadline_s"].default
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training_is_offline_and_writes_its_output_alone(name: str) -> None:
+    service = SERVICES[name]
+    assert service["network_mode"] == "none"
+    assert "ports" not in service
+    read_only = {target: each for target, (_, each) in mounts(name).items()}
+    assert read_only == {"/data": True, "/output": False, environment()["TORCH_HOME"]: True}
+    assert service["working_dir"] == "/output", "where the run folder is made"
+    assert service["entrypoint"][:2] == ["python", "-m"]
+    assert importlib.util.find_spec(f"{service['entrypoint'][2]}.__main__") is not None
+
+
+def test_the_command_that_compose_explains_is_understood() -> None:
+    """Its options exist: `fit` with --help in its place prints help that names --output."""
+    text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
+    (command,) = re.findall(r"# docker compose run --rm train (.*)", text)
+    assert command.split()[2:] == ["--output", "/output/model.safetensors"]
+    variables = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+    asked = [sys.executable, "-m", "training", command.split()[0], "--help"]
+    told = subprocess.run(asked, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
+    assert "--output" in told.stdout

@@ -1,0 +1,54 @@
+"""The hashed lock files fit pyproject.toml and each other."""
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.integration.project import LOCKS, PYPROJECT, locked
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_is_pinned_by_hash_and_from_no_address(lock: str) -> None:
+    """Nothing but names, versions, markers and hashes: where packages come from is for the installer to know."""
+    pins = locked(lock)
+    assert len(pins) >= 5
+    for name, versions in pins.items():
+        assert len(versions) == 1 or all(marker for _, marker in versions), name
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirements"),
+    [
+        ("requirements.lock", PYPROJECT["project"]["dependencies"]),
+        ("requirements-dev.lock", PYPROJECT["project"]["dependencies"]),
+        ("requirements-dev.lock", PYPROJECT["project"]["optional-dependencies"]["dev"]),
+        ("requirements-install.lock", PYPROJECT["dependency-groups"]["install"]),
+        ("requirements-install.lock", PYPROJECT["build-system"]["requires"]),
+    ],
+    ids=["serving", "serving in dev", "dev", "install", "build"],
+)
+def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -> None:
+    """Run `make lock` after a change to pyproject.toml."""
+    pins = locked(lock)
+    for requirement in map(Requirement, requirements):
+        name = canonicalize_name(requirement.name)
+        if name == PYPROJECT["project"]["name"]:  # `dev` takes the extras of training too
+            extras = PYPROJECT["project"]["optional-dependencies"]
+            test_the_locks_fit_the_projects_ranges(
+                lock, [each for extra in requirement.extras for each in extras[extra]]
+            )
+            continue
+        assert name in pins, f"{name} is not in {lock}: run make lock"
+        for version, _ in pins[name]:
+            assert version in requirement.specifier, f"{name} {version}: run make lock"
+
+
+def test_tests_run_on_what_is_served() -> None:
+    """Every version of the runtime lock is the development lock's."""
+    serving, developing = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert {name: developing.get(name) for name in serving} == serving
+
+
+def test_the_image_gets_no_test_tools() -> None:
+    dev = {canonicalize_name(Requirement(each).name) for each in PYPROJECT["project"]["optional-dependencies"]["dev"]}
+    assert dev & set(locked("requirements.lock")) == set()

@@ -1,0 +1,142 @@
+"""The targets of the Makefile and .ci/run, tried with make -n and with a stand-in for make."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.project import LOCKS, REPOSITORY, locked
+
+
+def make(*words: str, cwd: Path = REPOSITORY, check: bool = True) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(["make", *words], cwd=cwd, env=variables, check=check, capture_output=True, text=True)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What set-up needs of a fresh clone."""
+    for name in ("Makefile", "pyproject.toml", *LOCKS):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    return tmp_path
+
+
+def test_make_alone_lists_every_target_in_a_line() -> None:
+    listed = {line.split()[1]: line.split()[2:] for line in make().stdout.splitlines()}
+    assert {"serve", "test", "check", "train", "bench"} <= set(listed)
+    assert all(len(words) > 2 for name, words in listed.items() if name != "help")
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (help .*)$", text, flags=re.MULTILINE)
+    assert set(listed) == set(phony.split()) - {"dependencies"}
+
+
+@pytest.mark.parametrize(
+    ("goal", "lock", "ends"),
+    [
+        ("serve", "requirements.lock", "-m app"),
+        ("test", "requirements-dev.lock", "--dist worksteal"),
+        ("check", "requirements-dev.lock", "lint-imports"),
+        ("bench", "requirements-dev.lock", "-m benchmarks"),
+    ],
+)
+def test_each_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: str, ends: str) -> None:
+    """In this order: virtual environment, installer by hash, packages by hash, the project, then the command."""
+    told = make("-n", goal, cwd=clone).stdout
+    steps = ["-m venv", "--require-hashes -r requirements-install.lock", f"--require-hashes -r {lock}", ends]
+    places = [told.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "--no-deps --no-build-isolation --editable ." in told
+    assert told.strip().endswith(ends)
+
+
+def test_nothing_is_set_up_twice(clone: Path) -> None:
+    """With everything older than its stamp, `make test` is pytest alone; a changed lock is installed again."""
+    ready = make("-n", "test", "-o", ".venv/dev-ready", cwd=clone).stdout
+    assert ready.startswith(".venv/bin/python -m pytest") and ready.count("\n") == 1
+    stamps = [".venv/installer", ".venv/dependencies", ".venv/serve-ready", ".venv/dev-ready"]
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    # A virtual environment that works, for all that make can tell.
+    (clone / ".venv" / "bin" / "python").symlink_to(shutil.which("true") or "/bin/true")
+    for age, name in enumerate([*LOCKS, "pyproject.toml", *stamps]):
+        (clone / name).touch()
+        os.utime(clone / name, (1_000_000 + age, 1_000_000 + age))
+    assert make("-n", "test", cwd=clone).stdout == ready
+    (clone / "requirements-dev.lock").touch()
+    told = make("-n", "test", cwd=clone).stdout
+    assert "-r requirements-dev.lock" in told
+    assert "-r requirements.lock" not in told
+    assert "-m venv" not in told
+
+
+def test_without_a_python_make_says_what_to_install(clone: Path) -> None:
+    done = make("PYTHON=", "serve", cwd=clone, check=False)
+    assert done.returncode != 0
+    assert "No Python 3.11 or newer" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_training_without_data_says_how(clone: Path) -> None:
+    for words in ([], ["DATA=photos.zip"], ["OUTPUT=model.safetensors"]):
+        done = make("train", *words, "-o", ".venv/serve-ready", cwd=clone, check=False)
+        assert done.returncode != 0
+        assert "make train DATA=photos.zip OUTPUT=model.safetensors" in done.stderr
+
+
+def test_training_passes_its_words_on() -> None:
+    """Names with spaces in them stay whole."""
+    words = ["train", "DATA=my photos", "OUTPUT=my model.safetensors", "ARGS=--epochs 0", "-o", ".venv/serve-ready"]
+    told = make("-n", *words).stdout.splitlines()[-1]
+    assert shlex.split(told)[3:] == ["fit", "my photos", "--output", "my model.safetensors", "--epochs", "0"]
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) -> None:
+    """Its own packages at the lock's versions, without the registry's CUDA; all others still by their hashes."""
+    told = make("-n", ".venv/dev-ready", "TORCH_BACKEND=cpu", cwd=clone).stdout.replace("\\\n", " ")
+    (torch,) = [line for line in told.splitlines() if "--torch-backend=cpu" in line]
+    assert "--no-deps" in torch
+    (pins,) = re.findall(r"\$\((sed .*)\)", torch)
+    shown = subprocess.run(pins, shell=True, cwd=clone, check=True, capture_output=True, text=True)
+    versions = locked("requirements.lock")
+    assert shown.stdout.split() == [f"{name}=={versions[name][0][0]}" for name in ("torch", "torchvision")]
+
+    (rest,) = [line for line in told.splitlines() if line.startswith("awk ") and f" {lock} >" in line]
+    command, _, install = rest.partition(" && ")
+    (clone / ".venv").mkdir()
+    subprocess.run(command, shell=True, cwd=clone, check=True)
+    assert install.endswith(f"--require-hashes -r .venv/{lock}")
+    shutil.copy(clone / ".venv" / lock, clone / "left.lock")
+    whole = locked(lock)
+    left = locked(str(clone / "left.lock"))
+    assert left == {name: whole[name] for name in left}
+    cut = set(whole) - set(left)
+    assert {"torch", "torchvision", "triton"} <= cut
+    assert all(re.match(r"torch|torchvision|triton|nvidia-|cuda-", name) for name in cut)
+    assert not any(re.match(r"torch|triton|nvidia|cuda", name) for name in left)
+
+
+@pytest.mark.parametrize(
+    ("failing", "asked"),
+    [
+        ("", ["oracles", "test", "check"]),
+        ("oracles", ["oracles", "test", "check"]),
+        ("test", ["oracles", "test"]),
+        ("check", ["oracles", "test", "check"]),
+    ],
+)
+def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, asked: list[str]) -> None:
+    """With a stand-in for make that writes down what it is asked and may fail."""
+    stub = tmp_path / "make"
+    stub.write_text(f'#!/bin/sh\nfor goal; do :; done\necho "$goal" >> {tmp_path}/asked\n[ "$goal" != "{failing}" ]\n')
+    stub.chmod(0o755)
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", ".ci/run"], cwd=REPOSITORY, env=variables, capture_output=True, text=True)
+    assert (tmp_path / "asked").read_text().split() == asked
+    # Without other libraries to compare with, the tests that do are skipped.
+    assert (done.returncode == 0) == (failing in ("", "oracles"))
+    assert "== make test ==" in done.stdout
