@@ -19,7 +19,8 @@ from models.attacks.geometry import Norm, to_lattice
 from models.attacks.goal import Goal
 from models.classifier import Classifier
 from models.preprocessing import preprocess, to_float
-from models.query import Objective, Query, Task, run
+from models.query import Objective, Query, Task
+from models.run import run
 from models.spec import Spec
 
 ALLOWED = 1.05

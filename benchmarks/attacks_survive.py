@@ -18,7 +18,7 @@ from models.attacks.survive import parse_survive
 from models.attacks.task import Adversarial
 from models.pictures import decode, encode
 from models.preprocessing import to_float
-from models.query import run_all
+from models.run import run_all
 
 QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
 OUTLIVED = ("png", "jpeg:75")

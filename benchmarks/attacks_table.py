@@ -19,7 +19,8 @@ from models.attacks.geometry import Norm, norms, size
 from models.attacks.task import Adversarial
 from models.pictures import decode, encode
 from models.preprocessing import to_float, to_levels
-from models.query import Task, run, run_all
+from models.query import Task
+from models.run import run, run_all
 
 Attacked = Callable[[Tensor, Tensor], Tensor]
 """Pictures of the input size and classes to leave, or targets -> pictures in float."""

@@ -21,7 +21,7 @@ from benchmarks.measure import machine
 from models.classifier import choose_device
 from models.ideal import ideal
 from models.layers import Layer
-from models.query import run
+from models.run import run
 
 CROPS = 4
 

@@ -15,7 +15,8 @@ from benchmarks.ideals_subjects import DRAWS
 from benchmarks.measure import Stopwatch, interleaved, machine
 from models.classifier import Classifier, choose_device
 from models.ideal import METHODS, Ideal, ideal
-from models.query import Answer, Query, Task, run
+from models.query import Answer, Query, Task
+from models.run import run
 from models.store import load
 
 ZEBRA = 340

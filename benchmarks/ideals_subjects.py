@@ -11,7 +11,8 @@ from models.ideal.judge import Judgement, judge
 from models.ideal.score import Score, score
 from models.ideal.subject import OfClass
 from models.preprocessing import to_float
-from models.query import Passes, run, run_all
+from models.query import Passes
+from models.run import run, run_all
 from models.store import Model, load
 
 DRAWS, JUDGES = "imagenet/mobilenet_v2", "imagenet/squeezenet1_1"

@@ -5,12 +5,9 @@ never yields inside a `with` that changes the state of its thread (torch.no_grad
 interleaves many tasks on one thread.
 """
 
-import math
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -148,10 +145,8 @@ GRACE = 16
 class DeadlineExceeded(TimeoutError):
     """Thrown into a task whose time is up; it may catch it and verify its best so far in up to GRACE queries.
 
-    A task that asks more is ended. `found` is what the task has besides its best, for whoever catches it further out.
+    A task that asks more is ended.
     """
-
-    found: Any = None
 
 
 @dataclass
@@ -177,104 +172,3 @@ class Network(Protocol):
     def answer(self, queries: list[Query]) -> list[Answer]:
         """One answer per query, in order."""
         ...
-
-
-def run(
-    task: Task[Result],
-    network: Network,
-    on_progress: Callable[[Progress], None] | None = None,
-    *,
-    deadline_s: float = math.inf,
-) -> Result:
-    """Drive one task alone to its result: for tests, notebooks and training.
-
-    DeadlineExceeded is thrown into the task after `deadline_s` seconds, and out of here if it does not return then.
-    """
-    ((_, result),) = run_all([task], network, on_progress, deadline_s=deadline_s)
-    return result
-
-
-def run_all(
-    tasks: Iterable[Task[Result]],
-    network: Network,
-    on_progress: Callable[[Progress], None] | None = None,
-    *,
-    at_once: int = 8,
-    deadline_s: float = math.inf,
-) -> Iterator[tuple[int, Result]]:
-    """Drive many tasks, `at_once` of them in shared batches, and yield each one's number and result as it is done.
-
-    Tasks are drawn from the iterable when there is room. What a task raises is raised here, and closes the others.
-    `deadline_s` counts from each task's own beginning. Raises ValueError where `at_once` is below 1.
-    """
-    if at_once < 1:
-        raise ValueError(f"at_once is 1 or more, not {at_once}")
-    coming = enumerate(tasks)
-    alive: list[_Turn[Result]] = []
-    try:
-        while True:
-            room = at_once - len(alive)
-            fresh = [_Turn(number, task, on_progress, deadline_s) for number, task in islice(coming, room)]
-            alive += fresh
-            for turn in fresh:
-                turn.advance(None)
-            for turn in [turn for turn in alive if turn.query is None]:
-                alive.remove(turn)
-                yield turn.number, cast(Result, turn.result)
-            if alive:
-                _answer_all(alive, network)
-            elif room and not fresh:  # without room, all that were alive have ended in the same batch
-                return
-    finally:
-        for turn in alive:
-            turn.task.close()
-
-
-def _answer_all(turns: "list[_Turn[Any]]", network: Network) -> None:
-    """One batch for those who want logits alone, one for those who want gradients; then each goes on."""
-    for gradients in (False, True):
-        asked = [(turn, turn.query) for turn in turns if turn.query and (turn.query.objective is not None) == gradients]
-        shared = [each for each in asked if not each[1].apart]
-        for batch in [shared, *([each] for each in asked if each[1].apart)]:
-            answers = network.answer([query for _, query in batch]) if batch else []
-            for (turn, _), answer in zip(batch, answers, strict=True):
-                turn.answer = answer
-    for turn in turns:
-        turn.advance(turn.answer)
-
-
-class _Turn(Generic[Result]):
-    """One task among those that `run_all` drives: what it asks now, or what came of it."""
-
-    def __init__(
-        self, number: int, task: Task[Result], on_progress: Callable[[Progress], None] | None, deadline_s: float
-    ) -> None:
-        self.number, self.task, self.on_progress = number, task, on_progress
-        self.deadline_s, self.deadline = deadline_s, math.inf
-        self.grace: int | None = None
-        self.query: Query | None = None
-        self.answer: Answer | None = None
-        self.result: Result | None = None
-
-    def advance(self, answer: Answer | None) -> None:
-        """Send the answer and take the next query; when time is up say so, and then count."""
-        try:
-            self.query = self._until_query(self.task.send(answer))
-            if answer is None:  # its first query: what nobody has looked at yet has no best so far
-                self.deadline = time.monotonic() + self.deadline_s
-            elif self.grace is None and time.monotonic() > self.deadline:
-                self.grace = GRACE
-                self.query = self._until_query(self.task.throw(DeadlineExceeded("the task's time is up")))
-            elif self.grace is not None:
-                self.grace -= 1
-                if self.grace <= 0:
-                    raise DeadlineExceeded("the task's time is up, and it asks on")
-        except StopIteration as stop:
-            self.query, self.result = None, stop.value
-
-    def _until_query(self, said: Query | Progress) -> Query:
-        while not isinstance(said, Query):
-            if self.on_progress is not None:
-                self.on_progress(said)
-            said = self.task.send(None)
-        return said

@@ -9,7 +9,8 @@ from torch import Tensor
 from models.attacks.geometry import project_linf
 from models.attacks.goal import Goal
 from models.attacks.methods.steepest import steepest
-from models.query import Answer, Query, Task, run
+from models.query import Answer, Query, Task
+from models.run import run
 
 Logits = Callable[[Tensor], Tensor]
 
@@ -40,7 +41,7 @@ def fast_pgd(
     picture = project_linf(start + epsilon * (2 * noise - 1), start, epsilon)
     for _ in range(steps):
         look = yield from goal.look(picture)
-        moved = picture.sub(steepest(look.slope, "linf"), alpha=2.5 * epsilon / max(2, steps))
+        moved = picture.sub(steepest(look.gradients, "linf"), alpha=2.5 * epsilon / max(2, steps))
         picture = project_linf(moved, start, epsilon)
     return picture
 

@@ -11,7 +11,8 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.figures import balanced_accuracy
-from models.query import Task, run_all
+from models.query import Task
+from models.run import run_all
 from models.spec import Spec
 from training.data.loading.batches import LabelledPhotos, evenly_spaced
 from training.metrics import wilson

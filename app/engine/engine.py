@@ -1,7 +1,8 @@
-"""Continuous batching: one thread drives every task that is alive and shows the network their queries together.
+"""Continuous batching: one thread drives all tasks that are alive, and the network answers their queries in batches.
 
-At each tick it stacks the queries that wait into one batch for logits and one for gradients, so a request joins at the
-next step and leaves when it is done. Whoever waits for logits alone goes first. An idle engine sleeps.
+A tick is one turn of the engine's loop. It answers one batch of queries for logits per network, and then one batch of
+queries for gradients. So a request joins at the next tick and leaves as soon as it is done, and one that needs logits
+alone, as a classification does, waits for one gradient step at most. An engine without tasks sleeps.
 """
 
 import contextlib
@@ -13,86 +14,51 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.engine.admission import Admission
 from app.engine.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
-from app.engine.progress import Listener, tell
-from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Query, Task
+from app.engine.counters import Counters
+from app.engine.progress import GuardedListener, Listener
+from models.query import Answer, Network, Task
+from models.run import Conversation, next_batch
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class Overloaded(RuntimeError):
-    """As many tasks are alive as are allowed; `retry_after_s` is when a place should be free."""
+class Submission(Conversation[Any]):
+    """A task that was submitted to the engine, and the future by which its caller gets the result."""
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"all places are taken: try again in {retry_after_s} s")
-        self.retry_after_s = retry_after_s
-
-
-class ShuttingDown(RuntimeError):
-    """The engine takes no new work."""
-
-
-@dataclass
-class Counters:
-    """What the engine has done since it started; `rows` / `batches` is how well requests share the network."""
-
-    forward_batches: int = 0
-    forward_rows: int = 0
-    gradient_batches: int = 0
-    gradient_rows: int = 0
-    done: int = 0
-    failed: int = 0
-    left: int = 0
-    expired: int = 0
-    refused: int = 0
-
-
-@dataclass(eq=False)
-class Job:
-    """One task with the network it asks, who waits for it and who listens."""
-
-    task: Task[Any]
-    network: Network
-    future: "Future[Any]"
-    listener: Listener | None
-    deadline: float
-    weight: int
-    begun: float = field(default_factory=time.monotonic)
-    query: Query | None = None
-    grace: int | None = None  # how many queries are left to it, once its time is up
+    def __init__(
+        self, task: Task[Any], network: Network, listener: Listener | None, deadline_s: float, weight: int
+    ) -> None:
+        super().__init__(task, network, None if listener is None else GuardedListener(listener))
+        self.deadline = self.begun + deadline_s
+        self.weight = weight
+        self.future: Future[Any] = Future()
 
 
 class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
-    At most `max_rows` rows go through a network at once, halved for good when the device runs out of memory; at most
-    `max_waiting` tasks are alive, and those that are weigh `max_weight` together, or one alone weighs more; a task
-    without weight has room beside it.
+    At most `max_rows` rows go through a network at once; the number is halved for good when the device runs out of
+    memory. At most `max_waiting` tasks are alive, and their weights add up to at most `max_weight` (see Admission).
     """
 
     def __init__(self, *, max_rows: int = 32, max_waiting: int = 64, max_weight: float = math.inf) -> None:
         self.max_rows = max_rows
-        self.max_waiting = max_waiting
-        self.max_weight = max_weight
         self.counters = Counters()
-        self.seconds_per_task = 1.0
-        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._jobs: deque[Job] = deque()  # in the order of their turns
-        self._lock = threading.Lock()  # guards _alive, _weight, _open and counters.refused, which callers touch
-        self._alive = 0
-        self._weight = 0
-        self._open = True
+        self.admission = Admission(max_waiting, max_weight, self.counters)
+        self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._waiting: deque[Submission] = deque()  # for an answer, the longest waiting first
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
     @property
     def alive(self) -> int:
-        """How many tasks wait or run."""
-        return self._alive
+        """Number of tasks that wait or run."""
+        return self.admission.alive
 
     def submit(
         self,
@@ -104,172 +70,95 @@ class Engine:
         weight: int = 0,
         sequel: bool = False,
     ) -> "Future[Result]":
-        """Let the task join at the next tick; cancelling the future makes it leave at the one after.
+        """Let the task join at the next tick; cancelling the future makes it leave at the tick after that.
 
-        `on_progress` is called on the engine's thread. When `deadline_s` has passed, DeadlineExceeded is thrown into
-        the task, whose result or error answers the future. `weight` stands for the memory that the task itself takes.
-        A `sequel` ends work that has had its place and given it back, and is let in where all are taken: refused, the
-        work would be lost. Raises Overloaded, ShuttingDown.
+        `on_progress` is called on the engine's thread. `deadline_s` seconds after this call DeadlineExceeded is thrown
+        into the task, and what it then returns or raises goes to the future. `weight` stands for the memory that the
+        task itself takes. A `sequel` finishes work whose earlier task has ended; it is admitted even if the engine is
+        full, since a refusal would lose that work. Raises Overloaded, ShuttingDown.
         """
-        with self._lock:
-            self._check_room(weight, sequel=sequel)
-            self._alive += 1
-            self._weight += weight
-        future: Future[Result] = Future()
-        self._inbox.put(Job(task, network, future, on_progress, time.monotonic() + deadline_s, weight))
-        return future
+        self.admission.admit(weight, is_sequel=sequel)
+        submission = Submission(task, network, on_progress, deadline_s, weight)
+        self._inbox.put(submission)
+        return submission.future
 
     def check_room(self, weight: int = 0) -> None:
         """Raise what `submit` would raise now, before work is put into preparing a task."""
-        with self._lock:
-            self._check_room(weight)
-
-    def _check_room(self, weight: int, *, sequel: bool = False) -> None:
-        if not self._open:
-            raise ShuttingDown("the service is shutting down: try another instance")
-        if sequel:
-            return
-        too_heavy = weight and self._weight and self._weight + weight > self.max_weight
-        if self._alive >= self.max_waiting or too_heavy:
-            self.counters.refused += 1
-            raise Overloaded(max(1, math.ceil(self.seconds_per_task / max(1, self._alive))))
+        self.admission.check(weight)
 
     def close(self, *, timeout_s: float | None = None) -> None:
-        """Take nothing new, finish what is alive, stop the thread."""
-        with self._lock:
-            self._open = False
-        self._inbox.put(None)
+        """Take no new tasks, finish those that are alive and stop the thread; wait `timeout_s` seconds at most."""
+        self.admission.close()
+        self._inbox.put(None)  # wakes the thread
         self._thread.join(timeout_s)
 
     def _loop(self) -> None:
-        while self._open or self._alive:
+        while self.admission.is_open or self.alive:
             try:
-                self._admit()
-                self._dismiss()
-                for _ in self._networks(gradients=False):  # one batch each: several models' requests all go first
-                    self._tick(gradients=False)
-                self._tick(gradients=True)
+                self._begin_submitted()
+                self._drop_cancelled()
+                self._expire_overdue()
+                self._answer_logits()
+                self._answer_next_batch(gradients=True)
             except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
                 logger.exception("the engine failed; every task in flight is answered with the error")
-                while self._jobs:
-                    self._fail(self._jobs.popleft(), error)
+                while self._waiting:
+                    self._fail(self._waiting.popleft(), error)
 
-    def _admit(self) -> None:
-        """Start what has come in; with nothing else to do, sleep until something does."""
-        block = not self._jobs
+    def _begin_submitted(self) -> None:
+        """Start the tasks that were submitted since the last tick; with no other task, sleep until one comes."""
+        block = not self._waiting
         while True:
             try:
-                job = self._inbox.get(block=block)
+                submission = self._inbox.get(block=block)
             except queue.Empty:
                 return
             block = False
-            if job is not None:
-                self._advance(job, None)
+            if submission is not None:
+                self._proceed(submission, submission.advance)
 
-    def _dismiss(self) -> None:
-        """Close the tasks of callers that have left, and end those whose time is up."""
-        now = time.monotonic()
-        for job in list(self._jobs):
-            if job.future.cancelled():
-                self._jobs.remove(job)
-                self.counters.left += 1
-                self._end(job)
-            elif job.grace is None and now > job.deadline:
-                self._jobs.remove(job)
-                self._expire(job)
+    def _drop_cancelled(self) -> None:
+        for submission in [submission for submission in self._waiting if submission.future.cancelled()]:
+            self._waiting.remove(submission)
+            self.counters.left += 1
+            self._end(submission)
 
-    def _tick(self, *, gradients: bool) -> None:
-        """Answer one batch of the queries that wait: of one network, in the order of their turns."""
-        batch = self._next_batch(gradients=gradients)
+    def _expire_overdue(self) -> None:
+        for submission in [submission for submission in self._waiting if submission.overdue]:
+            self._waiting.remove(submission)
+            self.counters.expired += 1
+            self._proceed(submission, submission.expire)
+
+    def _answer_logits(self) -> None:
+        """Answer as many batches of queries for logits as there are networks that are asked for them."""
+        networks = {id(submission.network) for submission in self._waiting if not submission.wants_gradients}
+        for _ in range(len(networks)):
+            self._answer_next_batch(gradients=False)
+
+    def _answer_next_batch(self, *, gradients: bool) -> None:
+        """Answer the query of this kind that has waited longest, and those that share its batch.
+
+        Each task goes to the end of the line with its next query, so none waits for another's second turn.
+        """
+        waiting = (submission for submission in self._waiting if submission.wants_gradients == gradients)
+        batch = next_batch(waiting, self.max_rows)
         if not batch:
             return
+        network = batch[0].network
+        assert network is not None, "a submission has a network"
         limit = RowLimit(self.max_rows)
-        answers = answer_within_memory(batch[0].network, [_query(job) for job in batch], limit)
+        answers = answer_within_memory(network, [submission.query for submission in batch], limit)
         self.max_rows = limit.rows
         self._count(batch, gradients=gradients)
-        for job, answer in zip(batch, answers, strict=True):
-            self._jobs.remove(job)
+        for submission, answer in zip(batch, answers, strict=True):
+            self._waiting.remove(submission)
             if isinstance(answer, Answer):
-                self._advance(job, answer)
+                self._proceed(submission, submission.advance, answer)
             else:
-                self._fail(job, answer)
+                self._fail(submission, answer)
 
-    def _networks(self, *, gradients: bool) -> set[int]:
-        return {id(job.network) for job in self._jobs if (_query(job).objective is not None) == gradients}
-
-    def _next_batch(self, *, gradients: bool) -> list[Job]:
-        """The longest waiting job of this kind and whoever fits beside it; each goes to the back when it advances."""
-        waiting = [job for job in self._jobs if (_query(job).objective is not None) == gradients]
-        batch: list[Job] = []
-        rows = 0
-        for job in waiting:
-            size = len(_query(job).pixels)
-            if batch and (job.network is not batch[0].network or rows + size > self.max_rows or _query(job).apart):
-                continue
-            batch.append(job)
-            rows += size
-            if _query(job).apart:
-                break
-        return batch
-
-    def _advance(self, job: Job, answer: Answer | None) -> None:
-        """Send the task its answer and take its next query; progress goes to whoever listens."""
-        try:
-            said = job.task.send(answer)
-            while not isinstance(said, Query):
-                tell(job, said)
-                said = job.task.send(None)
-            self._ask(job, said)
-        except StopIteration as stop:
-            self._finish(job, stop.value)
-        except Exception as error:
-            self._fail(job, DoesNotFit() if is_out_of_memory(error) else error)
-
-    def _ask(self, job: Job, query: Query) -> None:
-        """Put a query in line; of a task whose time is up, the few by which it verifies its best so far."""
-        if job.grace is not None:
-            job.grace -= 1
-            if job.grace < 0:
-                raise _late(job)
-        job.query = query
-        self._jobs.append(job)
-
-    def _expire(self, job: Job) -> None:
-        self.counters.expired += 1
-        try:
-            job.grace = GRACE
-            said = job.task.throw(_late(job))
-            while isinstance(said, Progress):
-                said = job.task.send(None)
-            self._ask(job, said)
-        except StopIteration as stop:
-            self._finish(job, stop.value)
-        except Exception as error:
-            self._fail(job, error)
-
-    def _finish(self, job: Job, result: Any) -> None:
-        self.counters.done += 1
-        self._end(job)
-        _resolve(lambda: job.future.set_result(result))
-
-    def _fail(self, job: Job, error: BaseException) -> None:
-        self.counters.failed += 1
-        self._end(job)
-        _resolve(lambda: job.future.set_exception(error))
-
-    def _end(self, job: Job) -> None:
-        """Close the task and give its place back, before the caller is answered: its next request finds it free."""
-        try:
-            job.task.close()
-        except Exception:
-            logger.exception("a task failed while it was closed")
-        self.seconds_per_task += 0.1 * (time.monotonic() - job.begun - self.seconds_per_task)
-        with self._lock:
-            self._alive -= 1
-            self._weight -= job.weight
-
-    def _count(self, batch: list[Job], *, gradients: bool) -> None:
-        rows = sum(len(_query(job).pixels) for job in batch)
+    def _count(self, batch: list[Submission], *, gradients: bool) -> None:
+        rows = sum(len(submission.query.pixels) for submission in batch)
         if gradients:
             self.counters.gradient_batches += 1
             self.counters.gradient_rows += rows
@@ -277,16 +166,37 @@ class Engine:
             self.counters.forward_batches += 1
             self.counters.forward_rows += rows
 
+    def _proceed(self, submission: Submission, step: Callable[..., None], *arguments: Answer) -> None:
+        """Let the task take a step; then it waits with its next query, or its caller gets the result or the error."""
+        try:
+            step(*arguments)
+        except Exception as error:
+            self._fail(submission, DoesNotFit() if is_out_of_memory(error) else error)
+            return
+        if submission.done:
+            self._finish(submission)
+        else:
+            self._waiting.append(submission)
 
-def _query(job: Job) -> Query:
-    assert job.query is not None, "a job in line has a query"
-    return job.query
+    def _finish(self, submission: Submission) -> None:
+        self.counters.done += 1
+        self._end(submission)
+        _resolve(lambda: submission.future.set_result(submission.result))
 
+    def _fail(self, submission: Submission, error: BaseException) -> None:
+        self.counters.failed += 1
+        self._end(submission)
+        _resolve(lambda: submission.future.set_exception(error))
 
-def _late(job: Job) -> DeadlineExceeded:
-    return DeadlineExceeded(f"not done after {time.monotonic() - job.begun:.1f} s")
+    def _end(self, submission: Submission) -> None:
+        """Close the task and release its place, before the caller is answered: its next request finds the place free."""
+        try:
+            submission.close()
+        except Exception:
+            logger.exception("a task failed while it was closed")
+        self.admission.release(submission.weight, time.monotonic() - submission.begun)
 
 
 def _resolve(answer: Callable[[], None]) -> None:
-    with contextlib.suppress(InvalidStateError):  # the caller left in this very moment
+    with contextlib.suppress(InvalidStateError):  # the caller cancelled the future in this very moment
         answer()

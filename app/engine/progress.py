@@ -1,8 +1,7 @@
-"""How progress comes to whoever waits for it."""
+"""The listeners that hear of a task's progress."""
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from models.query import Progress
 
@@ -10,18 +9,21 @@ logger = logging.getLogger(__name__)
 Listener = Callable[[Progress], None]
 
 
-class Hearer(Protocol):
-    """Who may have a listener."""
+class GuardedListener:
+    """Calls a listener until it raises: the error is logged, and the listener is not called again.
 
-    listener: Listener | None
+    A task must not fail because somebody who watches it does.
+    """
 
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
 
-def tell(hearer: Hearer, progress: Progress) -> None:
-    """Pass progress on; what the listener raises is logged, and then it hears no more."""
-    if hearer.listener is None:
-        return
-    try:
-        hearer.listener(progress)
-    except Exception:
-        logger.exception("a listener failed; the task goes on without it")
-        hearer.listener = None
+    def __call__(self, progress: Progress) -> None:
+        """Pass the progress on to the listener, unless it has failed before."""
+        if self._listener is None:
+            return
+        try:
+            self._listener(progress)
+        except Exception:
+            logger.exception("a progress listener failed; the task goes on without it")
+            self._listener = None

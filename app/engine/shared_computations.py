@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from app.engine.progress import Listener, tell
+from app.engine.progress import GuardedListener, Listener
 from models.query import Progress
 
 Result = TypeVar("Result")
@@ -50,14 +50,15 @@ class _Running(Generic[Result]):
 
     def _tell(self, progress: Progress) -> None:
         for seat in self.seats.copy():  # whole, although the event loop's thread adds and takes away
-            tell(seat, progress)
+            if seat.listener is not None:
+                seat.listener(progress)
 
 
 class Seat(Generic[Result]):
     """One asker's place; the computation ends early when the last of them has left."""
 
     def __init__(self, shared: Shared[Result], key: str, running: _Running[Result], listener: Listener | None) -> None:
-        self.listener = listener
+        self.listener = None if listener is None else GuardedListener(listener)
         self._shared, self._key, self._running = shared, key, running
         running.seats.add(self)
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from app.engine.batches import DoesNotFit
-from app.engine.engine import Overloaded, ShuttingDown
+from app.engine.admission import Overloaded, ShuttingDown
 from app.engine.registry import LoadingFailed, NotServed, StillLoading
 from models.attacks.masks import BadMask
 from models.attacks.options import BadAttack

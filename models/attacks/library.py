@@ -15,7 +15,8 @@ from models.attacks.survive import parse_survive
 from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 from models.classifier import Classifier
 from models.pictures import decode
-from models.query import Task, run, run_all
+from models.query import Task
+from models.run import run, run_all
 from models.spec import Spec
 from models.store import Model
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from models.classifier import Classifier
 from models.ideal.task import Ideal, ideal
-from models.query import Progress, run
+from models.query import Progress
+from models.run import run
 from models.store import Model
 
 

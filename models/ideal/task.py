@@ -23,7 +23,7 @@ from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
 from models.spec import Spec
-from models.together import together
+from models.gather import gather
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def ideal(
         _draw(whole, spec, method, size, options, seed=each, device=device, passes=passes, on_noise=on_noise)
         for each in range(seed, seed + count)
     ]
-    drawn = yield from together(tasks, partial(_retold, steps=options["steps"]))
+    drawn = yield from gather(tasks, partial(_retold, steps=options["steps"]))
     told = {"method": method, **options, "seed": seed, "count": count, "size": size}
     return Ideal(whole, tuple(drawn), method, told, passes)
 

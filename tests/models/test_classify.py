@@ -6,7 +6,8 @@ from torch import Tensor
 from models.classifier import Classifier
 from models.classify import Prediction, classify, rank
 from models.pictures import decode
-from models.query import Answer, Query, run
+from models.query import Answer, Query
+from models.run import run
 from models.spec import Spec
 from models.store import Model
 from tests.conftest import Draw

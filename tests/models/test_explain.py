@@ -9,7 +9,7 @@ from torch import Tensor
 from models.classifier import Classifier
 from models.explain import METHODS, BadExplanation, Explanation, explain, heat
 from models.preprocessing import preprocess, to_float
-from models.query import run
+from models.run import run
 from models.store import Model
 from tests.conftest import Draw
 from tests.models.test_layers import Pool

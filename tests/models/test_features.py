@@ -9,7 +9,7 @@ from models.feature_sheet import feature_sheet
 from models.features import Features, features
 from models.layers import UnknownLayer
 from models.preprocessing import preprocess, to_float
-from models.query import run
+from models.run import run
 from models.store import Model
 from tests.conftest import Draw
 from tests.models.test_layers import Pool

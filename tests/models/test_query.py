@@ -11,7 +11,8 @@ from torch import Tensor
 
 from models.attacks.objectives import log_odds
 from models.classifier import Classifier
-from models.query import GRACE, Answer, DeadlineExceeded, Passes, Progress, Query, Task, run, run_all
+from models.query import GRACE, Answer, DeadlineExceeded, Passes, Progress, Query, Task
+from models.run import run, run_all
 
 
 class Echo:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from models.query import DeadlineExceeded, Progress, Query, Task, run
+from models.query import DeadlineExceeded, Progress, Query, Task
 from models.relay import relay
+from models.run import run
 from tests.models.test_query import Echo, conversation
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from models import checkpoint, pictures
 from models.classify import classify
 from models.ideal import imagine
-from models.query import run
+from models.run import run
 from models.store import load
 from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings, write_pretrained, zipped
 from training.cache import Cache

@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.engine.engine import ShuttingDown
+from app.engine.admission import ShuttingDown
 from app.web import problems
 
 

@@ -6,10 +6,11 @@ from concurrent.futures import CancelledError
 import pytest
 import torch
 
-from app.engine.engine import Engine, Overloaded, ShuttingDown
+from app.engine.admission import Overloaded, ShuttingDown
+from app.engine.engine import Engine
 from models.query import GRACE, DeadlineExceeded, Progress, Task
-from tests.app.conftest import eventually
 from tests.app.doubling import Doubling, asking, hold, rows
+from tests.app.live_service import eventually
 
 
 @pytest.fixture
@@ -295,7 +296,7 @@ def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: p
     engine.submit(asking(), network).result(30)
     eventually(lambda: engine.alive == 0)
     turns: list[bool] = []
-    monkeypatch.setattr(Engine, "_dismiss", lambda self: turns.append(True))
+    monkeypatch.setattr(Engine, "_drop_cancelled", lambda self: turns.append(True))
     threading.Event().wait(0.2)  # what is already under way may end
     turns.clear()
     threading.Event().wait(0.5)
@@ -312,7 +313,7 @@ def test_a_fault_of_the_engine_itself_answers_everybody(
     def broken(self: Engine) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Engine, "_dismiss", broken)
+    monkeypatch.setattr(Engine, "_drop_cancelled", broken)
     network.may_answer.set()
     for future in futures:
         with pytest.raises(RuntimeError, match="broken"):

@@ -2,10 +2,10 @@
 
 from dataclasses import fields
 
-from app.engine.engine import Counters
+from app.engine.counters import Counters
 from app.operations.metrics import HELP
 from models.pictures import encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 
 def counted(live: Live) -> dict[str, float]:

@@ -14,9 +14,9 @@ from app.web.second_opinions import transfer
 from models import architectures, checkpoint
 from models.attacks.task import Adversarial, adversarial
 from models.pictures import encode
-from models.query import run
+from models.run import run
 from tests.app.adversarial.test_route import fool, pixels
-from tests.app.conftest import TINY, Live, drawn, lively_network, serve
+from tests.app.live_service import TINY, Live, drawn, lively_network, serve
 
 ORDER = (2, 0, 3, 1)
 """The twin's classes: of which of tiny's each is."""
@@ -119,7 +119,7 @@ def test_a_full_house_leaves_it_out(house: Live, found: Adversarial, monkeypatch
         nonlocal count
         count += 1
         if count > 3:  # the attack and the first model's two pictures
-            monkeypatch.setattr(engine, "max_waiting", 0)
+            monkeypatch.setattr(engine.admission, "max_tasks", 0)
         return submit(*args, **options)
 
     monkeypatch.setattr(engine, "submit", counted)

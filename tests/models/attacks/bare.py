@@ -9,7 +9,8 @@ from models.attacks.geometry import by
 from models.attacks.goal import Best, Goal
 from models.attacks.options import Attack
 from models.classifier import Classifier
-from models.query import Task, run
+from models.query import Task
+from models.run import run
 from tests.networks import Counting
 
 

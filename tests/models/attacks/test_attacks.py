@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.attacks.geometry import NORMS, Norm
-from models.attacks.options import ATTACKS, EPSILON
+from models.attacks.options import ATTACKS
+from models.attacks.shared_options import DEFAULT_EPSILONS
 from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.preprocessing import preprocessor, to_float
-from models.query import Query, run
+from models.query import Query
+from models.run import run
 from tests.conftest import Draw
 from tests.models.attacks.bare import answers, bare
 from tests.networks import LinearNetwork, Recording, unnormalised
@@ -111,7 +113,7 @@ def test_rows_of_a_batch_end_as_they_do_alone(
 
     Of attacks that look for the smallest change test_minimal.py asks the same.
     """
-    options = quick(attack) | ({"epsilon": EPSILON[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
+    options = quick(attack) | ({"epsilon": DEFAULT_EPSILONS[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
     pictures = small_pictures[:5]
     labels = answers(tiny, pictures)
     together = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, **options)

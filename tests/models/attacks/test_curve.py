@@ -13,7 +13,8 @@ from models.attacks.options import BadAttack
 from models.attacks.task import Adversarial, AlreadyTarget, adversarial
 from models.classifier import Classifier
 from models.classify import classify
-from models.query import DeadlineExceeded, Progress, run
+from models.query import DeadlineExceeded, Progress
+from models.run import run
 from tests.conftest import Draw
 from tests.networks import Counting, LinearNetwork, unnormalised
 
@@ -176,8 +177,8 @@ def test_before_the_first_answer_nothing_is_known(tiny: Classifier, picture: Ten
         ({"norm": ""}, "drawn in one of"),
         ({"norms": ()}, "in one or more of linf, l2, l1, l0"),
         ({"norms": ("linf", "l3")}, "in one or more of linf, l2, l1, l0"),
-        ({"steps": 0}, "steps: a whole number from 1"),
-        ({"seed": -1}, "seed: a whole number from 0"),
+        ({"steps": 0}, "steps must be a whole number from 1"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_asked(

@@ -7,7 +7,8 @@ from models.attacks.goal import Best, Goal, Look
 from models.attacks.objectives import log_odds, margin
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
-from models.query import Passes, run
+from models.query import Passes
+from models.run import run
 
 
 def made_up(loss: list[float], won: list[bool], value: float) -> Look:

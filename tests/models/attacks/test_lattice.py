@@ -15,7 +15,8 @@ from models.attacks.lattice import along, at_once, capped, fewest, scaled, settl
 from models.attacks.objectives import SETTLED, margin
 from models.classifier import Classifier
 from models.preprocessing import to_levels
-from models.query import Passes, Task, run
+from models.query import Passes, Task
+from models.run import run
 from tests.networks import Counting, LinearNetwork, unnormalised
 
 SIDE = 16

@@ -21,7 +21,8 @@ from models.classes import UnknownClass
 from models.classifier import Classifier
 from models.classify import classify
 from models.pictures import BrokenPicture, NotAPicture, decode, encode
-from models.query import Passes, run
+from models.query import Passes
+from models.run import run
 from models.store import Model, load
 from tests.conftest import Draw
 

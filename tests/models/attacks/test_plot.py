@@ -11,7 +11,7 @@ from models.attacks.curve import Curve, Point, curve
 from models.attacks.plot import plot
 from models.classifier import Classifier
 from models.classify import Prediction
-from models.query import run
+from models.run import run
 from tests.conftest import Draw
 
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)

@@ -10,7 +10,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.preprocessing import preprocess, to_float
-from models.query import run
+from models.run import run
 from models.spec import Spec
 from tests.conftest import Draw
 

@@ -14,7 +14,7 @@ from models.attacks.task import Adversarial, adversarial
 from models.classify import classify
 from models.pictures import MAX_PIXELS, decode, encode
 from models.preprocessing import to_float
-from models.query import run
+from models.run import run
 from models.store import Model
 from tests.conftest import Draw
 

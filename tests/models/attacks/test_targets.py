@@ -10,7 +10,7 @@ from models.attacks.targets import NearClasses, suggest_targets
 from models.classifier import Classifier
 from models.classify import classify
 from models.preprocessing import preprocess, to_float, to_levels
-from models.query import run
+from models.run import run
 from tests.conftest import Draw
 from tests.networks import Counting, LinearNetwork, unnormalised
 

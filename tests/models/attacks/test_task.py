@@ -20,7 +20,8 @@ from models.classifier import Classifier
 from models.classify import classify
 from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
-from models.query import GRACE, Answer, DeadlineExceeded, Progress, Query, Task, run
+from models.query import GRACE, Answer, DeadlineExceeded, Progress, Query, Task
+from models.run import run
 from models.store import Model
 from tests.conftest import Draw
 from tests.networks import Counting
@@ -266,12 +267,12 @@ def test_a_target_that_it_is_already(tiny: Classifier, draw: Draw) -> None:
         ("pgd", {"epsilon": 0.9 / 255}, "epsilon is from 1/255"),
         ("pgd", {"epsilon": 2.0}, "epsilon is from 1/255"),
         ("pgd", {"epsilon": math.inf}, "epsilon: a finite number"),
-        ("pgd", {"steps": 0}, "steps: a whole number from 1 to 1000"),
-        ("pgd", {"steps": -1}, "steps: a whole number from 1 to 1000"),
-        ("pgd", {"steps": 10**9}, "steps: a whole number from 1 to 1000"),
-        ("pgd", {"steps": 2.5}, "steps: a whole number from 1 to 1000"),
-        ("pgd", {"seed": 10**30}, "seed: a whole number from 0"),
-        ("pgd", {"seed": -1}, "seed: a whole number from 0"),
+        ("pgd", {"steps": 0}, "steps must be a whole number from 1 to 1000"),
+        ("pgd", {"steps": -1}, "steps must be a whole number from 1 to 1000"),
+        ("pgd", {"steps": 10**9}, "steps must be a whole number from 1 to 1000"),
+        ("pgd", {"steps": 2.5}, "steps must be a whole number from 1 to 1000"),
+        ("pgd", {"seed": 10**30}, "seed must be a whole number from 0"),
+        ("pgd", {"seed": -1}, "seed must be a whole number from 0"),
         ("pgd", {"momentum": 1.0}, "pgd takes no momentum"),
         ("fgsm", {"steps": 3}, "fgsm takes no steps: its options are epsilon"),
         ("fgsm", {"epsilon": math.nan}, "epsilon: a finite number"),

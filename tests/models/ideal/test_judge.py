@@ -8,7 +8,7 @@ from models.classifier import Classifier
 from models.classify import classify
 from models.ideal.judge import judge
 from models.preprocessing import preprocess, to_float
-from models.query import run
+from models.run import run
 from tests.networks import unnormalised
 
 

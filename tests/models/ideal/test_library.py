@@ -7,7 +7,8 @@ from models.classes import UnknownClass
 from models.classifier import Classifier
 from models.ideal import BadIdeal, ideal, imagine
 from models.layers import UnknownLayer
-from models.query import Progress, run
+from models.query import Progress
+from models.run import run
 from models.store import Model
 
 FEW = {"steps": 3, "crops": 2}

@@ -14,7 +14,8 @@ from models.ideal.subject import OfChannel, OfClass
 from models.ideal.views import FAMILIES
 from models.layers import maps
 from models.preprocessing import preprocess, to_float
-from models.query import Passes, Query, run
+from models.query import Passes, Query
+from models.run import run
 from tests.conftest import Draw
 from tests.models.test_layers import Pool
 from tests.networks import Counting, unnormalised

@@ -6,7 +6,8 @@ import torch
 from models.classifier import Classifier
 from models.ideal.subject import OfChannel, OfClass
 from models.layers import maps
-from models.query import Answer, Passes, Query, run
+from models.query import Answer, Passes, Query
+from models.run import run
 from tests.models.test_layers import Pool
 from tests.networks import unnormalised
 

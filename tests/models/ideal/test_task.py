@@ -18,7 +18,8 @@ from models.ideal.score import total_variation
 from models.ideal.task import Drawn, Ideal, held_pixels, ideal
 from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
-from models.query import DeadlineExceeded, Progress, Query, run
+from models.query import DeadlineExceeded, Progress, Query
+from models.run import run
 from models.spec import Spec
 from models.store import Model
 from tests.networks import Counting, unnormalised

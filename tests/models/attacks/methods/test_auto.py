@@ -16,7 +16,8 @@ from models.attacks.task import Adversarial, adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.preprocessing import to_levels
-from models.query import Progress, run
+from models.query import Progress
+from models.run import run
 from tests.conftest import Draw
 from tests.models.attacks.bare import answers, bare
 from tests.models.attacks.minimal import TwoClasses, counted

@@ -12,7 +12,8 @@ from models.attacks.methods.patch import TRIALS, Patch, patch
 from models.attacks.methods.placement import Laid, Placement, Room
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
-from models.query import DeadlineExceeded, Network, Progress, Query, Task, run
+from models.query import DeadlineExceeded, Network, Progress, Query, Task
+from models.run import run
 from tests.networks import Counting, LinearNetwork, unnormalised
 
 SIDE = 16

@@ -14,7 +14,7 @@ from models.attacks.options import ATTACKS
 from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
-from models.query import run
+from models.run import run
 from tests.conftest import Draw
 from tests.models.attacks.bare import Bare, answers, bare
 from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, counted

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from models.classifier import Classifier
-from models.query import Passes, Progress, Query, Task, run
-from models.together import together
+from models.query import Passes, Progress, Query, Task
+from models.run import run
+from models.gather import gather
 from tests.networks import Counting
 
 
@@ -36,7 +37,7 @@ def least(told: Sequence[Progress | None]) -> Progress:
 def test_each_gets_what_it_gets_alone(tiny: Classifier) -> None:
     """Three of different length: losses, and results in the order of the tasks."""
     alone = [run(climb(seed, steps), tiny) for seed, steps in enumerate((3, 1, 5))]
-    found = run(together([climb(seed, steps) for seed, steps in enumerate((3, 1, 5))], least), tiny)
+    found = run(gather([climb(seed, steps) for seed, steps in enumerate((3, 1, 5))], least), tiny)
     assert [len(each) for each in found] == [7, 3, 11]
     for mine, expected in zip(found, alone, strict=True):
         assert mine == pytest.approx(expected, rel=1e-3, abs=1e-3)
@@ -51,22 +52,22 @@ def test_they_share_batches_up_to_the_rows(tiny: Classifier) -> None:
             sizes.extend((len(query.pixels), query.objective is not None) for query in queries)
             return super().answer(queries)
 
-    run(together([climb(seed, 2, rows=10) for seed in range(5)], least), Sizes(tiny))
+    run(gather([climb(seed, 2, rows=10) for seed in range(5)], least), Sizes(tiny))
     assert sizes == [(30, True), (20, True)] * 2 + [(30, False), (20, False)]
 
 
 def test_a_lone_query_of_many_rows_is_asked(tiny: Classifier) -> None:
-    assert len(run(together([climb(0, 1, rows=40), climb(1, 1, rows=40)], least), tiny)) == 2
+    assert len(run(gather([climb(0, 1, rows=40), climb(1, 1, rows=40)], least), tiny)) == 2
 
 
 def test_a_lone_task_asks_what_it_asks(tiny: Classifier) -> None:
     """The very same bytes."""
-    assert run(together([climb(2, 4)], least), tiny) == [run(climb(2, 4), tiny)]
+    assert run(gather([climb(2, 4)], least), tiny) == [run(climb(2, 4), tiny)]
 
 
 def test_progress_is_retold_once_a_step(tiny: Classifier) -> None:
     told: list[Progress] = []
-    run(together([climb(0, 3), climb(1, 2)], least), tiny, told.append)
+    run(gather([climb(0, 3), climb(1, 2)], least), tiny, told.append)
     assert [each.step for each in told] == [1, 2, 2]
 
 
@@ -78,7 +79,7 @@ def test_a_task_begins_as_its_first_batch_is_due(tiny: Classifier) -> None:
         begun.append(seed)
         return (yield from climb(seed, 1, rows=16))
 
-    task = together([late(seed) for seed in range(6)], least)
+    task = gather([late(seed) for seed in range(6)], least)
     assert len(next(task).pixels) == 32
     assert begun == [0, 1, 2]
     task.close()
@@ -91,13 +92,13 @@ def test_what_one_raises_closes_the_others(tiny: Classifier) -> None:
 
     closed: list[int] = []
     with pytest.raises(ValueError, match="mine"):
-        run(together([climb(0, 9, closed=closed), broken(), climb(1, 9, closed=closed)], least), tiny)
+        run(gather([climb(0, 9, closed=closed), broken(), climb(1, 9, closed=closed)], least), tiny)
     assert closed == [0, 1]
 
 
 def test_one_that_leaves_closes_all(tiny: Classifier) -> None:
     closed: list[int] = []
-    task = together([climb(seed, 9, closed=closed) for seed in range(3)], least)
+    task = gather([climb(seed, 9, closed=closed) for seed in range(3)], least)
     next(task)
     task.close()
     assert closed == [0, 1, 2]
@@ -119,6 +120,6 @@ def test_layers_are_asked_about_together(tiny: Classifier) -> None:
         answer = yield from Passes().ask(Query(torch.rand(1, 3, 32, 32), lambda logits: logits[:, 1]))
         return answer.losses.tolist()
 
-    found = run(together([*(ask(*each) for each in asked if each[0]), last()], least), tiny)
+    found = run(gather([*(ask(*each) for each in asked if each[0]), last()], least), tiny)
     for mine, expected in zip(found[:3], alone, strict=True):
         assert mine == pytest.approx(expected, rel=1e-3)

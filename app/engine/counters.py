@@ -1,0 +1,25 @@
+"""The counts that the engine keeps of its batches and tasks, for GET /metrics."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Counters:
+    """What the engine has done since it started; rows per batch say how well requests share the network."""
+
+    forward_batches: int = 0
+    """Batches of queries that want logits alone."""
+    forward_rows: int = 0
+    gradient_batches: int = 0
+    """Batches of queries that want gradients too."""
+    gradient_rows: int = 0
+    done: int = 0
+    """Tasks that returned a result."""
+    failed: int = 0
+    """Tasks that ended with an error."""
+    left: int = 0
+    """Tasks whose caller cancelled them."""
+    expired: int = 0
+    """Tasks whose deadline passed; each is counted under `done` or `failed` too."""
+    refused: int = 0
+    """Tasks that were not admitted, because too many were alive."""
