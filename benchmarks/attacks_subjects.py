@@ -19,7 +19,7 @@ from benchmarks.measure import synchronise
 from models.attacks import search, task
 from models.attacks.geometry import Norm, by
 from models.attacks.goal import Best, Goal
-from models.attacks.lattice import settle
+from models.attacks.lattice import Candidate, search_lattice
 from models.attacks.options import ATTACKS, attack_options
 from models.attacks.survive import Survival
 from models.classifier import Classifier
@@ -239,11 +239,11 @@ def float_pictures() -> Iterator[dict[int, Tensor]]:
     """What whole attacks have found in float when their search for a file's levels begins, by id of their Passes."""
     found: dict[int, Tensor] = {}
 
-    def watched(best: Best, kept: Best, **options: Any) -> Task[None]:
-        found[id(kept.goal.passes)] = best.pictures
-        return settle(best, kept, **options)
+    def watched(candidate: Candidate, verified: Best, **options: Any) -> Task[None]:
+        found[id(verified.goal.passes)] = candidate.pictures
+        return search_lattice(candidate, verified, **options)
 
-    with mock.patch.object(search, "settle", watched):
+    with mock.patch.object(search, "search_lattice", watched):
         yield found
 
 

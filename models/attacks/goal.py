@@ -1,11 +1,12 @@
-"""What an attack is asked to reach, and its eye on the model."""
+"""What an attack is to reach (`Goal`), the model's answer about pictures (`Look`), and the best result (`Best`)."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from models.attacks.geometry import Measure, PerRow, Pictures, rows
@@ -19,10 +20,11 @@ View = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Look:
-    """What the model said of pictures, and where each pixel should go.
+    """What the model answered about pictures [n, 3, h, w] in [0, 1].
 
-    `loss` is what the attack minimises; `gradients` are its gradients at the pictures' own resolution. `lead` is by how
-    much the goal is reached, in logits, in the view where it is least so; `won` where that is enough.
+    `logits` are those of the first view. `loss` is what the attack minimises, and `optional_gradients` holds its
+    gradients at the pictures' own resolution, None if the look was made without. `lead` is by how many logits the goal
+    leads, in the view where it leads least; `won` says whether that is enough.
     """
 
     pictures: Pictures
@@ -30,22 +32,22 @@ class Look:
     loss: PerRow
     lead: PerRow
     won: Bool[Tensor, " n"]
-    gradients: Pictures | None
+    optional_gradients: Pictures | None
 
     @property
-    def slope(self) -> Pictures:
-        """The gradients, of a look that asked for them."""
-        assert self.gradients is not None, "this look asked for no gradients"
-        return self.gradients
+    def gradients(self) -> Pictures:
+        """The gradients of a look that was made with them; an AssertionError if it was not."""
+        assert self.optional_gradients is not None, "this look was made without gradients"
+        return self.optional_gradients
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Fool the model about rows of pictures: towards the labels (targeted) or away from them.
+    """Make the model take each row for its label (targeted), or for any other class (untargeted).
 
-    The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel is to
-    change: gradients are 0 there, and an attack multiplies its noise by it. `scale` is the picture's shorter side over
-    the model's: one change takes `scale` times the L2 norm there.
+    The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel may
+    change: gradients are 0 there, and an attack multiplies its noise by the mask. `scale` is the picture's shorter side
+    divided by the model's: a change that looks the same has `scale` times the L2 norm in the picture.
     """
 
     labels: Int[Tensor, " n"]
@@ -57,31 +59,34 @@ class Goal:
     views: tuple[View, ...] = ()
     scale: float = 1.0
 
-    def toward(self, score: Score) -> Objective:
+    def objective(self, score: Score) -> Objective:
         """The per-row loss that an attack minimises: the score of the label, or its negative where it is a target."""
         sign = -1.0 if self.targeted else 1.0
         return lambda logits: sign * score(logits, self.labels)
 
     def look(self, pictures: Pictures, *, score: Score = log_odds, gradients: bool = True) -> Task[Look]:
         """Ask the model about pictures of any size in [0, 1]."""
-        objective = self.toward(score)
-        logits, losses, pulled = yield from self.ask(pictures, objective if gradients else None)
-        return self.judge(pictures, logits, pulled, losses=losses, objective=objective)
+        objective = self.objective(score)
+        logits, losses, gradient = yield from self.ask(pictures, objective if gradients else None)
+        return self.judge(pictures, logits, gradient, losses=losses, objective=objective)
 
     def ask(
         self, pictures: Pictures, objective: Objective | None
     ) -> Task[tuple[Float[Tensor, "v n k"], PerRow | None, Pictures | None]]:
-        """The logits in each view, the objective's mean over the views, and its gradient."""
-        wanted = pictures.detach().requires_grad_(objective is not None)
-        seen = [self.preprocess(view(wanted)) for view in self.views or (_as_it_is,)]
-        model_input = seen[0] if len(seen) == 1 else torch.cat(seen)
-        answer = yield from self.passes.ask(Query(model_input.detach(), objective and _mean(objective, len(seen))))
-        logits = answer.logits.reshape(len(seen), len(pictures), -1)
+        """The logits in each view, the objective's mean over the views, and its gradient at the pictures.
+
+        Without an objective the last two are None.
+        """
+        leaf = pictures.detach().requires_grad_(objective is not None)
+        inputs = [self.preprocess(view(leaf)) for view in self.views or (_unchanged,)]
+        model_input = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
+        answer = yield from self.passes.ask(Query(model_input.detach(), objective and _mean(objective, len(inputs))))
+        logits = answer.logits.reshape(len(inputs), len(pictures), -1)
         if answer.losses is None:
             return logits, None, None
-        losses = answer.losses if len(seen) == 1 else answer.losses.reshape(len(seen), -1).sum(dim=0)
-        (pulled,) = torch.autograd.grad(model_input, wanted, answer.gradients)
-        return logits, losses, self.masked(pulled)
+        losses = answer.losses if len(inputs) == 1 else answer.losses.reshape(len(inputs), -1).sum(dim=0)
+        (gradient,) = torch.autograd.grad(model_input, leaf, answer.gradients)
+        return logits, losses, self.masked(gradient)
 
     def judge(
         self,
@@ -92,28 +97,32 @@ class Goal:
         losses: PerRow | None = None,
         objective: Objective | None = None,
     ) -> Look:
-        """What logits that are known already mean for this goal; `losses` are the objective's, where it was asked."""
-        if losses is None:
-            losses = torch.stack([(objective or self.toward(log_odds))(each) for each in logits]).mean(dim=0)
-        return Look(pictures.detach(), logits[0], losses, *self.reached(logits), gradients)
+        """The look that follows from logits that are known; without `losses` they are computed from the objective.
 
-    def reached(self, logits: Float[Tensor, "v n k"]) -> tuple[PerRow, Bool[Tensor, " n"]]:
-        """By how much the goal leads in the view where it does least, and whether that is enough."""
-        leads = [lead(each, self.labels, targeted=self.targeted) for each in logits]
+        Without an objective it is the log-odds.
+        """
+        if losses is None:
+            compute = objective or self.objective(log_odds)
+            losses = torch.stack([compute(logits_of_view) for logits_of_view in logits]).mean(dim=0)
+        return Look(pictures.detach(), logits[0], losses, *self.measure_lead(logits), gradients)
+
+    def measure_lead(self, logits: Float[Tensor, "v n k"]) -> tuple[PerRow, Bool[Tensor, " n"]]:
+        """By how many logits the goal leads in the view where it leads least, and whether that is enough."""
+        leads = [lead(logits_of_view, self.labels, targeted=self.targeted) for logits_of_view in logits]
         least = leads[0] if len(leads) == 1 else torch.stack(leads).amin(dim=0)
         return least, least > self.confidence
 
     def probability(self, logits: Float[Tensor, "n k"]) -> float:
-        """Of the first row's goal, its target or all but its label: the mean over rows of logits."""
+        """The probability of the first row's goal (its target, or all classes but its label), mean over the logits."""
         odds = log_odds(logits, self.labels[:1].expand(len(logits)))
         return torch.sigmoid(odds if self.targeted else -odds).mean().item()
 
     def masked(self, change: Tensor) -> Tensor:
-        """The change, 0 where nothing may change."""
+        """The change, set to 0 where nothing may change."""
         return change if self.mask is None else change * self.mask
 
 
-def _as_it_is(pictures: Tensor) -> Tensor:
+def _unchanged(pictures: Tensor) -> Tensor:
     return pictures
 
 
@@ -121,21 +130,34 @@ def _mean(objective: Objective, views: int) -> Objective:
     """The objective of several views of the same rows, stacked: its sum is the sum over rows of the mean."""
     if views == 1:
         return objective
-    return lambda logits: torch.cat([objective(each) / views for each in logits.chunk(views)])
+    return lambda logits: torch.cat([objective(logits_of_view) / views for logits_of_view in logits.chunk(views)])
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A square to print, and the share of random placements, none of them from its training, on which it wins.
+
+    `success_rate` is None if the attack was stopped before it was measured.
+    """
+
+    square: UInt8[Tensor, "3 side side"]
+    success_rate: float | None
 
 
 class Best:
     """The best pictures so far, per row: a win before none, then the smaller change, or the lower loss.
 
-    Rows that have not won are compared by their loss, and without a `measure` of change all are. Every attack updates
-    one at each look, so that a task that is stopped midway has its best so far. `size` is how far a row that won was
-    moved, and infinite in the others.
+    Rows that have not won are compared by their loss; without a `measure` of change all rows are. Every attack updates
+    one `Best` after each look, so that a task that is stopped midway has a result. `size` is the measured change of the
+    rows that won, infinite in the others. `patch` is the square of an attack that trains one.
     """
 
     def __init__(self, goal: Goal, start: Pictures, look: Look, *, measure: Measure | None = None) -> None:
         self.goal, self.start, self.measure = goal, start, measure
         self.pictures, self.logits, self.loss, self.won = start, look.logits, look.loss, look.won
         self.size = self._size(look)
+        self.patch: Patch | None = None
+        self._origin: Best | None = None
 
     def _size(self, look: Look) -> PerRow:
         lost = torch.full_like(look.loss, torch.inf)
@@ -144,20 +166,43 @@ class Best:
         return torch.where(look.won, self.measure(look.pictures - self.start), lost)
 
     def update(self, look: Look) -> Bool[Tensor, " n"]:
-        """Keep each row of the look that is better than what was kept, and tell which were."""
-        lower, found = look.loss < self.loss, self._size(look)
-        both = look.won & self.won & lower if self.measure is None else found < self.size
-        better = (look.won & ~self.won) | both | (~look.won & ~self.won & lower)
+        """Take over each row of the look that is better than the best so far; returns which rows were."""
+        if self._origin is not None:
+            self._origin.update(look)
+        lower, size = look.loss < self.loss, self._size(look)
+        smaller = look.won & self.won & lower if self.measure is None else size < self.size
+        better = (look.won & ~self.won) | smaller | (~look.won & ~self.won & lower)
         if better.all():  # of one picture, always; nothing is copied
             self.pictures, self.logits, self.loss = look.pictures, look.logits, look.loss
-            self.won, self.size = look.won, found
+            self.won, self.size = look.won, size
         elif better.any():
             self.pictures = torch.where(rows(better), look.pictures, self.pictures)
             self.logits = torch.where(better.unsqueeze(1), look.logits, self.logits)
-            self.loss, self.size = torch.where(better, look.loss, self.loss), torch.where(better, found, self.size)
+            self.loss, self.size = torch.where(better, look.loss, self.loss), torch.where(better, size, self.size)
             self.won = torch.where(better, look.won, self.won)
         return better
 
+    def rescore(self, look: Look) -> None:
+        """Replace the loss and the logits of the present pictures by those of another look at the same pictures.
+
+        For a goal with views: the start was judged without them, and is to be compared with looks through all of them.
+        """
+        self.logits, self.loss = look.logits, look.loss
+
+    def add_patch(self, patch: Patch) -> None:
+        """Set the square that the attack has trained, finished or not."""
+        self.patch = patch
+
+    def branch(self) -> "Best":
+        """A copy for one of several attacks, which then runs as it would alone: it sees no other attack's results.
+
+        Looks given to the branch also update this `Best`, and the branch reports the progress of this one.
+        """
+        branch = copy.copy(self)
+        branch._origin = self
+        return branch
+
     def progress(self, step: int, steps: int) -> Progress:
         """A report whose score is the probability of the first row's goal: its target's, or all but its label's."""
-        return Progress(step, steps, partial(self.goal.probability, self.logits[:1]), self.pictures[0])
+        best = self._origin or self
+        return Progress(step, steps, partial(best.goal.probability, best.logits[:1]), best.pictures[0])

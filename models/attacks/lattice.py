@@ -1,274 +1,178 @@
-"""From a picture in float to the smallest change that an 8-bit file holds and the model, asked again, is fooled by.
+"""From a float attack's picture to the smallest change that an 8-bit file holds and that, verified, fools the model.
 
 Rounding alone loses most minimal attacks (Bonnet et al. 2020, arxiv.org/abs/2007.10032): on a photo they move values by
-less than half a level. So several ways to round are tried, the strength of each is bisected through the model, and the
-smallest result that was verified is kept.
+less than half a level. So several ways to round are tried, the strength of each is bisected by asking the model, and
+the smallest verified result is returned. The "lattice" is the set of pictures whose values are multiples of 1/255.
 """
 
 import math
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, Measure, Norm, Pictures, by, rows, size, to_lattice
+from models.attacks.geometry import LEVEL, Measure, Norm, Pictures, by, size, to_lattice
 from models.attacks.goal import Best
 from models.attacks.objectives import margin
+from models.attacks.roundings import PRECISION, STRONGEST, Rounding, roundings_of, scaled, strongest, unit_l2
 from models.query import Task
 
-
-@runtime_checkable  # so that tests can check it where it is a parameter
-class Rounding(Protocol):
-    """From a strength above 0 to a picture on the lattice, further from the start the stronger."""
-
-    def __call__(self, strength: float, every: int = 1) -> Pictures:
-        """The picture, or every so manieth row of it."""
-        ...
-
-
-MOST = 2.0**20
-"""The largest strength that is tried, of float attacks' own 1."""
-PRECISION = 0.01
 STRIDE = 1 / 16
-"""Of a doubling: 4 %."""
-HURRIED_LOOKS = 12
-"""Fewer than a task may still ask when its time is up (models.query.GRACE)."""
-MEASURED = 1_000_000
-"""Values of a picture that are measured for a guess, where it has several times as many."""
+"""First stride towards smaller strengths, in doublings: 4 %."""
+QUICK_LOOKS = 12
+"""Looks of `round_quickly`, fewer than a task may still make after its deadline (models.query.GRACE)."""
 SLACK = 1e-5
-"""Of a budget, for sums of float32."""
+"""Share by which a measured change may exceed its budget, for rounding errors of float32 sums."""
 PUSHES, PUSH = 20, 2 * LEVEL
-RELINEARISED = 4
-"""Most of what new gradients at the rounded picture bring, some 5 % of L2 on photos, is there after four."""
+"""Most steps down the margin on the lattice, and how far each moves a value."""
+RELINEARISATIONS = 4
+"""Times that the direction is corrected: most of the gain, some 5 % of L2 on photos, is there after four."""
 
 
-def settle(best: Best, kept: Best, *, norm: Norm, epsilon: float | None = None, black_box: bool = False) -> Task[None]:
-    """Find the smallest change that wins as a file holds it; within a budget `epsilon`, one that is no larger.
+@dataclass(frozen=True)
+class Candidate:
+    """A float attack's result for one row: pictures [1, 3, h, w] in [0, 1], and whether they win before rounding."""
 
-    `best` is a float attack's, of one row. `kept` begins as the start's look, has the goal that looks at what becomes
-    of the file, and receives every better result: all that it holds is verified. Within a budget a `black_box` search
-    asks for no gradients.
+    pictures: Pictures
+    won: bool
+
+
+def search_lattice(
+    candidate: Candidate, verified: Best, *, norm: Norm, epsilon: float | None = None, black_box: bool = False
+) -> Task[None]:
+    """Find the smallest change on the lattice that wins; with a budget `epsilon`, one that wins within it.
+
+    `verified` begins as the original's look, has the goal that sees what becomes of the file, and receives every
+    better result: all that it holds has been verified. With a budget, a `black_box` search asks for no gradients.
     """
     if epsilon is not None:
-        yield from _within(best, kept, norm, epsilon, black_box=black_box)
-    elif best.won:
-        yield from _smallest(best, kept, norm)
+        yield from _search_budget(candidate, verified, norm, epsilon, black_box=black_box)
+    elif candidate.won:
+        yield from _search_smallest(candidate, verified, norm)
     else:
-        yield from at_once(best, kept, norm=norm, epsilon=None)
+        yield from round_quickly(candidate, verified, norm=norm, epsilon=None)
 
 
-def at_once(best: Best, kept: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
-    """The float attack's change, rounded, as weak as a few looks find that it wins, or within the budget."""
-    rounding = scaled(kept.start, best.pictures - kept.start)
+def round_quickly(candidate: Candidate, verified: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
+    """Round the float change in at most QUICK_LOOKS looks.
+
+    Within a budget it is as strong as fits; otherwise as weak as still wins.
+    """
+    rounding = scaled(verified.start, candidate.pictures - verified.start)
     if epsilon is not None:
-        strength = 1.0 if _fits(rounding(1.0), kept, norm, epsilon) else _most(rounding, kept, norm, epsilon)
-        yield from _wins(rounding(strength), kept)
+        fits = _fits(rounding(1.0), verified, norm, epsilon)
+        strength = 1.0 if fits else _strongest_within(rounding, verified, norm, epsilon)
+        yield from _wins(rounding(strength), verified)
         return
-    if not best.won:
-        yield from _wins(rounding(1.0), kept)
+    if not candidate.won:
+        yield from _wins(rounding(1.0), verified)
         return
     low, high = 0.5, 1.0
-    for _ in range(HURRIED_LOOKS):
-        if kept.won:
+    for _ in range(QUICK_LOOKS):
+        if verified.won:
             middle = (low * high) ** 0.5
-            low, high = (low, middle) if (yield from _wins(rounding(middle), kept)) else (middle, high)
-        elif not (yield from _wins(rounding(high), kept)):
+            low, high = (low, middle) if (yield from _wins(rounding(middle), verified)) else (middle, high)
+        elif not (yield from _wins(rounding(high), verified)):
             low, high = high, high * 2
 
 
-def _smallest(best: Best, kept: Best, norm: Norm) -> Task[None]:
+def _search_smallest(candidate: Candidate, verified: Best, norm: Norm) -> Task[None]:
     """Bisect the strength of each rounding that suits the norm."""
-    look = yield from kept.goal.look(best.pictures, score=margin)
-    for rounding in _roundings(best, look.slope, norm):
-        yield from _weakest(rounding, kept)
-    if not kept.won:
-        yield from _push(best, kept)
+    look = yield from verified.goal.look(candidate.pictures, score=margin)
+    change = candidate.pictures - verified.start
+    for rounding in roundings_of(verified.start, change, look.gradients, norm):
+        yield from _bisect_weakest(rounding, verified)
+    if not verified.won:
+        yield from _push(candidate, verified)
     elif norm == "l2":
-        yield from _relinearise(look.slope, kept)
+        yield from _relinearise(look.gradients, verified)
 
 
-def _within(best: Best, kept: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
-    """The float attack's picture rounded; where that does not win, of each rounding the strongest within the budget."""
-    yield from at_once(best, kept, norm=norm, epsilon=epsilon)
-    if kept.won or not best.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
+def _search_budget(candidate: Candidate, verified: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
+    """Round the float picture; if that does not win, try the strongest of each rounding within the budget."""
+    yield from round_quickly(candidate, verified, norm=norm, epsilon=epsilon)
+    if verified.won or not candidate.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
         return
-    plain = scaled(kept.start, best.pictures - kept.start)
-    others = []
+    change = candidate.pictures - verified.start
+    plain = scaled(verified.start, change)
+    roundings = []
     if not black_box:
-        look = yield from kept.goal.look(best.pictures)
-        others = _roundings(best, look.slope, norm)[1:]
-    for rounding in (
-        [plain, *others] if _fits(plain(1.0), kept, norm, epsilon) else others
-    ):  # else it was asked just now
-        strength = _most(rounding, kept, norm, epsilon)
-        if strength and (yield from _wins(rounding(strength), kept)):
+        look = yield from verified.goal.look(candidate.pictures)
+        roundings = roundings_of(verified.start, change, look.gradients, norm)[1:]
+    if _fits(plain(1.0), verified, norm, epsilon):  # otherwise `round_quickly` has tried its strongest already
+        roundings = [plain, *roundings]
+    for rounding in roundings:
+        strength = _strongest_within(rounding, verified, norm, epsilon)
+        if strength and (yield from _wins(rounding(strength), verified)):
             return
 
 
-def _fits(picture: Pictures, kept: Best, norm: Norm, epsilon: float) -> bool:
-    return bool(size(picture - kept.start, norm) <= epsilon * (1 + SLACK))
+def _fits(pictures: Pictures, verified: Best, norm: Norm, epsilon: float) -> bool:
+    return bool(size(pictures - verified.start, norm) <= epsilon * (1 + SLACK))
 
 
-def _most(rounding: Rounding, kept: Best, norm: Norm, epsilon: float) -> float:
-    return strongest(rounding, kept.start, by(norm), epsilon * (1 + SLACK))
+def _strongest_within(rounding: Rounding, verified: Best, norm: Norm, epsilon: float) -> float:
+    return strongest(rounding, verified.start, by(norm), epsilon * (1 + SLACK))
 
 
-def _weakest(rounding: Rounding, kept: Best) -> Task[None]:
-    """Bisect for the weakest strength that wins; once something is kept, only what is smaller is worth a look."""
+def _bisect_weakest(rounding: Rounding, verified: Best) -> Task[None]:
+    """Bisect for the weakest strength that wins; after a first win only smaller changes are worth a look."""
     low, high, step = 0.5, 1.0, 1.0
-    if not kept.won:
-        while not (yield from _wins(rounding(high), kept)):
+    if not verified.won:
+        while not (yield from _wins(rounding(high), verified)):
             low, high = high, high * 2
-            if high > MOST:
+            if high > STRONGEST:
                 return
     else:
-        high = strongest(rounding, kept.start, _measure(kept), kept.size.item())
-        if high == 0.0 or not (yield from _wins(rounding(high), kept)):
+        high = strongest(rounding, verified.start, _measure(verified), verified.size.item())
+        if high == 0.0 or not (yield from _wins(rounding(high), verified)):
             return
-        # What beats the kept one mostly does so by little: down in strides that double.
+        # What beats the best so far mostly does so by little: down in strides that double.
         step = STRIDE
-        while (yield from _wins(rounding(high * 2**-step), kept)):
+        while (yield from _wins(rounding(high * 2**-step), verified)):
             high, step = high * 2**-step, step * 2
-            if high < 1 / MOST:
+            if high < 1 / STRONGEST:
                 return
         low = high * 2**-step
     while high > (1 + PRECISION) * low:
         middle = (low * high) ** 0.5
-        if (yield from _wins(rounding(middle), kept)):
+        if (yield from _wins(rounding(middle), verified)):
             high = middle
         else:
             low = middle
 
 
-def _wins(picture: Pictures, kept: Best) -> Task[bool]:
-    look = yield from kept.goal.look(picture, gradients=False)
-    kept.update(look)
+def _wins(pictures: Pictures, verified: Best) -> Task[bool]:
+    """Verify rounded pictures, and keep them if they are better."""
+    look = yield from verified.goal.look(pictures, gradients=False)
+    verified.update(look)
     return bool(look.won)
 
 
-def _push(best: Best, kept: Best) -> Task[None]:
-    """Further down the margin, on the lattice, by the pixels that changed: few that won by a hair lose when rounded.
+def _push(candidate: Candidate, verified: Best) -> Task[None]:
+    """Descend the margin on the lattice, in the changed pixels alone: a few that won narrowly lose when rounded.
 
-    Scaled they meet black and white, where what helped and what did not are one.
+    Scaling does not help there: the values meet black and white, whether they helped or not.
     """
-    changed = (best.pictures != best.start).any(dim=1, keepdim=True)
-    pictures = to_lattice(best.pictures)
+    changed = (candidate.pictures != verified.start).any(dim=1, keepdim=True)
+    pictures = to_lattice(candidate.pictures)
     for _ in range(PUSHES):
-        look = yield from kept.goal.look(pictures, score=margin)
-        kept.update(look)
+        look = yield from verified.goal.look(pictures, score=margin)
+        verified.update(look)
         if look.won:
             return
-        pictures = to_lattice(pictures - PUSH * changed * look.slope.sign())
+        pictures = to_lattice(pictures - PUSH * changed * look.gradients.sign())
 
 
-def _relinearise(slope: Tensor, kept: Best) -> Task[None]:
-    """New directions, each with a share of the gradient at the rounded picture, which is not where the float one is."""
-    direction = _unit(slope)
-    for _ in range(RELINEARISED):
-        look = yield from kept.goal.look(kept.pictures, score=margin)
-        direction = _unit(0.7 * direction + 0.3 * _unit(look.slope))
-        length = kept.size.item()
-        yield from _weakest(scaled(kept.start, -length * direction), kept)
+def _relinearise(gradients: Tensor, verified: Best) -> Task[None]:
+    """Try new directions, each corrected by the gradient at the rounded picture, which differs from the float one's."""
+    direction = unit_l2(gradients)
+    for _ in range(RELINEARISATIONS):
+        look = yield from verified.goal.look(verified.pictures, score=margin)
+        direction = unit_l2(0.7 * direction + 0.3 * unit_l2(look.gradients))
+        length = verified.size.item()
+        yield from _bisect_weakest(scaled(verified.start, -length * direction), verified)
 
 
-def strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
-    """The largest strength, to 1 %, whose change measures less than the limit; 0 where there is none. Asks nobody.
-
-    To measure a photo of twelve megapixels takes half a second: there a guess by some of its rows comes first.
-    """
-
-    def measured(strength: float, every: int = 1) -> float:
-        return measure(rounding(strength, every) - start[..., ::every, :]).item()
-
-    guess, factor, every = 1.0, 2.0, start.numel() // MEASURED
-    if every > 1 and (some := measured(guess, every)) and (whole := measured(guess)):
-        found = _last_below(limit * some / whole, lambda strength: measured(strength, every), guess, factor)
-        if 1 / MOST < found < MOST:  # where these rows reach the limit at all
-            guess, factor = found, 1 + 2 * PRECISION
-    return _last_below(limit, measured, guess, factor)
-
-
-def _last_below(limit: float, measured: Callable[[float], float], strength: float, factor: float) -> float:
-    """From a guess outwards by a factor, squared each time, then bisecting; 0 where nothing but no change is below."""
-    above = measured(strength) >= limit
-    factor = 1 / factor if above else factor
-    while 1 / MOST < strength < MOST and (measured(strength * factor) >= limit) == above:
-        strength, factor = strength * factor, factor**2
-    low, high = sorted((strength, strength * factor))
-    while high > (1 + PRECISION) * low:
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if measured(middle) < limit else (low, middle)
-    return low if 0 < measured(low) < limit else 0.0
-
-
-def _measure(kept: Best) -> Measure:
-    assert kept.measure is not None, "the smallest is looked for by a measure"
-    return kept.measure
-
-
-def _unit(gradients: Tensor) -> Tensor:
-    return gradients / rows(size(gradients, "l2").clamp(min=1e-30))
-
-
-def _roundings(best: Best, slope: Tensor, norm: Norm) -> list[Rounding]:
-    """The ways to round that suit the norm, for a float attack's change and the gradient where it ended."""
-    start, change = best.start, best.pictures - best.start
-    if norm == "l0":
-        return [scaled(start, change), fewest(start, change, slope)]
-    if norm == "l1":
-        return [scaled(start, change), along(start, change, slope), fewest(start, change, slope)]
-    # The float attack is the smallest there is: a file needs the next whole level.
-    levels = max(1, math.ceil(change.abs().amax().item() * 255 - 1e-3))
-    steepest = -_unit(slope) * rows(size(change, "l2"))
-    return [
-        scaled(start, change),
-        along(start, change, slope),
-        scaled(start, steepest),
-        *([capped(start, slope, levels)] if norm == "linf" else []),
-    ]
-
-
-def scaled(start: Pictures, change: Tensor) -> Rounding:
-    """Scale and round. With the change along the gradient, no lattice point of its length lowers a linear loss more."""
-
-    def rounding(strength: float, every: int = 1) -> Pictures:
-        return to_lattice(torch.add(start[..., ::every, :], change[..., ::every, :], alpha=strength))
-
-    return rounding
-
-
-def along(start: Pictures, change: Tensor, slope: Tensor) -> Rounding:
-    """Scale, then up or down to the level that lowers the loss."""
-    # What float32 puts a hair beside a level belongs to it.
-    lower = (0.5 - 1e-3) * LEVEL * slope.sign()
-
-    def rounding(strength: float, every: int = 1) -> Pictures:
-        moved = torch.add(start[..., ::every, :], change[..., ::every, :], alpha=strength)
-        return to_lattice(moved.sub_(lower[..., ::every, :]))
-
-    return rounding
-
-
-def capped(start: Pictures, slope: Tensor, levels: int) -> Rounding:
-    """Along the slope by `levels` at most: at strength 1 the largest value of the slope alone goes so far."""
-    cap = levels * LEVEL
-    step = -cap / max(slope.abs().amax().item(), 1e-30) * slope
-
-    def rounding(strength: float, every: int = 1) -> Pictures:
-        change = (strength * step[..., ::every, :]).clamp_(-cap, cap)
-        return to_lattice(change.add_(start[..., ::every, :]))
-
-    return rounding
-
-
-def fewest(start: Pictures, change: Tensor, slope: Tensor) -> Rounding:
-    """Of the changed pixels those that matter most: at strength s those within a factor s of the most important."""
-    importance = (change * slope).abs().sum(dim=1, keepdim=True)
-    largest = importance.amax().item()
-
-    def rounding(strength: float, every: int = 1) -> Pictures:
-        kept = importance[..., ::every, :] >= max(largest / strength, 1e-30)
-        return to_lattice(start[..., ::every, :] + change[..., ::every, :] * kept)
-
-    return rounding
+def _measure(verified: Best) -> Measure:
+    assert verified.measure is not None, "the smallest change is searched by a measure"
+    return verified.measure

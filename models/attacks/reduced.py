@@ -60,10 +60,10 @@ class Reduced:
         """The same goal for the small problem, a picture of the model's size."""
         return replace(goal, preprocess=self.view, scale=1.0)
 
-    def retell(self, said: Progress) -> Progress:
-        """Progress whose preview is what the model sees, not the small variable."""
-        preview = said.render()
-        return replace(said, picture=None if preview is None else self.view(preview.unsqueeze(0))[0])
+    def show_model_input(self, report: Progress) -> Progress:
+        """The report with what the model sees as its preview, in place of the small variable."""
+        preview = report.render()
+        return replace(report, picture=None if preview is None else self.view(preview.unsqueeze(0))[0])
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:

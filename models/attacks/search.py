@@ -1,4 +1,4 @@
-"""From a picture to its verified best: the float attack at the size that suits it, then the search on the lattice."""
+"""From a picture to its verified result: the float attack at the size that suits it, then the search on the lattice."""
 
 import math
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from models.attacks.geometry import Norm, by, in_levels, lattice_epsilon
-from models.attacks.goal import Best, Goal, Look
-from models.attacks.lattice import at_once, settle
+from models.attacks.goal import Best, Goal, Look, Patch
+from models.attacks.lattice import Candidate, round_quickly, search_lattice
 from models.attacks.objectives import SETTLED
 from models.attacks.options import Attack
 from models.attacks.reduced import Reduced, is_reduced, reduce
@@ -17,54 +17,80 @@ from models.spec import Spec
 
 
 @dataclass(frozen=True)
+class SearchResult:
+    """The best picture that was verified, the square of a patch attack, and whether a deadline stopped the search."""
+
+    best: Best
+    patch: Patch | None
+    stopped: bool
+
+
+@dataclass(frozen=True)
 class Search:
-    """The float attack, of a large photo on a small picture in its place, and then the lattice: `kept` is its best."""
+    """A float attack and, after it, the search on the lattice.
+
+    `float_best` is the attack's best, at the size of a small picture if `small` stands for a large photo. `verified` is
+    the best that the lattice search has verified, at the picture's own size.
+    """
 
     attack: Attack
     norm: Norm
     options: Mapping[str, Any]
     epsilon: float | None
-    best: Best
-    kept: Best
+    float_best: Best
+    verified: Best
     small: Reduced | None
 
     @staticmethod
     def of(
         attack: Attack, norm: Norm, options: Mapping[str, Any], original: Look, spec: Spec, *, goal: Goal, real: Goal
     ) -> "Search":
-        """From the original, the goal that is differentiated, and the `real` one that sees what becomes of the file."""
+        """From the original's look, the goal to differentiate, and the `real` goal, which sees what the file shows."""
         epsilon: float | None = None if attack.minimal else options.get("epsilon", math.inf)
         if norm == "linf" and not attack.minimal:
             epsilon = lattice_epsilon(options["epsilon"])
         start = original.pictures
-        kept = Best(real, start, original, measure=in_levels(norm) if attack.minimal else None)
+        verified = Best(real, start, original, measure=in_levels(norm) if attack.minimal else None)
         goal = replace(goal, confidence=real.confidence - SETTLED)
         small = None
         if is_reduced(start, norm, spec) and real.mask is None and not real.views:
             small = reduce(start, norm, spec)
             goal, start = small.goal(goal), small.start
-        best = Best(goal, start, replace(original, pictures=start), measure=by(norm) if attack.minimal else None)
-        return Search(attack, norm, options, epsilon, best, kept, small)
+        original = replace(original, pictures=start)
+        float_best = Best(goal, start, original, measure=by(norm) if attack.minimal else None)
+        return Search(attack, norm, options, epsilon, float_best, verified, small)
 
-    def run(self) -> Task[Any]:
-        """All of it; returns what the attack returns, which is `found` of a DeadlineExceeded that comes after."""
-        if self.kept.goal.views:  # what is compared with the original is the mean over all views
-            look = yield from self.kept.goal.look(self.kept.start, gradients=False)
-            for each in (self.kept, self.best):
-                each.logits, each.loss = look.logits, look.loss
-        task = self.attack.run(self.best.start, self.best.goal, self.best, **self._own_options())
-        found = yield from task if self.small is None else relay(task, self.small.retell)
+    def run(self, *, best_at_deadline: bool) -> Task[SearchResult]:
+        """All of it; with `best_at_deadline` a search whose time is up returns its best so far, `stopped` set.
+
+        Raises DeadlineExceeded if the time is up without `best_at_deadline`.
+        """
+        stopped = False
         try:
-            yield from settle(
-                self._found(), self.kept, norm=self.norm, epsilon=self.epsilon, black_box=self.attack.black_box
-            )
-        except DeadlineExceeded as late:
-            late.found = found
-            raise
-        return found
+            yield from self._attack_and_verify()
+        except DeadlineExceeded:
+            if not best_at_deadline:
+                raise
+            stopped = True
+            if not self.verified.won:
+                yield from round_quickly(self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon)
+        return SearchResult(self.verified, self.float_best.patch, stopped)
 
-    def _own_options(self) -> dict[str, Any]:
-        """A budget in whole levels, and what is in the norm's unit in that of the small picture."""
+    def _attack_and_verify(self) -> Task[None]:
+        if self.verified.goal.views:  # results are compared with the original by the mean over all views
+            look = yield from self.verified.goal.look(self.verified.start, gradients=False)
+            self.verified.rescore(look)
+            self.float_best.rescore(look)
+        best = self.float_best
+        task = self.attack.run(best.start, best.goal, best, **self._attack_options())
+        yield from task if self.small is None else relay(task, self.small.show_model_input)
+        black_box = self.attack.black_box
+        yield from search_lattice(
+            self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon, black_box=black_box
+        )
+
+    def _attack_options(self) -> dict[str, Any]:
+        """The options with a budget in whole levels, lengths converted to the unit of the small picture."""
         options = dict(self.options)
         if self.epsilon is None or "epsilon" not in options:
             return options
@@ -74,16 +100,10 @@ class Search:
                 options[name] /= self.small.unit
         return options
 
-    def hurry(self) -> Task[None]:
-        """When time is up: what was found until then, unless something smaller is kept already."""
-        if not self.kept.won:
-            yield from at_once(self._found(), self.kept, norm=self.norm, epsilon=self.epsilon)
-
-    def _found(self) -> Best:
-        """The float attack's best at the upload's size; what is lifted is yet to be verified."""
-        best, kept = self.best, self.kept
-        if self.small is None:
-            return best
-        lifted = Best(kept.goal, kept.start, Look(kept.start, best.logits, best.loss, best.loss, best.won, None))
-        lifted.pictures = (kept.start + self.small.lift(best.pictures)).clamp(0, 1)
-        return lifted
+    def _candidate(self) -> Candidate:
+        """The float attack's best at the picture's own size, yet to be verified."""
+        best = self.float_best
+        pictures = best.pictures
+        if self.small is not None:
+            pictures = (self.verified.start + self.small.lift(pictures)).clamp(0, 1)
+        return Candidate(pictures, bool(best.won))

@@ -1,4 +1,4 @@
-"""What may happen to the returned file before the model sees it, for the attack to outlive."""
+"""What may happen to the returned file before the model sees it (JPEG, resizing), and must not undo the attack."""
 
 import re
 from dataclasses import dataclass
@@ -21,26 +21,46 @@ from models.preprocessing import to_float, to_levels
 Resizes = Float[Tensor, "n 3 resized_h resized_w"]
 
 MOST = 5
-"""Survivals at once: every view is one more pass per step."""
+"""Most survivals of one attack: every view is one more pass of the network per step."""
 LEAST_SCALE, MOST_SCALE = 0.1, 4.0
+"""Smallest and largest factor by which a file can be resized."""
 
 
 class BadSurvival(ValueError):
-    """Something to outlive that is not known here, or too much of it."""
+    """A survival that does not exist, or too many of them; the message says what is allowed."""
 
 
 @dataclass(frozen=True)
 class Survival:
-    """One thing that may happen, by its name: an attack differentiates the `soft` views, the `real` are verified.
+    """One thing that may happen to the file: an attack differentiates the `soft` views, the `real` ones are verified.
 
     Real views can be differentiated too: the search for a rounding asks for gradients there. `weight` is how many
-    pictures of the upload's size they hold at once.
+    pictures of the upload's size the views hold at once. `jpeg_quality` is that of a JPEG, None for anything else.
     """
 
     name: str
     soft: tuple[View, ...]
     real: tuple[View, ...]
     weight: float = 1.0
+    jpeg_quality: int | None = None
+
+    @staticmethod
+    def png() -> "Survival":
+        """The file itself, if it is lossless (PNG or WebP): no view is needed besides the picture's own."""
+        return Survival("png", (), (), weight=0.0)
+
+    @staticmethod
+    def jpeg(quality: int) -> "Survival":
+        """Written as a JPEG of a quality from 1 to 100, and read again."""
+        view = Jpeg(quality)
+        return Survival(f"jpeg:{quality}", (view,), (view,), jpeg_quality=quality)
+
+    @staticmethod
+    def resize(scale: float) -> "Survival":
+        """Resized by a factor; the kernel is not known, so each has a view (Athalye et al. 2018, arXiv:1707.07397)."""
+        soft = tuple(Resized(scale, kernel) for kernel in ("bilinear", "bicubic"))
+        real = tuple(ResizedFile(scale, kernel) for kernel in ("bilinear", "bicubic", "lanczos"))
+        return Survival(f"resize:{scale:g}", soft, real, weight=len(real) * scale**2)
 
 
 @dataclass(frozen=True)
@@ -88,71 +108,63 @@ def _resized_size(pictures: Pictures, scale: float) -> tuple[int, int]:
 
 
 def parse_survive(text: str) -> tuple[Survival, ...]:
-    """What `text` names, each once: "png" or "none", which add nothing since the file itself is always verified,
-    "jpeg:Q" (quality 1 to 100) and "resize:S" (by a factor of 0.1 to 4), several joined by commas.
+    """The survivals that `text` names, joined by commas; each is returned once.
 
-    Raises BadSurvival.
+    "jpeg:Q" (quality 1 to 100), "resize:S" (by a factor of 0.1 to 4), and "png" or "none", which add nothing since the
+    file itself is always verified. Raises BadSurvival.
     """
-    named = {name.strip().lower(): None for name in text.split(",")}
-    found = {survival.name: survival for name in named for survival in _survivals(name, text)}
-    if len(found) > MOST:
-        raise BadSurvival(f"survive: at most {MOST} at once, not {len(found)}: leave some out")
-    return tuple(found.values())
+    names = {name.strip().lower(): None for name in text.split(",")}
+    survivals = {survival.name: survival for name in names for survival in _parse_name(name, text)}
+    if len(survivals) > MOST:
+        raise BadSurvival(f"survive: at most {MOST} at once, not {len(survivals)}: leave some out")
+    return tuple(survivals.values())
 
 
-def _survivals(name: str, text: str) -> tuple[Survival, ...]:
+def _parse_name(name: str, text: str) -> tuple[Survival, ...]:
     if name in ("png", "none"):
         return ()
-    # Plain digits alone: int() and float() read much else, "7_5" and "nan" among it.
+    # Only plain digits: int() and float() would also read "7_5" and "nan".
     if (match := re.fullmatch(r"jpeg:([0-9]{1,3})", name)) and 1 <= (quality := int(match[1])) <= 100:
-        view = Jpeg(quality)
-        return (Survival(f"jpeg:{quality}", (view,), (view,)),)
+        return (Survival.jpeg(quality),)
     if match := re.fullmatch(r"resize:([0-9]?\.?[0-9]{1,6})", name):
         scale = float(match[1])
         if LEAST_SCALE <= scale <= MOST_SCALE:
-            return (_resizing(scale),)
+            return (Survival.resize(scale),)
     raise BadSurvival(
         "survive takes png, none, jpeg:Q (Q from 1 to 100) and resize:S (S from 0.1 to 4), joined by commas,"
         f" not {text[:100]!r}"
     )
 
 
-def _resizing(scale: float) -> Survival:
-    """Of whoever resizes the kernel is not known: each has a view (Athalye et al. 2018, arxiv.org/abs/1707.07397)."""
-    soft = tuple(Resized(scale, kernel) for kernel in ("bilinear", "bicubic"))
-    real = tuple(ResizedFile(scale, kernel) for kernel in ("bilinear", "bicubic", "lanczos"))
-    return Survival(f"resize:{scale:g}", soft, real, weight=len(real) * scale**2)
-
-
 def rounded(pictures: Tensor) -> Tensor:
-    """Rounding to the lattice, its gradient carried straight through (Bengio et al. 2013, arxiv.org/abs/1308.3432)."""
+    """Rounding to the lattice, its gradient passed straight through (Bengio et al. 2013, arXiv:1308.3432)."""
     return pictures + (to_lattice(pictures) - pictures).detach()
 
 
 def views(
     survive: tuple[Survival, ...], *, real: bool, jpeg: int | None = None, in_levels: bool = False
 ) -> tuple[View, ...]:
-    """Through what the picture must fool the model: the file itself, and then that after each thing that may happen.
+    """The views in which the goal must win: the file as it is sent, and the file after each of `survive`.
 
-    The file is a JPEG of the quality `jpeg`, or holds the picture as it is, `in_levels` where it is to be rounded. None
-    where the picture alone is looked at as it is.
+    The file is a JPEG of the quality `jpeg`, or lossless; `in_levels` then rounds the picture first. Empty if only the
+    picture itself, unrounded, is looked at.
     """
-    others = tuple(view for each in survive for view in (each.real if real else each.soft))
+    after_file = tuple(view for survival in survive for view in (survival.real if real else survival.soft))
     if jpeg is not None:
         file = Jpeg(jpeg)
-        return (file, *(partial(_one_after_other, file, each) for each in others))
-    itself = (_as_it_is, *others) if others else ()
-    return of_rounded(itself) if in_levels else itself
+        return (file, *(partial(_chain, file, view) for view in after_file))
+    all_views = (_unchanged, *after_file) if after_file else ()
+    return round_before(all_views) if in_levels else all_views
 
 
-def of_rounded(views: tuple[View, ...]) -> tuple[View, ...]:
-    """Each of the views of the rounded picture; where there is none, that itself."""
-    return tuple(partial(_one_after_other, rounded, each) for each in views) or (rounded,)
+def round_before(views: tuple[View, ...]) -> tuple[View, ...]:
+    """Each of the views, of the rounded picture; without views, the rounded picture itself."""
+    return tuple(partial(_chain, rounded, view) for view in views) or (rounded,)
 
 
-def _one_after_other(first: View, second: View, pictures: Tensor) -> Tensor:
+def _chain(first: View, second: View, pictures: Tensor) -> Tensor:
     return second(first(pictures))
 
 
-def _as_it_is(pictures: Tensor) -> Tensor:
+def _unchanged(pictures: Tensor) -> Tensor:
     return pictures

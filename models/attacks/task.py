@@ -1,39 +1,40 @@
-"""The task behind /adversarial: attack one picture and tell exactly what came of it."""
+"""The task behind /adversarial and `fool`: attack one picture, and report what a reader of the file sees."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, norms
-from models.attacks.goal import Goal
+from models.attacks.geometry import LEVEL, Norm, norms
+from models.attacks.goal import Goal, Patch
 from models.attacks.jpeg import Jpeg
-from models.attacks.methods.patch import Patch
 from models.attacks.objectives import SETTLED
 from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
-from models.attacks.search import Search
+from models.attacks.search import Search, SearchResult
 from models.attacks.survive import Survival, views
 from models.classify import Prediction, rank
 from models.preprocessing import preprocessor, to_float, to_levels
-from models.query import DeadlineExceeded, Passes, Query, Task
+from models.query import Passes, Query, Task
 from models.spec import Spec
 
 
 class AlreadyTarget(ValueError):
-    """The model takes the picture for the target as it is."""
+    """The model takes the unchanged picture for the target class."""
 
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What an attack on one picture came to; every figure is of the 8-bit picture that a reader of the file sees.
+    """The result of an attack on one picture; every figure is of the 8-bit picture that a reader of the file sees.
 
-    `picture` is that picture, and `to_encode` what is written to the file: another only where that is a JPEG.
-    `original` is the model's verdict on the upload, `adversarial` that on the result; `original_after` is what is left
-    of the first, and `target_before` and `target` are the target's two probabilities, None where any other class would
-    do. `norms` are in pixel units (linf, l2, l1) and pixels (l0).
+    `picture` is that picture, and `to_encode` the one to write to the file: they differ only for a JPEG. `original` is
+    the most probable class of the upload (`origin`), `adversarial` that of the result. `original_after` is the original
+    class with its probability in the result; `target_before` and `target` are the target class with its probability in
+    the upload and in the result, None without a target. `norms` are in units of pixel values from 0 to 1 (linf, l2, l1)
+    and in pixels (l0). `survive` begins with the file itself. `passes` are the passes of the network, and `stopped`
+    says whether a deadline ended the attack.
     """
 
     attack: str
@@ -49,7 +50,7 @@ class Adversarial:
     picture: UInt8[Tensor, "3 h w"]
     to_encode: UInt8[Tensor, "3 h w"]
     options: Mapping[str, Any]
-    survive: tuple[str, ...]
+    survive: tuple[Survival, ...]
     patch: Patch | None
     passes: Passes
     stopped: bool
@@ -73,70 +74,27 @@ def adversarial(
     survive: tuple[Survival, ...] = (),
     jpeg: int | None = None,
     best_at_deadline: bool = False,
-    **given: Any,
+    **options: Any,
 ) -> Task[Adversarial]:
     """Attack a picture of any size at its own resolution; the result is what an 8-bit file holds, verified.
 
-    Without an attack it is `auto`, or `pgd` where an epsilon is given. The class to leave is what the model says of the
-    original. `confidence` is by how many logits the goal must lead; only pixels where the `mask` is true change;
-    `survive` is what may happen to the file. With `jpeg` the file is a JPEG of that quality, which changes pixels by
-    itself: budget and mask hold for what is encoded. `given` are the attack's own options. With `best_at_deadline` a
-    task whose time is up returns its best so far, `stopped` set.
+    The goal is the class with the index `target`, or any class but the one that the model gives the unchanged picture;
+    it must lead by `confidence` logits. Without `attack` it is `auto`, or `pgd` if `options`, which are the attack's
+    own, have an epsilon. Only pixels where the `mask` is true may change. The result must also win after each of
+    `survive`. With `jpeg` the file is a JPEG of that quality, which changes pixels by itself: budget and mask then hold
+    for the encoded picture. With `best_at_deadline` a task whose time is up returns its best so far, `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
-    attack, scale = choose_attack(attack, given), min(picture.shape[1:]) / spec.resize
-    chosen, options = attack_options(attack, norm, given, scale=scale)
+    attack, scale = choose_attack(attack, options), min(picture.shape[1:]) / spec.resize
+    chosen_norm, options = attack_options(attack, norm, options, scale=scale)
     _check_mask(mask, picture, attack)
-    survive = tuple(each for each in survive if each.name != f"jpeg:{jpeg}")  # the file itself is one
-    start, passes = to_float(picture).unsqueeze(0), Passes()
-    preprocess = preprocessor(spec)
-    seen = yield from passes.ask(Query(preprocess(start)))
-    present = seen.logits.argmax(dim=1)
-    if target is not None and target == present.item():
-        raise AlreadyTarget(f"the model takes the picture for {spec.classes[target]!r} as it is: choose another target")
-    # What is returned must win beyond rounding's reach, through all that really happens to the file.
-    goal = Goal(
-        labels=present if target is None else torch.full_like(present, target),
-        targeted=target is not None,
-        preprocess=preprocess,
-        passes=passes,
-        confidence=confidence + SETTLED,
-        mask=None if mask is None else mask.to(start)[None, None],
-        views=views(survive, real=True, jpeg=jpeg),
-        scale=scale,
-    )
-    original = goal.judge(start, seen.logits.unsqueeze(0))
-    soft = views(survive, real=False, jpeg=jpeg, in_levels=chosen == "linf" and not ATTACKS[attack].minimal)
-    search = Search.of(ATTACKS[attack], chosen, options, original, spec, goal=replace(goal, views=soft), real=goal)
-    patch, stopped = None, False
-    try:
-        patch = yield from search.run()
-    except DeadlineExceeded as late:
-        if not best_at_deadline:
-            raise
-        patch, stopped = late.found, True
-        yield from search.hurry()
-    kept = search.kept
-    result = to_levels(kept.pictures[0] if jpeg is None else Jpeg(jpeg)(kept.pictures)[0])
-    return Adversarial(
-        attack=attack,
-        norm=chosen,
-        success=bool(kept.won),
-        original=rank(seen.logits[0], spec, top=1)[0],
-        original_after=_prediction(kept.logits[0], spec, int(present)),
-        adversarial=rank(kept.logits[0], spec, top=1)[0],
-        target_before=None if target is None else _prediction(seen.logits[0], spec, target),
-        target=None if target is None else _prediction(kept.logits[0], spec, target),
-        norms=norms(result, picture),
-        origin=picture,
-        picture=result,
-        to_encode=to_levels(kept.pictures[0]),
-        options={**options, "norm": chosen, "confidence": confidence},
-        survive=("png" if jpeg is None else f"jpeg:{jpeg}", *(each.name for each in survive)),
-        patch=patch,
-        passes=passes,
-        stopped=stopped,
-    )
+    survive = tuple(survival for survival in survive if jpeg is None or survival.jpeg_quality != jpeg)
+    case = _Case(picture, spec, attack, chosen_norm, options, target, confidence, mask, survive, jpeg, scale)
+    passes = Passes()
+    answer = yield from passes.ask(Query(preprocessor(spec)(case.start)))
+    goal = case.goal(answer.logits.argmax(dim=1), passes)
+    result = yield from case.search(goal, answer.logits).run(best_at_deadline=best_at_deadline)
+    return case.report(answer.logits, result, passes)
 
 
 def _check_mask(mask: Tensor | None, picture: Tensor, attack: str) -> None:
@@ -146,5 +104,78 @@ def _check_mask(mask: Tensor | None, picture: Tensor, attack: str) -> None:
         raise BadAttack(f"the mask is {tuple(mask.shape)}, and the picture {tuple(picture.shape[1:])}")
 
 
-def _prediction(logits: Tensor, spec: Spec, index: int) -> Prediction:
+@dataclass(frozen=True)
+class _Case:
+    """The parameters of `adversarial`, defaults filled in and checked; `survive` is without the file itself."""
+
+    picture: UInt8[Tensor, "3 h w"]
+    spec: Spec
+    attack: str
+    norm: Norm
+    options: Mapping[str, Any]
+    target: int | None
+    confidence: float
+    mask: Bool[Tensor, "h w"] | None
+    survive: tuple[Survival, ...]
+    jpeg: int | None
+    scale: float
+
+    @property
+    def start(self) -> Float[Tensor, "1 3 h w"]:
+        return to_float(self.picture).unsqueeze(0)
+
+    def goal(self, label: Int[Tensor, " 1"], passes: Passes) -> Goal:
+        """What the verified result must reach, from the class of the unchanged picture; raises AlreadyTarget."""
+        if self.target is not None and self.target == label.item():
+            raise AlreadyTarget(
+                f"the model takes the picture for {self.spec.classes[self.target]!r} as it is: choose another target"
+            )
+        return Goal(
+            labels=label if self.target is None else torch.full_like(label, self.target),
+            targeted=self.target is not None,
+            preprocess=preprocessor(self.spec),
+            passes=passes,
+            confidence=self.confidence + SETTLED,
+            mask=None if self.mask is None else self.mask.to(self.picture.device, torch.float32)[None, None],
+            views=views(self.survive, real=True, jpeg=self.jpeg),
+            scale=self.scale,
+        )
+
+    def search(self, goal: Goal, logits: Float[Tensor, "1 k"]) -> Search:
+        """The search for that goal, from the logits of the unchanged picture."""
+        attack = ATTACKS[self.attack]
+        in_levels = self.norm == "linf" and not attack.minimal
+        soft = views(self.survive, real=False, jpeg=self.jpeg, in_levels=in_levels)
+        original = goal.judge(self.start, logits.unsqueeze(0))
+        return Search.of(
+            attack, self.norm, self.options, original, self.spec, goal=replace(goal, views=soft), real=goal
+        )
+
+    def report(self, before: Float[Tensor, "1 k"], result: SearchResult, passes: Passes) -> Adversarial:
+        """The search's result, beside the logits of the unchanged picture."""
+        best, spec, label, target = result.best, self.spec, int(before.argmax()), self.target
+        to_encode = to_levels(best.pictures[0])
+        picture = to_encode if self.jpeg is None else to_levels(Jpeg(self.jpeg)(best.pictures)[0])
+        return Adversarial(
+            attack=self.attack,
+            norm=self.norm,
+            success=bool(best.won),
+            original=rank(before[0], spec, top=1)[0],
+            original_after=_prediction(best.logits[0], spec, label),
+            adversarial=rank(best.logits[0], spec, top=1)[0],
+            target_before=None if target is None else _prediction(before[0], spec, target),
+            target=None if target is None else _prediction(best.logits[0], spec, target),
+            norms=norms(picture, self.picture),
+            origin=self.picture,
+            picture=picture,
+            to_encode=to_encode,
+            options={**self.options, "norm": self.norm, "confidence": self.confidence},
+            survive=(Survival.png() if self.jpeg is None else Survival.jpeg(self.jpeg), *self.survive),
+            patch=result.patch,
+            passes=passes,
+            stopped=result.stopped,
+        )
+
+
+def _prediction(logits: Float[Tensor, " k"], spec: Spec, index: int) -> Prediction:
     return Prediction(spec.classes[index], index, logits.softmax(dim=0)[index].item())
