@@ -1,9 +1,9 @@
-"""python -m app: serve, and say where and how to try it."""
+"""python -m app: starts the service and prints its address and commands to try."""
 
 import signal
 
 if __name__ == "__main__":
-    # PyTorch takes seconds to import: meanwhile Ctrl-C ends the process at once, and without a traceback.
+    # Importing PyTorch takes seconds. Until then, Ctrl-C ends the process at once and without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import contextlib
@@ -13,38 +13,38 @@ import os
 import socket
 import sys
 import threading
-from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from app.engine.allocator import keep_freed_memory
 from app.engine.registry import NotServed
 from app.main import create_app
 from app.settings import Settings
-from app.startup.greeting import greeting, shown_address
-from app.startup.sockets import CannotListen, listening
+from app.startup.greeting import display_address, greeting
+from app.startup.sockets import CannotListen, open_sockets
 
-__all__ = ["greeting", "main"]
 logger = logging.getLogger("app")
 
 
 def main() -> None:
-    """Serve until interrupted; where that cannot begin, one line and exit code 1."""
-    _print_all_letters()
+    """Serve until interrupted. If the service cannot start, print one line that says why and end with exit code 1."""
+    _escape_unprintable_letters()
     keep_freed_memory()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises its signals anew when it has ended
-    settings = _settings()
+    # uvicorn finishes its requests on SIGTERM and then raises the signal again, which ends the process here.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = _read_settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        # Before any model is loaded: where there is no place to listen, no thread may be alive at the end.
-        with listening(settings) as opened:
+        # Before any model is loaded: if the address is taken, the process must end, and no thread may run by then.
+        with open_sockets(settings) as opened:
             _serve(opened.settings, opened.sockets)
     except (NotServed, CannotListen, RuntimeError) as error:
         sys.exit(_one_line(str(error)))
     finally:
-        _end_with_threads()
+        _end_despite_threads()
 
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -54,54 +54,55 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             app,
             log_config=None,
             log_level=settings.log_level,
-            proxy_headers=False,  # app.web.middleware.proxy reads them
-            # Work in flight is finished, but for no longer than any request may take.
+            proxy_headers=False,  # app/web/middleware/proxy.py reads them
+            # At the end, running requests are finished: none may take longer than its deadline.
             timeout_graceful_shutdown=round(settings.deadline_s) + 1,
         )
     )
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        logger.info("listening at %s (Ctrl-C to stop)", shown_address(settings))
+        logger.info("listening at %s (press Ctrl-C to stop)", display_address(settings))
         server.run(sockets=sockets)
 
 
-def _print_all_letters() -> None:
-    """Class names have letters of all languages, and a console or a pipe may know only some: those become escapes."""
+def _escape_unprintable_letters() -> None:
+    """Class names have letters of all languages; those that a console or pipe cannot show are printed as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _settings() -> Settings:
+def _read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        sys.exit(_one_line("; ".join(_fault(each) for each in error.errors())))
+        sys.exit(_one_line("; ".join(_setting_fault(fault) for fault in error.errors())))
     except (SettingsError, UnicodeDecodeError, OSError) as error:
-        sys.exit(_one_line(f"the settings cannot be read ({error}): save the file .env as lines NAME=VALUE in UTF-8"))
+        sys.exit(_one_line(f"the file .env cannot be read ({error}): save it as lines NAME=VALUE in UTF-8"))
 
 
-def _fault(fault: Any) -> str:
+def _setting_fault(fault: ErrorDetails) -> str:
+    """What is wrong with a setting, what its value was, and what it may be."""
     name = str(fault["loc"][0])
     field = Settings.model_fields[name]
-    if fault["type"] == "value_error":  # a text of app.web.middleware.origins, which says all
+    if fault["type"] == "value_error":  # raised by app/settings.py or app/addresses.py, with a message that says all
         return f"MIRAGE_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}"
-    wanted = "this value is not known" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
-    came = "" if name == "api_keys" else f", and {str(fault['input'])[:100]!r} came"
-    return f"MIRAGE_{name.upper()}: {wanted}{came}: choose another ({field.description}; {field.default} if unset)"
+    reason = "this value is not known" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
+    value = "" if name == "api_keys" else f"{str(fault['input'])[:100]!r} is not valid: "
+    return f"MIRAGE_{name.upper()}: {value}{reason}; choose another value. {field.description} Default: {field.default}"
 
 
 def _one_line(text: str) -> str:
     return "mirage: " + " ".join(text.split())
 
 
-def _end_with_threads() -> None:
-    """End the process at once where threads are left that may be inside PyTorch: Python's own end would abort them.
+def _end_despite_threads() -> None:
+    """End the process at once if other threads are still inside PyTorch: Python's own end would abort them.
 
-    Ordinarily there are none; a download that goes on, or a second Ctrl-C, leaves some.
+    Usually there are none. A download that goes on, or a second Ctrl-C, leaves some.
     """
     error = sys.exc_info()[1]
-    if not any(each.daemon for each in threading.enumerate() if each is not threading.main_thread()):
+    if not any(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         return
     if isinstance(error, SystemExit) and isinstance(error.code, str):
         print(error.code, file=sys.stderr)

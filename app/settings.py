@@ -1,4 +1,4 @@
-"""What an operator may choose; the only reader of the environment."""
+"""The settings of the service and their meaning. Only this module reads the environment variables MIRAGE_*."""
 
 import os
 from pathlib import Path
@@ -12,100 +12,157 @@ from models.pictures import MAX_PIXELS
 from models.store import BUNDLED
 
 UNIX = "unix:"
+"""Prefix of MIRAGE_HOST that makes the rest the path of a unix socket."""
 Names = Annotated[tuple[str, ...], NoDecode]
+"""Texts that are separated by commas in the environment (pydantic-settings would read JSON)."""
 
 
 class Settings(BaseSettings):
-    """Environment variables `MIRAGE_...`, or the same in a file `.env`."""
+    """The settings, read from environment variables `MIRAGE_...` or from a file `.env` with the same names."""
 
     model_config = SettingsConfigDict(env_prefix="MIRAGE_", env_file=".env", extra="ignore", frozen=True)
 
     host: str = Field(
         default="127.0.0.1",
-        description="address or name to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6, unix:/path for a unix "
-        "socket",
+        description="IP address or host name to listen on: 127.0.0.1 accepts clients on this machine only, 0.0.0.0 "
+        "accepts all clients over IPv4, and :: all over IPv6. unix:/path/to/file listens on a unix socket, not a port.",
     )
-    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="TCP port to listen on, from 0 to 65535. 0 takes any free port; the service prints which one.",
+    )
     models: Names = Field(
         default=(),
-        description="models to serve, comma separated, the first is the default; empty: every checkpoint there is",
+        description="Names of the models to serve, separated by commas: names of checkpoints, or "
+        "imagenet/<architecture>. The first one is the default of requests that name no model. If this is empty, every "
+        "checkpoint in MIRAGE_CHECKPOINTS is served.",
     )
-    checkpoints: Path = Field(default=BUNDLED, description="folder of checkpoints")
+    checkpoints: Path = Field(
+        default=BUNDLED, description="Folder of the checkpoints (*.safetensors) that the training module has written."
+    )
     device: str = Field(
-        default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, mps"
+        default="auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="Device that runs the networks: auto, cpu, cuda, cuda:1 (the second GPU) or mps. auto takes cuda "
+        "if there is a GPU, else mps, else cpu.",
     )
-    max_rows: int = Field(default=32, ge=1, le=4096, description="pictures that go through the network at once")
-    max_waiting: int = Field(default=64, ge=1, le=10_000, description="requests at work at once; further ones get 503")
-    deadline_s: float = Field(default=120.0, gt=0, le=86_400, description="seconds after which a request is given up")
-    max_bytes: int = Field(default=20_000_000, ge=1_000, description="largest request body")
+    max_rows: int = Field(
+        default=32,
+        ge=1,
+        le=4096,
+        description="Largest number of pictures in one batch of the network, from 1 to 4096. Lower it if the device "
+        "runs out of memory.",
+    )
+    max_waiting: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Largest number of requests that wait or run at the same time, from 1 to 10000. Further requests "
+        "are refused with status 503 and a Retry-After header.",
+    )
+    deadline_s: float = Field(
+        default=120.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which a request that has no result yet is ended with status 504, at most 86400 (one "
+        "day).",
+    )
+    max_bytes: int = Field(
+        default=20_000_000,
+        ge=1_000,
+        description="Largest size of a request body in bytes, at least 1000. Larger ones are refused with status 413.",
+    )
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1_000,
-        description="most pixels of one picture, and of all together that are attacked, drawn or explained at one time",
+        description="Largest number of pixels of one picture, at least 1000. All pictures that are attacked, drawn or "
+        "explained at the same time may not have more together either; this bounds the memory that they need.",
     )
     cache: Path = Field(
-        default=Path("~/.cache/mirage"), validate_default=True, description="folder in which ideal pictures are kept"
+        default=Path("~/.cache/mirage"),
+        validate_default=True,
+        description="Folder of the database that stores finished ideal pictures, so that the same request is answered "
+        "at once.",
     )
-    cache_bytes: int = Field(default=256_000_000, ge=0, description="how much is kept there at most; 0 keeps nothing")
-    api_keys: Names = Field(default=(), description="keys of which every request must carry one; empty: open to all")
+    cache_bytes: int = Field(
+        default=256_000_000,
+        ge=0,
+        description="Largest total size in bytes of the ideal pictures that are stored in MIRAGE_CACHE. Those that "
+        "were not used for the longest time are deleted first; 0 stores nothing.",
+    )
+    api_keys: Names = Field(
+        default=(),
+        description="API keys, separated by commas. If there are any, every request except the health probes must send "
+        "one of them in the header X-API-Key. If this is empty, no key is needed.",
+    )
     cors_origins: Names = Field(
         default=(),
-        description="origins whose web pages may call the service from a browser, comma separated, such as "
-        "http://localhost:3000; * allows every page; empty: none",
+        description="Origins (scheme, host and port) whose web pages may call the service from a browser, separated by "
+        "commas, for example http://localhost:3000. * allows every page; if this is empty, no page of another origin "
+        "may.",
     )
-    root_path: str = Field(default="", description="path below which a proxy publishes the service, such as /mirage")
+    root_path: str = Field(
+        default="",
+        description="Path under which a reverse proxy publishes the service, for example /mirage. The proxy may remove "
+        "it from the requests or leave it in. It must not be a path of the service itself, such as /docs.",
+    )
     forwarded_allow_ips: Names = Field(
         default=("127.0.0.1",),
-        description="IP addresses and networks of the proxies whose X-Forwarded-... headers are trusted, comma "
-        "separated; * trusts all",
+        description="IP addresses and networks of the reverse proxies whose X-Forwarded-... headers are trusted, "
+        "separated by commas. * trusts every client, which is safe only if all requests come through a proxy.",
     )
     trusted_hosts: Names = Field(
         default=(),
-        description="host names for which requests are answered (their header Host), comma separated; *.example.com "
-        "for all below it; empty: every name",
+        description="Host names that requests may have in their Host header, separated by commas, for example "
+        "example.com or *.example.com for all subdomains. Other requests, except the health probes, are refused with "
+        "status 400. If this is empty, every name is accepted.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest severity of the messages that are logged: debug, info, warning or error."
+    )
 
     @field_validator("cache")
     @classmethod
-    def _at_home(cls, folder: Path) -> Path:
-        return Path(os.path.expanduser(folder))  # Path's own raises where there is no home
+    def _expand_home(cls, folder: Path) -> Path:
+        return Path(os.path.expanduser(folder))  # Path.expanduser raises if the user has no home folder
 
     @field_validator("host")
     @classmethod
-    def _place(cls, host: str) -> str:
+    def _check_host(cls, host: str) -> str:
         if host.strip() == UNIX:
-            raise ValueError("a unix socket without a path: give one, for example unix:/run/mirage.sock")
-        return host.strip() or "127.0.0.1"  # an empty variable opens nothing to the network
+            raise ValueError("'unix:' needs the path of a unix socket: set it for example to unix:/run/mirage.sock")
+        return host.strip() or "127.0.0.1"  # to the operating system, an empty host means all addresses
 
     @property
     def unix_socket(self) -> Path | None:
-        """The file of the unix socket to listen on, where it is one."""
+        """Path of the unix socket to listen on; None if the service listens on a port."""
         return Path(os.path.expanduser(self.host[len(UNIX) :])).absolute() if self.host.startswith(UNIX) else None
 
     @field_validator("cors_origins")
     @classmethod
-    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(parse_origin(each) for each in origins)
+    def _parse_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_origin(origin) for origin in origins)
 
     @field_validator("root_path")
     @classmethod
-    def _prefix(cls, path: str) -> str:
+    def _parse_prefix(cls, path: str) -> str:
         return parse_prefix(path)
 
     @field_validator("forwarded_allow_ips")
     @classmethod
-    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(parse_network(each) for each in networks)
+    def _parse_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_network(network) for network in networks)
 
     @field_validator("trusted_hosts")
     @classmethod
-    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(parse_host(each) for each in hosts)
+    def _parse_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_host(host) for host in hosts)
 
     @field_validator("models", "api_keys", "cors_origins", "forwarded_allow_ips", "trusted_hosts", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value

@@ -1,1 +1,1 @@
-"""What happens before the service listens: its sockets and its greeting."""
+"""What the process does when it starts: it opens its sockets and prints its address."""

@@ -29,7 +29,7 @@ def test_the_greeting_names_address_and_lines_to_try(checkpoints: Path) -> None:
     assert [line.split()[0] for line in told.splitlines()[1:]] == ["curl"] * 3
     assert "http://127.0.0.1:8001/ideal/cat" in told
     told = greeting(Settings(_env_file=None, host="::1", port=8001, root_path="/m/"), registry)
-    assert "at http://[::1]:8001/m (try" in told and "'http://[::1]:8001/m/ideal/cat'" in told
+    assert "at http://[::1]:8001/m (try it in a browser" in told and "'http://[::1]:8001/m/ideal/cat'" in told
     told = greeting(Settings(_env_file=None, host="unix:/run/m i.sock"), registry)
     assert told.splitlines()[0].endswith("at unix:/run/m i.sock")
     assert "curl --unix-socket '/run/m i.sock' -o ideal.png http://localhost/ideal/cat" in told
@@ -66,21 +66,29 @@ def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
     ("name", "value", "said"),
     [
         ("HOST", "no-such-host.invalid", "MIRAGE_HOST: 'no-such-host.invalid' cannot be resolved"),
-        ("HOST", "unix:/nowhere/at/all/s", "MIRAGE_HOST: the unix socket /nowhere/at/all/s cannot be made"),
-        ("HOST", "unix:", "MIRAGE_HOST: a unix socket without a path: give one, for example unix:/run/mirage.sock"),
-        ("PORT", "70000", "MIRAGE_PORT: Input should be less than or equal to 65535, and '70000' came: choose another"),
-        ("DEVICE", "gpu", "MIRAGE_DEVICE: this value is not known, and 'gpu' came: choose another (auto, cpu, cuda"),
-        ("CORS_ORIGINS", "localhost:3000", "MIRAGE_CORS_ORIGINS: 'localhost:3000' is no origin: give scheme"),
-        ("ROOT_PATH", "//evil", "MIRAGE_ROOT_PATH: '//evil' is no path prefix: give one such as /mirage"),
-        ("FORWARDED_ALLOW_IPS", "proxy", "MIRAGE_FORWARDED_ALLOW_IPS: 'proxy' is no IP address"),
-        ("TRUSTED_HOSTS", "http://a", "MIRAGE_TRUSTED_HOSTS: 'http://a' is no host name"),
+        ("HOST", "unix:/nowhere/at/all/s", "MIRAGE_HOST: the unix socket /nowhere/at/all/s cannot be created"),
+        (
+            "HOST",
+            "unix:",
+            "MIRAGE_HOST: 'unix:' needs the path of a unix socket: set it for example to unix:/run/m",
+        ),
+        (
+            "PORT",
+            "70000",
+            "MIRAGE_PORT: '70000' is not valid: Input should be less than or equal to 65535; choose",
+        ),
+        ("DEVICE", "gpu", "MIRAGE_DEVICE: 'gpu' is not valid: this value is not known; choose another value. Device"),
+        ("CORS_ORIGINS", "localhost:3000", "MIRAGE_CORS_ORIGINS: 'localhost:3000' is not an origin: write only scheme"),
+        ("ROOT_PATH", "//evil", "MIRAGE_ROOT_PATH: '//evil' is not a path prefix: write one such as /mirage"),
+        ("FORWARDED_ALLOW_IPS", "proxy", "MIRAGE_FORWARDED_ALLOW_IPS: 'proxy' is not an IP address"),
+        ("TRUSTED_HOSTS", "http://a", "MIRAGE_TRUSTED_HOSTS: 'http://a' is not a host name"),
         ("CHECKPOINTS", "/nowhere", "there is no checkpoint in /nowhere: train one"),
     ],
 )
 def test_what_cannot_be_is_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that Python prints to stderr before it ends with exit code 1."""
     monkeypatch.setattr("app.__main__.signal.signal", lambda *_: None)
-    monkeypatch.setattr("app.__main__._end_with_threads", lambda: None)  # other tests' threads are alive
+    monkeypatch.setattr("app.__main__._end_despite_threads", lambda: None)  # other tests' threads are alive
     monkeypatch.setattr("app.__main__.keep_freed_memory", lambda: None)
     monkeypatch.setenv("MIRAGE_PORT", "0")
     monkeypatch.setenv(f"MIRAGE_{name}", value)

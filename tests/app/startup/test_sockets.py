@@ -1,4 +1,4 @@
-"""Where the service listens, and the one line that says why it cannot."""
+"""Sockets that the service listens on, and the error messages if it cannot."""
 
 import errno
 import socket
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from app.startup.greeting import address_of, shown_address
-from app.startup.sockets import CannotListen, listening
+from app.startup.greeting import display_address, service_url
+from app.startup.sockets import CannotListen, open_sockets
 
 
 def at(host: str, port: int = 0, **others: Any) -> Settings:
@@ -39,10 +39,10 @@ def test_the_printed_address_is_one_to_connect_to(host: str, shown: str) -> None
     """With the port that was chosen in place of 0."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("needs IPv6")
-    with listening(at(host, root_path="/mirage")) as opened:
+    with open_sockets(at(host, root_path="/mirage")) as opened:
         port = opened.sockets[0].getsockname()[1]
         assert port > 0
-        assert address_of(opened.settings) == shown.format(port) + "/mirage"
+        assert service_url(opened.settings) == shown.format(port) + "/mirage"
         name = shown.removeprefix("http://").rpartition(":")[0].strip("[]")
         socket.create_connection((name, port), timeout=10).close()
 
@@ -50,14 +50,14 @@ def test_the_printed_address_is_one_to_connect_to(host: str, shown: str) -> None
 def test_a_port_that_is_taken() -> None:
     """Also one that another holds on all addresses; and a free one at once afterwards."""
     for host in ("127.0.0.1", "0.0.0.0"):
-        with listening(at(host)) as first:
+        with open_sockets(at(host)) as first:
             port = first.settings.port
             with (
                 pytest.raises(CannotListen, match=rf"MIRAGE_PORT: port {port} .* in use .*MIRAGE_PORT={port + 1}"),
-                listening(at("127.0.0.1", port)),
+                open_sockets(at("127.0.0.1", port)),
             ):
                 pass
-        with listening(at("127.0.0.1", port)) as again:
+        with open_sockets(at("127.0.0.1", port)) as again:
             assert again.settings.port == port
 
 
@@ -69,12 +69,12 @@ def test_a_port_that_is_taken() -> None:
         ("127.0.0.1:8000", "cannot be resolved"),
         ("x" * 300, "cannot be resolved"),
         ("a\0b", "cannot be resolved"),
-        ("203.0.113.7", "is no address of this machine"),
-        ("2001:db8::7", "is no address of this machine"),
+        ("203.0.113.7", "is not an address of this machine"),
+        ("2001:db8::7", "is not an address of this machine"),
     ],
 )
 def test_a_host_that_cannot_be(host: str, said: str) -> None:
-    with pytest.raises(CannotListen, match=f"^MIRAGE_HOST: .*{said}.*0.0.0.0"), listening(at(host)):
+    with pytest.raises(CannotListen, match=f"^MIRAGE_HOST: .*{said}.*0.0.0.0"), open_sockets(at(host)):
         pass
 
 
@@ -87,19 +87,19 @@ def test_a_port_that_needs_privileges(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("app.startup.sockets.socket.socket", Guarded)
     with (
-        pytest.raises(CannotListen, match=r"MIRAGE_PORT: port 80 needs privileges .* such as 8000"),
-        listening(at("127.0.0.1", 80)),
+        pytest.raises(CannotListen, match=r"MIRAGE_PORT: this user may not listen on port 80: .* such as 8000"),
+        open_sockets(at("127.0.0.1", 80)),
     ):
         pass
 
 
 def test_a_unix_socket_is_made_and_removed(tmp_path: Path) -> None:
     path = short_folder(tmp_path) / "m i.sock"
-    with listening(at(f"unix:{path}")) as opened:
-        assert shown_address(opened.settings) == f"unix:{path}"
+    with open_sockets(at(f"unix:{path}")) as opened:
+        assert display_address(opened.settings) == f"unix:{path}"
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
-        with pytest.raises(CannotListen, match="another program listens"), listening(at(f"unix:{path}")):
+        with pytest.raises(CannotListen, match="another program listens"), open_sockets(at(f"unix:{path}")):
             pass
         assert path.is_socket(), "the refused one removes nothing"
     assert not path.exists()
@@ -110,12 +110,12 @@ def test_what_a_dead_process_left_is_replaced_and_nothing_else(tmp_path: Path) -
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     assert path.is_socket()
-    with listening(at(f"unix:{path}")):
+    with open_sockets(at(f"unix:{path}")):
         assert path.is_socket()
     path.write_text("precious")
-    with pytest.raises(CannotListen, match="exists and is no socket"), listening(at(f"unix:{path}")):
+    with pytest.raises(CannotListen, match="exists and is not a socket"), open_sockets(at(f"unix:{path}")):
         pass
     assert path.read_text() == "precious"
     for lost in (tmp_path / "nowhere" / "s", tmp_path / ("x" * 120)):
-        with pytest.raises(CannotListen, match="cannot be made"), listening(at(f"unix:{lost}")):
+        with pytest.raises(CannotListen, match="cannot be created"), open_sockets(at(f"unix:{lost}")):
             pass

@@ -4,7 +4,7 @@ import json
 import re
 
 from models.pictures import encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 
 def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:

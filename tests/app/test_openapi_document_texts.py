@@ -1,0 +1,171 @@
+"""The OpenAPI document explains everything that it names, and its examples and defaults are what its schemas say."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.app.json_schema import faults
+from tests.app.live_service import Live
+
+Json = dict[str, Any]
+ARTICLES = {"a", "an", "the"}
+FEWEST_WORDS = 3
+"""Fewer words than this do not explain anything."""
+
+
+@pytest.fixture(scope="module")
+def document(live: Live) -> Json:
+    document: Json = live.client.get("/openapi.json").json()
+    return document
+
+
+def words(text: str) -> list[str]:
+    """The words of a name or a sentence, without case, underscores and articles."""
+    return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in ARTICLES]
+
+
+def text_faults(where: str, name: str, text: str | None) -> Iterator[str]:
+    """What is wrong with the text that explains a name."""
+    if not text:
+        yield f"{where}: no description"
+    elif len(text.split()) < FEWEST_WORDS:
+        yield f"{where}: {text!r} is too short"
+    elif set(words(text)) <= set(words(name)):
+        yield f"{where}: {text!r} only repeats the name"
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def contents(document: Json) -> Iterator[tuple[str, Json]]:
+    """The entry of each media type of each request body and response."""
+    for where, operation in operations(document):
+        bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+        for kind, body in bodies.items():
+            for media_type, content in body.get("content", {}).items():
+                yield f"{where} {kind} {media_type}", content
+
+
+def schemas(document: Json) -> Iterator[tuple[str, Json]]:
+    """Every schema of the document, with those inside it."""
+    roots = dict(document["components"]["schemas"])
+    roots |= {where: content["schema"] for where, content in contents(document) if "schema" in content}
+    for where, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            roots[f"{where} parameter {parameter['name']}"] = parameter["schema"]
+    for where, root in roots.items():
+        yield from inner_schemas(where, root)
+
+
+def inner_schemas(where: str, schema: Json) -> Iterator[tuple[str, Json]]:
+    yield where, schema
+    inner = dict(schema.get("properties", {}))
+    for keyword in ("anyOf", "prefixItems"):
+        inner |= {f"{keyword}[{index}]": entry for index, entry in enumerate(schema.get(keyword, []))}
+    inner |= {key: schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)}
+    for name, entry in inner.items():
+        yield from inner_schemas(f"{where}.{name}", entry)
+
+
+def test_every_operation_has_a_summary_and_a_description(document: Json) -> None:
+    found = [
+        fault
+        for where, operation in operations(document)
+        for text in (operation.get("summary"), operation.get("description"))
+        for fault in text_faults(where, operation["operationId"], text)
+    ]
+    assert found == []
+
+
+def test_every_group_of_operations_is_explained(document: Json) -> None:
+    used = {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}
+    assert [fault for tag in document["tags"] for fault in text_faults("tag", tag["name"], tag["description"])] == []
+
+
+def test_every_parameter_is_explained(document: Json) -> None:
+    found = [
+        fault
+        for where, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+        for fault in text_faults(f"{where} {parameter['name']}", parameter["name"], parameter.get("description"))
+    ]
+    assert found == []
+
+
+def test_every_field_of_every_schema_is_explained(document: Json) -> None:
+    """Of requests, of responses, and of what they consist of."""
+    described = [(where, schema) for where, schema in schemas(document) if "properties" in schema]
+    assert len(described) > 20
+    found = [
+        fault
+        for where, schema in described
+        for name, field in schema["properties"].items()
+        for fault in text_faults(f"{where}.{name}", name, field.get("description"))
+    ]
+    assert found == []
+
+
+def test_every_schema_and_every_response_is_explained(document: Json) -> None:
+    found = [
+        fault
+        for name, schema in document["components"]["schemas"].items()
+        for fault in text_faults(name, name, schema.get("description"))
+    ]
+    found += [
+        fault
+        for where, operation in operations(document)
+        for status, response in operation["responses"].items()
+        for fault in text_faults(f"{where} {status}", status, response["description"])
+    ]
+    assert found == []
+
+
+def examples(document: Json) -> Iterator[tuple[str, Json, object]]:
+    """Each example and each default, with the schema that it must satisfy."""
+    for where, schema in schemas(document):
+        for example in schema.get("examples", []):
+            yield f"{where} example", schema, example
+        if "default" in schema:
+            yield f"{where} default", schema, schema["default"]
+    for where, content in contents(document):
+        if "example" in content and "schema" in content:
+            yield f"{where} example", content["schema"], content["example"]
+    for where, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            if "example" in parameter:
+                yield f"{where} {parameter['name']} example", parameter["schema"], parameter["example"]
+
+
+def test_every_example_and_default_satisfies_its_schema(document: Json) -> None:
+    """An empty text stands for an option that is not given, so that Swagger UI fills in nothing."""
+    components = document["components"]["schemas"]
+    checked = [entry for entry in examples(document) if entry[2] != ""]
+    assert len(checked) > 30
+    found = [f"{where}: {fault}" for where, schema, value in checked for fault in faults(value, schema, components)]
+    assert found == []
+
+
+def test_only_optional_fields_have_an_empty_example(document: Json) -> None:
+    for where, schema in schemas(document):
+        for name in schema.get("required", []):
+            assert "" not in schema["properties"][name].get("examples", []), f"{where}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("top", None, "x: no description"),
+        ("top", "Number of classes", None),
+        ("input_size", "The input size.", "x: 'The input size.' only repeats the name"),
+        ("input_size", "An Input_Size", "x: 'An Input_Size' is too short"),
+        ("input_size", "Height and width of the input.", None),
+    ],
+)
+def test_what_explains_nothing(name: str, text: str | None, fault: str | None) -> None:
+    assert list(text_faults("x", name, text)) == ([] if fault is None else [fault])
