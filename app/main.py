@@ -9,12 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from app import openapi_document
-from app.adversarial import curve
-from app.adversarial import route as adversarial
+from app.adversarial import adversarial, curve, targets
 from app.engine.cache import Cache
 from app.engine.engine import Engine
 from app.engine.registry import Registry
-from app.ideal import route as ideal
+from app.ideal import ideal
 from app.inside import explain, features
 from app.operations import classify, health, metrics, models
 from app.settings import Settings
@@ -83,7 +82,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (classify, ideal, adversarial, curve, features, explain, models, metrics):
+    for routes in (classify, ideal, adversarial, curve, targets, features, explain, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
     docs.install(app)

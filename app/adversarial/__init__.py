@@ -1,1 +1,1 @@
-"""The endpoints of /adversarial."""
+"""The endpoints below /adversarial."""

@@ -1,53 +1,125 @@
-"""The responses of POST /adversarial/curve and /adversarial/targets."""
+"""The JSON responses of POST /adversarial/curve and POST /adversarial/targets."""
 
-from pydantic import BaseModel, Field
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.adversarial.responses import Norms, TargetClass
-from app.web.schemas import Passes, Prediction
+from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
+from models.attacks.curve import Curve
+from models.attacks.plot import plot
+from models.attacks.targets import NearClass, NearClasses
+from models.attacks.task import Adversarial
+
+EXAMPLE: JsonDict = {
+    "model": "cats-dogs",
+    "original": {"label": "dog", "index": 1, "probability": 0.998},
+    "target": None,
+    "smallest": {
+        "linf": {"success": True, "label": "cat", "norms": {"linf": 0.0039, "l2": 0.9, "l1": 210.0, "l0": 41000}},
+        "l2": {"success": True, "label": "cat", "norms": {"linf": 0.0118, "l2": 0.42, "l1": 44.0, "l0": 8700}},
+    },
+    "norm": "linf",
+    "points": [
+        {"epsilon": 0.0, "original": 0.998, "goal": 0.002, "success": False},
+        {"epsilon": 0.0039, "original": 0.03, "goal": 0.97, "success": True},
+    ],
+    "image": "data:image/png;base64,...",
+    "passes": {"forward": 900, "backward": 700},
+    "stopped": False,
+    "seconds": 25.0,
+}
 
 
 class Smallest(BaseModel):
-    """The smallest change that was found in one norm, as a file holds it."""
+    """The smallest perturbation that was found in one norm, as an 8-bit file contains it."""
 
-    success: bool
-    label: str = Field(description="what the model then sees")
-    norms: Norms
+    success: bool = Field(description="Whether it fools the model.")
+    label: str = Field(description="Name of the model's top class on the changed picture.")
+    norms: Norms = Field(description="The size of the perturbation in every norm.")
+
+    @classmethod
+    def of(cls, result: Adversarial) -> "Smallest":
+        """The response part that describes the result of one attack."""
+        return cls(success=result.success, label=result.adversarial.label, norms=Norms.model_validate(result.norms))
 
 
 class CurvePoint(BaseModel):
     """What an attack within one budget achieves."""
 
-    epsilon: float
-    original: float = Field(description="probability of the original class")
-    goal: float = Field(description="probability of the target; without one, of all other classes together")
-    success: bool
+    model_config = ConfigDict(from_attributes=True)
+    epsilon: float = Field(description="The budget: the largest allowed perturbation in `norm`, pixels from 0 to 1.")
+    original: float = Field(description="Probability of the original class after the attack, from 0 to 1.")
+    goal: float = Field(
+        description="Probability of the target class after the attack, from 0 to 1; without a target, of all classes "
+        "but the original one together."
+    )
+    success: bool = Field(description="Whether the attack fools the model within this budget.")
 
 
-class CurveResult(BaseModel):
-    """The answer of POST /adversarial/curve as JSON."""
+class CurveResult(PictureResult):
+    """The response of POST /adversarial/curve as JSON."""
 
-    model: str
-    original: Prediction
-    target: TargetClass | None
-    smallest: dict[str, Smallest]
-    norm: str
-    points: list[CurvePoint]
-    image: str = Field(description="data URL of the plot")
-    passes: Passes
-    stopped: bool = Field(description="the deadline passed: this is what is known so far")
-    seconds: float
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    model: str = Field(description="Name of the attacked model.")
+    original: Prediction = Field(description="The model's top class on the uploaded picture.")
+    target: TargetClass | None = Field(description="The target class; null if the request named none.")
+    smallest: dict[str, Smallest] = Field(description="For each norm, the smallest perturbation that was found in it.")
+    norm: str = Field(description="The norm of the budgets in `points`: linf, l2 or l1.")
+    points: list[CurvePoint] = Field(description="The points of the curve, from a budget of 0 to the largest one.")
+    image: PictureUrl = Field(description="The plot of the curve as a PNG, as a data URL.")
+    passes: Passes = Field(description="How much of the network's work all attacks together took.")
+    stopped: bool = Field(description="Whether the deadline passed: the response then has the results until then.")
+    seconds: float = Field(description="Seconds that all attacks together took, their waiting time included.")
+
+    @classmethod
+    def of(cls, curve: Curve, *, model: str, seconds: float) -> "CurveResult":
+        """The response for the curve of one picture on this model."""
+        return cls(
+            model=model,
+            original=Prediction.model_validate(curve.original),
+            target=None if curve.target is None else TargetClass.model_validate(curve.target),
+            smallest={norm: Smallest.of(result) for norm, result in curve.smallest.items()},
+            norm=curve.norm,
+            points=[CurvePoint.model_validate(point) for point in curve.points],
+            image=lambda: plot(curve),
+            passes=Passes.model_validate(curve.passes),
+            stopped=curve.stopped,
+            seconds=round(seconds, 3),
+        )
 
 
 class NearestClass(Prediction):
-    """A class and the L2 by which DeepFool reaches it, null where it does not."""
+    """A class and how large a perturbation the model needs to predict it."""
 
-    distance: float | None
+    distance: float | None = Field(
+        description="L2 norm of the perturbation by which DeepFool reaches the class, at the model's input size, "
+        "pixels from 0 to 1; null if DeepFool does not reach it."
+    )
+
+    @classmethod
+    def of(cls, near: NearClass) -> "NearestClass":
+        """The response part for one class; JSON has no infinity, so a distance without end becomes null."""
+        distance = near.distance if math.isfinite(near.distance) else None
+        return cls(label=near.label, index=near.index, probability=near.probability, distance=distance)
 
 
 class NearestClasses(BaseModel):
-    """The answer of POST /adversarial/targets, nearest first."""
+    """The response of POST /adversarial/targets."""
 
-    model: str
-    original: Prediction
-    nearest: list[NearestClass]
-    passes: Passes
+    model: str = Field(description="Name of the model.")
+    original: Prediction = Field(description="The model's top class on the uploaded picture.")
+    nearest: list[NearestClass] = Field(description="The classes that are easiest to reach, nearest first.")
+    passes: Passes = Field(description="How much of the network's work the measurement took.")
+
+    @classmethod
+    def of(cls, result: NearClasses, *, model: str) -> "NearestClasses":
+        """The response for the result on this model."""
+        return cls(
+            model=model,
+            original=Prediction.model_validate(result.original),
+            nearest=[NearestClass.of(near) for near in result.nearest],
+            passes=Passes.model_validate(result.passes),
+        )

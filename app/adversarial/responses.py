@@ -1,90 +1,187 @@
-"""The response of POST /adversarial."""
+"""The JSON response of POST /adversarial."""
 
-from typing import Any
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
-from app.web.schemas import Passes, Prediction
+from app.web.schemas import OptionValue, Passes, PictureResult, PictureUrl, Prediction
+from models.attacks import perception
+from models.attacks.task import Adversarial
+
+EXAMPLE: JsonDict = {
+    "model": "cats-dogs",
+    "attack": "auto",
+    "norm": "l2",
+    "success": True,
+    "original": {"label": "dog", "index": 1, "probability": 0.998},
+    "adversarial": {"label": "cat", "index": 0, "probability": 0.51},
+    "target": {"label": "cat", "index": 0},
+    "probabilities": {"original": {"before": 0.998, "after": 0.49}, "target": {"before": 0.002, "after": 0.51}},
+    "norms": {"linf": 0.0118, "l2": 0.42, "l1": 44.0, "l0": 8700},
+    "perception": {"ssim": 0.9996, "ciede2000_mean": 0.02, "ciede2000_p95": 0.2, "mean_levels": 0.02},
+    "transfer": [
+        {
+            "model": "other",
+            "original": {"label": "dog", "index": 1, "probability": 0.99},
+            "adversarial": {"label": "dog", "index": 1, "probability": 0.98},
+            "fooled": False,
+        }
+    ],
+    "patch": None,
+    "image": "data:image/png;base64,...",
+    "perturbation": "data:image/png;base64,...",
+    "heat_map": "data:image/png;base64,...",
+    "options": {"norm": "l2", "steps": 100, "seed": 0, "confidence": 0.0},
+    "survive": ["png"],
+    "passes": {"forward": 262, "backward": 215},
+    "stopped": False,
+    "seconds": 8.1,
+}
 
 
 class Norms(BaseModel):
-    """How far the picture moved: pixel units from 0 to 1, over all pixels and channels."""
+    """The size of the perturbation, over all pixels and channels; pixel values are from 0 to 1."""
 
-    linf: float = Field(description="the most that any value moved")
-    l2: float
-    l1: float
-    l0: int = Field(description="number of pixels that changed at all")
+    linf: float = Field(description="Linf norm: the largest change of any value, from 0 to 1.")
+    l2: float = Field(description="L2 norm: the square root of the sum of all squared changes.")
+    l1: float = Field(description="L1 norm: the sum of all absolute changes.")
+    l0: int = Field(description="Number of pixels that changed in at least one channel.")
 
 
 class Change(BaseModel):
-    """A probability before and after the attack."""
+    """The probability of one class before and after the attack."""
 
-    before: float
-    after: float
+    before: float = Field(description="Probability of the class on the uploaded picture, from 0 to 1.")
+    after: float = Field(description="Probability of the class on the returned picture, from 0 to 1.")
 
 
 class Probabilities(BaseModel):
-    """What became of the two classes that matter."""
+    """How the attack changed the probabilities of the original class and the target class."""
 
-    original: Change
-    target: Change | None
+    original: Change = Field(description="Of the class that the model gives the uploaded picture.")
+    target: Change | None = Field(description="Of the target class; null if the attack had no target.")
 
 
 class Perception(BaseModel):
-    """How a person would see the change."""
+    """How visible the perturbation is to a person."""
 
     model_config = ConfigDict(from_attributes=True)
-    ssim: float = Field(description="structural similarity: 1 is the same picture")
-    ciede2000_mean: float = Field(description="mean difference of colour; 1 is just noticeable")
-    ciede2000_p95: float = Field(description="its 95th percentile over all pixels")
-    mean_levels: float = Field(description="mean absolute change of a value, in 8-bit levels")
+    ssim: float = Field(description="Structural similarity (SSIM) to the uploaded picture; 1 for an identical picture.")
+    ciede2000_mean: float = Field(
+        description="Mean colour difference (CIEDE2000) over all pixels; a difference of 1 is just noticeable."
+    )
+    ciede2000_p95: float = Field(description="95th percentile of the colour difference (CIEDE2000) over all pixels.")
+    mean_levels: float = Field(description="Mean absolute change of a value, in 8-bit levels from 0 to 255.")
 
 
-class Transfer(BaseModel):
-    """Another served model that knows the classes: its verdict on the upload and on the result."""
+class TransferVerdict(BaseModel):
+    """What another served model that has the same classes predicts for the uploaded and the returned picture."""
 
-    model: str
-    original: Prediction
-    adversarial: Prediction
-    fooled: bool = Field(description="it follows to the target; without one, it leaves the class that it saw as well")
+    model: str = Field(description="Name of the other model.")
+    original: Prediction = Field(description="Its top class on the uploaded picture.")
+    adversarial: Prediction = Field(description="Its top class on the returned picture.")
+    fooled: bool = Field(
+        description="Whether the attack succeeds against this model too. With a target: its top class becomes the "
+        "target. Without one: its top class was the original class and is another now."
+    )
 
 
 class PatchResult(BaseModel):
     """The printable square of the patch attack."""
 
-    image: str = Field(description="data URL of the square")
+    image: PictureUrl = Field(description="The square as a PNG, as a data URL.")
     success_rate: float | None = Field(
-        description="share of random places, sizes and lights where it wins; null where no time was left to try"
+        description="Share of random positions, sizes and brightnesses at which the square fools the model, from 0 to "
+        "1; null if the deadline passed before it was measured."
     )
 
 
 class TargetClass(BaseModel):
-    """The class that an attack was to reach."""
+    """The class that an attack is to reach."""
 
-    label: str
-    index: int
+    model_config = ConfigDict(from_attributes=True)
+    label: str = Field(description="Name of the class.")
+    index: int = Field(description="Index of the class in the model's list of classes, from 0.")
 
 
-class AdversarialResult(BaseModel):
-    """The answer of POST /adversarial as JSON; every figure is of the returned 8-bit picture."""
+class AdversarialResult(PictureResult):
+    """The response of POST /adversarial as JSON. Every figure is of the returned 8-bit picture."""
 
-    model: str
-    attack: str
-    norm: str
-    success: bool
-    original: Prediction
-    adversarial: Prediction
-    target: TargetClass | None
-    probabilities: Probabilities
-    norms: Norms
-    perception: Perception
-    transfer: list[Transfer]
-    patch: PatchResult | None = None
-    image: str = Field(description="data URL of the PNG")
-    perturbation: str = Field(description="data URL: the change on grey, amplified to the full range")
-    heat_map: str = Field(description="data URL: where the change is, from none (dark) to the largest")
-    options: dict[str, Any]
-    survive: list[str]
-    passes: Passes
-    stopped: bool = Field(description="the deadline passed: this is the best so far")
-    seconds: float
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "perturbation", "heat_map", "patch"})
+
+    model: str = Field(description="Name of the attacked model.")
+    attack: str = Field(description="Name of the attack.")
+    norm: str = Field(description="The norm that measures or bounds the perturbation: linf, l2, l1 or l0.")
+    success: bool = Field(
+        description="Whether the model is fooled as the request asks, by `confidence` and after everything in "
+        "`survive`: with a target its top class is the target, without one it is not the original class."
+    )
+    original: Prediction = Field(description="The model's top class on the uploaded picture.")
+    adversarial: Prediction = Field(description="The model's top class on the returned picture.")
+    target: TargetClass | None = Field(description="The target class; null if the request named none.")
+    probabilities: Probabilities = Field(description="Probabilities of the two classes before and after the attack.")
+    norms: Norms = Field(description="The size of the perturbation in every norm.")
+    perception: Perception = Field(description="How visible the perturbation is to a person.")
+    transfer: list[TransferVerdict] = Field(
+        description="Whether the other served models that have these classes are fooled as well; a model that failed "
+        "or did not answer in time is left out."
+    )
+    patch: PatchResult | None = Field(default=None, description="The printable square; null for all other attacks.")
+    image: PictureUrl = Field(description="The returned picture as a PNG, as a data URL.")
+    perturbation: PictureUrl = Field(
+        description="The perturbation as a PNG, as a data URL: grey where nothing changed, amplified to the full range."
+    )
+    heat_map: PictureUrl = Field(
+        description="The absolute change of each pixel as a PNG, as a data URL, from black (none) to yellow (largest)."
+    )
+    options: dict[str, OptionValue] = Field(description="Every option of the attack with the value that was used.")
+    survive: list[str] = Field(
+        description="What the success was verified on: the file itself (png or jpeg:QUALITY), then every conversion "
+        "that the request asked to survive."
+    )
+    passes: Passes = Field(description="How much of the network's work the attack took.")
+    stopped: bool = Field(description="Whether the deadline passed: this is then the best result until then.")
+    seconds: float = Field(description="Seconds that the attack took, its waiting time included.")
+
+    @classmethod
+    def of(
+        cls, result: Adversarial, *, model: str, transfer: list[TransferVerdict], seconds: float
+    ) -> "AdversarialResult":
+        """The response for a result of the attack on this model; compares the two pictures, which takes a while."""
+        return cls(
+            model=model,
+            attack=result.attack,
+            norm=result.norm,
+            success=result.success,
+            original=Prediction.model_validate(result.original),
+            adversarial=Prediction.model_validate(result.adversarial),
+            target=None if result.target is None else TargetClass.model_validate(result.target),
+            probabilities=_probabilities(result),
+            norms=Norms.model_validate(result.norms),
+            perception=Perception.model_validate(perception.perception(result.picture, result.origin)),
+            transfer=transfer,
+            patch=_patch(result),
+            image=lambda: result.to_encode,
+            perturbation=lambda: result.perturbation,
+            heat_map=lambda: perception.heat_map(result.picture, result.origin),
+            options=dict(result.options),
+            survive=[survival.name for survival in result.survive],
+            passes=Passes.model_validate(result.passes),
+            stopped=result.stopped,
+            seconds=round(seconds, 3),
+        )
+
+
+def _probabilities(result: Adversarial) -> Probabilities:
+    before, after = result.target_before, result.target
+    return Probabilities(
+        original=Change(before=result.original.probability, after=result.original_after.probability),
+        target=None if before is None or after is None else Change(before=before.probability, after=after.probability),
+    )
+
+
+def _patch(result: Adversarial) -> PatchResult | None:
+    patch = result.patch
+    return None if patch is None else PatchResult(image=lambda: patch.square, success_rate=patch.success_rate)

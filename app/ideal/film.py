@@ -1,4 +1,4 @@
-"""A picture's becoming as an animation: WebP, or GIF for where that is all that plays."""
+"""A film of how an ideal picture emerges step by step: an animated WebP, or a GIF."""
 
 import io
 import math
@@ -12,32 +12,39 @@ from app.web.thumbnail import thumbnail
 from models.preprocessing import to_float
 from models.query import Progress
 
-MOST_FRAMES = 96
+MAX_FRAMES = 96
+"""Largest number of frames, without the finished picture."""
 SIDE = 320
-"""Most pixels of a frame across or down."""
-FRAME_MS, LAST_MS = 60, 2000
+"""Longer side of a frame, in pixels, at most."""
+FRAME_MS = 60
+"""Milliseconds for which a frame is shown."""
+LAST_MS = 2000
+"""Milliseconds for which the finished picture is shown."""
 
 
-class Reel:
-    """Collects frames from the progress of a task: at most MOST_FRAMES, evenly spread over its steps."""
+class Film:
+    """Collects frames from the progress of a task: at most MAX_FRAMES, evenly spread over its steps.
+
+    `incomplete` says whether a frame could not be kept.
+    """
 
     def __init__(self) -> None:
         self.frames: list[UInt8[Tensor, "3 h w"]] = []
-        self.torn = False
+        self.incomplete = False
 
-    def put(self, progress: Progress) -> None:
-        """Keep a small copy of the preview, where this step is due; `torn` tells that one could not be kept."""
-        self.torn = True  # until it has gone well: who raises hears no more
-        stride = math.ceil(progress.steps / MOST_FRAMES)
-        preview = progress.render() if (progress.step - 1) % stride == 0 else None  # drawn at each asking
+    def add(self, progress: Progress) -> None:
+        """Keep a small copy of the preview, if this step is to be a frame."""
+        self.incomplete = True  # until the frame is kept: after an exception the engine does not call again
+        stride = math.ceil(progress.steps / MAX_FRAMES)
+        preview = progress.render() if (progress.step - 1) % stride == 0 else None
         if preview is not None:
             self.frames.append(thumbnail(preview, SIDE).cpu())
-        self.torn = False
+        self.incomplete = False
 
-    def develop(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:
-        """The frames and then the finished picture, held for LAST_MS, as `webp` or `gif`; it plays for ever."""
+    def encode(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:
+        """The frames and then the finished picture for LAST_MS, as `webp` or `gif`; it plays in an endless loop."""
         finished = thumbnail(to_float(last), SIDE).cpu()
-        images = [_image(each) for each in [*self.frames, finished]]
+        images = [_image(frame) for frame in [*self.frames, finished]]
         durations = [FRAME_MS] * len(self.frames) + [LAST_MS]
         buffer = io.BytesIO()
         options = {"quality": 85, "method": 3} if format == "webp" else {"disposal": 1}
@@ -54,6 +61,6 @@ def _image(levels: UInt8[Tensor, "3 h w"]) -> Image.Image:
 
 
 def _paletted(images: Sequence[Image.Image]) -> list[Image.Image]:
-    """In the colours of the last frame, so that they do not flicker from one frame to the next."""
+    """All images in the palette of the last one, so that colours do not flicker from one frame to the next."""
     palette = images[-1].quantize(256)
     return [image.quantize(palette=palette) for image in images]

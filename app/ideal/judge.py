@@ -1,10 +1,17 @@
-"""A second served model that is shown an ideal picture, and did not take part in drawing it."""
+"""The judge: another served model that did not take part in drawing an ideal picture, and looks at the result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import UInt8
+from torch import Tensor
+
+from app.ideal.responses import JudgeVerdict
+from app.web.second_opinions import Question, second_opinions
 from app.web.service import Service
 from models.classes import UnknownClass
 from models.ideal import BadIdeal
+from models.ideal.judge import judge as judgement_task
 from models.store import Model
 
 
@@ -16,24 +23,41 @@ class Judge:
     index: int
 
 
-def choose_judge(service: Service, model: Model, label: str | None, wanted: str | None) -> Judge | None:
-    """The model that the client named, or the first other one that is ready and knows the class by name.
+def choose_judge(service: Service, model: Model, label: str | None, name: str | None) -> Judge | None:
+    """The model called `name`, or without a name the first other model that is ready and has the class; or None.
 
-    `label` is None for a channel, of which no other model knows. Raises NotServed, StillLoading, LoadingFailed,
-    UnknownClass and BadIdeal for a judge that was named and cannot serve.
+    `label` is None for a channel, which no other model has. Raises NotServed, StillLoading, LoadingFailed,
+    UnknownClass and BadIdeal where the named model cannot be the judge.
     """
-    if wanted is not None:
-        if label is None:
-            raise BadIdeal("judge: another model has not the same channels; leave it out")
-        other = service.registry.get(wanted)
-        if other is model:
-            raise BadIdeal(f"judge: {wanted} has drawn the picture itself; name another one (GET /models lists all)")
-        return Judge(other, other.spec.names.by_name(label))
-    for name in service.registry.names if label is not None else ():
-        if name != model.name and service.registry.state(name) == "ready":
-            other = service.registry.get(name)
+    if name is not None:
+        return _named_judge(service, model, label, name)
+    for other_name in service.registry.names if label is not None else ():
+        if other_name != model.name and service.registry.state(other_name) == "ready":
+            other = service.registry.get(other_name)
             try:
                 return Judge(other, other.spec.names.by_name(str(label)))
             except UnknownClass:
                 continue
     return None
+
+
+def _named_judge(service: Service, model: Model, label: str | None, name: str) -> Judge:
+    if label is None:
+        raise BadIdeal("judge: another model has not the same channels; leave it out")
+    other = service.registry.get(name)
+    if other is model:
+        raise BadIdeal(f"judge: {name} has drawn the picture itself; name another one (GET /models lists all)")
+    return Judge(other, other.spec.names.by_name(label))
+
+
+async def ask_judge(
+    service: Service, judge: Judge | None, pictures: Sequence[UInt8[Tensor, "3 s s"]]
+) -> list[JudgeVerdict | None] | None:
+    """The judge's verdict on each picture, each None without a judge; None where the judge fails or is too slow."""
+    if judge is None:
+        return [None] * len(pictures)
+    tasks = [judgement_task(picture, judge.index, judge.model.spec) for picture in pictures]
+    (judgements,) = await second_opinions(service, [Question(judge.model, tasks)])
+    if judgements is None:
+        return None
+    return [JudgeVerdict.of(judgement, model=judge.model.name) for judgement in judgements]

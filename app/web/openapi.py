@@ -1,13 +1,12 @@
 """Parts of the OpenAPI document that FastAPI cannot derive: problem responses, and the ways to send a picture."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from app.web.fields import FILE, PICTURES
 from app.web.problems import MEDIA_TYPE
-from app.web.schemas import Problem
+from app.web.schemas import PictureResult, Problem
 
 Json = dict[str, Any]
 """A part of the document; the standards OpenAPI and JSON Schema define what it may hold, so no type here repeats it."""
@@ -36,8 +35,9 @@ def problems(*statuses: int) -> Responses:
     }
 
 
-def picture_responses(body: type[BaseModel], example: Mapping[str, object]) -> Responses:
+def picture_responses(body: type[PictureResult]) -> Responses:
     """The documented success of an operation that returns a picture, JSON or an event stream."""
+    (example,) = body.model_json_schema(mode="serialization")["examples"]
     picture = {"schema": {"type": "string", "format": "binary"}}
     events = 'event: progress\ndata: {"step": 7, "steps": 40, "score": 0.83}\n\nevent: result\ndata: {...}\n\n'
     return {
@@ -50,7 +50,7 @@ def picture_responses(body: type[BaseModel], example: Mapping[str, object]) -> R
                 "image/png": picture,
                 "image/jpeg": picture,
                 "image/webp": picture,
-                "application/json": {"example": dict(example)},
+                "application/json": {"example": example},
                 "text/event-stream": {"schema": {"type": "string"}, "example": events},
             },
         }

@@ -1,40 +1,83 @@
-"""What the bodies of several responses share."""
+"""The parts that several JSON responses share, and the base of the responses that contain pictures."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import base64
+import json
+from collections.abc import Callable
+from typing import Annotated, ClassVar
+
+from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from torch import Tensor
+
+from models.pictures import encode
+
+OptionValue = bool | int | float | str | None
+"""The value of one option, as a JSON response reports it."""
+
+
+def data_url(picture: UInt8[Tensor, "3 h w"]) -> str:
+    """The picture as a PNG in a data URL."""
+    return "data:image/png;base64," + base64.b64encode(encode(picture)).decode()
+
+
+def _draw_as_data_url(draw: Callable[[], Tensor]) -> str:
+    return data_url(draw())
+
+
+PictureUrl = Annotated[
+    Callable[[], Tensor],
+    PlainSerializer(_draw_as_data_url, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+"""A function that draws a uint8 picture [3, h, w]; it is called when the response is written as JSON, and its picture
+becomes a PNG in a data URL. A response that is sent as a picture draws none of them."""
+
+
+class PictureResult(BaseModel):
+    """Base of the JSON responses that contain pictures; the same figures go into the text chunk of a PNG response."""
+
+    not_in_text: ClassVar[frozenset[str]] = frozenset({"image"})
+    """The fields that the text chunk leaves out: the pictures, which would be in the file twice."""
+
+    def text(self) -> str:
+        """The figures without the pictures as JSON, for the text chunk of a PNG file."""
+        return json.dumps(self.model_dump(mode="json", exclude=set(self.not_in_text)))
 
 
 class Prediction(BaseModel):
     """A class and the probability that the model gives it."""
 
     model_config = ConfigDict(from_attributes=True)
-    label: str
-    index: int
-    probability: float
+    label: str = Field(description="Name of the class.")
+    index: int = Field(description="Index of the class in the model's list of classes, from 0.")
+    probability: float = Field(description="Probability that the model gives the class, from 0 to 1.")
 
 
 class Passes(BaseModel):
-    """Pictures that went through the network, and gradients that came back."""
+    """How much of the network's work the result took."""
 
-    forward: int
-    backward: int
+    model_config = ConfigDict(from_attributes=True)
+    forward: int = Field(description="Number of pictures that went through the network.")
+    backward: int = Field(description="Number of these for which a gradient was computed as well.")
 
 
 class LayerDetail(BaseModel):
-    """A part of the network that can be named, with the size of its feature maps."""
+    """A layer of the network and the size of its feature maps."""
 
-    name: str
-    kind: str
-    channels: int
-    height: int
-    width: int
-    decides: bool = Field(description="whether the class scores depend on what its maps show")
+    model_config = ConfigDict(from_attributes=True)
+    name: str = Field(description="Name of the layer, by which requests refer to it.")
+    kind: str = Field(description="Name of the layer's class in PyTorch.")
+    channels: int = Field(description="Number of channels of its feature maps.")
+    height: int = Field(description="Height of its feature maps in pixels.")
+    width: int = Field(description="Width of its feature maps in pixels.")
+    decides: bool = Field(description="Whether the class scores depend on the content of its feature maps.")
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details; `detail` says what to do next."""
+    """Why a request failed, as RFC 9457 problem details."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
+    type: str = Field(description="Identifier of the kind of problem, a URN such as `urn:mirage:problem:overloaded`.")
+    title: str = Field(description="The meaning of the HTTP status.")
+    status: int = Field(description="The HTTP status code.")
+    detail: str = Field(description="What is wrong with this request, and what to do next.")
+    request_id: str = Field(description="Identifier of the request, under which the log of the service has more.")

@@ -1,4 +1,4 @@
-"""What the routes share: settings, models, the engine; and waiting for a task on behalf of a client."""
+"""What all endpoints share: settings, models and the engine; and waiting for a result while the client is there."""
 
 import asyncio
 import contextlib
@@ -31,11 +31,11 @@ class Service:
     registry: Registry
     engine: Engine
     cache: Cache
-    # What is being computed for whoever asks the same.
+    # Computations that are under way, by key: requests for the same thing wait for the same computation.
     shared: Shared[Any] = field(default_factory=Shared)
-    # Decoding takes 14 to 25 bytes a pixel for a moment, and the pool has 40 threads.
+    # Threads that decode uploads. Decoding needs 14 to 25 bytes per pixel, and the pool has 40 threads.
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
-    # A large photo's report takes seconds of encoding and comparing, and a few copies of the photo.
+    # Threads that write responses. A large photo takes seconds to encode and compare, and memory for several copies.
     presenters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
     def submit(
@@ -48,37 +48,40 @@ class Service:
         weight: int = 0,
         sequel: bool = False,
     ) -> "Future[Result]":
-        """Hand a task to the engine under the service's own deadline, or the client's where that is sooner."""
+        """Hand a task to the engine, with the service's deadline or the client's, whichever is sooner.
+
+        The other options are those of `Engine.submit`.
+        """
         limit = min(deadline_s or self.settings.deadline_s, self.settings.deadline_s)
         return self.engine.submit(
             task, model.classifier, deadline_s=limit, on_progress=on_progress, weight=weight, sequel=sequel
         )
 
     def readiness(self) -> State:
-        """`ready` once every model is loaded or has failed, and the default one is loaded."""
+        """`loading` while a model is being loaded; then the state of the default model."""
         states = [self.registry.state(name) for name in self.registry.names]
         return "loading" if "loading" in states else states[0]
 
 
 def the_service(request: Request) -> Service:
-    """The dependency by which routes get the service."""
+    """The dependency through which endpoints get the service."""
     return cast(Service, request.app.state.service)
 
 
 ServiceDependency = Annotated[Service, Depends(the_service)]
 
 
-async def result_for(request: Request, future: "Future[Result]") -> Result:
-    """The future's result, or ClientLeft, with the task cancelled, if the client leaves first."""
-    result: asyncio.Future[Result] = asyncio.wrap_future(future)
+async def result_for(request: Request, work: "Future[Result] | asyncio.Future[Result]") -> Result:
+    """The result of the work; if the client leaves first, the work is cancelled and ClientLeft is raised."""
+    result: asyncio.Future[Result] = asyncio.wrap_future(work)
     try:
-        return await result_while_there(request, result)
+        return await result_while_connected(request, result)
     finally:
-        result.cancel()  # and with it the engine's future; nothing, where it is done
+        result.cancel()  # which cancels the engine's future as well; has no effect where it is done
 
 
-async def result_while_there(request: Request, result: "asyncio.Future[Result]") -> Result:
-    """The result, or ClientLeft if the client leaves first; what is waited for goes on."""
+async def result_while_connected(request: Request, result: "asyncio.Future[Result]") -> Result:
+    """The result; if the client leaves first, ClientLeft is raised and the work goes on."""
     async with _watch(request) as left:
         await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
     if not result.done():
@@ -88,7 +91,7 @@ async def result_while_there(request: Request, result: "asyncio.Future[Result]")
 
 @contextlib.asynccontextmanager
 async def _watch(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
-    """A task that ends when the client leaves; uvicorn tells nobody who does not ask."""
+    """A task that ends when the client leaves; uvicorn reports this only to an application that calls `receive`."""
     watch = asyncio.create_task(_until_left(request))
     try:
         yield watch
@@ -99,6 +102,5 @@ async def _watch(request: Request) -> AsyncIterator["asyncio.Task[None]"]:
 
 
 async def _until_left(request: Request) -> None:
-    message: dict[str, Any] = {}
-    while message.get("type") != "http.disconnect":
-        message = dict(await request.receive())
+    while (await request.receive())["type"] != "http.disconnect":
+        pass  # what is left of the request's body

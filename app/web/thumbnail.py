@@ -1,4 +1,4 @@
-"""A small copy of a picture that a task shows."""
+"""Small copies of pictures, for previews and films."""
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -8,7 +8,7 @@ from models.preprocessing import to_levels
 
 
 def thumbnail(picture: Float[Tensor, "3 h w"], side: int) -> UInt8[Tensor, "3 height width"]:
-    """The picture in [0, 1] as levels, its longer side at most `side` pixels."""
+    """The picture in [0, 1] as 8-bit levels, reduced so that its longer side has at most `side` pixels."""
     height, width = picture.shape[1:]
     scale = min(1.0, side / max(height, width))
     size = [max(1, round(height * scale)), max(1, round(width * scale))]

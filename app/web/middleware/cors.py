@@ -1,4 +1,4 @@
-"""Which pages of other origins may call (the Fetch standard's CORS protocol)."""
+"""Middleware that lets web pages of other origins call the service (CORS, as the Fetch standard defines it)."""
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import problems
-from app.web.streaming import HEADERS
+from app.web.outcomes import HEADERS
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 EXPOSED = (
@@ -20,23 +20,23 @@ EXPOSED = (
     "Location",
     "WWW-Authenticate",
 )
-"""Headers that a page's script may read."""
-ADD = "have the operator add the page's origin to MIRAGE_CORS_ORIGINS"
+"""Response headers that the scripts of such pages may read."""
+ADVICE = "ask the operator to add the origin of the page to MIRAGE_CORS_ORIGINS"
 
 
 class RefusedPreflight(HTTPException):
-    """A preflight of an origin, or for a method, that is not allowed."""
+    """The preflight request names an origin or a method that is not allowed."""
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, whose refusals are problems that say which setting allows more."""
+    """Starlette's middleware, with refusals that are problem details and name the setting that allows more."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         super().__init__(
             app,
             allow_origins=origins,
             allow_methods=METHODS,
-            allow_headers=("*",),  # the key's, Content-Type, and what clients' libraries add: no cookies are at stake
+            allow_headers=("*",),  # X-API-Key, Content-Type and what client libraries add; the service uses no cookies
             allow_private_network="*" not in origins,
             expose_headers=EXPOSED,
         )
@@ -45,19 +45,23 @@ class Cors(CORSMiddleware):
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         if scope.get("method") != "OPTIONS" or not {"origin", "access-control-request-method"} <= set(headers.keys()):
             return await super().__call__(scope, receive, send)
-        answer = self.preflight_response(headers)
-        if answer.status_code != 200:
-            answer = self._refusal(headers, Request(scope), answer)
-        await answer(scope, receive, send)
+        response = self.preflight_response(headers)
+        if response.status_code != 200:
+            response = self._explained_refusal(headers, Request(scope), response)
+        await response(scope, receive, send)
 
-    def _refusal(self, headers: Headers, request: Request, plain: Response) -> Response:
+    def _explained_refusal(self, headers: Headers, request: Request, plain: Response) -> Response:
+        """Problem details in place of Starlette's plain refusal, with the headers of that."""
         origin, method = headers["Origin"], headers["Access-Control-Request-Method"]
         if not self.is_allowed_origin(origin):
-            detail = f"web pages of {origin[:100]!r} may not call this service: {ADD}"
+            detail = f"web pages of the origin {origin[:100]!r} may not call this service: {ADVICE}"
         elif method not in METHODS:
-            detail = f"no operation takes the method {method[:20]!r}: choose one of {', '.join(METHODS)}"
+            detail = f"no operation supports the method {method[:20]!r}: choose one of {', '.join(METHODS)}"
         else:
-            detail = f"a page of the public internet may call a private address only if its origin is named: {ADD}"
+            detail = (
+                "a page of the public internet may call a service in a private network only if the operator has named "
+                f"its origin: {ADVICE}"
+            )
         refusal = problems.response(RefusedPreflight(400, detail), request)
         for name in ("Access-Control-Allow-Origin", "Vary"):
             if name in plain.headers:

@@ -1,0 +1,28 @@
+"""Which pixels an attack may change, by the mask and the box of the request."""
+
+from jaxtyping import Bool
+from starlette.concurrency import run_in_threadpool
+from torch import Tensor
+
+from app.adversarial.requests import AdversarialOptions
+from app.web.service import Service
+from app.web.uploads.uploads import decoded
+from models.attacks.masks import BadMask, mask_of_box, mask_of_picture
+
+
+async def allowed_pixels(options: AdversarialOptions, picture: Tensor, service: Service) -> Bool[Tensor, "h w"] | None:
+    """True where both the uploaded mask and the box allow a change; None if the request has neither.
+
+    Raises BadMask where they do not fit the picture or allow nothing, and the errors of `decoded` for the mask's file.
+    """
+    height, width = picture.shape[1:]
+    mask = None
+    if options.mask is not None:
+        upload = await decoded(options.mask, service, name="mask")
+        mask = await run_in_threadpool(mask_of_picture, upload, height, width)
+    if options.box is not None:
+        inside = mask_of_box(options.box, height, width).to(picture.device)
+        mask = inside if mask is None else mask & inside
+        if not mask.any():
+            raise BadMask("box: nothing of the mask's light lies in it, so nothing may change: move one of them")
+    return mask

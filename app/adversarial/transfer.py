@@ -1,0 +1,71 @@
+"""Whether an adversarial picture fools the other served models as well."""
+
+from dataclasses import dataclass
+
+from app.adversarial.responses import TransferVerdict
+from app.web.schemas import Prediction
+from app.web.second_opinions import Question, second_opinions
+from app.web.service import Service
+from models import classify
+from models.attacks.task import Adversarial
+from models.classes import UnknownClass
+from models.spec import Spec
+from models.store import Model
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Another model, with its own indices of the original class and of the target class, if there is one."""
+
+    model: Model
+    original: int
+    target: int | None
+
+
+async def ask_other_models(service: Service, result: Adversarial, attacked: str) -> list[TransferVerdict]:
+    """What every other model that is ready and has the classes predicts for both pictures; `attacked` is left out.
+
+    A model that fails or does not answer in time is left out as well.
+    """
+    candidates = _candidates(service, result, attacked)
+    questions = [_question(result, candidate.model) for candidate in candidates]
+    answers = await second_opinions(service, questions)
+    return [
+        _verdict(candidate, *(predictions[0] for predictions in answer))
+        for candidate, answer in zip(candidates, answers, strict=True)
+        if answer is not None
+    ]
+
+
+def _candidates(service: Service, result: Adversarial, attacked: str) -> list[_Candidate]:
+    candidates = []
+    for name in service.registry.names:
+        if name == attacked or service.registry.state(name) != "ready":
+            continue
+        model = service.registry.get(name)
+        try:
+            candidates.append(_Candidate(model, *_indices(result, model.spec)))
+        except UnknownClass:
+            continue
+    return candidates
+
+
+def _indices(result: Adversarial, spec: Spec) -> tuple[int, int | None]:
+    """The other model's own indices of the original class and the target class; raises UnknownClass."""
+    target = None if result.target is None else spec.names.by_name(result.target.label)
+    return spec.names.by_name(result.original.label), target
+
+
+def _question(result: Adversarial, model: Model) -> Question[list[classify.Prediction]]:
+    pictures = (result.origin, result.picture)
+    return Question(model, [classify.classify(picture, model.spec, top=1) for picture in pictures])
+
+
+def _verdict(candidate: _Candidate, before: classify.Prediction, after: classify.Prediction) -> TransferVerdict:
+    left = before.index == candidate.original and after.index != candidate.original
+    return TransferVerdict(
+        model=candidate.model.name,
+        original=Prediction.model_validate(before),
+        adversarial=Prediction.model_validate(after),
+        fooled=left if candidate.target is None else after.index == candidate.target != before.index,
+    )

@@ -1,0 +1,113 @@
+"""The event stream (SSE) of a task: its progress, and then its result or the problem that ended it."""
+
+import asyncio
+import json
+import logging
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import Request
+from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from torch import Tensor
+
+from app.web.outcomes import Outcome
+from app.web.problems import problem
+from app.web.schemas import data_url
+from app.web.service import Service
+from app.web.thumbnail import thumbnail
+from models.query import Progress
+
+logger = logging.getLogger(__name__)
+PREVIEW_SIDE = 160
+"""Longer side of a preview, in pixels."""
+MAX_PENDING_EVENTS = 32
+"""Number of progress events that wait for a slow client; the oldest are dropped first."""
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+Compose = Callable[[Any], Awaitable[Callable[[], Outcome]]]
+"""Waits for whatever else the response needs beside the task's result, and returns a function that makes the outcome:
+that is work for a thread of `Service.presenters`."""
+
+
+class Inbox:
+    """Carries progress from the engine's thread to one client; a slow client gets the latest events only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, previews: bool) -> None:
+        self._loop = loop
+        self._previews = previews
+        self._pending: deque[tuple[Progress, Tensor | None]] = deque(maxlen=MAX_PENDING_EVENTS)
+        self._changed = asyncio.Event()
+
+    def put(self, progress: Progress) -> None:
+        """Add progress, on the engine's thread, with a small copy of the preview: the task's picture may be large."""
+        preview = progress.render() if self._previews else None
+        small = thumbnail(preview, PREVIEW_SIDE) if preview is not None else None
+        self._pending.append((replace(progress, picture=None), small))
+        self.wake()
+
+    def wake(self, _: object = None) -> None:
+        """Let `wait` return, also where no progress was added."""
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def wait(self) -> None:
+        """Wait until progress was added or `wake` was called since the last wait."""
+        await self._changed.wait()
+        self._changed.clear()
+
+    def take(self) -> list[tuple[Progress, Tensor | None]]:
+        """The progress that was added since the last call, each with its preview; does not wait."""
+        return [self._pending.popleft() for _ in range(len(self._pending))]
+
+
+def event_stream(
+    request: Request,
+    service: Service,
+    future: "Future[Any] | asyncio.Future[Any]",
+    inbox: Inbox,
+    compose: Compose,
+    *,
+    leave: Callable[[], object],
+) -> Response:
+    """Stream the progress in the inbox until the future is done, then its outcome; `leave` is called at the end."""
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            done = False
+            while not done:
+                await inbox.wait()
+                done = future.done()  # read before the inbox, so that progress which comes in between is not lost
+                for progress, preview in inbox.take():
+                    event = await run_in_threadpool(_progress_event, progress, preview)
+                    yield format_sse_event(event="progress", data_str=event)
+            outcome = await compose(future.result())
+            body = await run_sync(lambda: outcome().json(), limiter=service.presenters)
+            yield format_sse_event(event="result", data_str=body)
+        except Exception as error:
+            details = problem(error, getattr(request.state, "request_id", ""))
+            if details.status == 500:
+                logger.exception("request %s failed after its event stream had begun", details.request_id)
+            yield format_sse_event(event="problem", data_str=details.model_dump_json())
+        finally:
+            leave()  # the client left, or nothing remains to be cancelled
+
+    stream = events()
+    # If the client left before the stream began, the generator never runs, and neither does its `finally`.
+    weakref.finalize(stream, leave)
+    return EventSourceResponse(stream, headers=STREAM_HEADERS)
+
+
+def _progress_event(progress: Progress, preview: Tensor | None) -> str:
+    event: dict[str, float | str | None] = {
+        "step": progress.step,
+        "steps": progress.steps,
+        "score": progress.score(),
+    }
+    if preview is not None:
+        event["preview"] = data_url(preview)
+    return json.dumps(event)

@@ -1,0 +1,62 @@
+"""The outcome of a task, and how it is written as a picture file or as JSON."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.responses import Response
+from torch import Tensor
+
+from app.web.formats import MEDIA_TYPES, Format
+from app.web.schemas import PictureResult
+from models.pictures import JPEG_QUALITY, encode
+
+HEADERS = (
+    "Model",
+    "Label",
+    "Probability",
+    "Success",
+    "Original-Label",
+    "Linf",
+    "L2",
+    "Layer",
+    "Activation",
+    "Robust",
+    "Reason",
+)
+"""Names of all headers with figures, without their prefix `X-Mirage-`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a task, ready to be written in any format.
+
+    `body` is the JSON response; `image` draws the picture of a picture response, uint8 [3, h, w]; `headers` are the
+    figures that go into the `X-Mirage-...` headers; `jpeg_quality` is from 1 to 100.
+    """
+
+    body: PictureResult
+    image: Callable[[], Tensor]
+    headers: dict[str, str]
+    jpeg_quality: int = JPEG_QUALITY
+
+    def json(self) -> str:
+        """The JSON response; draws and encodes every picture in it."""
+        return self.body.model_dump_json()
+
+
+def respond(outcome: Outcome, format: Format) -> Response:
+    """The response as JSON or as a picture file in one of the picture formats; encodes the pictures."""
+    headers = picture_headers(outcome)
+    headers["Vary"] = "Accept"
+    if format is Format.json:
+        return Response(outcome.json(), media_type=MEDIA_TYPES[format], headers=headers)
+    text = {"Software": "Mirage", "mirage": outcome.body.text()}
+    picture = encode(outcome.image(), format=format.value, text=text, quality=outcome.jpeg_quality)
+    return Response(picture, media_type=MEDIA_TYPES[format], headers=headers)
+
+
+def picture_headers(outcome: Outcome) -> dict[str, str]:
+    """The `X-Mirage-...` headers with their values percent-encoded."""
+    assert set(outcome.headers) <= set(HEADERS), "CORS lets scripts read the headers in HEADERS only: add the new name"
+    return {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}
