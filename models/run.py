@@ -56,7 +56,8 @@ class Conversation(Generic[Result]):
     @property
     def batch_key(self) -> Hashable:
         """Conversations with equal keys may share a batch; that of a query which asks apart equals no other."""
-        return id(self.network), self.wants_gradients, id(self) if self.query.apart else None
+        query = self.query
+        return id(self.network), query.objective is None, id(self) if query.apart else None
 
     @property
     def overdue(self) -> bool:
@@ -113,7 +114,7 @@ def next_batch(waiting: Iterable[AnyConversation], max_rows: int | None = None) 
     most = math.inf if max_rows is None else max_rows
     rows, key = 0, None
     for conversation in waiting:
-        size = len(conversation.query.pixels)
+        size = conversation.query.pixels.shape[0]  # a third of the time of len()
         if not batch:
             key = conversation.batch_key
         elif rows + size > most or conversation.batch_key != key:
@@ -182,7 +183,8 @@ def _answer_each(conversations: Collection[Conversation[Any]], network: Network)
     waiting = sorted(conversations, key=lambda conversation: conversation.wants_gradients)
     while waiting:
         batch = next_batch(waiting)
-        waiting = [conversation for conversation in waiting if conversation not in batch]
+        in_batch = set(batch)
+        waiting = [conversation for conversation in waiting if conversation not in in_batch]
         answers = network.answer([conversation.query for conversation in batch])
         for conversation, answer in zip(batch, answers, strict=True):
             conversation.advance(answer)

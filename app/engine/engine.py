@@ -97,7 +97,6 @@ class Engine:
             try:
                 self._begin_submitted()
                 self._drop_cancelled()
-                self._expire_overdue()
                 self._answer_logits()
                 self._answer_next_batch(gradients=True)
             except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
@@ -138,8 +137,10 @@ class Engine:
     def _answer_next_batch(self, *, gradients: bool) -> None:
         """Answer the query of this kind that has waited longest, and those that share its batch.
 
-        Each task goes to the end of the line with its next query, so none waits for another's second turn.
+        Each task goes to the end of the line with its next query, so none waits for another's second turn. Tasks whose
+        deadline has passed by now are told so, and their queries are not answered.
         """
+        self._expire_overdue()
         waiting = (submission for submission in self._waiting if submission.wants_gradients == gradients)
         batch = next_batch(waiting, self.max_rows)
         if not batch:

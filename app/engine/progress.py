@@ -25,5 +25,5 @@ class GuardedListener:
         try:
             self._listener(progress)
         except Exception:
-            logger.exception("a progress listener failed; the task goes on without it")
+            logger.exception("a listener failed; the task goes on without it")
             self._listener = None

@@ -7,7 +7,7 @@ import pytest
 from models.query import DeadlineExceeded, Progress, Query, Task
 from models.relay import relay
 from models.run import run
-from tests.models.test_query import Echo, conversation
+from tests.models.echo import Echo, conversation
 
 
 def told(task: Task[object]) -> list[tuple[int, int]]:

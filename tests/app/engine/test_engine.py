@@ -6,9 +6,8 @@ from concurrent.futures import CancelledError
 import pytest
 import torch
 
-from app.engine.admission import Overloaded, ShuttingDown
 from app.engine.engine import Engine
-from models.query import GRACE, DeadlineExceeded, Progress, Task
+from models.query import Progress, Task
 from tests.app.doubling import Doubling, asking, hold, rows
 from tests.app.live_service import eventually
 
@@ -92,36 +91,6 @@ def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> Non
     assert [rows(batch) for batch in other.batches] == [3]
 
 
-def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling) -> None:
-    engine = Engine(max_waiting=3)
-    network.may_answer.clear()
-    futures = [engine.submit(asking(), network) for _ in range(3)]
-    with pytest.raises(Overloaded) as refused:
-        engine.submit(asking(), network)
-    assert refused.value.retry_after_s >= 1
-    assert engine.counters.refused == 1
-    network.may_answer.set()
-    for future in futures:
-        future.result(30)
-    assert engine.submit(asking(), network).result(30) == [2.0]
-    engine.close(timeout_s=30)
-
-
-def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
-    """But not into one that closes."""
-    engine = Engine(max_waiting=1, max_weight=10)
-    network.may_answer.clear()
-    first = engine.submit(asking(), network, weight=8)
-    second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)
-    with pytest.raises(Overloaded):
-        engine.submit(asking(), network)
-    network.may_answer.set()
-    assert (first.result(30), second.result(30)) == ([2.0], [6.0])
-    engine.close(timeout_s=30)
-    with pytest.raises(ShuttingDown):
-        engine.submit(asking(), network, sequel=True)
-
-
 def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Doubling) -> None:
     """Cancelled during a step: that step is the last it takes part in, and its generator is closed."""
     closed = threading.Event()
@@ -145,65 +114,6 @@ def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Do
     assert engine.counters.left == 1
     with pytest.raises(CancelledError):
         future.result()
-
-
-def test_a_deadline_ends_a_task(engine: Engine, network: Doubling) -> None:
-    future = engine.submit(asking(10**9), network, deadline_s=0.05)
-    with pytest.raises(DeadlineExceeded, match="not done after"):
-        future.result(30)
-    assert engine.counters.expired == 1
-
-
-def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
-    def task() -> Task[str]:
-        try:
-            yield from asking(10**9)
-        except DeadlineExceeded:
-            yield Progress(1, 1)
-            return "best so far"
-        return "done"
-
-    assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
-
-
-@pytest.mark.parametrize("more", [1, GRACE])
-def test_and_verify_it_first(engine: Engine, network: Doubling, more: int) -> None:
-    """Up to GRACE further queries are answered."""
-
-    def task() -> Task[list[float]]:
-        try:
-            yield from asking(10**9)
-        except DeadlineExceeded:
-            return (yield from asking(more))
-        return []
-
-    assert engine.submit(task(), network, deadline_s=0.05).result(30) == [2.0] * more
-    assert (engine.counters.expired, engine.counters.done, engine.counters.failed) == (1, 1, 0)
-
-
-def test_one_query_more_is_too_many(engine: Engine, network: Doubling) -> None:
-    def task() -> Task[list[float]]:
-        try:
-            yield from asking(10**9)
-        except DeadlineExceeded:
-            return (yield from asking(GRACE + 1))
-        return []
-
-    with pytest.raises(DeadlineExceeded, match="not done after"):
-        engine.submit(task(), network, deadline_s=0.05).result(30)
-    assert engine.counters.failed == 1
-
-
-def test_a_task_that_asks_on_after_its_deadline_is_closed(engine: Engine, network: Doubling) -> None:
-    def task() -> Task[None]:
-        while True:
-            try:
-                yield from asking(10**9)
-            except DeadlineExceeded:
-                continue
-
-    with pytest.raises(DeadlineExceeded):
-        engine.submit(task(), network, deadline_s=0.05).result(30)
 
 
 def test_progress_reaches_the_listener_in_order(engine: Engine, network: Doubling) -> None:
@@ -251,44 +161,6 @@ def test_a_task_that_fails_at_closing_harms_nobody(engine: Engine, network: Doub
     future.cancel()
     assert stranger.result(30) == [2.0] * 5
     eventually(lambda: engine.alive == 0)
-
-
-def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
-    """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
-    engine = Engine(max_weight=8)
-    network.may_answer.clear()
-    heavy = engine.submit(asking(), network, weight=50)
-    with pytest.raises(Overloaded):
-        engine.submit(asking(), network, weight=5)
-    network.may_answer.set()
-    heavy.result(30)
-    assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
-    engine.close(timeout_s=30)
-
-
-def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Doubling) -> None:
-    engine = Engine(max_weight=10)
-    network.may_answer.clear()
-    heavy = engine.submit(asking(), network, weight=11)
-    engine.check_room()
-    light = engine.submit(asking(value=3.0), network)
-    for refused in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
-        with pytest.raises(Overloaded):
-            refused()
-    network.may_answer.set()
-    assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
-    engine.close(timeout_s=30)
-
-
-def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
-    engine = Engine()
-    network.may_answer.clear()
-    future = engine.submit(asking(3), network)
-    threading.Timer(0.05, network.may_answer.set).start()
-    engine.close(timeout_s=30)
-    assert future.result(0) == [2.0] * 3
-    with pytest.raises(ShuttingDown):
-        engine.submit(asking(), network)
 
 
 def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,82 @@
+"""How many tasks the engine admits, who is refused, and what happens when it closes."""
+
+import threading
+
+import pytest
+
+from app.engine.admission import Overloaded, ShuttingDown
+from app.engine.engine import Engine
+from tests.app.doubling import Doubling, asking
+
+
+@pytest.fixture
+def network() -> Doubling:
+    return Doubling()
+
+
+def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling) -> None:
+    engine = Engine(max_waiting=3)
+    network.may_answer.clear()
+    futures = [engine.submit(asking(), network) for _ in range(3)]
+    with pytest.raises(Overloaded) as refused:
+        engine.submit(asking(), network)
+    assert refused.value.retry_after_s >= 1
+    assert engine.counters.refused == 1
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
+def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
+    """But not into one that closes."""
+    engine = Engine(max_waiting=1, max_weight=10)
+    network.may_answer.clear()
+    first = engine.submit(asking(), network, weight=8)
+    second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network)
+    network.may_answer.set()
+    assert (first.result(30), second.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network, sequel=True)
+
+
+def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
+    """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
+    engine = Engine(max_weight=8)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=50)
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network, weight=5)
+    network.may_answer.set()
+    heavy.result(30)
+    assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
+    engine.close(timeout_s=30)
+
+
+def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Doubling) -> None:
+    engine = Engine(max_weight=10)
+    network.may_answer.clear()
+    heavy = engine.submit(asking(), network, weight=11)
+    engine.check_room()
+    light = engine.submit(asking(value=3.0), network)
+    for refused in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
+        with pytest.raises(Overloaded):
+            refused()
+    network.may_answer.set()
+    assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
+    engine.close(timeout_s=30)
+
+
+def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
+    engine = Engine()
+    network.may_answer.clear()
+    future = engine.submit(asking(3), network)
+    threading.Timer(0.05, network.may_answer.set).start()
+    engine.close(timeout_s=30)
+    assert future.result(0) == [2.0] * 3
+    with pytest.raises(ShuttingDown):
+        engine.submit(asking(), network)

@@ -1,0 +1,197 @@
+"""The engine and `models.run.run` treat a task alike: the same queries, deadline, grace, reports and errors."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from app.engine.engine import Engine
+from models.query import GRACE, Answer, DeadlineExceeded, Progress, Query, Task
+from models.run import run
+
+DEADLINE_S = 10.0
+
+
+class Clock:
+    """Stands in for the module `time` where a driver reads it: time passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@dataclass
+class Log:
+    """All that can be seen of a task from outside."""
+
+    queries: list[tuple[Tensor, tuple[Any, ...]]] = field(default_factory=list)
+    reports: list[tuple[int, int]] = field(default_factory=list)
+    outcome: object = None
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Log)
+        same = all(torch.equal(mine[0], theirs[0]) for mine, theirs in zip(self.queries, other.queries, strict=False))
+        kinds = [kind for _, kind in self.queries] == [kind for _, kind in other.queries]
+        return same and kinds and (self.reports, self.outcome) == (other.reports, other.outcome)
+
+
+class Network:
+    """Twice each row's mean as logits; writes down each query, and is late with the answer numbered `late`."""
+
+    def __init__(self, log: Log, clock: Clock, late: int | None) -> None:
+        self.log, self.clock, self.late = log, clock, late
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        for query in queries:
+            kind = (query.objective is not None, query.layer, query.within, query.apart)
+            self.log.queries.append((query.pixels.clone(), kind))
+        if len(self.log.queries) == self.late:
+            self.clock.now += 2 * DEADLINE_S
+        means = [query.pixels.mean(dim=(1, 2, 3)) for query in queries]
+        return [
+            Answer(2 * mean.unsqueeze(1), *((mean, query.pixels) if query.objective else ()))
+            for mean, query in zip(means, queries, strict=True)
+        ]
+
+
+def by_run(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
+    return run(task, network, listener, deadline_s=DEADLINE_S)
+
+
+def by_engine(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
+    engine = Engine()
+    try:
+        return engine.submit(task, network, deadline_s=DEADLINE_S, on_progress=listener).result(30)
+    finally:
+        engine.close(timeout_s=30)
+        assert engine.alive == 0
+
+
+def log_of(
+    drive: Callable[..., object], task: Task[Any], monkeypatch: pytest.MonkeyPatch, late: int | None = None
+) -> Log:
+    """The log of the task in the hands of this driver; the deadline passes during the answer numbered `late`."""
+    log, clock = Log(), Clock()
+    monkeypatch.setattr("models.run.time", clock)
+    try:
+        log.outcome = drive(
+            task, Network(log, clock, late), lambda progress: log.reports.append((progress.step, progress.steps))
+        )
+    except Exception as error:
+        log.outcome = (type(error), str(error))
+    assert task.gi_frame is None, "the task has ended"
+    return log
+
+
+def first(logits: Tensor) -> Tensor:
+    return logits[:, 0]
+
+
+def varied(steps: int) -> Task[list[float]]:
+    """Queries of all kinds whose pixels follow from the answers, with one report after two of three."""
+    value, values = 0.125, list[float]()
+    for step in range(steps):
+        query = Query(
+            torch.full((1 + step % 3, 3, 2, 2), value),
+            first if step % 2 else None,
+            layer="0" if step % 4 == 3 else None,
+            within=step % 8 == 7,
+            apart=step % 5 == 4,
+        )
+        answer = yield query
+        assert answer is not None
+        values.append(answer.logits[0].item())
+        value = (values[-1] + 0.3) % 1
+        if step % 3:
+            yield Progress(step + 1, steps)
+    return values
+
+
+def verifying(queries: int) -> Task[str]:
+    """When its time is up, as many queries as are named, with a report after each, and a result."""
+    try:
+        yield from varied(10**9)
+    except DeadlineExceeded:
+        yield Progress(0, queries)
+        for step in range(queries):
+            yield Query(torch.full((1, 3, 2, 2), 0.5))
+            yield Progress(step + 1, queries)
+        return "best so far"
+    return "done"
+
+
+def stubborn() -> Task[None]:
+    """Asks on, whatever it is told."""
+    while True:
+        try:
+            yield from varied(10**9)
+        except DeadlineExceeded:
+            continue
+
+
+def faulty() -> Task[None]:
+    yield from varied(4)
+    raise ValueError("my own fault")
+
+
+def test_the_same_queries_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, served = (log_of(drive, varied(17), monkeypatch) for drive in (by_run, by_engine))
+    assert len(alone.queries) == 17 and len(alone.outcome) == 17
+    assert len({kind for _, kind in alone.queries}) == 6
+    assert alone == served
+
+
+@pytest.mark.parametrize("late", [1, 4])
+@pytest.mark.parametrize("queries", [0, 1, GRACE, GRACE + 1, 3 * GRACE])
+def test_the_same_grace_after_the_deadline(monkeypatch: pytest.MonkeyPatch, queries: int, late: int) -> None:
+    """Up to sixteen queries after the late one are answered, and a task that asks for a seventeenth is ended."""
+    alone, served = (log_of(drive, verifying(queries), monkeypatch, late) for drive in (by_run, by_engine))
+    assert len(alone.queries) == late + min(queries, GRACE)
+    if queries <= GRACE:
+        assert alone.outcome == "best so far"
+    else:
+        assert alone.outcome[0] is DeadlineExceeded and alone.outcome[1].startswith("not done after 20.0 s")
+    assert alone == served
+
+
+def test_a_task_that_asks_on_is_ended_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, served = (log_of(drive, stubborn(), monkeypatch, 3) for drive in (by_run, by_engine))
+    assert len(alone.queries) == 3 + GRACE and alone.outcome[0] is DeadlineExceeded
+    assert alone == served
+
+
+def test_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, served = (log_of(drive, faulty(), monkeypatch) for drive in (by_run, by_engine))
+    assert alone.outcome == (ValueError, "my own fault") and len(alone.queries) == 4
+    assert alone == served
+
+
+def test_the_deadline_counts_from_the_submission_in_the_engine_and_from_the_first_query_in_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Preparing takes longer than the deadline: in the engine no query is answered before it passes, in run all are."""
+    clock = Clock()
+    may_begin = threading.Event()
+
+    def slow_to_begin() -> Task[list[float] | str]:
+        assert may_begin.wait(30)
+        clock.now += 2 * DEADLINE_S
+        try:
+            return (yield from varied(3))
+        except DeadlineExceeded:
+            return "expired"
+
+    monkeypatch.setattr("models.run.time", clock)
+    may_begin.set()
+    counts = []
+    for drive, expired in ((by_run, False), (by_engine, True)):
+        log = Log()
+        assert (drive(slow_to_begin(), Network(log, clock, None), lambda progress: None) == "expired") is expired
+        counts.append(len(log.queries))
+    assert counts == [3, 0]

@@ -1,0 +1,71 @@
+"""What a task may do in the engine when its time is up."""
+
+import pytest
+
+from app.engine.engine import Engine
+from models.query import GRACE, DeadlineExceeded, Progress, Task
+from tests.app.doubling import Doubling, asking
+
+
+@pytest.fixture
+def network() -> Doubling:
+    return Doubling()
+
+
+def test_a_deadline_ends_a_task(engine: Engine, network: Doubling) -> None:
+    future = engine.submit(asking(10**9), network, deadline_s=0.05)
+    with pytest.raises(DeadlineExceeded, match="not done after"):
+        future.result(30)
+    assert engine.counters.expired == 1
+
+
+def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[str]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            yield Progress(1, 1)
+            return "best so far"
+        return "done"
+
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
+
+
+@pytest.mark.parametrize("more", [1, GRACE])
+def test_and_verify_it_first(engine: Engine, network: Doubling, more: int) -> None:
+    """Up to GRACE further queries are answered."""
+
+    def task() -> Task[list[float]]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            return (yield from asking(more))
+        return []
+
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == [2.0] * more
+    assert (engine.counters.expired, engine.counters.done, engine.counters.failed) == (1, 1, 0)
+
+
+def test_one_query_more_is_too_many(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[list[float]]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            return (yield from asking(GRACE + 1))
+        return []
+
+    with pytest.raises(DeadlineExceeded, match="not done after"):
+        engine.submit(task(), network, deadline_s=0.05).result(30)
+    assert engine.counters.failed == 1
+
+
+def test_a_task_that_asks_on_after_its_deadline_is_closed(engine: Engine, network: Doubling) -> None:
+    def task() -> Task[None]:
+        while True:
+            try:
+                yield from asking(10**9)
+            except DeadlineExceeded:
+                continue
+
+    with pytest.raises(DeadlineExceeded):
+        engine.submit(task(), network, deadline_s=0.05).result(30)
