@@ -1,1 +1,1 @@
-"""The endpoints beside the core: /classify, /models, /health and /metrics."""
+"""The simple operations: /classify, /models, /health and /metrics."""

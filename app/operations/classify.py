@@ -1,4 +1,4 @@
-"""POST /classify: what is on the picture."""
+"""POST /classify: which classes the model sees in a picture."""
 
 from typing import Annotated
 
@@ -19,7 +19,9 @@ router = APIRouter(tags=["pictures"])
 @router.post(
     "/classify",
     summary="Classify a picture",
-    description=f"The most probable classes of the picture, best first. The picture is {READ}, of any size.",
+    description="Returns the most probable classes of the picture, the most probable one first. The picture may have "
+    f"any size; these formats are read: {READ}.",
+    response_description="The most probable classes of the picture.",
     responses=problems(400, 404, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(ClassifyOptions),
 )
@@ -28,10 +30,14 @@ async def post_classify(
     service: ServiceDependency,
     form: Annotated[ClassifyOptions, Depends(form_of(ClassifyOptions))],
 ) -> Classification:
-    """The most probable classes of the picture, best first."""
-    chosen = service.registry.get(form.model)
+    """Decode the picture, run the network once and return the most probable classes."""
+    model = service.registry.get(form.model)
     picture = await decoded(form.image, service)
-    predictions = await result_for(request, service.submit(classify(picture, chosen.spec, top=form.top), chosen))
+    predictions = await result_for(request, service.submit(classify(picture, model.spec, top=form.top), model))
     height, width = picture.shape[1:]
-    told = [Prediction.model_validate(each) for each in predictions]
-    return Classification(model=chosen.name, width=width, height=height, predictions=told)
+    return Classification(
+        model=model.name,
+        width=width,
+        height=height,
+        predictions=[Prediction.model_validate(prediction) for prediction in predictions],
+    )

@@ -1,4 +1,4 @@
-"""The probes, which need no key: is the process alive, and can it do its work."""
+"""GET /health/live and /health/ready: the probes of an orchestrator. They need no API key."""
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
@@ -9,18 +9,27 @@ from app.web.service import ServiceDependency
 
 router = APIRouter(tags=["health"], prefix="/health")
 NOT_READY: Responses = {
-    503: {"model": Health, "description": "models are being loaded, or the default one could not be"}
+    503: {"model": Health, "description": "Models are still being loaded, or the default model could not be loaded."}
 }
 
 
-@router.get("/live", summary="Is the process alive?")
+@router.get("/live", summary="Check that the process is alive", response_description="The process is alive.")
 async def live() -> Health:
-    """Always `live`, as long as the process answers."""
+    """Returns the status `live` whenever the process responds at all, also while models are being loaded."""
     return Health(status="live")
 
 
-@router.get("/ready", summary="Can requests be served?", response_model=Health, responses=NOT_READY)
+@router.get(
+    "/ready",
+    summary="Check that requests can be served",
+    response_model=Health,
+    response_description="Requests can be served.",
+    responses=NOT_READY,
+)
 async def ready(service: ServiceDependency) -> JSONResponse:
-    """`ready` once the models are loaded and warm; one that failed only matters here where it is the default."""
+    """Returns the status `ready` once all models are loaded and have run once.
+
+    A model that could not be loaded counts only if it is the default model; GET /models says why it failed.
+    """
     status = service.readiness()
     return JSONResponse({"status": status}, 200 if status == "ready" else 503)

@@ -1,4 +1,4 @@
-"""GET /models: what is served, and where it comes from."""
+"""GET /models and GET /models/{name}: which models are served, and what is known about each of them."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -15,22 +15,30 @@ from models.figures import balanced_accuracy
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", summary="List the served models")
+@router.get("/models", summary="List the served models", response_description="All served models.")
 async def get_models(service: ServiceDependency) -> ModelList:
-    """Every served model with its state; `default` answers where a request names none."""
+    """Returns every served model with its state, and the default model, which requests use if they name none."""
     registry = service.registry
     summaries = [_summary(registry, name) for name in registry.names]
     return ModelList(default=registry.names[0], device=str(registry.device), models=summaries)
 
 
-# `:path`, because `imagenet/<architecture>` is a name
-@router.get("/models/{name:path}", summary="Tell all about one model", responses=problems(404, 503))
-async def get_model(service: ServiceDependency, name: Annotated[str, Path(min_length=1)]) -> ModelDetail:
-    """Class names, preprocessing, figures and provenance, as the model's file records them, and its layers."""
+# `:path`, because a name may contain a slash: `imagenet/<architecture>`
+@router.get(
+    "/models/{name:path}",
+    summary="Describe one model",
+    response_description="All that is known about the model.",
+    responses=problems(404, 422, 503),
+)
+async def get_model(
+    service: ServiceDependency,
+    name: Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")],
+) -> ModelDetail:
+    """Returns class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
-    for told_elsewhere in ("architecture", "classes"):
-        del preprocessing[told_elsewhere]
+    for name_of_other_field in ("architecture", "classes"):  # these are fields of ModelDetail themselves
+        del preprocessing[name_of_other_field]
     provenance = dict(model.provenance)
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),

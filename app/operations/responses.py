@@ -6,90 +6,143 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.web.schemas import LayerDetail, Prediction
 
-SUMMARY: dict[str, Any] = {
-    "name": "cats-dogs",
-    "state": "ready",
-    "problem": None,
-    "architecture": "mobilenet_v2",
-    "classes": 2,
-    "input_size": 224,
-    "accuracy": 0.987,
-    "balanced_accuracy": 0.986,
-}
-
-
-DETAIL: dict[str, Any] = SUMMARY | {
-    "class_names": ["cat", "dog"],
-    "layers": [
-        {"name": "features.17", "kind": "InvertedResidual", "channels": 320, "height": 7, "width": 7, "decides": True}
-    ],
-    "preprocessing": {"input_size": 224, "resize": 232, "interpolation": "bilinear", "temperature": 0.4},
-    "metrics": {"accuracy": 0.987, "photos": 2399},
-    "provenance": {"created": "2026-11-20"},
-}
-
-
-CLASSIFICATION: dict[str, Any] = {
-    "model": "cats-dogs",
-    "width": 500,
-    "height": 375,
-    "predictions": [
-        {"label": "dog", "index": 1, "probability": 0.998},
-        {"label": "cat", "index": 0, "probability": 0.002},
-    ],
-}
+CheckpointJson = dict[str, Any]
+"""JSON from a checkpoint. The training module that wrote it, perhaps an older version, chose its keys."""
 
 
 class Classification(BaseModel):
-    """The answer of POST /classify."""
+    """The response of POST /classify."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [CLASSIFICATION]})
-    model: str
-    width: int
-    height: int
-    predictions: list[Prediction]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "cats-dogs",
+                    "width": 500,
+                    "height": 375,
+                    "predictions": [
+                        {"label": "dog", "index": 1, "probability": 0.998},
+                        {"label": "cat", "index": 0, "probability": 0.002},
+                    ],
+                }
+            ]
+        }
+    )
+    model: str = Field(description="Name of the model that classified the picture.")
+    width: int = Field(description="Width of the uploaded picture in pixels, as it is displayed.")
+    height: int = Field(description="Height of the uploaded picture in pixels, as it is displayed.")
+    predictions: list[Prediction] = Field(
+        description="The most probable classes, the most probable one first: as many as the option `top` says, or all "
+        "classes of the model if it has fewer."
+    )
 
 
 class ModelSummary(BaseModel):
-    """One served model in GET /models; what lies in its file is known once it is ready."""
+    """One served model. What its checkpoint records is null until the model is loaded."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY]})
-    name: str
-    state: Literal["loading", "ready", "failed"]
-    problem: str | None = None
-    architecture: str | None = None
-    classes: int | None = None
-    input_size: int | None = None
-    accuracy: float | None = Field(default=None, description="on its own test photos, where its file says so")
-    balanced_accuracy: float | None = Field(
-        default=None, description="mean of its classes' own accuracies on these photos: a rare class counts as much"
+    name: str = Field(description="Name of the model, which requests give in the option `model`.")
+    state: Literal["loading", "ready", "failed"] = Field(
+        description="`loading` until the model is loaded, then `ready`, or `failed` if it could not be loaded."
     )
+    problem: str | None = Field(default=None, description="Why the model could not be loaded; null if it could.")
+    architecture: str | None = Field(default=None, description="Name of the network's architecture in torchvision.")
+    classes: int | None = Field(default=None, description="Number of classes that the model distinguishes.")
+    input_size: int | None = Field(
+        default=None, description="Height and width in pixels of the square pictures that go through the network."
+    )
+    accuracy: float | None = Field(
+        default=None,
+        description="Share of its test photos that the model classified correctly, from 0 to 1; null if the checkpoint "
+        "does not record it.",
+    )
+    balanced_accuracy: float | None = Field(
+        default=None,
+        description="Mean over the classes of the share of test photos that was classified correctly, from 0 to 1, so "
+        "that rare classes count as much as frequent ones; null if the checkpoint does not record it.",
+    )
+
+
+SUMMARY = ModelSummary(
+    name="cats-dogs",
+    state="ready",
+    architecture="mobilenet_v2",
+    classes=2,
+    input_size=224,
+    accuracy=0.987,
+    balanced_accuracy=0.986,
+)
+"""The example in the documentation."""
 
 
 class ModelList(BaseModel):
-    """The answer of GET /models."""
+    """The response of GET /models."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"default": "cats-dogs", "device": "cpu", "models": [SUMMARY]}]}
+        json_schema_extra={
+            "examples": [{"default": "cats-dogs", "device": "cpu", "models": [SUMMARY.model_dump(mode="json")]}]
+        }
     )
-    default: str
-    device: str
-    models: list[ModelSummary]
+    default: str = Field(description="Name of the model that requests use if they name none.")
+    device: str = Field(description="Device that runs the networks, for example `cpu` or `cuda`.")
+    models: list[ModelSummary] = Field(description="The served models, the default one first.")
 
 
 class ModelDetail(ModelSummary):
-    """The answer of GET /models/{name}."""
+    """The response of GET /models/{name}."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [DETAIL]})
-    class_names: list[str] = []
-    layers: list[LayerDetail] = []
-    preprocessing: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
-    provenance: dict[str, Any] = {}
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **SUMMARY.model_dump(mode="json"),
+                    "class_names": ["cat", "dog"],
+                    "layers": [
+                        {
+                            "name": "features.17",
+                            "kind": "InvertedResidual",
+                            "channels": 320,
+                            "height": 7,
+                            "width": 7,
+                            "decides": True,
+                        }
+                    ],
+                    "preprocessing": {
+                        "input_size": 224,
+                        "resize": 232,
+                        "interpolation": "bilinear",
+                        "temperature": 0.4,
+                    },
+                    "metrics": {"accuracy": 0.987, "photos": 2399},
+                    "provenance": {"created": "2026-11-20"},
+                }
+            ]
+        }
+    )
+    class_names: list[str] = Field(default=[], description="Names of the classes, in the order of their indices.")
+    layers: list[LayerDetail] = Field(
+        default=[],
+        description="Layers that POST /features, GET /ideal and POST /explain can show, from input to output.",
+    )
+    preprocessing: CheckpointJson = Field(
+        default={},
+        description="How a picture becomes the input of the network: sizes in pixels, interpolation, and the mean and "
+        "standard deviation for the normalisation; also the temperature that calibrates the probabilities.",
+    )
+    metrics: CheckpointJson = Field(
+        default={}, description="Metrics on the test split, as the training module computed them."
+    )
+    provenance: CheckpointJson = Field(
+        default={},
+        description="Where the model comes from: training recipe, data, versions of the libraries, pretrained weights "
+        "and date.",
+    )
 
 
 class Health(BaseModel):
-    """The answer of the probes."""
+    """The response of the health probes."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready"}]})
-    status: Literal["live", "ready", "loading", "failed"]
+    status: Literal["live", "ready", "loading", "failed"] = Field(
+        description="`live`: the process responds. `ready`: requests are served. `loading`: models are being loaded. "
+        "`failed`: the default model could not be loaded."
+    )

@@ -1,4 +1,4 @@
-"""Swagger UI at /docs, from files of this machine: it works with no internet."""
+"""The page /docs with Swagger UI, whose files the service has itself, so that the page works without internet."""
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -6,28 +6,34 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 FILES = "/docs/files"
+"""Path of Swagger UI's scripts and styles."""
 PARAMETERS = {"tryItOutEnabled": True, "displayRequestDuration": True, "defaultModelsExpandDepth": 0}
+"""Swagger UI's own options: forms are editable at once, durations are shown, and the list of schemas is folded."""
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page, and lead / to it."""
+    """Serve the page, and redirect / to it."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        # A proxy may serve the application below a path of its own.
-        root = request.scope.get("root_path", "").rstrip("/")
+        prefix = _path_prefix(request)
         return get_swagger_ui_html(
-            openapi_url=f"{root}{app.openapi_url}",
-            title="Mirage",
-            swagger_js_url=f"{root}{FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{FILES}/favicon-32x32.png",
+            openapi_url=f"{prefix}{app.openapi_url}",
+            title="Mirage: try the API",
+            swagger_js_url=f"{prefix}{FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{prefix}{FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{prefix}{FILES}/favicon-32x32.png",
             swagger_ui_parameters=PARAMETERS,
         )
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(request.scope.get("root_path", "").rstrip("/") + "/docs")
+        return RedirectResponse(f"{_path_prefix(request)}/docs")
 
-    # The package fastapi-swagger carries the files that Swagger UI's authors publish.
+    # The package fastapi-swagger contains the files that Swagger UI's authors publish.
     app.mount(FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs-files")
+
+
+def _path_prefix(request: Request) -> str:
+    """The path under which a proxy publishes the service; empty without one."""
+    return str(request.scope.get("root_path", "")).rstrip("/")

@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110, 8.8.3): whether a client has already what it asks for."""
+"""Entity tags (RFC 9110, 8.8.3), by which a client asks whether the response that it has stored is still current."""
 
 import hashlib
 
@@ -6,14 +6,14 @@ from app.web.formats import Format
 
 
 def entity_tag(key: str, format: Format) -> str:
-    """The tag of one representation of what the key stands for, known before anything is computed.
+    """The tag of a result in one format. The key identifies the result before anything is computed.
 
-    Weak, since `seconds` are in some of them, and other machines round sums otherwise.
+    The tag is weak: JSON contains the seconds that the computation took, and machines differ in their rounding.
     """
     return f'W/"{hashlib.sha256(f"{key}:{format.value}".encode()).hexdigest()[:32]}"'
 
 
-def is_known(tag: str, if_none_match: list[str]) -> bool:
-    """Whether If-None-Match names the tag; weakly compared (RFC 9110, 13.1.2)."""
-    named = [each.strip().removeprefix("W/") for header in if_none_match for each in header.split(",")]
-    return "*" in named or tag.removeprefix("W/") in named
+def tag_matches(tag: str, if_none_match: list[str]) -> bool:
+    """Whether the If-None-Match headers name the tag, by weak comparison (RFC 9110, 13.1.2)."""
+    client_tags = [text.strip().removeprefix("W/") for header in if_none_match for text in header.split(",")]
+    return "*" in client_tags or tag.removeprefix("W/") in client_tags

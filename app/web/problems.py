@@ -1,19 +1,20 @@
-"""The table error -> HTTP status, and its form on the wire: RFC 9457 problem details."""
+"""Errors as HTTP responses: the table of their statuses, and problem details (RFC 9457) that say what to do next."""
 
 import logging
 import math
 import re
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from app.engine.batches import DoesNotFit
 from app.engine.admission import Overloaded, ShuttingDown
+from app.engine.batches import DoesNotFit
 from app.engine.registry import LoadingFailed, NotServed, StillLoading
+from app.web.schemas import Problem
 from models.attacks.masks import BadMask
 from models.attacks.options import BadAttack
 from models.attacks.survive import BadSurvival
@@ -61,31 +62,33 @@ TITLES = {
     503: "Service Unavailable",
     504: "Gateway Timeout",
 }
-"""RFC 9110's, spelt out: Python's own phrases change with its version."""
-NEXT_STEP = {
-    "Not Found": "there is nothing at this address: GET /docs shows what there is",
-    "Method Not Allowed": "this address takes another method, named in the header Allow: GET /docs shows how",
+"""The reason phrases of RFC 9110. Those of http.HTTPStatus differ between versions of Python."""
+ADVICE = {
+    "Not Found": "the service has no operation at this path: GET /docs lists all operations",
+    "Method Not Allowed": "this path does not support the method of the request: use one of those in the response "
+    "header Allow; GET /docs shows how",
 }
-"""What is said in place of the framework's bare phrases."""
+"""Details that replace the bare phrases of the framework."""
 MEDIA_TYPE = "application/problem+json"
 CLIENT_LEFT = 499
+"""Status of a request whose client has disconnected; nobody receives it, but logs and metrics show it."""
 
 
 class ClientLeft(Exception):
-    """Nobody waits for the answer any more."""
+    """The client has disconnected, so that nobody waits for the response."""
 
 
-def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
-    """The problem details of an error: type, title, status, detail and the request's id."""
+def problem(error: Exception, request_id: str = "") -> Problem:
+    """The problem details of an error."""
     status = _status(error)
     name = type(error).__name__ if type(error) in STATUS else TITLES.get(status, "Problem").replace(" ", "")
-    return {
-        "type": "urn:mirage:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
-        "title": TITLES.get(status, "Problem"),
-        "status": status,
-        "detail": _detail(error, status),
-        "request_id": request_id,
-    }
+    return Problem(
+        type="urn:mirage:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
+        title=TITLES.get(status, "Problem"),
+        status=status,
+        detail=_detail(error, status),
+        request_id=request_id,
+    )
 
 
 def _status(error: Exception) -> int:
@@ -98,32 +101,32 @@ def _status(error: Exception) -> int:
 
 def _detail(error: Exception, status: int) -> str:
     if isinstance(error, RequestValidationError):
-        return "; ".join(_told(fault) for fault in error.errors())
+        return "; ".join(_describe_fault(fault) for fault in error.errors())
     if isinstance(error, HTTPException):
-        return NEXT_STEP.get(str(error.detail), str(error.detail))
+        return ADVICE.get(str(error.detail), str(error.detail))
     if isinstance(error, UnknownClass | UnknownLayer):
-        return f"{error} (GET /models/{{name}} lists all)"
+        return f"{error} (GET /models/{{name}} lists all classes and layers)"
     if isinstance(error, BadAttack | BadExplanation | BadIdeal | BadSurvival):
-        return f"{error} (GET /docs tells which options go together)"
+        return f"{error} (GET /docs explains each option)"
     if status == 500:
-        return "the service failed: report it with the request's id, under which its log has the reason"
+        return "an unexpected error in the service: report it with this request id, under which the log has the reason"
     return str(error)
 
 
-def _told(fault: dict[str, Any]) -> str:
-    """A fault that pydantic found: where, what is wanted, what came, and what to do."""
-    where = ".".join(str(part) for part in fault["loc"][1:]) or fault["loc"][0]
-    wanted = fault["msg"].removeprefix("Value error, ")
+def _describe_fault(fault: ErrorDetails) -> str:
+    """A fault that pydantic found: the option, its value, what is wrong with it, and what to do next."""
+    option = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
+    reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "missing":
-        return f"{where}: {wanted}: give it (GET /docs shows how)"
+        return f"{option}: this option is required: add it (GET /docs explains it)"
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {wanted} (there is no option of this name): leave it out (GET /docs lists the options)"
-    came = "" if isinstance(fault["input"], dict | bytes) else f", and {str(fault['input'])[:50]!r} came"
-    return f"{where}: {wanted}{came}: choose another value (GET /docs tells the options' bounds)"
+        return f"{option}: there is no option of this name: correct or remove it (GET /docs lists the options)"
+    value = "" if isinstance(fault["input"], dict | bytes) else f"{str(fault['input'])[:50]!r} is not valid: "
+    return f"{option}: {value}{reason}: choose another value (GET /docs explains the option)"
 
 
 def response(error: Exception, request: Request) -> Response:
-    """An error as the client gets it."""
+    """The response to a request that ended with the error."""
     request_id = getattr(request.state, "request_id", "")
     headers = {"X-Request-ID": request_id}
     if isinstance(error, HTTPException):
@@ -131,22 +134,22 @@ def response(error: Exception, request: Request) -> Response:
     if retry_after_s := getattr(error, "retry_after_s", None):
         headers["Retry-After"] = str(math.ceil(retry_after_s))
     body = problem(error, request_id)
-    return JSONResponse(body, body["status"], headers, media_type=MEDIA_TYPE)
+    return Response(body.model_dump_json(), body.status, headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the application leave as a problem."""
+    """Turn every error of the application into a response with problem details."""
 
     async def handle(request: Request, error: Exception) -> Response:
-        answer = response(error, request)
-        if answer.status_code == 500:
-            logger.error("request %s failed; the traceback follows", answer.headers["X-Request-ID"])
-        return answer
+        problem_response = response(error, request)
+        if problem_response.status_code == 500:
+            logger.error("request %s failed; the traceback follows", problem_response.headers["X-Request-ID"])
+        return problem_response
 
     async def client_left(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_LEFT)
 
     for kind in (*STATUS, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, handle)
-    for kind in (ClientLeft, ClientDisconnect):  # ours, and Starlette's for a body that broke off
+    for kind in (ClientLeft, ClientDisconnect):  # Starlette raises ClientDisconnect when a request body breaks off
         app.add_exception_handler(kind, client_left)

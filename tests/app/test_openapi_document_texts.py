@@ -79,7 +79,7 @@ def test_every_operation_has_a_summary_and_a_description(document: Json) -> None
         for text in (operation.get("summary"), operation.get("description"))
         for fault in text_faults(where, operation["operationId"], text)
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_every_group_of_operations_is_explained(document: Json) -> None:
@@ -95,7 +95,7 @@ def test_every_parameter_is_explained(document: Json) -> None:
         for parameter in operation.get("parameters", [])
         for fault in text_faults(f"{where} {parameter['name']}", parameter["name"], parameter.get("description"))
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_every_field_of_every_schema_is_explained(document: Json) -> None:
@@ -108,7 +108,7 @@ def test_every_field_of_every_schema_is_explained(document: Json) -> None:
         for name, field in schema["properties"].items()
         for fault in text_faults(f"{where}.{name}", name, field.get("description"))
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_every_schema_and_every_response_is_explained(document: Json) -> None:
@@ -123,7 +123,7 @@ def test_every_schema_and_every_response_is_explained(document: Json) -> None:
         for status, response in operation["responses"].items()
         for fault in text_faults(f"{where} {status}", status, response["description"])
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def examples(document: Json) -> Iterator[tuple[str, Json, object]]:
@@ -148,7 +148,7 @@ def test_every_example_and_default_satisfies_its_schema(document: Json) -> None:
     checked = [entry for entry in examples(document) if entry[2] != ""]
     assert len(checked) > 30
     found = [f"{where}: {fault}" for where, schema, value in checked for fault in faults(value, schema, components)]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_only_optional_fields_have_an_empty_example(document: Json) -> None:

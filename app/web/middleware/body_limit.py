@@ -14,8 +14,8 @@ class BodyTooLarge(HTTPException):
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
             413,
-            f"the body of the request is over {max_bytes:,} bytes: send a smaller picture, or have the operator raise "
-            "MIRAGE_MAX_BYTES",
+            f"the body of the request is over {max_bytes:,} bytes: send a smaller picture, or ask the operator to "
+            "raise MIRAGE_MAX_BYTES",
         )
 
 

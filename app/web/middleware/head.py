@@ -1,4 +1,4 @@
-"""HEAD wherever GET works: the same status and headers, and no body (RFC 9110, 9.3.2)."""
+"""Middleware that supports HEAD wherever GET works: the same status and headers, no body (RFC 9110, 9.3.2)."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """Answers HEAD by what GET answers; a handler for which that is much work asks `is_head`."""
+    """Runs the GET operation for HEAD and drops its body; an expensive operation can ask `is_head` and do less."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -33,7 +33,7 @@ class Head:
 
 
 def is_head(request: Request) -> bool:
-    """Whether the client wants the headers alone."""
+    """Whether the client asked for the headers only."""
     return bool(getattr(request.state, "head", False))
 
 

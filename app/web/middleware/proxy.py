@@ -1,4 +1,7 @@
-"""Behind a proxy: below which path the service is found, and as which host; believed of trusted proxies alone."""
+"""Middleware for a service behind a reverse proxy: path prefix, host, scheme and client as the proxy reports them.
+
+Only the headers of trusted proxies count.
+"""
 
 import ipaddress
 import re
@@ -16,7 +19,7 @@ from app.web import problems
 
 
 class RelativeRedirects:
-    """Redirects name the path alone: the host that the service is asked by may be one that only its proxy knows."""
+    """Makes redirects relative: the host in a request may be an internal one that clients cannot reach."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -27,41 +30,41 @@ class RelativeRedirects:
                 headers = MutableHeaders(scope=message)
                 if "Location" in headers:
                     path = urlsplit(headers["Location"])._replace(scheme="", netloc="")
-                    headers["Location"] = "/" + path.geturl().lstrip("/")  # `//x` would be a host
+                    headers["Location"] = "/" + path.geturl().lstrip("/")  # browsers read `//x` as the host x
             await send(message)
 
         await self.app(scope, receive, send_relative)
 
 
 class BehindProxy:
-    """Sets scheme, client, host and path prefix (root_path) from the setting and from trusted proxies' headers.
+    """Sets scheme, client, host and path prefix (root_path) from the setting and the headers of trusted proxies.
 
-    The path may come with the prefix or without it. `trusted` are addresses and networks, or `*`.
+    The proxy may have removed the prefix from the path or not. `trusted` are IP addresses and networks, or `*`.
     """
 
     def __init__(self, app: ASGIApp, root_path: str, trusted: Sequence[str]) -> None:
         self.root_path = root_path
-        # Scheme and client are uvicorn's to set; it would do so before this, and then the proxy's own address is lost.
+        # uvicorn's middleware sets scheme and client. It must run after this one, which needs the proxy's own address.
         self.app = ProxyHeadersMiddleware(app, list(trusted))  # type: ignore[arg-type]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)  # type: ignore[arg-type]
-        client = _plain(scope["client"][0]) if scope.get("client") else None
+        client = _unmapped(scope["client"][0]) if scope.get("client") else None
         prefix = self.root_path
-        # All of it in the server's own scope, so that its log has the client's address too.
+        # Changes the scope of the server itself, so that its access log shows the address of the client.
         if client is not None:
             scope["client"] = (client, scope["client"][1])
         if client in self.app.trusted_hosts:
             prefix = _forwarded_prefix(scope, self.root_path)
             scope["headers"] = _with_forwarded_host(scope)
         if prefix:
-            _put_below(scope, prefix)
+            _add_prefix(scope, prefix)
         await self.app(scope, receive, send)  # type: ignore[arg-type]
 
 
-def _plain(host: str) -> str:
-    """An IPv4 address as such, where a socket for IPv6 has it as ::ffff:127.0.0.1."""
+def _unmapped(host: str) -> str:
+    """The IPv4 address in an IPv6 address such as ::ffff:127.0.0.1; other hosts as they are."""
     try:
         mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
     except ValueError:
@@ -69,14 +72,14 @@ def _plain(host: str) -> str:
     return host if mapped is None else str(mapped)
 
 
-def _forwarded_prefix(scope: Scope, usual: str) -> str:
-    """What X-Forwarded-Prefix says, of several proxies one below the other; `usual` where it says nothing sound."""
+def _forwarded_prefix(scope: Scope, default: str) -> str:
+    """The path prefix in X-Forwarded-Prefix, joined if several proxies added one; the default if it is not valid."""
     headers = Headers(scope=scope).getlist("X-Forwarded-Prefix")
     try:
-        prefix = "".join(parse_prefix(each) for header in headers for each in header.split(","))
+        prefix = "".join(parse_prefix(prefix) for header in headers for prefix in header.split(","))
     except ValueError:
-        return usual
-    return prefix or usual
+        return default
+    return prefix or default
 
 
 def _with_forwarded_host(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -87,8 +90,8 @@ def _with_forwarded_host(scope: Scope) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def _put_below(scope: Scope, prefix: str) -> None:
-    """ASGI's `path` has the prefix, whether the proxy has left it there or not."""
+def _add_prefix(scope: Scope, prefix: str) -> None:
+    """Put the prefix before the path, where ASGI expects it, unless the proxy has left it there."""
     scope["root_path"] = prefix
     if scope["path"] == prefix:
         scope["path"] += "/"
@@ -99,18 +102,18 @@ def _put_below(scope: Scope, prefix: str) -> None:
 
 
 class UnknownHost(HTTPException):
-    """A Host header that names another site."""
+    """The Host header names a host that is not in MIRAGE_TRUSTED_HOSTS."""
 
     def __init__(self, host: str) -> None:
         super().__init__(
             400,
-            f"this service does not answer for the host {host[:100]!r}: use one of its own names, or have the operator "
-            "add this one to MIRAGE_TRUSTED_HOSTS",
+            f"the service does not accept requests for the host {host[:100]!r}: use one of its own host names, or ask "
+            "the operator to add this one to MIRAGE_TRUSTED_HOSTS",
         )
 
 
 class TrustedHosts:
-    """Answers only requests to the named hosts (`*.example.com`: all below), and the probes, which ask by address."""
+    """Accepts only requests for these hosts (`*.example.com` means all subdomains), and health probes for any host."""
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
         self.app = app
@@ -118,10 +121,10 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and "*" not in self.hosts:
-            host = Headers(scope=scope).get("Host", "")
-            name = re.sub(r":[0-9]*$", "", host).lower()
-            probe = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/health/")
-            known = any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in self.hosts)
-            if not known and not probe:
-                return await problems.response(UnknownHost(host), Request(scope))(scope, receive, send)
+            header = Headers(scope=scope).get("Host", "")
+            name = re.sub(r":[0-9]*$", "", header).lower()
+            is_probe = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/health/")
+            trusted = any(name == host or (host.startswith("*.") and name.endswith(host[1:])) for host in self.hosts)
+            if not trusted and not is_probe:
+                return await problems.response(UnknownHost(header), Request(scope))(scope, receive, send)
         await self.app(scope, receive, send)

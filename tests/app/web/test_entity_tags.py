@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.web.entity_tags import entity_tag, is_known
+from app.web.entity_tags import entity_tag, tag_matches
 from app.web.formats import Format
 
 
@@ -29,9 +29,9 @@ from app.web.formats import Format
         (['"*"'], False),
     ],
 )
-def test_comparison_is_weak_and_over_all_that_is_named(headers: list[str], known: bool) -> None:
+def test_comparison_is_weak_and_with_every_tag_of_the_headers(headers: list[str], known: bool) -> None:
     for tag in ('W/"abc"', '"abc"'):
-        assert is_known(tag, headers) is known
+        assert tag_matches(tag, headers) is known
 
 
 def test_a_tag_is_weak_and_quoted_and_short() -> None:

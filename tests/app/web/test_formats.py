@@ -30,7 +30,7 @@ def test_several_headers_are_one_list() -> None:
     assert choose_format(["text/html", "application/json"], None) == "json"
 
 
-def test_a_wish_goes_before_the_header() -> None:
+def test_the_option_goes_before_the_header() -> None:
     assert choose_format(["application/json"], Format.webp) is Format.webp
 
 
@@ -52,24 +52,28 @@ def test_nothing_acceptable() -> None:
         ("image/png;q=0.1, image/*", "jpeg"),
     ],
 )
-def test_among_what_moves_too(accept: str | None, chosen: str) -> None:
-    """A GIF is had by its type; a WebP of that type stands still, and a film is had by its name alone."""
-    among = tuple(Format)
-    assert choose_format([] if accept is None else [accept], None, among) == chosen
-    assert choose_format([] if accept is None else [accept], Format.film, among) is Format.film
+def test_animated_formats_are_offered_too(accept: str | None, chosen: str) -> None:
+    """A GIF is chosen by its media type, but an animated WebP only by the option: its type is that of a still one."""
+    offered = tuple(Format)
+    assert choose_format([] if accept is None else [accept], None, offered) == chosen
+    assert choose_format([] if accept is None else [accept], Format.film, offered) is Format.film
+
+
+def offered_in(refusal: HTTPException) -> list[str]:
+    """The media types that the error message of a refusal lists."""
+    return refusal.detail.partition(": accept one of ")[2].partition(", or choose")[0].split(", ")
 
 
 def test_no_film_where_nothing_moves() -> None:
-    with pytest.raises(HTTPException) as refused:
+    with pytest.raises(HTTPException, match="the header Accept \\('image/gif'\\) allows none") as refused:
         choose_format(["image/gif"], None)
-    assert "image/gif" not in refused.value.detail
+    assert "image/gif" not in offered_in(refused.value)
 
 
 def test_the_refusal_names_each_type_once() -> None:
-    """A film's is a still WebP's, too."""
+    """The type of an animated WebP is that of a still one."""
     with pytest.raises(HTTPException) as refused:
         choose_format(["video/mp4"], None, tuple(Format))
-    types = refused.value.detail.removeprefix("none of these is accepted: ").split(";")[0].split(", ")
-    assert types == [
+    assert offered_in(refused.value) == [
         "image/png", "image/jpeg", "image/webp", "application/json", "text/event-stream", "image/gif"
     ]  # fmt: skip

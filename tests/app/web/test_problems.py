@@ -27,9 +27,9 @@ def test_every_status_has_a_title() -> None:
     ],
 )
 def test_type_and_status(error: Exception, kind: str, status: int) -> None:
-    told = problem(error, "id")
-    assert (told["type"], told["status"], told["request_id"]) == (f"urn:mirage:problem:{kind}", status, "id")
-    assert "ours" not in told["detail"]
+    details = problem(error, "id")
+    assert (details.type, details.status, details.request_id) == (f"urn:mirage:problem:{kind}", status, "id")
+    assert "ours" not in details.detail
 
 
 def test_every_error_of_the_table_is_handled(live: Live) -> None:
