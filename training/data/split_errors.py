@@ -1,4 +1,4 @@
-"""Why photos cannot be split as they are, in words that name what is missing and what to do."""
+"""The error for a class with too few photos to be split: what is missing, why, and which option settles it."""
 
 import re
 import shlex
@@ -6,130 +6,134 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from glob import escape
 
-from training.data.layout.folder_tree import spelt
+from training.data.layout.folder_tree import nfc
 from training.data.layout.layout import Layout
 from training.data.layout.similar_names import skeleton
-from training.data.options import DataOptions
-from training.data.scan.inspect_file import USED, Finding, Photo
+from training.data.options import SPLITS, DataOptions
+from training.data.scan.findings import ONLY_REPORTED, Finding, Photo
 from training.data.sources.source import BadData
 
-NAMED = 3
-"""Reasons for which files of a class were left out that are told, the most frequent first."""
+MAX_REASONS = 3
+"""Number of reasons, the most frequent ones, for which files of a class were left out that the error contains."""
 
 
-def reasons(found: Layout, findings: Sequence[Finding]) -> dict[str, str]:
+def exclusion_reasons(layout: Layout, findings: Sequence[Finding]) -> dict[str, str]:
     """For each class folder why files of it were left out: `5 too large (the picture has ...)`."""
     problems: dict[str, Counter[str]] = defaultdict(Counter)
     example: dict[tuple[str, str], str] = {}
     for finding in findings:
-        folder = found.folder_of.get(finding.name)
-        if folder is not None and finding.problem not in USED:
+        folder = layout.folder_of.get(finding.name)
+        if folder is not None and finding.problem not in ONLY_REPORTED:
             problems[folder][finding.problem.value] += 1
             example.setdefault((folder, finding.problem.value), finding.detail)
     return {
         folder: ", ".join(
-            f"{count:,} {problem} ({example[folder, problem]})" for problem, count in counts.most_common(NAMED)
+            f"{count:,} {problem} ({example[folder, problem]})" for problem, count in counts.most_common(MAX_REASONS)
         )
         for folder, counts in problems.items()
     }
 
 
-def ways_out(found: Layout, options: DataOptions) -> dict[str, str]:
-    """For each class what leaves it out: the options that exclude its folders, or a change of its labels."""
+def exclusion_options(layout: Layout, options: DataOptions) -> dict[str, str]:
+    """For each class how to leave it out: the options that exclude its folders, or a change of the labels."""
     if options.labels:
-        return dict.fromkeys(found.folders, "remove its rows from the table of labels")
+        return dict.fromkeys(layout.folders, "remove its rows from the table of labels")
     if options.label_from:
-        return dict.fromkeys(found.folders, "change the pattern of --label-from so that it does not match its files")
-    places = {(tuple(map(spelt, name.split("/")[:-1])), folder) for name, folder in found.folder_of.items()}
+        return dict.fromkeys(layout.folders, "change the pattern of --label-from so that it does not match its files")
+    places = {(tuple(map(nfc, name.split("/")[:-1])), folder) for name, folder in layout.folder_of.items()}
     patterns = _patterns(places)
-    return {folder: " ".join(map(_exclusion, sorted(own))) for folder, own in patterns.items()}
+    return {folder: " ".join(map(_exclusion, sorted(patterns[folder]))) for folder in patterns}
 
 
 def _patterns(places: set[tuple[tuple[str, ...], str]]) -> dict[str, set[str]]:
-    """For each class the names of the folders that hold it alone, or their paths where others are called so too."""
+    """For each class the names of the folders that contain it alone, or their paths if the names are not unique.
+
+    `places` has the path and the class of each folder with files.
+    """
     owners: dict[tuple[str, ...], set[str]] = defaultdict(set)  # the classes below each path
-    called: dict[str, set[str]] = defaultdict(set)  # the classes below folders of each name
+    owners_of_name: dict[str, set[str]] = defaultdict(set)  # the classes below folders of each name
     for path, folder in places:
         for depth, part in enumerate(path, start=1):
             owners[path[:depth]].add(folder)
-            called[part].add(folder)
+            owners_of_name[part].add(folder)
     patterns: dict[str, set[str]] = defaultdict(set)
     for path, folder in places:
         if folder in path:
             depth = len(path) - path[::-1].index(folder)
-        elif len(owners[path]) == 1:  # class and split stand in one name (`cat_train`)
+        elif len(owners[path]) == 1:  # one name contains class and split (`cat_train`)
             depth = next(depth for depth in range(1, len(path) + 1) if len(owners[path[:depth]]) == 1)
-        else:  # the class stands in the names of the files
+        else:  # the names of the files contain the class
             continue
         name = path[depth - 1]
-        patterns[folder].add(name if len(called[name]) == 1 else "/".join(path[:depth]))
+        patterns[folder].add(name if len(owners_of_name[name]) == 1 else "/".join(path[:depth]))
     return patterns
 
 
 def _exclusion(folder: str) -> str:
-    """The option that leaves out a folder of this name, as it can be pasted."""
+    """The option that leaves out a folder of this name, quoted for the shell."""
     pattern = escape(folder)
     is_plain = re.fullmatch(r"[\w./+=:,@%-]+", pattern)
     return f"--exclude {pattern if is_plain else shlex.quote(pattern)}"
 
 
-def refusal(
+def split_error(
     folder: str,
     photos: Sequence[Photo],
     folders: Sequence[str],
-    given: set[str],
+    present: set[str],
     least: int,
-    why: Mapping[str, str],
-    leave_out: Mapping[str, str],
+    left_out: Mapping[str, str],
+    exclusion: Mapping[str, str],
 ) -> BadData:
-    """The error for a class of which not every part of the split gets photos; `leave_out` says what leaves it out."""
-    way = leave_out.get(folder) or _exclusion(folder)
-    own = [photo for photo in photos if photo.folder == folder]
-    left_out = f" Left out of it: {why[folder]}." if folder in why else ""
-    if not own:
-        return BadData(f"the class {folder!r} has no usable photos.{left_out} Add some, or leave the class out: {way}")
-    there = Counter(photo.side or "train" for photo in own)
-    for part in ("train", "validation", "test"):
-        others = sorted({photo.folder for photo in photos if photo.side == part} - {folder})
-        if part in given and not there[part]:
-            what = _lacks(folder, part, others, there) + _spelt_otherwise(folder, folders) + left_out
-            return BadData(f"{what} {_settled(part, way)}")
+    """The error for a class of which at least one split would have no photos. It ends in the option that settles it.
+
+    `present` are the splits that the data has, `least` is the number of photos that a class needs. `left_out` says why
+    files were left out, `exclusion` how to leave the class out, by class folder.
+    """
+    option = exclusion.get(folder) or _exclusion(folder)
+    of_class = [photo for photo in photos if photo.folder == folder]
+    reasons = f" Files of it that were left out: {left_out[folder]}." if folder in left_out else ""
+    if not of_class:
+        return BadData(
+            f"the class {folder!r} has no usable photos.{reasons} Add photos of it, or leave the class out: {option}"
+        )
+    counts = Counter(photo.split or "train" for photo in of_class)
+    for split in SPLITS:
+        if split in present and not counts[split]:
+            others = sorted({photo.folder for photo in photos if photo.split == split} - {folder})
+            problem = _missing(folder, split, others, counts) + _similar_class(folder, folders) + reasons
+            return BadData(f"{problem} {_advice(split, option)}")
+    by_split = f" ({_list_counts(counts)})" if present - {""} else ""
     return BadData(
-        f"the class {folder!r} has {len(own)} usable photos{_spread(there) if given - {''} else ''}; {least} are "
-        f"needed at least: two to train, and one each for the validation and test splits unless the data has these."
-        f"{left_out} Add photos, or leave the class out: {way}"
+        f"the class {folder!r} has only {len(of_class)} usable photos{by_split}, but at least {least} are needed: two "
+        f"for training, and one each for validation and test unless the data has these splits.{reasons} Add photos of "
+        f"it, or leave the class out: {option}"
     )
 
 
-def _lacks(folder: str, part: str, others: list[str], there: Counter[str]) -> str:
-    has = (
-        f", which has photos of {', '.join(others[:5])}" + (" and others" if len(others) > 5 else "") if others else ""
-    )
-    return f"the class {folder!r} has no photos in the {part} split{has}; it has {_counts(there)}."
+def _missing(folder: str, split: str, others: Sequence[str], counts: Counter[str]) -> str:
+    more = " and others" if len(others) > 5 else ""
+    contents = f", which has photos of {', '.join(others[:5])}{more}" if others else ""
+    return f"the class {folder!r} has no photos in the {split} split{contents}; it has {_list_counts(counts)}."
 
 
-def _settled(part: str, way: str) -> str:
-    """What to do next; the option at its end, so that it can be pasted."""
-    if part == "train":
-        return f"Add photos of it to train on, or, if these pictures have no labels, leave them out: {way}"
+def _advice(split: str, option: str) -> str:
+    if split == "train":
+        return f"Add training photos of it or, if these pictures have no labels, leave them out: {option}"
     return (
-        f"Add some there, or leave out the photos of the {part} split, so that one is made from those to train on, or "
-        f"leave the class out: {way}"
+        f"Add photos of it there, or leave out the whole {split} split so that a new one is taken from the training "
+        f"photos, or leave the class out: {option}"
     )
 
 
-def _counts(there: Counter[str]) -> str:
-    return ", ".join(f"{count:,} in {part}" for part, count in there.items() if count)
+def _list_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} in {split}" for split, count in counts.items() if count)
 
 
-def _spread(there: Counter[str]) -> str:
-    return f" ({_counts(there)})"
-
-
-def _spelt_otherwise(folder: str, folders: Sequence[str]) -> str:
-    near = [other for other in folders if other != folder and skeleton(other) == skeleton(folder)]
+def _similar_class(folder: str, folders: Sequence[str]) -> str:
+    similar = [name for name in folders if name != folder and skeleton(name) == skeleton(folder)]
     return (
-        f" The class {near[0]!r} is spelt nearly so: is it the same one? Then give the folders one name."
-        if near
+        f" The class {similar[0]!r} has a similar name: if it is the same class, give both folders the same name."
+        if similar
         else ""
     )

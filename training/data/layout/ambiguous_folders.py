@@ -1,4 +1,4 @@
-"""Whether it is clear which folders are the classes, and what the user is told where it is not."""
+"""Ambiguous class folders: whether it is clear which folders are the classes, and the messages where it is not."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from training.data.sources.source import BadData
 
 
 def shared_folders(classes: Mapping[str, Folder]) -> set[str]:
-    """The names of folders that lie in several of these, where they are so many that they may be the classes."""
+    """The names of the folders inside these folders, if so many of them recur that they may be the classes."""
     if len(classes) < 2 or any(has_pictures(folder.files) or not folder.folders for folder in classes.values()):
         return set()
     counts = Counter(name for folder in classes.values() for name in folder.folders)
@@ -19,39 +19,40 @@ def shared_folders(classes: Mapping[str, Folder]) -> set[str]:
     return set(counts) if len(shared) > 1 and len(shared) >= len(counts) / 2 else set()
 
 
-def check_clear(classes: Mapping[str, Folder]) -> None:
-    """Raises BadData where all folders hold the same folders, so that either could be the classes."""
+def check_unambiguous(classes: Mapping[str, Folder]) -> None:
+    """Raises BadData where these folders contain the same folders: either of the two levels may be the classes."""
     if not (shared := shared_folders(classes)):
         return
-    outer, inner = listed(classes), listed(shared)
-    name, some = next(iter(classes.items()))
-    depth, deeper = len(some.path) - some.path[::-1].index(name), len(next(iter(some.folders.values())).path)
-    # For the example, what is likely to be for training.
-    largest = max(sorted(classes), key=lambda name: (not re.search("test|val", name), _count(classes[name])))
+    outer, inner = join_names(classes), join_names(shared)
+    name, example = next(iter(classes.items()))
+    level = len(example.path) - example.path[::-1].index(name)
+    inner_level = len(next(iter(example.folders.values())).path)
+    # The example of --split is the folder that most likely holds the training split.
+    largest = max(sorted(classes), key=lambda name: (not re.search("test|val", name), _count_files(classes[name])))
     raise BadData(
-        f"it is not clear which folders are the classes: {outer} hold the same folders, {inner}. If {outer} are the "
-        f"classes, give --class-level {depth}; if {inner} are, give --class-level {deeper}, and where {outer} are "
-        f"the parts of a split, say of each which one it is, as in --split {largest}=train. Folders of other "
-        "pictures (masks, say) are left out by --exclude FOLDER"
+        f"it is not clear which folders are the classes: {outer} contain folders of the same names, {inner}. If "
+        f"{outer} are the classes, give --class-level {level}. If {inner} are the classes, give --class-level "
+        f"{inner_level}; and if {outer} are the train, validation and test splits, give --split for each, such as "
+        f"--split {largest}=train. Leave out folders of other pictures, such as masks, by --exclude FOLDER"
     )
 
 
-def called_as_splits(classes: Iterable[str]) -> Iterator[str]:
-    """A line for each class that has the name of a split."""
-    for own in sorted(classes):
-        if (name := read_name(own)) and not name.rest and name.kind != FOLD:
+def split_name_warnings(classes: Iterable[str]) -> Iterator[str]:
+    """A warning for each class that has the name of a split."""
+    for folder in sorted(classes):
+        if (name := read_name(folder)) and not name.rest and name.kind != FOLD:
             yield (
-                f"warning: the folder {own!r} has the name of a split, but no folders of the classes in it, so that it "
-                f"is read as a class: if its pictures are of no class of their own, leave it out: --exclude {own!r}"
+                f"warning: the folder {folder!r} has the name of a split, but is read as a class, because there are no "
+                f"class folders in it. If its pictures are not a class, leave it out: --exclude {folder!r}"
             )
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """The names in order, with the number of those after the first `most`."""
+def join_names(names: Iterable[str], most: int = 5) -> str:
+    """The first `most` names in alphabetical order, and how many more there are."""
     ordered = sorted(names)
     shown = ", ".join(ordered[:most])
     return f"{shown} and {len(ordered) - most} more" if len(ordered) > most else shown
 
 
-def _count(folder: Folder) -> int:
-    return sum(1 for _ in folder.below())
+def _count_files(folder: Folder) -> int:
+    return sum(1 for _ in folder.all_files())

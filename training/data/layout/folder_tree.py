@@ -1,18 +1,18 @@
-"""The folders of a data set as a tree, with names of one spelling (Unicode NFC) and without wrappers around them."""
+"""The folders of a data set as a tree, with names in Unicode NFC, and without folders that merely wrap another one."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 
-def spelt(text: str) -> str:
-    """Composed letters (NFC): macOS writes `ä` as two characters, other systems as one."""
+def nfc(text: str) -> str:
+    """The text in Unicode NFC: macOS writes `ä` as two characters, other systems as one."""
     return unicodedata.normalize("NFC", text)
 
 
 @dataclass
 class Folder:
-    """A folder by its path, with the folders in it by name and the full names of the files directly in it."""
+    """A folder: its path, the folders in it by name, and the full names of the files directly in it."""
 
     path: tuple[str, ...] = ()
     folders: dict[str, "Folder"] = field(default_factory=dict)
@@ -20,27 +20,27 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """Its own name; empty for the top."""
+        """The last part of the path; empty for the top folder."""
         return self.path[-1] if self.path else ""
 
-    def below(self) -> Iterator[str]:
-        """All files in it and in the folders below."""
+    def all_files(self) -> Iterator[str]:
+        """The full names of all files in it and in the folders below it."""
         yield from self.files
         for folder in self.folders.values():
-            yield from folder.below()
+            yield from folder.all_files()
 
     def walk(self) -> Iterator["Folder"]:
-        """It and all folders below."""
+        """The folder itself and all folders below it."""
         yield self
         for folder in self.folders.values():
             yield from folder.walk()
 
 
-def tree(names: Iterable[str]) -> Folder:
-    """The tree of these names, of which those of folders end in `/`."""
+def build_tree(names: Iterable[str]) -> Folder:
+    """The tree of these paths; the paths of folders end in `/`."""
     top = Folder()
     for name in names:
-        *parts, last = (spelt(part) for part in name.split("/"))
+        *parts, last = (nfc(part) for part in name.split("/"))
         folder = top
         for part in parts:
             folder = folder.folders.setdefault(part, Folder((*folder.path, part)))
@@ -49,10 +49,10 @@ def tree(names: Iterable[str]) -> Folder:
     return top
 
 
-def unwrapped(folder: Folder) -> Folder:
-    """The folder itself, or the one below it that all the others merely wrap: `photos/PetImages` of `Cat` and `Dog`.
+def skip_wrappers(folder: Folder) -> Folder:
+    """The folder itself, or the first one below it that is not a wrapper, such as `photos/PetImages`.
 
-    One folder alone is a wrapper where there are folders in it; else it is the only class.
+    A wrapper has a single folder in it, which has folders itself. A single folder without folders is the only class.
     """
     while len(folder.folders) == 1:
         (only,) = folder.folders.values()

@@ -1,107 +1,105 @@
-"""Which class, and which split, each file is of: told by its folders, its name, or lists and tables beside it."""
+"""The class and the split of each file: the entry to this package, whatever the labels are read from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from training.data.layout.class_folders import Placed, place
-from training.data.layout.folder_tree import spelt, tree
-from training.data.layout.ignored_files import without_system_files
+from training.data.layout.class_folders import Assignment, assign_by_folders
+from training.data.layout.folder_tree import build_tree, nfc
+from training.data.layout.ignored_files import without_ignored_files
 from training.data.layout.label_table import from_table
-from training.data.layout.labels import Labels, from_names, hints
+from training.data.layout.labels import Labels, from_names, label_hint
 from training.data.layout.oxford_pets import oxford_pets
-from training.data.layout.similar_names import warnings
-from training.data.options import SPLITS, DataOptions
+from training.data.layout.similar_names import similar_name_warnings
+from training.data.options import DataOptions
 from training.data.sources.source import BadData, Source
 
-SIDES = SPLITS
 KNOWN_NAMES = {frozenset({"Cat", "Dog"}): {"Cat": "cat", "Dog": "dog"}}
-"""Downloads whose folders are not named as their classes should be: the Kaggle/Microsoft one capitalises them."""
+"""Class names for downloads whose folders have other names: the one of Kaggle/Microsoft capitalises them."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The class of each file, by name of its folder (or by its label), and its side where somebody split the data:
-    `train`, `validation` or `test`.
+    """The class folder (or label) of each file, and its split where the data has splits: train, validation or test.
 
-    `outside` are the files that have no class, for the reason in `without`; `names` is what a folder's class is called,
-    where that is not the folder's own name. `missing` are files that a table lists and the data lacks, `contradictory`
-    those that it gives several labels, in words. `notes` are lines for the user.
+    `outside` are the files without a class, and `no_class_reason` says why they have none. `names` has the class names
+    of folders whose own names are not the class names. `missing` are files that a table lists but that do not exist;
+    `contradictory` has the labels, as text, of files to which a table gives several. `notes` are messages for the user.
     """
 
     folders: tuple[str, ...]
     folder_of: Mapping[str, str]
     outside: tuple[str, ...]
-    side_of: Mapping[str, str] = field(default_factory=dict)
+    split_of: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    without: str = "beside the class folders"
+    no_class_reason: str = "beside the class folders"
     missing: tuple[str, ...] = ()
     contradictory: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def layout(source: Source, options: DataOptions | None = None, *, least: int = 2) -> Layout:
-    """Find the classes; what systems make, and what the options exclude, is left out.
+    """Find the class and the split of each file, without files of the system and files that the options exclude.
 
-    Raises BadData when there are fewer than `least` classes, or when it is not clear what the classes are.
+    Raises BadData when there are fewer than `least` classes, or when it is not clear which folders are the classes.
     """
     options = options or DataOptions()
-    kept = without_system_files(source.names, options.exclude)
-    files = [name for name in kept.names if not name.endswith("/")]
+    selection = without_ignored_files(source.names, options.exclude)
+    files = [name for name in selection.names if not name.endswith("/")]
     if options.labels or options.label_from:
-        found = _by_labels(source, files, options)
+        result = _by_labels(source, files, options)
     else:
-        found = _by_folders(source, kept.names, files, options)
-    if len(found.folders) < least:
-        raise BadData(_too_few(found, files, least))
-    return _with_notes(found, (*source.notes, *kept.notes))
+        result = _by_folders(source, selection.names, files, options)
+    if len(result.folders) < least:
+        raise BadData(_too_few_classes(result, files, least))
+    return _with_notes(result, (*source.notes, *selection.notes))
 
 
-def _with_notes(found: Layout, notes: tuple[str, ...]) -> Layout:
-    return Layout(**{**vars(found), "notes": (*notes, *found.notes)})
+def _with_notes(layout: Layout, notes: tuple[str, ...]) -> Layout:
+    return replace(layout, notes=(*notes, *layout.notes))
 
 
 def _by_folders(source: Source, names: tuple[str, ...], files: list[str], options: DataOptions) -> Layout:
-    parts = {name: tuple(map(spelt, name.split("/"))) for name in files}
+    parts = {name: tuple(map(nfc, name.split("/"))) for name in files}
     if (pets := oxford_pets(parts, source.read)) and not options.class_level and not options.split:
-        titles = {folder: folder.replace("_", " ").title() for folder in pets.classes}
-        return _placed(pets, files, titles)
-    placed = place(tree(names), options.splits(), options.class_level)
-    return _placed(placed, files, KNOWN_NAMES.get(frozenset(placed.classes), {}))
+        names_of_breeds = {folder: folder.replace("_", " ").title() for folder in pets.classes}
+        return _from_assignment(pets, files, names_of_breeds)
+    assignment = assign_by_folders(build_tree(names), options.splits(), options.class_level)
+    return _from_assignment(assignment, files, KNOWN_NAMES.get(frozenset(assignment.classes), {}))
 
 
-def _placed(placed: Placed, files: list[str], titles: Mapping[str, str]) -> Layout:
-    outside = tuple(sorted(set(files) - set(placed.folder_of)))
-    classes = tuple(sorted(placed.classes))
-    notes = (*placed.notes, *_merged(placed))
-    return Layout(classes, placed.folder_of, outside, placed.split_of, titles, notes=notes)
+def _from_assignment(assignment: Assignment, files: list[str], class_names: Mapping[str, str]) -> Layout:
+    outside = tuple(sorted(set(files) - set(assignment.folder_of)))
+    folders = tuple(sorted(assignment.classes))
+    notes = (*assignment.notes, *_merged_folder_notes(assignment))
+    return Layout(folders, assignment.folder_of, outside, assignment.split_of, class_names, notes=notes)
 
 
-def _merged(placed: Placed) -> list[str]:
-    """A line for each class whose folder's name is written in two ways that look the same."""
-    written: dict[str, set[str]] = {}
-    for name, folder in placed.folder_of.items():
-        written.setdefault(folder, set()).update(part for part in name.split("/")[:-1] if spelt(part) == folder)
+def _merged_folder_notes(assignment: Assignment) -> list[str]:
+    """A message for each class whose folders have names that look the same but consist of different characters."""
+    spellings: dict[str, set[str]] = {}
+    for name, folder in assignment.folder_of.items():
+        spellings.setdefault(folder, set()).update(part for part in name.split("/")[:-1] if nfc(part) == folder)
     return [
-        f"the folders of {folder!r} are spelt with composed letters here and decomposed ones there (as macOS does): "
-        "they are one class"
-        for folder, forms in sorted(written.items())
-        if len(forms) > 1
+        f"some folders of {folder!r} are spelt with composed letters (Unicode NFC) and some with decomposed letters "
+        "(NFD, as on macOS): they are read as one class"
+        for folder, names in sorted(spellings.items())
+        if len(names) > 1
     ]
 
 
 def _by_labels(source: Source, files: list[str], options: DataOptions) -> Layout:
-    found = from_names(files, options.label_from) if options.label_from else from_table(source, files, options)
-    labelled = {*found.folder_of, *found.contradictory}
+    labels = from_names(files, options.label_from) if options.label_from else from_table(source, files, options)
+    labelled = {*labels.folder_of, *labels.contradictory}
     outside = tuple(sorted(name for name in files if name not in labelled and not _is_table(name, options)))
     return Layout(
-        folders=tuple(sorted(set(found.folder_of.values()))),
-        folder_of=found.folder_of,
+        folders=tuple(sorted(set(labels.folder_of.values()))),
+        folder_of=labels.folder_of,
         outside=outside,
-        side_of=_chosen_splits(found, options),
-        without=found.without,
-        missing=found.missing,
-        contradictory=found.contradictory,
-        notes=found.notes,
+        split_of=_splits_of_files(labels, options),
+        no_class_reason=labels.no_class_reason,
+        missing=labels.missing,
+        contradictory=labels.contradictory,
+        notes=labels.notes,
     )
 
 
@@ -109,59 +107,60 @@ def _is_table(name: str, options: DataOptions) -> bool:
     return options.labels is not None and name.endswith(options.labels.replace("\\", "/").removeprefix("./"))
 
 
-def _chosen_splits(found: Labels, options: DataOptions) -> dict[str, str]:
-    """The splits that were found, and those that the user gives by folder."""
+def _splits_of_files(labels: Labels, options: DataOptions) -> dict[str, str]:
+    """The splits that the labels give, replaced by those that the user gives to folders; raises BadData."""
     chosen = options.splits()
-    by_folder = {
-        name: chosen[part] for name in found.folder_of for part in spelt(name).split("/")[:-1] if part in chosen
-    }
-    if unknown := sorted(set(chosen) - {part for name in found.folder_of for part in spelt(name).split("/")[:-1]}):
-        raise BadData(f"--split: no folder of the labelled photos is called {unknown[0]!r}")
-    return {**found.split_of, **by_folder}
+    folders_of = {name: nfc(name).split("/")[:-1] for name in labels.folder_of}
+    if unknown := sorted(set(chosen) - {folder for folders in folders_of.values() for folder in folders}):
+        raise BadData(f"--split: no labelled photo is in a folder {unknown[0]!r}")
+    by_folder = {name: chosen[folder] for name, folders in folders_of.items() for folder in folders if folder in chosen}
+    return {**labels.split_of, **by_folder}
 
 
-def _too_few(found: Layout, files: list[str], least: int) -> str:
-    wanted = "two classes or more are needed" if least > 1 else "a class is needed"
-    way_out = hints(files)
-    if found.folders:
-        return f"{wanted}, one sub-folder of pictures each; here is only {found.folders[0]!r}{way_out}"
-    return f"{wanted}, one sub-folder of pictures each; here are {len(files):,} files in no class folder{way_out}"
+def _too_few_classes(layout: Layout, files: list[str], least: int) -> str:
+    needed = "at least two classes are needed" if least > 1 else "at least one class is needed"
+    where = (
+        f"there is only {layout.folders[0]!r}" if layout.folders else f"the {len(files):,} files are in no class folder"
+    )
+    return f"{needed}, each a sub-folder with its pictures, but {where}{label_hint(files)}"
 
 
-def known_folders(found: Layout, renamed: Mapping[str, str]) -> None:
-    """Raises BadData when `renamed` names no folder."""
-    if unknown := {spelt(folder) for folder in renamed} - set(found.folders):
-        raise BadData(f"no folder is called {sorted(unknown)[0]!r}; there are: {', '.join(found.folders)}")
+def check_renamed_folders(layout: Layout, renamed: Mapping[str, str]) -> None:
+    """Raises BadData when `renamed` has a folder that is not a class folder."""
+    if unknown := {nfc(folder) for folder in renamed} - set(layout.folders):
+        raise BadData(
+            f"--rename: there is no class folder {sorted(unknown)[0]!r}; the class folders are: "
+            f"{', '.join(layout.folders)}"
+        )
 
 
-def class_names(found: Layout, renamed: Mapping[str, str]) -> tuple[str, ...]:
-    """What the classes are called: as `renamed` says, else as the layout knows, else as their folders are.
+def class_names(layout: Layout, renamed: Mapping[str, str]) -> tuple[str, ...]:
+    """The name of each class: the one in `renamed`, else the one that the layout has, else the name of the folder.
 
-    Raises BadData when `renamed` names no folder, or two classes would be called the same.
+    Raises BadData when `renamed` has a folder that is not a class folder, when two classes would have the same name, or
+    when a name is not valid text.
     """
-    known_folders(found, renamed)
-    chosen = {spelt(folder): name for folder, name in renamed.items()}
-    names = tuple(spelt(chosen.get(folder) or found.names.get(folder) or folder) for folder in found.folders)
+    check_renamed_folders(layout, renamed)
+    chosen = {nfc(folder): name for folder, name in renamed.items()}
+    names = tuple(nfc(chosen.get(folder) or layout.names.get(folder) or folder) for folder in layout.folders)
     for name in names:
         try:
             name.encode()
         except UnicodeEncodeError as error:
             raise BadData(
-                f"the name of the folder {name!r} is no text in this system's encoding: set PYTHONUTF8=1 where the "
-                "system has another encoding than UTF-8, or else give the class a name by --rename"
+                f"the folder name {name!r} cannot be decoded as UTF-8: set PYTHONUTF8=1 if this system uses another "
+                "encoding, or give the class a name by --rename"
             ) from error
     for name in names:
         if names.count(name) > 1:
-            folders = " and ".join(
-                repr(folder) for folder, own in zip(found.folders, names, strict=True) if own == name
-            )
+            folders = [folder for folder, own_name in zip(layout.folders, names, strict=True) if own_name == name]
             raise BadData(
-                f"the folders {folders} would both be the class {name!r}: give one of them another name, as in "
-                f"--rename '{found.folders[names.index(name)]}=NAME', or move the photos into one folder"
+                f"the folders {' and '.join(map(repr, folders))} would both become the class {name!r}: give one of "
+                f"them another name, such as --rename '{folders[0]}=NAME', or move their photos into one folder"
             )
     return names
 
 
-def lines_for_user(found: Layout, names: tuple[str, ...]) -> list[str]:
-    """What the user should know of how the data was read: what was left out or assumed, and names that look alike."""
-    return [*found.notes, *warnings(names)]
+def layout_messages(layout: Layout, names: tuple[str, ...]) -> list[str]:
+    """What the user should know about how the data was read: files left out, assumptions, and similar class names."""
+    return [*layout.notes, *similar_name_warnings(names)]

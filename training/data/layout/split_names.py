@@ -1,4 +1,4 @@
-"""What people call the folders of a split: `train`, `Training Set`, `test_data`, `trn`, `holdout`, `fold3`."""
+"""Recognises the names of folders of splits: `train`, `Training Set`, `test_data`, `trn`, `holdout`, `fold3`."""
 
 import re
 import unicodedata
@@ -20,7 +20,7 @@ FILLERS = (
     "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pic", "pics", "sample", "samples",
     "file", "files", "jpg", "jpeg", "png",
 )  # fmt: skip
-"""Words beside those that say nothing more: `train_images`, `testset`, `data-val`."""
+"""Words without meaning beside the word for the split: `train_images`, `testset`, `data-val`."""
 _PIECE = re.compile(
     rf"(?:{'|'.join(FILLERS)})?(?P<word>{'|'.join(sorted(WORDS, key=len, reverse=True))})(?:{'|'.join(FILLERS)})?"
 )
@@ -28,8 +28,11 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class SplitName:
-    """A folder's name as one of a split: its kind, the number behind it (of a fold), what is left of the name without
-    numbers, and with them as a class would be called."""
+    """The name of a folder, read as the name of a split.
+
+    `kind` is the split, `number` that of a fold (-1 for none), `rest` what else is in the name without numbers, and
+    `label` the same with numbers, as the name of a class.
+    """
 
     kind: str
     number: int
@@ -38,14 +41,14 @@ class SplitName:
 
 
 def read_name(folder: str) -> SplitName | None:
-    """The name of a folder as that of a split; None where it has no such word, or more than one."""
+    """Read the name of a folder as that of a split; None where it has no word for a split, or more than one."""
     pieces = _pieces(folder)
-    found = [(match["word"], piece) for piece in pieces if (match := _PIECE.fullmatch(piece.casefold()))]
-    if len(found) != 1:
+    words = [(match["word"], piece) for piece in pieces if (match := _PIECE.fullmatch(piece.casefold()))]
+    if len(words) != 1:
         return None
-    ((word, own),) = found
+    ((word, word_piece),) = words
     numbers = [int(piece) for piece in pieces if piece.isdecimal()]
-    others = (piece for piece in pieces if piece != own and not piece.isdecimal())
+    others = (piece for piece in pieces if piece != word_piece and not piece.isdecimal())
     rest = " ".join(piece for piece in others if piece.casefold() not in FILLERS)
     return SplitName(WORDS[word], numbers[-1] if numbers else -1, rest, _label(folder))
 
@@ -64,7 +67,7 @@ def _label(folder: str) -> str:
 
 
 def _pieces(folder: str) -> list[str]:
-    """`Training-Set2` as `Training`, `Set`, `2`."""
+    """Split a name into words and numbers: `Training-Set2` becomes `Training`, `Set`, `2`."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", folder))
     text = re.sub(r"(?i)(hold|held)[\s_-]+out", r"\1out", text)
     text = re.sub(r"(?i)(train)[\s_+-]+(?:and[\s_-]+)?(val(?:id)?)(?![a-z])", r"\1\2", text)
@@ -72,39 +75,39 @@ def _pieces(folder: str) -> list[str]:
 
 
 def splits_among(folders: Iterable[str], chosen: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The split of each of these sibling folders that holds one, or nothing where they are no split.
+    """The split of each of these sibling folders that is one; empty where they are not splits.
 
-    They are one where train and another part stand side by side (`train`, `test`), all of the same name otherwise
-    (`pets_train`, `pets_test`), or where there are two folds or more. `chosen` is what the user said of folders by
-    name: it goes before all names, and makes a split of even one of them.
+    They are splits if there are at least two kinds, train and another one for example, whose names have the same rest
+    (`pets_train`, `pets_test`), or at least two folds. `chosen` are the splits of folders that the user has given: they
+    count more than all names, and even a single one is a split.
     """
     folders = list(folders)
-    own = {folder: (chosen or {})[folder] for folder in folders if folder in (chosen or {})}
+    given = {folder: (chosen or {})[folder] for folder in folders if folder in (chosen or {})}
     groups: dict[str, dict[str, SplitName]] = defaultdict(dict)
     for folder in folders:
-        if folder not in own and (name := read_name(folder)):
+        if folder not in given and (name := read_name(folder)):
             groups[name.rest].setdefault(folder, name)
-    if own:
-        # Of the others those that are called as splits are: the user need not say what names say.
-        return own | _kinds(groups.get("", {}))
-    best = max(groups.values(), key=_is_split, default={})
-    return _kinds(best) if _is_split(best) else {}
+    if given:
+        # Folders whose names are those of splits are splits too: the user need not give --split for them.
+        return given | _kinds(groups.get("", {}))
+    best = max(groups.values(), key=_count_splits, default={})
+    return _kinds(best) if _count_splits(best) else {}
 
 
 def all_splits(folders: Collection[str], *, alone: bool = False) -> dict[str, str]:
-    """The split of each of these folders where all are called as splits are, whatever else is in their names.
+    """The split of each of these folders if all have names of splits, whatever else is in their names; else empty.
 
-    Nothing where one is not, or where they do not make a split together, unless each may stand `alone`.
+    Unless `alone` is set, they must be of at least two kinds, as in `splits_among`.
     """
     group = {folder: name for folder in folders if (name := read_name(folder))}
-    return _kinds(group) if len(group) == len(folders) and (alone or _is_split(group)) else {}
+    return _kinds(group) if len(group) == len(folders) and (alone or _count_splits(group)) else {}
 
 
 def classes_with_splits(folders: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Class and split of each of these sibling folders where their names have both (`cat_train`, `dog_test`).
+    """The class and the split of each of these sibling folders if all names contain both (`cat_train`, `dog_test`).
 
-    Numbers are part of the class (`type1_train`, `type2_train`), or where that does not fit merely count the folders
-    (`01_cat_train`, `02_cat_test`). Numbers alone are no classes: `train_0`, `test_0` may be pieces of one split.
+    Numbers are part of the class (`type1_train`, `type2_train`) or, where that does not fit, only number the folders
+    (`01_cat_train`, `02_cat_test`). Numbers alone are not classes: `train_0` and `test_0` may be parts of two splits.
     """
     names = {folder: read_name(folder) for folder in folders}
     known = {folder: name for folder, name in names.items() if name is not None}
@@ -114,25 +117,25 @@ def classes_with_splits(folders: Iterable[str]) -> dict[str, tuple[str, str]]:
         groups: dict[str, dict[str, SplitName]] = defaultdict(dict)
         for folder, name in known.items():
             groups[getattr(name, label)][folder] = name
-        if len(groups) > 1 and "" not in groups and all(map(_is_split, groups.values())):
-            return {folder: (own, split) for own, group in groups.items() for folder, split in _kinds(group).items()}
+        if len(groups) > 1 and "" not in groups and all(map(_count_splits, groups.values())):
+            return {folder: (name, split) for name, group in groups.items() for folder, split in _kinds(group).items()}
     return {}
 
 
-def _is_split(group: Mapping[str, SplitName]) -> int:
-    """How many parts of a split these folders are; 0 where they are none."""
+def _count_splits(group: Mapping[str, SplitName]) -> int:
+    """Number of different splits (or of folds) that these folders are; 0 where they are not splits."""
     kinds = {name.kind for name in group.values()}
     if kinds == {FOLD}:
         return len(group) if len(group) > 1 else 0
-    judging = kinds & {VALIDATION, TEST, EVALUATION}
-    return len(kinds) if len(kinds) > 1 and judging and (TRAIN in kinds or len(judging) > 1) else 0
+    held_out = kinds & {VALIDATION, TEST, EVALUATION}
+    return len(kinds) if len(kinds) > 1 and held_out and (TRAIN in kinds or len(held_out) > 1) else 0
 
 
 def _kinds(group: Mapping[str, SplitName]) -> dict[str, str]:
-    """Train, validation or test for each folder of one split.
+    """Train, validation or test for each of these folders.
 
-    `eval` is the test split, or where there is a test split too, validation. Of folds the last is the test split, and
-    of three or more the one before it validation.
+    `eval` is the test split, or validation if there is a test split too. The last of several folds is the test split;
+    of three or more folds the one before it is validation.
     """
     kinds = {name.kind for name in group.values()}
     evaluation = VALIDATION if TEST in kinds else TEST

@@ -1,4 +1,4 @@
-"""Which columns of a table have the files, their classes and their splits, whatever they are called."""
+"""Finds the columns of a table that contain the files, their classes and their splits, whatever their names are."""
 
 import re
 
@@ -22,13 +22,15 @@ COLUMNS = {
         "is_val", "is_validation", "is_test", "is_train", "is_training", "is_training_image", "fold", "kfold",
     ),
 }  # fmt: skip
-"""What people call the columns, best first; upper case, spaces, `-` and `_` do not matter."""
+"""Usual names of the columns, the most certain first; case, spaces, `-` and `_` are ignored."""
 _NO, _YES = ("0", "0.0", "false", "no", ""), ("1", "1.0", "true", "yes")
+"""Cells, in lower case, that mean no and yes."""
 OPTIONS = {"file": "--file-column", "label": "--label-column", "split": "--split-column"}
+"""The option that names each column."""
 
 
 class Columns:
-    """The cells of a table that say which file it is, its label, and its split (empty where there is none)."""
+    """The file, the label and the split (empty where there is none) of each row of a table. Raises BadData."""
 
     def __init__(self, title: str, table: Table, options: DataOptions) -> None:
         self.title, self.table = title, table
@@ -41,17 +43,19 @@ class Columns:
         self.splits = self._in_splits(split) if split else [""] * len(table.rows)
 
     def _named(self, kind: str, chosen: str | None) -> str | None:
-        """The column that is asked for, or the one whose name says so, or None; raises BadData."""
+        """The column that the user has named, or the one with a usual name, or None; raises BadData."""
         header = self.table.header
         if chosen is not None and chosen not in header:
             raise BadData(f"{OPTIONS[kind]}: {self.title} has no column {chosen!r}; it has {', '.join(header)}")
         if chosen is None:
-            named = {_plain(name): name for name in reversed(header)}
-            called = [named[_plain(name)] for name in COLUMNS[kind] if _plain(name) in named]
-            # A column `type` of `train` and `test` does not have the classes.
-            chosen = next((name for name in called if kind != "label" or not self._has_splits(name)), None)
+            columns = {_plain(name): name for name in reversed(header)}
+            candidates = [columns[_plain(name)] for name in COLUMNS[kind] if _plain(name) in columns]
+            # A column `type` whose cells are `train` and `test` does not contain the classes.
+            chosen = next((name for name in candidates if kind != "label" or not self._has_splits(name)), None)
         if chosen is not None and header.count(chosen) > 1:
-            raise BadData(f"{self.title} has {header.count(chosen)} columns {chosen!r}: give them different names")
+            raise BadData(
+                f"{self.title} has {header.count(chosen)} columns with the name {chosen!r}: give them different names"
+            )
         return chosen
 
     def _has_splits(self, column: str) -> bool:
@@ -60,34 +64,34 @@ class Columns:
 
     def _refuse(self, kind: str) -> str:
         raise BadData(
-            f"{self.title} has the columns {', '.join(self.table.header)}; which of them is the {kind}? Give "
-            f"{OPTIONS[kind]} NAME"
+            f"it is not clear which column of {self.title} is the {kind}; the columns are "
+            f"{', '.join(self.table.header)}. Give {OPTIONS[kind]} NAME"
         )
 
     def _one_hot(self, split: str | None) -> list[str]:
-        """The labels where each class has a column of its own, with a 1 for the photos of it; raises BadData."""
+        """The labels of a table in which each class has its own column, with a 1 for its photos; raises BadData."""
         others = [name for name in self.table.header if name and name not in (self.file, split)]
         marks = {name: column for name in others if set(column := self.table.column(name)) <= {*_NO, *_YES}}
         rows = [[name for name, column in marks.items() if column[row] in _YES] for row in range(len(self.files))]
         if len(marks) < 2 or any(len(row) != 1 for row in rows):
             self._refuse("label")
-        self.notes.append(f"each class has a column of its own in {self.title}: {', '.join(marks)}")
+        self.notes.append(f"{self.title} has one column for each class: {', '.join(marks)}")
         return [row[0] for row in rows]
 
     def _in_splits(self, column: str) -> list[str]:
-        """The split in each row, by the table's words for it; raises BadData where a word is none for a split."""
+        """The split of each row; raises BadData where a cell is not a word for a split."""
         cells = self.table.column(column)
         words = set(cells) - {""}
         known = self._marked(column, words) or self._folds(column, words) or _by_name(words)
-        if other := sorted(words - set(known)):
+        if unknown := sorted(words - set(known)):
             raise BadData(
-                f"the column for the split of {self.title} has {other[0]!r}, which is none of train, validation, "
-                "test: name another column by --split-column, or correct the table"
+                f"the split column {column!r} of {self.title} contains {unknown[0]!r}, which is not train, validation "
+                "or test: give another column by --split-column, or correct the table"
             )
         return [known.get(cell, "") for cell in cells]
 
     def _marked(self, column: str, words: set[str]) -> dict[str, str]:
-        """`True` and `False` in a column such as `is_valid`."""
+        """The split for each cell of a column such as `is_valid`, with cells yes or no; empty for other columns."""
         name = read_name(column)
         if name is None or name.kind not in SPLITS or not {word.casefold() for word in words} <= {*_NO, *_YES}:
             return {}
@@ -95,7 +99,7 @@ class Columns:
         return {word: name.kind if word.casefold() in _YES else other for word in words}
 
     def _folds(self, column: str, words: set[str]) -> dict[str, str]:
-        """Numbers in a column `fold`: the last is the test split, the one before it validation."""
+        """The split for each number in a column `fold`: the last fold is test, the one before it validation."""
         if "fold" not in _plain(column) or not all(re.fullmatch(r"\d+(\.0)?", word) for word in words):
             return {}
         splits = splits_among(f"fold{int(float(word))}" for word in words)
@@ -103,7 +107,8 @@ class Columns:
         if known:
             folds = ", ".join(f"{known[word]} is {word}" for word in sorted(words, key=float))
             self.notes.append(
-                f"the column {column!r} has folds: {folds}; write train, validation and test in it to choose others"
+                f"the column {column!r} contains folds: {folds}; to choose others, write train, validation or test "
+                "into it"
             )
         return known
 

@@ -1,4 +1,4 @@
-"""What training does to a picture before the network sees it, so that no two epochs show the same."""
+"""Random augmentation of training photos: crop, horizontal flip and, if the recipe asks for it, TrivialAugment."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,10 @@ Levels = UInt8[Tensor, "3 h w"]
 
 
 class Augment:
-    """A random crop, perhaps mirrored, perhaps distorted: uint8 [3, size, size].
+    """A random crop, randomly mirrored and distorted: uint8 [3, size, size].
 
-    Decided by seed, epoch and photo alone: a resumed run, one with other workers or on more machines sees the same.
+    Seed, epoch and photo alone determine it. So it is the same in a resumed run, with another number of workers, and on
+    several machines.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -28,15 +29,18 @@ class Augment:
         size, epoch, index = key
         if size not in self.transforms:
             self.transforms[size] = transforms(self.recipe, size)
-        # torchvision's transforms draw from torch's one generator, whose state is dropout's too.
+        # torchvision's transforms use the global random number generator of torch, and so does dropout.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(stable_seed(f"{self.recipe.seed}:{epoch}:{index}"))
             return self.transforms[size](pixels)
 
 
 def transforms(recipe: Recipe, size: int) -> v2.Compose:
-    """torchvision's transforms as the recipe has them; RandomResizedCrop is Szegedy et al. 2014 (arXiv:1409.4842),
-    TrivialAugment is Müller & Hutter 2021 (arXiv:2103.10158)."""
+    """The transforms of torchvision that the recipe asks for.
+
+    RandomResizedCrop is from Szegedy et al. 2014 (arXiv:1409.4842), TrivialAugment from Müller & Hutter 2021
+    (arXiv:2103.10158).
+    """
     chosen: list[torch.nn.Module] = [
         v2.RandomResizedCrop(size, scale=recipe.crop_scale, antialias=True),
         v2.RandomHorizontalFlip(recipe.flip),

@@ -1,4 +1,4 @@
-"""Photos -> batches: random crops to train on, and the serving preprocessing to measure with."""
+"""Batches of photos: random crops for training, and the preprocessing of the service for evaluation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,23 +15,24 @@ from models.spec import Spec
 from training.data.loading.augment import Augment, Levels
 from training.data.loading.photo_store import PhotoStore, shrink
 from training.data.loading.plan import Key, Plan
-from training.data.loading.workers import begin_worker, context
-from training.data.scan.inspect_file import UNDECODABLE, Photo, pixel_digest, read_picture
+from training.data.loading.workers import begin_worker, worker_context
+from training.data.scan.findings import Photo
+from training.data.scan.inspect_file import UNDECODABLE, pixel_digest, read_picture
 from training.data.sources.source import BadData, Source
 
 Batch = tuple[Tensor, Int64[Tensor, " n"]]
-"""Pixels [n, 3, h, w] and class indices."""
+"""Pixels [n, 3, h, w] and class indices [n]."""
 
 AHEAD = 4
-"""Batches that each worker has ready: enough to bridge a step that saves, few enough for the memory."""
+"""Batches that each worker prepares in advance: enough to bridge the time of saving, few enough for the memory."""
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Photos of one side of the split, with the index of each folder's class.
+class LabelledPhotos:
+    """Photos, of one split for example, with the class index of each class folder.
 
-    Pixels come out of the store, where there is one; else each file is decoded, and shrunk to a `shorter` side as the
-    store would have it. Without it they are the file's own.
+    Pixels come from the store of decoded photos if there is one; otherwise each file is decoded, and shrunk to the
+    `shorter` side that the store would have. Without `shorter` the pixels are those of the file.
     """
 
     source: Source
@@ -49,35 +50,37 @@ class Labelled:
         return torch.tensor([self.index_of[photo.folder] for photo in self.photos])
 
     def label(self, index: int) -> int:
-        """The class of one photo."""
+        """The class index of one photo."""
         return self.index_of[self.photos[index].folder]
 
     def pixels(self, index: int) -> Levels:
-        """One picture; raises BadData that names the file."""
+        """One picture, uint8 [3, h, w]; raises BadData with the name of the file."""
         photo = self.photos[index]
         if self.store is not None and photo.digest in self.store:
-            with suppress(OSError):  # it is damaged, or another run has needed its room and a worker finds it gone
+            with suppress(OSError):  # the store is damaged, or another run has deleted it to make room
                 return self.store.pixels(photo.digest)
         try:
             pixels = read_picture(self.source, photo.name).pixels
         except UNDECODABLE as error:
-            raise BadData(f"{photo.name} could be decoded before and now cannot: was it changed?") from error
+            raise BadData(
+                f"{photo.name} can no longer be decoded: it was changed after the scan; repeat the command"
+            ) from error
         if pixel_digest(pixels) != photo.digest:
-            # It would be trained on, or judged, under the digest of another picture.
-            raise BadData(f"{photo.name} has been changed since it was looked at: give the command again")
+            # Otherwise it would be used under the digest of another picture.
+            raise BadData(f"{photo.name} was changed after the scan: repeat the command")
         return pixels if self.shorter is None else shrink(pixels, self.shorter)
 
 
-def spread(count: int, total: int) -> list[int]:
-    """So many indices below `total`, as even as can be; all of them where there are no more."""
+def evenly_spaced(count: int, total: int) -> list[int]:
+    """`count` indices below `total`, evenly spaced; all of them where `total` is at most `count`."""
     count = min(count, total)
-    return [place * total // count for place in range(count)]
+    return [number * total // count for number in range(count)]
 
 
 class _Crops(Dataset[Batch]):
-    """What is trained on: a photo by its key in the plan."""
+    """The training crops, by the keys of the plan."""
 
-    def __init__(self, labelled: Labelled, augment: Augment) -> None:
+    def __init__(self, labelled: LabelledPhotos, augment: Augment) -> None:
         self.labelled, self.augment = labelled, augment
 
     def __getitem__(self, key: Key) -> Batch:
@@ -85,10 +88,10 @@ class _Crops(Dataset[Batch]):
         return self.augment(self.labelled.pixels(index), key), torch.tensor(self.labelled.label(index))
 
 
-class _Served(Dataset[Batch]):
-    """What the service would show the network: float [3, s, s] in [0, 1]."""
+class _ServingPictures(Dataset[Batch]):
+    """Photos preprocessed as in the service: float [3, s, s] in [0, 1]."""
 
-    def __init__(self, labelled: Labelled, spec: Spec) -> None:
+    def __init__(self, labelled: LabelledPhotos, spec: Spec) -> None:
         self.labelled, self.spec = labelled, spec
 
     def __len__(self) -> int:
@@ -100,21 +103,21 @@ class _Served(Dataset[Batch]):
 
 
 def training_batches(
-    labelled: Labelled, plan: Plan, start: int, *, workers: int, rank: int = 0, ranks: int = 1
+    labelled: LabelledPhotos, plan: Plan, start: int, *, workers: int, rank: int = 0, ranks: int = 1
 ) -> Iterable[Batch]:
     """The plan's batches from step `start` on: uint8 crops [n, 3, size, size].
 
-    One loader for all epochs: its workers are started once, and are ahead with the next epoch while this one is
-    measured. Of a team of processes each has its share of every batch.
+    One loader serves all epochs: its workers are started once, and prepare the next epoch during the validation of this
+    one. Of a process group each process gets its part of every batch.
     """
-    crops, batches = _Crops(labelled, Augment(plan.recipe)), _Batches(plan, start, rank, ranks)
-    # DataLoader's types know of indices alone; it hands on whatever a sampler gives.
+    crops, batches = _Crops(labelled, Augment(plan.recipe)), _PlanSampler(plan, start, rank, ranks)
+    # The type hints of DataLoader allow only indices; in fact it passes on whatever the sampler yields.
     return DataLoader(crops, batch_sampler=batches, **_options(workers))
 
 
 @dataclass(frozen=True)
-class _Batches:
-    """The plan's batches, as a sampler."""
+class _PlanSampler:
+    """The batches of the plan, as a batch sampler."""
 
     plan: Plan
     start: int
@@ -125,10 +128,10 @@ class _Batches:
         return self.plan.batches(self.start, rank=self.rank, ranks=self.ranks)
 
 
-def serving_batches(labelled: Labelled, spec: Spec, *, batch_size: int, workers: int) -> DataLoader[Batch]:
-    """Batches in order as the service would see them, float [n, 3, s, s] in [0, 1]; may be gone through many times."""
+def serving_batches(labelled: LabelledPhotos, spec: Spec, *, batch_size: int, workers: int) -> DataLoader[Batch]:
+    """Batches in order, preprocessed as in the service: float [n, 3, s, s] in [0, 1]. Can be iterated repeatedly."""
     return DataLoader(
-        _Served(labelled, spec), batch_size=batch_size, persistent_workers=workers > 0, **_options(workers)
+        _ServingPictures(labelled, spec), batch_size=batch_size, persistent_workers=workers > 0, **_options(workers)
     )
 
 
@@ -136,8 +139,8 @@ def _options(workers: int) -> dict[str, Any]:
     return {
         "num_workers": workers,
         "prefetch_factor": AHEAD if workers else None,
-        "multiprocessing_context": context() if workers else None,
+        "multiprocessing_context": worker_context() if workers else None,
         "worker_init_fn": begin_worker,
         "pin_memory": torch.cuda.is_available(),
-        "generator": torch.Generator(),  # workers' seeds are drawn from it, and not from everybody's
+        "generator": torch.Generator(),  # seeds of workers come from it, so that the global generator stays as it is
     }

@@ -1,4 +1,4 @@
-"""What the server of workers imports before the first of them is asked for, so that each has it at once."""
+"""Modules that the fork server imports before it starts the first worker process, so that workers start quickly."""
 
 from training.data.loading.workers import quick_imports
 

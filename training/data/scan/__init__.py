@@ -1,1 +1,1 @@
-"""Inspection of every file: what is wrong with it, which pictures are duplicates, and which photos are used."""
+"""CheckOptions of every file: what is wrong with it, which pictures are duplicates, and which photos are used."""

@@ -1,4 +1,4 @@
-"""Which bytes each file has: read and hashed, or known from before where the system shows them to be the same."""
+"""The digest of each file's bytes: computed, or taken from an earlier run where the file has not changed since."""
 
 import hashlib
 import random
@@ -9,27 +9,28 @@ from dataclasses import dataclass
 from training.data.sources.source import BadData, Identity, Source
 
 VERIFIED = 64
-"""Files whose bytes are read again at each start although the system says that they are the same."""
+"""Number of random files that are hashed at each start although the file system says that they are unchanged."""
 READERS = 8
+"""Threads that read and hash files."""
 
 Contents = Mapping[str, str]
-"""Digest of the bytes of each file, by name; empty for one that cannot be read."""
+"""Digest of the bytes of each file, by name; empty for a file that cannot be read."""
 
 
-def digest_of(data: bytes) -> str:
+def content_digest(data: bytes) -> str:
     """Digest of a file's bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """What an earlier run noted of the files of a path: their digests, and the identities that they had then."""
+class RecordedContents:
+    """What an earlier run has recorded about the files of a path: their digests, and their identities at that time."""
 
     contents: Contents
     identities: Mapping[str, Identity]
 
     def trusted(self, source: Source, names: Iterable[str]) -> dict[str, str]:
-        """The digests of those files that the system says are untouched."""
+        """The recorded digests of those files that are unchanged according to the file system."""
         return {
             name: self.contents[name]
             for name in names
@@ -39,29 +40,29 @@ class Recorded:
         }
 
 
-def current_contents(source: Source, names: Iterable[str], recorded: Recorded) -> Contents:
-    """The digest of each file as it is now; what the system says is untouched is believed, after a sample of it.
+def current_contents(source: Source, names: Iterable[str], recorded: RecordedContents) -> Contents:
+    """The digest of each file as it is now. Recorded digests are trusted if a random sample of them proves right.
 
-    Some network file systems keep no change time that can be relied on: where one file of the sample is another than
-    recorded, all are read.
+    Some network file systems keep no reliable change time: if one file of the sample differs from its record, all files
+    are read.
     """
     names = list(names)
-    known = recorded.trusted(source, names)
-    sample = random.SystemRandom().sample(sorted(known), min(VERIFIED, len(known)))
-    read = _read_digests(source, sample)
-    if any(read[name] != known[name] for name in sample):
-        known = {}
-    return {**known, **_read_digests(source, [name for name in names if name not in known])}
+    trusted = recorded.trusted(source, names)
+    sample = random.SystemRandom().sample(sorted(trusted), min(VERIFIED, len(trusted)))
+    actual = _read_digests(source, sample)
+    if any(actual[name] != trusted[name] for name in sample):
+        trusted = {}
+    return {**trusted, **_read_digests(source, [name for name in names if name not in trusted])}
 
 
 def _read_digests(source: Source, names: list[str]) -> dict[str, str]:
-    # Threads: both reading and hashing leave Python's lock.
+    # Threads suffice: reading and hashing both release Python's global lock.
     with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(names, pool.map(lambda name: _digest(source, name), names), strict=True))
+        return dict(zip(names, pool.map(lambda name: _read_digest(source, name), names), strict=True))
 
 
-def _digest(source: Source, name: str) -> str:
+def _read_digest(source: Source, name: str) -> str:
     try:
-        return digest_of(source.read(name))
+        return content_digest(source.read(name))
     except BadData:
         return ""

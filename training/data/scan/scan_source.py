@@ -1,4 +1,5 @@
-"""A look at every file of a data set, and what of it is kept for the next run: contents, findings, decoded photos."""
+"""The scan of a whole data set with progress and cache: file digests, findings and decoded photos are kept for the next
+run."""
 
 import hashlib
 import json
@@ -10,108 +11,120 @@ import torch
 from rich.console import Console
 
 from training.cache import Cache
-from training.console import tell, track
+from training.console import print_line, track
 from training.data.layout.layout import Layout
-from training.data.loading.photo_store import PhotoStore, Writer
-from training.data.scan.file_contents import Contents, Recorded, current_contents
-from training.data.scan.inspect_file import Looked, Problem, Scan, look_at_all
-from training.data.scan.select_photos import sort_out
+from training.data.loading.photo_store import PhotoStore, PhotoStoreWriter
+from training.data.scan.file_contents import Contents, RecordedContents, current_contents
+from training.data.scan.findings import FileProblem, Scan
+from training.data.scan.inspect_file import InspectedFile
+from training.data.scan.inspect_files import inspect_files
+from training.data.scan.select_photos import select_photos
 from training.data.sources.source import Source
 
 
 @dataclass
-class _Seen:
-    """What a pass over the files leaves beside the scan: the digest of each file's bytes."""
+class _ContentRecorder:
+    """Notes the digest of the bytes of each file that passes through it."""
 
     contents: dict[str, str] = field(default_factory=dict)
 
-    def noting(self, looked: Iterable[Looked]) -> Iterator[Looked]:
-        """Pass on what was looked at."""
-        for seen in looked:
-            self.contents[seen.name] = seen.content
-            yield seen
+    def record(self, inspected: Iterable[InspectedFile]) -> Iterator[InspectedFile]:
+        for file in inspected:
+            self.contents[file.name] = file.content
+            yield file
 
 
-def scanned(source: Source, found: Layout, *, workers: int, console: Console, cache: Cache | None = None) -> Scan:
-    """Look at every file of the class folders, with a progress bar; with a cache only where a file has changed."""
-    scan = None if cache is None else _earlier(source, found, cache)
+def scan_files(source: Source, layout: Layout, *, workers: int, console: Console, cache: Cache | None = None) -> Scan:
+    """Inspect every file that has a class, with a progress bar; with a cache only where a file has changed."""
+    scan = None if cache is None else _load_scan(source, layout, cache)
     if scan is None:
-        seen = _Seen()
-        scan = sort_out(found, seen.noting(_looked(source, found, workers, console, shorter=None)))
+        recorder = _ContentRecorder()
+        inspected = _inspect(source, layout, workers, console, shorter=None)
+        scan = select_photos(layout, recorder.record(inspected))
         if cache is not None:
-            _keep(scan, seen.contents, source, found, cache)
+            _save_scan(scan, recorder.contents, source, layout, cache)
     return scan
 
 
-def look_over(
-    source: Source, found: Layout, cache: Cache, shorter: int, workers: int, console: Console
+def scan_and_store(
+    source: Source, layout: Layout, cache: Cache, shorter: int, workers: int, console: Console
 ) -> tuple[Scan, PhotoStore | None]:
-    """The scan and the decoded photos: kept ones, or else made in one pass over the files."""
-    scan = _earlier(source, found, cache)
+    """The scan, and the store of decoded photos, from the cache or else made in one pass over the files.
+
+    Photos are stored with a shorter side of at most `shorter` pixels. The store is None where it cannot be written.
+    """
+    scan = _load_scan(source, layout, cache)
     if scan is not None:
         store = cache.load_store(scan.digest, shorter)
         if store is not None:
             return scan, store
-        if cache.load_json(_lost(scan, shorter)) == cache.limit_bytes:
-            tell(console, f"decoded photos are not kept: they take more than {cache.limit_bytes / 1e9:.1f} GB")
+        if cache.load_json(_too_large_key(scan, shorter)) == cache.limit_bytes:
+            limit = f"{cache.limit_bytes / 1e9:.1f} GB"
+            print_line(console, f"decoded photos are not cached, because they take more than {limit}")
             return scan, None
     try:
         writer = cache.writer()
     except OSError as error:
-        tell(console, f"nothing is kept in {cache.folder} ({error.strerror}): photos are decoded in each epoch")
-        return scan or scanned(source, found, workers=workers, console=console), None
-    seen = _Seen()
+        print_line(
+            console,
+            f"nothing can be cached in {cache.folder} ({error.strerror}): photos are decoded again in each epoch",
+        )
+        return scan or scan_files(source, layout, workers=workers, console=console), None
+    recorder = _ContentRecorder()
     with writer:
-        looked = seen.noting(_looked(source, found, workers, console, shorter=shorter))
-        scan = sort_out(found, _stored(looked, writer))
+        inspected = recorder.record(_inspect(source, layout, workers, console, shorter=shorter))
+        scan = select_photos(layout, _store_pixels(inspected, writer))
         store = cache.save_store(writer, scan.digest, shorter)
-    _keep(scan, seen.contents, source, found, cache)
+    _save_scan(scan, recorder.contents, source, layout, cache)
     if store is None:
-        if writer.too_large:  # they will be so the next time; a full disk may have room then
-            cache.save_json(_lost(scan, shorter), cache.limit_bytes)
-        tell(console, f"decoded photos are not kept ({writer.lost}): they are decoded in each epoch")
+        if writer.too_large:  # it will be so the next time too, whereas a full disk may have room then
+            cache.save_json(_too_large_key(scan, shorter), cache.limit_bytes)
+        print_line(console, f"decoded photos are not cached ({writer.failure}): they are decoded again in each epoch")
     return scan, store
 
 
-def _earlier(source: Source, found: Layout, cache: Cache) -> Scan | None:
-    """The scan of an earlier run on the very same contents; None where there is none."""
+def _load_scan(source: Source, layout: Layout, cache: Cache) -> Scan | None:
+    """The scan of an earlier run on exactly the same contents; None where there is none."""
     recorded = cache.load_recorded(source.path)
     if not recorded.contents:
         return None
-    contents = current_contents(source, found.folder_of, recorded)
-    scan = cache.load_scan(_key(contents, source, found))
-    if scan is not None:  # with today's identities: what had changed too shortly before may be believed the next time
-        cache.save_recorded(source.path, Recorded(contents, source.identities))
+    contents = current_contents(source, layout.folder_of, recorded)
+    scan = cache.load_scan(_scan_key(contents, source, layout))
+    if scan is not None:  # with today's identities: a file that had changed too recently may be trusted the next time
+        cache.save_recorded(source.path, RecordedContents(contents, source.identities))
     return scan
 
 
-def _keep(scan: Scan, contents: Contents, source: Source, found: Layout, cache: Cache) -> None:
-    # What a folder would not let be read it may let be read tomorrow.
-    if source.is_archive or not any(finding.problem is Problem.UNREADABLE for finding in scan.findings):
-        cache.save_scan(_key(contents, source, found), scan)
-        cache.save_recorded(source.path, Recorded(contents, source.identities))
+def _save_scan(scan: Scan, contents: Contents, source: Source, layout: Layout, cache: Cache) -> None:
+    # A file in a folder that cannot be read today (permissions, a network disk) may be readable tomorrow.
+    if source.is_archive or not any(finding.problem is FileProblem.UNREADABLE for finding in scan.findings):
+        cache.save_scan(_scan_key(contents, source, layout), scan)
+        cache.save_recorded(source.path, RecordedContents(contents, source.identities))
 
 
-def _key(contents: Contents, source: Source, found: Layout) -> str:
+def _scan_key(contents: Contents, source: Source, layout: Layout) -> str:
     """Digest of all that a scan depends on: the contents, names and layout of the files, and what decodes them."""
-    files = sorted((name, contents[name], found.folder_of[name], found.side_of.get(name, "")) for name in contents)
-    others = [found.outside, found.without, found.missing, sorted(found.contradictory.items())]
-    parts = json.dumps([files, others, source.max_pixels, PIL.__version__])
+    files = sorted((name, contents[name], layout.folder_of[name], layout.split_of.get(name, "")) for name in contents)
+    without_class = [layout.outside, layout.no_class_reason, layout.missing, sorted(layout.contradictory.items())]
+    parts = json.dumps([files, without_class, source.max_pixels, PIL.__version__])
     return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _looked(source: Source, found: Layout, workers: int, console: Console, *, shorter: int | None) -> Iterable[Looked]:
-    names = sorted(found.folder_of)
-    looked = look_at_all(source, names, workers, shorter=shorter)
-    return track(console, looked, total=len(names), what="looking at the files")
+def _inspect(
+    source: Source, layout: Layout, workers: int, console: Console, *, shorter: int | None
+) -> Iterable[InspectedFile]:
+    names = sorted(layout.folder_of)
+    inspected = inspect_files(source, names, workers, shorter=shorter)
+    return track(console, inspected, total=len(names), what="inspecting the files")
 
 
-def _stored(looked: Iterable[Looked], writer: Writer) -> Iterator[Looked]:
-    for seen in looked:
-        if seen.pixels is not None:
-            writer.add(seen.digest, torch.from_numpy(seen.pixels))
-        yield replace(seen, pixels=None)
+def _store_pixels(inspected: Iterable[InspectedFile], writer: PhotoStoreWriter) -> Iterator[InspectedFile]:
+    for file in inspected:
+        if file.pixels is not None:
+            writer.add(file.digest, torch.from_numpy(file.pixels))
+        yield replace(file, pixels=None)
 
 
-def _lost(scan: Scan, shorter: int) -> str:
+def _too_large_key(scan: Scan, shorter: int) -> str:
+    """Where the cache notes the limit that the decoded photos of a scan have exceeded."""
     return f"{scan.digest}-{shorter}.lost"

@@ -1,109 +1,169 @@
-"""From what was seen of each file to the photos that are used: copies, and what lies in two classes or splits."""
+"""Which of the inspected files are used: here duplicates, and pictures in two classes or splits, are left out."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
-from training.data.layout.layout import SIDES, Layout
-from training.data.scan.inspect_file import Finding, Looked, Photo, Problem, Scan
-from training.data.scan.near_duplicates import alike, earliest, joined
+from training.data.layout.layout import Layout
+from training.data.options import SPLITS
+from training.data.scan.findings import FileProblem, Finding, Photo, Scan
+from training.data.scan.inspect_file import InspectedFile
+from training.data.scan.near_duplicates import earliest_partner, merge_groups, near_duplicate_pairs
 
 
-def sort_out(found: Layout, looked: Iterable[Looked]) -> Scan:
+def select_photos(layout: Layout, inspected: Iterable[InspectedFile]) -> Scan:
     """The scan of the files of a layout.
 
-    Of copies in one class the first by name is used; of a picture in two classes no copy is. Where a split was given,
-    the copy that judges is used, not the one that trains; so with photos that are only nearly the same.
+    Of several copies of a picture in one class the first by name is used; of a picture in two classes no copy is. Where
+    the data comes with splits, the copy in the test split is used rather than the one in validation, and that one
+    rather than the one in training. The same holds for near-duplicates.
     """
-    findings = [Finding(name, Problem.OUTSIDE, found.without) for name in found.outside]
-    findings += [
-        Finding(name, Problem.MISSING, "listed in the table of labels, and not there") for name in found.missing
-    ]
-    findings += [
-        Finding(name, Problem.CONFLICT, f"labelled {told} in the table of labels; it is not used")
-        for name, told in found.contradictory.items()
-    ]
+    findings = _layout_findings(layout)
     thumbnails: dict[str, bytes] = {}
-    same: dict[str, list[Photo]] = defaultdict(list)
-    for seen in looked:
-        findings += seen.findings
-        if seen.digest:
-            photo = Photo(seen.name, found.folder_of[seen.name], seen.digest, found.side_of.get(seen.name, ""))
-            same[seen.digest].append(photo)
-            thumbnails[seen.digest] = seen.thumbnail
-    photos = [photo for group in same.values() for photo in _copies(group, findings)]
-    photos = _alike(sorted(photos, key=lambda photo: photo.name), thumbnails, findings)
-    order = sorted(findings, key=lambda finding: (list(Problem).index(finding.problem), finding.name))
+    copies: dict[str, list[Photo]] = defaultdict(list)
+    for file in inspected:
+        findings += file.findings
+        if file.digest:
+            photo = Photo(file.name, layout.folder_of[file.name], file.digest, layout.split_of.get(file.name, ""))
+            copies[file.digest].append(photo)
+            thumbnails[file.digest] = file.thumbnail
+    photos = [photo for group in copies.values() for photo in _select_copy(group, findings)]
+    photos.sort(key=lambda photo: photo.name)
+    photos = _select_near_duplicates(photos, thumbnails, findings)
+    order = sorted(findings, key=lambda finding: (list(FileProblem).index(finding.problem), finding.name))
     return Scan(tuple(photos), tuple(order))
 
 
-def _half(digest: str) -> str:
-    # What calls a group by one of its digests, whatever the files are called. Any order would do; this one leaves the
-    # splits of the bundled models as they were made.
-    return digest[len(digest) // 2 :]
+def _layout_findings(layout: Layout) -> list[Finding]:
+    """Files without a class, files with several classes, and files that a table lists but that do not exist."""
+    return [
+        *(Finding(name, FileProblem.OUTSIDE, layout.no_class_reason) for name in layout.outside),
+        *(
+            Finding(name, FileProblem.MISSING, "the table of labels lists it, but there is no such file")
+            for name in layout.missing
+        ),
+        *(
+            Finding(
+                name, FileProblem.CONFLICT, f"the table of labels gives it several labels ({labels}); it is not used"
+            )
+            for name, labels in layout.contradictory.items()
+        ),
+    ]
 
 
-def _copies(group: list[Photo], findings: list[Finding]) -> list[Photo]:
-    """The one photo of a group of the same pixels that is used, if any."""
+def _select_copy(group: list[Photo], findings: list[Finding]) -> list[Photo]:
+    """The one photo that is used of a group of photos with the same pixels; none where they are of several classes."""
     if len({photo.folder for photo in group}) > 1:
         findings += [
-            Finding(photo.name, Problem.CONFLICT, f"the same picture as {_others(photo, group)}; neither is used")
+            Finding(
+                photo.name,
+                FileProblem.CONFLICT,
+                f"the same picture is in another class, as {_of_other_classes(photo, group)}; none of them is used",
+            )
             for photo in group
         ]
         return []
-    kept, *others = sorted(group, key=_judges_first)
-    for copy in others:
-        leaks = _judges_first(copy)[0] != _judges_first(kept)[0]
-        detail = f"{kept.name} of the {kept.side} split is used" if leaks else f"of {kept.name}"
-        findings.append(Finding(copy.name, Problem.LEAK if leaks else Problem.DUPLICATE, detail))
-    return [kept]
+    selected, *copies = sorted(group, key=_test_first)
+    for copy in copies:
+        leaks = _test_first(copy)[0] != _test_first(selected)[0]
+        where = f" of the {selected.split} split" if leaks else ""
+        findings.append(
+            Finding(
+                copy.name,
+                FileProblem.LEAK if leaks else FileProblem.DUPLICATE,
+                f"the same picture as {selected.name}{where}, which is used instead",
+            )
+        )
+    return [selected]
 
 
-def _judges_first(photo: Photo) -> tuple[int, str]:
-    return (-SIDES.index(photo.side) if photo.side else 0, photo.name)
+def _test_first(photo: Photo) -> tuple[int, str]:
+    return (-SPLITS.index(photo.split) if photo.split else 0, photo.name)
 
 
-def _others(photo: Photo, group: Sequence[Photo]) -> str:
-    return ", ".join(other.name for other in group if other.folder != photo.folder)
+def _of_other_classes(photo: Photo, group: Sequence[Photo]) -> str:
+    return ", ".join(copy.name for copy in group if copy.folder != photo.folder)
 
 
-def _alike(photos: list[Photo], thumbnails: dict[str, bytes], findings: list[Finding]) -> list[Photo]:
-    """The photos with their groups, without those that train on what nearly is a photo of a stricter side.
+@dataclass(frozen=True)
+class _Links:
+    """Which photos look like which, by index.
 
-    Where most would go (frames of one camera, say) all stay, and are told of.
+    `first` has for each photo the first photo of its group of near-duplicates. The others have, for each photo that has
+    one, its earliest near-duplicate in a stricter split (validation is stricter than training, test is the strictest),
+    in another class, or earlier in the list.
     """
+
+    first: list[int]
+    stricter: dict[int, int]
+    other_class: dict[int, int]
+    earlier: dict[int, int]
+
+
+def _select_near_duplicates(photos: list[Photo], thumbnails: dict[str, bytes], findings: list[Finding]) -> list[Photo]:
+    """The photos with their groups, without those that have a near-duplicate in a stricter split.
+
+    Where more than half of the training photos would be left out (frames of one camera, say) all are used and only
+    reported.
+    """
+    links = _link(photos, [thumbnails[photo.digest] for photo in photos])
+    photos = _with_groups(photos, links.first)
+    training = [index for index, photo in enumerate(photos) if photo.split in ("", "train")]
+    too_many = sum(index in links.stricter for index in training) > len(training) / 2
+    for index, photo in enumerate(photos):
+        if index in links.stricter:
+            problem = FileProblem.NEAR_LEAK if too_many else FileProblem.LEAK
+            twin = photos[links.stricter[index]]
+            consequence = (
+                "; both are used, because more than half of the training photos have such a near-duplicate"
+                if too_many
+                else ", which is used instead"
+            )
+            detail = f"a near-duplicate of {twin.name} of the {twin.split} split{consequence}"
+            findings.append(Finding(photo.name, problem, detail))
+        elif index in links.other_class:
+            twin = photos[links.other_class[index]]
+            detail = f"a near-duplicate of {twin.name}, which is in another class; both are used"
+            findings.append(Finding(photo.name, FileProblem.NEAR_CONFLICT, detail))
+        elif index in links.earlier and links.earlier[index] not in links.stricter:
+            detail = f"a near-duplicate of {photos[links.earlier[index]].name}; both are used"
+            findings.append(Finding(photo.name, FileProblem.NEAR_DUPLICATE, detail))
+    return [photo for index, photo in enumerate(photos) if too_many or index not in links.stricter]
+
+
+def _link(photos: Sequence[Photo], thumbnails: Sequence[bytes]) -> _Links:
     folders = sorted({photo.folder for photo in photos})
     folder = torch.tensor([folders.index(photo.folder) for photo in photos])
-    side = torch.tensor([SIDES.index(photo.side or "train") for photo in photos])
-    linked, nobody = torch.arange(len(photos)), torch.full((len(photos),), len(photos))
-    judges, others, earlier_ones = nobody, nobody, nobody
-    for pairs in alike([thumbnails[photo.digest] for photo in photos]):
-        linked = joined(linked, pairs)
-        mutual = torch.cat([pairs, pairs.flip(1)])
-        one, other = mutual.unbind(dim=1)
-        judges = earliest(judges, mutual[side[one] > side[other]])
-        others = earliest(others, mutual[folder[one] != folder[other]])
-        earlier_ones = earliest(earlier_ones, pairs)
+    split = torch.tensor([SPLITS.index(photo.split or "train") for photo in photos])
+    first, nobody = torch.arange(len(photos)), torch.full((len(photos),), len(photos))
+    stricter, other_class, earlier = nobody, nobody, nobody
+    for pairs in near_duplicate_pairs(thumbnails):
+        first = merge_groups(first, pairs)
+        both_ways = torch.cat([pairs, pairs.flip(1)])
+        one, other = both_ways.unbind(dim=1)
+        stricter = earliest_partner(stricter, both_ways[split[one] > split[other]])
+        other_class = earliest_partner(other_class, both_ways[folder[one] != folder[other]])
+        earlier = earliest_partner(earlier, pairs)
+    return _Links(first.tolist(), _by_index(stricter), _by_index(other_class), _by_index(earlier))
+
+
+def _by_index(partners: Int64[Tensor, " n"]) -> dict[int, int]:
+    return {index: partner for index, partner in enumerate(partners.tolist()) if partner < len(partners)}
+
+
+def _with_groups(photos: Sequence[Photo], first: Sequence[int]) -> list[Photo]:
+    """The photos, each with the digest that stands for its group of near-duplicates."""
     groups: dict[int, str] = {}
-    for photo, first in zip(photos, linked.tolist(), strict=True):
-        groups[first] = min(photo.digest, groups.get(first, photo.digest), key=_half)
-    photos = [replace(photo, group=groups[first]) for photo, first in zip(photos, linked.tolist(), strict=True)]
-    leaking, conflicting, earlier = (
-        {index: other for index, other in enumerate(found.tolist()) if other < len(photos)}
-        for found in (judges, others, earlier_ones)
-    )
-    training = [index for index, photo in enumerate(photos) if photo.side in ("", "train")]
-    too_many = sum(index in leaking for index in training) > len(training) / 2
-    for index, photo in enumerate(photos):
-        if index in leaking:
-            judge = photos[leaking[index]]
-            problem = Problem.NEAR_LEAK if too_many else Problem.LEAK
-            told = "both are used, as most look so" if too_many else "which is used"
-            findings.append(Finding(photo.name, problem, f"nearly {judge.name} of the {judge.side} split, {told}"))
-        elif index in conflicting:
-            findings.append(Finding(photo.name, Problem.NEAR_CONFLICT, f"looks like {photos[conflicting[index]].name}"))
-        elif index in earlier and earlier[index] not in leaking:
-            findings.append(Finding(photo.name, Problem.NEAR_DUPLICATE, f"of {photos[earlier[index]].name}"))
-    return [photo for index, photo in enumerate(photos) if too_many or index not in leaking]
+    for photo, leader in zip(photos, first, strict=True):
+        groups[leader] = min(photo.digest, groups.get(leader, photo.digest), key=_second_half)
+    return [replace(photo, group=groups[leader]) for photo, leader in zip(photos, first, strict=True)]
+
+
+def _second_half(digest: str) -> str:
+    # The order that decides by which of its digests a group is called, whatever the files are called. Any order would
+    # do; this one leaves the splits of the bundled models as they were made.
+    return digest[len(digest) // 2 :]

@@ -1,4 +1,4 @@
-"""Data sets by name: downloaded once, resumed where a download broke off, and verified."""
+"""Data sets that can be given by name: downloaded once, resumed after an interruption, and verified."""
 
 import hashlib
 import time
@@ -13,7 +13,7 @@ from filelock import FileLock
 from rich.console import Console
 from torchvision.datasets import OxfordIIITPet
 
-from training.console import tell, track
+from training.console import print_line, track
 from training.data.sources.source import BadData
 
 CATS_DOGS = (
@@ -22,28 +22,30 @@ CATS_DOGS = (
 )
 """Address and SHA-256 of Microsoft's zip of 25,000 photos (Elson et al. 2007)."""
 CHUNK = 2**20
+"""Bytes that are written at once."""
 ATTEMPTS = 5
+"""Number of times that a download is tried before it is given up."""
 
 
 def find_data(data: str, folder: Path, console: Console) -> Path:
-    """The folder or archive at this path, or else the data set of this name, put below `folder`; raises BadData."""
+    """The path itself if it exists, else the data set of this name, downloaded into `folder`; raises BadData."""
     path = Path(data).expanduser()
     if path.exists():
         return path
     if data not in DATA_SETS:
         raise BadData(
-            f"there is no {data}: give a folder, or a zip or tar, with one sub-folder of pictures per class, or one of "
-            f"{', '.join(DATA_SETS)}"
+            f"there is no file or folder {data}: give a folder, a zip or a tar with one sub-folder of pictures per "
+            f"class, or the name of a data set: {', '.join(DATA_SETS)}"
         )
-    with ExitStack() as held:
-        with suppress(OSError):  # a folder that may only be read: what is there needs no lock
+    with ExitStack() as locks:
+        with suppress(OSError):  # in a read-only folder nothing can be downloaded, so that no lock is needed
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(folder / f"{data}.lock"))  # one process downloads, the others wait
+            locks.enter_context(FileLock(folder / f"{data}.lock"))  # one process downloads, the others wait
         return DATA_SETS[data](folder, console)
 
 
 def cats_dogs(folder: Path, console: Console) -> Path:
-    """Microsoft's zip of cats and dogs."""
+    """The path of Microsoft's zip of cats and dogs, downloaded if it is not there."""
     address, digest = CATS_DOGS
     file = folder / address.rpartition("/")[2]
     if not file.exists():
@@ -52,24 +54,30 @@ def cats_dogs(folder: Path, console: Console) -> Path:
 
 
 def oxford_iiit_pet(folder: Path, console: Console) -> Path:
-    """37 breeds with their official split (Parkhi et al. 2012, CC BY-SA 4.0), by torchvision's own class."""
-    tell(console, f"Oxford-IIIT Pet is downloaded to {folder} (800 MB) unless it is there")
+    """The folder of Oxford-IIIT Pet (Parkhi et al. 2012, CC BY-SA 4.0), downloaded by torchvision if it is not there.
+
+    37 breeds of cats and dogs with an official split.
+    """
+    print_line(console, f"Oxford-IIIT Pet (800 MB) is downloaded to {folder}, unless it is there already")
     try:
         OxfordIIITPet(str(folder), download=True)
     except (OSError, RuntimeError) as error:
-        raise BadData(f"Oxford-IIIT Pet cannot be had ({error}): download it and give its folder or zip") from error
+        raise BadData(
+            f"Oxford-IIIT Pet cannot be downloaded ({error}): download it yourself and give its folder or zip"
+        ) from error
     return folder / "oxford-iiit-pet"
 
 
 DATA_SETS: dict[str, Callable[[Path, Console], Path]] = {"cats-dogs": cats_dogs, "oxford-iiit-pet": oxford_iiit_pet}
+"""The data sets by the names that a user gives for them."""
 
 
 def download(address: str, file: Path, digest: str, console: Console, *, pause_s: float = 2.0) -> None:
-    """Fetch a file to its place, from where an earlier attempt broke off; raises BadData."""
+    """Download a file and verify its SHA-256 `digest`; continues an interrupted download. Raises BadData."""
     part = file.with_name(f"{file.name}.part")
     for attempt in range(ATTEMPTS):
         try:
-            for _ in track(console, *_rest(address, part), what=f"downloading {file.name} (MB)"):
+            for _ in track(console, *_remaining(address, part), what=f"downloading {file.name} (MB)"):
                 pass
             break
         except (OSError, HTTPException) as error:
@@ -77,33 +85,37 @@ def download(address: str, file: Path, digest: str, console: Console, *, pause_s
             time.sleep(pause_s * attempt)
     else:
         raise BadData(
-            f"{address} cannot be had ({reason}): give the command again to go on, or download it and give its path"
+            f"{address} cannot be downloaded ({reason}): repeat the command to continue, or download the file yourself "
+            "and give its path"
         )
     with part.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if found != digest:
+        actual = hashlib.file_digest(opened, "sha256").hexdigest()
+    if actual != digest:
         part.unlink()
-        raise BadData(f"{file.name} is not the file that was expected (SHA-256 {found}): download it again")
+        raise BadData(
+            f"{file.name} is not the expected file (its SHA-256 is {actual}, not {digest}): repeat the command to "
+            "download it again"
+        )
     part.replace(file)
 
 
-def _rest(address: str, part: Path) -> tuple[Iterator[None], int]:
-    """What is missing of a file, a megabyte at a time, and how many there are."""
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+def _remaining(address: str, part: Path) -> tuple[Iterator[None], int]:
+    """An iterator that downloads the missing rest of a file, CHUNK bytes at a time, and the number of its steps."""
+    present = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(address, headers={"Range": f"bytes={present}-"} if present else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=60)
+        response = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing is missing
             return iter(()), 0
         raise
-    goes_on = answer.status == 206
-    length = int(answer.headers.get("Content-Length") or 0)
+    is_partial = response.status == 206
+    length = int(response.headers.get("Content-Length") or 0)
 
     def write() -> Iterator[None]:
-        with answer, part.open("ab" if goes_on else "wb") as file:
+        with response, part.open("ab" if is_partial else "wb") as file:
             written = 0
-            while data := answer.read(CHUNK):
+            while data := response.read(CHUNK):
                 file.write(data)
                 written += len(data)
                 yield

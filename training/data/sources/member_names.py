@@ -1,4 +1,4 @@
-"""The names of an archive's members as text: separators of any system, and code pages other than UTF-8."""
+"""File names in archives as text: separators of all systems, and guessing the encoding where it is not UTF-8."""
 
 import codecs
 import unicodedata
@@ -9,14 +9,14 @@ from itertools import pairwise
 import chardet
 
 CODE_PAGES = {
-    "cp437": 1.1,  # DOS, and what most zip programs fall back to in western Europe and America
+    "cp437": 1.1,  # DOS, and the fallback of most zip programs in western Europe and America
     "cp1252": 1.5,
     **dict.fromkeys(("cp850", "cp852", "cp857", "cp866", "cp737"), 1.0),
     **dict.fromkeys(("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874"), 1.0),
     **dict.fromkeys(("gb18030", "cp932", "big5", "cp949"), 1.0),
 }
-"""The code pages that systems write names in, and how much more common than the others each is: where two explain a
-name about as well (`niño` in cp1252 is `nińo` in cp1250) the usual one is taken."""
+"""The code pages in which systems write file names, each with the weight of its guess: where two code pages explain a
+name about equally well (`niño` in cp1252 is `nińo` in cp1250), the more common one is chosen."""
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "THAI", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 EAST_ASIAN = {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}
 
@@ -25,10 +25,10 @@ class UnknownEncoding(LookupError):
     """No text encoding has this name."""
 
 
-def clean(name: str) -> str:
-    """The name with `/` between folders and without empty, `.` or `..` parts; that of a folder still ends in `/`.
+def clean_path(name: str) -> str:
+    """The path with `/` between folders and without empty, `.` or `..` parts; the name of a folder still ends in `/`.
 
-    PowerShell 5, .NET and other Windows programs write backslashes, `tar -C folder .` writes `./` before each name.
+    PowerShell 5, .NET and other Windows programs write backslashes; `tar -C folder .` writes `./` before each name.
     """
     parts: list[str] = []
     for part in name.replace("\\", "/").split("/"):
@@ -39,13 +39,13 @@ def clean(name: str) -> str:
     return "/".join(parts) + ("/" if parts and name.endswith(("/", "\\")) else "")
 
 
-def decoded(raw: bytes, encoding: str) -> str:
-    """Bytes as text in an encoding; those that are none in it stay recognisable and can be written back."""
+def decode_name(raw: bytes, encoding: str) -> str:
+    """Decode a name. Invalid bytes become surrogates, from which they can be restored."""
     return raw.decode(encoding, "surrogateescape")
 
 
-def checked_encoding(encoding: str) -> str:
-    """The encoding's usual name; raises UnknownEncoding."""
+def canonical_encoding(encoding: str) -> str:
+    """The name of the encoding in Python; raises UnknownEncoding."""
     try:
         return codecs.lookup(encoding).name
     except LookupError as error:
@@ -53,9 +53,9 @@ def checked_encoding(encoding: str) -> str:
 
 
 def guess_encoding(names: Iterable[bytes]) -> str:
-    """The encoding that the names of one archive are most likely in: UTF-8 wherever all of them are valid UTF-8.
+    """The most likely encoding of the names in one archive: UTF-8 if all of them are valid UTF-8.
 
-    Else chardet's most likely code page in which the names read as words: short names alone mislead any detector.
+    Otherwise chardet's most likely code page in which the names are words: short names mislead any detector.
     """
     words = _distinct_words(names)
     if all(_is_valid(word, "utf-8") for word in words):
@@ -70,7 +70,7 @@ def guess_encoding(names: Iterable[bytes]) -> str:
         reverse=True,
     )
     valid = [page for _, page in ranked if all(_is_valid(word, page) for word in words)]
-    # A backslash is a separator once it is text: in East Asian code pages it is half of many a character (`表`, `許`).
+    # Split at backslashes only after decoding: in East Asian code pages many characters end in that byte (`表`).
     readable = [
         page for page in valid if all(_is_word(part) for word in words for part in word.decode(page).split("\\"))
     ]
@@ -78,7 +78,7 @@ def guess_encoding(names: Iterable[bytes]) -> str:
 
 
 def _distinct_words(names: Iterable[bytes]) -> list[bytes]:
-    """Each part of a path once: a folder's name that a thousand files repeat says no more than once."""
+    """The non-ASCII parts of the paths, each once: a folder's name counts once, not once for each of its files."""
     parts = dict.fromkeys(part for name in names for part in name.split(b"/"))
     return [part for part in parts if not part.isascii()]
 
@@ -99,20 +99,20 @@ def _is_valid(word: bytes, encoding: str) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    """Whether a decoded name could be one that a person gave: no symbols, no mixture of scripts, no odd capitals."""
+    """Whether a person could have given this name: no symbols, mixed scripts, or capitals after small letters."""
     if any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn") for character in text):
         return False
     letters = [character for character in text if not character.isascii()]
     if any(unicodedata.category(character)[0] not in "LM" for character in letters):
         return False
-    # A capital within a word is what a wrong code page makes of an accent: `cafΘ`.
+    # A wrong code page often turns an accented letter into a capital: `cafΘ`.
     if any(before.islower() and after.isupper() and not after.isascii() for before, after in pairwise(text)):
         return False
     scripts = {_script(character) for character in text if character.isalpha()}
     if scripts == {"THAI"} and not any(
         unicodedata.category(character) == "Mn" or character in "ะาำเแโใไ" for character in text
     ):
-        return False  # a word of consonants alone is rare; two Chinese characters look like one
+        return False  # Thai words without vowels are rare; two Chinese characters may decode to such a word
     return len(scripts - EAST_ASIAN) <= 1 and not (scripts & EAST_ASIAN and scripts - EAST_ASIAN)
 
 

@@ -1,4 +1,4 @@
-"""Where the pictures lie: a folder, or an archive that is read in place."""
+"""What a folder and an archive have in common: `Source` lists and reads the files; `BadData` says what is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,33 +6,33 @@ from pathlib import Path
 from typing import Protocol
 
 MAX_FILE_BYTES = 256 * 2**20
-"""No photo is larger; a zip bomb's member is."""
+"""Largest file that is read, in bytes. No photo is larger, but a member of a zip bomb is."""
 MAX_PIXELS = 200_000_000
-"""Largest photo that training reads, unless another limit is asked for."""
+"""Largest number of pixels of a photo that training reads, unless the user sets another limit."""
 
 
 class BadData(ValueError):
-    """Data that no classifier can be trained on, or a file of it that cannot be read."""
+    """The data cannot be used for training, or one of its files cannot be read."""
 
 
 Identity = tuple[int, ...]
-"""What the file system says of a file: it is another one when the file was replaced or written to."""
+"""What the file system says about a file; it changes when the file is replaced or written to."""
 
 
 class Reader(Protocol):
-    """Reads the files of a source; it is sent to worker processes, so that it holds no open file."""
+    """Reads the files of a source. It is sent to worker processes and therefore holds no open file."""
 
     def read(self, name: str, limit: int) -> bytes:
-        """At most `limit` bytes of one file; raises whatever reading it raises."""
+        """The first `limit` bytes of one file at most; raises any error that reading raises."""
 
 
 @dataclass(frozen=True)
 class Source:
     """The files below a folder or in an archive.
 
-    `names` are relative, with `/` between folders; those of folders end in `/`. `identities` has what the file system
-    says of each file, or of the archive that it lies in, where that can be relied on (see `scan.file_contents`).
-    `notes` are lines for the user: what was assumed about the data. Photos have at most `max_pixels`.
+    `names` are relative, with `/` between folders; the names of folders end in `/`. `identities` has what the file
+    system says about each file, or about its archive, where that is reliable (see `scan.file_contents`). `notes` are
+    messages for the user about what was assumed. Photos of more than `max_pixels` are not read.
     """
 
     path: Path
@@ -44,21 +44,23 @@ class Source:
 
     @property
     def is_archive(self) -> bool:
-        """Whether the files are read out of an archive."""
+        """Whether the files are members of an archive."""
         return self.path.is_file()
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; raises BadData when it cannot be read or is larger than MAX_FILE_BYTES."""
         try:
             data = self.reader.read(name, MAX_FILE_BYTES + 1)
-        except Exception as error:  # the decompressors raise their own errors, and others, on damaged bytes
+        except Exception as error:  # on damaged bytes decompressors raise errors of many types
             raise BadData(f"{name} cannot be read ({type(error).__name__}: {first_line(error)})") from error
         if len(data) > MAX_FILE_BYTES:
-            raise BadData(f"{name} has more than {MAX_FILE_BYTES:,} bytes")
+            raise BadData(
+                f"{name} has more than {MAX_FILE_BYTES:,} bytes, the largest size of a photo that is read here"
+            )
         return data
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without the path of this machine that an OSError's own text has in it."""
+    """The first line of an error's text, without the path that the text of an OSError contains."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text.splitlines()[0] if text else "no reason given"
