@@ -128,14 +128,14 @@ def test_a_clients_deadline_gives_what_is_known(live: Live) -> None:
         ("curve", {"target": "unicorn"}, 404, "no class is called 'unicorn'"),
         ("curve", {"target": "99"}, 404, "the indices are 0 to 3"),
         ("curve", {"model": "x"}, 404, "is served here"),
-        ("curve", {"epsilon": "0.1"}, 422, "epsilon: Extra inputs"),
+        ("curve", {"epsilon": "0.1"}, 422, "epsilon: there is no option"),
         ("targets", {"top": "0"}, 422, "top: "),
         ("targets", {"top": "51"}, 422, "top: "),
         ("targets", {"top": "many"}, 422, "top: "),
         ("targets", {"candidates": "0"}, 422, "candidates: "),
         ("targets", {"candidates": "51"}, 422, "candidates: "),
         ("targets", {"model": "x"}, 404, "is served here"),
-        ("targets", {"target": "cat"}, 422, "target: Extra inputs"),
+        ("targets", {"target": "cat"}, 422, "target: there is no option"),
     ],
 )
 def test_hostile_options(
