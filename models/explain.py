@@ -1,9 +1,12 @@
-"""The task behind /explain: which pixels a decision rests on."""
+"""Explanations of one decision: on which pixels or regions of a picture the score of a class depends.
+
+Each method is a function from a `Question` to `Attributions`; METHODS lists them by name.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,29 +16,28 @@ from torchvision.transforms.v2 import functional
 
 from models.classify import Prediction
 from models.layers import Layer
+from models.options import BadOption, Option, complete_options, options_of
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, Task
 from models.spec import Spec
 
 ROWS = 8
-"""Noisy copies, or points of a path, that are asked about at once."""
-
-
+"""Largest number of pictures (noisy copies, or points of a path) in one query to the network."""
 BLUR = 0.01
-"""Of heat that comes from single pixels: its sigma, of the picture's side."""
+"""Standard deviation of the blur on heat of single pixels, as a fraction of the picture's side."""
 
 
-class BadExplanation(ValueError):
-    """A method that does not exist or that this network does not allow, or an option out of range."""
+class BadExplanation(BadOption):
+    """A method that does not exist or that this network does not allow, or an option that it does not take."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the logit of a class rests on.
+    """On what the logit of the target class depends.
 
-    `attributions` are the method's own figures, [1, h, w] of a layer's map or [3, s, s] of the pixels; `heat` is where
-    they are, on what the network sees, from 0 to 1. `missing` is what integrated gradients do not account for of the
-    logit's rise from black, as a share of it: small where `steps` suffice.
+    `attributions` are the values of the method, [1, h, w] for a layer's feature maps or [3, s, s] for the pixels.
+    `heat` shows where they are large on the network's input, from 0 to 1. `missing` is the fraction of the logit's rise
+    from a black picture that integrated gradients do not account for; it is small where `steps` are enough.
     """
 
     method: str
@@ -50,74 +52,142 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A picture as the network sees it, the class in question with its logit, and the count of what is asked."""
+class Question:
+    """A picture at the network's input size, the class to explain with its logit, and the count of passes.
+
+    `layer` is the layer whose feature maps a method weights, None for methods that look at the pixels.
+    """
 
     pixels: Float[Tensor, "1 3 s s"]
     index: int
     logit: float
+    layer: Layer | None
     passes: Passes
 
     def gradients(self, pixels: Float[Tensor, "n 3 s s"]) -> Task[Float[Tensor, "n 3 s s"]]:
-        """Those of the class's logit towards the pixels."""
+        """The gradients of the class's logit with respect to the pixels."""
         answer = yield from self.passes.ask(Query(pixels, lambda logits: logits[:, self.index]))
-        assert answer.gradients is not None, "gradients were asked for"
+        assert answer.gradients is not None, "the query has an objective"
         return answer.gradients
 
 
-def grad_cam(asked: _Asked, layer: Layer) -> Task[Float[Tensor, "1 h w"]]:
+@dataclass(frozen=True)
+class Attributions:
+    """The values of a method, [1, h, w] or [3, s, s], and for integrated gradients the fraction that is missing."""
+
+    values: Float[Tensor, "c h w"]
+    missing: float | None = None
+
+
+def grad_cam(question: Question) -> Task[Attributions]:
     """Grad-CAM (Selvaraju et al. 2016, arxiv.org/abs/1610.02391): a layer's maps, weighted by their mean gradients."""
-    answer = yield from asked.passes.ask(Query(asked.pixels, lambda logits: logits[:, asked.index], layer.name))
+    layer = question.layer
+    assert layer is not None, "explain_options checks that there is one"
+    query = Query(question.pixels, lambda logits: logits[:, question.index], layer.name)
+    answer = yield from question.passes.ask(query)
     assert answer.activations is not None and answer.activation_gradients is not None, "the query names the layer"
     weights = layer.maps(answer.activation_gradients).mean(dim=(2, 3), keepdim=True)
-    return (weights * layer.maps(answer.activations)).sum(dim=1).relu()
+    return Attributions((weights * layer.maps(answer.activations)).sum(dim=1).relu())
 
 
-def smooth_grad(asked: _Asked, *, samples: int, noise: float, seed: int) -> Task[Float[Tensor, "3 s s"]]:
+def smooth_grad(
+    question: Question,
+    *,
+    samples: Annotated[
+        int,
+        Option(
+            "Number of noisy copies of the picture whose gradients are averaged. More copies make a smoother heat map, "
+            "and take proportionally more time.",
+            least=1,
+            most=500,
+        ),
+    ] = 24,
+    noise: Annotated[
+        float,
+        Option(
+            "Standard deviation of the noise on each copy, as a fraction of the range of the picture's pixel values "
+            "(largest minus smallest). More noise makes a smoother heat map that shows less detail.",
+            least=0.0,
+            most=2.0,
+        ),
+    ] = 0.15,
+    seed: Annotated[
+        int,
+        Option("Seed of the random number generator; the same seed gives the same result.", least=0, most=2**53 - 1),
+    ] = 0,
+) -> Task[Attributions]:
     """SmoothGrad (Smilkov et al. 2017, arxiv.org/abs/1706.03825): the mean gradient of noisy copies.
 
-    `noise` is its standard deviation, as a share of the range of the pixels. Nothing is clamped, as in the paper.
+    The copies are not clamped to [0, 1], as in the paper.
     """
     random = torch.Generator().manual_seed(seed)
-    pixels = asked.pixels
+    pixels = question.pixels
     scale = noise * (pixels.max() - pixels.min())
     total = torch.zeros_like(pixels[0])
-    for begin in range(0, samples, ROWS):  # drawn as they are asked: memory does not grow with the samples
+    for begin in range(0, samples, ROWS):  # the noise is drawn query by query: memory does not grow with the samples
         normal = torch.randn(min(ROWS, samples - begin), *pixels.shape[1:], generator=random).to(pixels.device)
-        slopes = yield from asked.gradients(pixels + scale * normal)
-        total += slopes.sum(dim=0)
-    return total / samples
+        gradients = yield from question.gradients(pixels + scale * normal)
+        total += gradients.sum(dim=0)
+    return Attributions(total / samples)
 
 
-def integrated_gradients(asked: _Asked, *, steps: int) -> Task[tuple[Float[Tensor, "3 s s"], float]]:
+def integrated_gradients(
+    question: Question,
+    *,
+    steps: Annotated[
+        int,
+        Option(
+            "Number of points on the straight path from a black picture to the picture at which gradients are taken. "
+            "With more points the attributions account for the logit more exactly (see `missing` in the result), in "
+            "proportionally more time.",
+            least=2,
+            most=500,
+        ),
+    ] = 32,
+) -> Task[Attributions]:
     """Integrated gradients (Sundararajan et al. 2017, arxiv.org/abs/1703.01365) from black, by Gauss-Legendre.
 
-    With the share of the logit's rise that the sum of all attributions misses.
+    `missing` is the fraction of the logit's rise from black that the sum of all attributions does not reach.
     """
     points, weights = np.polynomial.legendre.leggauss(steps)
-    along = torch.tensor((points + 1) / 2, dtype=torch.float32, device=asked.pixels.device).reshape(-1, 1, 1, 1)
-    share = torch.tensor(weights / 2, dtype=torch.float32, device=asked.pixels.device).reshape(-1, 1, 1, 1)
-    total = torch.zeros_like(asked.pixels[0])
-    for place, weight in zip(along.split(ROWS), share.split(ROWS), strict=True):
-        slopes = yield from asked.gradients(place * asked.pixels)
-        total += (weight * slopes).sum(dim=0)
-    attributions = asked.pixels[0] * total
-    black = yield from asked.passes.ask(Query(torch.zeros_like(asked.pixels)))
-    rise = asked.logit - black.logits[0, asked.index].item()
-    return attributions, abs(rise - attributions.sum().item()) / max(abs(rise), 1e-6)
+    pixels = question.pixels
+    positions = torch.tensor((points + 1) / 2, dtype=torch.float32, device=pixels.device).reshape(-1, 1, 1, 1)
+    shares = torch.tensor(weights / 2, dtype=torch.float32, device=pixels.device).reshape(-1, 1, 1, 1)
+    total = torch.zeros_like(pixels[0])
+    for position, share in zip(positions.split(ROWS), shares.split(ROWS), strict=True):
+        gradients = yield from question.gradients(position * pixels)
+        total += (share * gradients).sum(dim=0)
+    values = pixels[0] * total
+    black = yield from question.passes.ask(Query(torch.zeros_like(pixels)))
+    rise = question.logit - black.logits[0, question.index].item()
+    return Attributions(values, abs(rise - values.sum().item()) / max(abs(rise), 1e-6))
 
 
-METHODS: Mapping[str, Mapping[str, Any]] = {
-    "grad_cam": {},
-    "smooth_grad": {"samples": 24, "noise": 0.15, "seed": 0},
-    "integrated_gradients": {"steps": 32},
-}
-"""The methods, each with its options and their defaults; `grad_cam` takes a `layer` too."""
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "samples": (1, 500),
-    "noise": (0.0, 2.0),
-    "seed": (0, 2**53 - 1),
-    "steps": (2, 500),
+@dataclass(frozen=True)
+class Method:
+    """A method of explanation: `run(question, **options)`; with `takes_layer` it weights the maps of a layer.
+
+    Its options are the parameters of the function that are annotated with a models.options.Option.
+    """
+
+    run: Callable[..., Task[Attributions]]
+    takes_layer: bool = False
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """The method's options by name."""
+        return options_of(self.run)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default of every option."""
+        return {name: option.default for name, option in self.options.items()}
+
+
+METHODS: Mapping[str, Method] = {
+    "grad_cam": Method(grad_cam, takes_layer=True),
+    "smooth_grad": Method(smooth_grad),
+    "integrated_gradients": Method(integrated_gradients),
 }
 
 
@@ -128,30 +198,23 @@ def explain(
     target: int | None = None,
     method: str = "grad_cam",
     layer: Layer | None = None,
-    **given: Any,
+    **options: Any,
 ) -> Task[Explanation]:
-    """What the score of a class rests on in a picture of any size; without `target` the class that the network sees.
+    """On what the score of a class depends in a picture of any size; without `target` the most probable class.
 
-    Grad-CAM tells what speaks for it, at `layer`, which it needs. The others tell which pixels the score depends on,
-    whether they speak for the class or against it. Costs one look and then 1 pass with gradients (Grad-CAM), `samples`
-    (SmoothGrad), or `steps` and a look at black (integrated gradients). Raises BadExplanation.
+    Grad-CAM shows what speaks for the class, at `layer`, which it needs. The other methods show the pixels on which the
+    score depends, for or against the class. Costs one pass, and then one with gradients (Grad-CAM), `samples` with
+    gradients (SmoothGrad), or `steps` with gradients and one without (integrated gradients). Raises BadExplanation.
     """
-    options = explain_options(method, given, layer)
+    options = explain_options(method, options, layer)
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
     passes = Passes()
     answer = yield from passes.ask(Query(pixels))
     probabilities = answer.logits[0].softmax(dim=0)
     top = int(probabilities.argmax())
     index = top if target is None else target
-    asked = _Asked(pixels, index, answer.logits[0, index].item(), passes)
-    missing = None
-    if method == "grad_cam":
-        assert layer is not None, "explain_options sees to it"
-        attributions = yield from grad_cam(asked, layer)
-    elif method == "smooth_grad":
-        attributions = yield from smooth_grad(asked, **options)
-    else:
-        attributions, missing = yield from integrated_gradients(asked, **options)
+    question = Question(pixels, index, answer.logits[0, index].item(), layer, passes)
+    attributions = yield from METHODS[method].run(question, **options)
 
     def prediction(number: int) -> Prediction:
         return Prediction(spec.classes[number], number, probabilities[number].item())
@@ -161,47 +224,44 @@ def explain(
         target=prediction(index),
         top=prediction(top),
         layer=layer,
-        attributions=attributions,
-        heat=heat(attributions, spec.input_size),
-        missing=missing,
+        attributions=attributions.values,
+        heat=heat(attributions.values, spec.input_size),
+        missing=attributions.missing,
         options=options,
         passes=passes,
     )
 
 
-def explain_options(method: str, given: Mapping[str, Any], layer: Layer | None) -> dict[str, Any]:
-    """Every option of the method, as given or by default; raises BadExplanation."""
+def explain_options(method: str, values: Mapping[str, Any], layer: Layer | None) -> dict[str, Any]:
+    """Every option of the method with its value: from `values`, or its default. Raises BadExplanation."""
     if method not in METHODS:
         raise BadExplanation(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
-    defaults = METHODS[method]
-    if method == "grad_cam":
-        why = _blind(layer)
-        if why:
-            raise BadExplanation(f"{why}: name another layer, or take smooth_grad or integrated_gradients")
+    entry = METHODS[method]
+    if entry.takes_layer:
+        reason = _unusable(layer)
+        if reason:
+            raise BadExplanation(f"{reason}: name another layer, or take smooth_grad or integrated_gradients")
     elif layer is not None:
-        raise BadExplanation(f"layer is no option of {method}, which looks at pixels; it has {', '.join(defaults)}")
-    for name, value in given.items():
-        if name not in defaults:
-            raise BadExplanation(f"{name} is no option of {method}, which has {', '.join(defaults) or 'layer alone'}")
-        least, most = BOUNDS[name]
-        if not least <= value <= most:
-            raise BadExplanation(f"{name} is {least:g} to {most:g}, not {value}")
-    return {**defaults, **given}
+        raise BadExplanation(
+            f"{method} takes no layer, since it looks at pixels: its options are {', '.join(entry.options)}"
+        )
+    others = {name: other.options for name, other in METHODS.items()}
+    return complete_options(method, entry.options, values, BadExplanation, others=others)
 
 
-def _blind(layer: Layer | None) -> str | None:
-    """Why Grad-CAM sees nothing at the layer, None where it does."""
+def _unusable(layer: Layer | None) -> str | None:
+    """Why a method cannot weight the feature maps of the layer, None where it can."""
     if layer is None:
-        return "this network has no layer with maps"
+        return "this network has no layer with feature maps"
     if layer.height * layer.width == 1:
-        return f"the maps of {layer.name} are one pixel"
-    return None if layer.decides else f"the class scores do not depend on the maps of {layer.name}"
+        return f"the feature maps of {layer.name} are one pixel"
+    return None if layer.decides else f"the class scores do not depend on the feature maps of {layer.name}"
 
 
 def heat(attributions: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "s s"]:
-    """Where attributions of either sign are, at the network's input size: 1 from their 99.5th percentile on.
+    """Where attributions of either sign are large, at the network's input size: 1 from their 99.5th percentile on.
 
-    Those of single pixels are blurred a little, or nobody would see them.
+    Attributions of single pixels are blurred a little, since nobody would see them otherwise.
     """
     strength: Tensor = attributions.sum(dim=0).abs().unsqueeze(0)
     if strength.shape[1:] == (size, size):
@@ -210,5 +270,5 @@ def heat(attributions: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "s s"
     else:
         strength = functional.resize(strength, [size, size], antialias=True)
     most = strength.flatten().quantile(0.995).clamp(min=1e-12)
-    found: Tensor = (strength[0] / most).clamp(0, 1)
-    return found
+    scaled: Tensor = (strength[0] / most).clamp(0, 1)
+    return scaled

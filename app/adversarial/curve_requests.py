@@ -4,14 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from app.adversarial.requests import TARGET, ClassToReach, Deadline
-from app.web.fields import FORMAT, MODEL, FormatChoice, ModelName, Options, PictureFile, Seed
+from app.adversarial.requests import TARGET
+from app.web.fields import (
+    DEADLINE,
+    FORMAT,
+    MODEL,
+    SEED,
+    ClassName,
+    Deadline,
+    FormatChoice,
+    ModelName,
+    Options,
+    PictureFile,
+    Seed,
+)
 from models.attacks.geometry import NORMS
 
 
 def parse_norms(value: object) -> object:
-    """`linf,l2` as a list."""
-    if isinstance(value, list) and len(value) == 1:  # what a form's field arrives as
+    """The list of norms in a text such as `linf,l2`."""
+    if isinstance(value, list) and len(value) == 1:  # FastAPI reads a form field as a list of one text
         value = value[0]
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -19,25 +31,28 @@ def parse_norms(value: object) -> object:
 class CurveOptions(Options):
     """Fields of POST /adversarial/curve."""
 
-    image: PictureFile = Field(description="the picture")
-    target: ClassToReach = Field(default=None, description=TARGET, max_length=200, examples=[""])
+    image: PictureFile = Field(description="The picture, as a file. Its own resolution is kept.")
+    target: ClassName = Field(default=None, description=TARGET, max_length=200, examples=[""])
     norms: Annotated[list[Literal["linf", "l2", "l1", "l0"]], BeforeValidator(parse_norms)] = Field(
         default=list(NORMS),
         min_length=1,
         max_length=4,
-        description="norms in which to look for the smallest change, with commas",
+        description="Norms in which to look for the smallest perturbation: one or more of linf, l2, l1 and l0, "
+        "separated by commas. Each norm is one attack, and takes its time.",
     )
-    norm: Literal["linf", "l2", "l1"] = Field(default="l2", description="the budget against which to plot")
-    steps: int = Field(default=40, ge=1, le=1000, description="steps of each attack")
-    seed: Seed = Field(default=0, description="what all that is random comes from")
-    deadline_s: Deadline = Field(
-        default=None,
-        gt=0,
-        le=86_400,
-        allow_inf_nan=False,
-        description="after so many seconds, answer with what is known so far",
-        examples=[60],
+    norm: Literal["linf", "l2", "l1"] = Field(
+        default="l2",
+        description="Norm of the curve's budgets: linf, l2 or l1. The curve shows probabilities against the budget.",
     )
+    steps: int = Field(
+        default=40,
+        ge=1,
+        le=1000,
+        description="Number of steps of each attack, from 1 to 1000. More steps find smaller perturbations, and take "
+        "proportionally more time.",
+    )
+    seed: Seed = Field(default=0, description=SEED)
+    deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)
 
@@ -45,7 +60,13 @@ class CurveOptions(Options):
 class TargetsOptions(Options):
     """Fields of POST /adversarial/targets."""
 
-    image: PictureFile = Field(description="the picture")
-    top: int = Field(default=5, ge=1, le=50, description="how many classes to tell")
-    candidates: int = Field(default=10, ge=1, le=50, description="how many of the most probable classes to measure")
+    image: PictureFile = Field(description="The picture, as a file.")
+    top: int = Field(default=5, ge=1, le=50, description="Number of nearest classes to return, from 1 to 50.")
+    candidates: int = Field(
+        default=10,
+        ge=1,
+        le=50,
+        description="Number of most probable other classes whose distance is measured, from 1 to 50. More classes may "
+        "find a nearer one, and take more time.",
+    )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])

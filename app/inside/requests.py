@@ -1,64 +1,63 @@
 """The options of POST /features and POST /explain."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
-from app.web.fields import FORMAT, MODEL, FormatChoice, ModelName, Options, PictureFile, empty_is_none, one_of
-from models.explain import BOUNDS, METHODS
+from app.web.fields import (
+    FORMAT,
+    MODEL,
+    ClassName,
+    FormatChoice,
+    ModelName,
+    Options,
+    PictureFile,
+    empty_is_none,
+    one_of,
+)
+from app.web.option_fields import option_fields
+from models.explain import METHODS
 
 MOST_CHANNELS = 100
-"""Maps in one sheet."""
+"""Largest number of feature maps in one response."""
 
 
 def parse_channels(value: str) -> str:
-    """`16`, or `3,17,40` (a lone one as `3,`): numbers with commas, at most MOST_CHANNELS shown."""
+    """Checks a number of channels (`16`) or channels by index (`3,17,40`; a single one has a comma too: `3,`).
+
+    Raises ValueError where it is neither, or asks for more than MOST_CHANNELS.
+    """
     if not re.fullmatch(r"\s*[0-9]{1,6}\s*(,\s*[0-9]{1,6}\s*)*,?\s*", value):
-        raise ValueError("how many channels, or their numbers with commas (a lone one with a comma behind)")
+        raise ValueError(
+            "channels must be a number of channels such as 16, or indices separated by commas such as 3,17,40 "
+            "(a single index is followed by a comma: 3,)"
+        )
     numbers = [int(part) for part in value.split(",") if part.strip()]
     if not 1 <= (len(numbers) if "," in value else numbers[0]) <= MOST_CHANNELS:
-        raise ValueError(f"1 to {MOST_CHANNELS} channels")
+        raise ValueError(f"channels must ask for 1 to {MOST_CHANNELS} channels")
     return value
 
 
 class FeaturesOptions(Options):
     """Fields of POST /features."""
 
-    image: PictureFile = Field(description="the picture")
-    layer: str = Field(max_length=300, description="a layer's name, as GET /models/{name} lists them")
+    image: PictureFile = Field(description="The picture, as a file.")
+    layer: str = Field(max_length=300, description="Name of a layer of the model, as GET /models/{name} lists them.")
     channels: Annotated[str, AfterValidator(parse_channels)] = Field(
         default="16",
         max_length=1000,
-        description="how many, strongest first; or their numbers: 3,17,40",
+        description=f"Which channels to show, at most {MOST_CHANNELS}: a number of channels such as 16, those with the "
+        "strongest activation first; or indices from 0 separated by commas, such as 3,17,40 (a single index as 3,).",
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)
 
 
-MEANINGS = {
-    "samples": "noisy copies",
-    "noise": "their noise, as a share of the range of the pixels",
-    "seed": "what the noise comes from",
-    "steps": "points on the way from black",
-}
-
-
-def _field(name: str) -> Any:
-    (method,) = [method for method, options in METHODS.items() if name in options]
-    default = METHODS[method][name]
-    least, most = BOUNDS[name]
-    kind: Any = type(default)
-    extra: dict[str, Any] = {"allow_inf_nan": False} if kind is float else {}
-    extra["description"] = f"{MEANINGS[name]}, of {method}. Without it: {default}"
-    field = Field(default=None, ge=least, le=most, examples=[""], **extra)
-    return (Annotated[kind | None, BeforeValidator(empty_is_none)], field)
-
-
 MethodOptions = create_model(
     "ExplainMethodOptions",
     __base__=Options,
-    **{name: _field(name) for options in METHODS.values() for name in options},
+    **option_fields({name: method.options for name, method in METHODS.items()}, in_form=True),
 )
 
 
@@ -68,15 +67,23 @@ OPTION_NAMES = frozenset(MethodOptions.model_fields)
 class ExplainOptions(MethodOptions):  # type: ignore[misc, valid-type]
     """Fields of POST /explain."""
 
-    image: PictureFile = Field(description="the picture")
-    target: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
-        default=None, max_length=200, description="a class, by name or index; empty: what the model sees", examples=[""]
+    image: PictureFile = Field(description="The picture, as a file.")
+    target: ClassName = Field(
+        default=None,
+        max_length=200,
+        description="Class whose score is explained, by name or index. Without it the most probable class.",
+        examples=[""],
     )
-    method: Annotated[str, one_of(METHODS)] = Field(default="grad_cam", description=f"one of {', '.join(METHODS)}")
+    method: Annotated[str, one_of(METHODS)] = Field(
+        default="grad_cam",
+        description="Method of the explanation: grad_cam (regions of a layer that speak for the class), smooth_grad or "
+        "integrated_gradients (pixels on which the score depends, for or against the class).",
+    )
     layer: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         max_length=300,
-        description="of grad_cam, as GET /models/{name} lists them; without it the last with maps",
+        description="Name of the layer whose feature maps grad_cam weights, as GET /models/{name} lists them. Only for "
+        "grad_cam. Without it the last layer that has feature maps.",
         examples=[""],
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])

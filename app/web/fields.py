@@ -1,4 +1,4 @@
-"""What the fields of all requests share: their types, their texts and how they are read."""
+"""Types, descriptions and parsers that the fields of several requests share."""
 
 import math
 from typing import Annotated, Any
@@ -7,11 +7,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.web.formats import STILL, Format
 
-MAX_SEED = 2**53 - 1  # what JavaScript, and so Swagger UI, can write exactly
+MAX_SEED = 2**53 - 1
+"""Largest whole number in a request: JavaScript, and so Swagger UI, cannot write larger ones exactly."""
 
 
 def one_of(choices: Any) -> AfterValidator:
-    """A text that is one of the choices."""
+    """A validator of texts that must be one of the choices."""
 
     def check(value: str) -> str:
         if value not in choices:
@@ -22,22 +23,25 @@ def one_of(choices: Any) -> AfterValidator:
 
 
 def parse_fraction(value: object) -> object:
-    """`8/255` as a number; anything else is left for pydantic to judge."""
+    """The number that a fraction such as `8/255` stands for; any other value is returned for pydantic to check.
+
+    Raises ValueError where a part of the fraction is not a finite number, or the second is 0.
+    """
     if not isinstance(value, str) or value.count("/") != 1:
         return value
-    above, below = (float(part) for part in value.split("/"))
-    if below == 0 or not math.isfinite(above) or not math.isfinite(below):
+    numerator, denominator = (float(part) for part in value.split("/"))
+    if denominator == 0 or not math.isfinite(numerator) or not math.isfinite(denominator):
         raise ValueError("a fraction needs two finite numbers, the second not 0")
-    return above / below
+    return numerator / denominator
 
 
 def empty_is_none(value: object) -> object:
-    """A form field that was left empty was not given."""
+    """None for an empty text: a form field without a value counts as left out."""
     return None if value == "" else value
 
 
 def without_empty(values: Any) -> Any:
-    """`?steps=&seed=3` as `?seed=3`."""
+    """The query parameters without empty ones: `?steps=&seed=3` is read as `?seed=3`."""
     return {key: value for key, value in values.items() if value != ""} if isinstance(values, dict) else values
 
 
@@ -45,6 +49,23 @@ ModelName = Annotated[str | None, BeforeValidator(empty_is_none)]
 
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+SEED = f"Seed of the random number generator, a whole number from 0 to {MAX_SEED}; the same seed gives the same result."
+
+
+ClassName = Annotated[str | None, BeforeValidator(empty_is_none)]
+"""A class by name or index, None where the client names none."""
+
+
+Deadline = Annotated[float | None, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(empty_is_none)]
+
+
+DEADLINE = (
+    "Time limit in seconds, above 0 and at most 86,400 (a day); the server's own time limit ends a request earlier "
+    "where it is shorter. When the time is over, the response has the best result so far. If not even the first look "
+    "at the picture is over by then, the response is an error (504)."
+)
 
 
 FormatChoice = Annotated[Annotated[Format, one_of(STILL)] | None, BeforeValidator(empty_is_none)]
@@ -57,24 +78,27 @@ FILE = {"type": "string", "format": "binary"}
 
 
 PictureFile = Annotated[bytes, WithJsonSchema(FILE)]
-"""A picture as it came, not decoded yet."""
+"""The bytes of an uploaded picture, not decoded yet."""
 
 
 PICTURES = ("image", "mask")
-"""The fields of forms that are pictures; all others are options, and may stand in the query as well."""
+"""Form fields that are pictures; all others are options and may be query parameters as well."""
 
 
-MODEL = "a served model's name; the default one without it"
+MODEL = "Name of a served model, as GET /models lists them. Without it the default model answers."
 
 
-FORMAT = "instead of the Accept header: png, jpeg, webp, json or events"
+FORMAT = (
+    "Format of the response: png, jpeg or webp (the picture), json (all figures, with the picture inside) or events "
+    "(progress as server-sent events, then the figures). Without it the Accept header decides."
+)
 
 
-PREVIEWS = "with events: show the picture so far in each"
+PREVIEWS = "Whether each progress event contains a small preview of the picture so far; only with the format events."
 
 
 class Options(BaseModel):
-    """Options are known by name; a misspelt one is an error, not a silent default."""
+    """Base of all request models: an unknown or misspelt option is an error, and is never ignored."""
 
-    # A class or a number of channels may come as a number of JSON, where the option is a text.
+    # In JSON, a class or a number of channels may be a number, although the field is a text.
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)

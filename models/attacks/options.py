@@ -1,13 +1,12 @@
-"""The attacks by name, and what may be asked of each."""
+"""The attacks by name, with the norms and the options of each, and the checks of a request's choices."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from models.attacks.geometry import LEVEL, NORMS, Norm, lattice_epsilon
-from models.attacks.methods.apgd import LOSSES, apgd
+from models.attacks.methods.apgd import apgd
 from models.attacks.methods.auto import auto
 from models.attacks.methods.bim import bim
 from models.attacks.methods.carlini_wagner import carlini_wagner
@@ -20,19 +19,22 @@ from models.attacks.methods.patch import patch
 from models.attacks.methods.pgd import pgd
 from models.attacks.methods.sigma_zero import sigma_zero
 from models.attacks.methods.square import square
+from models.attacks.shared_options import DEFAULT_EPSILONS, EPSILON_GROWTH
+from models.options import BadOption, Option, complete_options, options_of
 from models.query import Task
 
 
-class BadAttack(ValueError):
-    """An attack that does not exist, or options that it cannot work with."""
+class BadAttack(BadOption):
+    """An attack that does not exist, or an option or a norm that it does not take."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack, the norms that it works in (the first without a choice), and whether it looks for the smallest.
+    """An attack: its function, the norms in which it works (the first is the default), and how it works.
 
-    One that does not look for it works within a budget, its option `epsilon`, or in pixels of its own choice. A
-    `black_box` one asks for no gradients.
+    A `minimal` attack looks for the smallest perturbation. Any other one works within a budget, its option `epsilon`,
+    or on pixels of its own choice. A `black_box` attack asks for no gradients. Options are the parameters of the
+    function that are annotated with a models.options.Option.
     """
 
     run: Callable[..., Task[Any]]
@@ -42,10 +44,17 @@ class Attack:
     black_box: bool = False
 
     @property
+    def options(self) -> dict[str, Option]:
+        """The attack's options by name."""
+        return options_of(self.run)
+
+    @property
     def defaults(self) -> dict[str, Any]:
-        """The attack's own options and their defaults."""
+        """The default of every option, and of `norm` where the function takes it."""
         parameters = inspect.signature(self.run).parameters.values()
-        return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+        return {
+            parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY
+        }
 
 
 ATTACKS: dict[str, Attack] = {
@@ -64,96 +73,45 @@ ATTACKS: dict[str, Attack] = {
     "patch": Attack(patch, ("l0",), takes_mask=False),
 }
 
-EPSILON: dict[Norm, float] = {"linf": 8 / 255, "l2": 3.0, "l1": 100.0}
-"""Budgets without a choice, at the model's own size: visible to nobody or hardly, and enough for most photos."""
-GROWTH: dict[Norm, int] = {"linf": 0, "l2": 1, "l1": 2}
-"""With what power of its side a larger picture's change grows that looks the same."""
 
-BOUNDS: dict[str, tuple[float, float]] = {
-    "steps": (1, 1000),
-    "restarts": (1, 20),
-    "seed": (0, 2**63 - 1),
-    "step_size": (1e-6, 1e6),
-    "gamma": (1e-4, 0.5),
-    "initial": (1e-3, 1e3),
-    "candidates": (1, 1000),
-    "overshoot": (0.0, 1.0),
-    "searches": (1, 20),
-    "initial_constant": (1e-8, 1e8),
-    "sigma": (1e-6, 1.0),
-    "threshold_step": (1e-4, 1.0),
-    "momentum": (0.0, 10.0),
-    "p": (1e-6, 1.0),
-    "size": (0.05, 1.0),
-    "samples": (1, 8),
-}
-"""Least and most of every option that is a number; whole numbers where its default is one."""
+def choose_attack(attack: str | None, options: Mapping[str, Any]) -> str:
+    """The name of the attack: as chosen, or by default pgd where the options have a budget (epsilon), and else auto.
 
-CHOICES: dict[str, tuple[str, ...]] = {"loss": tuple(LOSSES)}
-"""What every option that is a name may be."""
-
-
-def choose_attack(attack: str | None, given: Mapping[str, Any]) -> str:
-    """The attack, or without one `auto`, which looks for the smallest change, and `pgd` for whoever names a budget."""
-    return attack if attack is not None else "pgd" if "epsilon" in given else "auto"
+    auto looks for the smallest perturbation.
+    """
+    return attack if attack is not None else "pgd" if "epsilon" in options else "auto"
 
 
 def attack_options(
-    attack: str, norm: str | None, given: Mapping[str, Any], *, scale: float = 1.0
+    attack: str, norm: str | None, values: Mapping[str, Any], *, scale: float = 1.0
 ) -> tuple[Norm, dict[str, Any]]:
-    """The norm and the attack's options, defaults replaced by what was given; raises BadAttack on what is not fit.
+    """The norm, and every option of the attack with its value: from `values`, or its default.
 
-    The default budget is that of a picture `scale` times as large as the model's.
+    The default budget is that of the norm for a picture `scale` times as large as the model's; None for `epsilon` means
+    the default too. Raises BadAttack.
     """
     if attack not in ATTACKS:
         raise BadAttack(f"there is no attack {attack[:100]!r}: choose one of {', '.join(ATTACKS)}")
     entry = ATTACKS[attack]
-    chosen = next((each for each in NORMS if each == norm), None) if norm is not None else entry.norms[0]
+    chosen = next((name for name in NORMS if name == norm), None) if norm is not None else entry.norms[0]
     if chosen not in entry.norms:
         raise BadAttack(f"{attack} works in {', '.join(entry.norms)}, not in {str(norm)[:100]!r}")
-    defaults = entry.defaults
-    takes_norm = defaults.pop("norm", None) is not None
-    if surplus := set(given) - set(defaults):
-        told = ", ".join(sorted(surplus))[:200]
-        raise BadAttack(f"{attack} takes no {told}: its options are {', '.join(defaults) or 'none'}")
-    options = defaults | dict(given)
-    if options.get("epsilon", 0) is None or ("epsilon" in defaults and "epsilon" not in given):
-        options["epsilon"] = max(LEVEL, EPSILON[chosen] * scale ** GROWTH[chosen])
-    for name, value in options.items():
-        options[name] = _checked(name, value, defaults[name], chosen)
-    if takes_norm:
+    values = {name: value for name, value in values.items() if (name, value) != ("epsilon", None)}
+    every = {name: other.options for name, other in ATTACKS.items()}
+    options = complete_options(attack, entry.options, values, BadAttack, others=every)
+    if "epsilon" in values:
+        _check_epsilon(options["epsilon"], chosen)
+    elif "epsilon" in options:
+        options["epsilon"] = max(LEVEL, DEFAULT_EPSILONS[chosen] * scale ** EPSILON_GROWTH[chosen])
+    if "norm" in entry.defaults:
         options["norm"] = chosen
     return chosen, options
 
 
-def _checked(name: str, value: Any, default: Any, norm: Norm) -> Any:
-    """The value, a whole number as a float where one is wanted."""
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise BadAttack(f"{name}: true or false, not {value!r}")
-        return value
-    if value is None and default is None:
-        return value
-    if isinstance(default, str):
-        if value not in CHOICES[name]:
-            raise BadAttack(f"{name}: one of {', '.join(CHOICES[name])}, not {str(value)[:100]!r}")
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
-        raise BadAttack(f"{name}: a finite number, not {str(value)[:100]}")
-    if name == "epsilon":
-        return _checked_epsilon(value, norm)
-    least, most = BOUNDS[name]
-    whole = isinstance(default, int)
-    if (whole and not isinstance(value, int)) or not least <= value <= most:
-        kind = "a whole number" if whole else "a number"
-        raise BadAttack(f"{name}: {kind} from {least:g} to {most:g}, not {str(value)[:100]}")
-    return value if whole else float(value)
-
-
-def _checked_epsilon(epsilon: float | int, norm: Norm) -> float:
-    told = str(epsilon)[:100]
-    if norm == "linf" and not (0 < epsilon <= 1 and lattice_epsilon(float(epsilon)) >= LEVEL):
-        raise BadAttack(f"epsilon is from 1/255 (one level of an 8-bit picture) to 1, not {told}")
+def _check_epsilon(epsilon: float, norm: Norm) -> None:
+    if norm == "linf" and not (epsilon <= 1 and lattice_epsilon(epsilon) >= LEVEL):
+        raise BadAttack(f"epsilon must be from 1/255 (one level of an 8-bit picture) to 1 in linf, not {epsilon:g}")
     if norm != "linf" and not LEVEL <= epsilon <= 1e7:
-        raise BadAttack(f"epsilon is from 1/255 (one value moved by one level) to 1e7 in {norm}, not {told}")
-    return float(epsilon)
+        raise BadAttack(
+            f"epsilon must be from 1/255 (one value changed by one level) to 1e7 in {norm}, not {epsilon:g}"
+        )

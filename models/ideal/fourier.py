@@ -4,11 +4,14 @@ Olah et al. 2017 (distill.pub/2017/feature-visualization), Mordvintsev et al. 20
 (distill.pub/2018/differentiable-parameterizations).
 """
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from models.ideal.colour import colours
+from models.options import Option
 
 
 def frequencies(size: int) -> Float[Tensor, "s half"]:
@@ -22,7 +25,30 @@ class Fourier:
     """A square picture whose variable is its spectrum, each coefficient scaled by frequency ** -decay."""
 
     def __init__(
-        self, size: int, planes: int, *, seed: int, decay: float, learning_rate: float, device: torch.device
+        self,
+        size: int,
+        planes: int,
+        *,
+        seed: int,
+        device: torch.device,
+        decay: Annotated[
+            float,
+            Option(
+                "How fast the amplitude of a coefficient falls with its frequency: it is scaled by frequency ** "
+                "-decay. Larger values favour large shapes over fine detail.",
+                least=0.0,
+                most=3.0,
+            ),
+        ] = 1.25,
+        learning_rate: Annotated[
+            float,
+            Option(
+                "Learning rate of Adam on the coefficients of the spectrum. Larger values move faster and settle less "
+                "exactly.",
+                least=1e-6,
+                most=1000.0,
+            ),
+        ] = 0.05,
     ) -> None:
         self.size = size
         self.amplitude = (frequencies(size) ** -decay).to(device)

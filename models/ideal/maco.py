@@ -5,6 +5,7 @@ What a network likes cannot hide in high frequencies, whose magnitudes are those
 """
 
 import math
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from models.ideal.colour import colours
 from models.ideal.fourier import frequencies
+from models.options import Option
 
 
 class Maco:
@@ -23,7 +25,30 @@ class Maco:
     """
 
     def __init__(
-        self, size: int, planes: int, *, seed: int, decay: float, learning_rate: float, device: torch.device
+        self,
+        size: int,
+        planes: int,
+        *,
+        seed: int,
+        device: torch.device,
+        decay: Annotated[
+            float,
+            Option(
+                "How fast the fixed magnitude of the spectrum falls with frequency: it is frequency ** -decay, and 1 "
+                "is the fit to natural photos. Larger values leave less fine detail.",
+                least=0.0,
+                most=3.0,
+            ),
+        ] = 1.0,
+        learning_rate: Annotated[
+            float,
+            Option(
+                "Learning rate of NAdam on the phases, which are in radians. Larger values move faster and settle less "
+                "exactly.",
+                least=1e-6,
+                most=1000.0,
+            ),
+        ] = 0.3,
     ) -> None:
         self.size = size
         self.magnitude = (frequencies(size) ** -decay).to(device)

@@ -1,9 +1,8 @@
-"""The methods by name, each with its parametrisation and its defaults, and what their options may be."""
+"""The methods of ideal pictures by name, with the options of each, and the checks of a request's choices."""
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,50 +11,124 @@ from torch import Tensor
 from models.ideal.fourier import Fourier
 from models.ideal.maco import Maco
 from models.ideal.pixel import Pixel
-from models.ideal.subject import OBJECTIVES
+from models.ideal.subject import ClassObjective
+from models.options import BadOption, Option, complete_options, options_of
 
 
-class BadIdeal(ValueError):
-    """A method that does not exist, or an option out of range."""
+class BadIdeal(BadOption):
+    """A method that does not exist, or an option that it does not take or that is out of range."""
 
 
 @runtime_checkable
 class Drawing(Protocol):
-    """A picture with the variable that gradient ascent moves."""
+    """A picture and the variable that gradient ascent changes."""
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture, differentiable with respect to the variable."""
         ...
 
     def step(self) -> None:
-        """Move the variable along the gradient that it has."""
+        """Move the variable along its gradient."""
         ...
 
 
 @dataclass(frozen=True)
+class Ascent:
+    """The options of gradient ascent, which every method takes, with their usual defaults."""
+
+    objective: Annotated[
+        ClassObjective,
+        Option(
+            "What gradient ascent raises for a class: its logit, its log-probability (cross_entropy), or the lead of "
+            "its logit over the highest other logit (margin). For a channel it is always the mean activation, and the "
+            "option is not allowed."
+        ),
+    ] = "logit"
+    steps: Annotated[
+        int,
+        Option(
+            "Largest number of steps of gradient ascent. More steps work the picture out further, and take "
+            "proportionally more time.",
+            least=1,
+            most=2000,
+        ),
+    ] = 96
+    crops: Annotated[
+        int,
+        Option(
+            "Number of random crops of the picture that the network looks at in each step; with 0 it looks at the "
+            "whole picture. More crops make a picture that is recognised more reliably, and take proportionally "
+            "more time.",
+            least=0,
+            most=32,
+        ),
+    ] = 4
+    noise: Annotated[
+        float,
+        Option(
+            "Largest standard deviation of the Gaussian noise on what the network looks at in each step, with pixel "
+            "values from 0 to 1. More noise makes bolder shapes and suppresses fine patterns; with 0 there is none.",
+            least=0.0,
+            most=1.0,
+        ),
+    ] = 0.2
+    patience: Annotated[
+        int,
+        Option(
+            "Number of steps after which the ascent ends early if the class or channel was not recognised better in "
+            "any of them; with 0 it never ends early. Larger values wait longer for late progress.",
+            least=0,
+            most=2000,
+        ),
+    ] = 20
+    tv: Annotated[
+        float,
+        Option(
+            "Weight of the total variation, the mean difference of neighbouring pixels, which is subtracted from the "
+            "objective. Larger values make smoother pictures; far too large ones make them grey.",
+            least=0.0,
+            most=2000.0,
+        ),
+    ] = 20.0
+
+
+@dataclass(frozen=True)
 class Method:
-    """A parametrisation: `make(size, planes, seed=, device=, **own options)`, and the defaults of all options."""
+    """A parametrisation: `make(size, planes, seed=, device=, **own options)`, and its defaults of the shared options.
+
+    Its own options are the parameters of `make` that are annotated with a models.options.Option.
+    """
 
     make: Callable[..., Drawing]
-    own: tuple[str, ...]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    ascent: Ascent = Ascent()
 
+    @property
+    def own(self) -> dict[str, Option]:
+        """The options of this parametrisation alone, by name."""
+        return options_of(self.make)
 
-COMMON: Mapping[str, Any] = {"objective": "logit", "steps": 96, "crops": 4, "noise": 0.2, "patience": 20}
+    @property
+    def options(self) -> dict[str, Option]:
+        """All options by name: those of gradient ascent with this method's defaults, then its own."""
+        shared = options_of(Ascent)
+        return {
+            **{name: replace(option, default=getattr(self.ascent, name)) for name, option in shared.items()},
+            **self.own,
+        }
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default of every option."""
+        return {name: option.default for name, option in self.options.items()}
+
 
 METHODS: Mapping[str, Method] = {
-    "fourier": Method(
-        Fourier, ("decay", "learning_rate"), {**COMMON, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05}
-    ),
-    "maco": Method(
-        Maco,
-        ("decay", "learning_rate"),
-        {**COMMON, "steps": 160, "noise": 0.0, "tv": 0.0, "decay": 1.0, "learning_rate": 0.3},
-    ),
-    "pixel": Method(Pixel, ("clamp", "learning_rate"), {**COMMON, "tv": 60.0, "clamp": True, "learning_rate": 0.05}),
+    "fourier": Method(Fourier),
+    "maco": Method(Maco, Ascent(steps=160, noise=0.0, tv=0.0)),
+    "pixel": Method(Pixel, Ascent(tv=60.0)),
 }
 
-LESSON: Mapping[str, Any] = {
+PLAIN_RECIPE: Mapping[str, Any] = {
     "objective": "cross_entropy",
     "steps": 1000,
     "noise": 0.0,
@@ -63,67 +136,59 @@ LESSON: Mapping[str, Any] = {
     "learning_rate": 10.0,
     "patience": 0,
 }
-"""What `pixel` takes for granted without crops and clamp, an old exercise: noise N(0, 1), 1000 steps of size 1 down
-10 x cross-entropy + 0.005 x sum of |dx| + |dy|. Here the loss is a tenth of that, and a step ten times as long."""
-
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "steps": (1, 2000),
-    "crops": (0, 32),
-    "noise": (0.0, 1.0),
-    "tv": (0.0, 2000.0),
-    "decay": (0.0, 3.0),
-    "learning_rate": (1e-6, 1000.0),
-    "patience": (0, 2000),
-}
+"""Defaults of `pixel` with crops=0 and clamp=False, the plain recipe of textbooks and lectures: from noise N(0, 1), it
+takes 1000 steps of size 1 down the gradient of 10 x cross-entropy + 0.005 x sum of |dx| + |dy|. Here the loss is a
+tenth of that, and a step ten times as long. `tv` is for the sum of the differences; `ideal_options`
+converts it to a mean."""
 
 LEAST_SIZE, MOST_SIZE = 16, 1024
+"""Bounds of a picture's side in pixels."""
 MOST_PICTURES = 16
+"""Largest number of pictures in one request."""
 MOST_PIXELS = 4 * MOST_SIZE**2
-"""Of all pictures of a request: a step of so many takes the engine's thread half a second on two cores."""
+"""Largest number of pixels of all pictures of a request: one step on so many takes half a second on two cores."""
 
 
 def ideal_options(
-    method: str, size: int, given: Mapping[str, Any], *, count: int = 1, of_class: bool = True
+    method: str, size: int, values: Mapping[str, Any], *, count: int = 1, of_class: bool = True
 ) -> dict[str, Any]:
-    """Every option of the method for `count` pictures of this side, as given or by default; raises BadIdeal."""
+    """Every option of the method with its value: from `values`, or its default.
+
+    They are for `count` pictures with sides of `size` pixels, of a class, or of a channel, which has no `objective`.
+    Raises BadIdeal.
+    """
     if method not in METHODS:
         raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
     _check_size(size, count)
-    defaults = dict(METHODS[method].defaults)
-    if method == "pixel" and given.get("crops") == 0 and given.get("clamp") is False:
-        # The sum of all differences in the units of a mean over 3 x size x (size - 1) of them.
-        defaults |= {**LESSON, "tv": LESSON["tv"] * 3 * size * (size - 1)}
+    if not of_class and "objective" in values:
+        raise BadIdeal("objective is only for classes, and of a channel the mean activation is raised: leave it out")
+    known = METHODS[method].options
+    if method == "pixel" and values.get("crops") == 0 and values.get("clamp") is False:
+        # The mean is over 3 x size x (size - 1) differences across, and as many down.
+        plain = {**PLAIN_RECIPE, "tv": PLAIN_RECIPE["tv"] * 3 * size * (size - 1)}
+        known = {name: replace(option, default=plain.get(name, option.default)) for name, option in known.items()}
+    others = {name: other.options for name, other in METHODS.items()}
+    options = complete_options(method, known, values, BadIdeal, others=others)
     if not of_class:
-        del defaults["objective"]
-        if "objective" in given:
-            raise BadIdeal("objective is for classes: of a channel the mean activation is raised; leave it out")
-    for name, value in given.items():
-        if name not in defaults:
-            users = [each for each, other in METHODS.items() if name in other.defaults]
-            told = f"it is one of {', '.join(users)}" if users else "there is no such option"
-            raise BadIdeal(f"{name} is no option of {method}: {told}; {method} has {', '.join(defaults)}")
-        if name == "objective" and value not in OBJECTIVES:
-            raise BadIdeal(f"there is no objective {str(value)[:100]!r}: choose one of {', '.join(OBJECTIVES)}")
-        if name in BOUNDS:
-            least, most = BOUNDS[name]
-            if not (math.isfinite(value) and least <= value <= most):
-                raise BadIdeal(f"{name} is {least:g} to {most:g}, not {value}")
-    return defaults | dict(given)
+        del options["objective"]
+    return options
 
 
 def _check_size(size: int, count: int) -> None:
     if not LEAST_SIZE <= size <= MOST_SIZE:
-        raise BadIdeal(f"the size is {LEAST_SIZE} to {MOST_SIZE} pixels, not {size}")
+        raise BadIdeal(f"size must be from {LEAST_SIZE} to {MOST_SIZE} pixels, not {size}")
     if not 1 <= count <= MOST_PICTURES:
-        raise BadIdeal(f"the count is 1 to {MOST_PICTURES} pictures, not {count}")
+        raise BadIdeal(f"count must be from 1 to {MOST_PICTURES} pictures, not {count}")
     if count * size**2 > MOST_PIXELS:
-        least = MOST_PIXELS // size**2
-        raise BadIdeal(f"{count} pictures of {size} pixels are too many at once: ask for {least}, or for smaller ones")
+        most = MOST_PIXELS // size**2
+        raise BadIdeal(
+            f"{count} pictures of {size} x {size} pixels are too many at once: ask for {most} at most, or smaller ones"
+        )
 
 
 def drawing(
     method: str, size: int, planes: int, options: Mapping[str, Any], *, seed: int, device: torch.device
 ) -> Drawing:
-    """A fresh picture by a method, all of whose noise comes from the seed."""
+    """A new picture by a method; all of its random numbers come from the seed."""
     own = {name: options[name] for name in METHODS[method].own}
     return METHODS[method].make(size, planes, seed=seed, device=device, **own)

@@ -1,9 +1,13 @@
 """A picture as its pixels, the parametrisation that everybody tries first (Simonyan et al. 2013,
 arxiv.org/abs/1312.6034)."""
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from models.options import Option
 
 
 class Pixel:
@@ -15,7 +19,29 @@ class Pixel:
     """
 
     def __init__(
-        self, size: int, planes: int, *, seed: int, clamp: bool, learning_rate: float, device: torch.device
+        self,
+        size: int,
+        planes: int,
+        *,
+        seed: int,
+        device: torch.device,
+        clamp: Annotated[
+            bool,
+            Option(
+                "Whether the pixel values are kept in [0, 1]. With clamp=false and crops=0 it is the plain textbook "
+                "recipe, with other defaults: 1000 steps of gradient descent on the cross-entropy, whose probability "
+                "holds for values that no picture file can store."
+            ),
+        ] = True,
+        learning_rate: Annotated[
+            float,
+            Option(
+                "Learning rate on the pixel values, of Adam, or of plain gradient descent with clamp=false. Larger "
+                "values move faster and settle less exactly.",
+                least=1e-6,
+                most=1000.0,
+            ),
+        ] = 0.05,
     ) -> None:
         self.clamp = clamp
         noise = torch.randn(planes, size, size, generator=torch.Generator().manual_seed(seed))

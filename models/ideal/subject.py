@@ -1,7 +1,7 @@
 """What an ideal picture is of: a class of the model, or a channel of one of its layers."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,10 @@ from models.query import Answer, Objective, Passes, Query, Task
 from models.spec import Spec
 
 NOISES = 4
-OBJECTIVES = ("logit", "cross_entropy", "margin")
+"""Number of noise pictures by which the activation of a channel is measured."""
+
+ClassObjective = Literal["logit", "cross_entropy", "margin"]
+"""What gradient ascent raises for a class: its logit, its log-probability, or its lead over the best other logit."""
 
 
 @runtime_checkable
@@ -40,7 +43,7 @@ class OfClass:
 
     index: int
     spec: Spec
-    objective: str = "logit"
+    objective: ClassObjective = "logit"
 
     @property
     def label(self) -> str:

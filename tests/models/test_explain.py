@@ -132,7 +132,7 @@ def test_passes_are_what_the_network_counted(
     layer = tiny.layers.last_map if method == "grad_cam" else None
     found = run(explain(draw(40, 40), tiny.spec, method=method, layer=layer, **options), network)
     assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward) == passes
-    assert found.options == {**METHODS[method], **options}
+    assert found.options == {**METHODS[method].defaults, **options}
 
 
 def test_the_seed_is_all_that_is_random(tiny: Classifier, draw: Draw) -> None:
@@ -159,11 +159,14 @@ def test_nothing_is_cold() -> None:
     ("options", "told"),
     [
         ({"method": "magic"}, "choose one of grad_cam"),
-        ({"method": "smooth_grad", "samples": 0}, "samples is 1 to 500"),
-        ({"method": "smooth_grad", "noise": float("nan")}, "noise is 0 to 2"),
-        ({"method": "integrated_gradients", "steps": 1}, "steps is 2 to 500"),
-        ({"method": "grad_cam", "steps": 5}, "steps is no option of grad_cam"),
-        ({"method": "grad_cam", "layer": "7"}, "maps of 7 are one pixel"),
+        ({"method": "smooth_grad", "samples": 0}, "samples must be a whole number from 1 to 500, not 0"),
+        ({"method": "smooth_grad", "noise": float("nan")}, "noise must be a number from 0 to 2, not nan"),
+        ({"method": "integrated_gradients", "steps": 1}, "steps must be a whole number from 2 to 500, not 1"),
+        (
+            {"method": "grad_cam", "steps": 5},
+            "grad_cam takes no steps: .*; steps is an option of integrated_gradients",
+        ),
+        ({"method": "grad_cam", "layer": "7"}, "feature maps of 7 are one pixel"),
     ],
 )
 def test_options_out_of_range(tiny: Classifier, draw: Draw, options: dict[str, object], told: str) -> None:
@@ -176,15 +179,15 @@ def test_a_layer_that_grad_cam_cannot_look_at(tiny: Classifier, draw: Draw) -> N
     layer = tiny.layers.last_map
     assert layer is not None
     idle = replace(layer, name="5", decides=False)
-    with pytest.raises(BadExplanation, match="the class scores do not depend on the maps of 5: name another layer"):
+    with pytest.raises(BadExplanation, match="scores do not depend on the feature maps of 5: name another layer"):
         next(explain(draw(40, 40), tiny.spec, layer=idle))
     with pytest.raises(
-        BadExplanation, match="layer is no option of smooth_grad, which looks at pixels; it has samples"
+        BadExplanation, match="smooth_grad takes no layer, since it looks at pixels: its options are samples"
     ):
         next(explain(draw(40, 40), tiny.spec, method="smooth_grad", layer=layer))
 
 
 def test_a_network_without_maps(linear: Classifier, draw: Draw) -> None:
     assert linear.layers.last_map is None
-    with pytest.raises(BadExplanation, match="no layer with maps: name another layer, or take smooth_grad"):
+    with pytest.raises(BadExplanation, match="no layer with feature maps: name another layer, or take smooth_grad"):
         explained(linear, draw(16, 16))

@@ -1,7 +1,8 @@
-"""Auto-PGD, whose steps adapt themselves (Croce & Hein 2020, arxiv.org/abs/2003.01690)."""
+"""Auto-PGD (APGD): PGD whose step sizes adapt by themselves (Croce & Hein 2020, arxiv.org/abs/2003.01690)."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +13,11 @@ from models.attacks.methods.apgd_l1 import SparseSteps
 from models.attacks.methods.apgd_steps import HalvedSteps
 from models.attacks.methods.steepest import random_point
 from models.attacks.objectives import dlr, dlr_towards, log_odds
+from models.attacks.shared_options import Epsilon, Restarts, Seed, Steps
+from models.options import Option
 from models.query import Objective, Task
+
+Loss = Literal["ce", "dlr", "dlr_targeted"]
 
 
 def apgd(
@@ -21,51 +26,69 @@ def apgd(
     best: Best,
     *,
     norm: Norm = "linf",
-    epsilon: float = 8 / 255,
-    steps: int = 100,
-    restarts: int = 1,
-    loss: str = "ce",
-    candidates: int = 9,
-    seed: int = 0,
+    epsilon: Epsilon = 8 / 255,
+    steps: Steps = 100,
+    restarts: Restarts = 1,
+    loss: Annotated[
+        Loss,
+        Option(
+            "Loss that the attack minimises. ce: the cross-entropy. dlr: the difference of logits ratio, which does "
+            "not depend on the scale of the logits. dlr_targeted: that ratio towards each of the most probable other "
+            "classes in turn (`candidates`), the strongest and slowest; with a target class it is the same as dlr."
+        ),
+    ] = "ce",
+    candidates: Annotated[
+        int,
+        Option(
+            "Number of most probable other classes that loss=dlr_targeted attacks, one run for each; the other losses "
+            "ignore it. More classes succeed more often, and take proportionally more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 9,
+    seed: Seed = 0,
 ) -> Task[None]:
-    """From a random point of the ball, steps that shorten and return to the best where they stop to help, per row.
+    """From a random point of the ball, steps that are shortened, and restart at the best point, once they stop helping.
 
-    `loss` is one of LOSSES. "ce": the log-odds, which order pictures as the cross-entropy does. "dlr": the difference
-    of logits ratio, of a targeted goal the targeted one. "dlr_targeted": that towards each of the `candidates` classes
-    most likely after the label at the start, one run each; of a targeted goal as "dlr". Whatever it is, `best` compares
-    log-odds. A row that has won takes no part in later runs. L1 moves as in Croce & Hein 2021
-    (arxiv.org/abs/2103.01208). Costs `steps` passes with gradients and one without per run, and there are `restarts`
-    runs (times the candidates), fewer once all rows have won.
+    In L1 it takes the sparse steps of APGD-L1 (Croce & Hein 2021, arxiv.org/abs/2103.01208). With `loss` "ce" it
+    minimises the log-odds, which order pictures as the cross-entropy does. `best` holds the start's look and receives
+    every look; it compares log-odds whatever the loss. A row that has won takes no part in later runs. Costs `steps`
+    passes with gradients and one without per run; there are `restarts` runs (per candidate), fewer once all rows have
+    won.
     """
     random = torch.Generator().manual_seed(seed)
-    objectives = [each for each in LOSSES[loss](goal, best.logits, candidates) for _ in range(restarts)]
+    objectives = [objective for objective in LOSSES[loss](goal, best.logits, candidates) for _ in range(restarts)]
     won = torch.zeros_like(best.won)
     for run, objective in enumerate(objectives):
-        done = won
-        if done.all():
+        won_before = won
+        if won_before.all():
             return
-        moves, picture = _begin(start, goal, norm, epsilon, steps, random)
-        kept, kept_slope, least = picture, torch.zeros_like(start), torch.full_like(best.loss, torch.inf)
+        adaptive, pictures = _begin(start, goal, norm, epsilon, steps, random)
+        lowest_pictures, lowest_gradients = pictures, torch.zeros_like(start)
+        lowest_loss = torch.full_like(best.loss, torch.inf)
         for step in range(steps + 1):
-            logits, reached, slope = yield from goal.ask(picture, objective if step < steps else None)
-            seen = goal.judge(picture, logits, losses=reached if loss == "ce" else None)
-            best.update(replace(seen, won=seen.won & ~done))
-            won = won | seen.won
-            if slope is None or reached is None:
+            logits, loss_now, gradients = yield from goal.ask(pictures, objective if step < steps else None)
+            look = goal.judge(pictures, logits, losses=loss_now if loss == "ce" else None)
+            best.update(replace(look, won=look.won & ~won_before))
+            won = won | look.won
+            if gradients is None or loss_now is None:
                 break
-            lower = reached < least
-            least = reached.minimum(least)
-            kept, kept_slope = _choose(lower, picture, kept), _choose(lower, slope, kept_slope)
-            back = moves.check(step, reached, kept, least)
-            if back is not None:
-                picture, slope = _choose(back, kept, picture), _choose(back, kept_slope, slope)
-            picture = moves.onwards(picture, slope)
+            lower = loss_now < lowest_loss
+            lowest_loss = loss_now.minimum(lowest_loss)
+            lowest_pictures = _choose(lower, pictures, lowest_pictures)
+            lowest_gradients = _choose(lower, gradients, lowest_gradients)
+            restart = adaptive.check(step, loss_now, lowest_pictures, lowest_loss)
+            if restart is not None:
+                pictures = _choose(restart, lowest_pictures, pictures)
+                gradients = _choose(restart, lowest_gradients, gradients)
+            pictures = adaptive.step(pictures, gradients)
             yield best.progress(run * steps + step + 1, len(objectives) * steps)
 
 
 def _begin(
     start: Pictures, goal: Goal, norm: Norm, epsilon: float, steps: int, random: torch.Generator
 ) -> "tuple[HalvedSteps | SparseSteps, Pictures]":
+    """The norm's adaptive steps, and the pictures at which a run begins."""
     if norm == "l1":
         change = SparseSteps.random_change(start, epsilon, random)
         return SparseSteps(start, goal, epsilon, steps), start + goal.masked(change)
@@ -73,36 +96,37 @@ def _begin(
     return HalvedSteps(start, norm, epsilon, steps), start + goal.masked(change)
 
 
-def _choose(these: Tensor, pictures: Tensor, others: Tensor) -> Tensor:
-    if these.all():  # of one picture, always or never; nothing is copied
+def _choose(chosen: Tensor, pictures: Tensor, otherwise: Tensor) -> Tensor:
+    """Rows of `pictures` where `chosen` is true, of `otherwise` elsewhere."""
+    if chosen.all():  # of one picture, always or never; nothing is copied
         return pictures
-    return torch.where(rows(these), pictures, others) if these.any() else others
+    return torch.where(rows(chosen), pictures, otherwise) if chosen.any() else otherwise
 
 
 Objectives = Callable[[Goal, Tensor, int], list[Objective]]
-"""From the goal, the logits at the start and a number of candidates to what each run minimises."""
+"""From the goal, the logits at the start and the number of candidates to the objective of each run."""
 
 
-def _cross_entropy(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
-    return [goal.toward(log_odds)]
+def _log_odds(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+    return [goal.objective(log_odds)]
 
 
-def _ratio(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
-    return [_to_target(goal.labels)] if goal.targeted else [goal.toward(dlr)]
+def _dlr(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+    return [_to_target(goal.labels)] if goal.targeted else [goal.objective(dlr)]
 
 
-def _ratios(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
+def _dlr_of_candidates(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
     if goal.targeted:
         return [_to_target(goal.labels)]
     others = logits.scatter(1, goal.labels.unsqueeze(1), -torch.inf)
     likeliest = others.topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    return [goal.toward(dlr_towards(each)) for each in likeliest.unbind(dim=1)]
+    return [goal.objective(dlr_towards(candidate)) for candidate in likeliest.unbind(dim=1)]
 
 
 def _to_target(targets: Tensor) -> Objective:
-    """The targeted ratio, from the class that is strongest by then: the first label may no longer be in the way."""
+    """The targeted ratio against the strongest other class at each step, which need not be the first label."""
     score = dlr_towards(targets)
     return lambda logits: score(logits, logits.scatter(1, targets.unsqueeze(1), -torch.inf).argmax(dim=1))
 
 
-LOSSES: dict[str, Objectives] = {"ce": _cross_entropy, "dlr": _ratio, "dlr_targeted": _ratios}
+LOSSES: dict[Loss, Objectives] = {"ce": _log_odds, "dlr": _dlr, "dlr_targeted": _dlr_of_candidates}

@@ -1,38 +1,55 @@
-"""What a user wants without choosing: the smallest change that a few different attacks find between them."""
+"""The default attack: the smallest change that several attacks find between them."""
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Annotated
 
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from models.attacks.geometry import LEVEL, Norm, PerRow, Pictures
-from models.attacks.goal import Best, Goal, Look
+from models.attacks.goal import Best, Goal
 from models.attacks.methods.apgd import apgd
 from models.attacks.methods.ddn import ddn
 from models.attacks.methods.fmn import fmn
 from models.attacks.methods.pgd import pgd
 from models.attacks.methods.sigma_zero import sigma_zero
-from models.attacks.survive import of_rounded
+from models.attacks.shared_options import Seed
+from models.attacks.survive import round_before
+from models.options import Option
 from models.query import Progress, Task
 from models.relay import relay
 
 LEVELS = (1, 2, 4, 8, 16, 32, 64)
-"""Linf budgets, each twice the last: nobody would call more than 64 of 255 levels a small change."""
+"""Linf budgets in levels of 255, each twice the last: more than 64 levels is no small change."""
 MOST_ATTEMPTS = len(LEVELS) + 5
-"""Of one row: between 32 and 64 levels five are enough."""
+"""Most budgets that are tried: all LEVELS, and five more to bisect between 32 and 64."""
 CHEAP = 10
-"""Steps of the first attempt, enough for a picture that is easily fooled."""
+"""Steps of the first, cheap run, enough for a picture on which the model is easily fooled."""
 
 
-def auto(start: Pictures, goal: Goal, best: Best, *, norm: Norm = "l2", steps: int = 100, seed: int = 0) -> Task[None]:
-    """A cheap attempt, then the norm's strongest attacks with `steps` steps each; `best` keeps the smallest win.
+def auto(
+    start: Pictures,
+    goal: Goal,
+    best: Best,
+    *,
+    norm: Norm = "l2",
+    steps: Annotated[
+        int,
+        Option(
+            "Number of steps of each of the attacks that auto runs (three times as many of sigma_zero in l0). More "
+            "steps make the perturbation smaller, and take proportionally more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 100,
+    seed: Seed = 0,
+) -> Task[None]:
+    """Run the strongest attacks for the norm, with `steps` steps each; `best` keeps the smallest change that wins.
 
     L2: DDN with CHEAP steps, DDN, then FMN. L1: FMN. L0: FMN, then sigma-zero with three times the steps. Linf: the
-    fewest levels at which APGD wins on the rounded picture, by doubling and then bisecting them; an attempt that has
-    won ends. Costs one pass with gradients per step, and in Linf one without at the end of each PGD and APGD.
+    budget in whole levels is doubled until PGD or APGD wins on the rounded picture, and then bisected; a run ends as
+    soon as it has won. Costs one pass with gradients per step, and in Linf one without at the end of each run.
     """
     if norm == "linf":
         yield from _fewest_levels(start, goal, best, steps=steps, seed=seed)
@@ -40,9 +57,9 @@ def auto(start: Pictures, goal: Goal, best: Best, *, norm: Norm = "l2", steps: i
         attacks: list[tuple[Task[None], int]] = [
             (ddn(start, goal, best, steps=CHEAP), CHEAP),
             (ddn(start, goal, best, steps=steps), steps),
-            (fmn(start, goal, _Afresh(best), norm="l2", steps=steps), steps),
+            (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
-        yield from _one_after_another(attacks)
+        yield from _run_in_turn(attacks)
     elif norm == "l1":
         yield from fmn(start, goal, best, norm="l1", steps=steps)
     else:
@@ -50,60 +67,41 @@ def auto(start: Pictures, goal: Goal, best: Best, *, norm: Norm = "l2", steps: i
             (fmn(start, goal, best, norm="l0", steps=steps), steps),
             (sigma_zero(start, goal, best, steps=3 * steps), 3 * steps),
         ]
-        yield from _one_after_another(attacks)
+        yield from _run_in_turn(attacks)
 
 
-class _Afresh(Best):
-    """The best as it is now, kept apart for an attack that reads it, so that it goes as it does alone.
-
-    Its looks, and its progress, are the shared one's too.
-    """
-
-    def __init__(self, shared: Best) -> None:
-        vars(self).update(vars(shared))
-        self.shared = shared
-
-    def update(self, look: Look) -> Bool[Tensor, " n"]:
-        """Keep what is better, here and there."""
-        self.shared.update(look)
-        return super().update(look)
-
-    def progress(self, step: int, steps: int) -> Progress:
-        """A report of what all attacks have reached."""
-        return self.shared.progress(step, steps)
-
-
-def _one_after_another(attacks: list[tuple[Task[None], int]]) -> Task[None]:
+def _run_in_turn(attacks: list[tuple[Task[None], int]]) -> Task[None]:
+    """Run attacks, each given with its number of steps, and report their progress as that of one."""
     total, done = sum(steps for _, steps in attacks), 0
     for attack, steps in attacks:
-        yield from relay(attack, _from(done, total))
+        yield from relay(attack, _continue_from(done, total))
         done += steps
 
 
 def _fewest_levels(start: Pictures, goal: Goal, best: Best, *, steps: int, seed: int) -> Task[None]:
-    # What is judged at whole levels must be looked at on them: in float a smaller change may win that no file holds.
-    seen = replace(goal, views=of_rounded(goal.views))
+    # Every look is at the rounded picture: in float a smaller change may win that no file holds.
+    rounded_goal = replace(goal, views=round_before(goal.views))
     total = (CHEAP + steps) * MOST_ATTEMPTS
     attempts = 0
     low = torch.zeros_like(best.size)
 
     def attempt(levels: int) -> Task[bool]:
-        """Whether all rows have won within so many levels, now or before."""
+        """Attack within so many levels; returns whether all rows have won within them, now or before."""
         nonlocal attempts, low
         epsilon = levels * LEVEL
         done = attempts * (CHEAP + steps)
         attempts += 1
 
-        def reached() -> bool:
+        def all_won() -> bool:
             return bool((_levels(best) <= levels).all())
 
-        cheap = pgd(start, seen, best, epsilon=epsilon, steps=CHEAP, seed=seed)
-        yield from relay(cheap, _from(done, total), until=reached)
-        if not reached():
-            strong = apgd(start, seen, best, epsilon=epsilon, steps=steps, seed=seed)
-            yield from relay(strong, _from(done + CHEAP, total), until=reached)
+        cheap = pgd(start, rounded_goal, best, epsilon=epsilon, steps=CHEAP, seed=seed)
+        yield from relay(cheap, _continue_from(done, total), until=all_won)
+        if not all_won():
+            strong = apgd(start, rounded_goal, best, epsilon=epsilon, steps=steps, seed=seed)
+            yield from relay(strong, _continue_from(done + CHEAP, total), until=all_won)
         low = torch.where(_levels(best) > levels, low.clamp(min=levels), low)
-        return reached()
+        return all_won()
 
     for levels in LEVELS:
         if (yield from attempt(levels)):
@@ -113,18 +111,21 @@ def _fewest_levels(start: Pictures, goal: Goal, best: Best, *, steps: int, seed:
 
 
 def _levels(best: Best) -> PerRow:
-    """The whole levels within which each row has won; infinite where it has not."""
+    """The whole levels within which each row has won; infinite if it has not."""
     return (best.size * 255 - 1e-3).ceil().clamp(min=1)
 
 
 def _middle(low: PerRow, high: PerRow) -> int:
-    """Of the first row that is not settled, 0 where all are; a row that has not won is past help."""
+    """The middle between the bounds of the first row that is still to bisect; 0 if there is none.
+
+    A row that has not won within any of LEVELS is not bisected.
+    """
     for below, above in zip(low.tolist(), high.tolist(), strict=True):
         if 1 < above - below < math.inf:
             return int(below + above) // 2
     return 0
 
 
-def _from(done: int, total: int) -> Callable[[Progress], Progress]:
-    """Steps that count on from those of the attempts before."""
-    return lambda said: replace(said, step=min(done + said.step, total), steps=total)
+def _continue_from(done: int, total: int) -> Callable[[Progress], Progress]:
+    """Reports of one run as reports of all: its steps are counted from `done`, up to `total`."""
+    return lambda report: replace(report, step=min(done + report.step, total), steps=total)

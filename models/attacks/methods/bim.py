@@ -1,8 +1,12 @@
-"""The basic iterative method (Kurakin et al. 2017, arxiv.org/abs/1607.02533)."""
+"""The basic iterative method, BIM (Kurakin et al. 2017, arxiv.org/abs/1607.02533)."""
+
+from dataclasses import replace
+from typing import Annotated
 
 from models.attacks.geometry import Pictures
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.pgd import pgd
+from models.attacks.shared_options import STEP_SIZE, Epsilon, Steps
 from models.query import Task
 
 
@@ -11,13 +15,13 @@ def bim(
     goal: Goal,
     best: Best,
     *,
-    epsilon: float = 8 / 255,
-    steps: int = 10,
-    step_size: float | None = None,
+    epsilon: Epsilon = 8 / 255,
+    steps: Steps = 10,
+    step_size: Annotated[float | None, replace(STEP_SIZE, default_text="epsilon / steps")] = None,
 ) -> Task[None]:
-    """From the picture itself, `steps` steps of the gradient's sign, epsilon / steps each without `step_size`; Linf.
+    """FGSM in small steps within a Linf budget: PGD from the picture itself, in steps of epsilon / steps by default.
 
-    `best` holds the start's look and receives every better one. Costs `steps` passes with gradients and one without.
+    `best` holds the start's look and receives every look. Costs `steps` passes with gradients and one without.
     """
     length = epsilon / steps if step_size is None else step_size
     yield from pgd(start, goal, best, epsilon=epsilon, steps=steps, step_size=length, random_start=False)

@@ -1,4 +1,6 @@
-"""Carlini and Wagner's L2 attack, with a search for how much the goal weighs (Carlini & Wagner 2017, 1608.04644)."""
+"""Carlini and Wagner's minimal L2 attack (Carlini & Wagner 2017, arxiv.org/abs/1608.04644)."""
+
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -7,16 +9,18 @@ from models.attacks.geometry import PerRow, Pictures, rows, size
 from models.attacks.goal import Best, Goal, Look
 from models.attacks.methods.adam import Adam
 from models.attacks.objectives import margin
+from models.options import Option
 from models.query import Task
 
 INSIDE = 1e-2
-"""Of the range, half at each end, so that black and white have a place in tanh space from which Adam gets away.
+"""Share by which pixel values are drawn in from black and white, so that Adam can leave these in tanh space.
 
-The authors' 1e-6 pins them: no picture of black and white alone was fooled within 100 steps, with this one all were.
+With the authors' 1e-6 no picture of black and white alone was fooled within 100 steps; with this one all were.
 """
 CHECKS = 5
-"""In how many parts of a search a row's loss must fall, the first aside: Adam's first steps are too long for photos."""
-FALLS = 0.9999
+"""Checks per search whether a row's loss still falls; Adam's first steps, which are too long for photos, have none."""
+STILL_FALLING = 0.9999
+"""A row's loss still falls if it is at most this share of its loss at the last check."""
 
 
 def carlini_wagner(
@@ -24,40 +28,73 @@ def carlini_wagner(
     goal: Goal,
     best: Best,
     *,
-    steps: int = 100,
-    searches: int = 9,
-    step_size: float = 0.01,
-    initial_constant: float = 1e-3,
+    steps: Annotated[
+        int,
+        Option(
+            "Largest number of steps of each search; each costs one pass of the network with gradients. More steps "
+            "make the perturbation smaller, and take up to proportionally more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 100,
+    searches: Annotated[
+        int,
+        Option(
+            "Number of searches for the best weight of the classification loss beside the size of the perturbation: "
+            "the weight grows tenfold until a search succeeds, and is then bisected. More searches make the "
+            "perturbation smaller, and take up to proportionally more time.",
+            least=1,
+            most=20,
+        ),
+    ] = 9,
+    step_size: Annotated[
+        float,
+        Option(
+            "Learning rate of Adam on the variable w, where the pixel values are (1 + tanh w) / 2. Larger values move "
+            "faster and settle less exactly.",
+            least=1e-6,
+            most=1e6,
+        ),
+    ] = 0.01,
+    initial_constant: Annotated[
+        float,
+        Option(
+            "Weight of the classification loss beside the squared L2 norm of the perturbation in the first search, for "
+            "a picture of the model's own size. Larger values succeed in an earlier search; too large a value leaves a "
+            "larger perturbation.",
+            least=1e-8,
+            most=1e8,
+        ),
+    ] = 1e-3,
 ) -> Task[None]:
-    """Minimise L2 squared plus a constant times the margin that is missing, by Adam in tanh space.
+    """Minimise the squared L2 norm plus a constant times the margin that is missing, by Adam in tanh space.
 
-    Each search has a constant per row: ten times the last until one has won, then bisected. The first is for the
-    model's own resolution and grows with the picture's (`goal.scale` squared, as L2 squared does). `step_size` is
-    Adam's, in tanh space. A row whose loss no longer falls rests until the next search, which begins when all rest or
-    after `steps`. Costs one pass with gradients, and at most `steps` more in each of the `searches`.
+    Each search has one constant per row: ten times the last until a search has won, then bisected. The first constant
+    grows with `goal.scale` squared, as the squared L2 norm does. A row whose loss no longer falls rests until the next
+    search, which begins after `steps` or when all rows rest. `best` receives every look. Costs one pass with gradients,
+    and at most `steps` more in each of the `searches`.
     """
     first = yield from goal.look(start, score=margin)
     best.update(first)
     constant = torch.full_like(first.loss, initial_constant * goal.scale**2)
     lower, upper = torch.zeros_like(constant), torch.full_like(constant, torch.inf)
+    check_every = max(1, steps // CHECKS)
     space = _TanhSpace(start)
     for search in range(searches):
-        look, found, rests = first, first.won, _Rests(constant)
+        look, won, resting = first, first.won, _RestingRows(constant)
         space.reset()
         for step in range(steps):
-            if (
-                step
-                and step % max(1, steps // CHECKS) == 0
-                and rests.look(_loss(look, space.change, constant, goal)).all()
-            ):
-                break
-            space.descend(look.slope * rows(constant / 2 * ~look.won), step_size, rests.resting)
+            if step and step % check_every == 0:
+                resting.check(_loss(look, space.change, constant, goal))
+                if resting.rows.all():
+                    break
+            space.descend(look.gradients * rows(constant / 2 * ~look.won), step_size, resting.rows)
             look = yield from goal.look((start + goal.masked(space.change)).clamp_(0, 1), score=margin)
             best.update(look)
-            found = found | look.won
+            won = won | look.won
             yield best.progress(search * steps + step + 1, searches * steps)
-        upper = torch.where(found, upper.minimum(constant), upper)
-        lower = torch.where(found, lower, lower.maximum(constant))
+        upper = torch.where(won, upper.minimum(constant), upper)
+        lower = torch.where(won, lower, lower.maximum(constant))
         constant = torch.where(upper.isfinite(), (lower + upper) / 2, constant * 10)
 
 
@@ -65,25 +102,24 @@ def _loss(look: Look, change: Tensor, constant: PerRow, goal: Goal) -> PerRow:
     return size(change, "l2").square() + constant * (look.loss + goal.confidence).clamp(min=0)
 
 
-class _Rests:
-    """Which rows' losses have ceased to fall from one check to the next; none goes on again."""
+class _RestingRows:
+    """The rows whose loss did not fall from one check to the next; they rest until the end of the search."""
 
-    def __init__(self, rows: PerRow) -> None:
-        self.resting = torch.zeros_like(rows, dtype=torch.bool)
-        self.previous = torch.full_like(rows, torch.inf)
+    def __init__(self, loss: PerRow) -> None:
+        self.rows = torch.zeros_like(loss, dtype=torch.bool)
+        self.previous = torch.full_like(loss, torch.inf)
 
-    def look(self, loss: PerRow) -> Tensor:
-        self.resting = self.resting | (loss > FALLS * self.previous)
+    def check(self, loss: PerRow) -> None:
+        self.rows = self.rows | (loss > STILL_FALLING * self.previous)
         self.previous = loss
-        return self.resting
 
 
 class _TanhSpace:
-    """Where pictures have no bounds: x = (1 + tanh w) / 2, which is the logistic function of 2 w."""
+    """The variable w without bounds, where pictures are (1 + tanh w) / 2, the logistic function of 2 w."""
 
     def __init__(self, start: Pictures) -> None:
         self.origin = (start * (1 - INSIDE) + INSIDE / 2).logit_()
-        # What the way there and back makes of the start: a change is counted from it, so that none is exactly none.
+        # The start after both conversions: changes are counted from it, so that no change is exactly 0.
         self.base = self.origin.sigmoid()
         self.reset()
 
@@ -91,12 +127,15 @@ class _TanhSpace:
         self.place, self.adam = self.origin.clone(), Adam(self.origin)
         self.pictures, self.change = self.base.clone(), torch.zeros_like(self.base)
 
-    def descend(self, slope: Pictures, step_size: float, resting: Tensor) -> None:
-        """One step down half of L2 squared plus what has the slope, in the rows that do not rest."""
-        # d/dw is 2 x (1 - x) d/dx; constant factors are nothing to Adam.
-        slope.add_(self.change).mul_(torch.addcmul(self.pictures, self.pictures, self.pictures, value=-1))
+    def descend(self, gradients: Pictures, step_size: float, resting: Tensor) -> None:
+        """One step down half the squared L2 norm plus the loss with these gradients; rows that rest do not move.
+
+        Overwrites `gradients`.
+        """
+        # d/dw is 2 x (1 - x) d/dx; constant factors make no difference to Adam.
+        gradients.add_(self.change).mul_(torch.addcmul(self.pictures, self.pictures, self.pictures, value=-1))
         before = self.place.clone() if resting.any() else None
-        self.adam.descend(self.place, slope, 2 * step_size)
+        self.adam.descend(self.place, gradients, 2 * step_size)
         if before is not None:
             self.place = torch.where(rows(resting), before, self.place)
         torch.sigmoid(self.place, out=self.pictures)

@@ -1,4 +1,6 @@
-"""DeepFool, a fast minimal attack by linear steps to the nearest border (Moosavi-Dezfooli et al. 2016, 1511.04599)."""
+"""DeepFool, a fast minimal attack in L2 or Linf (Moosavi-Dezfooli et al. 2016, arxiv.org/abs/1511.04599)."""
+
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -6,10 +8,11 @@ from torch import Tensor
 from models.attacks.geometry import Norm, PerRow, Pictures, rows, size
 from models.attacks.goal import Best, Goal
 from models.attacks.objectives import Score, margin
+from models.options import Option
 from models.query import Task
 
 BEYOND = 1e-4
-"""Logits past the border that a step aims for, so that one which starts upon it goes somewhere."""
+"""Logits beyond the decision boundary at which a step aims, so that a picture exactly on it moves too."""
 
 
 def deepfool(
@@ -18,33 +21,58 @@ def deepfool(
     best: Best,
     *,
     norm: Norm = "l2",
-    steps: int = 50,
-    candidates: int = 10,
-    overshoot: float = 0.02,
+    steps: Annotated[
+        int,
+        Option(
+            "Largest number of steps; the attack ends sooner once it has succeeded. Each step costs one pass of the "
+            "network with gradients per candidate class. More steps help where the model is far from linear.",
+            least=1,
+            most=1000,
+        ),
+    ] = 50,
+    candidates: Annotated[
+        int,
+        Option(
+            "Number of most probable other classes to whose decision boundaries the distance is estimated in each "
+            "step; ignored with a target class. More classes may find a nearer boundary, and take proportionally "
+            "more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 10,
+    overshoot: Annotated[
+        float,
+        Option(
+            "How far each step goes beyond the estimated decision boundary, as a fraction of the distance to it (0.02 "
+            "is 2 %). Larger values succeed in fewer steps with a larger perturbation.",
+            least=0.0,
+            most=1.0,
+        ),
+    ] = 0.02,
 ) -> Task[None]:
-    """Take the model for linear, step onto the border nearest in the norm and beyond it by the share `overshoot`.
+    """Steps to the nearest decision boundary of the model taken as linear, and beyond it by the share `overshoot`.
 
-    Untargeted, the border to each of the `candidates` is measured: the likeliest classes after the label at the start.
-    Targeted there is one, between the target and the strongest other class. A row that has won stays where it is.
-    Costs one pass with gradients per candidate and step (one per step if targeted), and one more with which a batch
-    that has won is seen to have (without gradients after the last step).
+    Untargeted, the distances to the boundaries with the `candidates` are measured: the most probable classes after the
+    label at the start. Targeted, there is one boundary: between the target and the strongest other class. A row that
+    has won moves no further. Costs one pass with gradients per candidate and step (one per step if targeted), and one
+    more to notice that all rows have won (without gradients after the last step).
     """
-    scores = [margin] if goal.targeted else _against(best.logits, goal.labels, candidates)
+    scores = [margin] if goal.targeted else _margins_over_candidates(best.logits, goal.labels, candidates)
     pictures = start
     for step in range(steps):
         distances, nearest = torch.full_like(best.loss, torch.inf), torch.zeros_like(start)
         for number, score in enumerate(scores):
             if best.won.all():
                 return
-            objective = goal.toward(score)
-            logits, losses, slope = yield from goal.ask(pictures, objective)
-            look = goal.judge(pictures, logits, slope, losses=losses)
+            objective = goal.objective(score)
+            logits, losses, gradients = yield from goal.ask(pictures, objective)
+            look = goal.judge(pictures, logits, gradients, losses=losses)
             if number == 0:
-                # Losses towards different classes do not compare; those of the odds do.
+                # Losses towards different classes cannot be compared; the log-odds can.
                 best.update(goal.judge(pictures, logits))
-            distance = _distance(look.loss + goal.confidence, look.slope, norm)
+            distance = _distance(look.loss + goal.confidence, look.gradients, norm)
             nearer = distance < distances
-            nearest = look.slope if nearer.all() else torch.where(rows(nearer), look.slope, nearest)
+            nearest = look.gradients if nearer.all() else torch.where(rows(nearer), look.gradients, nearest)
             distances = distances.minimum(distance)
         if best.won.all():
             return
@@ -54,14 +82,14 @@ def deepfool(
     best.update((yield from goal.look(pictures, gradients=False)))
 
 
-def _against(logits: Tensor, labels: Tensor, candidates: int) -> list[Score]:
-    """The label's logit less each candidate's."""
+def _margins_over_candidates(logits: Tensor, labels: Tensor, candidates: int) -> list[Score]:
+    """For each candidate the score: the label's logit minus the candidate's."""
     others = logits.scatter(1, labels.unsqueeze(1), -torch.inf)
     likeliest = others.topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    return [_less(each) for each in likeliest.unbind(dim=1)]
+    return [_margin_over(candidate) for candidate in likeliest.unbind(dim=1)]
 
 
-def _less(candidate: Tensor) -> Score:
+def _margin_over(candidate: Tensor) -> Score:
     def score(logits: Tensor, labels: Tensor) -> Tensor:
         both = logits.gather(1, torch.stack([labels, candidate], dim=1))
         return both[:, 0] - both[:, 1]
@@ -69,11 +97,10 @@ def _less(candidate: Tensor) -> Score:
     return score
 
 
-def _distance(loss: Tensor, slope: Pictures, norm: Norm) -> PerRow:
-    """To where a linear loss is 0: its size over the gradient's dual norm; infinite where there is no gradient."""
-    steepness = size(slope, "l1" if norm == "linf" else "l2")
-    return (loss.abs() + BEYOND) / steepness
+def _distance(loss: Tensor, gradients: Pictures, norm: Norm) -> PerRow:
+    """To where a linear loss is 0: its size divided by the gradient's dual norm; infinite without a gradient."""
+    return (loss.abs() + BEYOND) / size(gradients, "l1" if norm == "linf" else "l2")
 
 
-def _unit(slope: Pictures, norm: Norm) -> Pictures:
-    return slope.sign() if norm == "linf" else slope / rows(size(slope, "l2").clamp(min=1e-30))
+def _unit(gradients: Pictures, norm: Norm) -> Pictures:
+    return gradients.sign() if norm == "linf" else gradients / rows(size(gradients, "l2").clamp(min=1e-30))

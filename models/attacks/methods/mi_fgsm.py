@@ -1,9 +1,13 @@
-"""The momentum iterative fast gradient sign method (Dong et al. 2018, arxiv.org/abs/1710.06081)."""
+"""The momentum iterative fast gradient sign method, MI-FGSM (Dong et al. 2018, arxiv.org/abs/1710.06081)."""
+
+from typing import Annotated
 
 import torch
 
 from models.attacks.geometry import Pictures, rows, size
 from models.attacks.goal import Best, Goal
+from models.attacks.shared_options import Epsilon, Steps
+from models.options import Option
 from models.query import Task
 
 
@@ -12,14 +16,22 @@ def mi_fgsm(
     goal: Goal,
     best: Best,
     *,
-    epsilon: float = 8 / 255,
-    steps: int = 10,
-    momentum: float = 1.0,
+    epsilon: Epsilon = 8 / 255,
+    steps: Steps = 10,
+    momentum: Annotated[
+        float,
+        Option(
+            "Weight of the sum of all earlier gradients beside the newest gradient (the decay factor of the paper); 0 "
+            "uses the newest alone. Larger values keep the direction steadier from step to step.",
+            least=0.0,
+            most=10.0,
+        ),
+    ] = 1.0,
 ) -> Task[None]:
-    """From the picture itself, `steps` steps of epsilon / steps along the sign of a running sum of gradients; Linf.
+    """From the picture itself, steps of epsilon / steps along the sign of a running sum of gradients, in Linf.
 
-    Each gradient counts by its share of its own L1 norm, and the sum before it `momentum` times (the paper's decay).
-    `best` holds the start's look and receives every better one. Costs `steps` passes with gradients and one without.
+    The sum is multiplied by `momentum` (the paper's decay factor) before each gradient, divided by its own L1 norm, is
+    added. `best` holds the start's look and receives every look. Costs `steps` passes with gradients and one without.
     """
     lowest, highest = (start - epsilon).clamp_(min=0), (start + epsilon).clamp_(max=1)
     velocity = torch.zeros_like(start)
@@ -27,8 +39,8 @@ def mi_fgsm(
     for step in range(steps):
         look = yield from goal.look(picture)
         best.update(look)
-        share = 1 / size(look.slope, "l1").clamp(min=1e-30)
-        velocity.mul_(momentum).addcmul_(look.slope, rows(share))
+        weight = 1 / size(look.gradients, "l1").clamp(min=1e-30)
+        velocity.mul_(momentum).addcmul_(look.gradients, rows(weight))
         picture = torch.add(picture, velocity.sign(), alpha=-epsilon / steps).clamp_(lowest, highest)
         yield best.progress(step + 1, steps)
     best.update((yield from goal.look(picture, gradients=False)))

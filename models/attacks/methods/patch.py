@@ -1,32 +1,22 @@
-"""An adversarial patch: a square that works anywhere on a photo (Brown et al. 2017, arxiv.org/abs/1712.09665)."""
+"""Adversarial patches: squares that work anywhere on a photo (Brown et al. 2017, arxiv.org/abs/1712.09665)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import Annotated
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from models.attacks.geometry import Pictures, to_lattice
-from models.attacks.goal import Best, Goal, Look
+from models.attacks.goal import Best, Goal, Look, Patch
 from models.attacks.methods.adam import Adam
-from models.attacks.methods.placement import Laid, Room, Squares
+from models.attacks.methods.placement import PlacedSquares, PlacementArea, Squares
+from models.attacks.shared_options import Seed
+from models.options import Option
 from models.preprocessing import to_levels
 from models.query import DeadlineExceeded, Progress, Task
 
 TRIALS = 16
-"""Placements on which the finished square is tried."""
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A square to print, and on what share of random placements, none of which trained it, it reaches the goal.
-
-    The share is None where time was up before it was tried.
-    """
-
-    square: UInt8[Tensor, "3 side side"]
-    success_rate: float | None
+"""Random placements on which the finished square is tried, for its success rate."""
 
 
 def patch(
@@ -34,54 +24,92 @@ def patch(
     goal: Goal,
     best: Best,
     *,
-    size: float = 0.3,
-    steps: int = 100,
-    samples: int = 4,
-    step_size: float = 0.05,
-    jitter: bool = True,
-    seed: int = 0,
-) -> Task[Patch]:
-    """Train one square per row, from grey, on `samples` random placements per step, by Adam of `step_size`.
+    size: Annotated[
+        float,
+        Option(
+            "Side of the square patch, as a fraction of the picture's shorter side. Larger patches succeed more often, "
+            "and hide more of the picture.",
+            least=0.05,
+            most=1.0,
+        ),
+    ] = 0.3,
+    steps: Annotated[
+        int,
+        Option(
+            "Number of steps in which the patch is trained; each costs one pass of the network with gradients per "
+            "sample. More steps make a stronger patch, and take proportionally more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 100,
+    samples: Annotated[
+        int,
+        Option(
+            "Number of random placements of the patch that each step averages over. More placements make a patch that "
+            "works in more places, and take proportionally more time and memory.",
+            least=1,
+            most=8,
+        ),
+    ] = 4,
+    step_size: Annotated[
+        float,
+        Option(
+            "Learning rate of Adam on the pixel values of the patch, from 0 to 1. Larger values train faster and "
+            "settle less exactly.",
+            least=1e-6,
+            most=1e6,
+        ),
+    ] = 0.05,
+    jitter: Annotated[
+        bool,
+        Option(
+            "Whether each placement is also scaled, brightened and given contrast by random factors of 0.8 to 1.2, and "
+            "turned by up to 15 degrees, so that the patch still works when printed and photographed."
+        ),
+    ] = True,
+    seed: Seed = 0,
+) -> Task[None]:
+    """Train one square per row by Adam, from grey, on `samples` random placements per step.
 
-    `size` is its side over the picture's shorter side. A placement lies within what the model sees and, with `jitter`,
-    is scaled, brightened and given contrast by 0.8 to 1.2 each and turned by up to 15 degrees. The goal's mask does not
-    matter. `best` receives the photo with the finished square, laid plainly where it does most of nine places; at a
-    deadline, in the middle, and the square as it is then is `found` of the DeadlineExceeded. Returns the first row's
-    square. Costs `samples` passes with gradients per step, and up to 9 + 16 at the end without.
+    Placements lie within what the model sees; the goal's mask is ignored. `best` receives the photo with the finished
+    square, unturned and unlit, in each of up to nine places, and the first row's square as its `patch`. At a deadline
+    these are the photo with the unfinished square in the middle, and that square without a success rate. Costs
+    `samples` passes with gradients per step, and up to 9 + 16 at the end without.
     """
     random = torch.Generator().manual_seed(seed)
-    goal, room = replace(goal, mask=None), Room.of(start, goal, size)
-    squares = torch.full((len(start), 3, room.side, room.side), 0.5, device=start.device)
+    goal, area = replace(goal, mask=None), PlacementArea.of(start, goal, size)
+    squares = torch.full((len(start), 3, area.side, area.side), 0.5, device=start.device)
     adam = Adam(squares)
     try:
         for step in range(steps):
-            laid = Laid(start, squares, room.random(samples, random, jitter=jitter))
-            look = yield from _repeated(goal, samples).look(laid.pictures)
-            adam.descend(squares, laid.pull(look.slope), step_size)
+            placed = PlacedSquares(start, squares, area.random(samples, random, jitter=jitter))
+            look = yield from _repeated(goal, samples).look(placed.pictures)
+            adam.descend(squares, placed.gradients(look.gradients), step_size)
             squares.clamp_(0, 1)
-            # Of the first row's square, on all placements of this step; the first of them is shown.
+            # The probability is the first row's, over all placements of this step; the first of these is shown.
             yield Progress(step + 1, steps, partial(goal.probability, look.logits[:: len(start)]), look.pictures[0])
-        for corner in room.corners():
-            best.update((yield from _plainly(start, goal, squares, corner)))
-        won = []
+        for corner in area.corners():
+            best.update((yield from _look_at_corner(start, goal, squares, corner)))
+        trials = []
         for begin in range(0, TRIALS, samples):
-            placements = room.random(min(samples, TRIALS - begin), random, jitter=jitter)
-            laid = Laid(start, to_lattice(squares), placements)
-            look = yield from _repeated(goal, len(placements)).look(laid.pictures, gradients=False)
-            won.append(look.won[:: len(start)])
-    except DeadlineExceeded as late:
-        best.update((yield from _plainly(start, goal, squares, room.corners()[0])))
-        late.found = Patch(to_levels(squares[0]), None)
+            placements = area.random(min(samples, TRIALS - begin), random, jitter=jitter)
+            placed = PlacedSquares(start, to_lattice(squares), placements)
+            look = yield from _repeated(goal, len(placements)).look(placed.pictures, gradients=False)
+            trials.append(look.won[:: len(start)])
+    except DeadlineExceeded:
+        best.update((yield from _look_at_corner(start, goal, squares, area.corners()[0])))
+        best.add_patch(Patch(to_levels(squares[0]), None))
         raise
-    return Patch(to_levels(squares[0]), torch.cat(won).float().mean().item())
+    best.add_patch(Patch(to_levels(squares[0]), torch.cat(trials).float().mean().item()))
 
 
 def _repeated(goal: Goal, times: int) -> Goal:
+    """The goal for the rows, repeated so many times."""
     return replace(goal, labels=goal.labels.repeat(times))
 
 
-def _plainly(start: Pictures, goal: Goal, squares: Squares, corner: tuple[int, int]) -> Task[Look]:
-    """The squares, as a file holds them, flat on one place."""
+def _look_at_corner(start: Pictures, goal: Goal, squares: Squares, corner: tuple[int, int]) -> Task[Look]:
+    """Look at the pictures with the squares, rounded to the lattice, at one top left corner."""
     (top, left), side = corner, squares.shape[-1]
     pictures = start.clone()
     pictures[..., top : top + side, left : left + side] = to_lattice(squares)

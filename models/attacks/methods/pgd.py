@@ -1,10 +1,15 @@
-"""Projected gradient descent (Madry et al. 2018, arxiv.org/abs/1706.06083)."""
+"""Projected gradient descent, PGD (Madry et al. 2018, arxiv.org/abs/1706.06083)."""
+
+from dataclasses import replace
+from typing import Annotated
 
 import torch
 
 from models.attacks.geometry import Norm, Pictures, projection
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.steepest import random_point, steepest
+from models.attacks.shared_options import STEP_SIZE, Epsilon, Restarts, Seed, Steps
+from models.options import Option
 from models.query import Task
 
 
@@ -14,19 +19,22 @@ def pgd(
     best: Best,
     *,
     norm: Norm = "linf",
-    epsilon: float = 8 / 255,
-    steps: int = 40,
-    step_size: float | None = None,
-    restarts: int = 1,
-    random_start: bool = True,
-    seed: int = 0,
+    epsilon: Epsilon = 8 / 255,
+    steps: Steps = 40,
+    step_size: Annotated[float | None, replace(STEP_SIZE, default_text="2.5 * epsilon / steps")] = None,
+    restarts: Restarts = 1,
+    random_start: Annotated[
+        bool,
+        Option("Whether the first run begins at a random point within the budget (true) or at the picture itself."),
+    ] = True,
+    seed: Seed = 0,
 ) -> Task[None]:
-    """From a random point of the ball, `steps` steps of steepest descent, each projected back into it.
+    """From a random point of the ball, `steps` steps of steepest descent, each projected back into the ball.
 
-    A step is 2.5 epsilon / steps without `step_size`, in the norm's own unit. Each restart begins at another point;
-    without `random_start` the first begins at the picture itself. In L1 a step moves the largest hundredth of the
-    gradient's values (Tramer & Boneh 2019, arxiv.org/abs/1904.13000). `best` holds the start's look and receives every
-    better one. Costs `steps` passes with gradients and one without, per restart.
+    A step is 2.5 epsilon / steps long by default, measured in the norm. Each of the `restarts` runs begins at another
+    random point; without `random_start` the first begins at the picture itself. In L1 a step moves the hundredth of the
+    values with the largest gradients (Tramer & Boneh 2019, arxiv.org/abs/1904.13000). `best` holds the start's look and
+    receives every look. Costs `steps` passes with gradients and one without, per run.
     """
     random = torch.Generator().manual_seed(seed)
     project = projection(norm, start)
@@ -38,6 +46,6 @@ def pgd(
         for step in range(steps):
             look = yield from goal.look(picture)
             best.update(look)
-            picture = project(picture.sub(steepest(look.slope, norm), alpha=length), epsilon)
+            picture = project(picture.sub(steepest(look.gradients, norm), alpha=length), epsilon)
             yield best.progress(restart * steps + step + 1, restarts * steps)
         best.update((yield from goal.look(picture, gradients=False)))

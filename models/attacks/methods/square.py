@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,12 +11,14 @@ from torch import Tensor
 from models.attacks.geometry import Norm, Pictures, rows, size
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.windows import TINY, Window, area, bump, energy, unit
+from models.attacks.shared_options import Epsilon, Seed
+from models.options import Option
 from models.query import Task
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""After how many of 10,000 queries the share of the picture that a window covers is halved."""
+"""Numbers of queries, out of 10,000, after which the share of the picture that a window covers is halved."""
 TILES = 5
-"""Along the shorter side, in L2's first change."""
+"""Number of tiles along the shorter side of the first change in L2."""
 
 
 def square(
@@ -24,36 +27,53 @@ def square(
     best: Best,
     *,
     norm: Norm = "linf",
-    epsilon: float = 8 / 255,
-    steps: int = 1000,
-    p: float = 0.8,
-    seed: int = 0,
+    epsilon: Epsilon = 8 / 255,
+    steps: Annotated[
+        int,
+        Option(
+            "Number of queries; each costs one pass of the network without gradients. More queries make the attack "
+            "stronger, and take proportionally more time.",
+            least=1,
+            most=1000,
+        ),
+    ] = 1000,
+    p: Annotated[
+        float,
+        Option(
+            "Fraction of the changeable area of the picture that the first square window covers; later windows become "
+            "smaller. Larger values change more of the picture at once in the first queries.",
+            least=1e-6,
+            most=1.0,
+        ),
+    ] = 0.8,
+    seed: Seed = 0,
 ) -> Task[None]:
-    """Change one square window per query, and keep it in the rows where the goal's lead grows.
+    """Change one square window per query, and keep the change in the rows where the goal's lead grows.
 
-    The first windows cover the share `p` of what the model sees and the mask allows, later ones less. Linf: a window's
-    channels move by epsilon, up or down. L2: a window takes another's length, and a bump of either sign. All rows try
-    the same. `best` compares log-odds. Costs `steps` passes, none of them with gradients.
+    The first windows cover the share `p` of the pixels that the model sees and the mask allows, later ones less. Linf:
+    each channel of a window moves by epsilon, up or down. L2: a window takes over the L2 norm of another one, with a
+    bump of either sign. All rows try the same windows. `best` compares log-odds. Costs `steps` passes without
+    gradients.
     """
     search = _Search(start, goal, norm, epsilon, seed)
     lead, won = torch.full_like(best.loss, -torch.inf), torch.zeros_like(best.won)
     for query in range(steps):
         if query:
-            search.change(p / 2 ** sum(query * 10_000 > steps * each for each in HALVINGS))
+            search.change(p / 2 ** sum(query * 10_000 > steps * halving for halving in HALVINGS))
         logits, *_ = yield from goal.ask(search.pictures, None)
-        leads, wins = goal.reached(logits)
-        better = (wins & ~won) | ((wins == won) & (leads > lead))
+        new_lead, new_won = goal.measure_lead(logits)
+        better = (new_won & ~won) | ((new_won == won) & (new_lead > lead))
         search.keep(better)
         if better.any():
-            lead, won = torch.where(better, leads, lead), torch.where(better, wins, won)
-            # The search goes on in its own pictures, so what is kept is a copy.
-            seen = goal.judge(search.pictures.clone(), logits)
-            best.update(replace(seen, won=seen.won & better, loss=seen.loss.masked_fill(~better, torch.inf)))
+            lead, won = torch.where(better, new_lead, lead), torch.where(better, new_won, won)
+            # The search changes its pictures in place, so `best` gets a copy.
+            look = goal.judge(search.pictures.clone(), logits)
+            best.update(replace(look, won=look.won & better, loss=look.loss.masked_fill(~better, torch.inf)))
         yield best.progress(query + 1, steps)
 
 
 class _Search:
-    """The pictures that the search is at, changed in place: of twelve megapixels, only windows are touched."""
+    """The present pictures of the search, changed in place: a step touches only its windows in a large photo."""
 
     def __init__(self, start: Pictures, goal: Goal, norm: Norm, epsilon: float, seed: int) -> None:
         self.start, self.mask, self.norm, self.epsilon = start, goal.mask, norm, epsilon
@@ -66,7 +86,7 @@ class _Search:
         self.keep(torch.ones(len(start), dtype=torch.bool, device=start.device))
 
     def change(self, share: float) -> None:
-        """Another window in all rows."""
+        """Change a window that covers the share of the allowed pixels, in all rows."""
         side = max(1, round(math.sqrt(share * self.height * self.width)))
         if self.norm == "l2":
             side = max(3, side + (side + 1) % 2)
@@ -77,7 +97,7 @@ class _Search:
             self._move(self._window(side), self._window(side))
 
     def keep(self, better: Bool[Tensor, " n"]) -> None:
-        """Take the change back in the other rows."""
+        """Undo the last change in the rows that are not better."""
         if not better.all():
             for window, before in self.undo:
                 self.pictures[..., *window] = torch.where(rows(better), self.pictures[..., *window], before)
@@ -90,12 +110,12 @@ class _Search:
         self.pictures[..., *window] = (self.start[..., *window] + change).clamp(0, 1)
 
     def _move(self, one: Window, other: Window) -> None:
-        """The paper's Algorithm 3: one window takes over the other's length, and what clipping has left of epsilon."""
-        self.undo = [(each, self.pictures[..., *each].clone()) for each in (one, other)]
+        """Algorithm 3 of the paper: `one` takes over the L2 norm of `other`, and what clipping has left of epsilon."""
+        self.undo = [(window, self.pictures[..., *window].clone()) for window in (one, other)]
         old = self.pictures[..., *one] - self.start[..., *one]
         freed = energy(self.pictures[..., *other] - self.start[..., *other])
         self.pictures[..., *other] = self.start[..., *other]
-        # Where the two overlap, the other's share is gone by now, and counts once.
+        # Where the two windows overlap, the other is already back at the start: it counts only once.
         freed = freed + energy(self.pictures[..., *one] - self.start[..., *one])
         unused = (self.epsilon**2 - self.spent).clamp(min=0) / self.start.shape[1]
         new = self._signs(1, 1) * self._turned(self._bump(one[0].stop - one[0].start)) + unit(old)

@@ -6,19 +6,16 @@ from typing import Any
 import pytest
 
 from models.attacks.geometry import Norm
-from models.attacks.options import ATTACKS, BOUNDS, CHOICES, EPSILON, BadAttack, attack_options, choose_attack
+from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
+from models.attacks.shared_options import DEFAULT_EPSILONS
+from models.options import Option
 
 OPTIONS = [
-    pytest.param(attack, name, default, id=f"{attack}-{name}")
+    pytest.param(attack, name, option, id=f"{attack}-{name}")
     for attack, entry in ATTACKS.items()
-    for name, default in entry.defaults.items()
-    if name != "norm"
+    for name, option in entry.options.items()
 ]
-NUMBERS = [
-    pytest.param(*each.values[:2], id=each.id)
-    for each in OPTIONS
-    if each.values[1] in BOUNDS and not isinstance(each.values[2], bool)
-]
+NUMBERS = [each for each in OPTIONS if each.values[2].kind in (int, float) and each.values[1] != "epsilon"]
 
 
 def test_without_a_choice_a_budget_decides() -> None:
@@ -40,34 +37,67 @@ def test_defaults_are_fit(attack: str) -> None:
         if "norm" in options:
             assert options["norm"] == norm
         if "epsilon" in options:
-            assert options["epsilon"] == EPSILON[norm]
+            assert options["epsilon"] == DEFAULT_EPSILONS[norm]
 
 
-@pytest.mark.parametrize(("attack", "name", "default"), OPTIONS)
-def test_every_option_can_be_judged(attack: str, name: str, default: Any) -> None:
-    """A number has bounds, a name its choices; so no option is left out of either table."""
-    if isinstance(default, str):
-        assert default in CHOICES[name]
-    elif not isinstance(default, bool) and name != "epsilon":
-        least, most = BOUNDS[name]
-        assert least < most and (default is None or least <= default <= most)
+def test_bounds_are_those_that_clients_rely_on() -> None:
+    """Each name's widest bounds, written down here a second time."""
+    bounds: dict[str, tuple[float | None, float | None]] = {}
+    for case in NUMBERS:
+        _, name, option = case.values
+        assert bounds.setdefault(name, (option.least, option.most)) == (option.least, option.most), (
+            "one for all attacks"
+        )
+    assert bounds == {
+        "steps": (1, 1000),
+        "restarts": (1, 20),
+        "seed": (0, 2**63 - 1),
+        "step_size": (1e-6, 1e6),
+        "gamma": (1e-4, 0.5),
+        "initial": (1e-3, 1e3),
+        "candidates": (1, 1000),
+        "overshoot": (0.0, 1.0),
+        "searches": (1, 20),
+        "initial_constant": (1e-8, 1e8),
+        "sigma": (1e-6, 1.0),
+        "threshold_step": (1e-4, 1.0),
+        "momentum": (0.0, 10.0),
+        "p": (1e-6, 1.0),
+        "size": (0.05, 1.0),
+        "samples": (1, 8),
+    }
 
 
-@pytest.mark.parametrize(("attack", "name"), NUMBERS)
-def test_bounds_are_kept(attack: str, name: str) -> None:
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_parameter_is_described(attack: str) -> None:
+    """What a caller may choose is an option with a text, but for the norm, which is a choice of its own."""
+    assert set(ATTACKS[attack].defaults) - {"norm"} == set(ATTACKS[attack].options)
+
+
+@pytest.mark.parametrize(("attack", "name", "option"), OPTIONS)
+def test_the_default_is_among_the_values(attack: str, name: str, option: Option) -> None:
+    assert option.text.endswith(".") and len(option.text.split()) >= 8
+    assert option.default == ATTACKS[attack].defaults[name]
+    if option.default is None:
+        assert option.optional and option.default_text
+    elif option.kind is str:
+        assert option.default in option.choices
+    else:
+        assert type(option.default) is option.kind
+        assert option.kind is bool or option.least is None or option.least <= option.default
+        assert option.kind is bool or option.most is None or option.default <= option.most
+
+
+@pytest.mark.parametrize(("attack", "name", "option"), NUMBERS)
+def test_bounds_are_kept(attack: str, name: str, option: Option) -> None:
     """The least and the most are taken, and what lies beyond is refused by name; so is what is no number."""
-    default = ATTACKS[attack].defaults[name]
-    least, most = (type(0.0 if default is None else default)(bound) for bound in BOUNDS[name])
+    assert option.least is not None and option.most is not None
+    least, most = option.kind(option.least), option.kind(option.most)
     for fit in (least, most):
         assert attack_options(attack, None, {name: fit})[1][name] == fit
     for unfit in (least - 1, most * 2 + 1, -math.inf, math.nan, "3", True, [1]):
         with pytest.raises(BadAttack, match=name):
             attack_options(attack, None, {name: unfit})
-
-
-def test_every_bound_belongs_to_an_option() -> None:
-    names = {name for entry in ATTACKS.values() for name in entry.defaults}
-    assert set(BOUNDS) | set(CHOICES) <= names
 
 
 @pytest.mark.parametrize("huge", [pytest.param(10**400, id="above"), pytest.param(-(10**400), id="below")])
@@ -93,7 +123,7 @@ def test_a_norm_that_it_does_not_work_in(attack: str, norm: str) -> None:
 def test_budgets_that_a_file_can_use(norm: Norm, fit: float, unfit: float) -> None:
     """One level of one value at least; in Linf from black to white at most."""
     assert attack_options("pgd", norm, {"epsilon": fit})[1]["epsilon"] == fit
-    with pytest.raises(BadAttack, match="epsilon is from 1/255"):
+    with pytest.raises(BadAttack, match="epsilon must be from 1/255"):
         attack_options("pgd", norm, {"epsilon": unfit})
 
 
@@ -102,19 +132,19 @@ def test_a_whole_number_will_do_for_a_fraction() -> None:
     options = attack_options("pgd", "l2", {"epsilon": 3, "step_size": 1})[1]
     assert [(type(options[name]), options[name]) for name in ("epsilon", "step_size")] == [(float, 3.0), (float, 1.0)]
     assert type(attack_options("pgd", "linf", {"epsilon": 1})[1]["epsilon"]) is float
-    with pytest.raises(BadAttack, match="steps: a whole number"):
+    with pytest.raises(BadAttack, match="steps must be a whole number"):
         attack_options("pgd", "l2", {"steps": 3.0})
 
 
 def test_no_budget_is_the_norms_own() -> None:
     for norm in ("linf", "l2", "l1"):
-        assert attack_options("pgd", norm, {"epsilon": None})[1]["epsilon"] == EPSILON[norm]
+        assert attack_options("pgd", norm, {"epsilon": None})[1]["epsilon"] == DEFAULT_EPSILONS[norm]
 
 
 def test_the_default_budget_grows_with_the_picture() -> None:
     """Twice as long: Linf as it is, L2 twice, L1 four times as much; a budget that was given stays."""
     for norm, times in (("linf", 1), ("l2", 2), ("l1", 4)):
-        assert attack_options("pgd", norm, {}, scale=2.0)[1]["epsilon"] == times * EPSILON[norm]
+        assert attack_options("pgd", norm, {}, scale=2.0)[1]["epsilon"] == times * DEFAULT_EPSILONS[norm]
         assert attack_options("pgd", norm, {"epsilon": 0.5}, scale=2.0)[1]["epsilon"] == 0.5
         assert attack_options("pgd", norm, {}, scale=1 / 1000)[1]["epsilon"] >= 1 / 255, "what may be asked for"
 
@@ -122,12 +152,12 @@ def test_the_default_budget_grows_with_the_picture() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"loss": "hinge"}, "loss: one of ce, dlr, dlr_targeted, not 'hinge'"),
-        ({"loss": None}, "loss: one of"),
-        ({"loss": 3}, "loss: one of"),
+        ({"loss": "hinge"}, "loss must be one of ce, dlr, dlr_targeted, not 'hinge'"),
+        ({"loss": None}, "loss must be one of"),
+        ({"loss": 3}, "loss must be one of"),
         ({"confidences": 1, "momentum": 2}, "apgd takes no confidences, momentum: its options are"),
         ({"norm": "l2"}, "apgd takes no norm"),
-        ({"steps": None}, "steps: a finite number, not None"),
+        ({"steps": None}, "steps must be a whole number from 1 to 1000, not None"),
     ],
 )
 def test_what_is_not_fit_is_named(given: dict[str, Any], reason: str) -> None:
@@ -137,5 +167,5 @@ def test_what_is_not_fit_is_named(given: dict[str, Any], reason: str) -> None:
 
 def test_truth_is_no_number() -> None:
     assert attack_options("pgd", None, {"random_start": False})[1]["random_start"] is False
-    with pytest.raises(BadAttack, match="random_start: true or false, not 1"):
+    with pytest.raises(BadAttack, match="random_start must be true or false, not 1"):
         attack_options("pgd", None, {"random_start": 1})

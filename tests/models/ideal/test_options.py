@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.ideal.fourier import Fourier
-from models.ideal.options import BOUNDS, LESSON, METHODS, BadIdeal, drawing, ideal_options
+from models.ideal.options import METHODS, PLAIN_RECIPE, BadIdeal, drawing, ideal_options
 
 PLAIN = {"crops": 0, "clamp": False}
 
@@ -15,9 +15,9 @@ PLAIN = {"crops": 0, "clamp": False}
 def test_defaults_are_within_bounds_and_may_be_given(method: str) -> None:
     defaults = ideal_options(method, 224, {})
     assert defaults == METHODS[method].defaults == ideal_options(method, 224, defaults)
-    for name, (least, most) in BOUNDS.items():
-        if name in defaults:
-            assert least <= defaults[name] <= most
+    for name, option in METHODS[method].options.items():
+        if option.kind in (int, float):
+            assert option.least is not None and option.least <= defaults[name] <= (option.most or 0)
 
 
 @pytest.mark.parametrize(("method", "given"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
@@ -43,27 +43,27 @@ def test_the_plain_recipe_in_the_units_used_here() -> None:
     assert (found["noise"], found["patience"]) == (0.0, 0)
     assert ideal_options("pixel", 224, {**PLAIN, "steps": 20})["steps"] == 20
     for half in ({"crops": 0}, {"clamp": False}):
-        assert ideal_options("pixel", 224, half)["steps"] != LESSON["steps"]
+        assert ideal_options("pixel", 224, half)["steps"] != PLAIN_RECIPE["steps"]
 
 
 @pytest.mark.parametrize(
     ("method", "size", "given", "told"),
     [
         ("magic", 224, {}, "choose one of fourier, maco, pixel"),
-        ("fourier", 15, {}, "16 to 1024"),
-        ("fourier", 1025, {}, "16 to 1024"),
-        ("fourier", 224, {"clamp": True}, "clamp is no option of fourier: it is one of pixel"),
-        ("pixel", 224, {"decay": 1.0}, "decay is no option of pixel: it is one of fourier, maco"),
-        ("maco", 224, {"magic": 1}, "there is no such option"),
-        ("fourier", 224, {"objective": "loss"}, "choose one of logit, cross_entropy, margin"),
-        ("fourier", 224, {"steps": 0}, "steps is 1 to 2000"),
-        ("fourier", 224, {"crops": 33}, "crops is 0 to 32"),
-        ("fourier", 224, {"crops": -1}, "crops is 0 to 32"),
-        ("fourier", 224, {"tv": float("nan")}, "tv is 0 to 2000"),
-        ("fourier", 224, {"tv": float("inf")}, "tv is 0 to 2000"),
-        ("fourier", 224, {"noise": -0.1}, "noise is 0 to 1"),
-        ("fourier", 224, {"learning_rate": 0.0}, "learning_rate is 1e-06 to 1000"),
-        ("maco", 224, {"decay": 4.0}, "decay is 0 to 3"),
+        ("fourier", 15, {}, "size must be from 16 to 1024 pixels"),
+        ("fourier", 1025, {}, "size must be from 16 to 1024 pixels"),
+        ("fourier", 224, {"clamp": True}, "fourier takes no clamp: .*; clamp is an option of pixel"),
+        ("pixel", 224, {"decay": 1.0}, "pixel takes no decay: .*; decay is an option of fourier, maco"),
+        ("maco", 224, {"magic": 1}, "maco takes no magic: its options are objective, .*, learning_rate$"),
+        ("fourier", 224, {"objective": "loss"}, "objective must be one of logit, cross_entropy, margin, not 'loss'"),
+        ("fourier", 224, {"steps": 0}, "steps must be a whole number from 1 to 2000"),
+        ("fourier", 224, {"crops": 33}, "crops must be a whole number from 0 to 32"),
+        ("fourier", 224, {"crops": -1}, "crops must be a whole number from 0 to 32"),
+        ("fourier", 224, {"tv": float("nan")}, "tv must be a number from 0 to 2000"),
+        ("fourier", 224, {"tv": float("inf")}, "tv must be a number from 0 to 2000"),
+        ("fourier", 224, {"noise": -0.1}, "noise must be a number from 0 to 1"),
+        ("fourier", 224, {"learning_rate": 0.0}, "learning_rate must be a number from 1e-06 to 1000"),
+        ("maco", 224, {"decay": 4.0}, "decay must be a number from 0 to 3"),
     ],
 )
 def test_what_is_refused(method: str, size: int, given: dict[str, Any], told: str) -> None:
@@ -91,7 +91,35 @@ def test_a_methods_own_options_reach_it() -> None:
     assert isinstance(made, Fourier) and made.amplitude[0, 4].item() == pytest.approx(2)
 
 
-def test_the_bounds_themselves_are_allowed() -> None:
-    for name, bounds in BOUNDS.items():
-        for value in bounds:
-            assert ideal_options("fourier", 224, {name: value})[name] == value
+def test_bounds_are_those_that_clients_rely_on() -> None:
+    """Written down here a second time; both ends are allowed."""
+    bounds = {
+        "steps": (1, 2000),
+        "crops": (0, 32),
+        "noise": (0.0, 1.0),
+        "tv": (0.0, 2000.0),
+        "decay": (0.0, 3.0),
+        "learning_rate": (1e-6, 1000.0),
+        "patience": (0, 2000),
+    }
+    for method in METHODS:
+        options = METHODS[method].options
+        assert {name for name, option in options.items() if option.kind in (int, float)} <= set(bounds)
+        for name in set(bounds) & set(options):
+            assert (options[name].least, options[name].most) == bounds[name]
+            for value in bounds[name]:
+                assert ideal_options(method, 224, {name: value})[name] == value
+
+
+def test_defaults_are_those_that_clients_rely_on() -> None:
+    """Those of each method, written down here a second time."""
+    shared = {"objective": "logit", "crops": 4, "patience": 20}
+    assert METHODS["fourier"].defaults == {
+        **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05
+    }  # fmt: skip
+    assert METHODS["maco"].defaults == {
+        **shared, "steps": 160, "noise": 0.0, "tv": 0.0, "decay": 1.0, "learning_rate": 0.3
+    }  # fmt: skip
+    assert METHODS["pixel"].defaults == {
+        **shared, "steps": 96, "noise": 0.2, "tv": 60.0, "clamp": True, "learning_rate": 0.05
+    }  # fmt: skip

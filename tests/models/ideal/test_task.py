@@ -218,7 +218,7 @@ def test_a_channel_has_no_objective(tiny: Classifier) -> None:
     subject = (tiny.layers.find("0"), 1)
     found = ideals(tiny, subject, steps=1, crops=1)
     assert "objective" not in found.options and found.options["steps"] == 1
-    with pytest.raises(BadIdeal, match="objective is for classes"):
+    with pytest.raises(BadIdeal, match="objective is only for classes"):
         ideals(tiny, subject, objective="logit")
 
 
@@ -368,7 +368,7 @@ def test_a_grey_network_has_grey_ideals() -> None:
         ({"steps": 0}, "1 to 2000"),
         ({"count": 0}, "1 to 16"),
         ({"count": 17}, "1 to 16"),
-        ({"count": 5, "size": 1024}, "5 pictures of 1024 pixels are too many at once: ask for 4"),
+        ({"count": 5, "size": 1024}, "5 pictures of 1024 x 1024 pixels are too many at once: ask for 4"),
         ({"size": 5}, "16 to 1024"),
         ({"size": 0}, "16 to 1024"),
     ],

@@ -1,0 +1,39 @@
+"""Options of attacks, ideal methods and explain methods as fields of requests: types, bounds and texts are theirs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from app.web.fields import MAX_SEED, empty_is_none, one_of, parse_fraction
+from models.options import Option, described, merged, users_by_option
+
+
+def option_fields(owners: Mapping[str, Mapping[str, Option]], *, in_form: bool) -> dict[str, Any]:
+    """One optional field per option name, for `pydantic.create_model`; a field without a value means the default.
+
+    `owners` maps the name of each attack or method to its options. `in_form` gives every field an empty example, since
+    Swagger UI fills in a number of its own otherwise.
+    """
+    examples = {"examples": [""]} if in_form else {}
+    return {name: _field(users, examples) for name, users in users_by_option(owners).items()}
+
+
+def _field(users: Mapping[str, Option], extra: Mapping[str, Any]) -> Any:
+    option = merged(users)
+    if option.kind is int and option.most is not None:
+        option = replace(option, most=min(option.most, MAX_SEED))
+    field: Any = Field(default=None, description=described(users, option=option), **extra)
+    return (Annotated[_type(option) | None, BeforeValidator(empty_is_none)], field)
+
+
+def _type(option: Option) -> Any:
+    """The option's type with its bounds or choices."""
+    if option.kind is bool:
+        return bool
+    if option.kind is str:
+        return Annotated[str, one_of(option.choices)]
+    kind: Any = option.kind
+    number: Any = Annotated[kind, Field(ge=option.least, le=option.most, allow_inf_nan=None if kind is int else False)]
+    return Annotated[number, BeforeValidator(parse_fraction)] if option.fraction else number
