@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from app import openapi_document
 from app.adversarial import adversarial, curve, targets
-from app.engine.cache import Cache
+from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.registry import Registry
 from app.ideal import ideal
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(max_rows=settings.max_rows, max_waiting=settings.max_waiting, max_weight=settings.max_pixels)
-        app.state.service = Service(settings, registry, engine, Cache(settings.cache, settings.cache_bytes))
+        app.state.service = Service(settings, registry, engine, ResultCache(settings.cache, settings.cache_bytes))
         registry.load_in_background(on_loaded)
         yield
         await run_in_threadpool(registry.stop)

@@ -1,4 +1,4 @@
-"""Drivers of tasks: `run` and `run_all` for scripts, notebooks and tests, and the parts that the service's engine shares.
+"""Drivers of tasks: `run` and `run_all` for scripts and tests, and what the engine of the service shares with them.
 
 Only `Conversation` sends answers to a task; only `next_batch` decides which queries the network answers together.
 """

@@ -1,4 +1,4 @@
-"""One batch through a network that may run out of memory or hold a query that fails."""
+"""Answering one batch when the device runs out of memory or one of the queries fails."""
 
 import logging
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class DoesNotFit(MemoryError):
-    """A single row, or a task's own picture, is more than the device can hold."""
+    """A single row, or the picture that a task works on, does not fit into the device's memory."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -21,31 +21,32 @@ class DoesNotFit(MemoryError):
 
 @dataclass
 class RowLimit:
-    """How many rows the device takes at once, as found so far."""
+    """Most rows that the device takes at once, as far as is known; lowered when it runs out of memory."""
 
     rows: int
 
 
 def answer_within_memory(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
-    """One answer or error per query, in order: what fails is halved until only the culprit fails.
+    """One answer or error per query, in order.
 
-    So is a lone query of more rows than the limit.
+    A batch that fails is halved and tried again, until only the query that causes the error fails. A single query with
+    more rows than the limit is halved too.
     """
     if len(queries) == 1 and len(queries[0].pixels) > limit.rows:
-        return [_asked_in_halves(network, queries[0], limit)]
+        return [_answer_query_in_halves(network, queries[0], limit)]
     try:
         return list(network.answer(queries))
     except Exception as error:
         # Without its traceback, whose frames would hold the batch's memory through every retry below.
         failure = error.with_traceback(None)
     if is_out_of_memory(failure):
-        return _with_less(network, queries, limit)
+        return _answer_with_fewer_rows(network, queries, limit)
     if len(queries) == 1:
         return [failure]
-    return _in_halves(network, queries, limit)
+    return _answer_batch_in_halves(network, queries, limit)
 
 
-def _with_less(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
+def _answer_with_fewer_rows(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     rows = sum(len(query.pixels) for query in queries)
@@ -54,17 +55,17 @@ def _with_less(network: Network, queries: list[Query], limit: RowLimit) -> list[
     limit.rows = max(1, min(limit.rows, rows // 2))
     logger.warning("out of memory with %d rows; at most %d from now on", rows, limit.rows)
     if len(queries) > 1:
-        return _in_halves(network, queries, limit)
-    return [_asked_in_halves(network, queries[0], limit)]
+        return _answer_batch_in_halves(network, queries, limit)
+    return [_answer_query_in_halves(network, queries[0], limit)]
 
 
-def _in_halves(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
+def _answer_batch_in_halves(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
     middle = len(queries) // 2
     first = answer_within_memory(network, queries[:middle], limit)
     return first + answer_within_memory(network, queries[middle:], limit)
 
 
-def _asked_in_halves(network: Network, query: Query, limit: RowLimit) -> Answer | Exception:
+def _answer_query_in_halves(network: Network, query: Query, limit: RowLimit) -> Answer | Exception:
     parts = [answer_within_memory(network, [half], limit)[0] for half in query.halves()]
     first, second = parts
     if isinstance(first, Answer) and isinstance(second, Answer):
@@ -73,5 +74,5 @@ def _asked_in_halves(network: Network, query: Query, limit: RowLimit) -> Answer 
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error is the device's way to say that a batch was too large; the CPU's has no type of its own."""
+    """Whether the error says that a batch was too large for the device; on the CPU it has no type of its own."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

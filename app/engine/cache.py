@@ -1,6 +1,6 @@
-"""Answers that cost seconds, kept on disk: bounded, the least recently used dropped first.
+"""A cache on disk for results that take seconds to compute; the least recently used are dropped first.
 
-The library is SQLite, in Python itself; docs/decisions/0011 says why none above it.
+It is a SQLite file; docs/decisions/0011 says why no caching library is used.
 """
 
 import contextlib
@@ -13,13 +13,14 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 FILE = "answers.sqlite3"
 TIMEOUT_S = 5.0
-"""How long one process waits for another that writes."""
+"""Seconds to wait for another process that is writing to the file."""
 
 
-class Cache:
-    """Bytes by key. Whatever is wrong with the disk or the file is logged, and the answer computed anew.
+class ResultCache:
+    """Stores bytes by key in a folder that several threads and processes may share.
 
-    Several threads and processes may share a folder. `max_bytes` bounds what is kept; 0 keeps nothing.
+    The values take at most `max_bytes` bytes together; 0 turns the cache off. Faults of the disk or the file are
+    logged and never raised: then `get` returns None, and the caller computes the result again.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -27,21 +28,21 @@ class Cache:
         self.max_bytes = max_bytes
 
     def get(self, key: str) -> bytes | None:
-        """What was kept under the key."""
+        """The value that was stored under the key, or None."""
         with self._open() as database:
             if database is None:
                 return None
             row = database.execute("SELECT value FROM answers WHERE key = ?", [key]).fetchone()
             if row is None:
                 return None
-            with contextlib.suppress(sqlite3.OperationalError):  # locked or read-only: it is there all the same
+            with contextlib.suppress(sqlite3.OperationalError):  # locked or read-only: the value is there all the same
                 database.execute("UPDATE answers SET used = ? WHERE key = ?", [time.time_ns(), key])
             value: bytes = row[0]
             return value
         return None
 
     def put(self, key: str, value: bytes) -> None:
-        """Keep the value, and drop what has not been asked for longest until all fits."""
+        """Store the value, and drop the least recently used values until all fit into `max_bytes`."""
         if len(value) > self.max_bytes:
             return
         with self._open() as database:
@@ -49,7 +50,7 @@ class Cache:
                 return
             values = (key, value, len(value), time.time_ns())
             database.execute("INSERT OR REPLACE INTO answers (key, value, size, used) VALUES (?, ?, ?, ?)", values)
-            # Of all from the latest on, those with which the sum goes over the bound.
+            # `total` adds up the sizes from the most recently used on: drop those from where it is too large.
             database.execute(
                 "DELETE FROM answers WHERE key IN (SELECT key FROM"
                 " (SELECT key, SUM(size) OVER (ORDER BY used DESC, key) AS total FROM answers) WHERE total > ?)",
@@ -58,21 +59,21 @@ class Cache:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection whose changes are kept at the end; None where there is no cache to be had."""
+        """A connection whose changes are committed at the end; None if the cache is off or cannot be opened."""
         if not self.max_bytes:
             yield None
             return
         try:
             database = self._connection()
         except (sqlite3.Error, OSError) as error:
-            logger.warning("no answers are kept in %s: %s", self.file, error)
+            logger.warning("results cannot be cached in %s: %s", self.file, error)
             yield None
             return
         try:
             with database:
                 yield database
         except sqlite3.Error as error:
-            logger.warning("the kept answers in %s cannot be used: %s", self.file, error)
+            logger.warning("the cached results in %s cannot be used: %s", self.file, error)
             database.close()
             if _is_damage(error):
                 self._remove()
@@ -86,19 +87,19 @@ class Cache:
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
-            logger.warning("%s is damaged (%s) and begun anew", self.file, error)
+            logger.warning("%s is damaged (%s) and is replaced by an empty cache", self.file, error)
             self._remove()
             return _prepared(self.file)
 
     def _remove(self) -> None:
-        """Its journal first, which would be played back into the next file of this name."""
+        """Remove the file; its journal first, which SQLite would apply to the next file of this name."""
         with contextlib.suppress(OSError):
             self.file.with_name(f"{FILE}-journal").unlink(missing_ok=True)
             self.file.unlink(missing_ok=True)
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """Not a lock, a full disk or a folder that is not writable: those are not the file's own fault."""
+    """Whether the file is damaged: not locked, on a full disk or in a folder that is not writable."""
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -190,7 +190,7 @@ class Engine:
         _resolve(lambda: submission.future.set_exception(error))
 
     def _end(self, submission: Submission) -> None:
-        """Close the task and release its place, before the caller is answered: its next request finds the place free."""
+        """Close the task and release its place, before the caller is answered and may ask again."""
         try:
             submission.close()
         except Exception:

@@ -1,4 +1,4 @@
-"""The models that are served: loaded in the background, found by name."""
+"""The served models by name, loaded in the background when the service starts."""
 
 import difflib
 import logging
@@ -16,17 +16,17 @@ State = Literal["loading", "ready", "failed"]
 
 
 class NotServed(LookupError):
-    """No model of this name is served here."""
+    """No model of this name is served."""
 
 
 class StillLoading(RuntimeError):
-    """The model is served here, but not yet."""
+    """The model is being loaded; try again after `retry_after_s` seconds."""
 
     retry_after_s = 2
 
 
 class LoadingFailed(RuntimeError):
-    """The model should be served here, but could not be loaded."""
+    """The model is to be served, but could not be loaded."""
 
 
 class Registry:
@@ -48,7 +48,7 @@ class Registry:
         self._loader: threading.Thread | None = None
 
     def load_all(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
-        """Load and warm up one after the other; a model that fails is remembered with its reason."""
+        """Load and warm up the models one after the other, then call `on_loaded`; failures are kept for `failure`."""
         for name in self.names:
             if self._stopped.is_set():
                 return
@@ -67,26 +67,26 @@ class Registry:
             on_loaded(self)
 
     def load_in_background(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
-        """`load_all` on a thread of its own, so that the process answers probes meanwhile."""
+        """Run `load_all` on a thread of its own, so that the service answers health probes meanwhile."""
         self._loader = threading.Thread(target=self.load_all, args=[on_loaded], name="loader", daemon=True)
         self._loader.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Begin to load nothing more, and wait for the model that is being loaded; a download may take longer."""
+        """Load no further models, and wait `timeout_s` seconds at most for the one that is being loaded."""
         self._stopped.set()
         if self._loader is not None:
             self._loader.join(timeout_s)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until every model is loaded or failed."""
+        """Wait until every model is loaded or has failed; False if `timeout_s` seconds passed before."""
         return self._loaded.wait(timeout_s)
 
     def state(self, name: str) -> State:
-        """Where a served model stands."""
+        """Whether a served model is loading, ready or failed."""
         return "ready" if name in self._models else "failed" if name in self._failures else "loading"
 
     def failure(self, name: str) -> str | None:
-        """Why a model could not be loaded."""
+        """Why a model could not be loaded; None if it was not tried or did not fail."""
         return str(self._failures[name]) if name in self._failures else None
 
     def get(self, name: str | None = None) -> store.Model:

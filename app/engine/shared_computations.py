@@ -1,4 +1,4 @@
-"""One computation for all who ask the same thing at the same time."""
+"""One computation for all requests that ask for the same result at the same time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,68 +10,75 @@ from models.query import Progress
 Result = TypeVar("Result")
 
 
-class Shared(Generic[Result]):
-    """Computations by key that are under way; to be used on one event loop."""
+class SharedComputations(Generic[Result]):
+    """The computations that are running now, by key; to be used on one event loop."""
 
     def __init__(self) -> None:
-        self._running: dict[str, _Running[Result]] = {}
+        self._running: dict[str, _Computation[Result]] = {}
 
     def join(
         self, key: str, work: Callable[[Listener], Awaitable[Result]], listener: Listener | None = None
-    ) -> "Seat[Result]":
-        """A seat at the computation of this key, which is begun where there is none.
+    ) -> "Subscription[Result]":
+        """Subscribe to the computation of this key, which is started if there is none.
 
-        `work` gets a function that passes on progress, from any thread, to the listeners of all who are seated.
+        `work` is called with a function that passes progress on to the listeners of all subscriptions. That function
+        may be called from any thread.
         """
-        running = self._running.get(key)
-        if running is None or running.failed:  # in this very moment, and not yet forgotten
-            running = self._running[key] = _Running(work)
-            running.task.add_done_callback(lambda _: self._forget(key, running))
-        return Seat(self, key, running, listener)
+        computation = self._running.get(key)
+        if computation is None or computation.failed:  # it failed in this very moment, and is still listed here
+            computation = self._running[key] = _Computation(work)
+            computation.task.add_done_callback(lambda _: self._forget(key, computation))
+        return Subscription(self, key, computation, listener)
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is a computation of this key under way."""
+        """Whether a computation of this key is running."""
         return key in self._running
 
-    def _forget(self, key: str, running: "_Running[Result]") -> None:
-        if self._running.get(key) is running:
+    def _forget(self, key: str, computation: "_Computation[Result]") -> None:
+        if self._running.get(key) is computation:
             del self._running[key]
 
 
-class _Running(Generic[Result]):
+class _Computation(Generic[Result]):
     def __init__(self, work: Callable[[Listener], Awaitable[Result]]) -> None:
-        self.seats: set[Seat[Result]] = set()
-        self.task = asyncio.ensure_future(work(self._tell))
+        self.subscriptions: set[Subscription[Result]] = set()
+        self.task = asyncio.ensure_future(work(self._report))
 
     @property
     def failed(self) -> bool:
         """Whether it has ended without a result."""
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
-    def _tell(self, progress: Progress) -> None:
-        for seat in self.seats.copy():  # whole, although the event loop's thread adds and takes away
-            if seat.listener is not None:
-                seat.listener(progress)
+    def _report(self, progress: Progress) -> None:
+        for subscription in self.subscriptions.copy():  # a copy, since the event loop's thread adds and removes
+            if subscription.listener is not None:
+                subscription.listener(progress)
 
 
-class Seat(Generic[Result]):
-    """One asker's place; the computation ends early when the last of them has left."""
+class Subscription(Generic[Result]):
+    """One request's part in a computation, which is cancelled when the last of its subscriptions has left."""
 
-    def __init__(self, shared: Shared[Result], key: str, running: _Running[Result], listener: Listener | None) -> None:
+    def __init__(
+        self,
+        computations: SharedComputations[Result],
+        key: str,
+        computation: _Computation[Result],
+        listener: Listener | None,
+    ) -> None:
         self.listener = None if listener is None else GuardedListener(listener)
-        self._shared, self._key, self._running = shared, key, running
-        running.seats.add(self)
+        self._computations, self._key, self._computation = computations, key, computation
+        computation.subscriptions.add(self)
 
     @property
     def task(self) -> "asyncio.Future[Result]":
-        """The computation; not to be cancelled but by leaving."""
-        return self._running.task
+        """The computation. Do not cancel it: others may wait for it. Call `leave` instead."""
+        return self._computation.task
 
     def leave(self) -> None:
-        """Give the place back; nothing where that is done already."""
-        if self not in self._running.seats:
-            return  # a second cancellation would break into what the computation does after the first
-        self._running.seats.remove(self)
-        if not self._running.seats and not self.task.done():
-            self._shared._forget(self._key, self._running)
+        """End this subscription; a second call does nothing."""
+        if self not in self._computation.subscriptions:
+            return  # a second cancellation would interrupt what the computation does after the first
+        self._computation.subscriptions.remove(self)
+        if not self._computation.subscriptions and not self.task.done():
+            self._computations._forget(self._key, self._computation)
             self.task.cancel()

@@ -10,11 +10,11 @@ from typing import Annotated, Any, TypeVar, cast
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
-from app.engine.cache import Cache
+from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.progress import Listener
 from app.engine.registry import Registry, State
-from app.engine.shared_computations import Shared
+from app.engine.shared_computations import SharedComputations
 from app.settings import Settings
 from app.web.problems import ClientLeft
 from models.query import Task
@@ -30,9 +30,9 @@ class Service:
     settings: Settings
     registry: Registry
     engine: Engine
-    cache: Cache
+    cache: ResultCache
     # Computations that are under way, by key: requests for the same thing wait for the same computation.
-    shared: Shared[Any] = field(default_factory=Shared)
+    shared: SharedComputations[Any] = field(default_factory=SharedComputations)
     # Threads that decode uploads. Decoding needs 14 to 25 bytes per pixel, and the pool has 40 threads.
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
     # Threads that write responses. A large photo takes seconds to encode and compare, and memory for several copies.

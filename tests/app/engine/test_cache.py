@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from app.engine import cache
-from app.engine.cache import FILE, Cache
+from app.engine.cache import FILE, ResultCache
 
 REPOSITORY = Path(__file__).parents[3]
 
 
-def there(kept: Cache, keys: str) -> str:
+def there(kept: ResultCache, keys: str) -> str:
     """Those of the keys under which something is kept; asks in SQL, since `get` counts as use."""
     with contextlib.closing(sqlite3.connect(kept.file)) as database:
         found = {row[0] for row in database.execute("SELECT key FROM answers")}
@@ -26,7 +26,7 @@ def there(kept: Cache, keys: str) -> str:
 
 
 def test_what_was_put_is_got(tmp_path: Path) -> None:
-    kept = Cache(tmp_path, 1000)
+    kept = ResultCache(tmp_path, 1000)
     assert kept.get("a") is None
     kept.put("a", b"\x00one\xff")
     kept.put("b", b"")
@@ -36,14 +36,14 @@ def test_what_was_put_is_got(tmp_path: Path) -> None:
 
 
 def test_it_outlives_its_instance(tmp_path: Path) -> None:
-    Cache(tmp_path / "made" / "anew", 1000).put("a", b"one")
-    assert Cache(tmp_path / "made" / "anew", 1000).get("a") == b"one"
+    ResultCache(tmp_path / "made" / "anew", 1000).put("a", b"one")
+    assert ResultCache(tmp_path / "made" / "anew", 1000).get("a") == b"one"
 
 
 def test_the_bound_is_in_bytes_of_values(tmp_path: Path) -> None:
     """Four values of 25 are 100: a bound of 100 keeps the last four, one of 99 three."""
     for bound, expected in ((100, "efgh"), (99, "fgh")):
-        kept = Cache(tmp_path / str(bound), bound)
+        kept = ResultCache(tmp_path / str(bound), bound)
         for key in "abcdefgh":
             kept.put(key, bytes(25))
         assert there(kept, "abcdefgh") == expected
@@ -51,7 +51,7 @@ def test_the_bound_is_in_bytes_of_values(tmp_path: Path) -> None:
 
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     """To be got is to be used, as is to be put once more."""
-    kept = Cache(tmp_path, 100)
+    kept = ResultCache(tmp_path, 100)
     for key in "abcd":
         kept.put(key, bytes(25))
     kept.get("a")
@@ -63,7 +63,7 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
 
 
 def test_what_is_larger_than_the_bound_is_not_kept_and_drops_nothing(tmp_path: Path) -> None:
-    kept = Cache(tmp_path, 100)
+    kept = ResultCache(tmp_path, 100)
     kept.put("a", b"one")
     kept.put("b", bytes(101))
     assert (kept.get("a"), kept.get("b")) == (b"one", None)
@@ -72,7 +72,7 @@ def test_what_is_larger_than_the_bound_is_not_kept_and_drops_nothing(tmp_path: P
 
 
 def test_a_bound_of_0_writes_nothing(tmp_path: Path) -> None:
-    kept = Cache(tmp_path / "none", 0)
+    kept = ResultCache(tmp_path / "none", 0)
     for value in (b"one", b""):
         kept.put("a", value)
         assert kept.get("a") is None
@@ -81,20 +81,20 @@ def test_a_bound_of_0_writes_nothing(tmp_path: Path) -> None:
 
 def test_the_file_shrinks_with_what_it_holds(tmp_path: Path) -> None:
     """Four megabytes, then another bound and one small value more."""
-    kept = Cache(tmp_path, 5_000_000)
+    kept = ResultCache(tmp_path, 5_000_000)
     for key in range(40):
         kept.put(str(key), bytes(100_000))
     assert kept.file.stat().st_size > 4_000_000
-    Cache(tmp_path, 150_000).put("small", b"one")
+    ResultCache(tmp_path, 150_000).put("small", b"one")
     assert kept.file.stat().st_size < 200_000
-    assert Cache(tmp_path, 150_000).get("39") is not None
+    assert ResultCache(tmp_path, 150_000).get("39") is not None
 
 
 # What may be wrong.
 
 
-def filled(folder: Path) -> Cache:
-    kept = Cache(folder, 1_000_000)
+def filled(folder: Path) -> ResultCache:
+    kept = ResultCache(folder, 1_000_000)
     for key in "abcdefgh":
         kept.put(key, bytes(20_000))
     return kept
@@ -140,7 +140,7 @@ def test_a_place_that_cannot_be_written_is_logged_and_no_more(tmp_path: Path, ca
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "folder"):
         caplog.clear()
-        kept = Cache(folder, 1000)
+        kept = ResultCache(folder, 1000)
         kept.put("a", b"one")
         assert kept.get("a") is None
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
@@ -150,7 +150,7 @@ def test_a_place_that_cannot_be_written_is_logged_and_no_more(tmp_path: Path, ca
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_of_somebody_elses(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    kept = Cache(tmp_path, 1000)
+    kept = ResultCache(tmp_path, 1000)
     kept.put("a", b"one")
     assert kept.get("a") is None
     tmp_path.chmod(0o700)
@@ -159,7 +159,7 @@ def test_a_folder_of_somebody_elses(tmp_path: Path) -> None:
 def test_a_lock_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another holds the file for longer than we wait, nothing is got or kept, and nothing lost."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 0)
-    kept = Cache(tmp_path, 1000)
+    kept = ResultCache(tmp_path, 1000)
     kept.put("a", b"one")
     with contextlib.closing(sqlite3.connect(kept.file)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -175,7 +175,7 @@ def test_a_lock_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture, m
 def test_threads_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six threads begin with a folder that is not there; each finds what it has put, and all of the others'."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 300)
-    kept = Cache(tmp_path / "new", 1_000_000)
+    kept = ResultCache(tmp_path / "new", 1_000_000)
     wrong: list[str] = []
     together = threading.Barrier(6)
 
@@ -199,10 +199,10 @@ WRITER = """
 import sys
 from pathlib import Path
 from app.engine import cache
-from app.engine.cache import Cache
+from app.engine.cache import ResultCache
 
 cache.TIMEOUT_S = 300
-kept = Cache(Path(sys.argv[1]), 1_000_000)
+kept = ResultCache(Path(sys.argv[1]), 1_000_000)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(15):
@@ -230,5 +230,5 @@ def test_processes_at_once(tmp_path: Path) -> None:
         writer.stdin.write("go\n")
         writer.stdin.flush()
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 2
-    kept = Cache(tmp_path / "new", 1_000_000)
+    kept = ResultCache(tmp_path / "new", 1_000_000)
     assert all(kept.get(f"{name}:{number}") == name.encode() * 1000 for name in "ab" for number in range(15))

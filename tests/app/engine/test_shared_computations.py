@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.engine.progress import Listener
-from app.engine.shared_computations import Shared
+from app.engine.shared_computations import SharedComputations
 from models.query import Progress
 
 
@@ -52,47 +52,47 @@ def on_a_loop(test: Test) -> Callable[[], None]:
 
 @on_a_loop
 async def test_one_computation_for_all_who_ask_the_same() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work, other = Work(), Work("other")
-    seats = [shared.join("key", work) for _ in range(5)]
+    subscriptions = [shared.join("key", work) for _ in range(5)]
     apart = shared.join("another key", other)
     work.go.set()
     other.go.set()
-    assert [await seat.task for seat in seats] == ["done"] * 5 and await apart.task == "other"
+    assert [await subscription.task for subscription in subscriptions] == ["done"] * 5 and await apart.task == "other"
     assert work.begun == other.begun == 1
 
 
 @on_a_loop
 async def test_what_is_done_is_not_kept_here() -> None:
     """That is the cache's business; the next asker's computation is a new one."""
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     work.go.set()
     for times in (1, 2):
-        seat = shared.join("key", work)
-        assert await seat.task == "done"
-        seat.leave()
+        subscription = shared.join("key", work)
+        assert await subscription.task == "done"
+        subscription.leave()
         assert work.begun == times
 
 
 @on_a_loop
 async def test_progress_reaches_each_listener() -> None:
     """Also one that joins later, and none that has left."""
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     heard: dict[str, list[int]] = {"first": [], "second": [], "gone": []}
 
     def listener(name: str) -> Listener:
         return lambda progress: heard[name].append(progress.step)
 
-    seat = shared.join("key", work, listener("first"))
+    subscription = shared.join("key", work, listener("first"))
     gone = shared.join("key", work, listener("gone"))
     shared.join("key", work)
     await turn()
     shared.join("key", work, listener("second"))
     gone.leave()
     work.go.set()
-    await seat.task
+    await subscription.task
     assert heard == {"first": [1, 2], "second": [1, 2], "gone": []}
 
 
@@ -100,7 +100,7 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
     """The others hear every step and all get the result; it is logged once, and the listener hears no more."""
 
     async def listen() -> None:
-        shared: Shared[str] = Shared()
+        shared: SharedComputations[str] = SharedComputations()
         work = Work()
         heard: list[int] = []
         asked: list[int] = []
@@ -109,12 +109,12 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
             asked.append(progress.step)
             raise RuntimeError("I cannot hear")
 
-        seats = [
+        subscriptions = [
             shared.join("key", work, listener)
             for listener in (lambda progress: heard.append(progress.step), deaf, lambda each: heard.append(each.step))
         ]
         work.go.set()
-        assert [await seat.task for seat in seats] == ["done"] * 3
+        assert [await subscription.task for subscription in subscriptions] == ["done"] * 3
         assert heard == [1, 1, 2, 2] and asked == [1]
 
     asyncio.run(listen())
@@ -123,7 +123,7 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
 
 @on_a_loop
 async def test_the_last_who_leaves_ends_it() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     first, second = shared.join("key", work), shared.join("key", work)
     await turn()
@@ -138,7 +138,7 @@ async def test_the_last_who_leaves_ends_it() -> None:
 @on_a_loop
 async def test_leaving_twice_is_leaving_once() -> None:
     """Neither does it take another's place, nor cancel what the computation does after it was cancelled."""
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     first, second = shared.join("key", work), shared.join("key", work)
     first.leave()
@@ -156,30 +156,30 @@ async def test_leaving_twice_is_leaving_once() -> None:
             tidied.set()
         return ""
 
-    seat = shared.join("other key", tidy)
+    subscription = shared.join("other key", tidy)
     await turn()
     for _ in range(3):
-        seat.leave()
+        subscription.leave()
         await asyncio.sleep(0)
     await turn()
-    assert seat.task.cancelled() and tidied.is_set()
+    assert subscription.task.cancelled() and tidied.is_set()
 
 
 @on_a_loop
 async def test_leaving_what_is_done_changes_nothing() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     work.go.set()
-    seat = shared.join("key", work)
-    await seat.task
-    seat.leave()
-    assert seat.task.result() == "done"
+    subscription = shared.join("key", work)
+    await subscription.task
+    subscription.leave()
+    assert subscription.task.result() == "done"
 
 
 @on_a_loop
 async def test_who_joins_after_the_last_has_left_begins_anew() -> None:
     """The first computation is still tidying up; when it ends, it does not take the second one's place."""
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     tidy = asyncio.Event()
 
     async def slow(_: Listener) -> str:
@@ -193,40 +193,40 @@ async def test_who_joins_after_the_last_has_left_begins_anew() -> None:
     await turn()
     gone.leave()
     work = Work()
-    seat = shared.join("key", work)
-    assert seat.task is not gone.task
+    subscription = shared.join("key", work)
+    assert subscription.task is not gone.task
     tidy.set()
     await turn()
-    assert gone.task.cancelled() and not seat.task.done()
-    assert shared.join("key", work).task is seat.task
+    assert gone.task.cancelled() and not subscription.task.done()
+    assert shared.join("key", work).task is subscription.task
 
 
 @on_a_loop
 async def test_an_error_reaches_all_who_wait() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work(ValueError("broken"))
-    seats = [shared.join("key", work) for _ in range(3)]
+    subscriptions = [shared.join("key", work) for _ in range(3)]
     work.go.set()
-    for seat in seats:
+    for subscription in subscriptions:
         with pytest.raises(ValueError, match="broken"):
-            await seat.task
+            await subscription.task
 
 
 @on_a_loop
 async def test_who_joins_after_a_failure_begins_anew() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work(ValueError("broken"))
     work.go.set()
-    seat = shared.join("key", work)
+    subscription = shared.join("key", work)
     with pytest.raises(ValueError, match="broken"):
-        await seat.task
-    assert shared.join("key", Work()).task is not seat.task
+        await subscription.task
+    assert shared.join("key", Work()).task is not subscription.task
 
 
 @on_a_loop
 async def test_who_joins_in_the_moment_of_a_failure_begins_anew() -> None:
     """Before the event loop has come to forgetting it."""
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     now = asyncio.Event()
 
     async def fail(_: Listener) -> str:
@@ -252,12 +252,12 @@ async def test_who_joins_in_the_moment_of_a_failure_begins_anew() -> None:
 
 @on_a_loop
 async def test_what_is_under_way_can_be_told() -> None:
-    shared: Shared[str] = Shared()
+    shared: SharedComputations[str] = SharedComputations()
     work = Work()
     assert "key" not in shared
-    seat = shared.join("key", work)
+    subscription = shared.join("key", work)
     assert "key" in shared and "other key" not in shared
     work.go.set()
-    await seat.task
+    await subscription.task
     await turn()
     assert "key" not in shared

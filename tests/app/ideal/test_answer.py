@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
-
-from app.engine.cache import Cache
 from app.ideal.answer import Kept, look_up
 from app.ideal.route import SCORE
+from PIL import Image
+
+from app.engine.cache import ResultCache
 from models.pictures import encode
-from tests.app.conftest import Live, drawn
+from tests.app.live_service import Live, drawn
 
 
 def figures(count: int = 1, **score: object) -> dict[str, Any]:
@@ -91,7 +91,7 @@ BROKEN = {
 def test_what_cannot_be_read_counts_as_absent(
     live: Live, tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service = replace(live.service, cache=Cache(tmp_path, 100_000))
+    service = replace(live.service, cache=ResultCache(tmp_path, 100_000))
     assert look_up(service, "key") is None and caplog.text == ""
     service.cache.put("key", BROKEN[what])
     assert look_up(service, "key") is None

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.engine.cache import Cache
+from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.registry import LoadingFailed, NotServed, Registry, StillLoading
 from app.ideal.judge import Judge, choose_judge
@@ -46,7 +46,7 @@ def service(folder: Path) -> Iterator[Service]:
     registry = Registry(["first", "broken", "strange", "other", "last"], folder=folder, device=torch.device("cpu"))
     registry.load_all()
     engine = Engine()
-    yield Service(Settings(_env_file=None), registry, engine, Cache(folder, 0))
+    yield Service(Settings(_env_file=None), registry, engine, ResultCache(folder, 0))
     engine.close(timeout_s=30)
 
 

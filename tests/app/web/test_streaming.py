@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from anyio import CapacityLimiter
+from app.web.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, Outcome, event_stream, present, thumbnail
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.engine.progress import Listener
-from app.engine.shared_computations import Seat, Shared
+from app.engine.shared_computations import SharedComputations, Subscription
 from app.web.formats import Format
-from app.web.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, Outcome, event_stream, present, thumbnail
 from models.query import Progress
 from tests.app.events import events
 
@@ -100,7 +100,7 @@ def outcome(steps: int) -> Outcome:
     return Outcome(Body, {"steps": steps}, torch.zeros(3, 2, 2, dtype=torch.uint8), {})
 
 
-def streamed(seat: Seat[int], inbox: Inbox, leave: Callable[[], object]) -> Response:
+def streamed(seat: Subscription[int], inbox: Inbox, leave: Callable[[], object]) -> Response:
     """As a route does it."""
     seat.task.add_done_callback(inbox.wake)
     request = SimpleNamespace(state=SimpleNamespace(request_id="r1"))
@@ -145,7 +145,7 @@ def test_a_stream_of_a_shared_computation() -> None:
     async def listen() -> tuple[str, int]:
         left: list[int] = []
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = Shared[int]().join("key", count_to_three, inbox.put)
+        seat = SharedComputations[int]().join("key", count_to_three, inbox.put)
         told = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
         return told, len(left)
 
@@ -159,7 +159,7 @@ def test_a_stream_of_a_shared_computation() -> None:
 def test_a_stream_of_what_is_done_already_is_its_result() -> None:
     async def listen() -> str:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = Shared[int]().join("key", count_to_three)
+        seat = SharedComputations[int]().join("key", count_to_three)
         await seat.task
         return await sent(streamed(seat, inbox, seat.leave), Client())
 
@@ -170,7 +170,7 @@ def test_a_client_that_leaves_gives_its_seat_back_and_no_more() -> None:
     """In the midst of the work: another who has a seat keeps the computation; when the last one has gone it ends."""
 
     async def listen() -> None:
-        shared: Shared[int] = Shared()
+        shared: SharedComputations[int] = SharedComputations()
 
         async def endless(tell: Listener) -> int:
             tell(Progress(1, 2))
@@ -201,7 +201,7 @@ def test_what_a_shared_computation_raises_is_told_as_a_problem() -> None:
             raise TimeoutError("too slow")
 
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = Shared[int]().join("key", fail, inbox.put)
+        seat = SharedComputations[int]().join("key", fail, inbox.put)
         told = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
         return told, len(left)
 
@@ -216,7 +216,7 @@ def test_a_stream_that_never_began_gives_its_seat_back() -> None:
 
     async def drop() -> None:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = Shared[int]().join("key", count_to_three, inbox.put)
+        seat = SharedComputations[int]().join("key", count_to_three, inbox.put)
         response = streamed(seat, inbox, seat.leave)
         del response
         gc.collect()
