@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.main import create_app
+from app.settings import Settings
 from models.pictures import decode
 from models.store import BUNDLED
 from tests.app.live_service import serve
@@ -25,8 +27,9 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(start: str) -> list[str]:
-    """The lines of the shell's blocks that begin so."""
-    return [line for block in blocks("") for line in block.splitlines() if line.startswith(start)]
+    """The commands of the shell's blocks that begin so; a backslash at the end of a line continues it."""
+    lines = [line for block in blocks("") for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith(start)]
 
 
 @pytest.mark.slow
@@ -69,3 +72,10 @@ def test_every_file_that_it_refers_to_exists() -> None:
 def test_no_blank_is_left() -> None:
     """Every figure has been filled in."""
     assert re.findall(r"\b[A-Z]+_(?:JSON|LINE|BEFORE|AFTER|CAT|DOG)\b", README) == []
+
+
+def test_every_endpoint_is_in_its_table() -> None:
+    """The paths of the OpenAPI document, and the two of the documentation itself."""
+    paths = create_app(Settings(_env_file=None, models=("imagenet/mobilenet_v2",))).openapi()["paths"]
+    for path in [*paths, "/docs", "/openapi.json"]:
+        assert re.search(rf"`(?:GET |POST )?{re.escape(path)}[`?]", README), path
