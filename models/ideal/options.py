@@ -182,7 +182,7 @@ def _check_size(size: int, count: int) -> None:
     if count * size**2 > MOST_PIXELS:
         most = MOST_PIXELS // size**2
         raise BadIdeal(
-            f"{count} pictures of {size} x {size} pixels are too many at once: ask for {most} at most, or smaller ones"
+            f"{count} pictures of {size} x {size} pixels are too many at once: ask for {most}, or for smaller ones"
         )
 
 
