@@ -1,4 +1,4 @@
-"""Adversarial examples: the attacks, and `fool`, which runs them on a picture at its own resolution."""
+"""Adversarial examples: attacks, and `fool`, which runs one on a picture at the picture's own resolution."""
 
 from models.attacks.curve import Curve, curve
 from models.attacks.library import Summary, fool, fool_all, summary

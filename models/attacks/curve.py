@@ -1,4 +1,4 @@
-"""How easily one picture is fooled: the smallest change in each norm, and confidence against budget."""
+"""How easily a model is fooled about one picture: the smallest change in each norm, and confidence against budget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,19 @@ from models.relay import relay
 from models.spec import Spec
 
 DRAWN = ("linf", "l2", "l1")
-"""Norms of a curve."""
+"""Norms in which a curve can be drawn."""
 LEVELS = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Budgets of a curve in Linf, in levels of 255."""
+"""Budgets of a curve in Linf, in levels (1/255)."""
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 """Budgets of a curve in L2 or L1, in units of the smallest change that wins."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What PGD makes of the picture within a budget, as a file holds it: the two probabilities, and whether it wins.
+    """The result of PGD within the budget `epsilon`, in units of the norm: two probabilities of the 8-bit picture.
 
-    `goal` is the target's probability, or that of all classes but the original's.
+    `original` is the probability of the original class, and `goal` that of the target, or of all classes but the
+    original one. `success` says whether the goal is reached.
     """
 
     epsilon: float
@@ -38,7 +39,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """`smallest` has one verified result per norm; `points` go from no budget at all to the largest, in `norm`."""
+    """One verified result per norm (`smallest`), and `points` in `norm` from a budget of 0 to the largest.
+
+    `stopped` says whether a deadline cut it short; norms and points may then be missing.
+    """
 
     original: Prediction
     target: Prediction | None
@@ -60,49 +64,52 @@ def curve(
     seed: int = 0,
     best_at_deadline: bool = False,
 ) -> Task[Curve]:
-    """The smallest change in each of `norms` by `auto`, then PGD within a row of budgets in `norm` (not L0).
+    """The smallest change in each of `norms` by `auto`, then PGD within a series of budgets in `norm` (not L0).
 
-    Each takes `steps` steps. With `best_at_deadline` what is known when time is up is returned, `stopped` set; the
-    smallest change that was found until then is among it.
+    Each attack takes `steps` steps. With `best_at_deadline` a task whose time is up returns the attacks that are
+    complete, and the smallest change so far of one that was cut short, `stopped` set.
     Raises BadAttack, AlreadyTarget.
     """
     if norm not in DRAWN or not norms or set(norms) - set(NORMS):
         raise BadAttack(
-            f"the curve is drawn in one of {', '.join(DRAWN)}, and the smallest change is looked for in one or more of "
-            f"{', '.join(NORMS)}"
+            f"norm is {norm!r} and norms are {', '.join(norms) or 'empty'}: the curve is drawn in one of "
+            f"{', '.join(DRAWN)}, and the smallest change is looked for in one or more of {', '.join(NORMS)}"
         )
-    wanted = list(dict.fromkeys([*norms, norm]))
-    total = len(wanted) + len(LEVELS)
+    searched_norms = list(dict.fromkeys([*norms, norm]))
+    total = len(searched_norms) + len(LEVELS)
     shared = {"target": target, "steps": steps, "seed": seed, "best_at_deadline": best_at_deadline}
-    done = _Attempts(picture, spec, shared)
+    attempts = _Attempts(picture, spec, shared)
     points: list[Point] = []
     stopped = False
     try:
-        for each in wanted:
-            yield from done.run("auto", each)
-            yield Progress(len(done.results), total)
-        for epsilon in _budgets(norm, done.smallest[norm]):
-            points.append(_point(epsilon, (yield from done.run("pgd", norm, epsilon=epsilon))))
-            yield Progress(len(done.results), total)
+        for searched_norm in searched_norms:
+            yield from attempts.run("auto", searched_norm)
+            yield Progress(len(attempts.results), total)
+        for epsilon in _budgets(norm, attempts.smallest[norm]):
+            points.append(_point(epsilon, (yield from attempts.run("pgd", norm, epsilon=epsilon))))
+            yield Progress(len(attempts.results), total)
     except DeadlineExceeded:
-        if not best_at_deadline or not done.results:
+        if not best_at_deadline or not attempts.results:
             raise
         stopped = True
-    first = done.results[0]
+    first = attempts.results[0]
     return Curve(
         original=first.original,
         target=first.target_before,
-        smallest=done.smallest,
+        smallest=attempts.smallest,
         norm=norm,
-        points=(_start(first), *points),
-        passes=_sum([result.passes for result in done.results]),
+        points=(_point_without_budget(first), *points),
+        passes=_sum([result.passes for result in attempts.results]),
         stopped=stopped,
     )
 
 
 @dataclass
 class _Attempts:
-    """One attack after another on one picture; `smallest` has those of `auto` that came to something, by norm."""
+    """One attack after another on one picture; `smallest` holds the results of `auto` by norm.
+
+    An attack that was stopped before it won is not in `smallest`.
+    """
 
     picture: UInt8[Tensor, "3 h w"]
     spec: Spec
@@ -111,10 +118,10 @@ class _Attempts:
     results: list[Adversarial] = field(default_factory=list)
 
     def run(self, attack: str, norm: str, **options: Any) -> Task[Adversarial]:
-        """The next one; when its time is up its best is kept, and DeadlineExceeded goes on."""
+        """Run the next attack; if a deadline stops it, its result is recorded before DeadlineExceeded is raised."""
         task = adversarial(self.picture, self.spec, attack=attack, norm=norm, **self.shared, **options)
-        result = yield from relay(task, lambda said: None)  # whoever waits for a curve counts attacks
-        assert result is not None, "it was not ended early"
+        result = yield from relay(task, lambda report: None)  # the progress of a curve counts whole attacks
+        assert result is not None, "the attack was not ended early"
         self.results.append(result)
         if attack == "auto" and (result.success or not result.stopped):
             self.smallest[norm] = result
@@ -132,16 +139,16 @@ def _budgets(norm: str, smallest: Adversarial) -> list[float]:
 
 
 def _point(epsilon: float, result: Adversarial) -> Point:
-    left = result.original_after.probability
-    goal = 1 - left if result.target is None else result.target.probability
-    return Point(epsilon, left, goal, result.success)
+    original = result.original_after.probability
+    goal = 1 - original if result.target is None else result.target.probability
+    return Point(epsilon, original, goal, result.success)
 
 
-def _start(result: Adversarial) -> Point:
-    here = result.original.probability
-    goal = 1 - here if result.target_before is None else result.target_before.probability
-    return Point(0.0, here, goal, False)
+def _point_without_budget(result: Adversarial) -> Point:
+    original = result.original.probability
+    goal = 1 - original if result.target_before is None else result.target_before.probability
+    return Point(0.0, original, goal, False)
 
 
-def _sum(passes: Sequence[Passes]) -> Passes:
-    return Passes(sum(each.forward for each in passes), sum(each.backward for each in passes))
+def _sum(counts: Sequence[Passes]) -> Passes:
+    return Passes(sum(passes.forward for passes in counts), sum(passes.backward for passes in counts))

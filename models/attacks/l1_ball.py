@@ -1,4 +1,4 @@
-"""The nearest picture within an L1 ball and [0, 1] both (Croce & Hein 2021, arxiv.org/abs/2103.01208)."""
+"""Projection onto the intersection of an L1 ball and [0, 1] (Croce & Hein 2021, arxiv.org/abs/2103.01208)."""
 
 import math
 from dataclasses import dataclass
@@ -8,28 +8,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 PRECISION = 1e-5
-"""Of epsilon, by how much a change may miss it."""
+"""Share of epsilon by which the L1 norm of a projected change may differ from it."""
 FLOAT32 = 2**-24
-"""Thresholds closer than this share are one."""
+"""Relative difference below which two thresholds are the same in float32."""
 FEW_STEPS = 6
-"""After which every other step halves the range: from far off a secant may go on and on by little."""
+"""Steps after which every other one halves the range, since secants from far away may advance very slowly."""
 MOST_STEPS = 100
+"""Most steps of one projection; few of them are ever needed."""
 
 
 @dataclass(frozen=True)
 class _Guess:
-    """A threshold, and how much length a threshold higher by one would take: of n values n at most."""
+    """A threshold, and its slope: the decrease of the L1 norm per unit of threshold, at most one per value."""
 
     threshold: float
     slope: float
 
 
 class L1Ball:
-    """What is near pictures in L1.
+    """The L1 balls around pictures, as far as they lie in [0, 1].
 
-    All changes shrink by one threshold, and are cut to what [0, 1] allows. The length that is left falls with the
-    threshold, along many short lines: secants find where it is epsilon. An attack's next threshold is near its last,
-    so each row begins at its own last. Works in memory of its own, since new memory costs more than what is done in it.
+    All values of a change shrink by one threshold, and are clamped to what [0, 1] allows. The L1 norm that is left is a
+    piecewise linear function that falls with the threshold; the secant method finds where it is epsilon. The next
+    threshold of an attack is near its last one, so each row begins there. Buffers are reused, since allocating them
+    takes longer than the computation.
     """
 
     def __init__(self, origin: Float[Tensor, "n 3 h w"]) -> None:
@@ -40,7 +42,7 @@ class L1Ball:
         self._last = [self._first] * len(origin)
 
     def project(self, moved: Float[Tensor, "n 3 h w"], epsilon: float | Tensor) -> Float[Tensor, "n 3 h w"]:
-        """Each picture moved back until its change is epsilon long, where it is longer: one epsilon, or one per row."""
+        """The nearest pictures whose change has an L1 norm of at most epsilon, which is one number or one per row."""
         nearest = torch.empty_like(moved, memory_format=torch.contiguous_format).flatten(1)
         bounds = torch.as_tensor(epsilon, dtype=moved.dtype, device=moved.device).expand(len(moved)).tolist()
         for row, bound in enumerate(bounds):
@@ -50,7 +52,7 @@ class L1Ball:
         return nearest.reshape(moved.shape)
 
     def _shrink(self, change: Tensor, row: int, epsilon: float) -> _Guess:
-        """Leave so much of the change that it is epsilon long, or all where it is shorter."""
+        """Shrink the change to the L1 norm epsilon, into the buffer `_left`; a shorter change is only clamped."""
         threshold, slope = self._last[row].threshold, self._last[row].slope
         least, most = -math.inf, math.inf
         before: tuple[float, float] | None = None
@@ -70,7 +72,7 @@ class L1Ball:
             if _same(following, threshold):
                 break
             before, threshold = (threshold, excess), following
-        # What was not finite leaves nothing to begin at.
+        # Values that were not finite give no useful guess.
         return _Guess(threshold, slope) if 0 < slope < math.inf else self._first
 
 

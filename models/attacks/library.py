@@ -1,4 +1,4 @@
-"""Attacks from Python, without the service: one picture, or thousands in shared batches."""
+"""Attacks from Python, without the service: on one picture, or on thousands in shared batches."""
 
 import math
 import statistics
@@ -21,7 +21,7 @@ from models.spec import Spec
 from models.store import Model
 
 Picture = UInt8[Tensor, "3 _ _"] | bytes | str | Path
-"""Levels, an encoded file's bytes, or its path. Of any size: several in one call need not share theirs."""
+"""uint8 values [3, h, w], an encoded file's bytes, or its path; of any size, which may differ within one call."""
 
 
 def fool(
@@ -35,17 +35,17 @@ def fool(
     deadline_s: float | None = None,
     **options: Any,
 ) -> Adversarial:
-    """Change one picture, at its own resolution, until the model takes it for the target, or for anything else.
+    """Change one picture, at its own resolution, until the model takes it for the target (or for any other class).
 
         from models.attacks import fool
         from models.store import load
 
-        found = fool(load("cats-dogs"), "cat.jpg", target="dog")
-        print(found.success, found.norms["l2"], found.adversarial.label)
-        Path("fooled.png").write_bytes(encode(found.picture))  # models.pictures.encode
+        result = fool(load("cats-dogs"), "cat.jpg", target="dog")
+        print(result.success, result.norms["l2"], result.adversarial.label)
+        Path("fooled.png").write_bytes(encode(result.picture))  # models.pictures.encode
 
-    `options` are the attack's own, `confidence`, `mask`, and `jpeg`, the quality of a JPEG file: that is then verified,
-    and `found.to_encode` is what to write. After `deadline_s` seconds the best so far is returned.
+    `options` are the attack's own, `confidence`, `mask`, and `jpeg`, the quality of a JPEG file: then the picture to
+    write is `result.to_encode`, and that file is verified. After `deadline_s` seconds the best so far is returned.
     Raises BadAttack, BadSurvival, AlreadyTarget, UnknownClass, and what models.pictures.decode raises.
     """
     classifier = _classifier(model)
@@ -75,15 +75,15 @@ def fool_all(
     progress: bool = True,
     **options: Any,
 ) -> Iterator[tuple[int, Adversarial | None]]:
-    """`fool` for any number of pictures of any sizes, `at_once` of them in shared batches of the network.
+    """`fool` for any number of pictures of any sizes, of which `at_once` are attacked in shared batches.
 
         results = dict(fool_all(load("cats-dogs"), sorted(Path("photos").glob("*.jpg")), attack="ddn"))
         print(summary(results.values()))
 
-    Yields each picture's number and result as it is done, None where the model takes it for the target as it is.
-    Pictures are read as there is room for them, so an iterable may be longer than memory. `deadline_s` is each one's
-    own; `progress` shows a bar on standard error. Raises what `fool` raises; a note on it tells which picture cannot be
-    read.
+    Yields each picture's number and result as soon as it is complete; the result is None if the model takes the
+    unchanged picture for the target. Pictures are read only when they are attacked, so the iterable may be larger than
+    memory. `deadline_s` counts for each picture from its own start; `progress` shows a bar on standard error. Raises
+    what `fool` raises; if a picture cannot be read, a note on the error names it.
     """
     classifier, survivals = _classifier(model), parse_survive(survive)
 
@@ -94,7 +94,7 @@ def fool_all(
             except ValueError as error:
                 error.add_note(f"picture {number}: {picture if isinstance(picture, str | Path) else 'bytes'}")
                 raise
-            yield _unless_there(
+            yield _none_if_already_target(
                 _task(
                     classifier,
                     levels,
@@ -107,17 +107,17 @@ def fool_all(
                 )
             )
 
-    each_s = math.inf if deadline_s is None else deadline_s
+    picture_deadline_s = math.inf if deadline_s is None else deadline_s
     total = len(pictures) if isinstance(pictures, Sequence) else None
     with tqdm(total=total, unit="picture", disable=not progress) as bar:
-        for number, result in run_all(tasks(), classifier, at_once=at_once, deadline_s=each_s):
+        for number, result in run_all(tasks(), classifier, at_once=at_once, deadline_s=picture_deadline_s):
             bar.update()
             yield number, result
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What attacks on many pictures came to: medians are over those that were fooled, NaN where none was."""
+    """Attacks on many pictures: how many succeeded (`fooled`), and the median norms of these, NaN if there are none."""
 
     pictures: int
     fooled: int
@@ -126,20 +126,20 @@ class Summary:
 
     @property
     def success_rate(self) -> float:
-        """The share of the pictures that were fooled."""
+        """The share of the pictures on which the attack succeeded; NaN without pictures."""
         return self.fooled / self.pictures if self.pictures else math.nan
 
 
 def summary(results: Iterable[Adversarial | None]) -> Summary:
-    """Success, median norms and passes; pictures that were the target as they are (None) are left out."""
-    attacked = [result for result in results if result is not None]
-    fooled = [result for result in attacked if result.success]
+    """Success, median norms and passes; pictures that were the target from the start (None) are left out."""
+    completed = [result for result in results if result is not None]
+    fooled = [result for result in completed if result.success]
     medians = {
-        norm: statistics.median(each.norms[norm] for each in fooled) if fooled else math.nan
+        norm: statistics.median(result.norms[norm] for result in fooled) if fooled else math.nan
         for norm in ("linf", "l2", "l1", "l0")
     }
-    passes = [each.passes.forward + each.passes.backward for each in attacked]
-    return Summary(len(attacked), len(fooled), medians, statistics.fmean(passes) if passes else math.nan)
+    passes = [result.passes.forward + result.passes.backward for result in completed]
+    return Summary(len(completed), len(fooled), medians, statistics.fmean(passes) if passes else math.nan)
 
 
 def _classifier(model: Model | Classifier) -> Classifier:
@@ -151,7 +151,7 @@ def _task(classifier: Classifier, picture: Picture, *, target: str | int | None,
     return adversarial(levels, classifier.spec, target=_index(target, classifier.spec), **options)
 
 
-def _unless_there(task: Task[Adversarial]) -> Task[Adversarial | None]:
+def _none_if_already_target(task: Task[Adversarial]) -> Task[Adversarial | None]:
     try:
         return (yield from task)
     except AlreadyTarget:

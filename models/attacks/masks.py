@@ -1,4 +1,4 @@
-"""Where a picture may change: a mask that a client uploads, or a box in words."""
+"""Where a picture may change: from a mask that a client uploads, or from a box given as four numbers."""
 
 import re
 
@@ -7,6 +7,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 LIGHT = 128
+"""Smallest mean value of a mask's pixel, of 255, at which the picture may change."""
 
 
 class BadMask(ValueError):
@@ -14,7 +15,7 @@ class BadMask(ValueError):
 
 
 def mask_of_picture(mask: Tensor, height: int, width: int) -> Bool[Tensor, "h w"]:
-    """True where the uint8 picture [3, h, w] is light; raises BadMask unless it has the size and light somewhere."""
+    """True where the uint8 mask [3, h, w] is light; raises BadMask if its size is another or it is dark everywhere."""
     if mask.shape[1:] != (height, width):
         raise BadMask(
             f"mask: it has {mask.shape[2]} x {mask.shape[1]} pixels and the picture {width} x {height}: "
@@ -27,7 +28,7 @@ def mask_of_picture(mask: Tensor, height: int, width: int) -> Bool[Tensor, "h w"
 
 
 def mask_of_box(box: str, height: int, width: int) -> Bool[Tensor, "h w"]:
-    """True inside `left,top,width,height` in pixels; raises BadMask unless it is a box in the picture."""
+    """True inside `left,top,width,height` in pixels; raises BadMask if the text is no box within the picture."""
     if not (match := re.fullmatch(r"\s*([0-9]{1,6})" + r"\s*,\s*([0-9]{1,6})" * 3 + r"\s*", box)):
         raise BadMask(f"box: left,top,width,height in pixels, like 40,30,200,150, not {box[:100]!r}")
     left, top, across, down = map(int, match.groups())

@@ -1,7 +1,7 @@
-"""What an attack minimises, and when it has won.
+"""Scores of a class from which the losses of attacks are made, and the lead that decides whether an attack has won.
 
-Each is a score of one label per row, logits [n, k] and labels [n] -> [n]: an untargeted attack lowers its label's, a
-targeted one raises its target's.
+Each score takes logits [n, k] and one label per row [n], and returns [n]. An untargeted attack lowers the score of the
+label, a targeted one raises that of its target.
 """
 
 from collections.abc import Callable
@@ -14,35 +14,35 @@ Scores = Float[Tensor, " n"]
 Score = Callable[[Tensor, Tensor], Tensor]
 
 SETTLED = 1e-3
-"""A verdict counts when the best logit leads by this much, since sums are rounded in another order in another batch."""
+"""Logits by which the goal must lead to count as reached: float32 sums differ a little from batch to batch."""
 
 
-def _of(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
+def _label_logits(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
     return logits.gather(1, labels.unsqueeze(1)).squeeze(1)
 
 
-def _others(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, "n k"]:
+def _other_logits(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, "n k"]:
     return logits.scatter(1, labels.unsqueeze(1), -torch.inf)
 
 
 def log_odds(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
-    """log p / (1 - p) of each row's label.
+    """log(p / (1 - p)) of each row's label, where p is its probability.
 
-    The cross-entropy is -log sigmoid of it: its gradient has the same direction, and does not vanish when p is 1 to
-    float precision.
+    The cross-entropy is -log sigmoid of it. Both gradients have the same direction, but that of the log-odds does not
+    vanish when p rounds to 1.
     """
-    return _of(logits, labels) - _others(logits, labels).logsumexp(dim=1)
+    return _label_logits(logits, labels) - _other_logits(logits, labels).logsumexp(dim=1)
 
 
 def margin(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
-    """The label's logit less the largest other (Carlini & Wagner 2017, arxiv.org/abs/1608.04644)."""
-    return _of(logits, labels) - _others(logits, labels).amax(dim=1)
+    """The label's logit minus the largest other logit (Carlini & Wagner 2017, arxiv.org/abs/1608.04644)."""
+    return _label_logits(logits, labels) - _other_logits(logits, labels).amax(dim=1)
 
 
 def dlr(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
-    """The difference of logits ratio (Croce & Hein 2020, arxiv.org/abs/2003.01690): the margin in units of z1 - z3.
+    """The difference of logits ratio (Croce & Hein 2020, arxiv.org/abs/2003.01690): the margin divided by z1 - z3.
 
-    Unchanged when logits are shifted or scaled. Needs three classes; of two it is the margin.
+    Shifting or scaling all logits does not change it. It needs three classes; with two it is the margin.
     """
     difference = margin(logits, labels)
     if logits.shape[1] < 3:
@@ -52,13 +52,13 @@ def dlr(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
 
 
 def dlr_towards(targets: Int[Tensor, " n"]) -> Score:
-    """The targeted DLR (same paper): (z_y - z_t) / (z1 - (z3 + z4) / 2), as a score of the label y against a target.
+    """The targeted DLR of the same paper, (z_y - z_t) / (z1 - (z3 + z4) / 2): a score of the label y against target t.
 
-    Needs four classes; of fewer it is z_y - z_t.
+    It needs four classes; with fewer it is z_y - z_t.
     """
 
     def score(logits: Tensor, labels: Tensor) -> Tensor:
-        difference = _of(logits, labels) - _of(logits, targets)
+        difference = _label_logits(logits, labels) - _label_logits(logits, targets)
         if logits.shape[1] < 4:
             return difference
         first, _, third, fourth = logits.topk(4, dim=1).values.unbind(dim=1)

@@ -1,4 +1,4 @@
-"""A robustness curve as a picture."""
+"""A curve of probabilities against budgets, drawn as a picture."""
 
 import numpy as np
 import torch
@@ -11,19 +11,21 @@ from models.attacks.curve import Curve
 from models.lettering import FROM_LEFT, lettered
 
 UNITS = {"linf": "Linf, in levels of 255", "l2": "L2", "l1": "L1"}
-SHOWN = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
+"""Label of the budget axis for each norm."""
+SIZE_FORMATS = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}", "l0": "L0 {:.0f} pixels"}
+"""Format of the size of a change in each norm."""
 
 
 def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
-    """Both probabilities against the budget, and in the title the smallest change that wins in each norm."""
+    """Both probabilities against the budget; the title has the smallest change that wins in each norm."""
     figure = Figure(figsize=(7.2, 4.8), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     unit = 255 if curve.norm == "linf" else 1
     budgets = [point.epsilon * unit for point in curve.points]
-    named = [curve.original] if curve.target is None else [curve.original, curve.target]
-    names = lettered([each.label for each in named], [each.index for each in named])
-    original, goal = names.texts if len(named) == 2 else (names.texts[0], "any other class")
+    classes = [curve.original] if curve.target is None else [curve.original, curve.target]
+    names = lettered([prediction.label for prediction in classes], [prediction.index for prediction in classes])
+    original, goal = names.texts if len(classes) == 2 else (names.texts[0], "any other class")
     axes.plot(budgets, [point.original for point in curve.points], "o-", label=f"p({original})")
     axes.plot(budgets, [point.goal for point in curve.points], "s-", label=f"p({goal})")
     smallest = curve.smallest.get(curve.norm)
@@ -41,8 +43,8 @@ def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
 
 
 def _smallest(curve: Curve) -> str:
-    found = []
+    sizes = []
     for norm, result in curve.smallest.items():
         value = result.norms[norm] * (255 if norm == "linf" else 1)
-        found.append(SHOWN[norm].format(value) if result.success else f"{norm} not found")
-    return "smallest change: " + (", ".join(found) or "not looked for")
+        sizes.append(SIZE_FORMATS[norm].format(value) if result.success else f"{norm} not found")
+    return "smallest change: " + (", ".join(sizes) or "not looked for")

@@ -1,14 +1,15 @@
-"""Attacks on large photos at the model's own size, lifted back: all that the model sees of a photo is a small picture.
+"""Attacks on large photos at the model's own size, since the model sees only a small picture of a photo.
 
-A photo of twelve megapixels is reduced to what the model sees by two matrices, A_h x A_w', and a step of an attack at
-full size costs many passes of the network. So the attack runs on a small variable u instead, whose norm is exactly that
-of the change which u stands for, in units of the model's own picture (in L2 the photo's is `unit` times as large):
+A photo of twelve megapixels is reduced to the model's input by two matrices, A_h x A_w', and one step of an attack at
+full size takes as long as many passes of the network. So the attack runs on a small variable u instead. The norm of u
+is that of the change that u stands for, in units of the model's own picture (in L2 the photo's is `unit` times as
+large):
 
 - L2: change = unit A_h' G_h^-1/2 u G_w^-1/2 A_w with G = A A', the smallest change that the model sees as
   unit G_h^1/2 u G_w^1/2, which is nearly u;
-- Linf: every pixel moves as the small picture's nearest one does.
+- Linf: every pixel moves by as much as the nearest pixel of the small picture.
 
-u is a picture as well, from 0 to 1 around grey: no value that the model sees can move by much more than half the range.
+u is a picture as well, from 0 to 1 around grey, so no value of the model's input can move by much more than 0.5.
 """
 
 from dataclasses import dataclass, replace
@@ -24,9 +25,9 @@ from models.resize import matrices
 from models.spec import Spec
 
 LARGE = 1_000_000
-"""Pixels from which an attack is reduced: there a step's work at full size is as much as the network's."""
+"""Pixels from which an attack is reduced: there a step at full size takes as long as a pass of the network."""
 GREY = 128 / 255
-"""Where the small variable begins: on the lattice, and far from both of its bounds."""
+"""Start of the small variable: on the lattice, and far from both of its bounds."""
 
 Matrix = Float[Tensor, "_ _"]
 Small = Float[Tensor, "n 3 s s"]
@@ -34,30 +35,34 @@ Small = Float[Tensor, "n 3 s s"]
 
 @dataclass(frozen=True)
 class Reduced:
-    """A small problem in place of a large one: its start, how the model sees it, and the change that it stands for."""
+    """A small problem in place of a large one: its start, how the model sees it, and the change that it stands for.
+
+    `base` is the model's input for the unchanged photo. `input_matrices` lead from the small variable to the model's
+    input, and `lift_matrices` to the photo; each pair is for rows and columns.
+    """
 
     base: Small
-    seen: tuple[Matrix, Matrix]
-    lifted: tuple[Matrix, Matrix]
+    input_matrices: tuple[Matrix, Matrix]
+    lift_matrices: tuple[Matrix, Matrix]
     unit: float
 
     @property
     def start(self) -> Small:
-        """No change: grey [1, 3, s, s]."""
+        """The small variable of no change: grey [1, 3, s, s]."""
         return torch.full_like(self.base, GREY)
 
     def view(self, pictures: Small) -> Small:
-        """What the model sees when the change is applied; where black and white end is not known here."""
-        down, across = self.seen
+        """What the model sees of the changed photo, if no pixel of the photo has to be clamped to black or white."""
+        down, across = self.input_matrices
         return (self.base + self.unit * (down @ (pictures - GREY) @ across.T)).clamp(0, 1)
 
     def lift(self, pictures: Small) -> Float[Tensor, "n 3 h w"]:
-        """The change at full size, [1, 3, h, w]."""
-        down, across = self.lifted
+        """The change of the photo, [1, 3, h, w], that the small variable stands for."""
+        down, across = self.lift_matrices
         return self.unit * (down @ (pictures - GREY) @ across.T)
 
     def goal(self, goal: Goal) -> Goal:
-        """The same goal for the small problem, a picture of the model's size."""
+        """The same goal for the small problem, whose picture has the model's size."""
         return replace(goal, preprocess=self.view, scale=1.0)
 
     def show_model_input(self, report: Progress) -> Progress:
@@ -83,10 +88,10 @@ def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
         parts = [_whitened(matrix) for matrix in (rows, columns)]
     else:
         parts = [_nearest(matrix) for matrix in (rows, columns)]
-    # Whitened on the CPU: not every device has float64.
-    (seen_rows, lifted_rows), (seen_columns, lifted_columns) = ((one.to(start), two.to(start)) for one, two in parts)
+    # The matrices are computed on the CPU: not every device has float64.
+    (input_rows, lift_rows), (input_columns, lift_columns) = ((one.to(start), two.to(start)) for one, two in parts)
     unit = min(height, width) / spec.resize if norm == "l2" else 1.0
-    return Reduced(base, (seen_rows, seen_columns), (lifted_rows, lifted_columns), unit)
+    return Reduced(base, (input_rows, input_columns), (lift_rows, lift_columns), unit)
 
 
 def _whitened(matrix: Matrix) -> tuple[Matrix, Matrix]:
@@ -98,8 +103,8 @@ def _whitened(matrix: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _nearest(matrix: Matrix) -> tuple[Matrix, Matrix]:
-    """A U and U, of which each row has a 1 where the small picture's nearest value is, or none for what is cut off."""
+    """A U and U: each row of U has a 1 at the nearest value of the small picture, or zeros if it is cropped away."""
     nearest = torch.zeros(matrix.shape[1], matrix.shape[0]).to(matrix)
-    seen = matrix.abs().sum(dim=0) > 0
-    nearest[torch.arange(matrix.shape[1], device=matrix.device)[seen], matrix.argmax(dim=0)[seen]] = 1
+    visible = matrix.abs().sum(dim=0) > 0
+    nearest[torch.arange(matrix.shape[1], device=matrix.device)[visible], matrix.argmax(dim=0)[visible]] = 1
     return matrix @ nearest, nearest

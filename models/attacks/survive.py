@@ -57,7 +57,7 @@ class Survival:
 
     @staticmethod
     def resize(scale: float) -> "Survival":
-        """Resized by a factor; the kernel is not known, so each has a view (Athalye et al. 2018, arXiv:1707.07397)."""
+        """Resized by a factor, with each kernel that may be used (Athalye et al. 2018, arxiv.org/abs/1707.07397)."""
         soft = tuple(Resized(scale, kernel) for kernel in ("bilinear", "bicubic"))
         real = tuple(ResizedFile(scale, kernel) for kernel in ("bilinear", "bicubic", "lanczos"))
         return Survival(f"resize:{scale:g}", soft, real, weight=len(real) * scale**2)
@@ -137,7 +137,7 @@ def _parse_name(name: str, text: str) -> tuple[Survival, ...]:
 
 
 def rounded(pictures: Tensor) -> Tensor:
-    """Rounding to the lattice, its gradient passed straight through (Bengio et al. 2013, arXiv:1308.3432)."""
+    """Rounding to the lattice, its gradient passed straight through (Bengio et al. 2013, arxiv.org/abs/1308.3432)."""
     return pictures + (to_lattice(pictures) - pictures).detach()
 
 

@@ -1,4 +1,4 @@
-"""Which classes a picture is nearest to: where a targeted attack has the shortest way."""
+"""The classes to which a picture is nearest, towards which a targeted attack needs the smallest change."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class NearClass:
-    """A class, its present probability and how far it is: the L2 that DeepFool takes, infinite where it fails."""
+    """A class, its probability for the unchanged picture, and the L2 of DeepFool's change, infinite where it fails."""
 
     label: str
     index: int
@@ -27,7 +27,7 @@ class NearClass:
 
 @dataclass(frozen=True)
 class NearClasses:
-    """What the picture is taken for, and the classes around it, nearest first."""
+    """The most probable class of the picture, and the classes around it, nearest first."""
 
     original: Prediction
     nearest: tuple[NearClass, ...]
@@ -37,24 +37,24 @@ class NearClasses:
 def suggest_targets(
     picture: UInt8[Tensor, "3 h w"], spec: Spec, *, top: int = 5, candidates: int = 10, steps: int = 20
 ) -> Task[NearClasses]:
-    """The `top` classes nearest to a picture by DeepFool's distance, of the `candidates` most probable others.
+    """The `top` classes nearest to a picture by DeepFool's distance, of the `candidates` most probable other classes.
 
-    The distance is in L2 at the model's own resolution, where one targeted DeepFool per candidate runs as rows of one
-    batch (Moosavi-Dezfooli et al. 2016, arxiv.org/abs/1511.04599): which class is nearest hardly depends on the
-    picture's size, and a photo of many megapixels costs no more. Up to candidates x steps passes with gradients.
+    The distance is the L2 of a targeted DeepFool (Moosavi-Dezfooli et al. 2016, arxiv.org/abs/1511.04599) at the
+    model's own resolution: which class is nearest hardly depends on the picture's size, and a photo of many megapixels
+    costs no more. All candidates are rows of one batch. Costs up to candidates x steps passes with gradients.
     """
     passes = Passes()
     small = preprocess(to_float(picture).unsqueeze(0), spec)
-    seen = yield from passes.ask(Query(small))
-    present, *others = rank(seen.logits[0], spec, top=min(candidates + 1, len(spec.classes)))
+    answer = yield from passes.ask(Query(small))
+    original, *others = rank(answer.logits[0], spec, top=min(candidates + 1, len(spec.classes)))
     start = small.expand(len(others), -1, -1, -1).contiguous()
-    labels = torch.tensor([each.index for each in others], device=small.device)
+    labels = torch.tensor([other.index for other in others], device=small.device)
     goal = Goal(labels, True, lambda pixels: pixels, passes)
-    logits = seen.logits.expand(1, len(others), -1)
+    logits = answer.logits.expand(1, len(others), -1)
     best = Best(goal, start, goal.judge(start, logits), measure=by("l2"))
     yield from deepfool(start, goal, best, steps=steps)
-    found = [
-        NearClass(each.label, each.index, each.probability, distance)
-        for each, distance in zip(others, best.size.tolist(), strict=True)
+    nearest = [
+        NearClass(other.label, other.index, other.probability, distance)
+        for other, distance in zip(others, best.size.tolist(), strict=True)
     ]
-    return NearClasses(present, tuple(sorted(found, key=lambda each: each.distance)[:top]), passes)
+    return NearClasses(original, tuple(sorted(nearest, key=lambda near: near.distance)[:top]), passes)

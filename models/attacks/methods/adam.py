@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba 2015, 1412.6980), for attacks that come to their gradients without autograd."""
+"""Adam (Kingma & Ba 2015, arxiv.org/abs/1412.6980), for attacks whose gradients do not come from autograd."""
 
 import math
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 
 class Adam:
-    """The moments of one tensor's gradients; every value has its own, so rows do not mix."""
+    """The moments of one tensor's gradients; every value has its own, so rows do not influence each other."""
 
     def __init__(self, like: Tensor, *, beta_1: float = 0.9, beta_2: float = 0.999) -> None:
         self.mean, self.square, self.root = (torch.zeros_like(like) for _ in range(3))
         self.beta_1, self.beta_2, self.steps = beta_1, beta_2, 0
 
     def descend(self, values: Tensor, gradients: Tensor, step_size: float) -> None:
-        """Move the values, in place, by about the step size each; rows of zero gradients since the start stay."""
+        """Move each value by about the step size, in place; rows whose gradients were always zero do not move."""
         self.steps += 1
         self.mean.lerp_(gradients, 1 - self.beta_1)
         self.square.mul_(self.beta_2).addcmul_(gradients, gradients, value=1 - self.beta_2)
-        # The corrections for the moments' start at 0 are numbers: taken out of the tensors, they cost nothing.
+        # The bias corrections are scalars: applied to the step size and not to the tensors, they cost nothing.
         width = math.sqrt(1 - self.beta_2**self.steps)
         length = step_size * width / (1 - self.beta_1**self.steps)
         values.addcdiv_(self.mean, torch.sqrt(self.square, out=self.root).add_(1e-8 * width), value=-length)

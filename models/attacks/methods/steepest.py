@@ -1,4 +1,4 @@
-"""The direction of steepest descent in each norm, and random points of its ball."""
+"""The direction of steepest ascent of a gradient in each norm, and random points of a ball."""
 
 import torch
 from torch import Tensor
@@ -7,18 +7,23 @@ from torch.nn.functional import hardshrink
 from models.attacks.geometry import PROJECT, Norm, Pictures, rows, size
 
 SPARSITY = 0.01
-"""Of an L1 step's values, how many move (Tramer & Boneh 2019, arxiv.org/abs/1904.13000)."""
+"""Fraction of the values that move in an L1 step (Tramer & Boneh 2019, arxiv.org/abs/1904.13000)."""
 
-SAMPLED = 2**14
+SAMPLE_SIZE = 2**14
+"""About how many values of a row are sampled to estimate the threshold of its largest values."""
 ENOUGH = 32
-"""Values of a sample above a threshold, below which it is too rough a guess."""
-TINY, HAIR = 1e-30, 1e-6
+"""Fewest sampled values above the threshold; with fewer the estimate would be too rough, and all values are used."""
+TINY = 1e-30
+"""Smallest threshold, so that nothing is divided by 0."""
+TOLERANCE = 1e-6
+"""Relative error of float32 by which a value at the threshold may be below it."""
 
 
 def steepest(gradients: Pictures, norm: Norm) -> Pictures:
-    """The step of size one (per value for linf; in length for l2 and l1) that a gradient is least tolerant of.
+    """The direction of norm 1 in which a linear function with these gradients grows most, for each row.
 
-    Rows without a gradient stay where they are. In L1 one value would move alone; the largest hundredth share the step.
+    It is 0 in rows without a gradient. In L1 one value alone would move; here the hundredth of the values with the
+    largest gradients share the step.
     """
     if norm == "linf":
         return gradients.sign()
@@ -29,27 +34,27 @@ def steepest(gradients: Pictures, norm: Norm) -> Pictures:
 
 
 def signs_of_largest(gradients: Pictures, counts: Tensor) -> Pictures:
-    """The signs of about so many of each row's values, the largest in size, and 0 elsewhere; in small pictures exactly.
+    """The signs of about `counts` values per row, those of largest size, and 0 elsewhere; in small pictures exactly.
 
-    By an evenly spread sample where that has enough of them: to select among all values takes a tenth of a pass. Its
-    stride is odd, since networks that halve the resolution leave every other column a smaller gradient.
+    In large pictures the threshold comes from an evenly spread sample: to sort all values takes a tenth of a pass. The
+    sample's stride is odd, since networks that halve the resolution give every other column a smaller gradient.
     """
     flat = gradients.flatten(1)
-    sample = flat[:, :: flat.shape[1] // SAMPLED | 1]
-    least = []
+    sample = flat[:, :: flat.shape[1] // SAMPLE_SIZE | 1]
+    thresholds = []
     for row, count in enumerate(counts.tolist()):
         expected = count * sample.shape[1] / flat.shape[1]
-        values, wanted = (sample[row], expected) if expected >= ENOUGH else (flat[row], count)
-        least.append(values.abs().topk(max(1, round(wanted)), sorted=False).values.amin())
-    # On a CPU a comparison, and a product with what it says, take several times as long.
-    return hardshrink(gradients / rows(torch.stack(least).clamp(min=TINY)), 1 - HAIR).sign_()
+        values, largest = (sample[row], expected) if expected >= ENOUGH else (flat[row], count)
+        thresholds.append(values.abs().topk(max(1, round(largest)), sorted=False).values.amin())
+    # On a CPU, a comparison and a product with its result take several times as long.
+    return hardshrink(gradients / rows(torch.stack(thresholds).clamp(min=TINY)), 1 - TOLERANCE).sign_()
 
 
 def random_point(start: Pictures, norm: Norm, epsilon: float, random: torch.Generator) -> Pictures:
-    """A random point within epsilon of the start and in [0, 1]; the same change for each row, so none knows its batch.
+    """Random points within epsilon of the start and in [0, 1], with the same change for each row of the batch.
 
-    Linf: uniform in the ball. L2: uniform in direction, and as far as in a ball of this many dimensions: epsilon.
-    L1: uniform in the ball, by exponential values of random sign.
+    Linf: uniform in the ball. L2: a uniform direction of length epsilon, since in so many dimensions nearly all of a
+    ball is at its surface. L1: exponential values of random sign, divided by their sum: uniform on the ball's surface.
     """
     shape = (1, *start.shape[1:])
     if norm == "linf":

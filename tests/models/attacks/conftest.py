@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from models.attacks.geometry import to_lattice
-from models.classifier import Classifier
 from models.pictures import decode
 from models.preprocessing import preprocess, to_float
 from models.store import Model
+from tests.models.attacks.small_pictures import draw_small_pictures
 
 
 def _oracle(name: str) -> Any:
@@ -39,12 +39,8 @@ def foolbox() -> Any:
 
 
 @pytest.fixture(scope="session")
-def small_pictures(tiny: Classifier) -> Tensor:
-    """Forty smooth pictures at the tiny network's own size, on the lattice, of which it sees several classes."""
-    random = torch.Generator().manual_seed(0)
-    coarse = torch.rand(40, 3, 6, 6, generator=random)
-    smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bicubic").clamp(0, 1)
-    return to_lattice(smooth)
+def small_pictures() -> Tensor:
+    return draw_small_pictures()
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def test_it_must_win_in_every_view(tiny: Classifier) -> None:
     )
     look = run(both.look(pictures), tiny)
     torch.testing.assert_close(look.loss, (one.loss + two.loss) / 2)
-    torch.testing.assert_close(look.slope, (one.slope + two.slope) / 2)
+    torch.testing.assert_close(look.gradients, (one.gradients + two.gradients) / 2)
     torch.testing.assert_close(look.lead, torch.minimum(one.lead, two.lead))
     torch.testing.assert_close(look.logits, one.logits)
     assert both.passes.forward == both.passes.backward == 4
@@ -64,15 +64,14 @@ def test_where_the_mask_is_zero_there_is_no_gradient(tiny: Classifier) -> None:
     mask[..., 5:20, 10:30] = 1
     goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec), mask=mask)
     look = run(goal.look(torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))), tiny)
-    assert ((look.slope != 0).any(dim=1, keepdim=True) <= (mask != 0)).all()
-    assert look.slope.any()
+    assert ((look.gradients != 0).any(dim=1, keepdim=True) <= (mask != 0)).all()
+    assert look.gradients.any()
 
 
 def test_what_the_crop_cuts_off_has_no_gradient(tiny: Classifier) -> None:
     """Of 36 x 72 pixels the network sees the middle 32 x 32."""
     goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec))
     look = run(goal.look(torch.rand(1, 3, 36, 72, generator=torch.Generator().manual_seed(0))), tiny)
-    assert look.gradients is not None
     outside = torch.ones(36, 72, dtype=torch.bool)
     outside[2:34, 20:52] = False
     assert (look.gradients[..., outside] == 0).all()
@@ -82,9 +81,9 @@ def test_what_the_crop_cuts_off_has_no_gradient(tiny: Classifier) -> None:
 def test_a_look_without_gradients_costs_one_forward_pass(tiny: Classifier) -> None:
     passes = Passes()
     goal = Goal(torch.tensor([1, 1]), False, preprocessor(tiny.spec), passes)
-    assert run(goal.look(torch.rand(2, 3, 36, 36), gradients=False), tiny).gradients is None
+    assert run(goal.look(torch.rand(2, 3, 36, 36), gradients=False), tiny).optional_gradients is None
     assert (passes.forward, passes.backward) == (2, 0)
-    assert run(goal.look(torch.rand(2, 3, 36, 36)), tiny).gradients is not None
+    assert run(goal.look(torch.rand(2, 3, 36, 36)), tiny).optional_gradients is not None
     assert (passes.forward, passes.backward) == (4, 2)
 
 

@@ -147,7 +147,7 @@ def test_an_attack_outlives_its_own_jpeg(imagenet: Model, chelsea: Tensor) -> No
     options = {"attack": "pgd", "epsilon": 2 / 255, "steps": 10}
     found = attacked(imagenet, chelsea, survive=parse_survive("jpeg:75"), **options)
     assert found.success
-    assert found.survive[-1] == "jpeg:75"
+    assert found.survive[-1].name == "jpeg:75"
     cat = found.original.index
     assert seen_by(imagenet, encode(found.picture, format="jpeg", quality=75)) != cat
     assert seen_by(imagenet, encode(found.picture)) != cat

@@ -19,10 +19,10 @@ from models.preprocessing import to_levels
 from models.query import Progress
 from models.run import run
 from tests.conftest import Draw
+from tests.models.attacks.attacking import stop_at
 from tests.models.attacks.bare import answers, bare
+from tests.models.attacks.lattice_optimum import least_l2
 from tests.models.attacks.minimal import TwoClasses, counted
-from tests.models.attacks.test_lattice import least_l2
-from tests.models.attacks.test_task import stop_at
 from tests.networks import Counting, LinearNetwork, unnormalised
 
 

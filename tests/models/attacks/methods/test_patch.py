@@ -1,15 +1,16 @@
 """The patch: on linear models the best square is known, and on a network it beats squares that nobody trained."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from models.attacks.geometry import to_lattice
-from models.attacks.goal import Best, Goal
-from models.attacks.methods.patch import TRIALS, Patch, patch
-from models.attacks.methods.placement import Laid, Placement, Room
+from models.attacks.goal import Best, Goal, Patch
+from models.attacks.methods.patch import TRIALS, patch
+from models.attacks.methods.placement import PlacedSquares, Placement, PlacementArea
 from models.classifier import Classifier
 from models.preprocessing import preprocessor
 from models.query import DeadlineExceeded, Network, Progress, Query, Task
@@ -35,7 +36,9 @@ def trained(
 
     def task() -> Task[tuple[Best, Patch]]:
         best = Best(goal, pictures, (yield from goal.look(pictures, gradients=False)))
-        return best, (yield from patch(pictures, goal, best, **options))
+        yield from patch(pictures, goal, best, **options)
+        assert best.patch is not None
+        return best, best.patch
 
     return run(task(), network, told)
 
@@ -96,9 +99,11 @@ def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: 
         _, found = trained(tiny, picture, label, size=0.6, steps=30)
         random = torch.Generator().manual_seed(row)
         goal = Goal(label.repeat(TRIALS), False, lambda pixels: pixels)
-        room = Room.of(picture, goal, 0.6)
-        others = [torch.rand(1, 3, room.side, room.side, generator=random), torch.zeros(1, 3, room.side, room.side)]
-        untrained = [Laid(picture, square, room.random(TRIALS, random, jitter=True)).pictures for square in others]
+        area = PlacementArea.of(picture, goal, 0.6)
+        others = [torch.rand(1, 3, area.side, area.side, generator=random), torch.zeros(1, 3, area.side, area.side)]
+        untrained = [
+            PlacedSquares(picture, square, area.random(TRIALS, random, jitter=True)).pictures for square in others
+        ]
         won = [(tiny.logits(pictures).argmax(dim=1) != label).float().mean().item() for pictures in untrained]
         rates.append((found.success_rate, *won))
     trained_rate, noise_rate, black_rate = torch.tensor(rates).mean(dim=0).tolist()
@@ -172,8 +177,8 @@ def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> N
 def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
     """One look more, and the deadline goes on to whoever asked; 12 of 32 pixels are a third and more."""
     picture, goal = small_pictures[:1], Goal(torch.tensor([0]), False, lambda pixels: pixels)
-    best = Best(goal, picture, run(goal.look(picture, gradients=False), tiny))
-    best.loss += 1e6  # whatever comes is better
+    look = run(goal.look(picture, gradients=False), tiny)
+    best = Best(goal, picture, replace(look, loss=look.loss + 1e6))  # whatever comes is better
     task = patch(picture, goal, best, size=12 / 32)
     answer = None
     for _ in range(11):
@@ -181,11 +186,12 @@ def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_p
         answer = tiny.answer([said])[0] if isinstance(said, Query) else None
     query = task.throw(DeadlineExceeded("time is up"))
     assert isinstance(query, Query)
-    with pytest.raises(DeadlineExceeded) as late:
+    with pytest.raises(DeadlineExceeded):
         task.send(tiny.answer([query])[0])
-    assert late.value.found.square.shape == (3, 12, 12)
-    assert torch.equal(late.value.found.square[:, 0, 0] / 255, best.pictures[0, :, 10, 10])
-    assert late.value.found.success_rate is None
+    assert best.patch is not None
+    assert best.patch.square.shape == (3, 12, 12)
+    assert torch.equal(best.patch.square[:, 0, 0] / 255, best.pictures[0, :, 10, 10])
+    assert best.patch.success_rate is None
     changed = (best.pictures != picture).any(dim=1)[0].nonzero()
     assert changed.amin(dim=0).tolist() == [10, 10]
     assert changed.amax(dim=0).tolist() == [21, 21]
@@ -197,7 +203,7 @@ def test_a_placement_turns_scales_and_lights() -> None:
     black = torch.zeros(1, 3, 6, 6)
 
     def seen(**placement: float) -> Tensor:
-        return Laid(black, colours, [Placement(3.0, 3.0, **placement)]).pictures[0, 0]
+        return PlacedSquares(black, colours, [Placement(3.0, 3.0, **placement)]).pictures[0, 0]
 
     def around(inside: Tensor, margin: int) -> Tensor:
         return torch.nn.functional.pad(inside, (margin,) * 4)
@@ -216,14 +222,14 @@ def test_the_way_back_is_the_gradient() -> None:
     """That of the mean over placements, by autograd through the very same laying, at every value of the square."""
     random = torch.Generator().manual_seed(0)
     start, squares = greys(2), torch.rand(2, 3, 6, 6, generator=random)
-    placements = Room(0, 0, SIDE, SIDE, 6).random(3, random, jitter=True)
-    laid = Laid(start, squares, placements)
-    slope = torch.randn(laid.pictures.shape, generator=random)
-    pulled = laid.pull(slope)
+    placements = PlacementArea(0, 0, SIDE, SIDE, 6).random(3, random, jitter=True)
+    placed = PlacedSquares(start, squares, placements)
+    slope = torch.randn(placed.pictures.shape, generator=random)
+    pulled = placed.gradients(slope)
     for place in [(0, 0, 0, 0), (1, 2, 3, 4), (1, 1, 5, 5)]:
         change = torch.zeros_like(squares)
         change[place] = 1e-2
-        up, down = (Laid(start, squares + sign * change, placements).pictures for sign in (1, -1))
+        up, down = (PlacedSquares(start, squares + sign * change, placements).pictures for sign in (1, -1))
         slopes = ((up - down) * slope).sum() / 2e-2 / 3
         assert pulled[place].item() == pytest.approx(slopes.item(), rel=2e-2, abs=2e-3)
 
@@ -234,16 +240,16 @@ def test_places_lie_within_what_the_model_sees(tiny: Classifier, height: int, wi
     """The model crops 32 of 36: what lies there has a gradient, and a square whose corners it cuts is of no use."""
     picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
-    room = Room.of(picture, goal, 0.3)
-    assert room.side == round(0.3 * min(height, width))
-    assert (room.height, room.width) == (round(32 * goal.scale),) * 2
+    area = PlacementArea.of(picture, goal, 0.3)
+    assert area.side == round(0.3 * min(height, width))
+    assert (area.height, area.width) == (round(32 * goal.scale),) * 2
     random = torch.Generator().manual_seed(0)
-    grey = torch.full((1, 3, room.side, room.side), 2.0)  # no picture has it
-    laid = Laid(picture, grey, room.random(50, random, jitter=jitter)).pictures
-    places = (laid != picture).any(dim=1).any(dim=0).nonzero()
-    top, left = (height - room.height) // 2, (width - room.width) // 2
+    grey = torch.full((1, 3, area.side, area.side), 2.0)  # no picture has it
+    placed = PlacedSquares(picture, grey, area.random(50, random, jitter=jitter)).pictures
+    places = (placed != picture).any(dim=1).any(dim=0).nonzero()
+    top, left = (height - area.height) // 2, (width - area.width) // 2
     assert (places.amin(dim=0) >= torch.tensor([top, left])).all()
-    assert (places.amax(dim=0) < torch.tensor([top + room.height, left + room.width])).all()
+    assert (places.amax(dim=0) < torch.tensor([top + area.height, left + area.width])).all()
 
 
 @pytest.mark.parametrize("size", [0.01, 0.3, 1.0])
@@ -253,9 +259,11 @@ def test_pictures_of_a_few_pixels(tiny: Classifier, height: int, width: int, siz
     picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
 
-    def task() -> Task[Patch]:
+    def task() -> Task[Patch | None]:
         best = Best(goal, picture, (yield from goal.look(picture, gradients=False)))
-        return (yield from patch(picture, goal, best, size=size, steps=2))
+        yield from patch(picture, goal, best, size=size, steps=2)
+        return best.patch
 
-    found = run(task(), tiny)
-    assert 1 <= found.square.shape[1] <= min(height, width)
+    trained_patch = run(task(), tiny)
+    assert trained_patch is not None
+    assert 1 <= trained_patch.square.shape[1] <= min(height, width)

@@ -1,0 +1,133 @@
+"""What every attack keeps: rows apart, pixels outside a mask, its confidence, and what the registry says of it."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.attacks.geometry import NORMS, Norm
+from models.attacks.options import ATTACKS
+from models.attacks.shared_options import DEFAULT_EPSILONS
+from models.attacks.task import adversarial
+from models.classifier import Classifier
+from models.run import run
+from tests.conftest import Draw
+from tests.models.attacks.bare import answers, bare
+from tests.models.attacks.minimal import assert_the_mask_confines
+from tests.models.attacks.small_pictures import draw_small_pictures
+from tests.networks import LinearNetwork, unnormalised
+
+SIDE = 16
+MINIMAL = [(name, norm) for name, attack in ATTACKS.items() if attack.minimal for norm in attack.norms]
+"""Attacks that look for the smallest change, in each of their norms."""
+SHORT: dict[str, dict[str, Any]] = {
+    "auto": {"steps": 30},
+    "ddn": {"steps": 40},
+    "fmn": {"steps": 60},
+    "carlini_wagner": {"steps": 50, "searches": 3, "initial_constant": 1.0},
+    "sigma_zero": {"steps": 60},
+}
+"""Options for a quick run of minimal attacks."""
+
+
+@pytest.fixture(scope="module")
+def small_pictures() -> Tensor:
+    return draw_small_pictures()
+
+
+def picture() -> Tensor:
+    """Random levels, uint8 [3, 16, 16]."""
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(60, 196, (3, SIDE, SIDE), dtype=torch.uint8, generator=random)
+
+
+def quick(attack: str) -> dict[str, Any]:
+    """Few steps: what these tests check holds after any number of them."""
+    return {"steps": 12} if "steps" in ATTACKS[attack].defaults else {}
+
+
+@pytest.mark.parametrize(
+    ("attack", "norm"),
+    [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms if not attack.minimal],
+)
+def test_rows_of_a_batch_end_as_they_do_alone(
+    tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm
+) -> None:
+    """Five pictures of several classes in one batch, and each alone: the same verdict, the same loss or norm."""
+    options = quick(attack) | ({"epsilon": DEFAULT_EPSILONS[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
+    pictures = small_pictures[:5]
+    labels = answers(tiny, pictures)
+    together = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, **options)
+    for row in range(5):
+        alone = bare(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], norm=norm, **options)
+        assert together.won[row] == alone.won[0]
+        torch.testing.assert_close(together.loss[row], alone.loss[0], rtol=0.02, atol=0.05)
+        torch.testing.assert_close(together.size[row], alone.size[0], rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize(("attack", "norm"), MINIMAL)
+@pytest.mark.parametrize("targeted", [False, True])
+def test_rows_of_a_batch_of_a_minimal_attack_end_as_they_do_alone(
+    tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm, targeted: bool
+) -> None:
+    """Also those that have won before others: the same verdict, and the same norm to 1 % (in L0 to a pixel)."""
+    pictures = small_pictures[:5]
+    labels = (answers(tiny, pictures) + int(targeted)) % 4
+    run = {"targeted": targeted, "norm": norm, **SHORT.get(attack, {})}
+    together = bare(ATTACKS[attack], tiny, pictures, labels, **run)
+    alone = [bare(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], **run) for row in range(5)]
+    assert together.won.any()
+    assert torch.equal(together.won, torch.cat([each.won for each in alone]))
+    tolerance = {"rtol": 0.0, "atol": 1.0} if norm == "l0" else {"rtol": 0.01, "atol": 1e-5}
+    torch.testing.assert_close(together.size, torch.cat([each.size for each in alone]), **tolerance)
+
+
+@pytest.mark.parametrize("attack", [name for name, attack in ATTACKS.items() if attack.takes_mask])
+def test_the_mask_confines_the_change(tiny: Classifier, draw: Draw, attack: str) -> None:
+    """Only pixels of a box change, at the picture's own size, and some do."""
+    mask = torch.zeros(50, 60, dtype=torch.bool)
+    mask[12:40, 20:45] = True
+    found = run(adversarial(draw(50, 60), tiny.spec, attack=attack, mask=mask, **quick(attack)), tiny)
+    changed = (found.picture != found.origin).any(dim=0)
+    assert not (changed & ~mask).any()
+    assert changed.any() == (found.norms["l0"] > 0)
+
+
+@pytest.mark.parametrize(("attack", "norm"), MINIMAL)
+def test_the_mask_confines_the_float_change(tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm) -> None:
+    assert_the_mask_confines(attack, norm, tiny, small_pictures[:8], **SHORT.get(attack, {}))
+
+
+@pytest.mark.parametrize("attack", [name for name, attack in ATTACKS.items() if attack.minimal])
+def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor, attack: str) -> None:
+    """Every row wins, by more than two logits and, since the change is the smallest, not by much more."""
+    pictures, norm = small_pictures[:8], ATTACKS[attack].norms[0]
+    labels = answers(tiny, pictures)
+    best = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, confidence=2.0, **SHORT.get(attack, {}))
+    logits = tiny.logits(best.pictures)
+    label = logits.gather(1, labels[:, None])[:, 0]
+    lead = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - label
+    assert (lead > 2.0 - 1e-3).all()
+    assert lead.median() < 1.2 * 2.0
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
+    """Without a gradient nothing is better than the original, which stays, and no figure is infinite."""
+    network = LinearNetwork(2, SIDE)
+    network.layer.weight.data.zero_()
+    blind = Classifier(network, unnormalised(2, SIDE))
+    found = run(adversarial(picture(), blind.spec, attack=attack, **quick(attack)), blind)
+    assert not found.success
+    assert torch.equal(found.picture, picture())
+
+
+def test_the_registry_tells_each_attacks_norms() -> None:
+    """The first is what it works in without a choice; an attack without a choice takes no norm."""
+    for name, attack in ATTACKS.items():
+        assert set(attack.norms) <= set(NORMS)
+        assert ("norm" in attack.defaults) == (len(attack.norms) > 1)
+        assert attack.defaults.get("norm", attack.norms[0]) == attack.norms[0]
+        # A patch has pixels of its own choice, which it changes as it likes.
+        assert ("epsilon" in attack.defaults) != (attack.minimal or name == "patch")
