@@ -24,13 +24,14 @@ from models import checkpoint
 from training.cache import Cache
 from training.data.loading.workers import default_workers
 from training.finish import finish
-from training.fit import Run
+from training.fit import FitRun
 from training.metrics import Metrics
-from training.prepare import FitOptions, Prepared, prepare
+from training.options import FitOptions
+from training.prepare import PreparedRun, prepare
 from training.recipe import Recipe
 
 
-def ours(ready: Prepared, console: Console) -> tuple[float, float]:
+def ours(ready: PreparedRun[FitOptions], console: Console) -> tuple[float, float]:
     """Accuracy on the test side, and the seconds of training alone."""
     trained = []
 
@@ -40,23 +41,23 @@ def ours(ready: Prepared, console: Console) -> tuple[float, float]:
 
     begun = time.perf_counter()
     with patch("training.fit.finish", judged):
-        metrics = Run(ready, console).through()
+        metrics = FitRun(ready, console).complete()
     assert metrics is not None
     return metrics.accuracy, trained[0] - begun
 
 
-def write_sides(ready: Prepared, folder: Path) -> None:
+def write_sides(ready: PreparedRun[FitOptions], folder: Path) -> None:
     """The sides of our split as folders, as fastai wants them, of the files as they are."""
     for side, photos in ready.split.by_name.items():
-        data = ready.labelled(photos)
+        data = ready.data.labelled(photos)
         for index, photo in enumerate(photos):
             ending = PurePosixPath(photo.name).suffix
             place = folder / side / ready.spec.classes[data.label(index)] / f"{photo.digest[:20]}{ending}"
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(ready.source.read(photo.name))
+            place.write_bytes(ready.data.source.read(photo.name))
 
 
-def fastais(ready: Prepared, folder: Path, options: argparse.Namespace) -> tuple[float, float]:
+def fastais(ready: PreparedRun[FitOptions], folder: Path, options: argparse.Namespace) -> tuple[float, float]:
     """Accuracy on the test side, and the seconds of training alone."""
     from fastai.vision.all import (  # type: ignore[import-not-found, unused-ignore]
         ImageDataLoaders,
@@ -135,12 +136,12 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        job = FitOptions(
-            options.data,
-            folder / "ours.safetensors",
-            "mobilenet_v2",
-            recipe,
-            options.weights,
+        fit_options = FitOptions(
+            data=options.data,
+            output=folder / "ours.safetensors",
+            architecture="mobilenet_v2",
+            recipe=recipe,
+            weights=options.weights,
             workers=default_workers(),
             cache=Cache(folder / "cache"),
             runs=folder / "runs",
@@ -148,12 +149,12 @@ def main() -> None:
         )
         console = Console(quiet=True)
         begun = time.perf_counter()
-        ready = prepare(job, console)
+        ready = prepare(fit_options, console)
         decoded = time.perf_counter() - begun
         counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.by_name.items())
         print(f"{counts}; {options.epochs} epochs at {options.size} px, batches of {options.batch_size}")
         accuracy, seconds = ours(ready, console)
-        story = checkpoint.read(job.output).provenance
+        story = checkpoint.read(fit_options.output).provenance
         chosen = f"in {story['recipe']['precision']}, kept {story['kept']['weights']}"
         before = f"after {decoded:.0f} s in which all photos were looked at and decoded"
         print(f"mirage: {accuracy:.2%} of the test photos, {seconds:.0f} s ({chosen}; {before})", flush=True)

@@ -20,13 +20,14 @@ from torch.nn import functional
 
 from benchmarks.measure import machine
 from models.classifier import choose_device
-from training.cache import DEFAULT_FOLDER, Cache
+from training.cache import Cache
 from training.data.loading.batches import Batch, training_batches
 from training.data.loading.workers import default_workers
-from training.fit import Run
-from training.prepare import FitOptions, prepare
+from training.options import TrainingOptions
+from training.prepare import prepare
 from training.probe import fit_linear
 from training.recipe import Recipe
+from training.run import Run
 
 PHOTOS, WIDTH = 7000, 1280
 SIZE = 160
@@ -36,14 +37,14 @@ TOLD = f"""
 from training.data.loading.workers import warm_up
 warm_up()
 from training.__main__ import app
-from training import fit
+from training import run
 
-class Told(fit.Learner):
+class Told(run.Learner):
     def learn(self, *batch):
         print({BEGINS!r})
         return super().learn(*batch)
 
-fit.Learner = Told  # not the one that choosing a precision takes
+run.Learner = Told  # not the one that choosing a precision takes
 app()
 """
 """`python -m training`, telling when training begins."""
@@ -70,17 +71,17 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
         functional.cross_entropy = whole
 
 
-def loop_beside_memory(job: FitOptions, steps: int, rounds: int) -> tuple[list[float], float]:
+def loop_beside_memory(options: TrainingOptions, steps: int, rounds: int) -> tuple[list[float], float]:
     """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
 
     The loader lives through all rounds and has a second after each to have its batches ready again: what it does for a
     round it does within it, and nothing while the steps from memory are timed.
     """
-    run = Run(prepare(job, Console(quiet=True), dry=True), Console(quiet=True))
-    learner = run.learner("bfloat16" if job.device.type != "mps" else "float32", rate=lambda step: 1e-6)
-    data = run.ready.labelled(run.ready.split.train)
+    run = Run(prepare(options, Console(quiet=True)), Console(quiet=True))
+    learner = run.learner("bfloat16" if options.device.type != "mps" else "float32", rate=lambda step: 1e-6)
+    data = run.prepared.data.labelled(run.prepared.split.train)
     held = next(iter(training_batches(data, run.plan, 0, workers=0)))
-    batches = iter(training_batches(data, run.plan, 0, workers=job.workers))
+    batches = iter(training_batches(data, run.plan, 0, workers=options.workers))
     ratios, rates = [], []
 
     def seconds(batch: Callable[[], Batch]) -> float:
@@ -134,21 +135,19 @@ def main() -> None:
         print("with --data and --weights also: the loop, and a second run's start")
         return
     options.data, options.weights = options.data.resolve(), options.weights.resolve()
-    cache = Cache(DEFAULT_FOLDER.expanduser())
+    cache = Cache()
     recipe = Recipe(full_size_epochs=0, precision="bfloat16")
-    output = Path("benchmark.safetensors")
-    job = FitOptions(
-        options.data,
-        output,
-        "mobilenet_v2",
-        recipe,
-        options.weights,
+    training_options = TrainingOptions(
+        data=options.data,
+        architecture="mobilenet_v2",
+        recipe=recipe,
+        weights=options.weights,
         workers=default_workers(),
         device=device,
         cache=cache,
     )
     if options.rounds:
-        ratios, per_second = loop_beside_memory(job, options.steps, options.rounds)
+        ratios, per_second = loop_beside_memory(training_options, options.steps, options.rounds)
         print(f"the loop at {SIZE} px: {_told(ratios, 3)} of {per_second:.0f} images/s")
     with tempfile.TemporaryDirectory() as place:
         first, *later = starts(options, Path(place))

@@ -1,24 +1,28 @@
-"""The command line: python -m training check | fit | evaluate | find-lr | export."""
+"""Train image classifiers, and measure them: python -m training check | fit | evaluate | find-lr | export."""
 
 import sys
 
 from training.data.loading.workers import quick_imports, warm_up
 
 if __name__ == "__main__" and sys.argv[1:2] in (["check"], ["fit"]):
-    warm_up()  # its workers' imports and this process's own take seconds each: at the same time, not in turn
+    warm_up()  # the imports of its workers and of this process take seconds each: let them run at the same time
 
 with quick_imports():
     import typer
 
-    from training.commands import judge, make
+    from training.commands.check import check
+    from training.commands.evaluate import evaluate
+    from training.commands.export import export
+    from training.commands.find_lr import find_lr
+    from training.commands.fit import fit
     from training.console import write_any_text
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(judge.check)
-app.command()(make.fit)
-app.command()(judge.evaluate)
-app.command("find-lr")(make.find_lr)
-app.command()(judge.export)
+app.command()(check)
+app.command()(fit)
+app.command()(evaluate)
+app.command("find-lr")(find_lr)
+app.command()(export)
 
 if __name__ == "__main__":
     write_any_text(sys.stdout, sys.stderr)

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from models.files import write_atomically
-from training.data.loading.photo_store import PhotoStore, Writer, index_of
-from training.data.scan.file_contents import Recorded
-from training.data.scan.inspect_file import Scan
+from training.command_line import CommandLine
+from training.data.loading.photo_store import PhotoStore, PhotoStoreWriter, index_of
+from training.data.scan.file_contents import RecordedContents
+from training.data.scan.findings import Scan
 
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
@@ -34,8 +35,21 @@ class Cache:
     Everything in it can be made again. A file that is damaged, or cannot be written, is as good as none.
     """
 
-    folder: Path
-    limit_bytes: int = DEFAULT_BYTES
+    folder: Annotated[
+        Path,
+        "Folder in which runs share what can be made again: data sets by name, unpacked archives, decoded photos and "
+        "features. A second run on the same photos starts at once.",
+        CommandLine(name="--cache", environment="MIRAGE_TRAINING_CACHE"),
+    ] = DEFAULT_FOLDER
+    limit_bytes: Annotated[
+        int,
+        "Largest total size in bytes of the decoded photos and features in the cache; what was used longest ago is "
+        "removed first.",
+        CommandLine(name="--cache-bytes", least=0),
+    ] = DEFAULT_BYTES
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder.expanduser())
 
     @property
     def unpacked(self) -> Path:
@@ -58,15 +72,17 @@ class Cache:
         """Keep a scan."""
         self._write(f"{key}.scan.json", json.dumps(scan.to_json()).encode())
 
-    def load_recorded(self, path: Path) -> Recorded:
+    def load_recorded(self, path: Path) -> RecordedContents:
         """What was noted of the files of a folder or archive when it was last looked at; nothing where it never was."""
         fields = self.load_json(_recorded_name(path))
         try:
-            return Recorded(fields["contents"], {name: tuple(own) for name, own in fields["identities"].items()})
+            return RecordedContents(
+                fields["contents"], {name: tuple(own) for name, own in fields["identities"].items()}
+            )
         except (TypeError, KeyError, AttributeError):
-            return Recorded({}, {})
+            return RecordedContents({}, {})
 
-    def save_recorded(self, path: Path, recorded: Recorded) -> None:
+    def save_recorded(self, path: Path, recorded: RecordedContents) -> None:
         """Note the digests of the files of a folder or archive, and the identities by which they may be believed."""
         fields = {"contents": dict(recorded.contents), "identities": dict(recorded.identities)}
         self.save_json(_recorded_name(path), fields)
@@ -83,13 +99,13 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def writer(self) -> Writer:
+    def writer(self) -> PhotoStoreWriter:
         """Takes pixels that are to be kept; raises OSError where there is no folder to keep them in."""
-        return Writer(self.place, limit_bytes=self.limit_bytes)
+        return PhotoStoreWriter(self.place, limit_bytes=self.limit_bytes)
 
-    def save_store(self, writer: Writer, digest: str, shorter: int) -> PhotoStore | None:
+    def save_store(self, writer: PhotoStoreWriter, digest: str, shorter: int) -> PhotoStore | None:
         """Put the pixels in their place, unless another run has; None where the writer gave up."""
-        if writer.lost:
+        if writer.failure:
             return None
         # Whose rows may lie in another order, by other names: a run that reads them would read others' pixels.
         if there := self.load_store(digest, shorter):

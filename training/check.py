@@ -25,7 +25,7 @@ from training.label_errors import doubts
 from training.metrics import gather
 from training.pretrained import load_pretrained
 from training.report.page import Shown, document, gallery, table, thumbnail
-from training.run_folder import write_findings
+from training.tables import write_findings
 
 SHOWN = 48
 """Thumbnails per kind of problem."""

@@ -1,4 +1,4 @@
-"""From the best candidate to the checkpoint: temperature, the one look at the test side, robustness, report, card."""
+"""From the best weights to the checkpoint: temperature, figures on the test split, robustness, report, card."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -15,77 +15,83 @@ from models.spec import Spec
 from training.console import print_line, track
 from training.data.loading.batches import serving_batches
 from training.metrics import Metrics, best_temperature, gather, measure
-from training.prepare import Prepared
+from training.options import FitOptions
+from training.prepare import PreparedRun
 from training.provenance import provenance
 from training.rare import rare_class_warnings
 from training.report.card import model_card
 from training.report.folder import write_report
 from training.robustness import robustness, sampled
-from training.run_folder import State
+from training.run_state import State
 
 CURVE_STEPS = 20
-"""Of the attack behind the curve that every run gets; `evaluate` measures with more."""
+"""Number of steps of the attack that every run is measured with at its end; `evaluate` measures with more."""
 
 
-def finish(ready: Prepared, state: State, network: nn.Module, console: Console) -> Metrics:
-    """Write the checkpoint, its card and the report; returns the figures on the test side."""
-    by = "balanced accuracy" if ready.options.recipe.class_weights == "balanced" else "accuracy"
-    print_line(console, f"kept: {state.kept.name} of epoch {state.kept.epoch}, chosen by {by} on the validation split")
-    # Counted before the look, and before the network, whose tensors are the state's own, becomes another.
+def finish(prepared: PreparedRun[FitOptions], state: State, network: nn.Module, console: Console) -> Metrics:
+    """Write the checkpoint, its card and the report; returns the figures on the test split."""
+    by = "balanced accuracy" if prepared.options.recipe.class_weights == "balanced" else "accuracy"
+    print_line(console, f"kept: {state.best.name} of epoch {state.best.epoch}, chosen by {by} on the validation split")
+    # Counted before the test split is looked at, and before the network, whose tensors the state holds, is changed.
     state.looks += 1
-    with suppress(OSError):  # a full disk: the count of looks alone is lost
-        ready.options.folder.save_state(state)
-    network.load_state_dict(state.kept.weights)
-    # Measured is what will be served: the file as written, loaded back, its weights rounded to float16.
-    plain = _written(ready, network, ready.spec)
-    logits, labels = _logits(ready, plain, "validation", console)
-    spec = replace(ready.spec, temperature=best_temperature(logits, labels))
-    classifier = _written(ready, plain.network[1], spec)
-    test_logits, test_labels = _logits(ready, classifier, "test", console)
+    with suppress(OSError):  # a full disk: only the count is lost
+        prepared.options.folder.save_state(state)
+    network.load_state_dict(state.best.weights)
+    # What is measured is what will be served: the file as written, loaded back, its weights rounded to float16.
+    plain = _written(prepared, network, prepared.spec)
+    logits, labels = _logits(prepared, plain, "validation", console)
+    spec = replace(prepared.spec, temperature=best_temperature(logits, labels))
+    classifier = _written(prepared, plain.network[1], spec)
+    test_logits, test_labels = _logits(prepared, classifier, "test", console)
     test = measure(test_logits, test_labels, spec.classes)
     story = provenance(
-        ready,
+        prepared,
         state,
         validation=measure(logits / spec.temperature, labels, spec.classes),
         test=test,
-        robustness=_robustness(ready, classifier, console),
+        robustness=_robustness(prepared, classifier, console),
     )
-    for warning in rare_class_warnings(story["metrics"], ready.options.recipe.class_weights):
+    for warning in rare_class_warnings(story["metrics"], prepared.options.recipe.class_weights):
         print_line(console, f"warning: {warning}")
-    checkpoint.save(ready.options.output, classifier.network[1], spec, story)
-    card = model_card(ready.options.output.stem, spec, story).encode("utf-8", "replace")
-    for file in (ready.options.output.with_suffix(".md"), ready.options.folder.card_file):
+    checkpoint.save(prepared.options.output, classifier.network[1], spec, story)
+    card = model_card(prepared.options.output.stem, spec, story).encode("utf-8", "replace")
+    for file in (prepared.options.output.with_suffix(".md"), prepared.options.folder.card_file):
         write_atomically(file, card)
     write_report(
-        ready.options.folder.path, ready.labelled(ready.split.test, exact=True), spec, story, test, test_logits
+        prepared.options.folder.path,
+        prepared.data.labelled(prepared.split.test, exact=True),
+        spec,
+        story,
+        test,
+        test_logits,
     )
-    ready.options.folder.candidate_file.unlink()
+    prepared.options.folder.candidate_file.unlink()
     return test
 
 
-def _written(ready: Prepared, network: nn.Module, spec: Spec) -> Classifier:
-    file = ready.options.folder.candidate_file
+def _written(prepared: PreparedRun[FitOptions], network: nn.Module, spec: Spec) -> Classifier:
+    file = prepared.options.folder.candidate_file
     checkpoint.save(file, network, spec, {})
-    return checkpoint.load(file, device=ready.options.device)[0]
+    return checkpoint.load(file, device=prepared.options.device)[0]
 
 
 def _logits(
-    ready: Prepared, classifier: Classifier, side: str, console: Console
+    prepared: PreparedRun[FitOptions], classifier: Classifier, split: str, console: Console
 ) -> tuple[Float[Tensor, "n k"], Int64[Tensor, " n"]]:
-    data = ready.labelled(ready.split.by_name[side], exact=True)
-    batches = serving_batches(data, classifier.spec, batch_size=ready.share, workers=ready.options.workers)
-    return gather(classifier.logits, track(console, batches, what=side, total=len(batches)), ready.options.device)
+    data = prepared.data.labelled(prepared.split.by_name[split], exact=True)
+    batches = serving_batches(data, classifier.spec, batch_size=prepared.batch_share, workers=prepared.options.workers)
+    return gather(classifier.logits, track(console, batches, what=split, total=len(batches)), prepared.options.device)
 
 
-def _robustness(ready: Prepared, classifier: Classifier, console: Console) -> dict[str, Any] | None:
-    """The curve on a sample of the test side, spread evenly over it; None where none was asked for."""
-    data = ready.labelled(ready.split.test, exact=True)
-    count = min(ready.options.robustness_photos, len(data))
+def _robustness(prepared: PreparedRun[FitOptions], classifier: Classifier, console: Console) -> dict[str, Any] | None:
+    """Accuracy under attack on photos evenly spaced over the test split; None where the options ask for none."""
+    data = prepared.data.labelled(prepared.split.test, exact=True)
+    count = min(prepared.options.robustness_photos, len(data))
     if count == 0:
         return None
     return robustness(
         classifier,
         sampled(data, count),
-        track=lambda found: track(console, found, what="robustness", total=count),
+        track=lambda results: track(console, results, what="robustness", total=count),
         steps=CURVE_STEPS,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from training.prepare import FitOptions
+from training.options import FitOptions
 
 Logger = Callable[[dict[str, Any]], None]
 

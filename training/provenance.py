@@ -12,31 +12,37 @@ from typing import Any
 from models.version import project_version
 from training.extension import schedules, stages
 from training.metrics import Metrics
-from training.prepare import FitOptions, Prepared
+from training.options import FitOptions
+from training.prepare import PreparedRun
 from training.recipe import ROBUST, Recipe
-from training.run_folder import State
+from training.run_state import State
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def provenance(
-    ready: Prepared, state: State, *, validation: Metrics, test: Metrics, robustness: dict[str, Any] | None
+    prepared: PreparedRun[FitOptions],
+    state: State,
+    *,
+    validation: Metrics,
+    test: Metrics,
+    robustness: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
-    folders, pretrained = ready.layout.folders, ready.pretrained
+    folders, pretrained = prepared.data.layout.folders, prepared.pretrained
     found = {
-        "recipe": {**asdict(ready.options.recipe), "precision": state.precision},
-        "command": commands(ready.options, state),
+        "recipe": {**asdict(prepared.options.recipe), "precision": state.precision},
+        "command": commands(prepared.options, state),
         "data": {
-            "name": ready.source.path.resolve().name,
-            "folders": dict(zip(ready.spec.classes, folders, strict=True)),
-            "photos": ready.split.counts(folders),
-            "files_digest": ready.scan.digest,
-            "split_digest": ready.split.digest,
-            "lost": ready.lost,
-            "alike_on_several_sides": ready.split.near_duplicates_across_splits,
-            "given_sides": sorted({photo.split for photo in ready.scan.photos} - {""}),
-            "found": dict(Counter(finding.problem.value for finding in ready.scan.findings)),
+            "name": prepared.data.source.path.resolve().name,
+            "folders": dict(zip(prepared.spec.classes, folders, strict=True)),
+            "photos": prepared.split.counts(folders),
+            "files_digest": prepared.data.scan.digest,
+            "split_digest": prepared.split.digest,
+            "lost": prepared.lost,
+            "alike_on_several_sides": prepared.split.near_duplicates_across_splits,
+            "given_sides": sorted({photo.split for photo in prepared.data.scan.photos} - {""}),
+            "found": dict(Counter(finding.problem.value for finding in prepared.data.scan.findings)),
         },
         "metrics": {
             **test.to_json(),
@@ -45,16 +51,16 @@ def provenance(
             "validation": validation.to_json(),
             "robustness": robustness,
         },
-        "kept": {"weights": state.kept.name, "epoch": state.kept.epoch},
-        "schedules": schedules(state, ready.options.recipe),
+        "kept": {"weights": state.best.name, "epoch": state.best.epoch},
+        "schedules": schedules(state, prepared.options.recipe),
         "history": state.history,
         "versions": versions(),
         "parent": {
             "name": pretrained.name,
             "digest": pretrained.digest,
             "licence": pretrained.licence,
-            "split_differs": pretrained.data.get("files_digest") == ready.scan.digest
-            and pretrained.data.get("split_digest") != ready.split.digest,
+            "split_differs": pretrained.data.get("files_digest") == prepared.data.scan.digest
+            and pretrained.data.get("split_digest") != prepared.split.digest,
         },
         "created": datetime.now(UTC).date().isoformat(),
     }

@@ -1,4 +1,4 @@
-"""The sides of a run's split as the service would show them, and how candidates do on validation."""
+"""The splits of a run in batches, as the service would show them, and figures of candidates on validation."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,57 +9,64 @@ from torch.utils.data import DataLoader
 from training.data.loading.batches import Batch, evenly_spaced, serving_batches
 from training.learner import Learner
 from training.metrics import Metrics, gather, measure
-from training.prepare import Prepared
+from training.options import TrainingOptions
+from training.prepare import PreparedRun
 
 ATTACKED = 320
-"""Photos of validation that a robust run attacks after each epoch, in ATTACK_STEPS steps."""
+"""Number of photos of the validation split that a robust run attacks after each epoch."""
 ATTACK_STEPS = 5
+"""Number of steps of that attack."""
 
 
-class Sides:
-    """Batches of each side; of a team every process has its share, and figures are those of all."""
+class SplitBatches:
+    """Batches of each split. Every process has its share of the photos; figures are those of all processes together."""
 
-    def __init__(self, ready: Prepared) -> None:
-        self.ready, self.group, self.recipe = ready, ready.group, ready.options.recipe
-        self.kept: dict[str, DataLoader[Batch]] = {}
+    def __init__(self, prepared: PreparedRun[TrainingOptions]) -> None:
+        self.prepared, self.group, self.recipe = prepared, prepared.group, prepared.options.recipe
+        self.loaders: dict[str, DataLoader[Batch]] = {}
 
-    def batches(self, side: str) -> DataLoader[Batch]:
-        """This process's share of `train`, `validation`, `test`, or of what is `attacked`."""
-        photos = self.ready.split.validation if side == "attacked" else self.ready.split.by_name[side]
-        if side == "attacked":
-            photos = tuple(photos[index] for index in evenly_spaced(ATTACKED, len(photos)))
+    def loader(self, split: str) -> DataLoader[Batch]:
+        """This process's share of `train`, `validation`, `test` or `attacked`, a sample of validation."""
+        if split == "attacked":
+            validation = self.prepared.split.validation
+            photos = tuple(validation[index] for index in evenly_spaced(ATTACKED, len(validation)))
+        else:
+            photos = self.prepared.split.by_name[split]
         return serving_batches(
-            self.ready.labelled(photos[self.group.rank :: self.group.size]),
-            self.ready.spec,
-            batch_size=self.ready.share,
-            workers=self.ready.options.workers,
+            self.prepared.data.labelled(photos[self.group.rank :: self.group.size]),
+            self.prepared.spec,
+            batch_size=self.prepared.batch_share,
+            workers=self.prepared.options.workers,
         )
 
-    def again(self, side: str) -> DataLoader[Batch]:
-        """The same from a loader that is kept, with its workers."""
-        if side not in self.kept:
-            self.kept[side] = self.batches(side)
-        return self.kept[side]
+    def reused_loader(self, split: str) -> DataLoader[Batch]:
+        """The same, from one loader whose worker processes stay alive."""
+        if split not in self.loaders:
+            self.loaders[split] = self.loader(split)
+        return self.loaders[split]
 
     def gathered(self, scores: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-        """Scores and labels of a side, in order, from all processes."""
+        """Scores and labels of a split, in order, from all processes."""
         rows, labels = gather(scores, batches, self.group.device)
         return self.group.collect(rows), self.group.collect(labels)
 
     def validate(self, learner: Learner) -> dict[str, dict[str, float]]:
-        """`accuracy`, `balanced_accuracy` and `nll` of each candidate; of a robust run under attack, with both
-        accuracies without an attack (`clean`, `clean_balanced_accuracy`) beside."""
+        """The `figures` of each candidate, by its name."""
         return {name: self.figures(learner, network) for name, network in learner.candidates().items()}
 
     def figures(self, learner: Learner, network: nn.Module) -> dict[str, float]:
-        """Those of one network."""
+        """`accuracy`, `balanced_accuracy` and `nll` of a network on the validation split.
+
+        In a robust run these are figures under attack, and `clean` and `clean_balanced_accuracy` are the accuracies
+        without an attack.
+        """
         self.group.align(network)
 
         def scores(pixels: Tensor) -> Tensor:
             return learner.scores(network, pixels)
 
-        classes = self.ready.spec.classes
-        clean = measure(*self.gathered(scores, self.again("validation")), classes)
+        classes = self.prepared.spec.classes
+        clean = measure(*self.gathered(scores, self.reused_loader("validation")), classes)
         if not self.recipe.attack_steps:
             return _figures(clean)
         attacked = measure(*self._attacked(learner, network), classes)
@@ -70,14 +77,15 @@ class Sides:
         }
 
     def _attacked(self, learner: Learner, network: nn.Module) -> tuple[Tensor, Tensor]:
-        rows, wanted = [], []
-        for pixels, labels in self.again("attacked"):
-            shown, labels = pixels.to(self.group.device), labels.to(self.group.device)
-            moved = learner.attack(network, shown, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
+        """Scores of attacked photos, and their labels."""
+        all_scores, all_labels = [], []
+        for batch_pixels, batch_labels in self.reused_loader("attacked"):
+            pixels, labels = batch_pixels.to(self.group.device), batch_labels.to(self.group.device)
+            perturbed = learner.attack(network, pixels, labels, epsilon=self.recipe.epsilon, steps=ATTACK_STEPS)
             with torch.no_grad():
-                rows.append(learner.scores(network, moved).cpu())
-            wanted.append(labels.cpu())
-        return self.group.collect(torch.cat(rows)), self.group.collect(torch.cat(wanted))
+                all_scores.append(learner.scores(network, perturbed).cpu())
+            all_labels.append(labels.cpu())
+        return self.group.collect(torch.cat(all_scores)), self.group.collect(torch.cat(all_labels))
 
 
 def _figures(metrics: Metrics) -> dict[str, float]:

@@ -62,7 +62,7 @@ def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, 
             went_on.add(learner["step"] if learner else 0)
     assert len(went_on - {0}) >= 3, "too few of the moments fell within training"
     told, _ = start(tmp_path, "killed", "--resume", *kind).communicate()
-    assert "going on after step" in told
+    assert "continuing after step" in told
     expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
     assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
     assert found.spec == expected.spec and found.provenance["metrics"] == expected.provenance["metrics"]

@@ -8,7 +8,7 @@ from rich.console import Console
 from models import checkpoint
 from training.cache import Cache
 from training.fit import fit
-from training.prepare import FitOptions
+from training.options import FitOptions
 
 WEIGHTS = "mobilenet_v2-imagenet1k.safetensors"
 

@@ -15,7 +15,7 @@ from training.data.sources.source import BadData
 from training.evaluate import EvaluationOptions, curve_text, evaluate, metrics_text
 from training.fit import fit
 from training.metrics import measure
-from training.prepare import FitOptions
+from training.options import FitOptions
 from training.recipe import Recipe
 
 
@@ -29,11 +29,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FitOptions:
     place = tmp_path_factory.mktemp("trained")
     data = write_gratings(place / "gratings", {"Reddish": 20, "Bluish": 20})
     job = FitOptions(
-        data,
-        place / "stripes.safetensors",
-        ARCHITECTURE,
-        Recipe(epochs=0, input_size=48),
-        write_pretrained(place / "weights.pth"),
+        data=data,
+        output=place / "stripes.safetensors",
+        architecture=ARCHITECTURE,
+        recipe=Recipe(epochs=0, input_size=48),
+        weights=write_pretrained(place / "weights.pth"),
         runs=place / "runs",
         cache=Cache(place / "cache"),
         robustness_photos=0,

@@ -17,12 +17,14 @@ from tests.training.drawn import ARCHITECTURE, write_gratings, write_pretrained
 from training.cache import Cache
 from training.data.loading.plan import Plan
 from training.extension import MAY_CHANGE, extend, schedules, stages
-from training.fit import Run, fit
+from training.fit import fit
 from training.learner import Learner
-from training.prepare import FitOptions, prepare
+from training.options import FitOptions
+from training.prepare import prepare
 from training.provenance import command
 from training.recipe import Recipe
-from training.run_folder import BadRun, Candidate, State
+from training.run import Run
+from training.run_state import BadRun, Candidate, State
 
 RECIPE = Recipe(epochs=2, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
 LONGER = replace(RECIPE, epochs=4)
@@ -52,11 +54,11 @@ def asked(tmp_path: Path, data: Path, pretrained: Path, cache: Cache) -> FitOpti
 
 def job(place: Path, data: Path, pretrained: Path, cache: Cache) -> FitOptions:
     return FitOptions(
-        data,
-        place / "stripes.safetensors",
-        ARCHITECTURE,
-        RECIPE,
-        pretrained,
+        data=data,
+        output=place / "stripes.safetensors",
+        architecture=ARCHITECTURE,
+        recipe=RECIPE,
+        weights=pretrained,
         runs=place / "runs",
         cache=cache,
         robustness_photos=0,
@@ -135,7 +137,7 @@ def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[FitO
         "the 2 epochs that are left; weights, optimiser state, averaged weights, history and the best so far are "
         "carried on; it has been measured on the test split once before"
     ) in said
-    assert "going on after step 6 of 12" in said
+    assert "continuing after step 6 of 12" in said
     found = checkpoint.read(longer.output).provenance
     assert [row["epoch"] for row in found["history"]] == [1, 2, 3, 4]
     # Of each schedule the last epoch is at full size.
@@ -167,7 +169,7 @@ def test_an_extended_run_that_is_stopped_ends_as_an_undisturbed_one(
     stopped_after(steps, longer)
     torch.manual_seed(99)
     said = told(longer)
-    assert "is extended" not in said and f"going on after step {steps} of 12" in said
+    assert "is extended" not in said and f"continuing after step {steps} of 12" in said
     assert_same(longer, extended[0])
 
 
@@ -230,7 +232,7 @@ def test_another_change_is_refused_and_named_with_more_epochs_too(asked: FitOpti
     stopped_after(1, asked)
     before = asked.folder.state_file.read_bytes()
     other = replace(LONGER, head_rate=0.5, seed=7)
-    with pytest.raises(BadRun, match=r"had .*head_rate 0\.001, not 0\.5; seed 0, not 7.*: ask for the same"):
+    with pytest.raises(BadRun, match=r"had .*head_rate 0\.001, not 0\.5; seed 0, not 7.*: give the same options"):
         told(replace(asked, recipe=other, resume=True))
     assert asked.folder.state_file.read_bytes() == before
 
@@ -295,7 +297,7 @@ def test_a_plan_of_two_stages_by_hand() -> None:
 
 def test_rates_rise_and_fall_in_each_span(asked: FitOptions) -> None:
     """Of six steps each the first is the warm-up and at the top; one that begins early cuts the one before."""
-    run = Run(prepare(asked, Console(file=io.StringIO()), dry=True), Console(file=io.StringIO()))
+    run = Run(prepare(asked, Console(file=io.StringIO())), Console(file=io.StringIO()))
     run.plan = replace(run.plan, recipe=LONGER, stages=((0, 2), (2, 4)))
     rates = [run.learner("float32").rate(step) for step in range(12)]
     assert rates[:6] == pytest.approx(rates[6:]) and rates[0] == 1.0 and rates[5] < 0.2

@@ -25,11 +25,12 @@ from training.data.sources.source import BadData, Source
 from training.fit import fit
 from training.learner import Diverged, Learner
 from training.metrics import Metrics, gather, measure
-from training.prepare import FitOptions, prepare
+from training.options import FitOptions
+from training.prepare import prepare
 from training.pretrained import BadPretrainedWeights
 from training.recipe import BadRecipe, Recipe
-from training.run_folder import BadRun
-from training.validate import Sides
+from training.run_state import BadRun
+from training.validate import SplitBatches
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
@@ -101,7 +102,7 @@ def test_metrics_are_those_of_the_file_as_written(finished: FitOptions) -> None:
     """Measured again on the test photos, with the checkpoint loaded anew: every figure is the same."""
     classifier, found = checkpoint.load(finished.output)
     ready = prepare(job(finished.output.parent / "again", finished.data, finished.weights or Path()), quiet())
-    batches = serving_batches(ready.labelled(ready.split.test), classifier.spec, batch_size=8, workers=0)
+    batches = serving_batches(ready.data.labelled(ready.split.test), classifier.spec, batch_size=8, workers=0)
     metrics = measure(*gather(classifier.logits, batches, torch.device("cpu")), classifier.spec.classes)
     told = {key: found.provenance["metrics"][key] for key in metrics.to_json()}
     assert told == json.loads(json.dumps(metrics.to_json()))
@@ -238,11 +239,11 @@ def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
     """And it says of the file what was said of the drawing."""
     model = load("stripes", folder=in_grey.output.parent)
     for name in ("Upright", "Level"):
-        found = imagine(model, name, steps=4).drawn[0]
+        found = imagine(model, name, steps=4).pictures[0]
         red, green, blue = found.picture
         assert torch.equal(red, green) and torch.equal(green, blue)
         said = {row.label: row.probability for row in run(classify(found.picture, model.spec), model.classifier)}
-        assert said[name] == pytest.approx(found.score.seen, abs=1e-5)
+        assert said[name] == pytest.approx(found.score.strength, abs=1e-5)
 
 
 def test_the_command_that_makes_a_grey_network_again(in_grey: FitOptions) -> None:
@@ -289,7 +290,7 @@ def test_a_resumed_run_ends_as_an_undisturbed_one(
     assert_same_weights(resumed.output, finished.output)
     assert checkpoint.read(resumed.output).spec == checkpoint.read(finished.output).spec
     assert isinstance(console.file, io.StringIO)
-    assert steps == 0 or f"going on after step {steps} of 9" in console.file.getvalue()
+    assert steps == 0 or f"continuing after step {steps} of 9" in console.file.getvalue()
     for row, other in zip(*(checkpoint.read(j.output).provenance["history"] for j in (resumed, finished)), strict=True):
         assert {**row, "seconds": 0} == {**other, "seconds": 0}
 
@@ -317,7 +318,7 @@ def test_what_ends_a_run_midway_leaves_the_last_step(
     stopped_after(5, monkeypatch, job(tmp_path, data, pretrained, save_every_s=1e9), error)
     resumed, console = job(tmp_path, data, pretrained, resume=True), quiet()
     fit(resumed, console)
-    assert isinstance(console.file, io.StringIO) and "going on after step 5 of 9" in console.file.getvalue()
+    assert isinstance(console.file, io.StringIO) and "continuing after step 5 of 9" in console.file.getvalue()
     assert_same_weights(resumed.output, finished.output)
 
 
@@ -325,15 +326,15 @@ def test_a_run_that_ends_in_validation_closes_that_epoch_first(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A photo of validation that cannot be read after the second epoch's last step: no epoch is left out."""
-    whole = Sides.validate
+    whole = SplitBatches.validate
 
-    def breaking(sides: Sides, learner: Learner) -> Any:
+    def breaking(sides: SplitBatches, learner: Learner) -> Any:
         if learner.step == 6:
             raise BadData("a photo")
         return whole(sides, learner)
 
     with monkeypatch.context() as patch, pytest.raises(BadData):
-        patch.setattr(Sides, "validate", breaking)
+        patch.setattr(SplitBatches, "validate", breaking)
         fit(job(tmp_path, data, pretrained), quiet())
     resumed = job(tmp_path, data, pretrained, resume=True)
     fit(resumed, quiet())
@@ -366,8 +367,8 @@ def test_what_could_not_be_read_is_asked_for_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(Source, "read", read)
-        assert len(prepare(job(tmp_path, folder, pretrained), quiet(), dry=True).scan.photos) == 19
-    assert len(prepare(job(tmp_path, folder, pretrained), quiet(), dry=True).scan.photos) == 20
+        assert len(prepare(job(tmp_path, folder, pretrained), quiet()).scan.photos) == 19
+    assert len(prepare(job(tmp_path, folder, pretrained), quiet()).scan.photos) == 20
 
 
 def test_going_on_without_a_run_starts_one_and_says_so(tmp_path: Path, data: Path, pretrained: Path) -> None:
@@ -410,10 +411,10 @@ def test_a_disk_that_is_too_full_for_a_logger_does_not_end_the_run(
 
 
 def test_the_state_that_is_left_is_of_the_last_step_not_of_what_was_kept(finished: FitOptions, data: Path) -> None:
-    ready = prepare(job(finished.output.parent, data, finished.weights or Path()), quiet(), dry=True)
+    ready = prepare(job(finished.output.parent, data, finished.weights or Path()), quiet())
     state = finished.folder.load_state(ready.identity)
-    assert state is not None and state.learner is not None and state.kept.name == "probe" and state.looks == 1
-    assert not torch.equal(state.learner["network"]["features.0.0.weight"], state.kept.weights["features.0.0.weight"])
+    assert state is not None and state.learner is not None and state.best.name == "probe" and state.looks == 1
+    assert not torch.equal(state.learner["network"]["features.0.0.weight"], state.best.weights["features.0.0.weight"])
 
 
 def test_there_must_be_a_run_to_finish(tmp_path: Path, data: Path, pretrained: Path) -> None:
@@ -433,7 +434,7 @@ def test_a_file_that_breaks_midway_is_named(tmp_path: Path, pretrained: Path, mo
 
     monkeypatch.setattr(Learner, "learn", breaking)
     asked = job(tmp_path, folder, pretrained, cache=Cache(tmp_path / "cache", 0))
-    with pytest.raises(BadData, match=r"[xy]/\d+\.png could be decoded before and now cannot"):
+    with pytest.raises(BadData, match=r"[xy]/\d+\.png can no longer be decoded"):
         fit(asked, quiet())
     assert asked.folder.state_file.is_file()
 
@@ -445,7 +446,7 @@ def test_a_run_is_finished_without_the_files_that_are_lost(
     folder = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
     asked = job(tmp_path, folder, pretrained)
     stopped_after(7, monkeypatch, asked)
-    test = prepare(asked, quiet(), dry=True).split.test
+    test = prepare(asked, quiet()).split.test
     for photo in test[:2]:
         (folder / photo.name).unlink()
     with pytest.raises(BadRun, match=r"had data .*split"):
@@ -495,7 +496,9 @@ def test_resuming_another_run_is_refused(
     with pytest.raises(BadRun, match="give --resume"):
         fit(job(tmp_path, data, pretrained), quiet())
     other = replace(RECIPE, epochs=4, batch_size=4, class_weights="balanced")
-    with pytest.raises(BadRun, match="had batch_size 8, not 4; class_weights none, not balanced: ask for the same"):
+    with pytest.raises(
+        BadRun, match="had batch_size 8, not 4; class_weights none, not balanced: give the same options"
+    ):
         fit(job(tmp_path, data, pretrained, recipe=other, resume=True), quiet())
     more = write_gratings(tmp_path / "more", {"Reddish": 21, "Bluish": 20})
     with pytest.raises(BadRun, match=r"had data .*split"):
@@ -547,7 +550,7 @@ torch.set_num_threads(1)
 from rich.console import Console
 from training.cache import Cache
 from training.fit import fit
-from training.prepare import FitOptions
+from training.options import FitOptions
 from training.recipe import Recipe
 from training.learner import Learner
 
@@ -606,7 +609,7 @@ def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: 
         time.sleep(0.1)
     assert alive_in_session(killed.pid) == []
     told, _ = start(tmp_path, data, pretrained, "resume").communicate()
-    assert "going on after step 7 of 9" in told
+    assert "continuing after step 7 of 9" in told
     assert checkpoint.read(tmp_path / "stripes.safetensors").provenance["history"][-1]["epoch"] == 3
 
 

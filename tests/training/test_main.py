@@ -31,7 +31,7 @@ def fit(data: Path, place: Path, *words: str | Path) -> Result:
 def test_check_lists_files_and_reasons(dirty: Path) -> None:
     result = command("check", dirty, "--workers", "0")
     assert result.exit_code == 0
-    for told in ("x/copy.png", "duplicate", "of x/0.png", "y/[empty].jpg", "empty", "12 photos can be used"):
+    for told in ("x/copy.png", "duplicate", "the same picture as x/0.png, which is used instead", "y/[empty].jpg", "empty", "12 photos can be used"):
         assert told in result.output
 
 
@@ -47,7 +47,7 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
     assert "<h1>data: 12 photos</h1>" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "findings.csv").read_text().splitlines() == [
         "file,problem,detail",
-        "y/[empty].jpg,empty,the file has no bytes",
+        "y/[empty].jpg,empty,the file is empty (0 bytes)",
         "x/copy.png,duplicate,of x/0.png",
     ]
 
@@ -58,9 +58,9 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
         (("--architecture", "vgg17"), "torchvision has no classifier called 'vgg17'"),
         (("--weights", "missing.pth"), "there are no weights missing.pth"),
         (("--device", "cuda:77"), "the device 'cuda:77' is not there"),
-        (("--rename", "z=zebra"), "no folder is called 'z'"),
+        (("--rename", "z=zebra"), "there is no class folder 'z'"),
         (("--rename", "nonsense"), "--rename takes FOLDER=CLASS"),
-        (("--input-size", "8"), "input_size is 16 to 1,024, not 8"),
+        (("--input-size", "8"), "input_size must be 16 to 1,024, not 8"),
         (("--resume", "--overwrite"), "exclude each other"),
         ((), "cannot be downloaded"),
         (("--mixup", "0.2", "--robust"), "attack_steps and mixup exclude each other"),

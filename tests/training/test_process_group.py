@@ -33,7 +33,7 @@ from rich.console import Console
 from training.cache import Cache
 from training.fit import fit
 from training.learner import Learner
-from training.prepare import FitOptions
+from training.options import FitOptions
 from training.recipe import Recipe
 
 place, how = Path(sys.argv[1]), sys.argv[2:]
@@ -54,7 +54,8 @@ if __name__ == "__main__":
     if "balanced" in how:
         recipe = replace(recipe, class_weights="balanced")
     metrics = fit(FitOptions(data=place / "data", output=place / "stripes.safetensors",
-                      architecture="mobilenet_v3_small", recipe=recipe, weights=place / "weights.pth", runs=place / "runs", save_every_s=0.0,
+                      architecture="mobilenet_v3_small", recipe=recipe, weights=place / "weights.pth",
+                      runs=place / "runs", save_every_s=0.0,
                       cache=Cache(place / "cache"), robustness_photos=0, overwrite=True), Console(width=200))
     print("FIGURES" if metrics else "NONE", flush=True)
 """
@@ -130,6 +131,6 @@ def test_a_lost_worker_comes_back_and_the_run_completes(place: Path, how: tuple[
     launch(place, 2, *how)
     undisturbed = checkpoint.read(place / "stripes.safetensors")
     told = launch(place, 2, "die", *how, restarts=1)
-    assert (place / "died").exists() and "going on after step" in told
+    assert (place / "died").exists() and "continuing after step" in told
     found = checkpoint.read(place / "stripes.safetensors")
     assert all(torch.equal(tensor, found.weights[key]) for key, tensor in undisturbed.weights.items())

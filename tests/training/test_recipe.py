@@ -13,18 +13,18 @@ from training.recipe import ROBUST, BadRecipe, Recipe
     ("choices", "told"),
     [
         ({"validation": 0.5, "test": 0.4}, "0.8 together at most"),
-        ({"epochs": -1}, "epochs is 0 to 100,000, not -1"),
-        ({"batch_size": 0}, "batch_size is 1 to"),
-        ({"input_size": 2000}, "input_size is 16 to 1,024, not 2000"),
-        ({"patience": 0}, "patience is 1 to"),
-        ({"layer_decay": 1.5}, "layer_decay is 0.01 to 1, not 1.5"),
-        ({"momentum": -0.1}, "momentum is 0 to 1"),
-        ({"dropout": 1.5}, "dropout is 0 to 0.99, not 1.5"),
+        ({"epochs": -1}, "epochs must be 0 to 100,000, not -1"),
+        ({"batch_size": 0}, "batch_size must be 1 to"),
+        ({"input_size": 2000}, "input_size must be 16 to 1,024, not 2,000"),
+        ({"patience": 0}, "patience must be 1 to"),
+        ({"layer_decay": 1.5}, "layer_decay must be 0.01 to 1, not 1.5"),
+        ({"momentum": -0.1}, "momentum must be 0 to 1"),
+        ({"dropout": 1.5}, "dropout must be 0 to 0.99, not 1.5"),
         ({"crop_scale": (0.5, 0.2)}, "the smaller first"),
-        ({"probe_penalties": ()}, "one or more, all above 0"),
-        ({"backbone_rate": 0.0}, "learning rates are above 0"),
+        ({"probe_penalties": ()}, "one or more numbers, all above 0"),
+        ({"backbone_rate": 0.0}, "learning rates must be above 0"),
         ({"attack_steps": 1, "cutmix": 1.0}, "attack_steps and cutmix exclude each other"),
-        ({"label_smoothing": float("nan")}, "label_smoothing is 0 to 0.99, not nan"),
+        ({"label_smoothing": float("nan")}, "label_smoothing must be 0 to 0.99, not nan"),
     ],
 )
 def test_what_makes_no_sense_is_refused(choices: dict[str, Any], told: str) -> None:
@@ -38,7 +38,7 @@ def test_every_choice_has_a_text_and_is_an_option() -> None:
     told = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1", "TERMINAL_WIDTH": "300"}).invoke(app, ["fit", "--help"])
     for field in fields(Recipe):
         assert f"--{field.name.replace('_', '-')}" in told.output, field.name
-    assert "(8, robust 16)" in told.output
+    assert "Default: 8, with --robust 16." in told.output
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_options_of_a_recipe_ask_for_that_recipe(recipe: Recipe, monkeypatch
     def run(job: Any, console: object) -> None:
         asked.append(job.recipe)
 
-    monkeypatch.setattr("training.commands.make.run_fit", run)
+    monkeypatch.setattr("training.commands.fit.run_fit", run)
     words = ["fit", "tests", "--output", "x.safetensors", *recipe_options(recipe)]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert asked == [recipe]

@@ -6,7 +6,8 @@ import torch
 
 from training.data.scan.findings import Photo
 from training.data.split import Split
-from training.run_folder import BadRun, Candidate, RunFolder, State, alone_in, claim, differences
+from training.run_folder import RunFolder, claim, locked
+from training.run_state import BadRun, Candidate, State, differences
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
@@ -25,8 +26,8 @@ def test_a_state_comes_back_whole(folder: RunFolder) -> None:
     folder.save_state(state())
     found = folder.load_state(IDENTITY)
     assert found is not None
-    assert torch.equal(found.kept.weights["weight"], torch.tensor([1.0, 2.0]))
-    assert (found.kept.name, found.history, found.losses, found.learner) == (
+    assert torch.equal(found.best.weights["weight"], torch.tensor([1.0, 2.0]))
+    assert (found.best.name, found.history, found.losses, found.learner) == (
         "probe",
         state().history,
         [0.5],
@@ -41,7 +42,7 @@ def test_no_state_is_no_error(folder: RunFolder) -> None:
 
 def test_another_recipe_or_other_data_is_refused(folder: RunFolder) -> None:
     folder.save_state(state())
-    with pytest.raises(BadRun, match="had epochs 8, not 6: ask for the same, or give --overwrite"):
+    with pytest.raises(BadRun, match="had epochs 8, not 6: give the same options, or give --overwrite"):
         folder.load_state({**IDENTITY, "recipe": {"seed": 0, "epochs": 6}})
     with pytest.raises(BadRun, match="had data abc, not xyz"):
         folder.load_state({**IDENTITY, "data": "xyz"})
@@ -51,7 +52,7 @@ def test_another_recipe_or_other_data_is_refused(folder: RunFolder) -> None:
 def test_a_damaged_state_is_told(folder: RunFolder, damage: bytes | None) -> None:
     folder.save_state(state())
     folder.state_file.write_bytes(folder.state_file.read_bytes()[:300] if damage is None else damage)
-    with pytest.raises(BadRun, match="is damaged: start anew with --overwrite"):
+    with pytest.raises(BadRun, match="is damaged: start a new run with --overwrite"):
         folder.load_state(IDENTITY)
 
 
@@ -72,7 +73,7 @@ def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path
     output = tmp_path / "name.safetensors"
     claim(output, folder, resume=False, overwrite=False)
     folder.save_state(state())
-    with pytest.raises(BadRun, match="give --resume to go on with it, or --overwrite"):
+    with pytest.raises(BadRun, match="give --resume to continue it, or --overwrite"):
         claim(output, folder, resume=False, overwrite=False)
     claim(output, folder, resume=True, overwrite=False)
     assert folder.state_file.is_file()
@@ -90,7 +91,7 @@ def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_
 
 def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "name.safetensors").write_bytes(b"precious")
-    with pytest.raises(BadRun, match=r"there is no run to go on with in .* exists: give --overwrite"):
+    with pytest.raises(BadRun, match=r"there is no run to continue in .* exists: give --overwrite"):
         claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
     folder.save_state(state())
     claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
@@ -135,17 +136,17 @@ def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> No
 
 
 def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
-    with alone_in(folder), pytest.raises(BadRun, match="another process is at work"), alone_in(folder):
+    with locked(folder), pytest.raises(BadRun, match="another process is at work"), locked(folder):
         pass
-    with alone_in(folder):
+    with locked(folder):
         folder.findings_file.touch()
-    with alone_in(folder):
+    with locked(folder):
         pass
     assert folder.findings_file.exists()
 
 
 def test_a_run_that_wrote_nothing_leaves_nothing(folder: RunFolder) -> None:
-    with pytest.raises(BadRun), alone_in(folder):
+    with pytest.raises(BadRun), locked(folder):
         assert folder.path.is_dir()
         raise BadRun
     assert not folder.path.exists()

@@ -1,1 +1,1 @@
-"""The command line: what is asked for in words, and what can go wrong in a person's terms."""
+"""The commands of `python -m training`, one file each; what they do is in the modules of the same names above."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.figures import balanced_accuracy
 from models.spec import Spec
-from training.rare import warnings
+from training.rare import rare_class_warnings
 from training.report.making import made
 from training.report.markdown import figure, percent, table
 
@@ -78,7 +78,7 @@ def _figures(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     parts = [
         "## Figures",
         table(heads, both),
-        *(f"**Warning:** {warning}" for warning in warnings(metrics, recipe.get("class_weights"))),
+        *(f"**Warning:** {warning}" for warning in rare_class_warnings(metrics, recipe.get("class_weights"))),
         "Balanced accuracy is the mean of the classes' own accuracies: a class with few photos counts as much as one "
         "with many. Validation chose among candidates and set the temperature; only the test split was untouched. Per "
         "class, on the test split:",

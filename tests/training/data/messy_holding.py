@@ -21,7 +21,8 @@ from training.check import CheckOptions, check
 from training.data.options import DataOptions
 from training.data.scan.findings import Scan
 from training.data.sources.source import BadData
-from training.prepare import FitOptions, Prepared, prepare
+from training.options import FitOptions
+from training.prepare import PreparedRun, prepare
 from training.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, full_size_epochs=1, batch_size=8, input_size=32, precision="float32")
@@ -84,13 +85,13 @@ def job(path: Path, options: DataOptions, place: Path, pretrained: Path, **field
         "weights": pretrained,
         "runs": place / "runs",
     }
-    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0, "reading": options}
+    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0, "data_options": options}
     return FitOptions(data=path, output=place / "out.safetensors", **{**usual, **fields})
 
 
-def hold_split(case: Case, wanted: Expected, ready: Prepared) -> None:
+def hold_split(case: Case, wanted: Expected, ready: PreparedRun[FitOptions]) -> None:
     """A split that was given is kept to the photo; of one that was not each class has its fraction."""
-    assert ready.spec.classes == tuple(sorted(case.classes)) == ready.layout.folders
+    assert ready.spec.classes == tuple(sorted(case.classes)) == ready.data.layout.folders
     sides = {photo.name: side for side, photos in ready.split.by_name.items() for photo in photos}
     every = [photo for photos in ready.split.by_name.values() for photo in photos]
     assert len(every) == len(sides) == len({photo.digest for photo in every})
@@ -115,18 +116,18 @@ def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, pla
     refused = fit_refusal(case, wanted)
     if refused:
         with pytest.raises(BadData) as caught:
-            prepare(asked, quiet(), dry=True)
+            prepare(asked, quiet())
         hold_advice(case, refused, str(caught.value), path, options, place)
         return
-    first = prepare(asked, quiet(), dry=True)
+    first = prepare(asked, quiet())
     hold_split(case, wanted, first)
-    again = prepare(asked, quiet(), dry=True)
-    assert (again.split, again.scan, again.identity) == (first.split, first.scan, first.identity)
+    again = prepare(asked, quiet())
+    assert (again.split, again.scan, again.identity) == (first.split, first.data.scan, first.identity)
     if case.packing == "folder" and set(case.twins) <= set(wanted.photos):
         hold_exchange(case, asked, first)
 
 
-def hold_exchange(case: Case, asked: FitOptions, first: Prepared) -> None:
+def hold_exchange(case: Case, asked: FitOptions, first: PreparedRun[FitOptions]) -> None:
     """Files that are written to in place are read anew, although their sizes and dates are as before."""
     one, other = (asked.data / name for name in case.twins)
     before = one.read_bytes(), other.read_bytes()
@@ -136,12 +137,12 @@ def hold_exchange(case: Case, asked: FitOptions, first: Prepared) -> None:
         os.utime(file, DATE)
     changed = case.exchanged()
     wanted = expected(changed)
-    now = prepare(asked, quiet(), dry=True)
+    now = prepare(asked, quiet())
     hold_split(changed, wanted, now)
-    digests = [{photo.name: photo.digest for photo in ready.scan.photos} for ready in (first, now)]
+    digests = [{photo.name: photo.digest for photo in ready.data.scan.photos} for ready in (first, now)]
     assert [digests[1][name] for name in case.twins] == [digests[0][name] for name in reversed(case.twins)]
     assert now.identity["data"] != first.identity["data"]
-    assert now.store is not None and all(photo.digest in now.store for photo in now.scan.photos)
+    assert now.data.store is not None and all(photo.digest in now.data.store for photo in now.data.scan.photos)
 
 
 def hold_advice(case: Case, refused: set[str], text: str, path: Path, options: DataOptions, place: Path) -> None:
@@ -174,7 +175,7 @@ def hold(case: Case, pretrained: Path) -> None:
         path, options = written(case, place / "one", case.packing)
         if case.refusal:
             asked = job(path, options, place, pretrained)
-            for refuse in (lambda: checked(path, options, place), lambda: prepare(asked, quiet(), dry=True)):
+            for refuse in (lambda: checked(path, options, place), lambda: prepare(asked, quiet())):
                 with pytest.raises(BadData) as caught:
                     refuse()
                 assert all(words in str(caught.value) for words in case.refusal), str(caught.value)

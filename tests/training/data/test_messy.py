@@ -100,7 +100,7 @@ def test_a_fit_trains_on_what_it_said(pretrained: Path, case: Case) -> None:
         metrics = fit(asked, quiet())
         assert metrics is not None
         assert checkpoint.read(asked.output).spec.classes == tuple(sorted(case.classes))
-        ready = prepare(replace(asked, overwrite=True), quiet(), dry=True)
+        ready = prepare(replace(asked, overwrite=True), quiet())
         hold_split(case, wanted, ready)
         with asked.folder.split_file.open(encoding="utf-8", newline="") as file:
             rows = {row["file"]: row["side"] for row in csv.DictReader(file)}
