@@ -17,7 +17,7 @@ from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.attacks.options import attack_options, choose_attack
 from models.attacks.survive import parse_survive
 from models.attacks.task import Adversarial, adversarial
@@ -51,7 +51,7 @@ async def post_adversarial(
     survive = parse_survive(form.survive or "png")
     quality = jpeg_quality(survive)
     jpeg = quality if format is Format.jpeg else None
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     if format is Format.webp:
         check_webp_size(picture)
     task = adversarial(

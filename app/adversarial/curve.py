@@ -13,7 +13,7 @@ from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.attacks.curve import Curve, curve
 
 router = APIRouter(tags=["pictures"])
@@ -38,7 +38,7 @@ async def post_curve(
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     task = curve(
         picture,
         model.spec,

@@ -8,7 +8,7 @@ from app.adversarial.curve_requests import TargetsOptions
 from app.adversarial.curve_responses import NearestClasses
 from app.web.openapi import picture_request, problems
 from app.web.service import ServiceDependency, result_for
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.attacks.targets import suggest_targets
 
 router = APIRouter(tags=["pictures"])
@@ -27,7 +27,7 @@ async def post_targets(
 ) -> NearestClasses:
     """Find the classes that need the smallest perturbation, as DeepFool measures it at the model's input size."""
     model = service.registry.get(form.model)
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     task = suggest_targets(picture, model.spec, top=form.top, candidates=max(form.candidates, form.top))
     future = service.submit(task, model, weight=picture.shape[1] * picture.shape[2])
     return NearestClasses.of(await result_for(request, future), model=model.name)

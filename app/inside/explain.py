@@ -14,7 +14,7 @@ from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.explain import Explanation, explain, explain_options
 from models.layers import Layer
 from models.overlay import overlay
@@ -46,7 +46,7 @@ async def post_explain(
     options = form.model_dump(include=set(OPTION_NAMES), exclude_none=True)
     layer = _layer(form, model)
     explain_options(form.method, options, layer)  # refuses before the picture is decoded
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **options)
     to_outcome = partial(_to_outcome, model=model, picture=picture)
     weight = picture.shape[1] * picture.shape[2]

@@ -13,7 +13,7 @@ from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.features import Features, features
 
 router = APIRouter(tags=["pictures"])
@@ -38,7 +38,7 @@ async def post_features(
     channels = _channels(form.channels)
     for channel in channels if isinstance(channels, list) else ():
         layer.check_channel(channel)  # refuses before the picture is decoded
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     task = features(picture, model.spec, layer, channels=channels)
     to_outcome = partial(_to_outcome, model=model.name)
     return await present(request, service, task, model, to_outcome, format=format)

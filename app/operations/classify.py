@@ -9,7 +9,7 @@ from app.operations.responses import Classification
 from app.web.openapi import picture_request, problems
 from app.web.schemas import Prediction
 from app.web.service import ServiceDependency, result_for
-from app.web.uploads.uploads import decoded, form_of
+from app.web.uploads.uploads import decode_upload, form_of
 from models.classify import classify
 from models.pictures import READ
 
@@ -32,7 +32,7 @@ async def post_classify(
 ) -> Classification:
     """Decode the picture, run the network once and return the most probable classes."""
     model = service.registry.get(form.model)
-    picture = await decoded(form.image, service)
+    picture = await decode_upload(form.image, service)
     predictions = await result_for(request, service.submit(classify(picture, model.spec, top=form.top), model))
     height, width = picture.shape[1:]
     return Classification(

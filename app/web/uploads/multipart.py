@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578): every part as the bytes that came, with a file name or without."""
+"""Reads a body of type multipart/form-data (RFC 7578): every part with its name and its bytes."""
 
 import codecs
 import re
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MAX_PARTS = 100
+"""Largest number of fields in a form."""
 EXAMPLE = "-F image=@cat.jpg"
-"""How curl sends a picture, for messages."""
+"""The option with which curl sends a picture, for error messages."""
 CLIENTS = f"form's boundary (curl {EXAMPLE}; fetch with a FormData body; requests with files=)"
-PREAMBLE = 8192
-"""Bytes that may stand before the first part (RFC 2046, 5.1.1): a greeting of e-mail programs."""
+"""How clients write the header Content-Type of a form themselves, for error messages."""
+MAX_PREAMBLE = 8192
+"""Largest number of bytes before the first part. RFC 2046, 5.1.1 allows a text there, which e-mail programs write."""
 
 
 class BadBody(HTTPException):
-    """A body that is not what its Content-Type or Content-Encoding says."""
+    """The body is not what its Content-Type or Content-Encoding says."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(400, detail)
@@ -32,7 +34,7 @@ class BadBody(HTTPException):
 
 @dataclass
 class Part:
-    """One field of a form; `is_file` says whether it came with a file name."""
+    """One field of a form; `is_file` says whether it has a file name."""
 
     name: str
     charset: str | None
@@ -40,65 +42,68 @@ class Part:
     data: bytearray = field(default_factory=bytearray)
 
     def text(self) -> str:
-        """The bytes as text; raises BadBody."""
+        """The data decoded as text; raises BadBody."""
         return decode_text(self.data, self.charset)
 
 
-async def parts_of(request: Request, content_type: str) -> list[Part]:
-    """The form's parts in their order; raises BadBody for what is no whole form."""
+async def read_parts(request: Request, content_type: str) -> list[Part]:
+    """The parts of the form in their order; raises BadBody if the body is not a complete form."""
     _, parameters = parse_options_header(content_type)
     boundary = parameters.get(b"boundary", b"")
     if not boundary:
-        await request.body()  # many clients listen to the answer only when they have sent all
+        await request.body()  # many clients read the response only after they have sent the whole body
         raise BadBody(
-            "the Content-Type multipart/form-data came without a boundary: leave this header out, since the client "
-            f"writes it with the {CLIENTS}, or send the picture alone as the body with Content-Type: image/png"
+            "the Content-Type multipart/form-data has no boundary: do not set this header yourself, since the client "
+            f"writes it with the {CLIENTS}; or send the picture as the body itself with Content-Type: image/png"
         )
     collector = _Collector(_charset(parameters))
-    head, begun = b"", False
+    head, first_part_found = b"", False
     try:
         parser = MultipartParser(boundary, collector.callbacks())
         async for chunk in request.stream():
-            if not begun:
+            if not first_part_found:
                 head += chunk
                 place = 0 if head.startswith(b"--" + boundary) else head.find(b"\n--" + boundary) + 1 or None
-                if place is None and len(head) < PREAMBLE:
+                if place is None and len(head) < MAX_PREAMBLE:
                     continue
-                chunk, begun = head[place or 0 :], True
+                chunk, first_part_found = head[place or 0 :], True
             parser.write(chunk)
-        if not begun:
+        if not first_part_found:
             parser.write(head)
     except FormParserError as error:
-        raise BadBody(f"{_why_no_form(head, boundary)}, for example curl {EXAMPLE}") from error
+        raise BadBody(f"{_explain_bad_form(head, boundary)}, for example curl {EXAMPLE}") from error
     if not collector.ended:
-        came = "breaks off before its closing boundary" if head else "is empty (0 bytes)"
-        raise BadBody(f"the form {came}: send the whole of it, for example with curl {EXAMPLE}")
+        fault = "breaks off before its closing boundary" if head else "is empty (0 bytes)"
+        raise BadBody(f"the form {fault}: send the whole form, for example with curl {EXAMPLE}")
     return collector.parts
 
 
-def _why_no_form(head: bytes, boundary: bytes) -> str:
-    """What is wrong with a form, by its first bytes, and what to do."""
+def _explain_bad_form(head: bytes, boundary: bytes) -> str:
+    """What is wrong with a form, judged by its first bytes, and what to do next."""
     client = "send the picture with a client that builds the form"
     if b"--" + boundary + b"\n" in head:
-        return f"the form's lines end in LF alone, and CRLF (\\r\\n) is wanted: end each line so, or {client}"
+        return f"the lines of the form end with LF, not with CRLF (\\r\\n): end each line with CRLF, or {client}"
     if begins_as_picture(head):
-        return f"a picture alone came as multipart/form-data: send it with Content-Type: image/png, or {client}"
-    came = re.match(rb"\s*--([^\r\n]{1,70})\r?\n", head)
-    if came and came[1].strip() == boundary:
         return (
-            "the lines before a part's data cannot be read (each ends in CRLF, is one line, and has at most 4 KB): "
+            "the body is a picture, but its Content-Type is multipart/form-data: send it with Content-Type: image/png, "
+            f"or {client}"
+        )
+    divider = re.match(rb"\s*--([^\r\n]{1,70})\r?\n", head)
+    if divider and divider[1].strip() == boundary:
+        return (
+            "the header lines of a part cannot be read (each is a single line of at most 4 KB and ends with CRLF): "
             f"{client}"
         )
-    if came:
+    if divider:
         return (
-            f"the form's parts are divided by {came[1].decode('latin-1')!r}, and its Content-Type names the boundary "
-            f"{boundary[:70].decode('latin-1')!r}: leave the header Content-Type to the client"
+            f"the parts of the form are separated by {divider[1].decode('latin-1')!r}, but its Content-Type names the "
+            f"boundary {boundary[:70].decode('latin-1')!r}: let the client write the header Content-Type"
         )
-    return f"the body is no multipart form with the boundary that its Content-Type names: {client}"
+    return f"the body is not a multipart form with the boundary that its Content-Type names: {client}"
 
 
 def _charset(parameters: dict[bytes, bytes]) -> str | None:
-    """The encoding of text that the form names; None where it names none, or one that nobody knows."""
+    """Python's name of the character encoding in the parameters; None if there is none or it is unknown."""
     try:
         return codecs.lookup(parameters[b"charset"].decode("latin-1")).name
     except (KeyError, LookupError, ValueError):
@@ -106,12 +111,17 @@ def _charset(parameters: dict[bytes, bytes]) -> str | None:
 
 
 def decode_text(data: bytes | bytearray, charset: str | None = None) -> str:
-    """Text of a form: in the charset that it names, else UTF-8, else Latin-1, which reads any bytes; raises BadBody."""
+    """Decode a text of a form: in its charset if it names one, else in UTF-8, else in Latin-1, which reads any bytes.
+
+    Raises BadBody if the text is not valid in the charset.
+    """
     if charset is not None:
         try:
             return data.decode(charset)
-        except (UnicodeError, LookupError) as error:  # LookupError: an encoding of something else than text
-            raise BadBody("the form's charset cannot be read: send the form as UTF-8") from error
+        except (UnicodeError, LookupError) as error:  # LookupError: a codec that is not a text encoding, like base64
+            raise BadBody(
+                f"a text of the form cannot be decoded in its charset {charset!r}: send the form in UTF-8"
+            ) from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -119,7 +129,7 @@ def decode_text(data: bytes | bytearray, charset: str | None = None) -> str:
 
 
 class _Collector:
-    """Gathers the parts while the parser calls."""
+    """Collects the parts; its methods are the callbacks of the parser."""
 
     def __init__(self, charset: str | None) -> None:
         self.parts: list[Part] = []
@@ -141,7 +151,7 @@ class _Collector:
 
     def _begin(self) -> None:
         if len(self.parts) >= MAX_PARTS:
-            raise BadBody(f"the form has more than {MAX_PARTS} fields: send one picture and its options")
+            raise BadBody(f"the form has more than {MAX_PARTS} fields: send only one picture and its options")
         self._headers = {}
 
     def _add_to_header(self, data: bytes, start: int, end: int) -> None:
@@ -156,11 +166,11 @@ class _Collector:
 
     def _begin_data(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        _, of_type = parse_options_header(self._headers.get(b"content-type"))
+        _, type_options = parse_options_header(self._headers.get(b"content-type"))
         if b"name" not in options:
             raise BadBody(f"a part of the form has no name: send the picture as the field image, {EXAMPLE}")
         name = decode_text(options[b"name"], self._charset)
-        charset = _charset(of_type) or self._charset  # RFC 7578, 4.5
+        charset = _charset(type_options) or self._charset  # RFC 7578, 4.5
         self.parts.append(Part(name, charset, b"filename" in options or b"filename*" in options))
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:

@@ -1,8 +1,8 @@
-"""From a request to its picture and options: the one place that knows in how many ways both may come."""
+"""Reads the picture and the options of a request, in all the ways in which clients may send them."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, get_origin
+from typing import TypeVar, get_origin
 
 from anyio.to_thread import run_sync
 from fastapi import Request
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from app.web.fields import PICTURES
 from app.web.service import Service
-from app.web.uploads.bodies import WAYS, Field, body_fields
+from app.web.uploads.bodies import WAYS_TO_SEND, Field, body_fields
 from app.web.uploads.pictures_in_text import picture_of_field
 from models.pictures import PictureError, decode
 
@@ -21,15 +21,15 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 def form_of(model: type[Form]) -> Callable[[Request], Awaitable[Form]]:
-    """The dependency that reads a request's pictures and options into the model.
+    """A FastAPI dependency that reads the pictures and options of a request into the model.
 
-    Pictures come in the body, options in the body or the query. Raises HTTPException (400, 413, 415, 422),
-    RequestValidationError, NotAPicture.
+    Pictures stand in the body, options in the body or the query. The dependency raises HTTPException (400, 413, 415,
+    422), RequestValidationError and NotAPicture.
     """
 
     async def read(request: Request) -> Form:
         fields = await body_fields(request)
-        values = _options(model, request, fields) | _pictures(model, request, fields)
+        values = _read_options(model, request, fields) | _read_pictures(model, request, fields)
         try:
             return model.model_validate(values)
         except ValidationError as error:
@@ -39,65 +39,72 @@ def form_of(model: type[Form]) -> Callable[[Request], Awaitable[Form]]:
     return read
 
 
-async def decoded(data: bytes, service: Service, *, name: str = "image") -> Tensor:
-    """The picture uint8 [3, h, w] in a field's file, on the device; raises Overloaded and what the decoder raises."""
-    service.engine.check_room()  # no decoding for a house that is full
+async def decode_upload(data: bytes, service: Service, *, name: str = "image") -> Tensor:
+    """Decode an uploaded file to a uint8 picture [3, h, w] on the device of the models.
 
-    def on_device() -> Tensor:
-        # uint8 crosses to the device: a quarter of float32's bytes.
+    `name` is the field of the upload, for error messages. Raises Overloaded and the errors of `models.pictures.decode`.
+    """
+    service.engine.check_room()  # an overloaded service does not spend time on decoding
+
+    def decode_to_device() -> Tensor:
+        # uint8 is copied to the device, which is a quarter of the bytes of float32.
         try:
             pixels = decode(data, max_pixels=service.settings.max_pixels, limit_name="MIRAGE_MAX_PIXELS")
         except PictureError as error:
             raise type(error)(f"{name}: {error.fault}", error.remedy) from error
         return pixels.to(service.registry.device)
 
-    return await run_sync(on_device, limiter=service.decoders)
+    return await run_sync(decode_to_device, limiter=service.decoders)
 
 
-def _pictures(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, bytes]:
+def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, bytes]:
     names = [name for name in PICTURES if name in model.model_fields]
     for name in names:
         if name in request.query_params:
-            raise HTTPException(422, f"{name}: it came in the query, where no picture fits: {WAYS}")
+            raise HTTPException(422, f"{name}: a picture cannot stand in the query: {WAYS_TO_SEND}")
     pictures: dict[str, bytes] = {}
     for name in names:
-        came = [field for field in fields if field.name == name]
-        if len(came) > 1:
+        named = [field for field in fields if field.name == name]
+        if len(named) > 1:
             raise HTTPException(
-                422, f"{name}: {len(came)} pictures came, and one is wanted: send each in a request of its own"
+                422,
+                f"{name}: the request has {len(named)} pictures in this field: send each in a request of its own",
             )
         required = model.model_fields[name].is_required()
-        if not came and required:
-            raise HTTPException(422, f"{name}: {_missing(model, fields)}")
-        # A form in a browser sends an empty field where no file was chosen.
-        if came and (required or came[0].value):
-            pictures[name] = picture_of_field(name, came[0].value, is_file=came[0].is_file)
+        if not named and required:
+            raise HTTPException(422, f"{name}: {_explain_missing_picture(model, fields)}")
+        # Browsers send an empty field if no file was chosen.
+        if named and (required or named[0].value):
+            pictures[name] = picture_of_field(name, named[0].value, is_file=named[0].is_file)
     return pictures
 
 
-def _missing(model: type[Form], fields: Sequence[Field]) -> str:
-    strange = [field.name for field in fields if field.name not in model.model_fields]
-    likely = [field.name for field in fields if field.is_file] or strange
-    if likely:
-        return f"no field of this name came; is it the one called {likely[0][:50]!r}? Call it image, -F image=@cat.jpg"
-    came = f" (fields that came: {', '.join(field.name[:50] for field in fields)})" if fields else ""
-    return f"no picture came{came}: {WAYS}"
+def _explain_missing_picture(model: type[Form], fields: Sequence[Field]) -> str:
+    unknown = [field.name for field in fields if field.name not in model.model_fields]
+    candidates = [field.name for field in fields if field.is_file] or unknown
+    if candidates:
+        return (
+            f"the request has no field of this name; if the field {candidates[0][:50]!r} is the picture, call it "
+            "image, -F image=@cat.jpg"
+        )
+    names = f" (it has the fields {', '.join(field.name[:50] for field in fields)})" if fields else ""
+    return f"the request has no picture{names}: {WAYS_TO_SEND}"
 
 
-def _options(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, Any]:
-    """Each option's value, from wherever it came; one that is empty was not given."""
-    places: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+def _read_options(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, object]:
+    """The value of each option in the query and the body; an empty value counts as left out."""
+    places: dict[str, dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
     for name, value in request.query_params.multi_items():
         places[name]["query"].append(value)
     for field in fields:
         if field.name not in PICTURES or field.name not in model.model_fields:
             known = field.name in model.model_fields
             places[field.name]["body"].append(field.option() if known else None)
-    several = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
-    given: dict[str, Any] = {}
+    list_options = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
+    options: dict[str, object] = {}
     for name, by_place in places.items():
-        if name in several:
-            given[name] = _agreed(name, {place: _flat(values) for place, values in by_place.items()})
+        if name in list_options:
+            options[name] = _only_value(name, {place: _flat(values) for place, values in by_place.items()})
             continue
         flat = {
             f"{place} {number}": value
@@ -106,29 +113,31 @@ def _options(model: type[Form], request: Request, fields: Sequence[Field]) -> di
             if value != ""
         }
         if flat:
-            given[name] = _agreed(name, flat)
-    return given
+            options[name] = _only_value(name, flat)
+    return options
 
 
-def _agreed(name: str, values: dict[str, Any]) -> Any:
-    """The value, where all places have the same; raises HTTPException 422."""
-    (_, first), *others = values.items()
-    for _, other in others:
-        if _plain(other) != _plain(first):
+def _only_value(name: str, values: dict[str, object]) -> object:
+    """The value, if the option has the same one in all places; raises HTTPException 422."""
+    first, *others = values.values()
+    for value in others:
+        if _comparable(value) != _comparable(first):
             raise HTTPException(
-                422, f"{name}: it came twice, as {str(first)[:50]!r} and as {str(other)[:50]!r}: give it once"
+                422,
+                f"{name}: the request has two values of this option, {str(first)[:50]!r} and {str(value)[:50]!r}: send "
+                "only one",
             )
     return first
 
 
-def _flat(values: Sequence[Any]) -> list[Any]:
-    return [each for value in values for each in (value if isinstance(value, list) else [value])]
+def _flat(values: Sequence[object]) -> list[object]:
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
-def _plain(value: Any) -> Any:
-    """For comparing a text of the query with what JSON has: `3` is 3, and `true` is True."""
+def _comparable(value: object) -> object:
+    """The value in a form in which a text of the query equals a JSON value: `3` is 3, and `true` is True."""
     if isinstance(value, list):
-        return [part.strip() for each in value for part in str(each).split(",")]
+        return [part.strip() for item in value for part in str(item).split(",")]
     text = str(value).strip().lower()
     try:
         return float(text)

@@ -105,7 +105,10 @@ def test_a_number_of_json_and_a_list(live: Live, picture: bytes) -> None:
     )
     assert answer.status_code == 200 and list(answer.json()["smallest"]) == ["l2"]
     answer = live.client.post("/adversarial/curve?steps=3", json={"image": text, "steps": 2})
-    assert answer.status_code == 422 and "steps: it came twice, as '3' and as '2'" in answer.json()["detail"]
+    assert (
+        answer.status_code == 422
+        and "steps: the request has two values of this option, '3' and '2'" in answer.json()["detail"]
+    )
 
 
 def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
@@ -122,10 +125,10 @@ def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "request_", "said"),
     [
-        (422, {"files": {"photo": b"x"}}, "is it the one called 'photo'? Call it image, -F image=@"),
+        (422, {"files": {"photo": b"x"}}, "if the field 'photo' is the picture, call it image, -F image=@"),
         (422, {"files": {"other": b"x"}, "data": {"image": "text"}}, "-F image=@"),
-        (422, {"data": {"image": "cats/cat.jpg"}}, "'cats/cat.jpg' came in place of the picture's bytes"),
-        (422, {"data": {"image": "C:\\cat.jpg"}}, "with curl the @ does that"),
+        (422, {"data": {"image": "cats/cat.jpg"}}, "the text 'cats/cat.jpg', not the bytes of a picture"),
+        (422, {"data": {"image": "C:\\cat.jpg"}}, "with curl, the character @ does this"),
         (422, {"data": {"image": "https://example.com/cat.jpg"}}, "fetches nothing from the network"),
         (415, {"files": {"image": b"http://example.com/cat.jpg"}}, "fetches nothing from the network"),
         (415, {"files": {"image": b"<!DOCTYPE html><html></html>"}}, "web page"),
@@ -133,27 +136,27 @@ def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
         (415, raw(b""), "empty (0 bytes)"),
         (415, {"files": {"image": b"%PDF-1.7"}}, "PDF"),
         (415, raw(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), "SVG"),
-        (415, raw(b"hello", "text/plain"), "a body of type 'text/plain' came"),
-        (415, raw(b"hello", None), "a body without Content-Type came"),
-        (422, raw(b"", None), "no picture came: send the picture as the form field image"),
+        (415, raw(b"hello", "text/plain"), "the body, of type 'text/plain', is not a picture"),
+        (415, raw(b"hello", None), "the body, without Content-Type, is not a picture"),
+        (422, raw(b"", None), "the request has no picture: send the picture as the form field image"),
         (422, {"json": {}}, 'or in base64 as JSON ({"image": "..."})'),
-        (422, {"json": {"inputs": "aGk="}}, "is it the one called 'inputs'?"),
-        (422, {"json": {"image": "aGk="}}, "no picture in base64"),
-        (422, {"json": {"image": [137, 80]}}, "an array came, and a string is wanted: send the file in base64"),
+        (422, {"json": {"inputs": "aGk="}}, "if the field 'inputs' is the picture"),
+        (422, {"json": {"image": "aGk="}}, "is not a picture in base64"),
+        (422, {"json": {"image": [137, 80]}}, "the value is an array, not a string: send the file in base64"),
         (422, {"json": {"image": "b'\\x89PNG'"}}, "base64.b64encode(data).decode()"),
-        (422, {"json": {"image": "data:image/svg+xml,<svg/>"}}, "a data URL came that is not in base64"),
-        (422, {"json": ["aGk="]}, "the JSON is an array, and an object is wanted"),
-        (400, raw(b'{"image": ', "application/json"), "no valid JSON"),
-        (400, raw(b"[" * 100_000, "application/json"), "no valid JSON"),
-        (400, raw(b"x", "multipart/form-data"), "without a boundary: leave this header out"),
-        (400, raw(b"x", "multipart/form-data; boundary=b"), "no multipart form"),
+        (422, {"json": {"image": "data:image/svg+xml,<svg/>"}}, "the data URL is not in base64"),
+        (422, {"json": ["aGk="]}, "the JSON of the body is an array, not an object"),
+        (400, raw(b'{"image": ', "application/json"), "is not valid JSON"),
+        (400, raw(b"[" * 100_000, "application/json"), "is not valid JSON"),
+        (400, raw(b"x", "multipart/form-data"), "has no boundary: do not set this header yourself"),
+        (400, raw(b"x", "multipart/form-data; boundary=b"), "not a multipart form"),
         (400, raw(b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nx', "multipart/form-data; boundary=b"),
          "breaks off before its closing boundary"),
         (400, raw(b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b"),
          "a part of the form has no name"),
-        (415, raw(b"x", **{"Content-Encoding": "br"}), "'br', and only gzip and deflate are read"),
-        (415, raw(b"x", **{"Content-Encoding": "gzip, gzip, gzip, gzip"}), "gzip and deflate are read"),
-        (400, raw(b"no gzip at all", **{"Content-Encoding": "gzip"}), "no gzip as its Content-Encoding says"),
+        (415, raw(b"x", **{"Content-Encoding": "br"}), "'br' is not supported, only gzip and deflate are"),
+        (415, raw(b"x", **{"Content-Encoding": "gzip, gzip, gzip, gzip"}), "(at most 3 of them)"),
+        (400, raw(b"no gzip at all", **{"Content-Encoding": "gzip"}), "not valid gzip data, as its"),
         (400, raw(gzip.compress(b"x" * 99)[:-9], **{"Content-Encoding": "gzip"}), "break off before their end"),
     ],
 )  # fmt: skip
@@ -163,14 +166,18 @@ def test_each_failure_says_what_came_and_what_to_send(live: Live, status: int, r
 
 def test_two_pictures_and_options_in_two_places(live: Live, picture: bytes) -> None:
     two = [("image", picture), ("image", picture)]
-    assert "image: 2 pictures came" in str(problem(live, 422, files=two)["detail"])
+    assert "image: the request has 2 pictures in this field" in str(problem(live, 422, files=two)["detail"])
     twice = problem(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
-    assert "top: it came twice, as '1' and as '2': give it once" in str(twice)
+    assert "top: the request has two values of this option, '1' and '2': send only one" in str(twice)
     for request in ({"params": {"top": 1}, "data": {"top": "1"}}, {"params": {"top": ""}, "data": {"top": "1"}}):
         answer = live.client.post("/classify", files={"image": picture}, **request)
         assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
-    assert "in the query" in str(problem(live, 422, params={"image": "https://example.com"})["detail"])
-    assert "top: a file came" in str(problem(live, 422, files={"image": picture, "top": b"1"})["detail"])
+    assert "image: a picture cannot stand in the query" in str(
+        problem(live, 422, params={"image": "https://example.com"})["detail"]
+    )
+    assert "top: this option is a text, not a file" in str(
+        problem(live, 422, files={"image": picture, "top": b"1"})["detail"]
+    )
 
 
 def test_misspelt_options_are_errors_wherever_they_stand(live: Live, picture: bytes) -> None:
