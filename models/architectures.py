@@ -1,4 +1,4 @@
-"""Networks by name, out of torchvision's registry: build one, replace its head, take the features before it."""
+"""torchvision's classification networks: building one by name, replacing its head, computing the features before it."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
 
 TENSORFLOWS = ("googlenet", "inception_v3")
-"""Their published weights were trained on (p - 0.5) / 0.5, which they make of ImageNet's normalisation themselves."""
+"""Their published weights expect (pixels - 0.5) / 0.5, which these networks compute from ImageNet's normalisation."""
 
 
 class UnknownArchitecture(LookupError):
-    """torchvision has no classification network of this name."""
+    """torchvision has no classification network with this name."""
 
 
 class BadWeights(ValueError):
-    """Weights that do not fit the network they are meant for."""
+    """Weights whose names or shapes are not those of the network."""
 
 
 def architectures() -> list[str]:
@@ -27,9 +27,9 @@ def architectures() -> list[str]:
 
 
 def weight_choices(architecture: str) -> list[WeightsEnum]:
-    """torchvision's published weights of an architecture, its own recommendation first.
+    """torchvision's published weights of an architecture, those that it recommends first.
 
-    Without those that have no classes: VGG16's IMAGENET1K_FEATURES, whose head is NaN.
+    Weights without classes are left out: VGG16's IMAGENET1K_FEATURES, whose head is NaN. Raises UnknownArchitecture.
     """
     _check_name(architecture)
     choices = get_model_weights(architecture)
@@ -39,16 +39,17 @@ def weight_choices(architecture: str) -> list[WeightsEnum]:
 
 
 def build(architecture: str, classes: int, *, channels: int = 3, published: bool = False) -> nn.Module:
-    """The network in eval mode with freshly initialised weights: logits [n, classes] of pictures of so many channels.
+    """A network in eval mode with freshly initialised weights: pixels [n, channels, s, s] to logits [n, classes].
 
-    Its head is linear in `features` and has a bias, so that a probe can be written into it. `published` leaves the two
-    heads that differ as torchvision's own weights want them: MaxViT's without a bias, SqueezeNet's with a ReLU behind.
+    Its head is linear in `features` and has a bias, so that `set_head` can write a linear classifier into it. With
+    `published` the head is as torchvision's published weights need it: MaxViT's has no bias, and a ReLU follows
+    SqueezeNet's. Raises UnknownArchitecture.
     """
     _check_name(architecture)
     extra: dict[str, object] = {}
     if architecture in TENSORFLOWS:
-        # Their auxiliary heads serve training from scratch alone, their own initialisation takes a minute, and
-        # their published weights expect the input scaled as `transform_input` does it.
+        # Only training from scratch uses their auxiliary heads, their own initialisation takes a minute, and their
+        # published weights expect the input scaled as `transform_input` does it.
         extra = {"aux_logits": False, "init_weights": False, "transform_input": channels == 3}
     network: nn.Module = get_model(architecture, weights=None, num_classes=classes, **extra)
     if not published:
@@ -68,7 +69,7 @@ def _read_channels(network: nn.Module, channels: int) -> None:
     name = _stem_name(network)
     stem = network.get_submodule(name)
     assert isinstance(stem, nn.Conv2d)
-    other = nn.Conv2d(
+    replacement = nn.Conv2d(
         channels,
         stem.out_channels,
         stem.kernel_size,  # type: ignore[arg-type]
@@ -76,7 +77,7 @@ def _read_channels(network: nn.Module, channels: int) -> None:
         stem.padding,  # type: ignore[arg-type]
         bias=stem.bias is not None,
     )
-    network.set_submodule(name, other)
+    network.set_submodule(name, replacement)
 
 
 def _make_head_linear(network: nn.Module) -> None:
@@ -103,19 +104,20 @@ def head(network: nn.Module) -> nn.Linear | nn.Conv2d:
 
 
 def features(network: nn.Module, model_input: Float[Tensor, "n c s s"]) -> Float[Tensor, "n d"]:
-    """What the head is given, averaged over space where the head is a convolution (SqueezeNet)."""
-    seen: list[Tensor] = []
-    hook = head(network).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    """The input of the head, averaged over height and width where the head is a convolution (SqueezeNet)."""
+    head_inputs: list[Tensor] = []
+    hook = head(network).register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
     try:
-        network.forward(model_input)  # called, a compiled network runs code that may have been made without the hook
+        # Calling a compiled network would run code that may have been compiled without the hook.
+        network.forward(model_input)
     finally:
         hook.remove()
-    (before_head,) = seen
+    (before_head,) = head_inputs
     return before_head.mean(dim=(2, 3)) if before_head.ndim == 4 else before_head
 
 
 def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"]) -> None:
-    """Write a linear classifier of the features into the head."""
+    """Copy a linear classifier of the features into the head: logits = weight @ features + bias."""
     layer = head(network)
     assert layer.bias is not None
     with torch.no_grad():
@@ -124,31 +126,35 @@ def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tenso
 
 
 def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Load all weights but the head's, strictly: the head's classes may differ, nothing else may.
+    """Load all weights but those of the head, whose number of classes may differ.
 
-    A network of one channel takes the sum over colours of the first layer's weights: it sees of a grey picture what
-    they saw of it in three equal channels. Raises BadWeights.
+    For a network with one input channel the first layer's weights are summed over the colours: for a grey picture this
+    gives what they give for three equal channels. Raises BadWeights when anything else differs.
     """
     name, stem = head_name(network), f"{_stem_name(network)}.weight"
     own = network.state_dict()
     backbone = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
     if stem in backbone and own[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
         backbone[stem] = backbone[stem].sum(dim=1, keepdim=True)
-    wanted = {key: tensor for key, tensor in own.items() if not key.startswith(f"{name}.")}
-    load_exactly(network, {**own, **backbone}, missing=set(wanted) - set(backbone))
+    needed = {key for key in own if not key.startswith(f"{name}.")}
+    load_exactly(network, {**own, **backbone}, missing=needed - set(backbone))
 
 
 def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set[str] | None = None) -> None:
-    """Load weights whose names and shapes must all be the network's own; raises BadWeights that names the first few."""
+    """Load weights whose names and shapes must be exactly those of the network.
+
+    `missing` are the names that the caller knows to be missing, by default those that the network alone has. Raises
+    BadWeights, which names the first few of each fault.
+    """
     own = network.state_dict()
-    # A counter that no evaluation reads; older files lack it.
+    # num_batches_tracked is a counter that evaluation does not read, and older files lack it.
     missing = {key for key in (missing or set(own) - set(weights)) if not key.endswith("num_batches_tracked")}
     surplus = set(weights) - set(own)
     shapes = {key for key in set(own) & set(weights) if own[key].shape != weights[key].shape}
     if missing or surplus or shapes:
         faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
-        told = "; ".join(f"{len(keys)} {what}: {', '.join(sorted(keys)[:3])}" for what, keys in faults.items() if keys)
-        raise BadWeights(f"these weights are not of this architecture ({told})")
+        details = [f"{len(keys)} {fault}: {', '.join(sorted(keys)[:3])}" for fault, keys in faults.items() if keys]
+        raise BadWeights(f"these weights are not of this architecture ({'; '.join(details)})")
     network.load_state_dict(dict(weights), strict=False)
 
 

@@ -1,4 +1,7 @@
-"""One safetensors file: weights, spec, provenance and golden logits; saved atomically, loaded without running code."""
+"""Checkpoint files: one safetensors file with weights, spec, provenance and golden logits.
+
+They are written atomically, and loading one runs no code of the file.
+"""
 
 import json
 from collections.abc import Mapping
@@ -20,27 +23,30 @@ from models.spec import Spec
 
 FORMAT = "1"
 GOLDEN_TOLERANCE = 1e-3
-"""Of the logits' size. With MobileNetV2's ImageNet weights a mean of (0.48, 0.46, 0.41) moves them by 7e-3, a resize to
-233 for 232 by 4e-2."""
+"""Largest accepted difference from the golden logits, relative to their size (see `models.golden.disagreement`).
+
+Wrong preprocessing differs by more: with MobileNetV2's ImageNet weights a mean of (0.48, 0.46, 0.41) gives 7e-3, and
+a resize to 233 in place of 232 gives 4e-2.
+"""
 
 HEADER: dict[str, TypeAdapter[Any]] = {
     "spec": TypeAdapter(Spec),
     "provenance": TypeAdapter(dict[str, Any]),
     "golden": TypeAdapter(list[list[float]]),
 }
-"""The JSON values of the file's header; a file from anywhere is taken at no field's word."""
+"""The JSON values in the header of the file, and their types: each is checked, since a file may come from anywhere."""
 
 
 class BadCheckpoint(ValueError):
-    """A file that is not a checkpoint, is damaged, or does not do here what it did where it was written."""
+    """The file is no checkpoint, is damaged, or gives other logits here than where it was written."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The contents of a checkpoint file.
 
-    `provenance` is JSON: recipe, data (digests of the files and of the split), metrics, versions, parent (name and
-    licence of the weights that training started from).
+    `provenance` is JSON: recipe, data (digests of the files and of the split), metrics, versions, and parent (name and
+    licence of the pretrained weights that training started from).
     """
 
     spec: Spec
@@ -50,7 +56,7 @@ class Checkpoint:
 
 
 def save(path: Path, network: nn.Module, spec: Spec, provenance: Mapping[str, Any]) -> None:
-    """Write the network as float16 with its golden logits, which are those of the rounded weights."""
+    """Write the network with its weights rounded to float16, and the golden logits that it gives with these weights."""
     weights = {
         # safetensors refuses channels_last tensors.
         key: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
@@ -84,23 +90,23 @@ def read(path: Path) -> Checkpoint:
         )
     except ValidationError as error:
         fault = error.errors()[0]
-        told = ".".join(map(str, (error.title, *fault["loc"]))) + f": {fault['msg']}"
-        raise BadCheckpoint(f"{path.name} has a damaged header ({told}): train it again or copy it again") from error
+        message = ".".join(map(str, (error.title, *fault["loc"]))) + f": {fault['msg']}"
+        raise BadCheckpoint(f"{path.name} has a damaged header ({message}): train it again or copy it again") from error
     return Checkpoint(spec, weights, provenance, golden)
 
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier, Checkpoint]:
-    """Read, rebuild strictly, and check the golden logits; raises BadCheckpoint."""
+    """Read a checkpoint, build its network and check the golden logits; raises BadCheckpoint or FileNotFoundError."""
     checkpoint = read(path)
     try:
         network = _rebuild(checkpoint.spec, checkpoint.weights)
     except (architectures.UnknownArchitecture, architectures.BadWeights) as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
     classifier = Classifier(network, checkpoint.spec, device=device)
-    moved = disagreement(classifier, checkpoint.golden)
-    if not moved <= GOLDEN_TOLERANCE:
+    difference = disagreement(classifier, checkpoint.golden)
+    if not difference <= GOLDEN_TOLERANCE:  # also when it is NaN
         raise BadCheckpoint(
-            f"{path.name} gives other logits here than where it was trained (by {moved:.2g} of their size, "
+            f"{path.name} gives other logits here than where it was trained (by {difference:.2g} of their size, "
             f"{GOLDEN_TOLERANCE:.2g} is allowed): its preprocessing or weights have changed, so train it again"
         )
     return classifier, checkpoint

@@ -1,4 +1,4 @@
-"""Finding a class by what a person calls it."""
+"""Finding a class of a model by its name, an ImageNet synonym or its index."""
 
 import difflib
 import re
@@ -10,26 +10,30 @@ from importlib import resources
 
 
 class UnknownClass(LookupError):
-    """No class, or more than one, goes by this name."""
+    """No class has this name or index, or more than one class has this name."""
 
 
 def normal_form(name: str) -> str:
-    """Lower case, with `_`, `-` and spaces alike: `Siamese_cat` and `siamese cat` are one name.
+    """The form in which names are compared: `Siamese_cat` and `siamese cat` have the same.
 
-    Letters are composed (NFC): macOS writes `ä` as two characters, other systems as one.
+    Letters are in lower case and composed (NFC), since macOS writes `ä` as two characters and other systems as one.
+    `_`, `-` and spaces become one space.
     """
     return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
 
 
 @cache
 def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
-    """WordNet's names of ImageNet-1k's classes, in index order; the file has one class per line, `|` between names."""
+    """WordNet's names of the 1000 ImageNet classes, in the order of the indices.
+
+    The file has one class per line, with `|` between its names.
+    """
     lines = resources.files("models").joinpath("imagenet_synonyms.txt").read_text(encoding="utf-8").splitlines()
     return tuple(tuple(line.split("|")) for line in lines)
 
 
 class ClassNames:
-    """The classes of one model in index order, found by name, ImageNet synonym or index."""
+    """The classes of one model, in the order of the indices, to be found by name, ImageNet synonym or index."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
@@ -52,20 +56,17 @@ class ClassNames:
         return normal_form(self.classes[0]) == "tench"
 
     def find(self, text: str) -> int:
-        """The index of the class that `text` names; names go before indices, since a class may be called `3`.
+        """The index of the class that `text` names; a number is an index unless a class has it as its name.
 
-        A name letter by letter goes before its likeness: ImageNet has a dog `Cardigan` and a garment `cardigan`.
-        Raises UnknownClass, whose message lists the nearest names.
+        Exactly the same name is preferred to the same normal form: ImageNet has a dog `Cardigan` and a garment
+        `cardigan`. Raises UnknownClass, whose message lists the nearest names.
         """
         if re.fullmatch(r"[0-9]{1,6}", text.strip()) and normal_form(text) not in self._indices:
             return self.by_index(int(text))
         return self.by_name(text)
 
     def by_name(self, text: str) -> int:
-        """The index of the class that is called so, digits too: another model's class `3` has no index here.
-
-        Raises UnknownClass.
-        """
+        """The index of the class with this name; `3` is a name here too, and never an index. Raises UnknownClass."""
         if self.classes.count(text) == 1:
             return self.classes.index(text)
         indices = self._indices.get(normal_form(text), [])
@@ -76,7 +77,7 @@ class ClassNames:
         return indices[0]
 
     def by_index(self, index: int) -> int:
-        """The index itself, if there is a class of it; raises UnknownClass."""
+        """The index itself; raises UnknownClass if no class has it."""
         if 0 <= index < len(self.classes):
             return index
         raise UnknownClass(f"there is no class {index}: the indices are 0 to {len(self.classes) - 1}")

@@ -1,4 +1,4 @@
-"""The task behind /classify."""
+"""Classifying a picture: the task behind POST /classify, and ranking the classes by their logits."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class Prediction:
-    """A class with the probability that the model gives it."""
+    """A class, its index, and the probability in [0, 1] that the model gives it."""
 
     label: str
     index: int

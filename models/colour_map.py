@@ -1,4 +1,4 @@
-"""Values as colours: perceptually uniform, from black to yellow."""
+"""Values as colours of the perceptually uniform colour map `inferno`, from black to yellow."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def coloured(values: Float[Tensor, "h w"]) -> UInt8[Tensor, "3 h w"]:
-    """Values from 0 (black) to 1 (yellow); what lies outside is clamped."""
+    """The colours of values in [0, 1], from black for 0 to yellow for 1; values outside are clamped."""
     levels = (values.cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return torch.from_numpy(_colours()[levels.numpy()]).permute(2, 0, 1).contiguous()
 

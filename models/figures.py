@@ -1,14 +1,14 @@
-"""Figures of a classifier that are computed in one way for training and for the service."""
+"""Metrics of a classifier that training and the service compute in the same way."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def balanced_accuracy(metrics: Mapping[str, Any]) -> float | None:
-    """Balanced accuracy in [0, 1]: the mean recall of the classes that have photos, so that a rare one counts as much.
+    """Balanced accuracy in [0, 1]: the mean recall of the classes that have photos, so that rare classes count equally.
 
-    `metrics` are those of a checkpoint's provenance. Files written before the figure existed have the counts of each
-    class alone, from which it is computed. None where they have neither: a file from elsewhere may hold anything.
+    `metrics` are those of a checkpoint's provenance. Older checkpoints do not store this number; it is computed from
+    the counts of each class. None if the metrics have neither, since a file from elsewhere may contain anything.
     """
     stored, per_class = metrics.get("balanced_accuracy"), metrics.get("per_class")
     if isinstance(stored, float | int) and not isinstance(stored, bool):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside `path`, flush to the disk, then rename onto it; the folder is made where it is missing."""
+    """Write a temporary file beside `path`, flush it to the disk and rename it; creates the folder if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them: a frozen network that says the same in fewer operations."""
+"""Folding batch norms into the convolutions before them: a frozen network gives the same logits in less time."""
 
 import copy
 import logging
@@ -10,15 +10,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 logger = logging.getLogger(__name__)
 AGREEMENT = 1e-3
-"""Largest difference of a logit, as a share of the largest logit, that float32 explains."""
+"""Largest difference of a logit, as a fraction of the largest logit, that float32 rounding explains."""
 
 
 def fold_batch_norms(network: nn.Module, shape: tuple[int, int, int] = (3, 64, 64)) -> nn.Module:
-    """The network in eval mode without the batch norms that follow a convolution; as it is, where that cannot be had.
+    """A copy of the network, which is in eval mode, with each batch norm that follows a convolution folded into it.
 
-    Its layers keep their names: a convolution's output is then that of the norm which followed it. A pass of
-    MobileNetV2 with gradients takes 0.5 to 0.8 of the time on two cores (docs/benchmarks.md). What cannot be traced, or
-    then says something else of pixels of this `shape` (channels, height, width), is left alone.
+    Its layers keep their names; a convolution then outputs what the norm after it did. A pass of MobileNetV2 with
+    gradients takes 0.5 to 0.8 of the time on two cores (docs/benchmarks.md). The network itself is returned if it has
+    no batch norms, cannot be traced by torch.fx, or would give other logits for pixels of `shape` (channels, height,
+    width).
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return network
@@ -32,7 +33,7 @@ def fold_batch_norms(network: nn.Module, shape: tuple[int, int, int] = (3, 64, 6
         logger.info("the batch norms of %s are not folded: %s", type(network).__name__, error)
         return network
     if (before - after).abs().max() > AGREEMENT * before.abs().max().clamp(min=1.0):
-        logger.warning("folding the batch norms of %s changes what it says: left alone", type(network).__name__)
+        logger.warning("folding the batch norms of %s changes its logits: they are not folded", type(network).__name__)
         return network
     return folded
 
@@ -47,15 +48,18 @@ def _folded(network: nn.Module) -> nn.Module:
 
 
 def _pairs(network: nn.Module) -> list[tuple[str, str]]:
-    """Convolutions whose output a batch norm alone reads, each with that norm; both are called once."""
+    """Names of convolutions and the batch norms after them, where nothing else reads the convolution's output.
+
+    Both are called once in a pass.
+    """
     calls = [node for node in fx.symbolic_trace(network).graph.nodes if node.op == "call_module"]
     times = Counter(str(node.target) for node in calls)
-    found = []
+    pairs = []
     for node in calls:
         before = node.args[0] if node.args else None
         if isinstance(before, fx.Node) and before in calls and len(before.users) == 1:
             convolution, norm = str(before.target), str(node.target)
             kinds = [type(network.get_submodule(name)) for name in (convolution, norm)]
             if kinds == [nn.Conv2d, nn.BatchNorm2d] and times[convolution] == times[norm] == 1:
-                found.append((convolution, norm))
-    return found
+                pairs.append((convolution, norm))
+    return pairs

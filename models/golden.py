@@ -1,4 +1,7 @@
-"""A few synthetic pictures whose logits a checkpoint carries, so that none is served with other preprocessing."""
+"""Golden logits: those of a few synthetic pictures, stored in each checkpoint.
+
+A checkpoint is not loaded if they differ, for example because the preprocessing has changed.
+"""
 
 from functools import cache
 
@@ -16,7 +19,7 @@ SIZES = ((240, 320), (333, 250), (64, 64), (480, 360))  # height, width: enlarge
 
 
 def golden_pictures(seed: int = SEED) -> list[UInt8[Tensor, "3 h w"]]:
-    """Gratings of random colour, direction and frequency: smooth, so that one level of rounding changes little."""
+    """Sums of random gratings (colour, direction, frequency): smooth, so that rounding by one level changes little."""
     random = np.random.Generator(np.random.PCG64(seed))
     return [_gratings(random, height, width) for height, width in SIZES]
 
@@ -33,7 +36,7 @@ def _gratings(random: np.random.Generator, height: int, width: int) -> UInt8[Ten
 
 
 def golden_logits(classifier: Classifier) -> list[list[float]]:
-    """What the classifier says of them, by the way that an upload takes: PNG, decoding, preprocessing, network."""
+    """The classifier's logits of the golden pictures, processed like uploads: PNG, decoding, preprocessing, network."""
     logits = []
     for picture in _uploaded():
         pixels = to_float(picture).unsqueeze(0).to(classifier.device)
@@ -45,15 +48,18 @@ def golden_logits(classifier: Classifier) -> list[list[float]]:
 
 @cache
 def _uploaded() -> tuple[UInt8[Tensor, "3 h w"], ...]:
-    # Drawn once per process, a megabyte: each model that is loaded or saved asks for them.
+    # Drawn once per process (1 MB), since every model that is loaded or saved needs them.
     return tuple(decode(encode(picture)) for picture in golden_pictures())
 
 
 def disagreement(classifier: Classifier, recorded: list[list[float]]) -> float:
-    """The largest difference from the recorded logits, relative to 1 + their largest magnitude."""
+    """Largest difference of the golden logits from the recorded ones, divided by 1 + the largest recorded magnitude.
+
+    Infinite if the numbers of pictures or classes differ or a logit is not finite.
+    """
     if [len(row) for row in recorded] != [len(classifier.spec.classes)] * len(SIZES):
         return float("inf")
-    now, then = torch.tensor(golden_logits(classifier)), torch.tensor(recorded)
-    if not torch.isfinite(now).all():
+    logits, expected = torch.tensor(golden_logits(classifier)), torch.tensor(recorded)
+    if not torch.isfinite(logits).all():
         return float("inf")
-    return ((now - then).abs().max() / (1 + then.abs().max())).item()
+    return ((logits - expected).abs().max() / (1 + expected.abs().max())).item()

@@ -1,46 +1,53 @@
-"""The one question asked of a network, its answer, and the conversation that a task is.
+"""Queries to a network, their answers, and tasks, which are generators of queries.
 
-A task is a generator: it yields queries, is sent answers, and returns its result. It never blocks, holds no lock and
-never yields inside a `with` that changes the state of its thread (torch.no_grad() among them), since the engine
-interleaves many tasks on one thread.
+A task yields queries, is sent the answer to each, and returns its result; `models.run` drives it. It must not block,
+hold a lock or yield inside a `with` that changes the state of its thread, such as torch.no_grad(): the engine of the
+service interleaves many tasks on one thread.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 Objective = Callable[[Tensor], Tensor]
-"""Per-row loss, logits [n, k] (or a layer's activations) -> [n]: entry i depends on row i alone."""
+"""A loss per row: logits [n, k], or activations [n, ...] of a layer, to losses [n]. Loss i depends on row i alone."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a task asks: pixels in [0, 1] at the model's input size, and what to differentiate, if anything.
-
-    `layer` names a part of the network whose activations the answer is to have. `within` makes them, and not the
-    logits, what the objective reads. `apart` asks for a pass without strangers: sums are rounded as the size of a batch
-    has it, and a result that is to be the same byte for byte must not depend on who else is there.
-    """
+    """What a task asks the network: logits of `pixels`, and the gradient of an objective if there is one."""
 
     pixels: Float[Tensor, "n 3 s s"]
+    """In [0, 1], at the model's input size."""
     objective: Objective | None = None
+    """What to differentiate with respect to the pixels; None asks for logits alone."""
     layer: str | None = None
+    """Name of a layer whose activations the answer shall contain."""
     within: bool = False
+    """Whether the objective reads the activations of `layer` instead of the logits."""
     apart: bool = False
+    """Whether the query must not share a batch with queries of other requests.
+
+    The size of a batch changes how sums are rounded. A result that shall be the same byte for byte must not depend on
+    the requests that happen to run beside it (docs/decisions/0012).
+    """
 
     def halves(self) -> tuple["Query", "Query"]:
-        """The same question in two parts, for a network that cannot hold all rows at once; needs two rows or more."""
+        """The query as two queries of about half its rows each, in order; it must have two rows or more."""
         rows = len(self.pixels)
         middle = rows // 2
         return self._part(0, middle), self._part(middle, rows)
 
     @staticmethod
     def join(queries: "Sequence[Query]") -> "Query":
-        """Queries that want the same kind of answer as one; a lone one is itself."""
+        """One query for all; a single one is returned as it is.
+
+        Either all have an objective or none has, and `layer`, `within` and `apart` are the same in all.
+        """
         if len(queries) == 1:
             return queries[0]
         sizes = [len(query.pixels) for query in queries]
@@ -62,7 +69,7 @@ class Query:
             return replace(self, pixels=self.pixels[start:stop])
 
         def part(values: Tensor) -> Tensor:
-            # An objective may hold one label per row, so it is shown all rows; the strangers' are blank.
+            # An objective may hold one label per row, so it gets values for all rows, zeros where they are not known.
             whole = values.new_zeros(rows, *values.shape[1:])
             whole[start:stop] = values
             return objective(whole)[start:stop]
@@ -72,20 +79,20 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says: logits, and where there was an objective its values and d objective / d pixels.
-
-    Where a layer was named there are its activations, and of an objective that reads the logits the gradients with
-    respect to these too.
-    """
+    """The network's answer to a query of n rows; k is the number of classes."""
 
     logits: Float[Tensor, "n k"]
     losses: Float[Tensor, " n"] | None = None
+    """Values of the objective, if the query has one."""
     gradients: Float[Tensor, "n 3 s s"] | None = None
+    """Gradients of the objective with respect to the pixels."""
     activations: Float[Tensor, "n *shape"] | None = None
+    """Activations of the layer that the query names."""
     activation_gradients: Float[Tensor, "n *shape"] | None = None
+    """Gradients of an objective of the logits with respect to the activations."""
 
     def parts(self, sizes: list[int]) -> "list[Answer]":
-        """The answer to each of the queries, of so many rows, that were joined into one."""
+        """The answers to queries that `Query.join` made one of; `sizes` are their numbers of rows."""
         columns = [
             [None] * len(sizes) if values is None else values.split(sizes)
             for values in (self.logits, self.losses, self.gradients, self.activations, self.activation_gradients)
@@ -94,7 +101,7 @@ class Answer:
 
     @staticmethod
     def join(first: "Answer", second: "Answer") -> "Answer":
-        """The answer to a question that was asked in two halves."""
+        """The answer to a query from the answers to its two halves."""
         return Answer(
             torch.cat([first.logits, second.logits]),
             _both(first.losses, second.losses),
@@ -136,28 +143,29 @@ class Progress:
 
 Result = TypeVar("Result")
 Task = Generator[Query | Progress, Answer | None, Result]
-
+"""Yields queries, to each of which it is sent the answer, and reports of progress, which are answered by None."""
 
 GRACE = 16
-"""How many queries a task whose time is up may still ask."""
+"""Number of queries that a task may still ask after its deadline (docs/decisions/0008)."""
 
 
 class DeadlineExceeded(TimeoutError):
-    """Thrown into a task whose time is up; it may catch it and verify its best so far in up to GRACE queries.
+    """Thrown into a task when its deadline has passed.
 
-    A task that asks more is ended.
+    The task may catch it, verify its best result so far with up to GRACE queries, and return it. A task that asks more
+    is ended with this error.
     """
 
 
 @dataclass
 class Passes:
-    """Exact count of the rows a task sent through the network."""
+    """Counts the rows that a task sent through the network, and how many of them also went backward."""
 
-    forward: int = field(default=0)
-    backward: int = field(default=0)
+    forward: int = 0
+    backward: int = 0
 
     def ask(self, query: Query) -> Task[Answer]:
-        """Yield the query, count it, and return its answer: `answer = yield from passes.ask(query)`."""
+        """Yield the query, count its rows, and return its answer: `answer = yield from passes.ask(query)`."""
         answer = yield query
         assert isinstance(answer, Answer), "a query is answered by an Answer"
         self.forward += len(query.pixels)
@@ -165,9 +173,9 @@ class Passes:
         return answer
 
 
-@runtime_checkable  # so that tests can check it where it is a parameter
+@runtime_checkable  # tests check the types of arguments with isinstance
 class Network(Protocol):
-    """Whatever answers queries: a Classifier, or a counting stand-in in a test."""
+    """Anything that answers queries: a Classifier, or a stand-in in a test."""
 
     def answer(self, queries: list[Query]) -> list[Answer]:
         """One answer per query, in order."""

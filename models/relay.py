@@ -1,4 +1,4 @@
-"""A task inside a task: its queries and answers pass through, its progress is retold."""
+"""A task inside a task: queries and answers pass through, reports of progress are changed or left out."""
 
 from collections.abc import Callable
 
@@ -6,26 +6,30 @@ from models.query import Progress, Result, Task
 
 
 def relay(
-    task: Task[Result], retell: Callable[[Progress], Progress | None], *, until: Callable[[], bool] = lambda: False
+    task: Task[Result],
+    change_progress: Callable[[Progress], Progress | None],
+    *,
+    until: Callable[[], bool] = lambda: False,
 ) -> Task[Result | None]:
-    """The task with its progress retold, or (None) kept quiet; what is thrown in reaches it, a deadline for one.
+    """The task with its progress changed by `change_progress`, which returns None to leave a report out.
 
-    It is closed, and None returned, at the first report of progress when `until` holds.
+    What is thrown in, such as DeadlineExceeded, is thrown into the task. After each report `until` is called; when it
+    returns True the task is closed and None is returned.
     """
     try:
-        said = task.send(None)
+        message = task.send(None)
         while True:
-            told = retell(said) if isinstance(said, Progress) else said
+            outgoing = change_progress(message) if isinstance(message, Progress) else message
             answer = None
-            if told is not None:
+            if outgoing is not None:
                 try:
-                    answer = yield told
+                    answer = yield outgoing
                 except Exception as error:
-                    said = task.throw(error)
+                    message = task.throw(error)
                     continue
-            if isinstance(said, Progress) and until():
+            if isinstance(message, Progress) and until():
                 return None
-            said = task.send(answer)
+            message = task.send(answer)
     except StopIteration as stop:
         result: Result = stop.value
         return result
