@@ -1,4 +1,4 @@
-"""A network that learns: one step forward, backward and onward, with its running average beside it."""
+"""A network that learns: training steps, the running average of its weights, and the state to resume from."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,15 +24,15 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 class Diverged(RuntimeError):
-    """The loss is no number any more."""
+    """The loss or the gradient is not a finite number any more."""
 
 
 class Learner:
-    """A network, its running average and its optimiser, `step` of `steps` steps into the recipe.
+    """A network, the running average of its weights and its optimiser, after `step` of `steps` steps.
 
-    Its learning rates rise and fall once over each of the `spans`, (first step, end) in steps; by default over all
-    steps. `rate` gives the fraction of the highest learning rates at a step in place of that. With `class_weights` the
-    loss of each photo is multiplied by the weight of its class.
+    Its learning rates rise and fall once over each of the `spans`, which are (first step, end); by default over all
+    steps. With `rate`, this function of the step gives the fraction of the peak learning rates instead. With
+    `class_weights` the loss of each photo is multiplied by the weight of its class.
 
     The network takes normalised pixels; `scores`, `features` and `attack` take pixels in [0, 1].
     """
@@ -64,44 +64,47 @@ class Learner:
             set_dropout(network, recipe.dropout)
         freeze(network, recipe.frozen_blocks)
         self.mix = mixing(recipe, len(spec.classes))
-        self.average = average(network, recipe, steps)  # its memory is that of the span, which each step sets
+        self.average = average(network, recipe, steps)  # each step adapts its length to the span
         self.optimiser = optimiser(network, recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.joined, self.compiled = self.group.join(network), False
 
     def learn(self, pixels: Tensor, labels: Int64[Tensor, " n"]) -> float:
-        """One step on uint8 pictures [n, 3, s, s]; returns the loss. Raises Diverged, with all as it was before."""
+        """One step on uint8 pictures [n, 3, s, s]; returns the loss. Raises Diverged and then changes nothing."""
         if self.recipe.compile and not self.compiled:
             self.joined.compile(dynamic=False)  # in place: its weights keep their names
             self.compiled = True
         self._seed()
         set_rates(self.optimiser, self.rate(self.step))
-        shown, wanted = to_float(pixels.to(self.device)), labels.to(self.device)
+        pictures, targets = to_float(pixels.to(self.device)), labels.to(self.device)
         if self.recipe.attack_steps:
             if not self.recipe.frozen_statistics:
                 self.group.align(self.network)  # as DDP does before the step itself: all attack the same network
-            shown = self.attack(self.network, shown, wanted, epsilon=self.epsilon())
+            pictures = self.attack(self.network, pictures, targets, epsilon=self.epsilon())
         if self.mix is not None:
-            shown, wanted = self.mix(shown, wanted)
+            pictures, targets = self.mix(pictures, targets)
         train_mode(self.network, frozen_statistics=self.recipe.frozen_statistics)
         self.optimiser.zero_grad()
         statistics = [buffer.clone() for buffer in self.network.buffers()] if not self.recipe.frozen_statistics else []
         loss = training_loss(
-            self._forward(self.joined, shown),
-            wanted,
+            self._forward(self.joined, pictures),
+            targets,
             smoothing=self.recipe.label_smoothing,
             weights=self.class_weights,
         )
         self.group.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
-        size = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip or torch.inf)
+        gradient_norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip or torch.inf)
         loss = self.group.mean(loss.detach())
-        # A scaler passes over a step whose gradients float16 could not hold; without one they are the end.
-        if not torch.isfinite(loss if self.scaler.is_enabled() else loss + size):
+        # A scaler skips a step whose gradients overflow float16; without one, such gradients end the run.
+        if not torch.isfinite(loss if self.scaler.is_enabled() else loss + gradient_norm):
             for buffer, before in zip(self.network.buffers(), statistics, strict=False):
                 buffer.copy_(before)
-            found = f"the loss became {loss.item()}, the gradient's norm {size.item()}"
-            raise Diverged(f"{found} at step {self.step}: start anew at lower learning rates, or keep the best so far")
+            values = f"the loss became {loss.item()} and the norm of the gradient {gradient_norm.item()}"
+            raise Diverged(
+                f"{values} at step {self.step}: give --resume --finish to take the best weights so far, or start a new "
+                "run with lower learning rates and --overwrite"
+            )
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:
@@ -112,11 +115,11 @@ class Learner:
         return loss.item()
 
     def _seed(self) -> None:
-        # By step and process, so that a resumed run drops what an undisturbed one does.
+        # From step and process, so that dropout of a resumed run is that of an uninterrupted one.
         torch.manual_seed(stable_seed(f"{self.recipe.seed}:{self.step}:{self.group.rank}:step"))
 
     def _span(self, step: int) -> tuple[int, int]:
-        """The span that a step is in: the last one that has begun."""
+        """The span of a step: the last one that has begun."""
         return next(span for span in reversed(self.spans) if span[0] <= step)
 
     def _scheduled(self, step: int) -> float:
@@ -124,19 +127,26 @@ class Learner:
         return schedule(step - first, end - first, self.recipe)
 
     def epsilon(self) -> float:
-        """Largest change of the attack at this step: it rises once, over the first span, and stays then."""
-        risen = self.step / max(1.0, self.recipe.epsilon_warm_up * self.spans[0][1])
-        return self.recipe.epsilon * min(1.0, risen)
+        """Budget of the attack at this step: it rises over the first span, and stays the same afterwards."""
+        fraction = self.step / max(1.0, self.recipe.epsilon_warm_up * self.spans[0][1])
+        return self.recipe.epsilon * min(1.0, fraction)
 
     def attack(
         self, network: nn.Module, pixels: Tensor, labels: Tensor, *, epsilon: float, steps: int | None = None
     ) -> Float[Tensor, "n 3 s s"]:
-        """Pictures that the network, as it would be served, does worst on; on a random generator of their own."""
+        """The pictures, perturbed so that the network in evaluation mode misclassifies them.
+
+        They have a random generator of their own, so that they do not change what training draws.
+        """
         network.eval()
         random = torch.Generator(self.device).manual_seed(stable_seed(f"{self.recipe.seed}:{self.step}:attack"))
-        chosen = steps or self.recipe.attack_steps
         return attacked(
-            lambda seen: self._forward(network, seen), pixels, labels, epsilon=epsilon, steps=chosen, random=random
+            lambda pictures: self._forward(network, pictures),
+            pixels,
+            labels,
+            epsilon=epsilon,
+            steps=steps or self.recipe.attack_steps,
+            random=random,
         )
 
     def _forward(self, network: nn.Module, pixels: Tensor) -> Tensor:
@@ -146,7 +156,7 @@ class Learner:
         return scores.float()
 
     def candidates(self) -> dict[str, nn.Module]:
-        """The networks that may be kept: as it is, and averaged."""
+        """The networks to choose from: with the current weights, and with the averaged ones."""
         averaged = {} if self.average is None else {"ema": self.average.module}
         return {"raw": self.network, **averaged}
 
@@ -155,13 +165,13 @@ class Learner:
         return self._forward(network.eval(), pixels)
 
     def features(self, pixels: Tensor) -> Float[Tensor, "n d"]:
-        """What the head is given for pixels in [0, 1]."""
+        """Features, the input of the head, for pixels in [0, 1]."""
         model_input = self.normalize(pixels).contiguous(memory_format=self.memory_format)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return architectures.features(self.network.eval(), model_input).float()
 
     def state(self) -> dict[str, Any]:
-        """All that another process needs to go on as if nothing had happened."""
+        """Everything that another process needs to continue exactly as this one would."""
         return {
             "step": self.step,
             "network": self.network.state_dict(),
@@ -171,7 +181,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a `state` of a Learner with the same options."""
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         if self.average is not None:
@@ -181,35 +191,35 @@ class Learner:
 
 
 def average(network: nn.Module, recipe: Recipe, steps: int) -> AveragedModel | None:
-    """The exponential moving average of weights and statistics, whose memory is scaled to the run's length."""
+    """The exponential moving average of weights and statistics, whose length is proportional to that of the run."""
     if not recipe.average_window:
         return None
     return AveragedModel(network, multi_avg_fn=averaging(recipe, steps), use_buffers=not recipe.frozen_statistics)
 
 
 def averaging(recipe: Recipe, steps: int) -> Callable[..., None]:
-    """How the average takes a step in, in a span of so many: it forgets at a rate of one per window of these."""
+    """How the average is updated in a span of `steps` steps: with weight 1 / window for the newest weights."""
     average: Callable[..., None] = get_ema_multi_avg_fn(1 - 1 / max(1.0, recipe.average_window * steps))
     return average
 
 
 def mixing(recipe: Recipe, classes: int) -> v2.Transform | None:
-    """Mixup and CutMix as the recipe has them, of two that each batch takes one; None for neither."""
+    """Mixup or CutMix, or one of both at random for each batch, as the recipe says; None for neither."""
     kinds = ((v2.MixUp, recipe.mixup), (v2.CutMix, recipe.cutmix))
-    chosen = [kind(alpha=alpha, num_classes=classes) for kind, alpha in kinds if alpha]
-    return v2.RandomChoice(chosen) if chosen else None
+    transforms = [kind(alpha=alpha, num_classes=classes) for kind, alpha in kinds if alpha]
+    return v2.RandomChoice(transforms) if transforms else None
 
 
 def train_mode(network: nn.Module, *, frozen_statistics: bool) -> None:
-    """Dropout on; batch norm takes a batch's statistics and updates its own, or keeps to these, as frozen blocks do."""
+    """Switch to training mode. Batch norm uses its running statistics where these, or its parameters, are frozen."""
     network.train()
     for layer in network.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.train(not frozen_statistics and all(each.requires_grad for each in layer.parameters()))
+            layer.train(not frozen_statistics and all(parameter.requires_grad for parameter in layer.parameters()))
 
 
 def set_dropout(network: nn.Module, probability: float) -> None:
-    """Let all dropout layers drop with this probability."""
+    """Set the probability of all dropout layers."""
     for layer in network.modules():
         if isinstance(layer, nn.modules.dropout._DropoutNd):
             layer.p = probability

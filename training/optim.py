@@ -1,4 +1,4 @@
-"""Which parameters learn, and how fast: blocks, rates and their schedule."""
+"""Which parameters are trained at which learning rate: blocks, rates and their schedule."""
 
 import math
 import re
@@ -20,34 +20,34 @@ def optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters of one block and kind; `highest` is their learning rate at the schedule's top.
+    """A group for each block, its weights apart from its biases and norms; `highest` is the peak learning rate.
 
-    The block before the head learns at the backbone's rate, each earlier one at `layer_decay` of the next.
+    The last block of the backbone has `backbone_rate`, each earlier one `layer_decay` times that of the next.
     """
     head, blocks = architectures.head_name(network) + ".", backbone_blocks(network)
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        where = "" if name.startswith(head) else block(name)
-        groups.setdefault((where, parameter.ndim > 1), []).append(parameter)
+        own_block = "" if name.startswith(head) else block(name)
+        groups.setdefault((own_block, parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
-            "highest": recipe.backbone_rate * recipe.layer_decay ** (len(blocks) - 1 - blocks.index(where))
-            if where
+            "highest": recipe.backbone_rate * recipe.layer_decay ** (len(blocks) - 1 - blocks.index(own_block))
+            if own_block
             else recipe.head_rate,
             "weight_decay": recipe.weight_decay if decays else 0.0,
         }
-        for (where, decays), parameters in groups.items()
+        for (own_block, decays), parameters in groups.items()
     ]
 
 
 def freeze(network: nn.Module, count: int) -> None:
-    """Let the first blocks of the backbone learn no more; raises BadRecipe where it has fewer."""
+    """Freeze the first `count` blocks of the backbone; raises BadRecipe where it has fewer."""
     blocks = backbone_blocks(network)
     if count > len(blocks):
-        raise BadRecipe(f"frozen_blocks is 0 to {len(blocks)} in this network, not {count}")
+        raise BadRecipe(f"frozen_blocks must be 0 to {len(blocks)} for this network, not {count}")
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(block(name) not in blocks[:count])
 
@@ -72,13 +72,13 @@ def block(name: str) -> str:
 
 
 def set_rates(optimiser: torch.optim.Optimizer, fraction: float) -> None:
-    """Let each group learn at this fraction of its highest rate."""
+    """Set the learning rate of each group to this fraction of its peak."""
     for group in optimiser.param_groups:
         group["lr"] = group["highest"] * fraction
 
 
 def schedule(step: int, steps: int, recipe: Recipe) -> float:
-    """Fraction of the highest rate: a linear rise over the first `warm_up` of the steps, then the schedule's fall."""
+    """Fraction of the peak learning rate: a linear rise over the fraction `warm_up` of the steps, then the schedule."""
     rising = max(1, round(recipe.warm_up * steps))
     if step < rising:
         return (step + 1) / rising

@@ -1,4 +1,4 @@
-"""The weights that training starts from, with their name, digest and licence."""
+"""Pretrained weights to start from, with their name, digest and licence."""
 
 import hashlib
 import pickle
@@ -16,12 +16,12 @@ from models.spec import Spec
 
 
 class BadPretrainedWeights(ValueError):
-    """A file of weights that cannot be read, or that is of another architecture."""
+    """A file of weights that cannot be read, or whose weights are of another architecture."""
 
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """Weights by torchvision's own keys; `spec` has their preprocessing, `data` what a checkpoint tells of its data."""
+    """Weights by torchvision's keys. `spec` has their preprocessing, `data` what a checkpoint says of its data set."""
 
     name: str
     digest: str
@@ -32,27 +32,28 @@ class PretrainedWeights:
 
 
 def load_pretrained(architecture: str, file: Path | None, licence: str | None) -> PretrainedWeights:
-    """The weights in the file (.safetensors or .pth; a checkpoint of Mirage's too), or else torchvision's own.
+    """The weights in the file (.safetensors, .pth, or a checkpoint of Mirage), or torchvision's own if `file` is None.
 
-    Nothing in the file is run. `licence` is believed where given; else the file's own metadata, else "unknown".
+    No code in the file is run. `licence` takes precedence over the metadata of the file; without both it is "unknown".
     Raises BadPretrainedWeights, UnknownArchitecture, WeightsUnavailable.
     """
     if file is None:
         return _torchvision(architecture, licence)
     if not file.is_file():
-        raise BadPretrainedWeights(f"there are no weights {file}")
+        raise BadPretrainedWeights(f"there are no weights {file}: give --weights an existing .safetensors or .pth file")
     weights, header = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_pickle(file), {})
     data: Mapping[str, Any] = {}
     spec, own_licence = store.imagenet_spec(architecture), header.get("license") or header.get("licence")
     if "mirage" in header:
         try:
-            found = checkpoint.read(file)
+            stored = checkpoint.read(file)
         except checkpoint.BadCheckpoint as error:
             raise BadPretrainedWeights(str(error)) from error
-        if found.spec.architecture != architecture:
-            raise BadPretrainedWeights(f"{file.name} is a {found.spec.architecture}, not a {architecture}")
-        spec, weights = found.spec, _full_precision(found.weights)
-        own_licence, data = found.provenance.get("parent", {}).get("licence"), found.provenance.get("data", {})
+        if stored.spec.architecture != architecture:
+            own = stored.spec.architecture
+            raise BadPretrainedWeights(f"{file.name} is a {own}, not a {architecture}: give --architecture {own}")
+        spec, weights = stored.spec, _full_precision(stored.weights)
+        own_licence, data = stored.provenance.get("parent", {}).get("licence"), stored.provenance.get("data", {})
     return PretrainedWeights(file.stem, file_digest(file), licence or own_licence or "unknown", spec, weights, data)
 
 
@@ -70,14 +71,16 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             weights = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 - not a dict
             return _full_precision(weights), opened.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise BadPretrainedWeights(f"{file.name} is no safetensors file, or a damaged one ({error})") from error
+        raise BadPretrainedWeights(f"{file.name} is not a safetensors file, or is damaged ({error})") from error
 
 
 def _read_pickle(file: Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise BadPretrainedWeights(f"{file.name} has no plain weights in it ({str(error).splitlines()[0]})") from error
+        raise BadPretrainedWeights(
+            f"{file.name} has no plain weights in it: save the network's `state_dict()` ({str(error).splitlines()[0]})"
+        ) from error
     for key in ("state_dict", "model"):
         loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):

@@ -1,4 +1,4 @@
-"""A linear classifier of the frozen network's features: the head that fine-tuning starts from."""
+"""The linear probe: a linear classifier of a frozen network's features, the head that fine-tuning starts from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Features = tuple[Float[Tensor, "n d"], Int64[Tensor, " n"]]
 
 @dataclass(frozen=True)
 class Probe:
-    """A head for features as they come, and how it does on validation."""
+    """A head for features that are not standardised, its L2 penalty, and its figures on the validation split."""
 
     weight: Float[Tensor, "k d"]
     bias: Float[Tensor, " k"]
@@ -26,14 +26,14 @@ class Probe:
     nll: float
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """As the cache keeps it."""
+        """The probe as tensors that can be stored."""
         figures = torch.tensor([self.penalty, self.accuracy, self.balanced_accuracy, self.nll], dtype=torch.float64)
         return {"weight": self.weight, "bias": self.bias, "figures": figures}
 
     @classmethod
-    def from_tensors(cls, kept: Mapping[str, Tensor]) -> Self:
-        """As it was."""
-        return cls(kept["weight"], kept["bias"], *kept["figures"].tolist())
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
+        """The probe from what `to_tensors` returned."""
+        return cls(tensors["weight"], tensors["bias"], *tensors["figures"].tolist())
 
 
 def best_probe(
@@ -43,9 +43,9 @@ def best_probe(
     penalties: Sequence[float],
     weights: Float[Tensor, " k"] | None = None,
 ) -> Probe:
-    """Fit one probe per penalty and keep the one of best accuracy on validation, then of least loss.
+    """Fit a probe with each penalty, and return the one with the best accuracy on validation, then the least loss.
 
-    With weights of the classes it is the one of best balanced accuracy, then of least loss.
+    With weights of the classes balanced accuracy takes the place of accuracy.
     """
     probes = []
     for penalty in penalties:
@@ -70,10 +70,10 @@ def fit_linear(
     """Least mean cross-entropy + penalty / 2 |W|^2 on standardised features, by L-BFGS in float64.
 
     With weights each photo's cross-entropy is multiplied by that of its class.
-    The standardisation is folded into the weight and bias returned, which take features as they come.
+    The standardisation is folded into the returned weight and bias, which take features that are not standardised.
     """
     mean, deviation = features.double().mean(dim=0), features.double().std(dim=0, correction=0)
-    # A feature that never varies says nothing; dividing by its deviation would only magnify rounding.
+    # A constant feature carries no information; dividing by its deviation would only magnify rounding errors.
     scale = torch.where(deviation > 1e-6, 1 / deviation.clamp(min=1e-6), 0.0)
     standard = (features.double() - mean) * scale
     weight = torch.zeros(classes, features.shape[1], dtype=torch.float64, requires_grad=True)

@@ -1,4 +1,4 @@
-"""The processes that train one network together: one alone, or many under torchrun through Lightning Fabric."""
+"""The group of processes that train one network: a single process, or several that torchrun started."""
 
 import os
 from collections.abc import Iterator
@@ -10,51 +10,51 @@ import torch.distributed as distributed
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
 class NoProcessGroup(RuntimeError):
-    """Several processes were started, and what lets them work together is not there."""
+    """Several processes were started, and the package that connects them is not installed."""
 
 
 class ProcessGroup(Protocol):
-    """What a process knows of the others; `rank` counts from 0 to `size` - 1, and rank 0 alone writes files."""
+    """The processes as one of them sees them: `rank` is its own, from 0 to `size` - 1. Only rank 0 writes files."""
 
     rank: int
     size: int
     device: torch.device
 
     def join(self, network: nn.Module) -> nn.Module:
-        """The network whose backward passes average gradients over the group."""
+        """The network, so wrapped that its backward passes average the gradients of all processes."""
         ...
 
     def backward(self, loss: Tensor) -> None:
-        """Add the loss's gradients."""
+        """Add the gradients of the loss, averaged over all processes, to those of the parameters."""
         ...
 
     def mean(self, loss: Tensor) -> Tensor:
-        """The mean over the group."""
+        """The mean of the losses of all processes."""
         ...
 
-    def share(self, found: Found) -> Found:
-        """What rank 0 has, for all."""
+    def share(self, value: Value) -> Value:
+        """The value of rank 0, for all processes."""
         ...
 
     def collect(self, rows: Shaped[Tensor, "n *shape"]) -> Shaped[Tensor, "all *shape"]:
-        """The rows of all: rank 0 had the first, the one after the last of the team the next, and so on."""
+        """The rows of all processes. Row i of the result is from rank i modulo `size`, as the rows were dealt out."""
         ...
 
     def align(self, network: nn.Module) -> None:
-        """Give all the buffers that rank 0 has: in the last step each has seen the statistics of its own photos."""
+        """Copy the buffers of rank 0 to all processes, whose batch statistics are of different photos."""
         ...
 
     def in_turn(self) -> Any:
-        """A context that rank 0 of each machine goes through before its others do."""
+        """A context that rank 0 of each machine runs before the other processes of that machine do."""
         ...
 
 
 class SingleProcess:
-    """A team of one, that needs no other package."""
+    """A group of one process, which needs no other package."""
 
     rank, size = 0, 1
 
@@ -66,16 +66,16 @@ class SingleProcess:
         return network
 
     def backward(self, loss: Tensor) -> None:
-        """Add the loss's gradients."""
+        """Add the gradients of the loss."""
         loss.backward()
 
     def mean(self, loss: Tensor) -> Tensor:
         """The loss itself."""
         return loss
 
-    def share(self, found: Found) -> Found:
-        """What was found."""
-        return found
+    def share(self, value: Value) -> Value:
+        """The value itself."""
+        return value
 
     def collect(self, rows: Tensor) -> Tensor:
         """The rows themselves."""
@@ -86,50 +86,54 @@ class SingleProcess:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """At once."""
+        """Run it at once."""
         yield
 
 
 class DistributedProcesses:
-    """Data-parallel processes that torchrun started: Fabric finds their devices and averages their gradients (DDP)."""
+    """Data-parallel processes that torchrun started. Lightning Fabric finds their devices and averages gradients."""
 
     def __init__(self, device: torch.device) -> None:
         try:
             from lightning_fabric import Fabric
         except ImportError as error:
             raise NoProcessGroup(
-                "torchrun started several processes: pip install 'mirage-vision[distributed]' first"
+                "several processes need another package: pip install 'mirage-vision[distributed]'"
             ) from error
-        # torchrun tells its processes where they are by these variables, and by nothing else.
-        here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+        # These variables are the only way in which torchrun tells a process its place.
+        on_this_machine, in_all = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
         self.fabric = Fabric(
-            accelerator=device.type, devices=here, num_nodes=everywhere // here, strategy="ddp", precision="32-true"
+            accelerator=device.type,
+            devices=on_this_machine,
+            num_nodes=in_all // on_this_machine,
+            strategy="ddp",
+            precision="32-true",
         )
         self.fabric.launch()
         self.rank, self.size, self.device = self.fabric.global_rank, self.fabric.world_size, self.fabric.device
 
     def join(self, network: nn.Module) -> nn.Module:
-        """The network in DDP; its weights, and so its keys, stay those of the one given."""
+        """The network in DDP; its weights are those of the network itself, under their own keys."""
         joined: nn.Module = self.fabric.setup_module(network, move_to_device=False)
         return joined
 
     def backward(self, loss: Tensor) -> None:
-        """Add the mean over the team of the loss's gradients."""
+        """Add the gradients of the loss, averaged over all processes."""
         self.fabric.backward(loss)
 
     def mean(self, loss: Tensor) -> Tensor:
-        """The mean over the group: each has the loss of its own share of a batch."""
+        """The mean of the losses of all processes, each of its own share of a batch."""
         mean = self.fabric.all_reduce(loss, reduce_op="mean")
         assert isinstance(mean, Tensor)
         return mean
 
-    def share(self, found: Found) -> Found:
-        """Rank 0's, sent to all."""
-        shared: Found = self.fabric.broadcast(found)
+    def share(self, value: Value) -> Value:
+        """The value of rank 0, sent to all processes."""
+        shared: Value = self.fabric.broadcast(value)
         return shared
 
     def collect(self, rows: Tensor) -> Tensor:
-        """The rows of all, dealt back as cards were dealt out: no sampler's padding, each row once."""
+        """The rows of all processes in their first order; each row once, without the padding of a sampler."""
         parts: list[Tensor] = [rows] * self.size
         distributed.all_gather_object(parts, rows)
         whole = rows.new_empty(sum(map(len, parts)), *rows.shape[1:])
@@ -138,8 +142,8 @@ class DistributedProcesses:
         return whole
 
     def align(self, network: nn.Module) -> None:
-        """Rank 0's buffers, for all: in one message for each kind of number, as robust training asks at every step."""
-        for kind in dict.fromkeys(buffer.dtype for buffer in network.buffers()):  # in one order for all
+        """Copy the buffers of rank 0, in one message per dtype, since robust training needs this at every step."""
+        for kind in dict.fromkeys(buffer.dtype for buffer in network.buffers()):  # in the same order everywhere
             buffers = [buffer for buffer in network.buffers() if buffer.dtype == kind]
             values = torch.cat([buffer.flatten() for buffer in buffers])
             distributed.broadcast(values, src=0)
@@ -148,18 +152,18 @@ class DistributedProcesses:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Rank 0 of each machine first: what it leaves in the cache spares the others the work."""
+        """Run it on rank 0 of each machine first: the others then find its results in the cache."""
         with self.fabric.rank_zero_first(local=True):
             yield
 
 
 def start_process_group(device: torch.device) -> ProcessGroup:
-    """The team that this process is in; raises NoProcessGroup."""
+    """The group of this process; raises NoProcessGroup."""
     return DistributedProcesses(device) if launched() else SingleProcess(device)
 
 
 def launched() -> str:
-    """Names the torchrun that has started this process; empty without one."""
+    """A name of the torchrun that has started this process; empty without one."""
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         return ""
     return f"{os.environ['TORCHELASTIC_RUN_ID']} {os.getppid()}"

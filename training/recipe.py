@@ -197,7 +197,7 @@ class Recipe:
     epsilon: Annotated[
         float,
         "Largest change of any pixel value by the attack during training (Linf budget), with pixel values from 0 to "
-        "1; 0.0157 is 4/255. Larger values make the network more robust, and less accurate on pictures without an attack.",
+        "1; 0.0157 is 4/255. Larger values make the network more robust, and less accurate without an attack.",
     ] = 4 / 255
     epsilon_warm_up: Annotated[
         float,

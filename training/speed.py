@@ -1,4 +1,4 @@
-"""What this machine does faster, and what this network can be shown: measured before training, not assumed."""
+"""Which precision is fastest on this machine, and which picture sizes a network takes: measured before training."""
 
 import copy
 import hashlib
@@ -20,24 +20,27 @@ from training.recipe import BadRecipe, Recipe
 
 CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
 STEPS = 2
+"""Number of training steps that are timed, after one that warms up."""
 SMALLEST = 32
-"""Side in pixels that early epochs keep, and below which the CPU does without bfloat16. The weight gradient of a
-strided depthwise convolution of one pixel, as 16 leave it, is memory that nobody wrote: at times NaN (torch 2.15)."""
+"""Smallest side in pixels of early epochs, and of pictures for which the CPU uses bfloat16. With 16 pixels a strided
+depthwise convolution sees one pixel, and its weight gradient is uninitialised memory: at times NaN (torch 2.15)."""
 
 
 def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
-    """The smaller size that early epochs train at; the input size where the network takes no other (ViT).
+    """The size in pixels that early epochs train at; the input size if the network takes no other (ViT).
 
-    Raises BadRecipe where it does not even take that.
+    Raises BadRecipe if the network does not take the input size either.
     """
     smaller = min(spec.input_size, max(SMALLEST, round(recipe.early_size * spec.input_size / 16) * 16))
     if refusal := _refusal(network, spec, spec.input_size):
-        raise BadRecipe(f"{spec.architecture} takes no pictures of {spec.input_size} pixels ({refusal})")
+        raise BadRecipe(
+            f"{spec.architecture} takes no pictures of {spec.input_size} pixels ({refusal}): give another --input-size"
+        )
     return spec.input_size if _refusal(network, spec, smaller) else smaller
 
 
 def _refusal(network: nn.Module, spec: Spec, size: int) -> str:
-    """What the network says against pictures of that size; empty where it takes them."""
+    """The network's error message for pictures of that size; empty if it takes them."""
     try:
         with torch.no_grad():
             network.eval()(torch.zeros(1, spec.channels, size, size))
@@ -49,10 +52,10 @@ def _refusal(network: nn.Module, spec: Spec, size: int) -> str:
 def step_seconds(
     network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device, precision: str, photos: int
 ) -> float:
-    """Time of one training step on so many photos: the faster of two, after one that warms up; infinite where the
-    device has too little memory for it, or the precision too small a range.
+    """Seconds of one training step with `photos` photos: the faster of two, after one that warms up.
 
-    Of noise, and at learning rates that move nothing: three steps after noise can end in a loss of NaN.
+    Infinite if the device has too little memory, or the precision too small a range. The photos are noise, and the
+    learning rates nearly 0, since at usual rates the loss on noise can become NaN within three steps.
     """
     still = replace(recipe, head_rate=1e-9, backbone_rate=1e-9, attack_steps=0, compile=False)
     learner = Learner(
@@ -65,7 +68,7 @@ def step_seconds(
     for _ in range(STEPS + 1):
         start = time.perf_counter()
         try:
-            learner.learn(pixels, labels)  # waits for the device, which has to tell the loss
+            learner.learn(pixels, labels)  # waits for the device, since it returns the loss
         except (torch.OutOfMemoryError, Diverged):
             return math.inf
         times.append(time.perf_counter() - start)
@@ -75,11 +78,11 @@ def step_seconds(
 def choose_precision(
     network: nn.Module, spec: Spec, recipe: Recipe, *, size: int, device: torch.device, photos: int, cache: Cache
 ) -> tuple[str, dict[str, float]]:
-    """The precision that the recipe asks for, or the fastest one here; and the seconds per step that were measured.
+    """The precision of the recipe, or the fastest one on this machine; and the measured seconds per step, by precision.
 
-    `size` is that of the early epochs; a device with memory of its own is tried at the full size too, lest it be too
-    small for the last ones. `photos` is what one process has of a batch. The seconds are kept: they depend on the
-    machine and the versions, not on the run. Raises BadRecipe where the memory holds the batch in no precision.
+    `size` is that of the early epochs; a device with its own memory is tried at the full size too, because the last
+    epochs need more memory. `photos` is the number of photos of a batch that one process has. The seconds are cached:
+    they depend on the machine and the versions, not on the run. Raises BadRecipe if no precision fits the memory.
     """
     if recipe.precision != "auto" or recipe.epochs == 0:
         return ("float32" if recipe.precision == "auto" else recipe.precision), {}
@@ -88,13 +91,13 @@ def choose_precision(
     if not isinstance(seconds, dict) or not seconds:
         sizes = (size,) if device.type == "cpu" else sorted({spec.input_size, size}, reverse=True)
 
-        def taken(precision: str) -> float:
+        def seconds_per_step(precision: str) -> float:
             step = partial(step_seconds, network, spec, recipe, device=device, precision=precision, photos=photos)
-            found = [step(size=each) for each in sizes]
-            return math.inf if math.inf in found else found[-1]
+            times = [step(size=side) for side in sizes]
+            return math.inf if math.inf in times else times[-1]
 
         seconds = {
-            precision: taken(precision)
+            precision: seconds_per_step(precision)
             for precision in CANDIDATES.get(device.type, ("float32",))
             if not (device.type == "cpu" and size < SMALLEST and precision == "bfloat16")
         }
@@ -106,7 +109,7 @@ def choose_precision(
 
 def _key(spec: Spec, recipe: Recipe, size: int, device: torch.device, photos: int) -> str:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.node()
-    asked = [spec.architecture, spec.channels, photos, size, spec.input_size]
-    asked += [recipe.optimiser, recipe.channels_last, recipe.frozen_blocks]
-    parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *asked]
+    settings = [spec.architecture, spec.channels, photos, size, spec.input_size]
+    settings += [recipe.optimiser, recipe.channels_last, recipe.frozen_blocks]
+    parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *settings]
     return "speed-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_changes_nothing(
     with torch.no_grad():
         architectures.head(network).bias.fill_(math.nan)
     before = copy.deepcopy(found.state())
-    with pytest.raises(Diverged, match="at step 1: start anew at lower learning rates"):
+    with pytest.raises(Diverged, match="at step 1: give --resume --finish to take the best weights"):
         found.learn(*batch)
     assert found.step == 1
     for part in ("network", "average"):  # one bias is no number by our own hand

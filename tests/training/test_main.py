@@ -48,7 +48,7 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
     assert (tmp_path / "findings.csv").read_text().splitlines() == [
         "file,problem,detail",
         "y/[empty].jpg,empty,the file is empty (0 bytes)",
-        "x/copy.png,duplicate,of x/0.png",
+        'x/copy.png,duplicate,"the same picture as x/0.png, which is used instead"',
     ]
 
 

@@ -88,7 +88,7 @@ def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
     network = trained_looking(2)
     freeze(network, 14)
     assert sum(parameter.requires_grad for parameter in network.parameters()) == 2
-    with pytest.raises(BadRecipe, match="frozen_blocks is 0 to 14 in this network, not 15"):
+    with pytest.raises(BadRecipe, match="frozen_blocks must be 0 to 14 for this network, not 15"):
         freeze(network, 15)
 
 

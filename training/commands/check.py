@@ -17,11 +17,8 @@ from training.options import Architecture, Data, Device, Renamed, Weights, Worke
 
 @expanded(without=("limit_bytes",))
 def check(
+    *,
     data: Data,
-    data_options: DataOptions,
-    workers: Workers,
-    device: Device,
-    cache: Cache,
     strict: Annotated[bool, "Exit with code 1 if anything is wrong with the data."] = False,
     probe: Annotated[
         bool,
@@ -33,6 +30,10 @@ def check(
     weights: Weights = None,
     html: Annotated[Path | None, "HTML file in which to show the findings with thumbnails."] = None,
     csv: Annotated[Path | None, "CSV file in which to write the list of all findings."] = None,
+    workers: Workers,
+    device: Device,
+    cache: Cache,
+    data_options: DataOptions,
 ) -> None:
     """Decode every file and list what is wrong with the data. The data itself is not changed."""
     console = Console()

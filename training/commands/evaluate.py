@@ -23,6 +23,7 @@ USERS = users_by_option({name: attack.options for name, attack in ATTACKS_WITHIN
 
 @expanded(without=("limit_bytes",))
 def evaluate(
+    *,
     model: Annotated[
         str,
         "The classifier: a checkpoint file, or the name under which the service serves it, such as cats-dogs or "
@@ -30,10 +31,6 @@ def evaluate(
         CommandLine(positional=True),
     ],
     data: Data,
-    data_options: DataOptions,
-    workers: Workers,
-    device: Device,
-    cache: Cache,
     on: Annotated[
         str,
         "Photos to measure on: the train, validation or test split, all photos, or auto. auto is the test split if the "
@@ -67,6 +64,10 @@ def evaluate(
         CommandLine(least=1),
     ] = 500,
     report: Annotated[Path | None, "Folder in which to write a page with plots and the worst mistakes."] = None,
+    workers: Workers,
+    device: Device,
+    cache: Cache,
+    data_options: DataOptions,
 ) -> None:
     """Measure a classifier: accuracy, calibration, confusions between classes, and accuracy under attack by budget."""
     console = Console()

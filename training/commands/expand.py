@@ -194,7 +194,7 @@ def _bounds(name: str, owner: Any) -> str:
 
 def _default_text(name: str, default: Any, owner: Any) -> str:
     """The default as a sentence; nothing where the option's own text has to say it, or where there is none."""
-    if default in (None, inspect.Parameter.empty, ()) or (default is False and owner is not Recipe):
+    if default in (None, inspect.Parameter.empty, (), {}) or (default is False and owner is not Recipe):
         return ""
     robust = getattr(ROBUST, name) if owner is Recipe else default
     return f" Default: {_value(default)}{'' if robust == default else f', with --robust {_value(robust)}'}."
