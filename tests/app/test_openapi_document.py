@@ -14,9 +14,9 @@ def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:
     for path, operations in document["paths"].items():
         if "get" not in operations:
             continue
-        required = [each for each in operations["get"].get("parameters", []) if each["required"]]
-        examples = {each["name"]: str(each["example"]) for each in required}
-        query = {each["name"]: examples[each["name"]] for each in required if each["in"] == "query"}
+        required = [entry for entry in operations["get"].get("parameters", []) if entry["required"]]
+        examples = {entry["name"]: str(entry["example"]) for entry in required}
+        query = {entry["name"]: examples[entry["name"]] for entry in required if entry["in"] == "query"}
         address = path.format(**examples)
         assert live.client.get(address, params=query, timeout=120).status_code == 200, address
         tried += 1

@@ -73,13 +73,13 @@ def inner_schemas(where: str, schema: Json) -> Iterator[tuple[str, Json]]:
 
 
 def test_every_operation_has_a_summary_and_a_description(document: Json) -> None:
-    found = [
+    text_errors = [
         fault
         for where, operation in operations(document)
         for text in (operation.get("summary"), operation.get("description"))
         for fault in text_faults(where, operation["operationId"], text)
     ]
-    assert not found, "\n".join(found)
+    assert not text_errors, "\n".join(text_errors)
 
 
 def test_every_group_of_operations_is_explained(document: Json) -> None:
@@ -89,41 +89,41 @@ def test_every_group_of_operations_is_explained(document: Json) -> None:
 
 
 def test_every_parameter_is_explained(document: Json) -> None:
-    found = [
+    text_errors = [
         fault
         for where, operation in operations(document)
         for parameter in operation.get("parameters", [])
         for fault in text_faults(f"{where} {parameter['name']}", parameter["name"], parameter.get("description"))
     ]
-    assert not found, "\n".join(found)
+    assert not text_errors, "\n".join(text_errors)
 
 
 def test_every_field_of_every_schema_is_explained(document: Json) -> None:
     """Of requests, of responses, and of what they consist of."""
     described = [(where, schema) for where, schema in schemas(document) if "properties" in schema]
     assert len(described) > 20
-    found = [
+    text_errors = [
         fault
         for where, schema in described
         for name, field in schema["properties"].items()
         for fault in text_faults(f"{where}.{name}", name, field.get("description"))
     ]
-    assert not found, "\n".join(found)
+    assert not text_errors, "\n".join(text_errors)
 
 
 def test_every_schema_and_every_response_is_explained(document: Json) -> None:
-    found = [
+    text_errors = [
         fault
         for name, schema in document["components"]["schemas"].items()
         for fault in text_faults(name, name, schema.get("description"))
     ]
-    found += [
+    text_errors += [
         fault
         for where, operation in operations(document)
         for status, response in operation["responses"].items()
         for fault in text_faults(f"{where} {status}", status, response["description"])
     ]
-    assert not found, "\n".join(found)
+    assert not text_errors, "\n".join(text_errors)
 
 
 def examples(document: Json) -> Iterator[tuple[str, Json, object]]:
@@ -147,8 +147,10 @@ def test_every_example_and_default_satisfies_its_schema(document: Json) -> None:
     components = document["components"]["schemas"]
     checked = [entry for entry in examples(document) if entry[2] != ""]
     assert len(checked) > 30
-    found = [f"{where}: {fault}" for where, schema, value in checked for fault in faults(value, schema, components)]
-    assert not found, "\n".join(found)
+    text_errors = [
+        f"{where}: {fault}" for where, schema, value in checked for fault in faults(value, schema, components)
+    ]
+    assert not text_errors, "\n".join(text_errors)
 
 
 def test_only_optional_fields_have_an_empty_example(document: Json) -> None:

@@ -7,9 +7,8 @@ import re
 from typing import Any
 
 from models.pictures import encode
+from tests.app.classify_requests import raw, refusal
 from tests.app.live_service import Live, drawn
-from tests.app.operations.test_classify import problem
-from tests.app.web.uploads.test_uploads import raw
 
 FORM = "multipart/form-data; boundary=b"
 URLENCODED = "application/x-www-form-urlencoded"
@@ -120,13 +119,13 @@ def refused(picture: bytes) -> list[tuple[int, dict[str, Any], str]]:
     ]  # fmt: skip
 
 
-def test_what_else_came_is_said(live: Live, picture: bytes) -> None:
-    for status, request, said in refused(picture):
-        detail = str(problem(live, status, **request)["detail"])
-        assert said in detail, detail
+def test_each_error_says_what_the_client_sent(live: Live, picture: bytes) -> None:
+    for status, request, message in refused(picture):
+        detail = str(refusal(live, status, **request)["detail"])
+        assert message in detail, detail
 
 
 def test_a_long_text_of_blanks_is_judged_at_once(live: Live) -> None:
     """Work that grew with the square of the length would take days."""
     for blanks, status in ((" " * 5_000_000, 415), (" \n" * 2_500_000, 415), ("A" * 75 + " " * 5_000_000, 422)):
-        problem(live, status, json={"image": f"x{blanks}x"})
+        refusal(live, status, json={"image": f"x{blanks}x"})

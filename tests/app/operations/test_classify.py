@@ -11,53 +11,42 @@ from PIL import Image
 from models import store
 from models.pictures import decode, encode
 from models.preprocessing import to_float
+from tests.app.classify_requests import refusal
 from tests.app.live_service import Live, drawn
-
-
-def problem(live: Live, status: int, **request: object) -> dict[str, object]:
-    """POST to /classify, and the problem that comes back with the expected status."""
-    answer = live.client.post("/classify", **request)  # type: ignore[arg-type]
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    told: dict[str, object] = answer.json()
-    assert told["status"] == status
-    assert told["request_id"] == answer.headers["X-Request-ID"]
-    assert set(told) == {"type", "title", "status", "detail", "request_id"}
-    return told
 
 
 def test_the_answer_is_the_models(live: Live, picture: bytes) -> None:
     """Multipart and raw body give what the checkpoint gives when it is asked directly."""
     model = store.load("tiny", folder=live.service.settings.checkpoints)
     expected = model.classifier.probabilities(to_float(decode(picture)).unsqueeze(0))[0]
-    told = live.client.post("/classify", files={"image": picture}).json()
-    assert (told["model"], told["width"], told["height"]) == ("tiny", 128, 96)
-    assert [each["label"] for each in told["predictions"]] == [
+    body = live.client.post("/classify", files={"image": picture}).json()
+    assert (body["model"], body["width"], body["height"]) == ("tiny", 128, 96)
+    assert [prediction["label"] for prediction in body["predictions"]] == [
         model.spec.classes[index] for index in expected.argsort(descending=True)
     ]
-    for each in told["predictions"]:
-        assert each["probability"] == pytest.approx(expected[each["index"]].item(), abs=1e-5)
-    raw = live.client.post("/classify", content=picture, headers={"Content-Type": "image/png"})
-    assert raw.json() == told
+    for prediction in body["predictions"]:
+        assert prediction["probability"] == pytest.approx(expected[prediction["index"]].item(), abs=1e-5)
+    from_raw_body = live.client.post("/classify", content=picture, headers={"Content-Type": "image/png"})
+    assert from_raw_body.json() == body
 
 
 def test_top_limits_the_list(live: Live, picture: bytes) -> None:
     for top, length in ((1, 1), (3, 3), (9, 4)):
-        told = live.client.post("/classify", params={"top": top}, files={"image": picture}).json()
-        assert len(told["predictions"]) == length
-    assert "top" in problem(live, 422, params={"top": 0}, files={"image": picture})["detail"]
+        body = live.client.post("/classify", params={"top": top}, files={"image": picture}).json()
+        assert len(body["predictions"]) == length
+    assert "top" in refusal(live, 422, params={"top": 0}, files={"image": picture})["detail"]
 
 
 def test_bytes_that_are_no_picture(live: Live) -> None:
     for junk in (b"", b"GIF89", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
-        assert "send" in str(problem(live, 415, files={"image": ("cat.jpg", junk)})["detail"]), junk
+        assert "send" in str(refusal(live, 415, files={"image": ("cat.jpg", junk)})["detail"]), junk
 
 
 def test_half_a_picture(live: Live) -> None:
     buffer = io.BytesIO()
     Image.fromarray(drawn().permute(1, 2, 0).numpy()).save(buffer, "JPEG")
     whole = buffer.getvalue()
-    assert "cannot be decoded" in problem(live, 422, files={"image": whole[: len(whole) // 2]})["detail"]
+    assert "cannot be decoded" in refusal(live, 422, files={"image": whole[: len(whole) // 2]})["detail"]
 
 
 def test_a_bomb_is_judged_by_its_header(live: Live) -> None:
@@ -74,13 +63,13 @@ def test_a_bomb_is_judged_by_its_header(live: Live) -> None:
         + chunk(b"IEND", b"")
     )
     assert len(bomb) < 1100
-    assert "send a smaller one" in problem(live, 413, files={"image": bomb})["detail"]
+    assert "send a smaller one" in refusal(live, 413, files={"image": bomb})["detail"]
 
 
 def test_a_thread_of_pixels(live: Live) -> None:
     buffer = io.BytesIO()
     Image.new("L", (5000, 2)).save(buffer, "PNG")
-    assert "too narrow" in problem(live, 422, files={"image": buffer.getvalue()})["detail"]
+    assert "too narrow" in refusal(live, 422, files={"image": buffer.getvalue()})["detail"]
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused(live: Live) -> None:
@@ -91,13 +80,13 @@ def test_a_jpeg_of_a_thousand_scans_is_refused(live: Live) -> None:
     assert live.client.post("/classify", files={"image": plain}).status_code == 200
     start = plain.rindex(b"\xff\xda")
     many = plain[:start] + plain[start:-2] * 200 + plain[-2:]
-    assert "scans" in problem(live, 422, files={"image": many})["detail"]
+    assert "scans" in refusal(live, 422, files={"image": many})["detail"]
 
 
 def test_unknown_model_with_near_matches(live: Live, picture: bytes) -> None:
-    told = problem(live, 404, params={"model": "tinny"}, files={"image": picture})
-    assert "near are: tiny" in told["detail"]
-    assert told["type"] == "urn:mirage:problem:not-served"
+    body = refusal(live, 404, params={"model": "tinny"}, files={"image": picture})
+    assert "near are: tiny" in body["detail"]
+    assert body["type"] == "urn:mirage:problem:not-served"
 
 
 def test_every_format_and_mode(live: Live) -> None:

@@ -62,7 +62,7 @@ def test_a_port_that_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "said"),
+    ("host", "message"),
     [
         ("no-such-host.invalid", "cannot be resolved"),
         ("http://127.0.0.1", "cannot be resolved"),
@@ -73,8 +73,8 @@ def test_a_port_that_is_taken() -> None:
         ("2001:db8::7", "is not an address of this machine"),
     ],
 )
-def test_a_host_that_cannot_be(host: str, said: str) -> None:
-    with pytest.raises(CannotListen, match=f"^MIRAGE_HOST: .*{said}.*0.0.0.0"), open_sockets(at(host)):
+def test_a_host_that_cannot_be(host: str, message: str) -> None:
+    with pytest.raises(CannotListen, match=f"^MIRAGE_HOST: .*{message}.*0.0.0.0"), open_sockets(at(host)):
         pass
 
 

@@ -16,24 +16,24 @@ from tests.app.live_service import Live, serve
 HOSTILE = ["//evil.com", "https://evil.com", "/..", "/a/../b", "/a//b", "mirage", '/"><script>', "/'", "/%2e", "/a b"]
 
 
-async def told(scope: Scope, receive: Receive, send: Send) -> None:
-    """What an application sees of the request."""
+async def answer_with_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that returns what it gets of the request."""
     request = Request(scope)
-    seen = {
+    received = {
         "root": scope.get("root_path", ""),
         "path": scope["path"],
         "url": str(request.url),
         "client": scope["client"],
     }
-    await JSONResponse(seen)(scope, receive, send)
+    await JSONResponse(received)(scope, receive, send)
 
 
 async def ask(path: str, headers: dict[str, str], client: str = "127.0.0.1", **options: Any) -> dict[str, Any]:
-    middleware = BehindProxy(told, options.get("root_path", ""), options.get("trusted", ("127.0.0.1",)))
+    middleware = BehindProxy(answer_with_scope, options.get("root_path", ""), options.get("trusted", ("127.0.0.1",)))
     transport = httpx.ASGITransport(middleware, client=(client, 1))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://inside") as asking:
-        seen: dict[str, Any] = (await asking.get(path, headers=headers)).json()
-        return seen
+        received: dict[str, Any] = (await asking.get(path, headers=headers)).json()
+        return received
 
 
 @pytest.mark.anyio

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from tests.app.classify_requests import raw, refusal
 from tests.app.live_service import Live
-from tests.app.operations.test_classify import problem
 
 ROUTES = {
     "/classify": {"top": "2"},
@@ -32,11 +32,6 @@ def unnamed_part(picture: bytes, name: str = "image") -> dict[str, Any]:
         + b"\r\n--b--\r\n"
     )
     return {"content": body, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
-
-
-def raw(body: bytes, kind: str | None = "image/png", **headers: str) -> dict[str, Any]:
-    """A body alone."""
-    return {"content": body, "headers": ({} if kind is None else {"Content-Type": kind}) | headers}
 
 
 def ways(picture: bytes) -> dict[str, dict[str, Any]]:
@@ -123,7 +118,7 @@ def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "request_", "said"),
+    ("status", "request_", "message"),
     [
         (422, {"files": {"photo": b"x"}}, "if the field 'photo' is the picture, call it image, -F image=@"),
         (422, {"files": {"other": b"x"}, "data": {"image": "text"}}, "-F image=@"),
@@ -160,32 +155,32 @@ def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
         (400, raw(gzip.compress(b"x" * 99)[:-9], **{"Content-Encoding": "gzip"}), "break off before their end"),
     ],
 )  # fmt: skip
-def test_each_failure_says_what_came_and_what_to_send(live: Live, status: int, request_: Any, said: str) -> None:
-    assert said in str(problem(live, status, **request_)["detail"])
+def test_each_error_says_what_is_wrong_and_what_to_send(live: Live, status: int, request_: Any, message: str) -> None:
+    assert message in str(refusal(live, status, **request_)["detail"])
 
 
 def test_two_pictures_and_options_in_two_places(live: Live, picture: bytes) -> None:
     two = [("image", picture), ("image", picture)]
-    assert "image: the request has 2 pictures in this field" in str(problem(live, 422, files=two)["detail"])
-    twice = problem(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
+    assert "image: the request has 2 pictures in this field" in str(refusal(live, 422, files=two)["detail"])
+    twice = refusal(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
     assert "top: the request has two values of this option, '1' and '2': send only one" in str(twice)
     for request in ({"params": {"top": 1}, "data": {"top": "1"}}, {"params": {"top": ""}, "data": {"top": "1"}}):
         answer = live.client.post("/classify", files={"image": picture}, **request)
         assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
     assert "image: a picture cannot stand in the query" in str(
-        problem(live, 422, params={"image": "https://example.com"})["detail"]
+        refusal(live, 422, params={"image": "https://example.com"})["detail"]
     )
     assert "top: this option is a text, not a file" in str(
-        problem(live, 422, files={"image": picture, "top": b"1"})["detail"]
+        refusal(live, 422, files={"image": picture, "top": b"1"})["detail"]
     )
 
 
 def test_misspelt_options_are_errors_wherever_they_stand(live: Live, picture: bytes) -> None:
-    assert "topp" in str(problem(live, 422, params={"topp": 1}, files={"image": picture})["detail"])
-    assert "topp" in str(problem(live, 422, data={"topp": 1}, files={"image": picture})["detail"])
+    assert "topp" in str(refusal(live, 422, params={"topp": 1}, files={"image": picture})["detail"])
+    assert "topp" in str(refusal(live, 422, data={"topp": 1}, files={"image": picture})["detail"])
     text = base64.b64encode(picture).decode()
-    assert "topp" in str(problem(live, 422, json={"image": text, "topp": 1})["detail"])
-    assert problem(live, 404, data={"model": "x"}, files={"image": picture})["type"] == "urn:mirage:problem:not-served"
+    assert "topp" in str(refusal(live, 422, json={"image": text, "topp": 1})["detail"])
+    assert refusal(live, 404, data={"model": "x"}, files={"image": picture})["type"] == "urn:mirage:problem:not-served"
 
 
 def test_empty_options_are_none(live: Live, picture: bytes) -> None:
@@ -195,7 +190,7 @@ def test_empty_options_are_none(live: Live, picture: bytes) -> None:
 def test_a_charset_that_is_none(live: Live) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
     body = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
-    assert "charset" in str(problem(live, 400, content=body, headers=headers)["detail"])
+    assert "charset" in str(refusal(live, 400, content=body, headers=headers)["detail"])
 
 
 def test_an_option_in_another_charset(live: Live, picture: bytes) -> None:
@@ -218,7 +213,7 @@ def test_a_bomb_in_gzip_is_stopped_at_the_limit(live: Live) -> None:
         (zlib.compress(bytes(40_000_000)), "deflate"),
     ):
         request = raw(body, **{"Content-Encoding": encoding})
-        assert len(body) < 100_000 and "MIRAGE_MAX_BYTES" in str(problem(live, 413, **request)["detail"])
+        assert len(body) < 100_000 and "MIRAGE_MAX_BYTES" in str(refusal(live, 413, **request)["detail"])
 
 
 def test_a_body_that_comes_in_single_bytes(live: Live, picture: bytes) -> None:
@@ -254,9 +249,9 @@ def test_the_document_tells_all_of_this(live: Live) -> None:
             "application/json",
         } <= set(content)
         form = document["components"]["schemas"][content["multipart/form-data"]["schema"]["$ref"].split("/")[-1]]
-        query = {each["name"]: each for each in operation["parameters"] if each["in"] == "query"}
+        query = {parameter["name"]: parameter for parameter in operation["parameters"] if parameter["in"] == "query"}
         assert set(query) == set(form["properties"]) - {"image", "mask"}
-        assert all("default" not in each["schema"] and "example" not in each for each in query.values())
+        assert all("default" not in entry["schema"] and "example" not in entry for entry in query.values())
         assert form["properties"]["image"]["format"] == "binary"
         assert {"400", "413", "415", "422"} <= set(operation["responses"])
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]

@@ -1,4 +1,4 @@
-"""python -m app as a process: the greeting, what keeps it from starting, and how it ends."""
+"""python -m app as a process: what keeps it from starting, and how it ends."""
 
 import os
 import signal
@@ -9,36 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from app.__main__ import main
-from app.engine.registry import Registry
-from app.settings import Settings
-from app.startup.greeting import greeting
 from models import checkpoint
 from tests.app.live_service import TINY, lively_network
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def test_the_greeting_names_address_and_lines_to_try(checkpoints: Path) -> None:
-    registry = Registry(("tiny", "lost"), folder=checkpoints, device=torch.device("cpu"))
-    registry.load_all()
-    told = greeting(Settings(_env_file=None, host="0.0.0.0", port=8001), registry)
-    assert "Mirage serves tiny on cpu at http://127.0.0.1:8001" in told
-    assert [line.split()[0] for line in told.splitlines()[1:]] == ["curl"] * 3
-    assert "http://127.0.0.1:8001/ideal/cat" in told
-    told = greeting(Settings(_env_file=None, host="::1", port=8001, root_path="/m/"), registry)
-    assert "at http://[::1]:8001/m (try it in a browser" in told and "'http://[::1]:8001/m/ideal/cat'" in told
-    told = greeting(Settings(_env_file=None, host="unix:/run/m i.sock"), registry)
-    assert told.splitlines()[0].endswith("at unix:/run/m i.sock")
-    assert "curl --unix-socket '/run/m i.sock' -o ideal.png http://localhost/ideal/cat" in told
-
-
-def test_the_greeting_says_when_the_default_is_missing(checkpoints: Path) -> None:
-    registry = Registry(("lost", "tiny"), folder=checkpoints, device=torch.device("cpu"))
-    registry.load_all()
-    assert "default model could not be loaded" in greeting(Settings(_env_file=None), registry)
 
 
 def start(**settings: str) -> "subprocess.Popen[bytes]":
@@ -51,8 +27,8 @@ def start(**settings: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
-    """Exit code 1 and no traceback, neither an abort."""
+def test_a_port_in_use_is_reported_in_one_line(checkpoints: Path) -> None:
+    """Exit code 1, without a traceback or an abort."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         process = start(MIRAGE_CHECKPOINTS=str(checkpoints), MIRAGE_PORT=port)
@@ -63,7 +39,7 @@ def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("HOST", "no-such-host.invalid", "MIRAGE_HOST: 'no-such-host.invalid' cannot be resolved"),
         ("HOST", "unix:/nowhere/at/all/s", "MIRAGE_HOST: the unix socket /nowhere/at/all/s cannot be created"),
@@ -85,7 +61,9 @@ def test_a_port_that_is_taken_is_one_line(checkpoints: Path) -> None:
         ("CHECKPOINTS", "/nowhere", "there is no checkpoint in /nowhere: train one"),
     ],
 )
-def test_what_cannot_be_is_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A text that Python prints to stderr before it ends with exit code 1."""
     monkeypatch.setattr("app.__main__.signal.signal", lambda *_: None)
     monkeypatch.setattr("app.__main__._end_despite_threads", lambda: None)  # other tests' threads are alive
@@ -94,8 +72,8 @@ def test_what_cannot_be_is_one_line(name: str, value: str, said: str, monkeypatc
     monkeypatch.setenv(f"MIRAGE_{name}", value)
     with pytest.raises(SystemExit) as ended:
         main()
-    told = ended.value.code
-    assert isinstance(told, str) and told.startswith(f"mirage: {said}") and "\n" not in told
+    text = ended.value.code
+    assert isinstance(text, str) and text.startswith(f"mirage: {message}") and "\n" not in text
 
 
 @pytest.mark.slow
