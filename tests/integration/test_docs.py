@@ -25,7 +25,7 @@ def prose(page: Path) -> str:
 def test_every_path_in_the_text_exists(page: Path) -> None:
     """In backticks, with a slash: `models/attacks/goal.py`. A part in capitals is a placeholder: `tests/NAME.py`."""
     for path in re.findall(rf"`((?:{'|'.join(map(re.escape, FOLDERS))})/[^`\s]*)`", prose(page)):
-        if not re.search(r"\b[A-Z]{3,}\b", path) and not any(mark in path for mark in "*<{"):
+        if not re.search(r"(?<![A-Za-z])[A-Z]{3,}(?![A-Za-z])", path) and not any(mark in path for mark in "*<{"):
             assert (REPOSITORY / path.partition(":")[0]).exists(), f"{name_of(page)} names {path}"
 
 
