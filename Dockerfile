@@ -3,8 +3,8 @@
 #   docker build -t mirage:gpu .
 #   docker build -t mirage:cpu --build-arg TORCH_BACKEND=cpu .
 #
-# The first takes PyTorch as the registry has it, with CUDA inside: the host needs NVIDIA's driver and container toolkit
-# alone. The second fetches PyTorch's own CPU build, at the lock's versions; its hashes are not in the lock.
+# The first installs PyTorch from the package registry, with CUDA inside: the host needs only NVIDIA's driver and
+# container toolkit. The second installs PyTorch's own CPU build at the lock's versions; its hashes are not in the lock.
 
 ARG PYTHON_IMAGE=python:3.13-slim
 
@@ -14,7 +14,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -
 ENV UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/mirage
 ARG TORCH_BACKEND=
-# Gigabytes, and changed only by the locks: a layer of their own.
+# Gigabytes that only a change of the locks changes: a layer of their own.
 COPY Makefile requirements-install.lock requirements.lock ./
 RUN make dependencies TORCH_BACKEND="${TORCH_BACKEND}"
 COPY pyproject.toml README.md LICENSE ./
@@ -24,8 +24,8 @@ COPY app ./app
 RUN make install TORCH_BACKEND="${TORCH_BACKEND}" && .venv/bin/python -m compileall -q app models training
 
 FROM ${PYTHON_IMAGE}
-# /var/cache/mirage is the one folder to write to (torchvision's downloads, ideal pictures); all else works on a read-only
-# root with a /tmp.
+# Only /var/cache/mirage is written to (torchvision's downloads, ideal pictures); everything else works
+# on a read-only root with a /tmp.
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /tmp mirage \
     && install -d -o mirage -g mirage /var/cache/mirage
 COPY --from=build /opt/mirage /opt/mirage
@@ -42,6 +42,6 @@ ENV PATH="/opt/mirage/.venv/bin:${PATH}" \
     MIRAGE_PORT=8000
 USER 10001:10001
 EXPOSE 8000
-# http.client, since it heeds no proxy; a first start may download weights and warms every model up.
+# http.client, because it ignores proxy settings. A first start may download weights, and runs every model once.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=180s --retries=3 CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['MIRAGE_PORT']), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "app"]

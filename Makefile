@@ -1,4 +1,4 @@
-# Everything here works from a fresh clone: a target first sets up what it needs, and does nothing where that is done.
+# Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
 .PHONY: help install dependencies serve test check format train bench oracles lock
@@ -9,16 +9,16 @@ PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python
 	&& { command -v "$$name"; break; }; done)
 
 IN := .venv/bin/python -m
-# uv's own list of authorities knows no company's proxy; the system's does, where it has one.
+# A company's proxy may sign with a certificate that only the system's list of authorities contains, so uv uses that.
 AUTHORITIES := /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem
 UV := .venv/bin/uv $(if $(wildcard $(AUTHORITIES)),--system-certs) pip
 INSTALL := $(UV) install --python .venv/bin/python
 
-# PyTorch's builds other than the registry's own, by uv's names: cpu, cu126, rocm7.2, auto. Choose once per .venv.
+# Another build of PyTorch than the registry's own, by uv's name: cpu, cu126, rocm7.2, auto. Choose it once per .venv.
 TORCH_BACKEND ?=
 
-# What the chosen build of PyTorch brings itself. Its own file hashes are not in the lock, which knows the registry's
-# alone: the versions are the lock's, the hashes are unchecked. All other packages come by their hashes even then.
+# Packages that the chosen build of PyTorch replaces. The lock has the hashes of the registry's files only, so these
+# packages are installed at the lock's versions without a check of their hashes. All others are still checked.
 TORCH_PACKAGES := torch|torchvision|triton|nvidia-[a-z0-9-]*|cuda-[a-z0-9-]*
 ifeq ($(TORCH_BACKEND),)
 install_lock = $(INSTALL) --require-hashes -r $(1)
@@ -27,51 +27,52 @@ install_lock = awk '/^[a-z]/ { own = /^($(TORCH_PACKAGES))==/ } !own' $(1) > .ve
 	$(INSTALL) --require-hashes -r .venv/$(1)
 endif
 
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-serve: .venv/serve-ready ## the service on http://127.0.0.1:8000 (settings: MIRAGE_* or .env)
+serve: .venv/serve-ready ## start the service on http://127.0.0.1:8000 (settings: variables MIRAGE_*, or a file .env)
 	$(IN) app
 
-# A process per core, each with one thread: 1.8 times as fast on two cores. Four at most, each with its own PyTorch.
-test: .venv/dev-ready ## all tests but the slow ones and those that need a GPU
+# One process per core, each with one thread: 1.8 times as fast on two cores. At most four, since each loads PyTorch.
+test: .venv/dev-ready ## run all tests except slow ones and those that need a GPU
 	$(IN) pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-check: .venv/dev-ready ## lint, format, types, import contracts
+check: .venv/dev-ready ## check lint, format, types and import contracts
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
 	.venv/bin/lint-imports
 
-format: .venv/dev-ready ## rewrite the sources as `make check` wants them
+format: .venv/dev-ready ## rewrite the sources in the format that `make check` requires
 	$(IN) ruff check --fix .
 	$(IN) ruff format .
 
 train: .venv/serve-ready ## train a model: make train DATA=folder-or-zip OUTPUT=model.safetensors
 	@test -n "$(DATA)" && test -n "$(OUTPUT)" || \
-		{ echo 'Say what to learn from and where to write: make train DATA=photos.zip OUTPUT=model.safetensors' >&2; exit 2; }
+		{ echo 'DATA (the photos) or OUTPUT (the checkpoint to write) is missing: make train DATA=photos.zip' \
+		'OUTPUT=model.safetensors' >&2; exit 2; }
 	$(IN) training fit "$(DATA)" --output "$(OUTPUT)" $(ARGS)
 
-bench: .venv/dev-ready ## measure: make bench runs every benchmark, make bench NAME=network one
+bench: .venv/dev-ready ## run all benchmarks, or one: make bench NAME=network
 	$(IN) benchmarks $(NAME)
 
-oracles: .venv/oracles-ready ## other libraries' attacks too: tests and benchmarks then compare ours with theirs
+oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
 
-install: .venv/serve-ready ## what serving and training need, and nothing more
+install: .venv/serve-ready ## install what the service and training need, without tools for tests
 
-dependencies: .venv/dependencies # the same without this project itself: an image's layer that outlives its sources
+dependencies: .venv/dependencies # the same without this project: a layer of the image that its sources do not change
 
-lock: .venv/installer ## renew the locks from pyproject.toml: make lock, or make lock UPGRADE=1 for the newest of all
+lock: .venv/installer ## update the locks from pyproject.toml; make lock UPGRADE=1 also takes the newest versions
 	$(COMPILE) requirements-install.lock --group install
 	$(COMPILE) requirements.lock pyproject.toml
 	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
 	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
 
-# --universal: one lock for all systems and Pythons. No index address: a package comes from wherever uv is told to look.
+# --universal: one lock for all systems and Pythons. It has no index address: uv's own configuration names the index.
 COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate $(if $(UPGRADE),--upgrade) --output-file
 
-# A virtual environment whose Python is gone (an upgrade removed it, the folder was copied) is made anew.
+# A virtual environment whose Python no longer exists (it was upgraded, or the folder was copied) is created again.
 ifneq ($(shell .venv/bin/python -c 'import pip' 2>/dev/null && echo works),works)
 .PHONY: .venv/installer
 CLEAR := --clear
