@@ -1,4 +1,4 @@
-"""Picture files: bytes from anywhere -> uint8 tensor, and back."""
+"""Decoding picture files, which may come from anywhere, to uint8 tensors, and encoding them."""
 
 import io
 from collections.abc import Mapping
@@ -34,16 +34,19 @@ __all__ = [
 ]
 
 MAX_PIXELS = 25_000_000
+"""Most pixels of a picture that is decoded, unless the caller sets another limit."""
 JPEG_QUALITY = 95
+"""Quality of JPEG files that are written, from 1 to 100."""
 WEBP_SIDE = 16_383
-"""Pixels that a WebP file has at most, across and down."""
+"""Largest width and height in pixels of a WebP file."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture and what its file said of itself.
+    """A decoded picture: upright RGB levels, and format and size of the file.
 
-    `width` and `height` are those of the upright picture in the file: `pixels` has fewer where it was brought down.
+    `width` and `height` are the size in pixels of the upright picture in the file. `pixels` is smaller if the picture
+    was reduced.
     """
 
     pixels: UInt8[Tensor, "3 h w"]
@@ -53,15 +56,14 @@ class Decoded:
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -> UInt8[Tensor, "3 h w"]:
-    """The picture in the file, upright (EXIF), as RGB levels.
+    """Decode a picture file to RGB levels from 0 to 255, upright according to its EXIF.
 
-    Alpha is laid on white, CMYK and palettes are converted, of an animation the first frame is taken. 16-bit and
-    floating-point numbers are scaled to 8 bits where it is certain which of them is white
-    (docs/decisions/0030-numbers-that-are-no-levels.md).
-    Size and shape are judged on the header, before any pixel is decoded. Colour profiles are not applied, as in
-    torchvision's own loaders. `limit_name` is the setting that lifts `max_pixels`, for the message.
+    Transparent parts are laid on white, CMYK and palettes are converted, and of an animation the first frame is taken.
+    16-bit and floating-point samples are scaled to 8 bits if it is certain which number is white
+    (docs/decisions/0030-numbers-that-are-no-levels.md). Colour profiles are not applied, as in torchvision's loaders.
 
-    Raises NotAPicture, BrokenPicture (of it UnclearLevels), PictureTooLarge.
+    Size and shape are checked in the header, before any pixel is decoded. `limit_name` is the setting that raises
+    `max_pixels`, for the message. Raises NotAPicture, BrokenPicture (and its subclass UnclearLevels), PictureTooLarge.
     """
     return inspect(data, max_pixels=max_pixels, limit_name=limit_name).pixels
 
@@ -69,26 +71,26 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -
 def inspect(
     data: bytes, *, max_pixels: int = MAX_PIXELS, reduce_above: int | None = None, limit_name: str = ""
 ) -> Decoded:
-    """As `decode`, with the format that the bytes are really in (a PNG may be named .jpg).
+    """Decode a picture file as `decode` does, and return its true format too (a PNG may be named .jpg).
 
-    A picture of more than `reduce_above` pixels is brought down to no more: a JPEG while it is decoded, to 1/2, 1/4
-    or 1/8 of its sides, others by a whole factor after it.
+    A picture of more than `reduce_above` pixels is reduced to no more: a JPEG is decoded at 1/2, 1/4 or 1/8 of its
+    width and height, and after decoding both sides are divided by a whole number.
     """
     kind = kind_of(data)
     limits.allow(max_pixels)
     if kind == "PPM":
         return _netpbm(data, max_pixels, reduce_above, limit_name)
-    needed = without_metadata(data, kind)
-    image = open_picture(needed, kind, limit_name)
+    stripped = without_metadata(data, kind)
+    image = open_picture(stripped, kind, limit_name)
     limits.check_shape(image.width, image.height, max_pixels, limit_name)
-    limits.check_cost(image, needed, max_pixels)
+    limits.check_cost(image, stripped, max_pixels)
     width, height = image.size
     rendering.draft(image, reduce_above)
     raw = wide.raw_mode(image)
     try:
         image.load()
         turn = rendering.turn_of(image)
-        numbers = wide.numbers_of(image, raw, needed, kind)
+        numbers = wide.numbers_of(image, raw, stripped, kind)
         levels = rendering.render(
             rendering.without_empty_alpha(image) if numbers is None else numbers, turn, reduce_above
         )
@@ -119,7 +121,10 @@ def encode(
     text: Mapping[str, str] | None = None,
     quality: int = JPEG_QUALITY,
 ) -> bytes:
-    """The picture as a file: `png` (`text` in its text chunks) and `webp` are exact, `jpeg` (of a `quality`) is not."""
+    """Encode a picture as `png`, lossless `webp` or `jpeg`.
+
+    `text` is written into text chunks of a PNG; `quality`, from 1 to 100, is that of a JPEG.
+    """
     image = Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
     buffer = io.BytesIO()
     if format == "png":

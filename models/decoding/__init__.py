@@ -1,1 +1,1 @@
-"""What `models.pictures` is made of: kinds of files, their metadata, their limits, and what their numbers mean."""
+"""The parts of `models.pictures`: recognising file formats, limits, metadata, and converting samples to 8 bits."""

@@ -1,8 +1,8 @@
-"""Why a file becomes no picture, each with what to do next."""
+"""Why a file cannot be read as a picture; each error says what to do next."""
 
 
 class PictureError(ValueError):
-    """A file that becomes no picture: `fault` says what was received, `remedy` what to do next (it may be empty)."""
+    """A file that cannot be read: `fault` says what was received, `remedy` what to do next (it may be empty)."""
 
     def __init__(self, fault: str, remedy: str = "") -> None:
         super().__init__(fault, remedy)
@@ -14,16 +14,16 @@ class PictureError(ValueError):
 
 
 class NotAPicture(PictureError):
-    """Bytes of no picture format that is read here."""
+    """The bytes are in none of the picture formats that are read."""
 
 
 class BrokenPicture(PictureError):
-    """A picture by its first bytes that cannot be decoded to its end, or has an impossible shape."""
+    """The file begins like a picture, but cannot be decoded to its end or has an impossible shape."""
 
 
 class UnclearLevels(BrokenPicture):
-    """A whole picture whose file does not say which of its numbers are black and white."""
+    """The picture is complete, but its file does not say which numbers are black and white."""
 
 
 class PictureTooLarge(PictureError):
-    """More pixels than the limit, by the file's own header."""
+    """According to its header the picture has more pixels than the limit."""

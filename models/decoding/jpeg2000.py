@@ -1,4 +1,4 @@
-"""What the codestream of a JPEG 2000 says of itself (ISO/IEC 15444-1, A.5.1): the box around it may say otherwise."""
+"""Reading the header of a JPEG 2000 codestream (ISO/IEC 15444-1, A.5.1), which the box around it may contradict."""
 
 import struct
 from collections.abc import Iterator
@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 from models.decoding.errors import BrokenPicture, UnclearLevels
 
-START = b"\xff\x4f\xff\x51"
+START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
 MOST_TILES = 10_000
-"""Each takes some kilobytes before a pixel is decoded."""
+"""Most tiles of a picture; each takes some kilobytes of memory before a pixel is decoded."""
 MOST_BOXES = 1_000
+"""Most boxes of a file that are searched for the codestream."""
 MOST_LAYERS = 1_000
+"""Most quality layers."""
 SMALLEST_BLOCK = 8
-"""Of code blocks, and of precincts beyond the first 10,000 on average: the power of two of their pixels, 256."""
+"""Base-2 logarithm of the fewest pixels (256) of a code block, and of a precinct on average."""
 FEW_PRECINCTS = 10_000
+"""Number of precincts that may be smaller than that."""
 
 
 @dataclass(frozen=True)
 class Codestream:
-    """Size, tiles, and bits of the samples."""
+    """Width and height in pixels, number of tiles, and bits per sample of each channel."""
 
     width: int
     height: int
@@ -27,8 +30,8 @@ class Codestream:
 
 
 def codestream(data: bytes) -> Codestream:
-    """Raises BrokenPicture, UnclearLevels (samples with a sign)."""
-    place = 0 if data.startswith(START) else _box(data)
+    """Read the header of the codestream; raises BrokenPicture, or UnclearLevels if the samples have a sign."""
+    place = 0 if data.startswith(START_OF_CODESTREAM) else _box(data)
     try:
         right, bottom, left, top, tile_w, tile_h, tile_x, tile_y, count = struct.unpack_from(">8IH", data, place + 8)
         kinds = data[place + 42 : place + 42 + 3 * count : 3]
@@ -41,43 +44,44 @@ def codestream(data: bytes) -> Codestream:
 
 
 def check(data: bytes, width: int, height: int) -> None:
-    """Refuse a codestream of another size than its box says, and parts so small that each of them costs more than it
-    holds. Raises BrokenPicture.
+    """Raise BrokenPicture if the codestream has another size than its box says, or parts that are too small.
+
+    A part that is too small costs more memory and time than its pixels do.
     """
     stream = codestream(data)
     if (stream.width, stream.height) != (width, height):
         raise BrokenPicture(
             f"the JPEG 2000 picture is {width} x {height} by its header and {stream.width} x {stream.height} inside",
-            "save it anew",
+            "save it again",
         )
     if not 1 <= stream.tiles <= MOST_TILES:
         raise BrokenPicture(
-            f"the JPEG 2000 picture has {stream.tiles:,} tiles; {MOST_TILES:,} is the most", "save it anew"
+            f"the JPEG 2000 picture has {stream.tiles:,} tiles; {MOST_TILES:,} is the most", "save it again"
         )
-    place = 0 if data.startswith(START) else _box(data)
+    place = 0 if data.startswith(START_OF_CODESTREAM) else _box(data)
     for marker, start in _markers(data, place + 2):
         _check_style(data[start : start + 48], marker == 0xFF52, width, height)
 
 
 def _check_style(style: bytes, default: bool, width: int, height: int) -> None:
-    """A coding style: of all components, or of one (A.6.1 and A.6.2)."""
+    """Check a coding style, which is that of all components (`default`, A.6.1) or of one (A.6.2)."""
     if default and int.from_bytes(style[4:6], "big") > MOST_LAYERS:
-        raise BrokenPicture(f"the JPEG 2000 picture has more than {MOST_LAYERS:,} quality layers", "save it anew")
-    own = style[7 if default else 4 :]
-    if len(own) < 5:
+        raise BrokenPicture(f"the JPEG 2000 picture has more than {MOST_LAYERS:,} quality layers", "save it again")
+    parameters = style[7 if default else 4 :]
+    if len(parameters) < 5:
         raise BrokenPicture("the JPEG 2000 picture ends in its header", "send it whole")
-    levels, across, down = own[0], own[1] & 15, own[2] & 15
-    precincts = own[5 : 6 + levels] if style[2 if default else 3] & 1 else b""
+    levels, across, down = parameters[0], parameters[1] & 15, parameters[2] & 15
+    precincts = parameters[5 : 6 + levels] if style[2 if default else 3] & 1 else b""
     count = sum(
         (1 + (width >> levels - resolution >> (size & 15))) * (1 + (height >> levels - resolution >> (size >> 4)))
         for resolution, size in enumerate(precincts)
     )
     if across + down + 4 < SMALLEST_BLOCK or count > FEW_PRECINCTS + (width * height >> SMALLEST_BLOCK):
-        raise BrokenPicture("the JPEG 2000 picture is cut into smaller blocks than any program writes", "save it anew")
+        raise BrokenPicture("the JPEG 2000 picture is cut into smaller blocks than any program writes", "save it again")
 
 
 def _markers(data: bytes, place: int) -> Iterator[tuple[int, int]]:
-    """Where coding styles stand (COD and COC), in the main header and in those of tile-parts; bounded."""
+    """Markers and positions of coding styles (COD and COC), in the main header and in those of the tile-parts."""
     tile, length = 0, 0
     for _ in range(20 * MOST_TILES):
         marker = int.from_bytes(data[place : place + 2], "big")
@@ -93,11 +97,11 @@ def _markers(data: bytes, place: int) -> Iterator[tuple[int, int]]:
             return
         else:
             place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    raise BrokenPicture("the JPEG 2000 picture consists of more pieces than any program writes", "save it anew")
+    raise BrokenPicture("the JPEG 2000 picture consists of more pieces than any program writes", "save it again")
 
 
 def _box(data: bytes) -> int:
-    """Where the codestream begins in its box."""
+    """Position at which the codestream begins in its box."""
     place = 0
     for _ in range(MOST_BOXES):
         length, kind = struct.unpack_from(
@@ -107,7 +111,7 @@ def _box(data: bytes) -> int:
         if length == 1 and place + 16 <= len(data):
             (length,) = struct.unpack_from(">Q", data, place + 8)
             head = 16
-        if kind == b"jp2c" and data.startswith(START, place + head):
+        if kind == b"jp2c" and data.startswith(START_OF_CODESTREAM, place + head):
             return place + head
         if length < head or place + length >= len(data):
             break

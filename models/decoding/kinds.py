@@ -1,13 +1,13 @@
-"""What a file is, by its content: a format that is read here, or one that is not, with its name and what to do next."""
+"""Recognising the format of a file by its content; for formats that are not read, what to do instead."""
 
 import re
 
 from models.decoding.errors import NotAPicture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "HEIF")
-"""By Pillow's names. Each decoder is an attack surface, so only those that people's pictures need."""
+"""Formats that are read, by Pillow's names; no more than people need, since each decoder is an attack surface."""
 READ = "PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, PGM, PBM, PAM, AVIF, JPEG 2000 or HEIC"
-"""The same for people."""
+"""The formats that are read, as people call them."""
 
 EXPORT = "export it as PNG or JPEG, for example: magick {input} picture.png"
 DRAW = "draw it as PNG first, for example: rsvg-convert -o picture.png picture.svg"
@@ -68,7 +68,7 @@ OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     *((0, b"data:image/", "a data URL", "send the bytes that the text after the comma stands for (base64)"),),
     *((0, b"R0lGOD", "base64 text of a picture", DECODE), (0, b"UklGR", "base64 text of a picture", DECODE)),
 )
-"""Offset, bytes there, the name and the next step."""
+"""Formats that are not read: position of their magic bytes, these bytes, the name, and what to do next."""
 TEXTS = (
     (re.compile(rb"<svg[\s>]"), "an SVG drawing", DRAW),
     (re.compile(rb"<(!doctype html|html|head|body)[\s>]"), "a web page (HTML)", DOWNLOAD),
@@ -76,14 +76,14 @@ TEXTS = (
     (re.compile(rb"^[\[{]"), "a JSON text", "send the picture's own bytes, not a text about it"),
     (re.compile(rb"^#!"), "a script", "send a picture"),
 )
-"""Sought in the first kilobyte, in lower case and without leading blanks."""
+"""Texts in place of pictures: a pattern for the first kilobyte in lower case, the name, and what to do next."""
 BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
 TIFFS = (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 
 
 def kind_of(data: bytes) -> str:
-    """One of FORMATS. Raises NotAPicture, with the name of what it is if that is known."""
+    """The format of the file, one of FORMATS; raises NotAPicture, which names the format if it is known."""
     start = data[:64]
     if start.startswith(b"\x89PNG\r\n\x1a\n") and start[12:16] != b"CgBI":
         return "PNG"
@@ -105,7 +105,7 @@ def kind_of(data: bytes) -> str:
 
 
 def _media_kind(data: bytes) -> str:
-    """AVIF or HEIF by the brands of an ISO media file; empty for a video or anything else."""
+    """AVIF or HEIF, by the brands of an ISO media file; empty for a video or anything else."""
     if data[4:8] != b"ftyp":
         return ""
     length = min(int.from_bytes(data[:4], "big"), 1024)
@@ -122,14 +122,14 @@ def _refuse(data: bytes) -> str:
         raise NotAPicture("the file is empty", f"send a picture ({READ})")
     for offset, magic, name, remedy in OTHERS:
         if data.startswith(magic, offset):
-            raise NotAPicture(f"the bytes are {name}, no picture that is read here", _said(remedy))
+            raise NotAPicture(f"the bytes are {name}, no picture that is read here", _next_step(remedy))
     text = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for pattern, name, remedy in TEXTS:
         if pattern.search(text):
-            raise NotAPicture(f"the bytes are {name}, no picture that is read here", _said(remedy))
+            raise NotAPicture(f"the bytes are {name}, no picture that is read here", _next_step(remedy))
     shown = data[:8].hex(" ")
     raise NotAPicture(f"the bytes (they begin with {shown}) are of no picture format that is read", f"send {READ}")
 
 
-def _said(remedy: str) -> str:
+def _next_step(remedy: str) -> str:
     return f"{remedy.format(input='picture')}, and send {READ}" if "send" not in remedy else remedy

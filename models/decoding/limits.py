@@ -1,4 +1,4 @@
-"""What is refused by a file's header, before any pixel is decoded."""
+"""Limits that are checked with the header of a file, before any pixel is decoded."""
 
 from PIL import Image, TiffImagePlugin
 
@@ -6,12 +6,16 @@ from models.decoding import jpeg2000, media, tiff
 from models.decoding.errors import BrokenPicture, PictureTooLarge
 
 MAX_ASPECT = 32
+"""Largest ratio of the longer side to the shorter one."""
 MAX_SCANS = 100
-"""Of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
+"""Most scans of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
 
 
 def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> None:
-    """Raises PictureTooLarge, which names the setting that lifts the limit, and BrokenPicture for a strip."""
+    """Raise PictureTooLarge for too many pixels, and BrokenPicture for a picture that is too narrow.
+
+    `limit_name` is the setting that raises `max_pixels`, for the message; it may be empty.
+    """
     if width * height > max_pixels:
         raise PictureTooLarge(
             f"the picture has {width} x {height} pixels; the limit is {max_pixels:,}",
@@ -24,14 +28,14 @@ def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> No
 
 
 def remedy(limit_name: str) -> str:
-    """What to do about a picture that is too large."""
+    """What the sender of a picture that is too large can do."""
     return f"send a smaller one, or raise {limit_name}" if limit_name else "send a smaller one"
 
 
 def check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Refuse what would take far more work or memory than the picture's size says."""
+    """Raise a PictureError for files that take far more time or memory than their size in pixels suggests."""
     if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
-        raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans", "save it anew")
+        raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans", "save it again")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tiff.check(image.tag_v2, max_pixels)
     if image.format == "JPEG2000":
@@ -41,6 +45,9 @@ def check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
 
 
 def allow(max_pixels: int) -> None:
-    """Let Pillow decode so many: its own limit is one per process and asked while decoding too. It is never lowered."""
+    """Let Pillow decode up to `max_pixels` pixels.
+
+    Pillow has one limit per process, which it checks while decoding too; so it is raised here and never lowered.
+    """
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels

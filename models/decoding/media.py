@@ -1,6 +1,6 @@
-"""AVIF and HEIC as ISO media files (ISO/IEC 14496-12, 23008-12): how many frames a still picture really holds.
+"""Counting the frames in AVIF and HEIC files, which are ISO media files (ISO/IEC 14496-12, 23008-12).
 
-Each costs the decoder a whole picture, and one that is never shown takes a hundred bytes.
+The decoder decodes each frame as a whole picture, although a frame that is never shown takes a hundred bytes.
 """
 
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from models.decoding.errors import BrokenPicture
 
 MOST_FRAMES = 16
-"""Of one stored picture: a progressive one has a handful."""
+"""Most frames of one stored picture; a progressive one has a handful."""
 MOST_PIECES = 10_000
-"""Boxes, stored pictures and their parts that are looked through."""
+"""Most boxes, stored pictures and parts of them that are read."""
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 
 
 def check(data: bytes, kind: str) -> None:
-    """Raises BrokenPicture for more frames in one picture than any program writes."""
-    for count, (start, end) in enumerate(_stored(data), 1):
+    """Raise BrokenPicture if one picture has more frames than any program writes; `kind` is AVIF or HEIF."""
+    for count, (start, end) in enumerate(_stored_pictures(data), 1):
         frames = _av1_frames(data, start, end) if kind == "AVIF" else _hevc_frames(data, start, end)
         if frames > MOST_FRAMES or count > MOST_PIECES:
-            raise BrokenPicture(f"the {kind} picture holds more frames than any program writes", "save it anew")
+            raise BrokenPicture(f"the {kind} picture holds more frames than any program writes", "save it again")
 
 
-def _stored(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where stored pictures begin and end: the parts of items, and the first frame of each track."""
+def _stored_pictures(data: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of each stored picture: the parts of items, and the first frame of each track."""
     for kind, start, end in _boxes(data, 0, len(data)):
         if kind == b"iloc":
             yield from _item_parts(data, start, end)
@@ -37,7 +37,7 @@ def _stored(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """All boxes and those within, as type and what is in them."""
+    """All boxes, also those within others: the type, and start and end of the contents."""
     waiting, count = [(start, end)], 0
     while waiting:
         place, stop = waiting.pop()
@@ -60,7 +60,10 @@ def _number(data: bytes, place: int, width: int) -> int:
 
 
 def _item_parts(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """By the item location box; parts that lie inside `idat` are taken for a place in the file, where nothing is."""
+    """Start and end of each part, from the item location box.
+
+    Parts inside an `idat` box are read at the wrong position of the file, where no frames are found.
+    """
     version, sizes = data[start], _number(data, start + 4, 2)
     offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     wide = 2 if version < 2 else 4
@@ -81,7 +84,7 @@ def _item_parts(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _av1_frames(data: bytes, start: int, end: int) -> int:
-    """Frame headers among the open bitstream units (AV1, 5.3), until the first that is none."""
+    """Number of frame headers among the open bitstream units (AV1, 5.3), up to the first bytes that are no unit."""
     frames = 0
     while start < end and frames <= MOST_FRAMES:
         header = data[start]
@@ -101,7 +104,7 @@ def _av1_frames(data: bytes, start: int, end: int) -> int:
 
 
 def _hevc_frames(data: bytes, start: int, end: int) -> int:
-    """Slices that begin a picture (H.265, 7.3.1.2), in units with their lengths before them."""
+    """Number of slices that begin a picture (H.265, 7.3.1.2), in units with their lengths before them."""
     frames = 0
     while start + 7 <= end and frames <= MOST_FRAMES:
         frames += (data[start + 4] >> 1 & 63) < 32 and data[start + 6] >= 0x80

@@ -1,6 +1,6 @@
-"""A picture's bytes without what stands in its file beside the pixels, so that no damaged text can spoil a picture.
+"""Removing the metadata from a picture file, so that damaged metadata cannot make the picture unreadable.
 
-What turns the picture stays: EXIF, and the two texts in which programs write it down instead.
+The orientation of the picture stays: EXIF, and the two kinds of texts in which programs store it instead.
 """
 
 import struct
@@ -9,115 +9,118 @@ import zlib
 from models.decoding.errors import BrokenPicture
 
 SMALLEST_PIECE = 512
-"""Bytes that a file's pieces must have on average beyond the first 10,000: each is walked over one by one."""
+"""Bytes that the pieces of a file must have on average, since each takes time to read."""
 FEW_PIECES = 10_000
+"""Number of pieces that may be smaller than that."""
 LARGEST_TEXT = 1_000_000
-"""Bytes of a text or EXIF block that is read."""
+"""Bytes of the largest text or EXIF block that is kept."""
 MOST_TEXTS = 16
-PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+"""Most texts and EXIF blocks that are kept."""
+PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 ANCILLARY = 0x20
-"""The bit of a PNG chunk's first letter that says that a decoder may do without it."""
-TURNING_TEXTS = {b"Raw profile type exif", b"XML:com.adobe.xmp"}
+"""Bit in the first letter of a PNG chunk's type; where it is set, a decoder may ignore the chunk."""
+ORIENTATION_TEXTS = {b"Raw profile type exif", b"XML:com.adobe.xmp"}
+"""Keywords of PNG texts in which programs store the orientation."""
 
 Chunk = tuple[bytes, int, int]
-"""Of a PNG: its type, where it begins and ends (length and checksum included)."""
+"""A chunk of a PNG: type, start and end in the file (length and checksum included)."""
 
 
 def without_metadata(data: bytes, kind: str) -> bytes:
-    """The file with the pieces only that its pixels need; the very same bytes where there are no others.
+    """The file with only those pieces that its pixels and orientation need; the same bytes if it has no others.
 
-    Raises BrokenPicture for more pieces than any program writes.
+    Raises BrokenPicture if the file has more pieces than any program writes.
     """
     if kind == "PNG":
-        return _joined(data, *_png_pieces(data))
+        return _join_pieces(data, *_png_pieces(data))
     if kind == "JPEG":
-        return _joined(data, *_jpeg_pieces(data))
+        return _join_pieces(data, *_jpeg_pieces(data))
     if kind in ("AVIF", "HEIF"):
         return _without_exif_item(data)
     return data
 
 
 def significant_bits(data: bytes) -> int | None:
-    """Bits that the samples of a PNG had before they were scaled up (the largest of its sBIT chunk)."""
+    """Bits that the samples of a PNG had before they were scaled up (the largest in its sBIT chunk), or None."""
     for kind, start, end in _chunks(data):
         if kind == b"IDAT":
             return None
-        if kind == b"sBIT" and _whole(data, start, end):
+        if kind == b"sBIT" and _is_intact(data, start, end):
             return max(data[start + 8 : end - 4], default=None)
     return None
 
 
-def _joined(data: bytes, wanted: list[tuple[int, int]], rest: int) -> bytes:
-    """The wanted pieces, and all from `rest` on."""
-    if sum(end - start for start, end in wanted) == rest:
+def _join_pieces(data: bytes, pieces: list[tuple[int, int]], rest: int) -> bytes:
+    """The pieces, given by start and end, and everything from `rest` on."""
+    if sum(end - start for start, end in pieces) == rest:
         return data
     view = memoryview(data)
-    return b"".join([*(view[start:end] for start, end in wanted), view[rest:]])
+    return b"".join([*(view[start:end] for start, end in pieces), view[rest:]])
 
 
-def _bounded(count: int, place: int, kind: str) -> None:
+def _check_count(count: int, place: int, kind: str) -> None:
     if count > FEW_PIECES + place // SMALLEST_PIECE:
         raise BrokenPicture(
-            f"the {kind} consists of more pieces than any program writes ({count:,} so far)", "save it anew"
+            f"the {kind} consists of more pieces than any program writes ({count:,} so far)", "save it again"
         )
 
 
 def _chunks(data: bytes) -> list[Chunk]:
-    """Of a PNG, up to its end or to the first that is cut off."""
-    found: list[Chunk] = []
+    """The chunks of a PNG, up to its end or to the first that is cut off."""
+    chunks: list[Chunk] = []
     place = 8
     while place + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + length
         if end > len(data):
             break
-        found.append((kind, place, end))
-        _bounded(len(found), end, "PNG")
+        chunks.append((kind, place, end))
+        _check_count(len(chunks), end, "PNG")
         place = end
         if kind == b"IEND":
             break
-    return found
+    return chunks
 
 
 def _png_pieces(data: bytes) -> tuple[list[tuple[int, int]], int]:
     chunks = _chunks(data)
-    wanted = [(0, 8)]
+    pieces = [(0, 8)]
     texts = 0
     for kind, start, end in chunks:
-        if kind in PIXELS or not kind[0] & ANCILLARY:
+        if kind in PIXEL_CHUNKS or not kind[0] & ANCILLARY:
             keep = True
-        elif texts >= MOST_TEXTS or not _whole(data, start, end):
+        elif texts >= MOST_TEXTS or not _is_intact(data, start, end):
             keep = False
         else:
-            keep = kind == b"sBIT" or _turns(kind, data[start + 8 : end - 4])
+            keep = kind == b"sBIT" or _may_turn(kind, data[start + 8 : end - 4])
             texts += keep
         if keep:
-            wanted.append((start, end))
-    return wanted, chunks[-1][2] if chunks else 8
+            pieces.append((start, end))
+    return pieces, chunks[-1][2] if chunks else 8
 
 
-def _whole(data: bytes, start: int, end: int) -> bool:
-    """A chunk of a size that is read here, with the right checksum."""
+def _is_intact(data: bytes, start: int, end: int) -> bool:
+    """Whether a chunk is small enough to be read and has the right checksum."""
     if end - start > LARGEST_TEXT:
         return False
     return zlib.crc32(memoryview(data)[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
 
 
-def _turns(kind: bytes, body: bytes) -> bool:
-    """Whether it may say how the picture is turned, and can be read."""
+def _may_turn(kind: bytes, body: bytes) -> bool:
+    """Whether a chunk can be read and may contain the orientation of the picture."""
     if kind == b"eXIf":
         return body.startswith((b"II*\0", b"MM\0*", b"Exif\0\0"))
     keyword, _, text = body.partition(b"\0")
-    if keyword not in TURNING_TEXTS:
+    if keyword not in ORIENTATION_TEXTS:
         return False
     if kind == b"iTXt":
         compressed, text = text[:1] == b"\1", text[2:].split(b"\0", 2)[-1]
     else:
         compressed, text = kind == b"zTXt", text[1:]
-    return kind in (b"tEXt", b"zTXt", b"iTXt") and (not compressed or _unpacks(text))
+    return kind in (b"tEXt", b"zTXt", b"iTXt") and (not compressed or _can_be_unpacked(text))
 
 
-def _unpacks(text: bytes) -> bool:
+def _can_be_unpacked(text: bytes) -> bool:
     unpacker = zlib.decompressobj()
     try:
         unpacker.decompress(text, LARGEST_TEXT)
@@ -127,36 +130,39 @@ def _unpacks(text: bytes) -> bool:
 
 
 def _jpeg_pieces(data: bytes) -> tuple[list[tuple[int, int]], int]:
-    """Tables and what says how to read the colours; EXIF and XMP, which may turn the picture."""
-    wanted = [(0, 2)]
+    """Pieces to keep: tables, segments that say how to read the colours, and EXIF and XMP for the orientation."""
+    pieces = [(0, 2)]
     place, count, texts = 2, 0, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         length = int.from_bytes(data[place + 2 : place + 4], "big")
         end = place + 2 + length
         if not 0xC0 <= marker <= 0xFE or 0xD0 <= marker <= 0xDA or length < 2 or end > len(data):
-            break  # the pixels begin, or something that the decoder must judge
+            break  # the pixels begin here, or something that is left to the decoder
         texts += marker == 0xE1
-        if _of_use(marker, length, texts):
-            wanted.append((place, end))
+        if _is_needed(marker, length, texts):
+            pieces.append((place, end))
         place = end
         count += 1
-        _bounded(count, place, "JPEG")
-    return wanted, place
+        _check_count(count, place, "JPEG")
+    return pieces, place
 
 
-def _of_use(marker: int, length: int, texts: int) -> bool:
-    """Whether a JPEG's segment is a table, or says how to read the colours or how to turn the picture."""
+def _is_needed(marker: int, length: int, texts: int) -> bool:
+    """Whether a segment of a JPEG is a table, or says how to read the colours or how the picture is turned."""
     if marker == 0xE1:
         return texts <= MOST_TEXTS
-    whole = {0xE0: 16, 0xEE: 14}.get(marker)  # JFIF and Adobe; shorter ones say nothing, and stop Pillow
-    if whole is not None:
-        return length >= whole
+    complete = {0xE0: 16, 0xEE: 14}.get(marker)  # JFIF and Adobe: Pillow fails on shorter ones, which hold nothing
+    if complete is not None:
+        return length >= complete
     return not 0xE0 <= marker <= 0xEF and marker != 0xFE
 
 
 def _without_exif_item(data: bytes) -> bytes:
-    """Its EXIF renamed to what no reader knows: these files say how they are turned in boxes of their own."""
+    """The file with the type of its EXIF items renamed to one that no reader knows.
+
+    These formats store the orientation in boxes of their own.
+    """
     meta = data.find(b"meta", 0, 4096)
     if meta < 4:
         return data

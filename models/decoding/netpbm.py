@@ -1,5 +1,6 @@
-"""PBM, PGM, PPM, PAM and PFM (netpbm.sourceforge.net/doc), with numpy: Pillow's decoder is a loop of Python per sample,
-and its interface keeps no more than 8 bits of a colour.
+"""Reading PBM, PGM, PPM, PAM and PFM files (netpbm.sourceforge.net/doc) with numpy.
+
+Pillow is not used: its decoder runs a Python loop per sample, and it keeps at most 8 bits of a colour.
 """
 
 import re
@@ -11,14 +12,18 @@ from models.decoding.errors import BrokenPicture
 
 TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+([^\s#]{1,20})")
 LARGEST_HEADER = 65_536
+"""Bytes from the start of the file in which the header must end."""
 PLAIN_BLOCK = 1 << 20
-"""Bytes of a text file that are turned into numbers at once."""
+"""Bytes of digits that are converted to numbers at once."""
 CHANNELS = {b"1": 1, b"2": 1, b"3": 3, b"4": 1, b"5": 1, b"6": 3, b"f": 1, b"F": 3}
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the text before the numbers says; `white` is the largest value (of a PFM: 1), `order` the order of bytes."""
+    """The text before the samples: `white` is the largest value (1 for PFM), `start` the position of the samples.
+
+    `kind` is the digit or letter after the P, `order` the byte order as in numpy's type names.
+    """
 
     kind: bytes
     width: int
@@ -30,19 +35,19 @@ class Header:
 
     @property
     def samples(self) -> int:
-        """Numbers of the whole picture."""
+        """Number of samples of the whole picture."""
         return self.width * self.height * self.channels
 
     @property
     def size(self) -> int:
-        """Bytes of the numbers where they are not written as text."""
+        """Bytes of the samples, for the formats that do not write them as text."""
         if self.kind == b"4":
             return -(-self.width // 8) * self.height
         return self.samples * (4 if self.kind in b"fF" else 1 if self.white < 256 else 2)
 
 
 def header_of(data: bytes) -> Header:
-    """Raises BrokenPicture."""
+    """Read the header; raises BrokenPicture."""
     kind = data[1:2]
     try:
         header = _pam_header(data) if kind == b"7" else _header(data, kind)
@@ -53,7 +58,7 @@ def header_of(data: bytes) -> Header:
     if not (0 < header.white < 65536 and 1 <= header.channels <= 4):
         raise BrokenPicture(
             f"the P{kind.decode()} picture has {header.channels} channels with values up to {header.white}",
-            "save it anew",
+            "save it again",
         )
     return header
 
@@ -96,7 +101,7 @@ def _whole(token: bytes) -> int:
 
 
 def numbers_of(data: bytes, header: Header) -> np.ndarray:
-    """The numbers as they are in the file, [height, width, channels]. Raises BrokenPicture where some are missing."""
+    """The samples as they are in the file, [height, width, channels]; raises BrokenPicture if some are missing."""
     if header.kind in b"123":
         values = _plain(data, header)
     elif header.kind == b"4":
@@ -105,7 +110,7 @@ def numbers_of(data: bytes, header: Header) -> np.ndarray:
         values = _binary(data, header)
     if header.kind not in b"fF" and len(values) and int(values.max()) > header.white:
         raise BrokenPicture(
-            f"the picture holds {int(values.max())}, and its header says {header.white} at most", "save it anew"
+            f"the picture holds {int(values.max())}, and its header says {header.white} at most", "save it again"
         )
     picture = values.reshape(header.height, header.width, header.channels)
     if header.kind == b"1":
@@ -129,30 +134,30 @@ def _packed(data: bytes, header: Header) -> np.ndarray:
 
 
 def _plain(data: bytes, header: Header) -> np.ndarray:
-    """Numbers written as digits. The memory for them is taken when the text is long enough to hold them."""
+    """Samples written as digits; memory for them is taken only if the text is long enough to hold them."""
     text = memoryview(data)[header.start - 1 :]
     if b"#" in data[header.start - 1 :]:
         text = memoryview(re.sub(rb"#[^\r\n]*", b"", text))
     bits = header.kind == b"1"
     if len(text) * (1 if bits else 0.5) + 1 < header.samples:
         raise BrokenPicture("the file ends before the picture does", "send it whole")
-    found = np.empty(header.samples, np.uint8 if header.white < 256 else np.uint16)
+    samples = np.empty(header.samples, np.uint8 if header.white < 256 else np.uint16)
     count = place = 0
     while count < header.samples and place < len(text):
         block = bytes(text[place : place + PLAIN_BLOCK])
         if place + len(block) < len(text) and not bits:
             block = block[: max(block.rfind(b" "), block.rfind(b"\n"), block.rfind(b"\t"), block.rfind(b"\r")) + 1]
         values = _digits(block, header, bits)[: header.samples - count]
-        found[count : count + len(values)] = values
+        samples[count : count + len(values)] = values
         count, place = count + len(values), place + len(block)
     if count < header.samples:
         raise BrokenPicture("the file ends before the picture does", "send it whole")
-    return found
+    return samples
 
 
 def _digits(block: bytes, header: Header, bits: bool) -> np.ndarray:
     if not block or block.translate(None, b"0123456789 \t\n\v\f\r"):
-        raise BrokenPicture("the picture's text holds something other than whole numbers", "save it anew")
+        raise BrokenPicture("the picture's text holds something other than whole numbers", "save it again")
     if bits:
         digits = np.frombuffer(block.translate(None, b" \t\n\v\f\r"), "u1") - ord("0")
         values: np.ndarray = digits.astype(np.int64)
@@ -160,6 +165,6 @@ def _digits(block: bytes, header: Header, bits: bool) -> np.ndarray:
         values = np.fromstring(block, np.int64, sep=" ") if block.strip() else np.empty(0, np.int64)
     if len(values) and int(values.max()) > header.white:
         raise BrokenPicture(
-            f"the picture holds {values.max()}, and its header says {header.white} at most", "save it anew"
+            f"the picture holds {values.max()}, and its header says {header.white} at most", "save it again"
         )
     return values

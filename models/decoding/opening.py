@@ -1,4 +1,4 @@
-"""A file's header, read by the one decoder of its kind: nothing is decoded yet."""
+"""Opening a picture with the one decoder for its format, which reads the header and decodes no pixels yet."""
 
 import importlib
 import io
@@ -22,9 +22,10 @@ PLUGINS = {
 
 
 def open_picture(data: bytes, kind: str, limit_name: str = "") -> Image.Image:
-    """Not with `Image.open`, which tries further decoders, and warns of sizes that the caller allows.
+    """Open a picture of this kind, one of `kinds.FORMATS`.
 
-    Raises NotAPicture where this installation lacks the decoder, BrokenPicture, PictureTooLarge.
+    `Image.open` is not used, since it tries further decoders and warns of sizes that the caller allows. Raises
+    NotAPicture if this installation lacks the decoder, BrokenPicture, and PictureTooLarge.
     """
     factory: Callable[..., Image.Image]
     if kind == "HEIF":
@@ -38,12 +39,12 @@ def open_picture(data: bytes, kind: str, limit_name: str = "") -> Image.Image:
     try:
         image: Image.Image = factory(io.BytesIO(data), "")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Some decoders ask Pillow's own limit, which is never below the caller's (`limits.allow`).
+        # Some decoders check Pillow's own limit, which is never below the caller's (`limits.allow`).
         raise PictureTooLarge(f"the {kind} picture has too many pixels", limits.remedy(limit_name)) from error
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
         if kind == "TIFF":
             tiff.refuse_unknown(data)
-        raise BrokenPicture(f"the {kind} picture cannot be opened ({_told(error)})", "send it whole") from error
+        raise BrokenPicture(f"the {kind} picture cannot be opened ({_message(error)})", "send it whole") from error
     if kind == "TIFF":
         tiff.keep_orientation_only(image, getattr(image, "tag_v2", {}))
     if min(image.size) < 1:
@@ -51,7 +52,7 @@ def open_picture(data: bytes, kind: str, limit_name: str = "") -> Image.Image:
     return image
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Decoded pixels -> upright RGB levels, brought down band by band where the picture is larger than wanted."""
+"""Turning decoded pixels into upright 8-bit RGB, reduced in size band by band if the picture is too large."""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""By EXIF's orientation."""
+"""How to make a picture upright, by the number of its orientation in EXIF."""
 BAND_PIXELS = 1 << 22
-"""Pixels that are converted at once of a picture that is brought down."""
+"""Number of pixels that are converted at once when a picture is reduced."""
 
 
 def whole_factor(width: int, height: int, reduce_above: int | None) -> int:
@@ -31,36 +31,36 @@ def whole_factor(width: int, height: int, reduce_above: int | None) -> int:
 
 
 def draft(image: Image.Image, reduce_above: int | None) -> None:
-    """Have a JPEG decoded to the largest of 1/2, 1/4, 1/8 within `reduce_above`: its blocks are never decoded whole."""
-    wanted = whole_factor(image.width, image.height, reduce_above)
-    if image.format in ("JPEG", "MPO") and wanted > 1:
-        scale = next((scale for scale in (2, 4, 8) if scale >= wanted), 8)
+    """Have a JPEG of more than `reduce_above` pixels decoded at 1/2, 1/4 or 1/8 of its size, which is faster."""
+    factor = whole_factor(image.width, image.height, reduce_above)
+    if image.format in ("JPEG", "MPO") and factor > 1:
+        scale = next((scale for scale in (2, 4, 8) if scale >= factor), 8)
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """What makes the picture upright."""
+    """How to make the picture upright; None if it is, or if its EXIF is damaged."""
     try:
-        # Pillow's exif_transpose also writes the rest of the block anew, and fails where a camera wrote an odd one.
+        # Pillow's exif_transpose also rewrites the rest of the EXIF block, and fails where a camera wrote an odd one.
         return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # A damaged block tells nothing; the pixels are whole.
+    except Exception:  # The EXIF block is damaged, the pixels are not.
         return None
 
 
 def swaps_sides(turn: Image.Transpose | None) -> bool:
-    """Whether height becomes width."""
+    """Whether the turn swaps height and width."""
     return turn in (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
 
 
 def without_empty_alpha(image: Image.Image) -> Image.Image:
-    """A BMP whose alpha is 0 throughout is meant to be opaque: programs leave that byte unused."""
+    """The picture without alpha if it is a BMP with alpha 0 everywhere: programs leave that byte unused."""
     if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")
     return image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit levels of any mode as RGB, what is transparent laid on white."""
+    """An 8-bit picture of any mode as RGB; transparent parts are laid on white."""
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -71,7 +71,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def render(
     picture: Image.Image | Numbers, turn: Image.Transpose | None, reduce_above: int | None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The levels of the upright picture. Raises UnclearLevels."""
+    """The 8-bit levels of the upright picture, reduced to at most `reduce_above` pixels; raises UnclearLevels."""
     factor = whole_factor(picture.width, picture.height, reduce_above)
     if isinstance(picture, Image.Image) and factor == 1:
         rgb = to_rgb(picture if turn is None else picture.transpose(turn))

@@ -1,4 +1,4 @@
-"""What a TIFF's tags say of its numbers (TIFF 6.0), and those that are refused by name."""
+"""Reading the tags of a TIFF (TIFF 6.0), and refusing TIFFs that cannot be converted with an error that names them."""
 
 import io
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def one(tags: Tags, tag: int, default: Any = None) -> Any:
 
 
 def described(tags: Tags) -> str:
-    """As in: a TIFF of 5 channels of 16 bits (unsigned, RGB)."""
+    """A description such as `TIFF of 5 channels of 16 bits (unsigned, RGB)`."""
     bits, samples = one(tags, BITS, 1), one(tags, SAMPLES, 1)
     kind = FORMATS.get(one(tags, SAMPLE_FORMAT, 1), "unknown numbers")
     colours = COLOURS.get(one(tags, PHOTOMETRIC), f"colour space {one(tags, PHOTOMETRIC)}")
@@ -36,7 +36,7 @@ def described(tags: Tags) -> str:
 
 
 def refuse_unknown(data: bytes) -> None:
-    """For a TIFF that Pillow does not open: what it is, if its first directory can be read."""
+    """Raise an error that names the kind of a TIFF that Pillow does not open, if its first directory can be read."""
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(data[:16] if data[2:3] == b"+" or data[3:4] == b"+" else data[:8])
         file = io.BytesIO(data)
@@ -60,7 +60,7 @@ def refuse_unknown(data: bytes) -> None:
 
 
 def refuse_raw(tags: Tags) -> None:
-    """A camera's raw file is a TIFF whose first picture is a small preview."""
+    """Raise NotAPicture for a camera's raw file, which is a TIFF whose first picture is a small preview."""
     raw = DNG_VERSION in tags or one(tags, PHOTOMETRIC) in (CFA, LINEAR_RAW)
     preview = isinstance(one(tags, SUBFILE), int) and one(tags, SUBFILE) & 1 and SUB_DIRECTORIES in tags
     if raw or preview:
@@ -70,7 +70,7 @@ def refuse_raw(tags: Tags) -> None:
 
 
 def keep_orientation_only(image: Image.Image, tags: Tags) -> None:
-    """Have Pillow, which reads all of EXIF while it loads a TIFF, find there nothing but the orientation."""
+    """Replace the EXIF block, which Pillow reads while it loads a TIFF, by one with the orientation alone."""
     exif = Image.Exif()
     orientation = tags.get(ORIENTATION)
     if isinstance(orientation, int) and 1 <= orientation <= 8:
@@ -81,14 +81,14 @@ def keep_orientation_only(image: Image.Image, tags: Tags) -> None:
 
 
 def check(tags: Tags, max_pixels: int) -> None:
-    """Refuse raw files, colours that cannot be converted, and tiles that take far more memory than the picture."""
+    """Raise a PictureError for raw files, colours that cannot be converted, and tiles larger than `max_pixels`."""
     refuse_raw(tags)
     try:
         tile = int(one(tags, TILE_WIDTH, 0)) * int(one(tags, TILE_LENGTH, 0))
     except (TypeError, ValueError) as error:
-        raise BrokenPicture("the size of the TIFF's tiles is no number", "save it anew") from error
+        raise BrokenPicture("the size of the TIFF's tiles is no number", "save it again") from error
     if tile > max_pixels:
-        raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}", "save it anew")
+        raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}", "save it again")
     bits, planar = one(tags, BITS, 1), one(tags, PLANAR, 1) == 2
     wide = isinstance(bits, int) and bits > 8
     if (planar and wide) or (one(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or one(tags, PHOTOMETRIC) == 8:
@@ -100,9 +100,10 @@ def check(tags: Tags, max_pixels: int) -> None:
 
 
 def stated_white(tags: Tags) -> float | None:
-    """The number that the tags say is white: an odd number of bits, or a largest value that is a whole range's.
+    """The number that is white according to the tags, or None.
 
-    Others are taken for a statistic of this one picture, which the tags may hold too.
+    It follows from an unusual number of bits, or from a stated largest value that is the end of a range of whole bits.
+    Other stated values are ignored, since they may be the largest value of this one picture.
     """
     bits = one(tags, BITS, 1)
     if isinstance(bits, int) and bits not in (16, 32, 64) and one(tags, SAMPLE_FORMAT, 1) == 1:

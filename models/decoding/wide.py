@@ -1,4 +1,4 @@
-"""Numbers of more than 8 bits per channel, as the file has them: of a colour Pillow keeps the upper byte alone."""
+"""Reading samples of more than 8 bits per channel; of colours Pillow itself keeps only the upper byte."""
 
 import sys
 from collections.abc import Callable
@@ -17,17 +17,18 @@ EXACT = ("RGB", "RGBX", "RGBA")
 
 
 def raw_mode(image: Image.Image) -> str:
-    """How the file's bytes become pixels, in Pillow's words; known before the picture is loaded."""
+    """Pillow's name for how the bytes of the file become pixels (its raw mode); known before the picture is loaded."""
     tiles = getattr(image, "tile", None)
     args = tiles[0].args if tiles else ""
-    found = args[0] if isinstance(args, tuple) and args else args
-    return found if isinstance(found, str) else ""
+    mode = args[0] if isinstance(args, tuple) and args else args
+    return mode if isinstance(mode, str) else ""
 
 
 def numbers_of(image: Image.Image, raw: str, data: bytes, kind: str) -> Numbers | None:
-    """Of a loaded picture that was opened with the mode `raw`; None where it holds 8-bit levels.
+    """The samples of a loaded picture whose raw mode is `raw`; None if they are 8-bit levels.
 
-    Raises UnclearLevels for colours whose lower bytes are out of reach and whose upper ones show no use of the range.
+    Raises UnclearLevels for colours whose lower bytes cannot be read and whose upper bytes use less than half of the
+    range.
     """
     if kind == "JPEG2000":
         return _of_jpeg2000(image, data)
@@ -45,7 +46,7 @@ def numbers_of(image: Image.Image, raw: str, data: bytes, kind: str) -> Numbers 
 
 
 def of_netpbm(data: bytes) -> tuple[netpbm.Header, Callable[[], Numbers]]:
-    """The header, and what then reads the numbers."""
+    """The header of a netpbm file, and a function that reads its samples."""
     header = netpbm.header_of(data)
 
     def numbers() -> Numbers:
@@ -55,7 +56,7 @@ def of_netpbm(data: bytes) -> tuple[netpbm.Header, Callable[[], Numbers]]:
             lambda top, bottom: array[top:bottom],
             *(header.width, header.height, header.channels),
             f"netpbm picture (P{header.kind.decode()})",
-            # 65535 is what programs write that know no more of the numbers than their type.
+            # Programs that know nothing of the samples but their type write 65535.
             white=None if floats or header.white == 65535 else float(header.white),
             whole=1.0 if floats else 65535.0,
             alpha=header.channels in (2, 4),
@@ -93,9 +94,10 @@ def _rows(image: Image.Image, shift: int = 0) -> Callable[[int, int], np.ndarray
 
 
 def _white_of_png(rows: Callable[[int, int], np.ndarray], height: int, data: bytes) -> float | None:
-    """By the sBIT chunk. Samples are scaled up to 16 bits (PNG, 13.12); some programs leave them as they were.
+    """The number that is white in a 16-bit PNG, from its sBIT chunk; None if there is none, or it does not decide.
 
-    None where both may have been done: small numbers whose lower bits are 0 throughout.
+    Samples are to be scaled up to 16 bits (PNG, 13.12), but some programs leave them as they were. Small numbers whose
+    lower bits are all 0 may come from either.
     """
     bits = significant_bits(data)
     if bits is None or not 8 <= bits <= 16:
@@ -117,8 +119,8 @@ def _white_of_png(rows: Callable[[int, int], np.ndarray], height: int, data: byt
     return None if moved else 65535.0 if scaled else narrow
 
 
-def _again(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
-    """The same picture, its bytes unpacked in another way."""
+def _unpacked_as(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
+    """The same picture with its bytes unpacked in another way: Pillow's `mode` and raw mode `raw`."""
     image = open_picture(data, kind)
     image._mode = mode  # Pillow's own name for what its plugins set
     tiles = [
@@ -131,8 +133,8 @@ def _again(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
 
 
 def _of_grey_and_alpha(image: Image.Image, data: bytes, kind: str) -> Numbers:
-    """A PNG's four bytes per pixel as they are: grey and alpha, the upper byte first."""
-    four = _again(data, kind, "RGBA", "RGBA")
+    """The samples of a 16-bit PNG with grey and alpha: four bytes per pixel, the upper byte first."""
+    four = _unpacked_as(data, kind, "RGBA", "RGBA")
 
     def rows(top: int, bottom: int) -> np.ndarray:
         values = np.asarray(four.crop((0, top, four.width, bottom))).astype(np.uint16)
@@ -143,7 +145,7 @@ def _of_grey_and_alpha(image: Image.Image, data: bytes, kind: str) -> Numbers:
 
 
 def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbers:
-    upper, lower = image, _again(data, kind, image.mode, other)
+    upper, lower = image, _unpacked_as(data, kind, image.mode, other)
     tags: tiff.Tags = getattr(image, "tag_v2", {})
 
     def rows(top: int, bottom: int) -> np.ndarray:
@@ -167,7 +169,7 @@ def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbe
 
 
 def _of_jpeg2000(image: Image.Image, data: bytes) -> Numbers | None:
-    """Pillow moves the samples up to 8 or 16 bits, which leaves white below the top."""
+    """The samples of a JPEG 2000; Pillow shifts them up to 8 or 16 bits, so white is not the largest number."""
     bits = max(jpeg2000.codestream(data).bits)
     container = 16 if image.mode == "I;16" else 8 if image.mode == "L" else 0
     if bits == 16 and not container:
