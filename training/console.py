@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.data.loading.plan import Plan
-from training.data.scan.inspect_file import Finding, Problem, Scan
+from training.data.scan.findings import FileProblem, Finding, Scan
 
 Item = TypeVar("Item")
 
@@ -39,7 +39,7 @@ def track(console: Console, items: Iterable[Item], total: int, *, what: str) -> 
         now = time.monotonic()
         if now - told >= QUIET_S and done < total:
             told = now
-            tell(console, f"  {what}: {done} of {total}, {duration((now - start) / done * (total - done))} left")
+            print_line(console, f"  {what}: {done} of {total}, {duration((now - start) / done * (total - done))} left")
 
 
 def _bar(console: Console) -> Progress:
@@ -47,7 +47,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-class Watch:
+class TrainingProgress:
     """Tells how far a run has come and how long the rest may take: from the work of its steps, by their pixels."""
 
     def __init__(self, console: Console, plan: Plan, step: int) -> None:
@@ -72,7 +72,7 @@ class Watch:
             self.bar.update(self.task, completed=step, description=what)
         elif now - self.told >= QUIET_S:
             self.told = now
-            tell(self.console, f"  step {step:,} of {self.plan.steps:,}: {what}")
+            print_line(self.console, f"  step {step:,} of {self.plan.steps:,}: {what}")
 
     def measured(self, seconds: float) -> None:
         """Validation has taken so long."""
@@ -107,7 +107,7 @@ class Watch:
             self.bar.stop()
 
 
-def tell(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     """One line, broken by nobody: a log file has no width."""
     console.print(_plain(text, console), soft_wrap=True, highlight=False)
 
@@ -149,6 +149,6 @@ def print_classes(console: Console, scan: Scan, folders: tuple[str, ...], names:
 
 def summary(scan: Scan) -> str:
     """How many files are used and how many are not, and why."""
-    counts = {problem: sum(f.problem == problem for f in scan.findings) for problem in Problem}
+    counts = {problem: sum(f.problem == problem for f in scan.findings) for problem in FileProblem}
     told = ", ".join(f"{count} {problem.value}" for problem, count in counts.items() if count)
     return f"{len(scan.photos):,} photos can be used; found: {told or 'nothing wrong'}"

@@ -14,9 +14,9 @@ from models.classes import UnknownClass
 from models.store import Model, load
 from training.cache import Cache
 from training.console import print_line, track
-from training.data.layout.layout import SIDES, Layout, check_renamed_folders, layout
+from training.data.layout.layout import Layout, check_renamed_folders, layout
 from training.data.loading.batches import LabelledPhotos, serving_batches
-from training.data.options import DataOptions
+from training.data.options import SPLITS, DataOptions
 from training.data.scan.findings import Photo, Scan
 from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
@@ -146,8 +146,8 @@ def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[s
         wanted = "test" if trained or "test" in given else "all"
     if wanted == "all":
         return "all", scan.photos
-    if wanted not in SIDES:
-        raise BadData(f"there is no side {wanted!r}: choose one of auto, all, {', '.join(SIDES)}")
+    if wanted not in SPLITS:
+        raise BadData(f"there is no side {wanted!r}: choose one of auto, all, {', '.join(SPLITS)}")
     recipe = model.provenance["recipe"] if trained else vars(Recipe())
     fractions = {name: recipe[name] for name in ("validation", "test", "seed")}
     sides = split(scan.photos, found.folders, **fractions)

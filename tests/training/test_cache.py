@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.cache import Cache
-from training.data.scan.inspect_file import Finding, Photo, Problem, Scan
+from training.data.scan.findings import FileProblem, Finding, Photo, Scan
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache", 10_000)
 
 
-SCAN = Scan((Photo("x/1.png", "x", "d1", "test", "d1"),), (Finding("x/2.png", Problem.EMPTY, "nothing"),))
+SCAN = Scan((Photo("x/1.png", "x", "d1", "test", "d1"),), (Finding("x/2.png", FileProblem.EMPTY, "nothing"),))
 
 
 def test_what_was_kept_comes_back(cache: Cache) -> None:

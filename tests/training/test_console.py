@@ -4,9 +4,17 @@ import pytest
 from rich.console import Console
 
 from training import console
-from training.console import Watch, duration, print_classes, print_findings, tell, track, write_any_text
+from training.console import (
+    TrainingProgress,
+    duration,
+    print_classes,
+    print_findings,
+    print_line,
+    track,
+    write_any_text,
+)
 from training.data.loading.plan import Plan
-from training.data.scan.inspect_file import Finding, Photo, Problem, Scan
+from training.data.scan.findings import FileProblem, Finding, Photo, Scan
 from training.recipe import Recipe
 
 PLAN = Plan(Recipe(epochs=4, full_size_epochs=1, batch_size=10), 100, 100, 200)
@@ -31,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_the_rest_takes_its_pixels_at_the_speed_so_far_and_validation(clock: Clock) -> None:
     """Ten seconds for a million pixels, 6.7 of which are left after three steps; the first, of 100 s, is left out."""
-    watch = Watch(Console(file=io.StringIO()), PLAN, 0)
+    watch = TrainingProgress(Console(file=io.StringIO()), PLAN, 0)
     clock.now += 100
     watch.stepped(1, 0.5)
     assert watch.left() == "how long the rest takes is not known yet"
@@ -49,7 +57,7 @@ def test_the_rest_takes_its_pixels_at_the_speed_so_far_and_validation(clock: Clo
 
 def test_in_a_log_a_line_a_minute(clock: Clock) -> None:
     file = io.StringIO()
-    watch = Watch(Console(file=file, width=40), PLAN, 10)
+    watch = TrainingProgress(Console(file=file, width=40), PLAN, 10)
     for step in range(11, 16):
         clock.now += 25
         watch.stepped(step, 0.25)
@@ -92,7 +100,7 @@ def opened(encoding: str) -> io.TextIOWrapper:
 def test_a_line_in_any_code_page_loses_nothing(encoding: str, expected: bytes) -> None:
     """What the code page has is written in it, the rest as what Python would read back."""
     stream = opened(encoding)
-    tell(Console(file=stream, width=40), "Кошка 猫 café [red]")
+    print_line(Console(file=stream, width=40), "Кошка 猫 café [red]")
     stream.flush()
     assert stream.buffer.getvalue() == expected + b"\n"  # type: ignore[attr-defined]
 
@@ -103,7 +111,7 @@ def test_tables_are_plain_and_aligned_in_any_code_page(encoding: str) -> None:
     stream = opened(encoding)
     write_any_text(stream)
     shown = Console(file=stream, width=100)
-    print_findings(shown, (Finding("猫/\udcff🐕.jpg", Problem.EMPTY, "γάτα"),))
+    print_findings(shown, (Finding("猫/\udcff🐕.jpg", FileProblem.EMPTY, "γάτα"),))
     print_classes(shown, Scan((Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
     stream.flush()
     lines = stream.buffer.getvalue().decode(encoding).splitlines()  # type: ignore[attr-defined]

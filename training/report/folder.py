@@ -11,9 +11,9 @@ from torch import Tensor
 
 from models.files import write_atomically
 from models.spec import Spec
-from training.data.loading.batches import Labelled
+from training.data.loading.batches import LabelledPhotos
 from training.metrics import Metrics
-from training.rare import warnings
+from training.rare import rare_class_warnings
 from training.report import plots
 from training.report.page import Shown, document, figures, gallery, note, table, thumbnail
 
@@ -23,7 +23,7 @@ WORST = 24
 
 def write_report(
     folder: Path,
-    test: Labelled,
+    test: LabelledPhotos,
     spec: Spec,
     provenance: Mapping[str, Any],
     metrics: Metrics,
@@ -47,7 +47,7 @@ def write_report(
         f"{metrics.accuracy:.2%} of {metrics.photos:,} {photos} right, balanced accuracy "
         f"{metrics.balanced_accuracy:.2%}"
     )
-    said = warnings(provenance["metrics"], provenance.get("recipe", {}).get("class_weights"))
+    said = rare_class_warnings(provenance["metrics"], provenance.get("recipe", {}).get("class_weights"))
     wrong = worst(test, spec, logits)
     body = [
         *map(note, said),
@@ -74,7 +74,7 @@ def class_table(metrics: Metrics) -> str:
     return table("Classes", ("number", "class", "photos", "accuracy", "photos taken for it"), rows)
 
 
-def worst(test: Labelled, spec: Spec, logits: Float[Tensor, "n k"]) -> list[Shown]:
+def worst(test: LabelledPhotos, spec: Spec, logits: Float[Tensor, "n k"]) -> list[Shown]:
     """The wrong photos that the model was surest of, first the surest."""
     confidence, predicted = logits.softmax(dim=1).max(dim=1)
     wrong = (predicted != test.labels).nonzero().squeeze(1)

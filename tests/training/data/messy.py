@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.training.data.messy_pictures import Content, is_misnamed
-from training.data.scan.inspect_file import Problem
+from training.data.scan.findings import FileProblem
 
 ORDER = {"": 0, "train": 0, "validation": 1, "test": 2}
 """Of several copies in several splits the one of the highest is used."""
@@ -69,39 +69,39 @@ class Expected:
     """The photos that are used with their class and split, and every finding."""
 
     photos: dict[str, tuple[str, str]]
-    findings: list[tuple[str, Problem]]
+    findings: list[tuple[str, FileProblem]]
     pixels: dict[str, str]
 
 
 def expected(case: Case) -> Expected:
     """What `check` must find."""
-    findings: list[tuple[str, Problem]] = [(name, Problem.MISSING) for name in case.missing]
+    findings: list[tuple[str, FileProblem]] = [(name, FileProblem.MISSING) for name in case.missing]
     same: dict[str, list[Item]] = defaultdict(list)
     for item in case.items:
         if item.silent:
             continue
         if item.several:
-            findings.append((item.name, Problem.CONFLICT))
+            findings.append((item.name, FileProblem.CONFLICT))
         elif item.label is None:
-            findings.append((item.name, Problem.OUTSIDE))
+            findings.append((item.name, FileProblem.OUTSIDE))
         elif item.content.problem is not None:
             findings.append((item.name, item.content.problem))
         else:
             findings += [(item.name, odd) for odd in item.content.odd]
             if is_misnamed(item.name, item.content.format):
-                findings.append((item.name, Problem.MISNAMED))
+                findings.append((item.name, FileProblem.MISNAMED))
             same[item.content.pixels].append(item)
     used: list[Item] = []
     for group in same.values():
         if len({item.label for item in group}) > 1:
-            findings += [(item.name, Problem.CONFLICT) for item in group]
+            findings += [(item.name, FileProblem.CONFLICT) for item in group]
             continue
         best = max(ORDER[item.split] for item in group)
         kept = min((item for item in group if ORDER[item.split] == best), key=lambda item: item.name)
         used.append(kept)
         for item in group:
             if item is not kept:
-                findings.append((item.name, Problem.LEAK if ORDER[item.split] != best else Problem.DUPLICATE))
+                findings.append((item.name, FileProblem.LEAK if ORDER[item.split] != best else FileProblem.DUPLICATE))
     photos = {item.name: (str(item.label), item.split) for item in used}
     return Expected(photos, sorted(findings), {item.name: item.content.pixels for item in used})
 

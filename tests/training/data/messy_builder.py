@@ -42,14 +42,14 @@ class Builder:
         """True so often."""
         return self.random.random() < probability
 
-    def spelt(self, folder: str) -> str:
+    def nfc(self, folder: str) -> str:
         """Now and then as macOS writes it."""
         return unicodedata.normalize("NFD", folder) if self.chance(0.3) else folder
 
     def name(self, label: str | None) -> str:
         """The stem of a new file, with its class in it where the layout has it there."""
         own = self.random.choice(names.STEMS).format(next(self.stems))
-        return self.stem(label or "", self.spelt(own))
+        return self.stem(label or "", self.nfc(own))
 
     def put(self, folder: str, content: Content, label: str | None, split: str, suffix: str = "") -> Item:
         """Add a file."""

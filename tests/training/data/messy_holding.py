@@ -122,7 +122,7 @@ def hold_fit(case: Case, wanted: Expected, path: Path, options: DataOptions, pla
     first = prepare(asked, quiet())
     hold_split(case, wanted, first)
     again = prepare(asked, quiet())
-    assert (again.split, again.scan, again.identity) == (first.split, first.data.scan, first.identity)
+    assert (again.split, again.data.scan, again.identity) == (first.split, first.data.scan, first.identity)
     if case.packing == "folder" and set(case.twins) <= set(wanted.photos):
         hold_exchange(case, asked, first)
 

@@ -5,7 +5,7 @@ import re
 from tests.training.data.messy import Item
 from tests.training.data.messy_builder import Builder
 from tests.training.data.messy_pictures import Content, lossless
-from training.data.scan.inspect_file import Problem
+from training.data.scan.findings import FileProblem
 
 SYSTEM = (
     "@eaDir", "__MACOSX", "$RECYCLE.BIN", "lost+found", "System Volume Information", ".Trashes", ".git", "#recycle",
@@ -17,7 +17,7 @@ RESULTS = (
     "wandb/run/config.yaml",
     "lightning_logs/v0/hparams.yaml",
 )
-TEXT = Content(b"<xml/>", "", problem=Problem.NOT_A_PICTURE)
+TEXT = Content(b"<xml/>", "", problem=FileProblem.NOT_A_PICTURE)
 
 
 def strew(builder: Builder) -> None:
@@ -48,7 +48,7 @@ def _system(builder: Builder) -> None:
     folder, own = builder.random.choice(_folders(builder)), builder.random.choice(SYSTEM)
     _silent(builder, f"{folder}{own}/sub/1.jpg", _copy(builder))
     _silent(builder, f"{folder}{own}/2.png", _copy(builder))
-    builder.case.notes += ["left out, as systems and programs make them", own]
+    builder.case.notes += ["these folders of the system or of programs are left out", own]
 
 
 def _results(builder: Builder) -> None:
@@ -57,7 +57,7 @@ def _results(builder: Builder) -> None:
     top = result.split("/")[0]
     _silent(builder, f"{folder}{result}", TEXT)
     _silent(builder, f"{folder}{top}/curves.png", _copy(builder))
-    builder.case.notes += ["left out, as systems and programs make them", top]
+    builder.case.notes += ["these folders of the system or of programs are left out", top]
 
 
 def _hidden(builder: Builder) -> None:

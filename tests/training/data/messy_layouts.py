@@ -10,7 +10,7 @@ from tests.training.data.messy_builder import Builder, Slot
 
 def _folder(builder: Builder, label: str) -> str:
     """A class's folder, in one of its spellings."""
-    return f"{builder.spelt(label)}/"
+    return f"{builder.nfc(label)}/"
 
 
 def _finish(builder: Builder, slots: list[Slot], chosen: list[str], least: int = 4, most: int = 6) -> None:
@@ -22,7 +22,7 @@ def _finish(builder: Builder, slots: list[Slot], chosen: list[str], least: int =
         forms = {part for item in case.items if item.label == label for part in item.name.split("/")[:-1]
                  if unicodedata.normalize("NFC", part) == label}  # fmt: skip
         if len(forms) > 1:
-            case.notes.append(f"the folders of {label!r} are spelt")
+            case.notes.append(f"some folders of {label!r} are spelt")
     if names.pair_in(chosen):
         case.notes.append("warning: the classes")
     else:
@@ -89,7 +89,7 @@ def together(builder: Builder) -> None:
     between = builder.random.choice("_ -")
     first = builder.chance(0.3)
     if all(label.isdecimal() for label in chosen):  # these may be pieces of one split, too
-        builder.case.refusal = ["two classes or more"]
+        builder.case.refusal = ["at least two classes"]
     slots: list[Slot] = []
     for label in chosen:
         own = label.replace(" ", between)
@@ -142,7 +142,7 @@ def in_names(builder: Builder) -> None:
 
     def stem(label: str, own: str) -> str:
         middle = f"{next(number)}x" if between == "." else ""
-        return f"{builder.spelt(label)}{between}{middle}{own}" if label else own
+        return f"{builder.nfc(label)}{between}{middle}{own}" if label else own
 
     builder.stem = stem
     builder.case.options["label_from"] = pattern
@@ -159,7 +159,7 @@ def in_names(builder: Builder) -> None:
 def without_classes(builder: Builder) -> None:
     """Photos in no folder or in one alone: refused, with the options that may say what their classes are."""
     folder = builder.random.choice(("", "all photos/"))
-    builder.case.refusal = ["two classes or more are needed", "--label-from"]
+    builder.case.refusal = ["at least two classes are needed", "--label-from"]
     builder.fill([(f"{builder.top}{folder}", None, "")], 3, 6)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tests.training.drawn import grating
-from training.data.scan.inspect_file import Problem
+from training.data.scan.findings import FileProblem
 
 ENDINGS = {
     "PNG": (".png", ".PNG", ".Png", ""),
@@ -33,8 +33,8 @@ class Content:
     data: bytes = field(repr=False)
     format: str
     pixels: str = ""
-    problem: Problem | None = None
-    odd: frozenset[Problem] = frozenset()
+    problem: FileProblem | None = None
+    odd: frozenset[FileProblem] = frozenset()
 
 
 @cache
@@ -84,11 +84,13 @@ def sound(random: Random, number: int) -> Content:
     if kind == "unit":
         return Content(saved(Image.fromarray(_unit(picture)), "TIFF"), "TIFF", f"unit {number}")
     if kind == "tiny":
-        return Content(saved(picture.resize((20, 26)), "PNG"), "PNG", f"tiny {number}", odd=frozenset({Problem.TINY}))
+        return Content(
+            saved(picture.resize((20, 26)), "PNG"), "PNG", f"tiny {number}", odd=frozenset({FileProblem.TINY})
+        )
     if kind == "flat":
         colour = (number % 250, number // 250, 99)
         flat = Image.new("RGB", (40, 40), colour)
-        return Content(saved(flat, "PNG"), "PNG", f"flat {colour}", odd=frozenset({Problem.CONSTANT}))
+        return Content(saved(flat, "PNG"), "PNG", f"flat {colour}", odd=frozenset({FileProblem.CONSTANT}))
     return lossless(number, random.choice(LOSSLESS))
 
 
@@ -105,15 +107,15 @@ def refused(random: Random, number: int) -> tuple[Content, str]:
     counted = Image.fromarray((_unit(picture) * 2_000_000_000).astype(np.int32))
     return random.choice(
         (
-            (Content(b"", "", problem=Problem.EMPTY), ".jpg"),
-            (Content(png[: len(png) // 2], "", problem=Problem.BROKEN), ".png"),
-            (Content(jpeg[: len(jpeg) // 2], "", problem=Problem.BROKEN), ".jpg"),
-            (Content(b"a note, and no picture\n", "", problem=Problem.NOT_A_PICTURE), ".jpg"),
-            (Content(b"<!DOCTYPE html><html>404</html>", "", problem=Problem.NOT_A_PICTURE), ".jpg"),
-            (Content(saved(Image.fromarray(_unit(picture) * 1000), "TIFF"), "", problem=Problem.BROKEN), ".tif"),
-            (Content(saved(counted, "TIFF"), "", problem=Problem.BROKEN), ".tiff"),
-            (Content(b"%PDF-1.4 scanned", "", problem=Problem.NOT_A_PICTURE), ".png"),
-            (Content(png[:30], "", problem=Problem.BROKEN), ".PNG"),
+            (Content(b"", "", problem=FileProblem.EMPTY), ".jpg"),
+            (Content(png[: len(png) // 2], "", problem=FileProblem.BROKEN), ".png"),
+            (Content(jpeg[: len(jpeg) // 2], "", problem=FileProblem.BROKEN), ".jpg"),
+            (Content(b"a note, and no picture\n", "", problem=FileProblem.NOT_A_PICTURE), ".jpg"),
+            (Content(b"<!DOCTYPE html><html>404</html>", "", problem=FileProblem.NOT_A_PICTURE), ".jpg"),
+            (Content(saved(Image.fromarray(_unit(picture) * 1000), "TIFF"), "", problem=FileProblem.BROKEN), ".tif"),
+            (Content(saved(counted, "TIFF"), "", problem=FileProblem.BROKEN), ".tiff"),
+            (Content(b"%PDF-1.4 scanned", "", problem=FileProblem.NOT_A_PICTURE), ".png"),
+            (Content(png[:30], "", problem=FileProblem.BROKEN), ".PNG"),
         )
     )
 

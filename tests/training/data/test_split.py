@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from training.data.layout.ignored_files import is_matched
 from training.data.layout.layout import Layout
 from training.data.options import DataOptions
-from training.data.scan.inspect_file import Photo
+from training.data.scan.findings import Photo
 from training.data.sources.source import BadData
 from training.data.split import Split, split
-from training.data.split_errors import ways_out
+from training.data.split_errors import exclusion_options
 
 
 def photos(counts: dict[str, int]) -> list[Photo]:
@@ -66,12 +66,16 @@ def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
     single = [replace(photo, folder="x") for photo in photos({"single": 58})]
     for seed in range(40):
         sides = split([*burst, *pair, *single], ["x"], validation=0.15, test=0.15, seed=seed)
-        assert {side: len(found) for side, found in sides.sides.items()} == {"train": 70, "validation": 15, "test": 15}
-        assert sides.alike_on_several_sides == 0 and set(burst) <= set(sides.train)
+        assert {side: len(found) for side, found in sides.by_name.items()} == {
+            "train": 70,
+            "validation": 15,
+            "test": 15,
+        }
+        assert sides.near_duplicates_across_splits == 0 and set(burst) <= set(sides.train)
 
 
 def test_too_few_photos_are_told() -> None:
-    with pytest.raises(BadData, match="'y' has 3 usable photos; 4 are needed at least: two to train"):
+    with pytest.raises(BadData, match="'y' has only 3 usable photos, but at least 4 are needed: two for training"):
         cut(photos({"x": 10, "y": 3}))
 
 
@@ -90,10 +94,10 @@ def placed(**sides: tuple[str, ...]) -> list[Photo]:
     ]
 
 
-def refused(found: list[Photo], why: dict[str, str] | None = None) -> str:
-    folders = sorted({photo.folder for photo in found} | set(why or {}))
+def refused(found: list[Photo], left_out: dict[str, str] | None = None) -> str:
+    folders = sorted({photo.folder for photo in found} | set(left_out or {}))
     with pytest.raises(BadData) as caught:
-        split(found, folders, validation=0.15, test=0.15, seed=0, why=why)
+        split(found, folders, validation=0.15, test=0.15, seed=0, left_out=left_out)
     return str(caught.value)
 
 
@@ -112,12 +116,14 @@ def test_a_class_that_is_only_judged_on_is_to_blame_not_the_healthy_ones() -> No
 
 def test_another_spelling_in_a_split_is_pointed_out() -> None:
     told = refused(placed(train=("Cat", "dog"), test=("cat", "dog")))
-    assert "'cat' has no photos in the train split" in told and "The class 'Cat' is spelt nearly so" in told
+    assert "'cat' has no photos in the train split" in told and "The class 'Cat' has a similar name" in told
 
 
 def test_a_class_whose_photos_were_all_left_out_says_why() -> None:
     told = refused(placed(train=("x",)), {"y": "5 too large (it has 9 x 9 pixels)"})
-    assert told.startswith("the class 'y' has no usable photos. Left out of it: 5 too large (it has 9 x 9 pixels).")
+    assert told.startswith(
+        "the class 'y' has no usable photos. Files of it that were left out: 5 too large (it has 9 x 9 pixels)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,4 +152,7 @@ def test_what_leaves_a_class_out_is_said_of_where_its_labels_are(
     names: tuple[str, ...], options: dict[str, str], way: str
 ) -> None:
     found = Layout(("cat", "dog"), {name: "dog" if "dog" in name else "cat" for name in names}, ())
-    assert ways_out(found, DataOptions(**options))["cat"].removesuffix(" so that it does not match its files") == way
+    assert (
+        exclusion_options(found, DataOptions(**options))["cat"].removesuffix(" so that it does not match its files")
+        == way
+    )

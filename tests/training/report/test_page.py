@@ -6,8 +6,9 @@ import torch
 from models.pictures import decode
 from models.spec import Spec
 from tests.training.drawn import write_gratings
-from training.data.loading.batches import Labelled
-from training.data.scan.inspect_file import Photo, pixel_digest, read_picture
+from training.data.loading.batches import LabelledPhotos
+from training.data.scan.findings import Photo
+from training.data.scan.inspect_file import pixel_digest, read_picture
 from training.data.sources.open_source import open_source
 from training.data.sources.source import Source
 from training.metrics import measure
@@ -57,7 +58,7 @@ def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
     source = open_source(write_gratings(tmp_path / "data", {"x": 2, "y": 2}))
     photos = looked_at(source)
     probabilities = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.95, 0.05], [0.2, 0.8]])
-    found = worst(Labelled(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log())
+    found = worst(LabelledPhotos(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log())
     assert [item.name for item in found] == ["y/0.png", "x/0.png"]
     assert [item.caption for item in found] == ["hen, taken for fox (95.0%)", "fox, taken for hen (60.0%)"]
     assert len(found) <= WORST
@@ -74,7 +75,7 @@ def test_the_report_warns_of_a_class_that_is_never_predicted(tmp_path: Path) -> 
     photos = looked_at(source)
     spec = Spec("vgg11", ("fox", "猫<b>"))
     logits = torch.tensor([[2.0, 0.0]] * 4)
-    labelled = Labelled(source, photos, {"x": 0, "y": 1})
+    labelled = LabelledPhotos(source, photos, {"x": 0, "y": 1})
     metrics = measure(logits, labelled.labels, spec.classes)
     story = {"metrics": {**metrics.to_json(), "split": "all"}, "recipe": {"class_weights": "none"}}
     write_report(tmp_path / "report", labelled, spec, story, metrics, logits)

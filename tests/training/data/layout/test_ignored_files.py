@@ -1,6 +1,6 @@
 import pytest
 
-from training.data.layout.ignored_files import is_matched, without_system_files
+from training.data.layout.ignored_files import is_matched, without_ignored_files
 
 
 @pytest.mark.parametrize(
@@ -11,9 +11,9 @@ from training.data.layout.ignored_files import is_matched, without_system_files
 )  # fmt: skip
 @pytest.mark.parametrize("above", ["", "photos/", "cat/"])
 def test_folders_that_systems_make_are_left_out_wherever_they_lie(folder: str, above: str) -> None:
-    kept = without_system_files(["cat/1.jpg", f"{above}{folder}/x/1.jpg", f"{above}{folder}/"])
+    kept = without_ignored_files(["cat/1.jpg", f"{above}{folder}/x/1.jpg", f"{above}{folder}/"])
     assert kept.names == ("cat/1.jpg",)
-    assert kept.notes == (f"left out, as systems and programs make them: {folder}",)
+    assert kept.notes == (f"these folders of the system or of programs are left out: {folder}",)
 
 
 @pytest.mark.parametrize(
@@ -23,20 +23,20 @@ def test_folders_that_systems_make_are_left_out_wherever_they_lie(folder: str, a
 )  # fmt: skip
 def test_folders_of_results_are_left_out_where_results_lie_in_them(result: str) -> None:
     top = result[: result.index("/", result.find("runs") if "runs" in result else 0)]
-    kept = without_system_files(["cat/1.jpg", result, f"{top}/confusion_matrix.png"])
+    kept = without_ignored_files(["cat/1.jpg", result, f"{top}/confusion_matrix.png"])
     assert kept.names == ("cat/1.jpg",)
 
 
 @pytest.mark.parametrize("folder", ["runs", "weights", "logs", "eaDir", "recycle", "found"])
 def test_a_class_may_be_called_so(folder: str) -> None:
-    kept = without_system_files([f"{folder}/1.jpg", "cat/1.jpg"])
+    kept = without_ignored_files([f"{folder}/1.jpg", "cat/1.jpg"])
     assert kept.names == (f"{folder}/1.jpg", "cat/1.jpg") and kept.notes == ()
 
 
 def test_a_class_called_so_may_have_tables_and_texts_beside_its_photos() -> None:
     """Logs of wood, with what an annotator wrote of each; weights for the gym, with their labels."""
     names = ("logs/1.jpg", "logs/1.json", "weights/1.jpg", "weights/labels.csv")
-    assert without_system_files(names).names == names
+    assert without_ignored_files(names).names == names
 
 
 @pytest.mark.parametrize(

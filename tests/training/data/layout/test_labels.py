@@ -44,7 +44,7 @@ TABLES = {
 def test_a_table_has_the_labels(tmp_path: Path, text: str) -> None:
     found = read(data(tmp_path, "images/1.jpg", "images/2.jpg", "images/3.jpg", labels=text), labels="labels.csv")
     assert found.folder_of == {"images/1.jpg": "cat", "images/2.jpg": "dog"} and found.folders == ("cat", "dog")
-    assert found.outside == ("images/3.jpg",) and found.without == "not listed in labels.csv"
+    assert found.outside == ("images/3.jpg",) and found.no_class_reason == "not listed in labels.csv"
 
 
 def test_a_table_may_lie_elsewhere_and_have_the_split(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_table_may_lie_elsewhere_and_have_the_split(tmp_path: Path) -> None:
     (tmp_path / "elsewhere.csv").write_text(text)
     folder = data(tmp_path / "data", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
     found = read(folder, labels=str(tmp_path / "elsewhere.csv"))
-    assert found.side_of == {"a/1.jpg": "train", "b/1.jpg": "train", "a/2.jpg": "validation", "b/2.jpg": "test"}
+    assert found.split_of == {"a/1.jpg": "train", "b/1.jpg": "train", "a/2.jpg": "validation", "b/2.jpg": "test"}
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_a_split_may_be_a_word_a_mark_or_a_fold(
     files = ("1.jpg", "2.jpg", "3.jpg")
     rows = (f"{name},{label},{cell}\n" for name, label, cell in zip(files, ("cat", "dog", "cat"), cells, strict=True))
     found = read(data(tmp_path, *files, labels=f"file,label,{column}\n" + "".join(rows)), labels="labels.csv")
-    assert found.side_of == dict(zip(files, wanted, strict=True))
-    assert any("has folds" in note for note in found.notes) == ("fold" in column)
+    assert found.split_of == dict(zip(files, wanted, strict=True))
+    assert any("contains folds" in note for note in found.notes) == ("fold" in column)
 
 
 def test_two_words_for_one_split_are_one(tmp_path: Path) -> None:
     text = "file,label,set\n1.jpg,cat,train\n1.jpg,cat,Training\n2.jpg,dog,test\n"
     found = read(data(tmp_path, "1.jpg", "2.jpg", labels=text), labels="labels.csv")
-    assert found.side_of == {"1.jpg": "train", "2.jpg": "test"}
+    assert found.split_of == {"1.jpg": "train", "2.jpg": "test"}
 
 
 def test_what_the_table_lists_and_what_it_contradicts_is_told(tmp_path: Path) -> None:
@@ -92,7 +92,8 @@ def test_what_the_table_lists_and_what_it_contradicts_is_told(tmp_path: Path) ->
 def test_columns_may_be_named(tmp_path: Path) -> None:
     folder = data(tmp_path, "1.jpg", "2.jpg", labels="photo of,animal seen,id\n1.jpg,cat,7\n2.jpg,dog,8\n")
     with pytest.raises(
-        BadData, match=r"has the columns photo of, animal seen, id; which of them is the label.*--label-column"
+        BadData,
+        match=r"which column of labels.csv is the label; the columns are photo of, animal seen, id.*--label-column",
     ):
         read(folder, labels="labels.csv")
     found = read(folder, labels="labels.csv", file_column="photo of", label_column="animal seen")
@@ -104,17 +105,17 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("file,label\nx.jpg,cat\n", "none of the 1 photos in the column 'file' of labels.csv are among the 3 files"),
-        ("just words\n", "is no table with a header"),
+        ("file,label\nx.jpg,cat\n", "none of the 1 photos in the column 'file' of labels.csv is among the 3 files"),
+        ("just words\n", "must be a table with a header"),
         ("a/1.jpg,cat\nb/1.jpg,dog\n", "labels.csv has no header: its first line is 'a/1.jpg,cat'"),
         ('file,label\na/1.jpg,"cat\nb/1.jpg,dog\n', "a quotation mark before"),
-        ("file,label,label\na/1.jpg,cat,tabby\nb/1.jpg,dog,pug\n", "has 2 columns 'label'"),
-        ("file,type\na/1.jpg,train\nb/1.jpg,test\n", "which of them is the label"),
-        ("file,cat,dog\na/1.jpg,1,1\nb/1.jpg,0,1\n", "which of them is the label"),
-        ('{"file_name": "a/1.jpg", "label": "cat"}\n', "labels.csv is JSON, and a table of text is needed"),
+        ("file,label,label\na/1.jpg,cat,tabby\nb/1.jpg,dog,pug\n", "has 2 columns with the name 'label'"),
+        ("file,type\na/1.jpg,train\nb/1.jpg,test\n", "is the label; the columns are"),
+        ("file,cat,dog\na/1.jpg,1,1\nb/1.jpg,0,1\n", "is the label; the columns are"),
+        ('{"file_name": "a/1.jpg", "label": "cat"}\n', "labels.csv is JSON, but a text table (CSV or TSV) is needed"),
         ("PK\x03\x04\x14", "labels.csv is an Excel workbook"),
-        ("file,label\na/1.jpg,cat\n1.jpg,dog\n", "'1.jpg', which may be a/1.jpg or b/1.jpg: write the path"),
-        ("file,label,split\na/1.jpg,cat,train\nb/1.jpg,dog,tomorrow\n", "has 'tomorrow', which is none of train"),
+        ("file,label\na/1.jpg,cat\n1.jpg,dog\n", "'1.jpg', which may mean a/1.jpg or b/1.jpg: write the whole path"),
+        ("file,label,split\na/1.jpg,cat,train\nb/1.jpg,dog,tomorrow\n", "contains 'tomorrow', which is not train"),
         (
             "file,label,split\na/1.jpg,cat,train\na/1.jpg,cat,test\nb/1.jpg,dog,train\n",
             "has 'a/1.jpg' in several splits, test and train",
@@ -139,7 +140,7 @@ def test_names_have_the_labels(tmp_path: Path) -> None:
     folder = data(tmp_path, "train/cat.0.jpg", "train/dog.0.jpg", "test/cat.1.jpg", "test/dog.1.jpg", "test/7.jpg")
     found = read(folder, label_from=r"^(?P<label>cat|dog)\.")
     assert found.folders == ("cat", "dog") and found.outside == ("test/7.jpg",)
-    assert found.side_of == {name: name.split("/")[0] for name in found.folder_of}
+    assert found.split_of == {name: name.split("/")[0] for name in found.folder_of}
 
 
 def test_a_pattern_with_a_slash_is_searched_for_in_the_path(tmp_path: Path) -> None:
@@ -153,7 +154,9 @@ def test_a_folder_above_does_not_give_the_label(tmp_path: Path) -> None:
     assert found.folder_of == {"cat.photos/dog.0.jpg": "dog", "cat.photos/cat.0.jpg": "cat"}
 
 
-@pytest.mark.parametrize(("pattern", "told"), [("(cat|dog)", "a group called label"), ("(?P<label>cat", "no regular")])
+@pytest.mark.parametrize(
+    ("pattern", "told"), [("(cat|dog)", "no group named label"), ("(?P<label>cat", "not a valid regular")]
+)
 def test_a_pattern_that_cannot_be_used_is_refused(tmp_path: Path, pattern: str, told: str) -> None:
     with pytest.raises(BadData, match=told):
         read(data(tmp_path, "cat.jpg"), label_from=pattern)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from training.data.layout.layout import Layout, class_names, layout, lines_for_user
+from training.data.layout.layout import Layout, class_names, layout, layout_messages
 from training.data.options import DataOptions
 from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData, Source
@@ -29,7 +29,7 @@ def photos(*folders: str) -> tuple[str, ...]:
 
 def splits(found: Layout) -> dict[str, str]:
     """The split of each class folder's photo, by the first folder of its path."""
-    return {name.split("/")[0]: split for name, split in found.side_of.items()}
+    return {name.split("/")[0]: split for name, split in found.split_of.items()}
 
 
 def test_the_kaggle_layout_is_seen_through() -> None:
@@ -50,7 +50,7 @@ def test_a_split_that_somebody_made_is_kept(names: tuple[str, ...]) -> None:
     found = told(tuple(f"d/{side}/{insect}/1.jpg" for side in names for insect in ("ants", "bees")))
     assert found.folders == ("ants", "bees") and not found.outside
     sides = dict(zip(names, ("train", "validation", "test"), strict=False))
-    assert found.side_of == {
+    assert found.split_of == {
         f"d/{side}/{insect}/1.jpg": own for side, own in sides.items() for insect in ("ants", "bees")
     }
     assert all(folder in name for name, folder in found.folder_of.items())
@@ -64,7 +64,7 @@ def test_what_lies_beside_the_sides_is_outside() -> None:
 def test_a_class_may_be_called_train() -> None:
     """As long as none is called val or test."""
     found = told(("bus/1.png", "car/1.png", "train/1.png"))
-    assert found.folders == ("bus", "car", "train") and not found.side_of
+    assert found.folders == ("bus", "car", "train") and not found.split_of
 
 
 def test_oxford_pets_have_their_class_in_the_file_name_and_their_split_in_lists(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_oxford_pets_have_their_class_in_the_file_name_and_their_split_in_lists(
     found = layout(open_source(tmp_path))
     assert found.folders == ("Sphynx", "great_pyrenees")
     assert found.folder_of["pets/images/great_pyrenees_7.jpg"] == "great_pyrenees"
-    assert found.side_of == {
+    assert found.split_of == {
         "pets/images/great_pyrenees_12.jpg": "train",
         "pets/images/Sphynx_3.jpg": "train",
         "pets/images/great_pyrenees_7.jpg": "test",
@@ -106,7 +106,7 @@ def test_an_empty_folder_is_a_class_without_photos() -> None:
 
 @pytest.mark.parametrize("names", [(), ("1.jpg", "2.jpg"), ("Cat/1.jpg", "Cat/2.jpg"), ("data/Cat/1.jpg",)])
 def test_fewer_than_two_classes_are_refused(names: tuple[str, ...]) -> None:
-    with pytest.raises(BadData, match="two classes or more"):
+    with pytest.raises(BadData, match="at least two classes"):
         told(names)
 
 
@@ -120,7 +120,7 @@ def test_names_of_classes() -> None:
 
 @pytest.mark.parametrize(
     ("renamed", "message"),
-    [({"Cow": "cow"}, "no folder is called 'Cow'"), ({"b": "A"}, "'A' and 'b' would both be the class 'A'.*--rename")],
+    [({"Cow": "cow"}, "no class folder 'Cow'"), ({"b": "A"}, "'A' and 'b' would both become the class 'A'.*--rename")],
 )
 def test_senseless_names_are_refused(renamed: dict[str, str], message: str) -> None:
     with pytest.raises(BadData, match=message):
@@ -130,7 +130,7 @@ def test_senseless_names_are_refused(renamed: dict[str, str], message: str) -> N
 def test_a_folder_whose_name_is_no_text_needs_another(tmp_path: Path) -> None:
     """Bytes that are no UTF-8, as an old archive leaves them: a checkpoint's header could not hold them."""
     found = Layout(("caf\udce9", "y"), {}, ())
-    with pytest.raises(BadData, match=r"is no text in this system's encoding: set PYTHONUTF8=1.*--rename"):
+    with pytest.raises(BadData, match=r"cannot be decoded as UTF-8: set PYTHONUTF8=1.*--rename"):
         class_names(found, {})
     assert class_names(found, {"caf\udce9": "café"}) == ("café", "y")
 
@@ -168,7 +168,7 @@ def test_splits_are_known_by_the_names_that_people_give_them(folders: tuple[str,
 )
 def test_classes_that_merely_sound_like_splits_are_classes(folders: tuple[str, ...]) -> None:
     found = told(tuple(f"{folder}/1.jpg" for folder in folders))
-    assert found.folders == tuple(sorted(folders)) and not found.side_of
+    assert found.folders == tuple(sorted(folders)) and not found.split_of
 
 
 def test_folds_are_told_with_the_option_that_changes_them() -> None:
@@ -184,7 +184,7 @@ def test_splits_inside_each_class_are_kept() -> None:
     """Also below another folder, beside photos of no split, and where a class lacks one of them."""
     found = told(("cat/train/1.jpg", "cat/test/2.jpg", "dog/train/1.jpg", "dog/test/1.jpg"))
     assert found.folders == ("cat", "dog")
-    assert found.side_of == {name: name.split("/")[1] for name in found.folder_of}
+    assert found.split_of == {name: name.split("/")[1] for name in found.folder_of}
     found = told(
         (
             "d/cat/img/Training/1.jpg",
@@ -194,8 +194,8 @@ def test_splits_inside_each_class_are_kept() -> None:
             "d/cat/0.jpg",
         )
     )
-    assert found.folder_of["d/cat/0.jpg"] == "cat" and "d/cat/0.jpg" not in found.side_of
-    assert {name: split for name, split in found.side_of.items() if split != "train"} == {
+    assert found.folder_of["d/cat/0.jpg"] == "cat" and "d/cat/0.jpg" not in found.split_of
+    assert {name: split for name, split in found.split_of.items() if split != "train"} == {
         "d/cat/img/Val/2.jpg": "validation",
         "d/dog/img/Val/1.jpg": "validation",
     }
@@ -204,7 +204,7 @@ def test_splits_inside_each_class_are_kept() -> None:
 def test_class_and_split_may_stand_in_one_name() -> None:
     found = told(("Cat_train/1.jpg", "Cat_test/1.jpg", "sea-lion train/1.jpg", "sea-lion test/1.jpg"))
     assert found.folders == ("Cat", "sea lion")
-    assert found.side_of == {name: "train" if "train" in name else "test" for name in found.folder_of}
+    assert found.split_of == {name: "train" if "train" in name else "test" for name in found.folder_of}
 
 
 @pytest.mark.parametrize("classes", [("type1", "type2"), ("n07", "n08"), ("3", "cat"), ("iPhone", "old car")])
@@ -213,7 +213,7 @@ def test_a_number_in_a_name_with_a_split_is_part_of_the_class(classes: tuple[str
     names = [f"{own.replace(' ', '_')}_{split}/1.jpg" for own in classes for split in ("train", "test")]
     found = told((*names, "annotations/1.xml"))
     assert found.folders == tuple(sorted(classes)) and found.outside == ("annotations/1.xml",)
-    assert {(found.folder_of[name], found.side_of[name]) for name in names} == {
+    assert {(found.folder_of[name], found.split_of[name]) for name in names} == {
         (own, split) for own in classes for split in ("train", "test")
     }
 
@@ -221,7 +221,7 @@ def test_a_number_in_a_name_with_a_split_is_part_of_the_class(classes: tuple[str
 def test_numbers_that_merely_count_folders_are_no_part_of_the_class() -> None:
     found = told(("01_cat_train/1.jpg", "02_cat_test/1.jpg", "03_dog_train/1.jpg", "04_dog_test/1.jpg"))
     assert found.folders == ("cat", "dog")
-    with pytest.raises(BadData, match="two classes or more"):  # these may be pieces of one split
+    with pytest.raises(BadData, match="at least two classes"):  # these may be pieces of one split
         told(("0_train/1.jpg", "0_test/1.jpg", "1_train/1.jpg", "1_test/1.jpg"))
 
 
@@ -233,20 +233,20 @@ def test_a_part_of_a_split_that_lacks_classes_is_read_as_the_others_are(only: st
     found = told((*names, f"test/{only}", f"test/{only}.png"))
     assert found.folders == ("cat", "dog", "train") and not found.outside
     assert found.folder_of[f"test/{only}"] == ("train" if only.startswith("train") else "cat")
-    assert found.side_of[f"test/{only}"] == "test"
+    assert found.split_of[f"test/{only}"] == "test"
 
 
 def test_folders_beside_the_splits_of_a_class_do_not_undo_them() -> None:
     """`extra` is in no split; `train` and `test` stay what they are."""
     found = told(("cat/train/1.jpg", "cat/test/2.jpg", "cat/extra/3.jpg", "dog/train/1.jpg", "dog/test/1.jpg"))
     assert found.folders == ("cat", "dog") and found.folder_of["cat/extra/3.jpg"] == "cat"
-    assert found.side_of == {name: name.split("/")[1] for name in found.folder_of if "extra" not in name}
+    assert found.split_of == {name: name.split("/")[1] for name in found.folder_of if "extra" not in name}
 
 
 def test_a_class_may_lack_a_part_of_the_split_in_the_folder_around_it() -> None:
     found = told(("cat/images/train/1.jpg", "dog/images/train/1.jpg", "dog/images/test/1.jpg"))
     assert found.folders == ("cat", "dog")
-    assert found.side_of == {name: name.split("/")[2] for name in found.folder_of}
+    assert found.split_of == {name: name.split("/")[2] for name in found.folder_of}
 
 
 def test_a_folder_of_tables_is_no_class_at_the_level_of_the_classes() -> None:
@@ -263,7 +263,7 @@ def test_where_all_folders_hold_the_same_folders_the_user_is_asked() -> None:
         told(names)
     assert "garden, kitchen" in str(caught.value) and "cat, dog" in str(caught.value)
     assert told(names, class_level=1).folders == ("garden", "kitchen")
-    assert told(names, class_level=2).folders == ("cat", "dog") and not told(names, class_level=2).side_of
+    assert told(names, class_level=2).folders == ("cat", "dog") and not told(names, class_level=2).split_of
     by_split = told(names, split=("kitchen=train", "garden=test"))
     assert by_split.folders == ("cat", "dog") and splits(by_split) == {"kitchen": "train", "garden": "test"}
     with pytest.raises(BadData, match="not clear which"):
@@ -278,11 +278,15 @@ def test_sub_folders_of_their_own_are_no_doubt() -> None:
 def test_the_level_of_the_classes_counts_all_folders() -> None:
     names = photos("data/train/a", "data/test/b")
     found = told(names, class_level=4)
-    assert found.folders == ("cat", "dog") and found.side_of[names[0]] == "train" and found.side_of[names[-1]] == "test"
+    assert (
+        found.folders == ("cat", "dog") and found.split_of[names[0]] == "train" and found.split_of[names[-1]] == "test"
+    )
 
 
 def test_splits_of_splits_are_not_taken_for_classes() -> None:
-    with pytest.raises(BadData, match=r"test, train hold no class folders but are called as splits are.*--class-level"):
+    with pytest.raises(
+        BadData, match=r"test, train have the names of splits, but there are no class folders in them.*--class-level"
+    ):
         told(photos("fold0/train", "fold0/test", "fold1/train", "fold1/test"))
 
 
@@ -323,11 +327,11 @@ def test_one_name_in_two_spellings_is_one_class() -> None:
 
 def test_names_that_look_alike_are_told_with_the_option_that_parts_them() -> None:
     found = told(("A/1.jpg", "a/1.jpg", "b/1.jpg"))
-    (line,) = lines_for_user(found, class_names(found, {}))
+    (line,) = layout_messages(found, class_names(found, {}))
     assert (
         line.startswith("warning: the classes 'A' and 'a' differ only in upper and lower case") and "--rename" in line
     )
-    assert lines_for_user(found, class_names(found, {"a": "small a"})) == []
+    assert layout_messages(found, class_names(found, {"a": "small a"})) == []
 
 
 def test_a_class_alone_is_enough_to_be_measured_on() -> None:
@@ -340,7 +344,7 @@ def test_a_class_alone_is_enough_to_be_measured_on() -> None:
     [
         (("images/1.jpg", "images/2.jpg", "labels.csv"), "--labels labels.csv"),
         (("train/cat.1.jpg", "train/dog.1.jpg"), "--label-from '^(?P<label>cat|dog)'"),
-        (("train.zip", "test1.zip"), "there are archives inside, train.zip"),
+        (("train.zip", "test1.zip"), "There are archives in it, such as train.zip"),
         (("1.jpg", "2.jpg"), "--labels FILE.csv"),
     ],
 )
@@ -352,7 +356,7 @@ def test_data_without_class_folders_is_refused_with_a_way_out(names: tuple[str, 
 
 def test_archives_inside_come_before_a_table() -> None:
     """Kaggle's download: the table is of what is still packed."""
-    with pytest.raises(BadData, match=r"there are archives inside, train\.zip"):
+    with pytest.raises(BadData, match=r"There are archives in it, such as train\.zip"):
         told(("train.zip", "test1.zip", "sampleSubmission.csv"))
 
 
@@ -378,7 +382,7 @@ def test_a_split_may_stand_beside_the_classes_to_train_on(part: str) -> None:
     found = told(("cat/1.jpg", "dog/1.jpg", "bird/1.jpg", f"{part}/cat/2.jpg", f"{part}/dog/2.jpg"))
     assert found.folders == ("bird", "cat", "dog")
     assert found.folder_of[f"{part}/cat/2.jpg"] == "cat" and found.folder_of["cat/1.jpg"] == "cat"
-    assert found.side_of == dict.fromkeys(
+    assert found.split_of == dict.fromkeys(
         (f"{part}/cat/2.jpg", f"{part}/dog/2.jpg"), "validation" if part == "val" else "test"
     )
 
@@ -407,12 +411,14 @@ def test_one_data_set_in_several_forms_is_not_taken_for_classes(folders: tuple[s
 
 def test_the_user_is_asked_too_where_some_folders_lack_a_class() -> None:
     names = (*photos("part1", "part2"), "part1/bird/1.jpg")
-    with pytest.raises(BadData, match=r"not clear which.*part1, part2 hold the same folders.*--split part1=train"):
+    with pytest.raises(
+        BadData, match=r"not clear which.*part1, part2 contain folders of the same names.*--split part1=train"
+    ):
         told(names)
 
 
 def test_labels_of_objects_beside_pictures_are_no_class() -> None:
     """Detection data as Roboflow gives it: `images` alone is left, and is no classification."""
     names = [f"{part}/{folder}" for part in ("train", "valid") for folder in ("images/1.jpg", "labels/1.txt")]
-    with pytest.raises(BadData, match=r"two classes or more are needed.*only 'images'"):
+    with pytest.raises(BadData, match=r"at least two classes are needed.*only 'images'"):
         told(tuple(names))

@@ -8,10 +8,11 @@ from models.pictures import decode
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from tests.training.drawn import write_gratings
-from training.data.loading.batches import Labelled, serving_batches, spread, training_batches
-from training.data.loading.photo_store import PhotoStore, Writer, shrink
+from training.data.loading.batches import LabelledPhotos, evenly_spaced, serving_batches, training_batches
+from training.data.loading.photo_store import PhotoStore, PhotoStoreWriter, shrink
 from training.data.loading.plan import Plan
-from training.data.scan.inspect_file import Photo, look
+from training.data.scan.findings import Photo
+from training.data.scan.inspect_file import inspect_file
 from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData
 from training.recipe import Recipe
@@ -22,24 +23,24 @@ SIDE = 40
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Labelled:
+def data(tmp_path: Path) -> LabelledPhotos:
     source = open_source(write_gratings(tmp_path / "data", {"x": 5, "y": 5}))
     files = [name for name in source.names if name.endswith(".png")]
-    photos = [Photo(name, name[0], look(source, name).digest) for name in files]
-    return Labelled(source, photos, {"x": 0, "y": 1}, shorter=SIDE)
+    photos = [Photo(name, name[0], inspect_file(source, name).digest) for name in files]
+    return LabelledPhotos(source, photos, {"x": 0, "y": 1}, shorter=SIDE)
 
 
 @pytest.fixture
-def stored(data: Labelled, tmp_path: Path) -> Labelled:
+def stored(data: LabelledPhotos, tmp_path: Path) -> LabelledPhotos:
     """The same photos, out of a store."""
-    with Writer(tmp_path / "cache", limit_bytes=10**6) as writer:
+    with PhotoStoreWriter(tmp_path / "cache", limit_bytes=10**6) as writer:
         for index, photo in enumerate(data.photos):
             writer.add(photo.digest, data.pixels(index))
         writer.finish(tmp_path / "cache" / "photos.pixels")
     return replace(data, store=PhotoStore(tmp_path / "cache" / "photos.pixels"))
 
 
-def drawn(data: Labelled, start: int = 0, **options: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def drawn(data: LabelledPhotos, start: int = 0, **options: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return list(training_batches(data, PLAN, start, **{"workers": 0, **options}))
 
 
@@ -48,7 +49,7 @@ def same(these: list[tuple[torch.Tensor, torch.Tensor]], those: list[tuple[torch
     return all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in pairs)
 
 
-def test_validation_sees_what_the_service_shows(data: Labelled) -> None:
+def test_validation_sees_what_the_service_shows(data: LabelledPhotos) -> None:
     """Each row is models.preprocess of the decoded file, and the labels are in order."""
     exact = replace(data, shorter=None)
     pixels, labels = zip(*serving_batches(exact, SPEC, batch_size=4, workers=0), strict=True)
@@ -59,13 +60,13 @@ def test_validation_sees_what_the_service_shows(data: Labelled) -> None:
     assert data.labels.tolist() == [0] * 5 + [1] * 5
 
 
-def test_a_run_is_two_epochs_of_whole_batches_at_growing_size(data: Labelled) -> None:
+def test_a_run_is_two_epochs_of_whole_batches_at_growing_size(data: LabelledPhotos) -> None:
     shapes = [tuple(pixels.shape) for pixels, _ in drawn(data)]
     assert shapes == [(4, 3, 24, 24)] * 2 + [(4, 3, 32, 32)] * 2
     assert drawn(data)[0][0].dtype == torch.uint8
 
 
-def test_a_run_may_begin_at_any_step(data: Labelled) -> None:
+def test_a_run_may_begin_at_any_step(data: LabelledPhotos) -> None:
     """And does not depend on what others draw."""
     whole = drawn(data)
     torch.manual_seed(1)
@@ -73,7 +74,7 @@ def test_a_run_may_begin_at_any_step(data: Labelled) -> None:
     assert not same(whole[:1], whole[1:2])
 
 
-def test_the_store_gives_what_the_files_do(data: Labelled, stored: Labelled) -> None:
+def test_the_store_gives_what_the_files_do(data: LabelledPhotos, stored: LabelledPhotos) -> None:
     """Shrunk to 40 from 48, as read from the file; and the files are not needed any more."""
     expected = drawn(data)
     assert stored.pixels(3).shape == (3, SIDE, SIDE)
@@ -84,7 +85,7 @@ def test_the_store_gives_what_the_files_do(data: Labelled, stored: Labelled) -> 
     assert same(drawn(stored), expected)
 
 
-def test_two_processes_share_each_batch(data: Labelled) -> None:
+def test_two_processes_share_each_batch(data: LabelledPhotos) -> None:
     """Rank 0 has the photos at even places of the batch of one process, rank 1 the others."""
     whole, shares = drawn(data), [drawn(data, rank=rank, ranks=2) for rank in (0, 1)]
     for step, (pixels, labels) in enumerate(whole):
@@ -93,7 +94,7 @@ def test_two_processes_share_each_batch(data: Labelled) -> None:
             assert torch.equal(shares[rank][step][1], labels[rank::2])
 
 
-def test_augmentation_leaves_others_chance_alone(data: Labelled) -> None:
+def test_augmentation_leaves_others_chance_alone(data: LabelledPhotos) -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
@@ -102,18 +103,20 @@ def test_augmentation_leaves_others_chance_alone(data: Labelled) -> None:
 
 
 @pytest.mark.slow
-def test_workers_change_nothing(data: Labelled, stored: Labelled) -> None:
+def test_workers_change_nothing(data: LabelledPhotos, stored: LabelledPhotos) -> None:
     assert same(drawn(data, workers=2), drawn(data))
     assert same(drawn(stored, workers=2), drawn(data))
 
 
-def test_a_photo_that_was_changed_since_is_named(data: Labelled) -> None:
+def test_a_photo_that_was_changed_since_is_named(data: LabelledPhotos) -> None:
     (data.source.path / "x" / "0.png").write_bytes(b"gone bad")
-    with pytest.raises(BadData, match=r"x/0\.png could be decoded before"):
+    with pytest.raises(BadData, match=r"x/0\.png can no longer be decoded"):
         list(serving_batches(data, SPEC, batch_size=4, workers=0))
 
 
-def test_a_store_that_another_run_has_removed_is_read_from_the_files(data: Labelled, stored: Labelled) -> None:
+def test_a_store_that_another_run_has_removed_is_read_from_the_files(
+    data: LabelledPhotos, stored: LabelledPhotos
+) -> None:
     """As a worker that has not opened it yet finds it."""
     assert stored.store is not None
     stored.store.path.unlink()
@@ -121,10 +124,15 @@ def test_a_store_that_another_run_has_removed_is_read_from_the_files(data: Label
 
 
 def test_photos_are_spread_evenly() -> None:
-    assert spread(4, 10) == [0, 2, 5, 7] and spread(3, 3) == [0, 1, 2] and spread(5, 2) == [0, 1] and spread(2, 0) == []
+    assert (
+        evenly_spaced(4, 10) == [0, 2, 5, 7]
+        and evenly_spaced(3, 3) == [0, 1, 2]
+        and evenly_spaced(5, 2) == [0, 1]
+        and evenly_spaced(2, 0) == []
+    )
 
 
-def test_damaged_pixels_in_the_store_are_read_from_the_file(data: Labelled, stored: Labelled) -> None:
+def test_damaged_pixels_in_the_store_are_read_from_the_file(data: LabelledPhotos, stored: LabelledPhotos) -> None:
     assert stored.store is not None
     file = bytearray(stored.store.path.read_bytes())
     file[stored.store.rows[stored.photos[0].digest][0]] ^= 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from training.data.loading.photo_store import DamagedStore, PhotoStore, Writer, shrink
+from training.data.loading.photo_store import DamagedStore, PhotoStore, PhotoStoreWriter, shrink
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -19,8 +19,8 @@ def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
 PICTURES = {"a": picture(20, 30), "b": picture(7, 5, 1), "c": picture(16, 16, 2)}
 
 
-def written(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, Writer]:
-    with Writer(folder, limit_bytes=limit_bytes) as writer:
+def written(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, PhotoStoreWriter]:
+    with PhotoStoreWriter(folder, limit_bytes=limit_bytes) as writer:
         for digest, pixels in PICTURES.items():
             writer.add(digest, pixels)
             writer.add(digest, pixels)  # a copy: passed over
@@ -54,7 +54,7 @@ def test_pixels_that_are_not_those_that_were_stored_are_never_given_out(tmp_path
     data[store.rows["b"][0] + 5] ^= 1
     store.path.write_bytes(data)
     again = PhotoStore(store.path)
-    with pytest.raises(DamagedStore, match="changed or damaged"):
+    with pytest.raises(DamagedStore, match="changed or is damaged"):
         again.pixels("b")
     assert torch.equal(again.pixels("a"), PICTURES["a"])
 
@@ -76,7 +76,7 @@ def test_a_store_travels_without_its_pixels(tmp_path: Path) -> None:
 
 def test_beyond_the_limit_nothing_is_kept(tmp_path: Path) -> None:
     store, writer = written(tmp_path, limit_bytes=2000)
-    assert store is None and "more than the 0.0 GB" in writer.lost
+    assert store is None and "more than the limit of 0.0 GB" in writer.failure
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,12 +95,12 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import torch
-from training.data.loading.photo_store import Writer
+from training.data.loading.photo_store import PhotoStoreWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-with Writer(Path(sys.argv[1]), limit_bytes=10**9) as writer:
+with PhotoStoreWriter(Path(sys.argv[1]), limit_bytes=10**9) as writer:
     for number in range(10):
         writer.add(str(number), torch.zeros(3, 200, 200, dtype=torch.uint8))
-    print(writer.finish(Path(sys.argv[1]) / "all.pixels"), writer.lost)
+    print(writer.finish(Path(sys.argv[1]) / "all.pixels"), writer.failure)
 """
 
 

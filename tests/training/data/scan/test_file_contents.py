@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.scan.file_contents import Recorded, current_contents, digest_of
+from training.data.scan.file_contents import RecordedContents, content_digest, current_contents
 from training.data.sources import file_identity
 from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData, Source
@@ -26,8 +26,8 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_identity, "SETTLED_NS", 0)
 
 
-def recorded(source: Source) -> Recorded:
-    return Recorded({name: digest_of(source.read(name)) for name in NAMES}, source.identities)
+def recorded(source: Source) -> RecordedContents:
+    return RecordedContents({name: content_digest(source.read(name)) for name in NAMES}, source.identities)
 
 
 class Counting:
@@ -80,7 +80,7 @@ def test_other_bytes_of_the_same_size_and_date_are_seen(folder: Path, how: str) 
     for name in NAMES:
         os.utime(folder / name, (1_700_000_000, 1_700_000_000))
     now = current_contents(open_source(folder), NAMES, before)
-    assert now == {name: digest_of((folder / name).read_bytes()) for name in NAMES} != before.contents
+    assert now == {name: content_digest((folder / name).read_bytes()) for name in NAMES} != before.contents
 
 
 def test_where_the_sample_shows_that_the_system_errs_all_is_read(folder: Path) -> None:
@@ -89,7 +89,7 @@ def test_where_the_sample_shows_that_the_system_errs_all_is_read(folder: Path) -
     before = recorded(source)
     (folder / NAMES[0]).write_bytes(b"another")
     now, reader = counted(source)  # with the identities of before
-    assert current_contents(now, NAMES, before)[NAMES[0]] == digest_of(b"another")
+    assert current_contents(now, NAMES, before)[NAMES[0]] == content_digest(b"another")
     assert set(reader.names) == set(NAMES)
 
 

@@ -8,8 +8,10 @@ from PIL import Image
 
 from tests.training.drawn import encoded, grating, write_gratings, zipped
 from training.data.layout.layout import layout
-from training.data.scan.inspect_file import USED, Problem, Scan, look, look_at_all
-from training.data.scan.select_photos import sort_out
+from training.data.scan.findings import ONLY_REPORTED, FileProblem, Scan
+from training.data.scan.inspect_file import inspect_file
+from training.data.scan.inspect_files import inspect_files
+from training.data.scan.select_photos import select_photos
 from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData
 
@@ -17,7 +19,7 @@ from training.data.sources.source import BadData
 def scan(path: Path, workers: int = 0) -> Scan:
     source = open_source(path)
     found = layout(source)
-    return sort_out(found, look_at_all(source, sorted(found.folder_of), workers))
+    return select_photos(found, inspect_files(source, sorted(found.folder_of), workers))
 
 
 @pytest.fixture
@@ -42,18 +44,18 @@ def dirty(tmp_path: Path) -> Path:
 
 
 EXPECTED = {
-    "x/empty.jpg": Problem.EMPTY,
-    "x/Thumbs.db": Problem.NOT_A_PICTURE,
-    "x/half.jpg": Problem.BROKEN,
-    "x/sliver.png": Problem.BROKEN,
-    "x/really_png.jpg": Problem.MISNAMED,
-    "x/copy.png": Problem.DUPLICATE,
-    "x/copy.bmp": Problem.DUPLICATE,
-    "x/here.png": Problem.CONFLICT,
-    "y/there.png": Problem.CONFLICT,
-    "notes.txt": Problem.OUTSIDE,
-    "x/tiny.png": Problem.TINY,
-    "x/blank.png": Problem.CONSTANT,
+    "x/empty.jpg": FileProblem.EMPTY,
+    "x/Thumbs.db": FileProblem.NOT_A_PICTURE,
+    "x/half.jpg": FileProblem.BROKEN,
+    "x/sliver.png": FileProblem.BROKEN,
+    "x/really_png.jpg": FileProblem.MISNAMED,
+    "x/copy.png": FileProblem.DUPLICATE,
+    "x/copy.bmp": FileProblem.DUPLICATE,
+    "x/here.png": FileProblem.CONFLICT,
+    "y/there.png": FileProblem.CONFLICT,
+    "notes.txt": FileProblem.OUTSIDE,
+    "x/tiny.png": FileProblem.TINY,
+    "x/blank.png": FileProblem.CONSTANT,
 }
 
 
@@ -63,11 +65,11 @@ def test_each_kind_of_bad_file_is_named(dirty: Path) -> None:
 
 def test_findings_say_of_what(dirty: Path) -> None:
     details = {finding.name: finding.detail for finding in scan(dirty).findings}
-    assert details["x/copy.png"] == details["x/copy.bmp"] == "of x/0.png"
+    assert details["x/copy.png"] == details["x/copy.bmp"] == "the same picture as x/0.png, which is used instead"
     assert "y/there.png" in details["x/here.png"] and "x/here.png" in details["y/there.png"]
     assert "PNG" in details["x/really_png.jpg"]
-    assert details["x/tiny.png"] == "31 x 40 pixels"
-    assert details["x/blank.png"] == "its values vary by 0.0 levels of 255"
+    assert details["x/tiny.png"] == "it has only 31 x 40 pixels"
+    assert details["x/blank.png"] == "the standard deviation of its pixels is 0.0 levels of 255"
 
 
 def test_only_sound_pictures_are_used_and_no_file_is_touched(dirty: Path) -> None:
@@ -102,8 +104,8 @@ def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pyt
         raise TypeError("a number was wanted")
 
     monkeypatch.setattr("models.pictures.inspect", odd)
-    (finding,) = look(open_source(dirty), "x/0.png").findings
-    assert (finding.problem, finding.detail) == (Problem.BROKEN, "TypeError: a number was wanted")
+    (finding,) = inspect_file(open_source(dirty), "x/0.png").findings
+    assert (finding.problem, finding.detail) == (FileProblem.BROKEN, "TypeError: a number was wanted")
 
 
 @pytest.mark.slow
@@ -115,11 +117,11 @@ def test_worker_processes_find_the_same(dirty: Path) -> None:
 def test_the_kaggle_zip_as_it_is(shared: Path) -> None:
     """Its two empty files and its Thumbs.db, as its README says, and copies, exact and near, that are named."""
     found = scan(shared / "data" / "cats-vs-dogs.zip", workers=2)
-    left_out = [finding for finding in found.findings if finding.problem not in USED]
-    bad = {finding.name for finding in left_out if finding.problem != Problem.DUPLICATE}
+    left_out = [finding for finding in found.findings if finding.problem not in ONLY_REPORTED]
+    bad = {finding.name for finding in left_out if finding.problem != FileProblem.DUPLICATE}
     assert bad == {"PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg", "PetImages/Cat/Thumbs.db"}
     assert len(found.photos) + len(left_out) == 16_003
-    assert sum(finding.problem == Problem.NEAR_DUPLICATE for finding in found.findings) == 5
+    assert sum(finding.problem == FileProblem.NEAR_DUPLICATE for finding in found.findings) == 5
 
 
 def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +129,7 @@ def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: py
         raise BrokenProcessPool
 
     monkeypatch.setattr(Future, "result", killed)
-    with pytest.raises(BadData, match=r"was killed, for want of memory perhaps: try --workers 0"):
+    with pytest.raises(BadData, match=r"was killed, perhaps because memory ran out: try --workers 0"):
         scan(dirty, workers=1)
 
 
@@ -138,5 +140,5 @@ def test_a_picture_that_the_memory_does_not_hold_is_not_called_broken(
         raise MemoryError
 
     monkeypatch.setattr("models.pictures.inspect", full)
-    (finding,) = look(open_source(dirty), "x/0.png").findings
-    assert finding.problem is Problem.UNREADABLE and "not enough memory" in finding.detail
+    (finding,) = inspect_file(open_source(dirty), "x/0.png").findings
+    assert finding.problem is FileProblem.UNREADABLE and "not enough memory" in finding.detail

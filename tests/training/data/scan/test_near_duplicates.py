@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from tests.training.drawn import grating
-from training.data.scan.near_duplicates import alike, earliest, joined
+from training.data.scan.near_duplicates import earliest_partner, merge_groups, near_duplicate_pairs
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -21,7 +21,7 @@ def compressed(image: Image.Image, quality: int) -> Image.Image:
 
 
 def pairs(thumbnails: list[bytes]) -> set[tuple[int, int]]:
-    return {(one, other) for some in alike(thumbnails) for one, other in some.tolist()}
+    return {(one, other) for some in near_duplicate_pairs(thumbnails) for one, other in some.tolist()}
 
 
 def test_scaled_and_compressed_copies_are_found_and_others_are_not() -> None:
@@ -46,7 +46,7 @@ def test_blank_pictures_are_like_nothing() -> None:
 def test_copies_across_blocks_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = [thumbnail(grating(number % 3, number)) for number in range(40)]
     monkeypatch.setattr("training.data.scan.near_duplicates.BLOCK", 7)
-    monkeypatch.setattr("training.data.scan.near_duplicates.AT_ONCE", 1)
+    monkeypatch.setattr("training.data.scan.near_duplicates.MAX_PAIRS", 1)
     assert pairs([*drawn, drawn[2], drawn[30]]) == {(2, 40), (30, 41)}
 
 
@@ -54,13 +54,13 @@ def test_a_chain_of_slight_changes_is_one_group_of_which_the_ends_are_no_pair() 
     """b is like a, c like b but not like a: one of them may not judge what another was trained on."""
     base = np.asarray(grating(0, 5).resize((16, 16))).astype(float)
     steps = [np.clip(base + change, 0, 255).astype(np.uint8) for change in (0, 3, 6)]
-    (found,) = alike([each.transpose(2, 0, 1).tobytes() for each in steps])
-    assert found.tolist() == [[0, 1], [1, 2]] and joined(torch.arange(3), found).tolist() == [0, 0, 0]
+    (found,) = near_duplicate_pairs([each.transpose(2, 0, 1).tobytes() for each in steps])
+    assert found.tolist() == [[0, 1], [1, 2]] and merge_groups(torch.arange(3), found).tolist() == [0, 0, 0]
 
 
 def test_groups_are_connected_components_by_their_first() -> None:
     """A path whose ends meet late, a pair, and one alone."""
-    found = joined(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
+    found = merge_groups(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
     assert found.tolist() == [0, 1, 2, 1, 1, 2, 1, 7]
 
 
@@ -74,14 +74,14 @@ def test_groups_agree_with_scipy(at_once: int) -> None:
         _, labels = graphs.connected_components(matrix, directed=False)
         found = torch.arange(60)
         for some in edges.split(at_once):
-            found = joined(found, some)
+            found = merge_groups(found, some)
         assert found.tolist() == [labels.tolist().index(label) for label in labels.tolist()]
 
 
 def test_partners_are_the_earliest() -> None:
-    known = earliest(torch.tensor([5, 5, 5, 2, 5]), torch.tensor([[1, 3], [4, 3], [2, 4]]))
+    known = earliest_partner(torch.tensor([5, 5, 5, 2, 5]), torch.tensor([[1, 3], [4, 3], [2, 4]]))
     assert known.tolist() == [5, 5, 5, 1, 2]
 
 
 def test_nothing_is_like_nothing() -> None:
-    assert list(alike([])) == []
+    assert list(near_duplicate_pairs([])) == []

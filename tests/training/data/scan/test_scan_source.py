@@ -12,8 +12,8 @@ from tests.training.drawn import encoded, grating
 from training.cache import Cache
 from training.data.layout.layout import layout
 from training.data.loading.photo_store import PhotoStore
-from training.data.scan.inspect_file import Scan
-from training.data.scan.scan_source import look_over, scanned
+from training.data.scan.findings import Scan
+from training.data.scan.scan_source import scan_and_store, scan_files
 from training.data.sources import file_identity
 from training.data.sources.open_source import open_source
 
@@ -47,7 +47,7 @@ def packed(folder: Path, archive: Path) -> Path:
 
 def looked(path: Path, cache: Cache) -> tuple[Scan, PhotoStore]:
     source = open_source(path)
-    scan, store = look_over(source, layout(source), cache, 48, 0, Console(file=io.StringIO()))
+    scan, store = scan_and_store(source, layout(source), cache, 48, 0, Console(file=io.StringIO()))
     assert store is not None
     for photo in scan.photos:  # what would be trained on is what is in the files now, under its own digest
         assert torch.equal(store.pixels(photo.digest), pictures.decode(source.read(photo.name)))
@@ -98,7 +98,7 @@ def test_files_that_are_untouched_are_not_decoded_again(tmp_path: Path, monkeypa
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
-    monkeypatch.setattr("training.data.scan.scan_source.look_at_all", refuse)
+    monkeypatch.setattr("training.data.scan.scan_source.inspect_files", refuse)
     assert looked(folder, cache)[0] == first
     write(folder)
     assert looked(folder, cache)[0] == first
@@ -114,5 +114,5 @@ def test_another_layout_of_the_same_files_is_another_scan(tmp_path: Path) -> Non
 def test_a_scan_without_pixels_is_kept_too(tmp_path: Path) -> None:
     cache, source = Cache(tmp_path / "cache"), open_source(write(tmp_path / "data"))
     arguments = {"workers": 0, "console": Console(file=io.StringIO()), "cache": cache}
-    assert scanned(source, layout(source), **arguments) == scanned(source, layout(source), **arguments)
+    assert scan_files(source, layout(source), **arguments) == scan_files(source, layout(source), **arguments)
     assert cache.load_recorded(source.path).contents.keys() == layout(source).folder_of.keys()

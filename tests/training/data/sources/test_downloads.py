@@ -96,13 +96,13 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
 
 
 def test_another_file_is_not_taken_for_it(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"is not the file that was expected \(SHA-256 "):
+    with pytest.raises(BadData, match=r"is not the expected file \(its SHA-256 is "):
         download(server.address, tmp_path / "file.zip", "0" * 64, quiet())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"cannot be had .*: give the command again to go on"):
+    with pytest.raises(BadData, match=r"cannot be downloaded .*: repeat the command to continue"):
         download("http://127.0.0.1:9/file.zip", tmp_path / "file.zip", DIGEST, quiet(), pause_s=0)
 
 
@@ -124,7 +124,7 @@ def test_pets_are_torchvisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError("File not found or corrupted.")
 
     monkeypatch.setattr(downloads, "OxfordIIITPet", refuse)
-    with pytest.raises(BadData, match="download it and give its folder or zip"):
+    with pytest.raises(BadData, match="download it yourself and give its folder or zip"):
         find_data("oxford-iiit-pet", tmp_path, quiet())
 
 
@@ -132,7 +132,7 @@ def test_a_path_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "cats-dogs").mkdir()
     monkeypatch.chdir(tmp_path)
     assert find_data("cats-dogs", tmp_path / "data", quiet()) == Path("cats-dogs")
-    with pytest.raises(BadData, match="one of cats-dogs, oxford-iiit-pet"):
+    with pytest.raises(BadData, match="the name of a data set: cats-dogs, oxford-iiit-pet"):
         find_data("dogs-cats", tmp_path / "data", quiet())
 
 

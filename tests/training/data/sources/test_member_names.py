@@ -1,6 +1,6 @@
 import pytest
 
-from training.data.sources.member_names import UnknownEncoding, checked_encoding, clean, guess_encoding
+from training.data.sources.member_names import UnknownEncoding, canonical_encoding, clean_path, guess_encoding
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from training.data.sources.member_names import UnknownEncoding, checked_encoding
     ],
 )
 def test_names_have_slashes_and_nothing_else_between_folders(name: str, wanted: str) -> None:
-    assert clean(name) == wanted
+    assert clean_path(name) == wanted
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_names_in_ascii_need_no_guess() -> None:
 
 
 def test_an_encoding_that_does_not_exist_is_refused() -> None:
-    assert checked_encoding("GBK") == "gbk"
+    assert canonical_encoding("GBK") == "gbk"
     with pytest.raises(UnknownEncoding, match="no text encoding 'cp9999'"):
-        checked_encoding("cp9999")
+        canonical_encoding("cp9999")

@@ -39,7 +39,7 @@ def test_what_is_no_data_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="there is no"):
         open_source(tmp_path / "missing")
     (tmp_path / "broken.zip").write_bytes(b"PK no zip")
-    with pytest.raises(BadData, match="neither a zip nor a tar"):
+    with pytest.raises(BadData, match="not a zip or tar archive"):
         open_source(tmp_path / "broken.zip")
 
 
