@@ -10,16 +10,16 @@ from pathlib import Path
 from benchmarks.ideals_subjects import CLASSES, Verdict, draw, load_two, summary
 from benchmarks.measure import machine
 from models.classifier import choose_device
-from models.ideal import METHODS, Drawn
+from models.ideal import METHODS, IdealPicture
 from models.ideal.sheet import tile
 from models.pictures import encode
 
 
-def tell(label: str, seed: int, drawn: Drawn, found: Verdict) -> None:
+def tell(label: str, seed: int, drawn: IdealPicture, found: Verdict) -> None:
     """One line of the table."""
     own, other = drawn.score, found.other
     print(
-        f"{label:17} {seed:4}  {own.seen:.3f} {own.robust:.3f} {own.held_out:.3f}  {own.slope:5.2f}  "
+        f"{label:17} {seed:4}  {own.strength:.3f} {own.robust:.3f} {own.held_out:.3f}  {own.slope:5.2f}  "
         f"{other.probability:.3f} {other.rank:4}  {other.top.label:22} {drawn.steps:4}",
         flush=True,
     )

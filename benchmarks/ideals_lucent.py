@@ -30,7 +30,7 @@ def ours(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
     """The default method with all its steps, none of them saved by an early stop."""
     options: dict[str, Any] = {"seed": seed, "steps": evaluations // CROPS, "crops": CROPS, "patience": 0}
     task = ideal(two.index(label), two.draws.spec, device=two.draws.classifier.device, **options)
-    return run(task, two.draws.classifier).drawn[0].picture
+    return run(task, two.draws.classifier).pictures[0].picture
 
 
 def head(two: Two) -> Layer:
@@ -83,7 +83,7 @@ def main() -> None:
             found.append(verdict)
             own, other = verdict.score, verdict.other
             print(
-                f"{name} {label:17} p {own.seen:.3f} R {own.robust:.3f} held out {own.held_out:.3f} "
+                f"{name} {label:17} p {own.strength:.3f} R {own.robust:.3f} held out {own.held_out:.3f} "
                 f"slope {own.slope:.2f} T {other.probability:.3f} ({other.top.label}) {seconds[-1]:.1f} s",
                 flush=True,
             )

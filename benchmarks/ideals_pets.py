@@ -75,7 +75,7 @@ def main() -> None:
                 shares, top = seen(drawn.picture, judge)
                 pictures[label].append(drawn.picture)
                 own[label].append(shares[label])
-                score = f"{drawn.score.seen:.3f}  {drawn.score.robust:.3f}"
+                score = f"{drawn.score.strength:.3f}  {drawn.score.robust:.3f}"
                 print(f"{label:5}  {seed:4}  {score}  {shares['cat']:.3f}  {shares['dog']:.3f}  {top}", flush=True)
         told = ", ".join(f"{label} {sum(found) / len(found):.3f}" for label, found in own.items())
         print(f"the judge's probability of the class drawn, mean: {told}")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.ideal import Drawn, ideal
+from models.ideal import IdealPicture, ideal
 from models.ideal.judge import Judgement, judge
 from models.ideal.score import Score, score
-from models.ideal.subject import OfClass
+from models.ideal.subject import ClassSubject
 from models.preprocessing import to_float
 from models.query import Passes
 from models.run import run, run_all
@@ -61,18 +61,18 @@ class Two:
     def verdict(self, picture: Tensor, label: str) -> Verdict:
         """Of a finished picture uint8 [3, s, s], whoever made it; nothing counts as trained on but crops and shifts."""
         spec = self.draws.spec
-        subject = OfClass(self.index(label), spec)
+        subject = ClassSubject(self.index(label), spec)
         whole = torch.nn.functional.interpolate(to_float(picture).unsqueeze(0), [spec.input_size] * 2, mode="bilinear")
         task = score(picture, whole, subject, spec, Passes(), trained_on=frozenset(["crops", "shifts"]))
         return Verdict(label, run(task, self.draws.classifier), self.judgement(picture, label))
 
 
-def draw(model: Model, method: str, labels: Sequence[str], seed: int) -> list[Drawn]:
+def draw(model: Model, method: str, labels: Sequence[str], seed: int) -> list[IdealPicture]:
     """The ideal picture of each class, in shared turns on the network."""
     index, device = model.spec.names.find, model.classifier.device
     tasks = [ideal(index(label), model.spec, method=method, seed=seed, device=device) for label in labels]
     found = dict(run_all(tasks, model.classifier, at_once=4))
-    return [found[number].drawn[0] for number in range(len(labels))]
+    return [found[number].pictures[0] for number in range(len(labels))]
 
 
 def load_two(device: torch.device) -> Two:
@@ -87,7 +87,7 @@ def summary(found: Sequence[Verdict]) -> str:
     slopes, other = [each.slope for each in scores], [each.other.probability for each in found]
     top = sum(each.other.rank == 1 for each in found)
     return (
-        f"p {min(each.seen for each in scores):.3f} or more; R {_mean(robust):.3f}, least {min(robust):.3f}; "
+        f"p {min(each.strength for each in scores):.3f} or more; R {_mean(robust):.3f}, least {min(robust):.3f}; "
         f"R held out {_mean(held_out):.3f}; slope {min(slopes):.2f} to {max(slopes):.2f}; "
         f"top-1 under {JUDGES.partition('/')[2]} {top} of {len(found)}, T {_mean(other):.2f}"
     )

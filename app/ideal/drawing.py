@@ -39,13 +39,13 @@ async def draw(service: Service, request: ResolvedRequest, key: str, listener: L
     task = ideal(request.subject, request.model.spec, method=request.method, device=device, **request.options)
     future = service.submit(task, request.model, on_progress=listener, weight=request.weight)
     result = await asyncio.wrap_future(future)
-    verdicts = await ask_judge(service, request.judge, [drawn.picture for drawn in result.drawn])
+    verdicts = await ask_judge(service, request.judge, [drawn.picture for drawn in result.pictures])
     seconds = time.monotonic() - begun
 
     def store() -> StoredIdeal:
         body = IdealResult.of(
             result,
-            verdicts or [None] * len(result.drawn),
+            verdicts or [None] * len(result.pictures),
             model=request.model.name,
             index=request.index,
             layer=request.layer,
@@ -53,7 +53,7 @@ async def draw(service: Service, request: ResolvedRequest, key: str, listener: L
             seconds=seconds,
         )
         complete = verdicts is not None and rows == service.engine.max_rows
-        stored = StoredIdeal(body, tuple(encode(drawn.picture) for drawn in result.drawn), complete=complete)
+        stored = StoredIdeal(body, tuple(encode(drawn.picture) for drawn in result.pictures), complete=complete)
         if stored.complete:
             service.cache.put(key, stored.to_bytes())
         return stored

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.web.schemas import OptionValue, Passes, PictureResult, PictureUrl
-from models.ideal import Drawn, Ideal
+from models.ideal import Ideal, IdealPicture
 from models.ideal.judge import Judgement
 
 _SCORE: JsonDict = {
@@ -91,12 +91,12 @@ class Score(BaseModel):
     )
 
     @classmethod
-    def of(cls, drawn: Drawn, verdict: JudgeVerdict | None, *, of_class: bool) -> "Score":
+    def of(cls, drawn: IdealPicture, verdict: JudgeVerdict | None, *, of_class: bool) -> "Score":
         """The response part for one picture, of a class or of a channel."""
         score = drawn.score
         return cls(
-            probability=score.seen if of_class else None,
-            activation=None if of_class else score.seen,
+            probability=score.strength if of_class else None,
+            activation=None if of_class else score.strength,
             on_noise=drawn.on_noise,
             rank=score.rank,
             promised=score.promised,
@@ -179,7 +179,7 @@ class IdealResult(PictureResult):
                 reason=drawn.reason,
                 image=None,
             )
-            for drawn, verdict in zip(result.drawn, verdicts, strict=True)
+            for drawn, verdict in zip(result.pictures, verdicts, strict=True)
         ]
         return cls(
             model=model,

@@ -1,8 +1,8 @@
-"""Pictures that a model holds ideal, of a class or of a channel of one of its layers."""
+"""Ideal pictures (feature visualisation): what a class, or a channel of a layer, of a model responds to most."""
 
 from models.ideal.library import imagine
 from models.ideal.options import METHODS, BadIdeal
 from models.ideal.score import Score
-from models.ideal.task import Drawn, Ideal, ideal
+from models.ideal.task import Ideal, IdealPicture, ideal
 
-__all__ = ["METHODS", "BadIdeal", "Drawn", "Ideal", "Score", "ideal", "imagine"]
+__all__ = ["METHODS", "BadIdeal", "Ideal", "IdealPicture", "Score", "ideal", "imagine"]

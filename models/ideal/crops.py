@@ -1,4 +1,4 @@
-"""Random crops of a picture as a network sees it: what still scores under all of them is no accident of one pixel."""
+"""Random crops of a picture: a class that is recognised in all of them does not depend on single pixels."""
 
 import math
 
@@ -19,9 +19,11 @@ def random_crops(
     largest: float = 1.2,
     turn: float = 10.0,
 ) -> Float[Tensor, "n 3 s s"]:
-    """`count` crops of `smallest` to `largest` of the side, turned by up to `turn` degrees, half of them mirrored.
+    """`count` random crops, each resized to the network's input size.
 
-    Beyond the edge the picture is reflected. Differentiable; pixels stay in [0, 1].
+    Their sides are `smallest` to `largest` times the picture's, they are rotated by up to `turn` degrees in either
+    direction, and half of them are mirrored. Beyond the edge the picture is reflected. Differentiable; pixels stay in
+    [0, 1].
     """
     if picture.shape[-1] > 2 * input_size:
         # grid_sample reads four neighbours only: without this a crop of a large picture would skip most of its pixels.
@@ -42,12 +44,13 @@ def _grid(
     size: int,
     device: torch.device,
 ) -> Float[Tensor, "n s s 2"]:
-    """Where in the picture, from -1 to 1 across and down, each pixel of a crop lies: turn x (pixel, mirrored) + shift.
+    """The position of each pixel of a crop in the picture, from -1 to 1 across and down: turn x pixel + shift.
 
-    Of complex numbers, across and down in one: affine_grid, which gives the same, takes many times as long.
+    Some crops are mirrored. Positions are complex numbers, across + down x i. affine_grid gives the same, and takes
+    many times as long.
     """
     line = ((2 * torch.arange(size) + 1) / size - 1).to(device)
-    across, down, begin = (each.to(device).reshape(-1, 1, 1) for each in (turn * mirror, turn * 1j, shift))
+    across, down, begin = (factor.to(device).reshape(-1, 1, 1) for factor in (turn * mirror, turn * 1j, shift))
     return torch.view_as_real(across * line + (down * line.unsqueeze(1) + begin))
 
 

@@ -1,4 +1,4 @@
-"""A picture as its spectrum, so that gradient ascent moves all scales alike.
+"""A picture parametrised by its Fourier spectrum, so that gradient ascent changes coarse and fine structures alike.
 
 Olah et al. 2017 (distill.pub/2017/feature-visualization), Mordvintsev et al. 2018
 (distill.pub/2018/differentiable-parameterizations).
@@ -15,7 +15,7 @@ from models.options import Option
 
 
 def frequencies(size: int) -> Float[Tensor, "s half"]:
-    """Cycles per pixel of each coefficient of a real square picture's spectrum, that at rest as the lowest but it."""
+    """Frequency in cycles per pixel of each coefficient of a real square picture's spectrum, at least 1 / size."""
     vertical = torch.fft.fftfreq(size).reshape(-1, 1)
     horizontal = torch.fft.rfftfreq(size).reshape(1, -1)
     return torch.sqrt(vertical**2 + horizontal**2).clamp(min=1 / size)
@@ -52,10 +52,10 @@ class Fourier:
     ) -> None:
         self.size = size
         self.amplitude = (frequencies(size) ** -decay).to(device)
-        # A quarter, as Lucid has it, for which learning rates are told. Real and imaginary part are scaled one beside
-        # the other: a product of real numbers takes less time than one of complex ones.
+        # A quarter as in Lucid, so that its learning rates apply. The real and the imaginary part are scaled as real
+        # numbers, which takes less time than a product of complex numbers.
         self.scale = (self.amplitude / 4).unsqueeze(-1).repeat(1, 1, 2)
-        random = torch.Generator().manual_seed(seed)  # on the CPU, so that all devices start alike
+        random = torch.Generator().manual_seed(seed)  # on the CPU, so that all devices begin with the same picture
         start = torch.randn(planes, *self.amplitude.shape, 2, generator=random) * 0.01
         self.variable = start.to(device).requires_grad_()
         self.optimiser = torch.optim.Adam([self.variable], lr=learning_rate, fused=True)
@@ -66,6 +66,6 @@ class Fourier:
         return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
 
     def step(self) -> None:
-        """One step of the optimiser, along the gradient that `variable` has."""
+        """One step of the optimiser along the gradient of `variable`, which is then cleared."""
         self.optimiser.step()
         self.optimiser.zero_grad()

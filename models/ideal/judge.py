@@ -1,4 +1,4 @@
-"""What a network that took no part in drawing a picture sees in it: the most honest score."""
+"""A second opinion on an ideal picture, by a network that was not used to draw it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class Judgement:
-    """The other network's top class, and the probability and rank (1 is the top) that it gives the class asked for."""
+    """The most probable class of the other network, and the probability and rank (1 is the top) of the drawn class."""
 
     top: Prediction
     probability: float
@@ -21,9 +21,9 @@ class Judgement:
 
 
 def judge(picture: UInt8[Tensor, "3 h w"], index: int, spec: Spec) -> Task[Judgement]:
-    """Ask another network, by its own preprocessing and its own index of the class."""
+    """Classify the picture with another network: `index` and `spec`, its preprocessing too, are that network's own."""
     query = Query(preprocess(to_float(picture).unsqueeze(0), spec), apart=True)
     answer = yield from Passes().ask(query)
     ranked = rank(answer.logits[0], spec, top=len(spec.classes))
-    place = next(number for number, each in enumerate(ranked) if each.index == index)
+    place = next(number for number, prediction in enumerate(ranked) if prediction.index == index)
     return Judgement(ranked[0], ranked[place].probability, place + 1)

@@ -19,24 +19,24 @@ def imagine(
     on_progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Ideal:
-    """Draw what the model holds ideal for a class, by name or index, or for a channel of a layer.
+    """Draw the picture that a class (by name or index) or a channel of a layer responds to most.
 
         from models.ideal import imagine
         from models.store import load
 
-        found = imagine(load("cats-dogs"), "cat", count=4)
-        print(found.drawn[0].score)
-        Path("cats.png").write_bytes(encode(found.sheet))  # models.pictures.encode
+        result = imagine(load("cats-dogs"), "cat", count=4)
+        print(result.pictures[0].score)
+        Path("cats.png").write_bytes(encode(result.sheet))  # models.pictures.encode
 
-    `options` are those of models.ideal.ideal. Raises BadIdeal, UnknownClass, UnknownLayer; ValueError where neither a
-    class nor a layer is named, or both are.
+    `options` are the arguments of models.ideal.ideal. Raises BadIdeal, UnknownClass, UnknownLayer; ValueError where the
+    call names neither a class nor a layer, or both.
     """
     classifier = model.classifier if isinstance(model, Model) else model
     if (label is None) == (layer is None):
-        raise ValueError("name a class or a layer, one of them")
+        raise ValueError("imagine needs either a class (label) or a layer, and not both")
     if layer is not None:
-        found = classifier.layers.find(layer)
-        task = ideal((found, found.check_channel(channel)), classifier.spec, device=classifier.device, **options)
+        chosen = classifier.layers.find(layer)
+        task = ideal((chosen, chosen.check_channel(channel)), classifier.spec, device=classifier.device, **options)
     else:
         names = classifier.spec.names
         index = names.by_index(label) if isinstance(label, int) else names.find(str(label))

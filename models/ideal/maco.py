@@ -1,7 +1,7 @@
-"""MACO, magnitude-constrained optimisation: only the phases of a picture's spectrum are free (Fel et al. 2023,
+"""MACO, magnitude-constrained optimisation: only the phases of a picture's spectrum change (Fel et al. 2023,
 arxiv.org/abs/2306.06805).
 
-What a network likes cannot hide in high frequencies, whose magnitudes are those of natural pictures.
+The magnitudes are those of natural pictures, so the ascent cannot raise the score by strong high frequencies.
 """
 
 import math
@@ -17,11 +17,11 @@ from models.options import Option
 
 
 class Maco:
-    """A square picture whose variable is its phases, in radians; the magnitude is frequency ** -decay.
+    """A square picture whose variable is the phases of its spectrum, in radians; the magnitude is frequency ** -decay.
 
-    (In the few coefficients that a real picture's own symmetry pairs, those of no change across, it is that at most.)
-    The paper takes the mean magnitude of ImageNet's photos, of which frequency ** -1 is the well-known fit. As there,
-    the planes are standardised before they become colours.
+    (The coefficients without change across come in pairs by the symmetry of a real picture; their magnitude may be
+    smaller.) The paper takes the mean magnitude of ImageNet's photos, of which frequency ** -1 is the well-known fit.
+    As in the paper, the planes are standardised before they become colours.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Maco:
         self.size = size
         self.magnitude = (frequencies(size) ** -decay).to(device)
         random = torch.Generator().manual_seed(seed)
-        # Uniform: phases around 0 would add up in one corner to a peak that leaves no contrast for the rest.
+        # Uniform: phases near 0 would add up to a peak in one corner, which leaves no contrast for the rest.
         start = 2 * math.pi * torch.rand(planes, *self.magnitude.shape, generator=random)
         self.variable = start.to(device).requires_grad_()
         self.optimiser = torch.optim.NAdam([self.variable], lr=learning_rate)
@@ -65,6 +65,6 @@ class Maco:
         return colours((planes - planes.mean()) / (planes.std() + 1e-4))
 
     def step(self) -> None:
-        """One step of the optimiser, along the gradient that `variable` has."""
+        """One step of the optimiser along the gradient of `variable`, which is then cleared."""
         self.optimiser.step()
         self.optimiser.zero_grad()

@@ -1,4 +1,4 @@
-"""When gradient ascent has got where it will get."""
+"""Early stopping of gradient ascent, when the subject is not recognised better any more."""
 
 from collections import deque
 from statistics import fmean
@@ -7,34 +7,34 @@ from jaxtyping import Float
 from torch import Tensor
 
 WINDOW = 8
-"""Steps over which a figure is averaged: one step's crops differ from the next one's."""
+"""Number of steps over which a value is averaged, since the random crops differ from step to step."""
 RISE = 0.01
-"""By less than this share of the best, a figure has not risen."""
+"""A mean counts as a rise where it is above the best mean by more than this fraction of it."""
 
 
 class Patience:
-    """Listens to a figure that should rise, and is spent when its mean has not for so many steps (0: never)."""
+    """Watches a value that should rise, and is exhausted when its mean has not risen for `steps` steps (0: never)."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.heard: deque[float] = deque(maxlen=WINDOW)
+        self.window: deque[float] = deque(maxlen=WINDOW)
         self.best: float | None = None
-        self.since = 0
+        self.steps_without_rise = 0
 
-    def hear(self, figure: Float[Tensor, ""]) -> None:
-        """The figure after one more step."""
+    def update(self, value: Float[Tensor, ""]) -> None:
+        """Record the value after one more step."""
         if not self.steps:
             return
-        self.heard.append(figure.item())
-        if len(self.heard) < WINDOW:
+        self.window.append(value.item())
+        if len(self.window) < WINDOW:
             return
-        mean = fmean(self.heard)
+        mean = fmean(self.window)
         if self.best is None or mean > self.best + RISE * abs(self.best):
-            self.best, self.since = mean, 0
+            self.best, self.steps_without_rise = mean, 0
         else:
-            self.since += 1
+            self.steps_without_rise += 1
 
     @property
-    def spent(self) -> bool:
-        """Whether it has waited long enough."""
-        return 0 < self.steps <= self.since
+    def exhausted(self) -> bool:
+        """Whether the ascent should end."""
+        return 0 < self.steps <= self.steps_without_rise

@@ -1,4 +1,4 @@
-"""A picture as its pixels, the parametrisation that everybody tries first (Simonyan et al. 2013,
+"""A picture parametrised by its pixel values, the simplest parametrisation (Simonyan et al. 2013,
 arxiv.org/abs/1312.6034)."""
 
 from typing import Annotated
@@ -11,11 +11,11 @@ from models.options import Option
 
 
 class Pixel:
-    """A square picture whose variable is its pixels.
+    """A square picture whose variable is its pixel values.
 
-    With `clamp` they begin as faint noise on grey, are moved by Adam and kept in [0, 1]. Without, they begin as
-    N(0, 1), are moved by plain gradient descent, and go wherever it takes them: what the network then answers is said
-    of a tensor that no file holds.
+    With `clamp` they begin as faint noise on grey, and are changed by Adam and kept in [0, 1]. Without it they begin as
+    N(0, 1), and are changed by plain gradient descent without bounds: the network's answer is then about values that no
+    picture file can store.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Pixel:
         self.optimiser = kind([self.variable], lr=learning_rate)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
-        """The picture, in [0, 1] where it is clamped; differentiable with respect to `variable`."""
+        """The picture, in [0, 1] with `clamp`; differentiable with respect to `variable`."""
         return self.variable.expand(3, -1, -1).unsqueeze(0)
 
     def step(self) -> None:
-        """One step of the optimiser, along the gradient that `variable` has, and back into [0, 1]."""
+        """One step of the optimiser along the gradient of `variable`, which is then cleared; `clamp` follows."""
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.clamp:

@@ -1,4 +1,4 @@
-"""The verdict on a drawn picture, of the 8-bit values that are returned."""
+"""The score of an ideal picture, measured on the 8-bit values that are returned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from models.ideal.subject import OfClass, Subject
+from models.ideal.subject import ClassSubject, Subject
 from models.ideal.views import FAMILIES
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Task
@@ -16,16 +16,17 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class Score:
-    """How well a picture shows its subject.
+    """How strongly the network recognises the subject in the picture.
 
-    `seen` is the probability of a class, or a channel's mean activation, by the preprocessing of /classify; `promised`
-    that of the tensor which gradient ascent ended with, shown whole, before it became a picture. `rank` is the class's
-    among all (1 is the top one), None for a channel. `families` are the means of `seen` under ways to look at the
-    picture (models/ideal/views.py), of a channel as a share of its own; `robust` is their mean, `held_out` that of
-    those which the method did not train on. `slope` is that of the amplitude spectrum, `variation` the total variation.
+    `strength` is the probability of the class, or the mean activation of the channel, with the preprocessing of
+    /classify. `promised` is the same for the tensor at the end of gradient ascent, before it was rounded to 8 bits and
+    cropped. `rank` is the rank of the class by probability (1 is the top), None for a channel. `families` has the mean
+    strength in each family of views of the picture (models/ideal/views.py), for a channel divided by `strength`.
+    `robust` is the mean over all families, `held_out` that over the families that were not part of the ascent. `slope`
+    is the spectral slope of the amplitude spectrum, `variation` the total variation.
     """
 
-    seen: float
+    strength: float
     promised: float
     rank: int | None
     robust: float
@@ -36,33 +37,36 @@ class Score:
 
     @property
     def weakest(self) -> str:
-        """The family under which least is seen."""
+        """The family of views in which the subject is recognised least."""
         return min(self.families, key=lambda name: self.families[name])
 
 
 def score(
     picture: UInt8[Tensor, "3 h w"],
-    drawn: Float[Tensor, "1 3 s s"],
+    unrounded: Float[Tensor, "1 3 s s"],
     subject: Subject,
     spec: Spec,
     passes: Passes,
     *,
     trained_on: frozenset[str],
 ) -> Task[Score]:
-    """Judge the picture, and the tensor that it was rounded from (`drawn`, at the network's size), in 43 passes."""
-    both = torch.cat([preprocess(to_float(picture).unsqueeze(0), spec), drawn])
-    answer = yield from passes.ask(subject.ask(both, gradients=False))
-    seen, promised = subject.seen(answer).tolist()
+    """Score the picture, and the tensor from which it was rounded (`unrounded`, at the network's input size).
+
+    `trained_on` names the families of views that were part of the ascent. Costs 43 passes without gradients.
+    """
+    both = torch.cat([preprocess(to_float(picture).unsqueeze(0), spec), unrounded])
+    answer = yield from passes.ask(subject.query(both, gradients=False))
+    strength, promised = subject.strength(answer).tolist()
     families = {}
-    for name, look in FAMILIES.items():
-        looked = yield from passes.ask(subject.ask(look(picture, spec), gradients=False))
-        mean = subject.seen(looked).mean().item()
-        families[name] = mean if isinstance(subject, OfClass) else mean / (abs(seen) or 1.0)
+    for name, make_views in FAMILIES.items():
+        view_answer = yield from passes.ask(subject.query(make_views(picture, spec), gradients=False))
+        mean = subject.strength(view_answer).mean().item()
+        families[name] = mean if isinstance(subject, ClassSubject) else mean / (abs(strength) or 1.0)
     held_out = [value for name, value in families.items() if name not in trained_on]
     return Score(
-        seen=seen,
+        strength=strength,
         promised=promised,
-        rank=_rank(answer.logits[0], subject.index) if isinstance(subject, OfClass) else None,
+        rank=_rank(answer.logits[0], subject.index) if isinstance(subject, ClassSubject) else None,
         robust=sum(families.values()) / len(families),
         held_out=sum(held_out) / len(held_out),
         families=families,
@@ -72,19 +76,19 @@ def score(
 
 
 def _rank(logits: Float[Tensor, " k"], index: int) -> int:
-    """By logits, which tell apart what probabilities of 0 do not; of equals the first one leads, as in /classify."""
+    """The rank by logits, which differ where probabilities are 0; of equal logits the first leads, as in /classify."""
     return 1 + int((logits > logits[index]).sum()) + int((logits[:index] == logits[index]).sum())
 
 
 def total_variation(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, ""]:
-    """Mean absolute difference of neighbours, across plus down."""
+    """Mean absolute difference of neighbouring pixels across, plus that of neighbouring pixels down."""
     across = (picture[..., 1:] - picture[..., :-1]).abs().mean()
     return across + (picture[..., 1:, :] - picture[..., :-1, :]).abs().mean()
 
 
 @torch.no_grad()
 def variation_gradient(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 3 h w"]:
-    """That of `total_variation`, which autograd would give in three times the time."""
+    """The gradient of `total_variation`, in a third of the time that autograd takes."""
     gradient = torch.zeros_like(picture)
     for side in (-1, -2):
         rest = picture.shape[side] - 1
@@ -95,10 +99,11 @@ def variation_gradient(picture: Float[Tensor, "*n 3 h w"]) -> Float[Tensor, "*n 
 
 
 def spectrum_slope(picture: UInt8[Tensor, "3 h w"]) -> float:
-    """How fast the amplitude of a picture falls with frequency: a in frequency ** -a; 0 for one that is flat.
+    """Spectral slope: a, where the amplitude of the picture falls as frequency ** -a; 0 for a uniform picture.
 
-    The mean over rings of equal frequency, of the grey picture under a Hann window, fitted on logarithmic axes from 4
-    cycles across to a third of the side. White noise has 0, 90 of 100 photographs 0.95 to 1.8 (docs/ideals.md).
+    It is fitted on logarithmic axes to the mean amplitude over rings of equal frequency, of the grey picture under a
+    Hann window, from 4 cycles per side to a third of the side. White noise has 0, and 90 of 100 photographs have 0.95
+    to 1.8 (docs/ideals.md).
     """
     side = min(picture.shape[1:])
     grey = to_float(picture).mean(dim=0)[:side, :side].cpu().double()

@@ -1,4 +1,4 @@
-"""Several pictures of one size in one."""
+"""Several pictures of one size tiled into one."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,13 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 GAP = 4
+"""Width in pixels of the white space between tiles."""
 WHITE = {torch.uint8: 255, torch.float32: 1}
+"""The value of white by the type of the pictures."""
 
 
 def tile(pictures: Sequence[Shaped[Tensor, "3 h w"]]) -> Shaped[Tensor, "3 height width"]:
-    """Pictures in rows, nearly as many as in each, GAP white pixels between them; a lone one as it is."""
+    """The pictures in a grid with about as many rows as columns, GAP white pixels apart; a single picture unchanged."""
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
     height, width = pictures[0].shape[1:]

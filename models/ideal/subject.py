@@ -1,4 +1,4 @@
-"""What an ideal picture is of: a class of the model, or a channel of one of its layers."""
+"""The subject of an ideal picture: a class of the model, or a channel of one of its layers."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
@@ -12,8 +12,8 @@ from models.preprocessing import to_float
 from models.query import Answer, Objective, Passes, Query, Task
 from models.spec import Spec
 
-NOISES = 4
-"""Number of noise pictures by which the activation of a channel is measured."""
+NOISE_PICTURES = 4
+"""Number of noise pictures on which the activation of a channel is measured."""
 
 ClassObjective = Literal["logit", "cross_entropy", "margin"]
 """What gradient ascent raises for a class: its logit, its log-probability, or its lead over the best other logit."""
@@ -21,25 +21,25 @@ ClassObjective = Literal["logit", "cross_entropy", "margin"]
 
 @runtime_checkable
 class Subject(Protocol):
-    """What the pictures are to be seen as."""
+    """What gradient ascent makes the network recognise in a picture."""
 
     @property
     def label(self) -> str:
-        """Its name."""
+        """The subject's name."""
         ...
 
-    def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
-        """How much it is to be seen on each row; with the gradients of a loss, the rows' mean, that falls as it is."""
+    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+        """The query that measures the strength on each row; with gradients, those of the mean loss, to be lowered."""
         ...
 
-    def seen(self, answer: Answer) -> Float[Tensor, " n"]:
-        """How much each row shows it: a probability, or a mean activation."""
+    def strength(self, answer: Answer) -> Float[Tensor, " n"]:
+        """How strongly the network recognises the subject in each row: a probability, or a mean activation."""
         ...
 
 
 @dataclass(frozen=True)
-class OfClass:
-    """A class: `seen` is its probability, in [0, 1]."""
+class ClassSubject:
+    """A class; its strength is its probability, in [0, 1]."""
 
     index: int
     spec: Spec
@@ -49,10 +49,10 @@ class OfClass:
     def label(self) -> str:
         return self.spec.classes[self.index]
 
-    def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
         return Query(pixels, _mean_of(self._loss, len(pixels)) if gradients else None, apart=True)
 
-    def seen(self, answer: Answer) -> Float[Tensor, " n"]:
+    def strength(self, answer: Answer) -> Float[Tensor, " n"]:
         return answer.logits.softmax(dim=1)[:, self.index]
 
     def _loss(self, logits: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
@@ -66,11 +66,11 @@ class OfClass:
 
 
 @dataclass(frozen=True)
-class OfChannel:
-    """A channel of a layer: `seen` is its activation, the mean over the map.
+class ChannelSubject:
+    """A channel of a layer; its strength is its activation, the mean over the feature map.
 
-    The loss is in units of what noise calls forth, since layers differ by orders of magnitude, and the weight of the
-    total variation is to mean the same for all.
+    The loss is divided by `unit`, the channel's mean absolute activation on noise: activations differ by orders of
+    magnitude between layers, and the weight of the total variation should mean the same for all.
     """
 
     layer: Layer
@@ -81,30 +81,32 @@ class OfChannel:
     def label(self) -> str:
         return f"{self.layer.name}:{self.channel}"
 
-    def ask(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
         objective = _mean_of(self._loss, len(pixels)) if gradients else None
         return Query(pixels, objective, self.layer.name, within=True, apart=True)
 
-    def seen(self, answer: Answer) -> Float[Tensor, " n"]:
+    def strength(self, answer: Answer) -> Float[Tensor, " n"]:
         assert answer.activations is not None, "the query names the layer"
         return self._mean(answer.activations)
 
     def _loss(self, activations: Tensor) -> Float[Tensor, " n"]:
         return -self._mean(activations) / self.unit
 
-    def beside_noise(self, spec: Spec, device: torch.device, passes: Passes) -> Task[tuple["OfChannel", float]]:
-        """The same with its unit measured, and the mean activation that NOISES pictures of noise call forth."""
-        shape = (NOISES, 3, spec.input_size, spec.input_size)
+    def measured_on_noise(
+        self, spec: Spec, device: torch.device, passes: Passes
+    ) -> Task[tuple["ChannelSubject", float]]:
+        """The same channel with its `unit`, and the mean activation on NOISE_PICTURES pictures of uniform noise."""
+        shape = (NOISE_PICTURES, 3, spec.input_size, spec.input_size)
         noise = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-        answer = yield from passes.ask(self.ask(to_float(noise).to(device), gradients=False))
+        answer = yield from passes.ask(self.query(to_float(noise).to(device), gradients=False))
         assert answer.activations is not None, "the query names the layer"
         unit = self.layer.maps(answer.activations)[:, self.channel].abs().mean().item()
-        return replace(self, unit=unit or 1.0), self.seen(answer).mean().item()
+        return replace(self, unit=unit or 1.0), self.strength(answer).mean().item()
 
     def _mean(self, activations: Tensor) -> Float[Tensor, " n"]:
         return self.layer.maps(activations)[:, self.channel].mean(dim=(1, 2))
 
 
 def _mean_of(loss: Objective, rows: int) -> Objective:
-    """Each row's share of the mean: the gradient of their sum is then that of the mean."""
+    """The loss of each row divided by the number of rows: the gradient of their sum is that of the mean."""
     return lambda values: loss(values) / rows

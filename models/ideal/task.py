@@ -1,4 +1,4 @@
-"""The task behind /ideal: gradient ascent from noise to the picture that a model holds ideal."""
+"""The task behind /ideal: gradient ascent from noise to the picture that a class or a channel responds to most."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
+from models.gather import gather
 from models.ideal.crops import random_crops
+from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
 from models.ideal.options import MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
-from models.ideal.reason import reason
 from models.ideal.score import Score, score, variation_gradient
 from models.ideal.sheet import tile
-from models.ideal.subject import OfChannel, OfClass, Subject
+from models.ideal.subject import ChannelSubject, ClassSubject, Subject
 from models.ideal.views import MOST_VIEWS
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
 from models.spec import Spec
-from models.gather import gather
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One picture with its verdict; `steps` is how many it took, `reason` why it came out poorly, where it did.
+class IdealPicture:
+    """One picture with its score, after `steps` steps from the noise of `seed`.
 
-    `on_noise` is the mean activation of a channel on pictures of uniform noise, None for a class.
+    `reason` says why the picture came out poorly, and is None where it did not. `on_noise` is the mean activation of a
+    channel on pictures of uniform noise, None for a class.
     """
 
     picture: UInt8[Tensor, "3 s s"]
@@ -43,18 +44,18 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Ideal:
-    """The pictures that were asked for, in the order of their seeds."""
+    """The pictures in the order of their seeds, the subject, and every option with its value."""
 
     subject: Subject
-    drawn: tuple[Drawn, ...]
+    pictures: tuple[IdealPicture, ...]
     method: str
     options: Mapping[str, Any]
     passes: Passes
 
     @property
     def sheet(self) -> UInt8[Tensor, "3 h w"]:
-        """All pictures in one, a lone one as it is."""
-        return tile([each.picture for each in self.drawn])
+        """All pictures tiled into one; a single picture unchanged."""
+        return tile([picture.picture for picture in self.pictures])
 
 
 def ideal(
@@ -66,46 +67,46 @@ def ideal(
     count: int = 1,
     size: int | None = None,
     device: torch.device | str = "cpu",
-    **given: Any,
+    **options: Any,
 ) -> Task[Ideal]:
-    """Draw what the model holds ideal for a class (by index), or for a channel of a layer.
+    """Draw the picture that a class (by index) or a channel of a layer responds to most.
 
-    `count` pictures from seeds `seed`, `seed` + 1, ... are drawn side by side, `size` pixels square (the network's
-    input size by default). Each of at most `steps` steps raises the mean of the `objective` over `crops` random crops
-    (0: the whole picture) under noise of up to `noise`, less `tv` times the total variation. It ends early when what
-    the network recognises in them has not risen for `patience` steps (0: never). `given` are the method's options,
-    which models/ideal/options.py lists with their defaults. On a CPU the same seed gives the same bytes with the same
-    number of threads. Costs crops passes with gradients a step, 43 without per picture, and 4 more for a channel.
-    Raises BadIdeal.
+    `count` pictures of `size` x `size` pixels (by default the network's input size) are drawn in shared batches, from
+    the seeds `seed`, `seed` + 1, ... Each of at most `steps` steps raises the mean of the `objective` over `crops`
+    random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. It ends
+    early when the subject was not recognised better for `patience` steps (0: never). `options` are the method's
+    options, which models/ideal/options.py describes. On a CPU the same seed gives the same bytes with the same number
+    of threads. Costs `crops` passes with gradients per step, 43 without per picture, and 4 more for a channel. Raises
+    BadIdeal.
     """
     size = default_size(spec) if size is None else size
-    options = ideal_options(method, size, given, count=count, of_class=isinstance(subject, int))
+    options = ideal_options(method, size, options, count=count, of_class=isinstance(subject, int))
     device, passes, on_noise = torch.device(device), Passes(), None
-    whole: Subject
+    chosen: Subject
     if isinstance(subject, int):
-        whole = OfClass(subject, spec, options["objective"])
+        chosen = ClassSubject(subject, spec, options["objective"])
     else:
-        whole, on_noise = yield from OfChannel(*subject).beside_noise(spec, device, passes)
+        chosen, on_noise = yield from ChannelSubject(*subject).measured_on_noise(spec, device, passes)
     tasks = [
-        _draw(whole, spec, method, size, options, seed=each, device=device, passes=passes, on_noise=on_noise)
-        for each in range(seed, seed + count)
+        _draw(chosen, spec, method, size, options, seed=own_seed, device=device, passes=passes, on_noise=on_noise)
+        for own_seed in range(seed, seed + count)
     ]
-    drawn = yield from gather(tasks, partial(_retold, steps=options["steps"]))
-    told = {"method": method, **options, "seed": seed, "count": count, "size": size}
-    return Ideal(whole, tuple(drawn), method, told, passes)
+    pictures = yield from gather(tasks, partial(_merge_progress, steps=options["steps"]))
+    every_option = {"method": method, **options, "seed": seed, "count": count, "size": size}
+    return Ideal(chosen, tuple(pictures), method, every_option, passes)
 
 
 def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int) -> int:
-    """How many pixels `ideal` holds at once: its pictures, and the views of each in a step or in the verdict.
+    """How many pixels `ideal` holds in memory at once: its pictures, and the views of each in a step or in the score.
 
-    A view in the verdict has no graph, and takes a quarter of the memory.
+    A view in the score has no autograd graph, and takes a quarter of the memory.
     """
     rows: int = max(options["crops"], MOST_VIEWS // 4)
     return count * (size**2 + rows * spec.input_size**2)
 
 
 def default_size(spec: Spec) -> int:
-    """The network's input size, or the most that is drawn."""
+    """The network's input size, or MOST_SIZE where that is smaller."""
     return min(spec.input_size, MOST_SIZE)
 
 
@@ -120,37 +121,39 @@ def _draw(
     device: torch.device,
     passes: Passes,
     on_noise: float | None,
-) -> Task[Drawn]:
-    drawn = drawing(method, size, spec.channels, options, seed=seed, device=device)
+) -> Task[IdealPicture]:
+    canvas = drawing(method, size, spec.channels, options, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
     noise = Noise(spec.input_size, options["noise"], random, device)
     patience = Patience(options["patience"])
     steps = 0
-    while steps < options["steps"] and not patience.spent:
-        picture = drawn.picture()
-        seen = _views(picture, options["crops"], spec, random)
-        answer = yield from passes.ask(subject.ask(noise.on(seen), gradients=True))
-        # The answer's gradient is pulled back through the task's own graph, past the noise and its clamp, which would
-        # cost a tenth of a step; the variation never meets the network.
-        slopes = [answer.gradients, options["tv"] * variation_gradient(picture)]
-        torch.autograd.backward([seen, picture], slopes)
-        drawn.step()
+    while steps < options["steps"] and not patience.exhausted:
+        picture = canvas.picture()
+        views = _views(picture, options["crops"], spec, random)
+        answer = yield from passes.ask(subject.query(noise.added_to(views), gradients=True))
+        # The network's gradient is propagated to the variable through the views, and not through the noise and its
+        # clamp, which would cost a tenth of a step. The total variation does not depend on the network.
+        gradients = [answer.gradients, options["tv"] * variation_gradient(picture)]
+        torch.autograd.backward([views, picture], gradients)
+        canvas.step()
         steps += 1
-        recognised = subject.seen(answer).mean()
-        patience.hear(recognised)
-        yield Progress(steps, options["steps"], recognised.item, partial(_shown, picture))
+        strength = subject.strength(answer).mean()
+        patience.update(strength)
+        yield Progress(steps, options["steps"], strength.item, partial(_preview, picture))
     with torch.no_grad():
-        last = drawn.picture()
+        last = canvas.picture()
     levels = to_levels(last[0])
     trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
-    verdict = yield from score(levels, _whole(last, spec), subject, spec, passes, trained_on=trained_on)
-    return Drawn(levels, seed, steps, verdict, reason(levels, verdict, options, on_noise), on_noise)
+    picture_score = yield from score(levels, _whole(last, spec), subject, spec, passes, trained_on=trained_on)
+    return IdealPicture(
+        levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
+    )
 
 
 def _views(
     picture: Float[Tensor, "1 3 h w"], crops: int, spec: Spec, random: torch.Generator
 ) -> Float[Tensor, "n 3 s s"]:
-    """What the network is shown: random crops, or the whole picture at the network's size."""
+    """The network's input in one step: random crops, or the whole picture at the input size."""
     return random_crops(picture, crops, spec.input_size, random) if crops else _whole(picture, spec)
 
 
@@ -161,20 +164,20 @@ def _whole(picture: Float[Tensor, "1 3 h w"], spec: Spec) -> Float[Tensor, "1 3 
     return resized
 
 
-def _shown(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:
+def _preview(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:
     return picture.detach()[0].clamp(0, 1)
 
 
-def _retold(told: Sequence[Progress | None], *, steps: int) -> Progress:
-    """One report of several pictures: the step of the last among them, the mean of what is seen, all in one sheet."""
-    known = [each for each in told if each is not None]
-    # Without the pictures: these may be dropped.
-    scored = [each.compute_score for each in known if each.compute_score is not None]
+def _merge_progress(reports: Sequence[Progress | None], *, steps: int) -> Progress:
+    """One report for several pictures: the latest step of any, the mean of their scores, and all previews in one."""
+    known = [report for report in reports if report is not None]
+    # Without the previews: a report whose preview was dropped should not keep the pictures alive.
+    score_functions = [report.compute_score for report in known if report.compute_score is not None]
 
-    def seen() -> float:
-        return sum(score() for score in scored) / len(scored)
+    def mean_score() -> float:
+        return sum(compute() for compute in score_functions) / len(score_functions)
 
-    def shown() -> Tensor:
-        return tile([preview for each in known if (preview := each.render()) is not None])
+    def preview() -> Tensor:
+        return tile([picture for report in known if (picture := report.render()) is not None])
 
-    return Progress(max(each.step for each in known), steps, seen, shown)
+    return Progress(max(report.step for report in known), steps, mean_score, preview)

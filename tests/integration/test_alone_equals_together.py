@@ -117,7 +117,7 @@ def test_alone_equals_together_for_every_task() -> None:
             assert shared.norms[single.norm] == pytest.approx(single.norms[single.norm], rel=0.05, abs=1.01)
         elif hasattr(single, "drawn"):  # asked apart: the very same
             assert torch.equal(single.sheet, shared.sheet)
-            assert single.drawn[0].score == shared.drawn[0].score
+            assert single.pictures[0].score == shared.pictures[0].score
         elif hasattr(single, "heat"):
             assert single.top.label == shared.top.label
             assert (single.attributions - shared.attributions).norm() <= 0.02 * single.attributions.norm()

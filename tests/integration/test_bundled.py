@@ -91,10 +91,10 @@ def test_the_ideal_cat_and_dog(name: str, index: int) -> None:
     """As 8-bit pictures, classified again, at least 0.99."""
     model = store.load(name)
     result = run(ideal(index, model.spec), model.classifier)
-    (drawn,) = result.drawn
+    (drawn,) = result.pictures
     (again,) = run(classify(decode(encode(drawn.picture)), model.spec, top=1), model.classifier)
     assert (again.index, again.probability >= 0.99) == (index, True)
-    assert drawn.score.seen == pytest.approx(again.probability, abs=1e-4)
+    assert drawn.score.strength == pytest.approx(again.probability, abs=1e-4)
     assert drawn.score.robust >= 0.95 and drawn.reason is None
 
 

@@ -28,16 +28,16 @@ def test_a_class_whose_name_is_a_number(tiny: Classifier) -> None:
 
 
 def test_a_channel(tiny: Classifier) -> None:
-    told: list[Progress] = []
-    found = imagine(tiny, layer="0", channel=4, on_progress=told.append, **FEW)
-    assert found.subject.label == "0:4" and len(told) == 3
+    reports: list[Progress] = []
+    result = imagine(tiny, layer="0", channel=4, on_progress=reports.append, **FEW)
+    assert result.subject.label == "0:4" and len(reports) == 3
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "told"),
+    ("asked", "error", "message"),
     [
-        ({}, ValueError, "one of them"),
-        ({"label": 0, "layer": "0"}, ValueError, "one of them"),
+        ({}, ValueError, "needs either a class"),
+        ({"label": 0, "layer": "0"}, ValueError, "needs either a class"),
         ({"label": "wolf"}, UnknownClass, "wolf"),
         ({"label": 4}, UnknownClass, "0 to 3"),
         ({"layer": "1000"}, UnknownLayer, "1000"),
@@ -45,6 +45,6 @@ def test_a_channel(tiny: Classifier) -> None:
         ({"label": 0, "steps": 0}, BadIdeal, "steps"),
     ],
 )
-def test_what_cannot_be_drawn(tiny: Classifier, asked: dict[str, object], error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_drawn(tiny: Classifier, asked: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         imagine(tiny, **asked)

@@ -22,14 +22,14 @@ def test_defaults_are_within_bounds_and_may_be_given(method: str) -> None:
 
 @pytest.mark.parametrize(("method", "given"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
 def test_of_a_channel_they_can_be_given_again(method: str, given: dict[str, object]) -> None:
-    found = ideal_options(method, 224, given, of_class=False)
-    assert "objective" not in found and ideal_options(method, 224, found, of_class=False) == found
-    assert found == {name: value for name, value in ideal_options(method, 224, given).items() if name != "objective"}
+    result = ideal_options(method, 224, given, of_class=False)
+    assert "objective" not in result and ideal_options(method, 224, result, of_class=False) == result
+    assert result == {name: value for name, value in ideal_options(method, 224, given).items() if name != "objective"}
 
 
 def test_what_is_given_goes_before() -> None:
-    found = ideal_options("fourier", 224, {"tv": 3.0, "steps": 7})
-    assert (found["tv"], found["steps"], found["decay"]) == (3.0, 7, METHODS["fourier"].defaults["decay"])
+    result = ideal_options("fourier", 224, {"tv": 3.0, "steps": 7})
+    assert (result["tv"], result["steps"], result["decay"]) == (3.0, 7, METHODS["fourier"].defaults["decay"])
 
 
 def test_the_plain_recipe_in_the_units_used_here() -> None:
@@ -37,17 +37,17 @@ def test_the_plain_recipe_in_the_units_used_here() -> None:
 
     The mean is over 3 x 224 x 223 differences across, and as many down.
     """
-    found = ideal_options("pixel", 224, PLAIN)
-    assert found["tv"] == pytest.approx(0.0005 * 3 * 224 * 223)
-    assert (found["steps"], found["learning_rate"], found["objective"]) == (1000, 10.0, "cross_entropy")
-    assert (found["noise"], found["patience"]) == (0.0, 0)
+    result = ideal_options("pixel", 224, PLAIN)
+    assert result["tv"] == pytest.approx(0.0005 * 3 * 224 * 223)
+    assert (result["steps"], result["learning_rate"], result["objective"]) == (1000, 10.0, "cross_entropy")
+    assert (result["noise"], result["patience"]) == (0.0, 0)
     assert ideal_options("pixel", 224, {**PLAIN, "steps": 20})["steps"] == 20
     for half in ({"crops": 0}, {"clamp": False}):
         assert ideal_options("pixel", 224, half)["steps"] != PLAIN_RECIPE["steps"]
 
 
 @pytest.mark.parametrize(
-    ("method", "size", "given", "told"),
+    ("method", "size", "given", "message"),
     [
         ("magic", 224, {}, "choose one of fourier, maco, pixel"),
         ("fourier", 15, {}, "size must be from 16 to 1024 pixels"),
@@ -66,8 +66,8 @@ def test_the_plain_recipe_in_the_units_used_here() -> None:
         ("maco", 224, {"decay": 4.0}, "decay must be a number from 0 to 3"),
     ],
 )
-def test_what_is_refused(method: str, size: int, given: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadIdeal, match=told):
+def test_what_is_refused(method: str, size: int, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadIdeal, match=message):
         ideal_options(method, size, given)
 
 

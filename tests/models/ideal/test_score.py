@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.classifier import Classifier
 from models.classify import classify
 from models.ideal.score import Score, score, spectrum_slope, total_variation, variation_gradient
-from models.ideal.subject import OfChannel, OfClass
+from models.ideal.subject import ChannelSubject, ClassSubject
 from models.ideal.views import FAMILIES
 from models.layers import maps
 from models.preprocessing import preprocess, to_float
@@ -23,8 +23,9 @@ from tests.networks import Counting, unnormalised
 
 def scored(classifier: Classifier, picture: Tensor, index: int = 2, **options: frozenset[str]) -> Score:
     usual = {"trained_on": frozenset[str](), **options}
-    drawn = torch.full((1, 3, 32, 32), 0.5)
-    return run(score(picture, drawn, OfClass(index, classifier.spec), classifier.spec, Passes(), **usual), classifier)
+    unrounded = torch.full((1, 3, 32, 32), 0.5)
+    subject = ClassSubject(index, classifier.spec)
+    return run(score(picture, unrounded, subject, classifier.spec, Passes(), **usual), classifier)
 
 
 @pytest.mark.parametrize("index", range(4))
@@ -34,7 +35,7 @@ def test_it_is_what_classify_says(tiny: Classifier, draw: Draw, index: int, size
     found = scored(tiny, picture, index)
     ranked = run(classify(picture, tiny.spec, top=4), tiny)
     assert found.rank is not None and ranked[found.rank - 1].index == index
-    assert found.seen == pytest.approx(ranked[found.rank - 1].probability, abs=1e-6)
+    assert found.strength == pytest.approx(ranked[found.rank - 1].probability, abs=1e-6)
     grey = tiny.logits(torch.full((1, 3, 32, 32), 0.5)).softmax(dim=1)[0, index].item()
     assert found.promised == pytest.approx(grey, abs=1e-6)
 
@@ -53,7 +54,7 @@ def test_robust_is_the_mean_of_the_families(tiny: Classifier, draw: Draw) -> Non
 
 def test_a_channels_families_are_shares_of_its_own(tiny: Classifier, draw: Draw) -> None:
     picture, layer = draw(32, 32), tiny.layers.find("0")
-    subject = OfChannel(layer, 3)
+    subject = ChannelSubject(layer, 3)
     drawn = torch.full((1, 3, 32, 32), 0.5)
     found = run(score(picture, drawn, subject, tiny.spec, Passes(), trained_on=frozenset()), tiny)
 
@@ -63,7 +64,7 @@ def test_a_channels_families_are_shares_of_its_own(tiny: Classifier, draw: Draw)
         return maps(answer.activations)[:, 3].mean().item()
 
     own = activation(preprocess(to_float(picture).unsqueeze(0), tiny.spec))
-    assert found.rank is None and found.seen == pytest.approx(own, abs=1e-6)
+    assert found.rank is None and found.strength == pytest.approx(own, abs=1e-6)
     blurred = activation(FAMILIES["blur"](picture, tiny.spec))
     assert found.families["blur"] == pytest.approx(blurred / abs(own), rel=1e-3)
 
@@ -72,10 +73,10 @@ def test_below_zero_a_share_keeps_its_sign() -> None:
     """Red minus a half of a picture whose red is 0.2: -0.3, and just as much below zero under any look."""
     classifier = Classifier(Pool(), unnormalised(2, 32))
     picture = torch.full((3, 32, 32), 51, dtype=torch.uint8)
-    subject = OfChannel(classifier.layers.find("convolution"), 1)
+    subject = ChannelSubject(classifier.layers.find("convolution"), 1)
     drawn = to_float(picture).unsqueeze(0)
     found = run(score(picture, drawn, subject, classifier.spec, Passes(), trained_on=frozenset()), classifier)
-    assert found.seen == found.promised == pytest.approx(-0.3)
+    assert found.strength == found.promised == pytest.approx(-0.3)
     assert list(found.families.values()) == pytest.approx([-1] * 6, abs=0.05)
 
 
@@ -83,7 +84,7 @@ def test_forty_three_looks(tiny: Classifier, draw: Draw) -> None:
     """24 crops, 8 shifts, 3 blurs, 3 JPEGs, 2 noises, 1 half, the picture, and the tensor before it."""
     network, passes = Counting(tiny), Passes()
     task = score(
-        draw(32, 32), torch.zeros(1, 3, 32, 32), OfClass(0, tiny.spec), tiny.spec, passes, trained_on=frozenset()
+        draw(32, 32), torch.zeros(1, 3, 32, 32), ClassSubject(0, tiny.spec), tiny.spec, passes, trained_on=frozenset()
     )
     run(task, network)
     assert (passes.forward, passes.backward) == (network.forward, network.backward) == (43, 0)

@@ -1,0 +1,94 @@
+"""Why a picture came out poorly."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.ideal.diagnosis import diagnose
+from models.ideal.options import METHODS
+from models.ideal.score import Score
+
+GOOD = Score(1.0, 1.0, 1, 0.99, 0.99, {"crops": 0.99, "blur": 0.98}, 1.2, 0.1)
+OPTIONS = METHODS["fourier"].defaults
+PLAIN = {**METHODS["pixel"].defaults, "crops": 0, "clamp": False}
+PICTURE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+GREY = torch.full((3, 32, 32), 128, dtype=torch.uint8)
+CHANNEL = replace(GOOD, rank=None, strength=2.0, promised=2.0)
+
+
+def test_a_good_one_needs_none() -> None:
+    assert diagnose(PICTURE, GOOD, OPTIONS) is None
+    assert diagnose(PICTURE, CHANNEL, OPTIONS, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "message"),
+    [
+        (GOOD, OPTIONS, "hardly changed since the first step; raise steps or learning_rate"),
+        (GOOD, {**OPTIONS, "tv": 500.0}, "with a tv of 500 there can be no contrast; lower it"),
+        (
+            replace(CHANNEL, strength=0.0, promised=0.0),
+            OPTIONS,
+            "no gradient; name a layer before its ReLU",
+        ),
+    ],
+)
+def test_a_grey_one(score: Score, options: dict[str, object], message: str) -> None:
+    result = diagnose(GREY, score, options)
+    assert result is not None and "grey" in result and message in result
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "message"),
+    [
+        (
+            replace(GOOD, strength=0.2, rank=3, promised=0.99),
+            PLAIN,
+            "values outside [0, 1], which no file holds; set clamp",
+        ),
+        (
+            replace(GOOD, strength=0.2, rank=1, promised=0.99),
+            OPTIONS,
+            "and the crop of /classify; raise steps",
+        ),
+        (replace(GOOD, strength=0.2, rank=3, promised=0.1), {**OPTIONS, "noise": 0.9}, "a noise of 0.9 hides most"),
+        (replace(GOOD, strength=0.01, rank=20, promised=0.1), OPTIONS, "tv is too large; raise steps, or lower tv"),
+        (replace(GOOD, robust=0.3), OPTIONS, "its probability falls to 0.98 under blur; raise steps or noise"),
+        (replace(GOOD, robust=0.3), {**OPTIONS, "crops": 0}, "raise crops"),
+    ],
+)
+def test_one_that_is_not_recognised(score: Score, options: dict[str, object], message: str) -> None:
+    result = diagnose(PICTURE, score, options)
+    assert result is not None and message in result
+
+
+def test_a_channel_that_noise_calls_forth_more() -> None:
+    result = diagnose(PICTURE, CHANNEL, OPTIONS, 3.0)
+    assert result is not None and "(3)" in result and "(2)" in result and "lower tv and decay" in result
+    silent = diagnose(PICTURE, replace(CHANNEL, strength=0.0), OPTIONS, 0.0)
+    assert silent is not None and "stays at 0" in silent
+
+
+def test_a_channel_above_noise_needs_none_however_little_it_shows() -> None:
+    """Nor where nobody measured the noise: a channel's families are shares of its own, and no probabilities."""
+    for on_noise in (1.9, None):
+        assert diagnose(PICTURE, replace(CHANNEL, robust=0.1), OPTIONS, on_noise) is None
+
+
+@pytest.mark.parametrize(("rank", "strength"), [(2, 0.45), (1, 0.2), (30, 0.001)])
+def test_it_tells_probability_and_rank(rank: int, strength: float) -> None:
+    result = diagnose(PICTURE, replace(GOOD, rank=rank, strength=strength, promised=strength), OPTIONS)
+    assert result is not None and f"(probability {strength:.2g}, rank {rank})" in result
+
+
+def test_halves_are_enough() -> None:
+    """Recognised is a half or more, of the picture and under all ways to look at it."""
+    assert diagnose(PICTURE, replace(GOOD, strength=0.5, robust=0.5), OPTIONS) is None
+
+
+def test_grey_is_a_deviation_of_less_than_three_levels() -> None:
+    """Half of the pixels d above and half d below the middle deviate by d."""
+    board = ((torch.arange(32).reshape(-1, 1) + torch.arange(32)) % 2 * 2 - 1).expand(3, 32, 32)
+    assert "grey" in str(diagnose((128 + 2 * board).to(torch.uint8), GOOD, OPTIONS))
+    assert diagnose((128 + 4 * board).to(torch.uint8), GOOD, OPTIONS) is None
