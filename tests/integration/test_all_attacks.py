@@ -13,7 +13,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.run import run
 from tests.conftest import Draw
-from tests.models.attacks.bare import answers, bare
+from tests.models.attacks.float_attack import predicted_classes, run_float_attack
 from tests.models.attacks.minimal import assert_the_mask_confines
 from tests.models.attacks.small_pictures import draw_small_pictures
 from tests.networks import LinearNetwork, unnormalised
@@ -57,10 +57,12 @@ def test_rows_of_a_batch_end_as_they_do_alone(
     """Five pictures of several classes in one batch, and each alone: the same verdict, the same loss or norm."""
     options = quick(attack) | ({"epsilon": DEFAULT_EPSILONS[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
     pictures = small_pictures[:5]
-    labels = answers(tiny, pictures)
-    together = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, **options)
+    labels = predicted_classes(tiny, pictures)
+    together = run_float_attack(ATTACKS[attack], tiny, pictures, labels, norm=norm, **options)
     for row in range(5):
-        alone = bare(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], norm=norm, **options)
+        alone = run_float_attack(
+            ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], norm=norm, **options
+        )
         assert together.won[row] == alone.won[0]
         torch.testing.assert_close(together.loss[row], alone.loss[0], rtol=0.02, atol=0.05)
         torch.testing.assert_close(together.size[row], alone.size[0], rtol=0.01, atol=1e-3)
@@ -73,14 +75,17 @@ def test_rows_of_a_batch_of_a_minimal_attack_end_as_they_do_alone(
 ) -> None:
     """Also those that have won before others: the same verdict, and the same norm to 1 % (in L0 to a pixel)."""
     pictures = small_pictures[:5]
-    labels = (answers(tiny, pictures) + int(targeted)) % 4
+    labels = (predicted_classes(tiny, pictures) + int(targeted)) % 4
     run = {"targeted": targeted, "norm": norm, **SHORT.get(attack, {})}
-    together = bare(ATTACKS[attack], tiny, pictures, labels, **run)
-    alone = [bare(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], **run) for row in range(5)]
+    together = run_float_attack(ATTACKS[attack], tiny, pictures, labels, **run)
+    alone = [
+        run_float_attack(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], **run)
+        for row in range(5)
+    ]
     assert together.won.any()
-    assert torch.equal(together.won, torch.cat([each.won for each in alone]))
+    assert torch.equal(together.won, torch.cat([best.won for best in alone]))
     tolerance = {"rtol": 0.0, "atol": 1.0} if norm == "l0" else {"rtol": 0.01, "atol": 1e-5}
-    torch.testing.assert_close(together.size, torch.cat([each.size for each in alone]), **tolerance)
+    torch.testing.assert_close(together.size, torch.cat([best.size for best in alone]), **tolerance)
 
 
 @pytest.mark.parametrize("attack", [name for name, attack in ATTACKS.items() if attack.takes_mask])
@@ -88,10 +93,10 @@ def test_the_mask_confines_the_change(tiny: Classifier, draw: Draw, attack: str)
     """Only pixels of a box change, at the picture's own size, and some do."""
     mask = torch.zeros(50, 60, dtype=torch.bool)
     mask[12:40, 20:45] = True
-    found = run(adversarial(draw(50, 60), tiny.spec, attack=attack, mask=mask, **quick(attack)), tiny)
-    changed = (found.picture != found.origin).any(dim=0)
+    result = run(adversarial(draw(50, 60), tiny.spec, attack=attack, mask=mask, **quick(attack)), tiny)
+    changed = (result.picture != result.origin).any(dim=0)
     assert not (changed & ~mask).any()
-    assert changed.any() == (found.norms["l0"] > 0)
+    assert changed.any() == (result.norms["l0"] > 0)
 
 
 @pytest.mark.parametrize(("attack", "norm"), MINIMAL)
@@ -103,8 +108,8 @@ def test_the_mask_confines_the_float_change(tiny: Classifier, small_pictures: Te
 def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor, attack: str) -> None:
     """Every row wins, by more than two logits and, since the change is the smallest, not by much more."""
     pictures, norm = small_pictures[:8], ATTACKS[attack].norms[0]
-    labels = answers(tiny, pictures)
-    best = bare(ATTACKS[attack], tiny, pictures, labels, norm=norm, confidence=2.0, **SHORT.get(attack, {}))
+    labels = predicted_classes(tiny, pictures)
+    best = run_float_attack(ATTACKS[attack], tiny, pictures, labels, norm=norm, confidence=2.0, **SHORT.get(attack, {}))
     logits = tiny.logits(best.pictures)
     label = logits.gather(1, labels[:, None])[:, 0]
     lead = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - label
@@ -118,9 +123,9 @@ def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
     network = LinearNetwork(2, SIDE)
     network.layer.weight.data.zero_()
     blind = Classifier(network, unnormalised(2, SIDE))
-    found = run(adversarial(picture(), blind.spec, attack=attack, **quick(attack)), blind)
-    assert not found.success
-    assert torch.equal(found.picture, picture())
+    result = run(adversarial(picture(), blind.spec, attack=attack, **quick(attack)), blind)
+    assert not result.success
+    assert torch.equal(result.picture, picture())
 
 
 def test_the_registry_tells_each_attacks_norms() -> None:

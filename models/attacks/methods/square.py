@@ -109,18 +109,18 @@ class _Search:
         change = self._allowed(self.epsilon * self._signs(1, 1), window)
         self.pictures[..., *window] = (self.start[..., *window] + change).clamp(0, 1)
 
-    def _move(self, one: Window, other: Window) -> None:
-        """Algorithm 3 of the paper: `one` takes over the L2 norm of `other`, and what clipping has left of epsilon."""
-        self.undo = [(window, self.pictures[..., *window].clone()) for window in (one, other)]
-        old = self.pictures[..., *one] - self.start[..., *one]
-        freed = energy(self.pictures[..., *other] - self.start[..., *other])
-        self.pictures[..., *other] = self.start[..., *other]
-        # Where the two windows overlap, the other is already back at the start: it counts only once.
-        freed = freed + energy(self.pictures[..., *one] - self.start[..., *one])
+    def _move(self, receiver: Window, donor: Window) -> None:
+        """Algorithm 3 of the paper: `receiver` takes over the L2 norm of `donor`, and what clipping left of epsilon."""
+        self.undo = [(window, self.pictures[..., *window].clone()) for window in (receiver, donor)]
+        old = self.pictures[..., *receiver] - self.start[..., *receiver]
+        freed = energy(self.pictures[..., *donor] - self.start[..., *donor])
+        self.pictures[..., *donor] = self.start[..., *donor]
+        # Where the two windows overlap, the donor is already back at the start: it counts only once.
+        freed = freed + energy(self.pictures[..., *receiver] - self.start[..., *receiver])
         unused = (self.epsilon**2 - self.spent).clamp(min=0) / self.start.shape[1]
-        new = self._signs(1, 1) * self._turned(self._bump(one[0].stop - one[0].start)) + unit(old)
-        new = unit(self._allowed(new, one)) * (freed + rows(unused)).sqrt()
-        self.pictures[..., *one] = (self.start[..., *one] + new).clamp(0, 1)
+        new = self._signs(1, 1) * self._turned(self._bump(receiver[0].stop - receiver[0].start)) + unit(old)
+        new = unit(self._allowed(new, receiver)) * (freed + rows(unused)).sqrt()
+        self.pictures[..., *receiver] = (self.start[..., *receiver] + new).clamp(0, 1)
 
     def _allowed(self, change: Tensor, window: Window) -> Tensor:
         return change if self.mask is None else change * self.mask[..., *window]

@@ -10,10 +10,10 @@ from torch import Tensor
 from models.attacks.geometry import Norm, size
 from models.attacks.options import ATTACKS
 from models.classifier import Classifier
-from tests.models.attacks.bare import Bare, answers, bare
+from tests.models.attacks.float_attack import LogitsModule, predicted_classes, run_float_attack
 from tests.networks import Counting, LinearNetwork, unnormalised
 
-Oracle = Callable[[Bare, Tensor, Tensor], Tensor]
+Oracle = Callable[[LogitsModule, Tensor, Tensor], Tensor]
 """Another library's attack: module, pictures and labels (to leave, or targets) -> adversarial pictures."""
 
 
@@ -50,11 +50,11 @@ class TwoClasses:
         uphill = torch.where(self.labels == 0, 1.0, -1.0)[:, None] * self.weight
         values = self.pictures.flatten(1)
         gains = (uphill * torch.where(uphill > 0, values, values - 1)).reshape(len(values), 3, -1).sum(dim=1)
-        reached = gains.sort(dim=1, descending=True).values.cumsum(dim=1)
-        return (reached <= self.margin[:, None]).sum(dim=1) + 1
+        gained = gains.sort(dim=1, descending=True).values.cumsum(dim=1)
+        return (gained <= self.margin[:, None]).sum(dim=1) + 1
 
 
-def compared(
+def compare_with_oracle(
     attack: str,
     norm: Norm,
     classifier: Classifier,
@@ -69,14 +69,16 @@ def compared(
     Sixteen rows at a time. Without `targets` the classes to leave are those the classifier sees.
     """
     ours, theirs = [], []
-    seen = answers(classifier, pictures)
-    wanted = (seen if targets is None else targets).split(16)
-    for some, labels in zip(pictures.split(16), wanted, strict=True):
-        best = bare(ATTACKS[attack], classifier, some, labels, targeted=targets is not None, norm=norm, **options)
+    predicted = predicted_classes(classifier, pictures)
+    all_labels = (predicted if targets is None else targets).split(16)
+    for batch, labels in zip(pictures.split(16), all_labels, strict=True):
+        best = run_float_attack(
+            ATTACKS[attack], classifier, batch, labels, targeted=targets is not None, norm=norm, **options
+        )
         ours.append(best.size)
-        found = oracle(Bare(classifier), some, labels)
-        won = (answers(classifier, found) == labels) == (targets is not None)
-        theirs.append(torch.where(won, size(found - some, norm), torch.inf))
+        adversarial = oracle(LogitsModule(classifier), batch, labels)
+        won = (predicted_classes(classifier, adversarial) == labels) == (targets is not None)
+        theirs.append(torch.where(won, size(adversarial - batch, norm), torch.inf))
     return torch.cat(ours), torch.cat(theirs)
 
 
@@ -92,20 +94,22 @@ def assert_the_mask_confines(attack: str, norm: Norm, classifier: Classifier, pi
     side = pictures.shape[-1]
     mask = torch.zeros(1, 1, side, side)
     mask[..., : side // 2] = 1
-    best = bare(ATTACKS[attack], classifier, pictures, answers(classifier, pictures), norm=norm, mask=mask, **options)
+    best = run_float_attack(
+        ATTACKS[attack], classifier, pictures, predicted_classes(classifier, pictures), norm=norm, mask=mask, **options
+    )
     assert best.won.any()
     assert torch.equal(best.pictures[..., side // 2 :], pictures[..., side // 2 :])
     assert best.pictures.min() >= 0 and best.pictures.max() <= 1
 
 
-def counted(attack: str, classifier: Classifier, pictures: Tensor, **options: Any) -> tuple[int, int]:
+def count_passes(attack: str, classifier: Classifier, pictures: Tensor, **options: Any) -> tuple[int, int]:
     """Rows asked about, forward and backward, after the first look that every attack is given."""
     counting = Counting(classifier)
-    labels = options.pop("labels", answers(classifier, pictures))
-    bare(ATTACKS[attack], counting, pictures, labels, **options)
+    labels = options.pop("labels", predicted_classes(classifier, pictures))
+    run_float_attack(ATTACKS[attack], counting, pictures, labels, **options)
     return counting.forward - len(pictures), counting.backward
 
 
-def centres(crops: Tensor) -> Tensor:
+def centre_crops(crops: Tensor) -> Tensor:
     """The middle 112 x 112 of each crop: MobileNetV2 takes any size, and a quarter of the time for these."""
     return crops[..., 56:168, 56:168]

@@ -45,11 +45,11 @@ def test_points_are_those_of_single_attacks(
     tiny: Classifier, picture: Tensor, single: Callable[..., Adversarial], norm: str, target: int | None
 ) -> None:
     """PGD within each budget, with the same seed, to the last digit; before them the picture as it is."""
-    found = run(curve(picture, tiny.spec, norms=[norm], norm=norm, target=target, steps=STEPS, seed=3), tiny)
-    first, *others = found.points
-    before = {each.index: each.probability for each in run(classify(picture, tiny.spec), tiny)}
+    result = run(curve(picture, tiny.spec, norms=[norm], norm=norm, target=target, steps=STEPS, seed=3), tiny)
+    first, *others = result.points
+    before = {prediction.index: prediction.probability for prediction in run(classify(picture, tiny.spec), tiny)}
     assert (first.epsilon, first.success) == (0.0, False)
-    assert first.original == pytest.approx(before[found.original.index], abs=1e-6)
+    assert first.original == pytest.approx(before[result.original.index], abs=1e-6)
     assert first.goal == pytest.approx(1 - first.original if target is None else before[target], abs=1e-6)
     for point in others:
         alone = single(attack="pgd", norm=norm, epsilon=point.epsilon, target=target)
@@ -57,48 +57,48 @@ def test_points_are_those_of_single_attacks(
         assert (point.original, point.success) == (left, alone.success)
         assert point.goal == (1 - left if alone.target is None else alone.target.probability)
     assert others[-1].success
-    assert found.target == (None if target is None else single(attack="pgd", target=1).target_before)
+    assert result.target == (None if target is None else single(attack="pgd", target=1).target_before)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_budgets_ascend_from_none(tiny: Classifier, picture: Tensor, norm: str) -> None:
     """In Linf whole levels; else multiples of the smallest change that wins."""
-    found = run(curve(picture, tiny.spec, norms=[norm], norm=norm, steps=STEPS), tiny)
-    budgets = [point.epsilon for point in found.points]
+    result = run(curve(picture, tiny.spec, norms=[norm], norm=norm, steps=STEPS), tiny)
+    budgets = [point.epsilon for point in result.points]
     assert budgets == sorted(set(budgets))
     if norm == "linf":
         assert [round(255 * budget, 6) for budget in budgets] == [0, *LEVELS]
     else:
-        assert budgets == [0.0, *(multiple * found.smallest[norm].norms[norm] for multiple in MULTIPLES)]
+        assert budgets == [0.0, *(multiple * result.smallest[norm].norms[norm] for multiple in MULTIPLES)]
 
 
 def test_the_smallest_are_those_of_single_attacks(whole: Curve, single: Callable[..., Adversarial]) -> None:
     assert tuple(whole.smallest) == NORMS
-    for norm, found in whole.smallest.items():
+    for norm, result in whole.smallest.items():
         alone = single(attack="auto", norm=norm)
-        assert found.success and (found.picture == alone.picture).all()
-        assert found.norms == alone.norms
+        assert result.success and (result.picture == alone.picture).all()
+        assert result.norms == alone.norms
 
 
 def test_the_norm_that_is_drawn_is_looked_for_too(tiny: Classifier, picture: Tensor) -> None:
     """And a norm that is named twice once."""
-    found = run(curve(picture, tiny.spec, norms=["l1", "l1"], norm="l2", steps=2), tiny)
-    assert list(found.smallest) == ["l1", "l2"]
-    assert found.norm == "l2"
+    result = run(curve(picture, tiny.spec, norms=["l1", "l1"], norm="l2", steps=2), tiny)
+    assert list(result.smallest) == ["l1", "l2"]
+    assert result.norm == "l2"
 
 
 def test_passes_are_what_the_network_counted(tiny: Classifier, picture: Tensor) -> None:
     network = Counting(tiny)
-    found = run(curve(picture, tiny.spec, norms=["l1"], steps=3), network)
-    assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+    result = run(curve(picture, tiny.spec, norms=["l1"], steps=3), network)
+    assert (result.passes.forward, result.passes.backward) == (network.forward, network.backward)
     assert network.backward > 8 * 3
 
 
 def test_progress_counts_attacks(tiny: Classifier, picture: Tensor) -> None:
     """Two norms and eight budgets."""
-    told: list[Progress] = []
-    run(curve(picture, tiny.spec, norms=["l2"], norm="linf", steps=2), tiny, told.append)
-    assert [(each.step, each.steps) for each in told] == [(count, 10) for count in range(1, 11)]
+    reports: list[Progress] = []
+    run(curve(picture, tiny.spec, norms=["l2"], norm="linf", steps=2), tiny, reports.append)
+    assert [(report.step, report.steps) for report in reports] == [(count, 10) for count in range(1, 11)]
 
 
 def test_a_model_that_is_never_fooled() -> None:
@@ -108,10 +108,10 @@ def test_a_model_that_is_never_fooled() -> None:
     blind = Classifier(network, unnormalised(3, 16))
     grey = (0 * LinearNetwork(3, 16).layer.weight[0]).reshape(3, 16, 16).byte() + 128
     for norm, count in (("linf", 9), ("l2", 1)):
-        found = run(curve(grey, blind.spec, norms=["l0"], norm=norm, steps=2), blind)
-        assert not any(each.success for each in found.smallest.values())
-        assert len(found.points) == count
-        assert {(point.original, point.success) for point in found.points} == {(found.original.probability, False)}
+        result = run(curve(grey, blind.spec, norms=["l0"], norm=norm, steps=2), blind)
+        assert not any(smallest.success for smallest in result.smallest.values())
+        assert len(result.points) == count
+        assert {(point.original, point.success) for point in result.points} == {(result.original.probability, False)}
 
 
 @pytest.fixture
@@ -128,28 +128,28 @@ def test_at_the_deadline_what_is_known_is_returned(
 ) -> None:
     """Norms and points that were done are those of the whole curve; of the attack under way what wins is kept."""
     task = curve(picture, tiny.spec, steps=STEPS, seed=3, best_at_deadline=True)
-    found = run(task, network, deadline_s=share * whole.passes.forward)
-    assert found.stopped and not whole.stopped
-    assert found.points == whole.points[: len(found.points)]
-    assert list(found.smallest) == list(NORMS)[: len(found.smallest)]
-    for norm, each in found.smallest.items():
-        if each.stopped:
-            assert each.success, "a search that was broken off does not say that there is nothing"
-            assert norm == list(found.smallest)[-1]
+    result = run(task, network, deadline_s=share * whole.passes.forward)
+    assert result.stopped and not whole.stopped
+    assert result.points == whole.points[: len(result.points)]
+    assert list(result.smallest) == list(NORMS)[: len(result.smallest)]
+    for norm, smallest in result.smallest.items():
+        if smallest.stopped:
+            assert smallest.success, "a search that was broken off does not say that there is nothing"
+            assert norm == list(result.smallest)[-1]
         else:
-            assert each.norms == whole.smallest[norm].norms
-        again = run(classify(each.picture, tiny.spec), tiny)[0]
-        assert again.index == each.adversarial.index
-    assert len(found.points) == 1 or len(found.smallest) == len(NORMS)
-    assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+            assert smallest.norms == whole.smallest[norm].norms
+        again = run(classify(smallest.picture, tiny.spec), tiny)[0]
+        assert again.index == smallest.adversarial.index
+    assert len(result.points) == 1 or len(result.smallest) == len(NORMS)
+    assert (result.passes.forward, result.passes.backward) == (network.forward, network.backward)
 
 
 def test_the_win_of_a_search_that_was_broken_off_is_known(tiny: Classifier, picture: Tensor, network: Counting) -> None:
     """After DDN's ten cheap steps of the first norm."""
     task = curve(picture, tiny.spec, norms=["l2"], norm="l2", steps=100, best_at_deadline=True)
-    found = run(task, network, deadline_s=15.0)
-    assert found.stopped and found.smallest["l2"].success and found.smallest["l2"].stopped
-    assert len(found.points) == 1
+    result = run(task, network, deadline_s=15.0)
+    assert result.stopped and result.smallest["l2"].success and result.smallest["l2"].stopped
+    assert len(result.points) == 1
 
 
 @pytest.mark.parametrize("deadline_s", [0.0, 1.0, 30.0])

@@ -34,8 +34,8 @@ def row(*values: float) -> Tensor:
 def test_projection_by_hand() -> None:
     """0.5 may move by 0.1 and no more; 0.05 and 0.95 stop at black and white."""
     moved, origin = row(0.9, 0.55, 0.1, -0.5, 1.5).unsqueeze(0), row(0.5, 0.5, 0.5, 0.05, 0.95).unsqueeze(0)
-    found = project_linf(moved, origin, 0.1)
-    torch.testing.assert_close(found[0, 0, 0], torch.tensor([0.6, 0.55, 0.4, 0.0, 1.0]))
+    result = project_linf(moved, origin, 0.1)
+    torch.testing.assert_close(result[0, 0, 0], torch.tensor([0.6, 0.55, 0.4, 0.0, 1.0]))
 
 
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0, 1))
@@ -61,9 +61,9 @@ def test_whole_levels_stay_whole() -> None:
 @given(st.floats(1 / 255, 1))
 def test_the_rest_of_a_level_is_not_used(epsilon: float) -> None:
     """At most a ten-thousandth of a level above epsilon, which is what a float32 may lose, and less than one below."""
-    found = lattice_epsilon(epsilon) * 255
-    assert found == pytest.approx(round(found))
-    assert epsilon * 255 - 1 < found <= epsilon * 255 + 1.001e-4
+    result = lattice_epsilon(epsilon) * 255
+    assert result == pytest.approx(round(result))
+    assert epsilon * 255 - 1 < result <= epsilon * 255 + 1.001e-4
 
 
 def test_the_lattice_is_what_a_file_gives_back() -> None:
@@ -79,14 +79,14 @@ def test_norms_by_hand() -> None:
     picture[0, 0, 0] += 3
     picture[1, 0, 0] -= 4
     picture[2, 1, 1] += 12
-    found = norms(picture, origin)
-    assert found == {
+    result = norms(picture, origin)
+    assert result == {
         "linf": pytest.approx(12 / 255),
         "l2": pytest.approx(13 / 255),
         "l1": pytest.approx(19 / 255),
         "l0": 2,
     }
-    assert math.isclose(found["linf"], 12 / 255, rel_tol=1e-15)
+    assert math.isclose(result["linf"], 12 / 255, rel_tol=1e-15)
 
 
 def test_norms_of_no_change_and_of_the_largest() -> None:
@@ -175,8 +175,8 @@ def test_the_projection_onto_l1_is_that_of_its_dual(pattern: str, before: tuple[
         shrunk = change.sign() * (change.abs() - middle).clamp(min=0)
         low, high = (middle, high) if size((origin + shrunk).clamp(0, 1) - origin, "l1") > epsilon else (low, middle)
     project = projection("l1", origin)
-    for each in before:
-        project(origin + each * change, epsilon)
+    for factor in before:
+        project(origin + factor * change, epsilon)
     torch.testing.assert_close(project(origin + change, epsilon), (origin + shrunk).clamp(0, 1), rtol=0, atol=1e-5)
 
 
@@ -220,5 +220,5 @@ def test_the_largest_of_many_are_exactly_those(count: int) -> None:
     """As sorting finds them, also where nearly all values are 0."""
     values = torch.rand(224 * 224, generator=torch.Generator().manual_seed(0))
     for some in (values, values * (values > 0.99)):
-        found = some[largest(some, count)]
-        assert torch.equal(found.sort(descending=True).values, some.sort(descending=True).values[:count])
+        result = some[largest(some, count)]
+        assert torch.equal(result.sort(descending=True).values, some.sort(descending=True).values[:count])

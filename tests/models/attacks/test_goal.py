@@ -29,9 +29,9 @@ def test_its_gradients_are_of_the_loss_at_the_pictures_own_size(tiny: Classifier
         look = run(goal.look(pictures, score=score), tiny)
         moving = pictures.clone().requires_grad_()
         loss = score(tiny.logits(preprocessor(tiny.spec)(moving)), goal.labels) * (-1 if targeted else 1)
-        (wanted,) = torch.autograd.grad(loss.sum(), moving)
+        (expected,) = torch.autograd.grad(loss.sum(), moving)
         torch.testing.assert_close(look.loss, loss.detach(), rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(look.gradients, wanted, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(look.gradients, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_it_must_win_in_every_view(tiny: Classifier) -> None:
@@ -113,6 +113,27 @@ def test_by_a_measure_the_smaller_win_is_kept() -> None:
     assert best.pictures[:, 0, 0, 0].tolist() == [0.25, 0.5, 0.25, 0.75]
 
 
+def test_a_branch_does_not_see_later_results_and_passes_its_own_on() -> None:
+    """Row 0: the other attack's 0.25 is unknown to the branch. Row 1: the branch's own 0.5 is known to both."""
+    start = torch.zeros(2, 3, 2, 2)
+    best = Best(a_goal(2), start, made_up([1.0] * 2, [False] * 2, 0.0), measure=by("linf"))
+    branch = best.branch()
+    best.update(made_up([1.0] * 2, [True, False], 0.25))
+    assert branch.size.tolist() == [torch.inf, torch.inf]
+    branch.update(made_up([1.0] * 2, [True, True], 0.5))
+    assert branch.size.tolist() == [0.5, 0.5]
+    assert best.size.tolist() == [0.25, 0.5]
+    assert torch.equal(branch.progress(1, 2).render(), best.pictures[0])
+
+
+def test_rescored_pictures_are_compared_by_the_new_loss() -> None:
+    """A loss of 0.9 beats the old loss of 1, but not the new one of 0.5; the pictures stay."""
+    best = Best(a_goal(1), torch.zeros(1, 3, 2, 2), made_up([1.0], [False], 0.0))
+    best.rescore(made_up([0.5], [False], 0.0))
+    assert not best.update(made_up([0.9], [False], 1.0)).any()
+    assert best.update(made_up([0.4], [False], 1.0)).all()
+
+
 def test_a_loss_that_is_no_number_is_never_better() -> None:
     best = Best(a_goal(1), torch.zeros(1, 3, 2, 2), made_up([1.0], [False], 0.0))
     best.update(made_up([float("nan")], [False], 1.0))
@@ -125,8 +146,8 @@ def test_progress_tells_the_probability_of_the_goal(tiny: Classifier) -> None:
     for targeted in (True, False):
         goal = Goal(torch.tensor([2]), targeted, preprocessor(tiny.spec))
         look = run(goal.look(pictures), tiny)
-        told = Best(goal, pictures, look).progress(3, 7)
+        reports = Best(goal, pictures, look).progress(3, 7)
         probability = look.logits[0].softmax(dim=0)[2].item()
-        assert (told.step, told.steps) == (3, 7)
-        assert told.score() is not None
-        assert abs(told.score() - (probability if targeted else 1 - probability)) < 1e-5
+        assert (reports.step, reports.steps) == (3, 7)
+        assert reports.score() is not None
+        assert abs(reports.score() - (probability if targeted else 1 - probability)) < 1e-5

@@ -30,9 +30,9 @@ def through_pillow(levels: Tensor, quality: int) -> Tensor:
 def test_the_values_are_the_real_encoders(height: int, width: int, quality: int, seed: int) -> None:
     """Of the rounded picture, bit for bit, whether or not a gradient is wanted."""
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(seed))
-    wanted = to_float(torch.stack([through_pillow((row * 255).round().byte(), quality) for row in pictures]))
-    assert torch.equal(Jpeg(quality)(pictures), wanted)
-    assert torch.equal(Jpeg(quality)(pictures.requires_grad_()).detach(), wanted)
+    expected = to_float(torch.stack([through_pillow((row * 255).round().byte(), quality) for row in pictures]))
+    assert torch.equal(Jpeg(quality)(pictures), expected)
+    assert torch.equal(Jpeg(quality)(pictures.requires_grad_()).detach(), expected)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -66,8 +66,8 @@ def test_the_gradient_is_the_stand_ins(draw: Draw) -> None:
     pictures = to_float(draw(40, 56)).unsqueeze(0).requires_grad_()
     weight = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(0))
     (straight,) = torch.autograd.grad((Jpeg(75)(pictures) * weight).sum(), pictures)
-    (wanted,) = torch.autograd.grad((approximate(pictures, 75) * weight).sum(), pictures)
-    assert torch.equal(straight, wanted)
+    (expected,) = torch.autograd.grad((approximate(pictures, 75) * weight).sum(), pictures)
+    assert torch.equal(straight, expected)
     assert straight.isfinite().all()
     assert (straight != 0).float().mean() > 0.9
 
@@ -79,7 +79,7 @@ def test_a_row_alone_is_the_row_of_a_batch(draw: Draw) -> None:
     (gradients,) = torch.autograd.grad(together.square().sum(), pictures)
     for row in range(3):
         alone = pictures[row : row + 1].detach().requires_grad_()
-        seen = Jpeg(50)(alone)
-        assert torch.equal(seen[0], together[row])
-        (gradient,) = torch.autograd.grad(seen.square().sum(), alone)
+        decoded = Jpeg(50)(alone)
+        assert torch.equal(decoded[0], together[row])
+        (gradient,) = torch.autograd.grad(decoded.square().sum(), alone)
         torch.testing.assert_close(gradient[0], gradients[row], rtol=1e-3, atol=1e-4)

@@ -77,9 +77,9 @@ def test_in_l2_it_is_the_lattices_own_optimum(classifier: Classifier, weight: Te
     best = verified_best(classifier, start, change, norm="l2")
     assert best.won
     assert torch.equal(best.pictures, to_lattice(best.pictures))
-    found = norms(to_levels(best.pictures[0]), to_levels(start[0]))["l2"]
-    assert found <= 1.01 * least_l2(gap, weight) + 1 / 255 / 10
-    assert found >= (gap / weight.norm()).item() * (1 - 1e-5), "no file is nearer than the border"
+    result = norms(to_levels(best.pictures[0]), to_levels(start[0]))["l2"]
+    assert result <= 1.01 * least_l2(gap, weight) + 1 / 255 / 10
+    assert result >= (gap / weight.norm()).item() * (1 - 1e-5), "no file is nearer than the border"
 
 
 @pytest.mark.parametrize("seed", range(4))

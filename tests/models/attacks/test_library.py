@@ -35,7 +35,7 @@ def pictures(draw: Draw) -> list[Tensor]:
     return [draw(30 + 7 * seed, 61 - 4 * seed, seed) for seed in range(7)]
 
 
-def seen(classifier: Classifier, picture: Tensor) -> int:
+def predicted_index(classifier: Classifier, picture: Tensor) -> int:
     return run(classify(picture, classifier.spec), classifier)[0].index
 
 
@@ -43,21 +43,21 @@ def test_a_picture_in_any_form(tiny: Classifier, pictures: list[Tensor], tmp_pat
     """Its path, the path as a text, its bytes, its levels: the same to the last bit, and what `adversarial` gives."""
     data = encode(pictures[0])
     (tmp_path / "one.png").write_bytes(data)
-    wanted = run(adversarial(pictures[0], tiny.spec, **QUICK), tiny)
+    expected = run(adversarial(pictures[0], tiny.spec, **QUICK), tiny)
     for form in (tmp_path / "one.png", str(tmp_path / "one.png"), data, pictures[0]):
-        found = fool(tiny, form, **QUICK)
-        assert torch.equal(found.picture, wanted.picture)
-        assert torch.equal(found.origin, pictures[0])
+        result = fool(tiny, form, **QUICK)
+        assert torch.equal(result.picture, expected.picture)
+        assert torch.equal(result.origin, pictures[0])
 
 
 def test_a_model_and_its_classifier_are_alike(tiny: Classifier, pictures: list[Tensor]) -> None:
-    first, second = (fool(each, pictures[0], **QUICK) for each in (tiny, Model("tiny", tiny, {})))
+    first, second = (fool(model, pictures[0], **QUICK) for model in (tiny, Model("tiny", tiny, {})))
     assert torch.equal(first.picture, second.picture)
 
 
 def test_without_a_choice_it_is_the_smallest_change(tiny: Classifier, pictures: list[Tensor]) -> None:
-    found = fool(tiny, pictures[0], steps=5)
-    assert (found.attack, found.norm) == ("auto", "l2")
+    result = fool(tiny, pictures[0], steps=5)
+    assert (result.attack, result.norm) == ("auto", "l2")
     assert fool(tiny, pictures[0], norm="l0", steps=5).norm == "l0"
     assert fool(tiny, pictures[0], epsilon=4 / 255, steps=5).attack == "pgd"
 
@@ -65,11 +65,11 @@ def test_without_a_choice_it_is_the_smallest_change(tiny: Classifier, pictures: 
 @pytest.mark.parametrize(("named", "index"), [("Siamese cat", 1), ("3", 2), (2, 2), ("0", 0), ("red-fox", 0)])
 def test_a_target_by_name_or_index(tiny: Classifier, pictures: list[Tensor], named: str | int, index: int) -> None:
     """The class called 3 is the third, and the number 2 is its index."""
-    picture = next(each for each in pictures if seen(tiny, each) != index)
-    found = fool(tiny, picture, target=named, attack="ddn", steps=30)
-    assert found.success and found.target is not None
-    assert found.target.index == found.adversarial.index == index
-    assert seen(tiny, found.picture) == index
+    picture = next(picture for picture in pictures if predicted_index(tiny, picture) != index)
+    result = fool(tiny, picture, target=named, attack="ddn", steps=30)
+    assert result.success and result.target is not None
+    assert result.target.index == result.adversarial.index == index
+    assert predicted_index(tiny, result.picture) == index
 
 
 @pytest.mark.parametrize("target", ["wombat", "", "99", 4, -1])
@@ -82,7 +82,7 @@ def test_an_unknown_target(tiny: Classifier, pictures: list[Tensor], target: str
 
 def test_the_class_that_it_is_already(tiny: Classifier, pictures: list[Tensor]) -> None:
     with pytest.raises(AlreadyTarget):
-        fool(tiny, pictures[0], target=seen(tiny, pictures[0]))
+        fool(tiny, pictures[0], target=predicted_index(tiny, pictures[0]))
 
 
 def test_what_cannot_be(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
@@ -100,17 +100,17 @@ def test_what_cannot_be(tiny: Classifier, pictures: list[Tensor], tmp_path: Path
 
 
 def test_the_file_outlives_what_it_is_to_survive(tiny: Classifier, pictures: list[Tensor]) -> None:
-    found = fool(tiny, pictures[0], survive="jpeg:60,png", attack="ddn", steps=20)
-    assert found.success and [survival.name for survival in found.survive] == ["png", "jpeg:60"]
-    saved = decode(encode(found.picture, format="jpeg", quality=60))
-    assert seen(tiny, saved) != found.original.index
+    result = fool(tiny, pictures[0], survive="jpeg:60,png", attack="ddn", steps=20)
+    assert result.success and [survival.name for survival in result.survive] == ["png", "jpeg:60"]
+    saved = decode(encode(result.picture, format="jpeg", quality=60))
+    assert predicted_index(tiny, saved) != result.original.index
 
 
 def test_after_the_deadline_the_best_so_far(tiny: Classifier, pictures: list[Tensor]) -> None:
     """Far fewer than a thousand steps, and a whole report; without a deadline all are taken."""
-    found = fool(tiny, pictures[0], attack="ddn", steps=1000, deadline_s=0.1)
-    assert found.stopped and found.passes.backward < 1000
-    assert seen(tiny, found.picture) == found.adversarial.index
+    result = fool(tiny, pictures[0], attack="ddn", steps=1000, deadline_s=0.1)
+    assert result.stopped and result.passes.backward < 1000
+    assert predicted_index(tiny, result.picture) == result.adversarial.index
     assert not fool(tiny, pictures[0], attack="ddn", steps=20).stopped
     assert fool(tiny, pictures[0], deadline_s=-1.0).stopped, "the first look happens, whatever the deadline"
 
@@ -118,9 +118,9 @@ def test_after_the_deadline_the_best_so_far(tiny: Classifier, pictures: list[Ten
 @pytest.mark.parametrize("at_once", [1, 3, 8])
 def test_every_picture_comes_once_as_it_does_alone(tiny: Classifier, pictures: list[Tensor], at_once: int) -> None:
     """In shared batches of several sizes: the same verdict and, to a level, the same picture."""
-    found = list(fool_all(tiny, pictures, at_once=at_once, progress=False, **QUICK))
-    assert sorted(number for number, _ in found) == list(range(7))
-    for number, result in found:
+    numbered = list(fool_all(tiny, pictures, at_once=at_once, progress=False, **QUICK))
+    assert sorted(number for number, _ in numbered) == list(range(7))
+    for number, result in numbered:
         alone = fool(tiny, pictures[number], **QUICK)
         assert result is not None
         assert torch.equal(result.origin, pictures[number])
@@ -130,11 +130,11 @@ def test_every_picture_comes_once_as_it_does_alone(tiny: Classifier, pictures: l
 
 def test_pictures_of_the_target_are_none(tiny: Classifier, pictures: list[Tensor]) -> None:
     """Those that the model takes for it as they are, and no others."""
-    classes = [seen(tiny, each) for each in pictures]
+    classes = [predicted_index(tiny, picture) for picture in pictures]
     target = max(set(classes), key=classes.count)
     assert 1 <= classes.count(target) < 7
-    found = dict(fool_all(tiny, pictures, target=target, progress=False, **QUICK))
-    assert [found[number] is None for number in range(7)] == [each == target for each in classes]
+    result = dict(fool_all(tiny, pictures, target=target, progress=False, **QUICK))
+    assert [result[number] is None for number in range(7)] == [index == target for index in classes]
 
 
 def test_pictures_are_read_as_there_is_room(tiny: Classifier, pictures: list[Tensor]) -> None:
@@ -168,7 +168,7 @@ def test_abandoned_midway_all_tasks_are_closed(
             ended.append(picture)
 
     monkeypatch.setattr(library, "adversarial", watched)
-    coming = fool_all(tiny, pictures, target=seen(tiny, pictures[0]), at_once=3, progress=False, **QUICK)
+    coming = fool_all(tiny, pictures, target=predicted_index(tiny, pictures[0]), at_once=3, progress=False, **QUICK)
     assert next(coming) == (0, None)  # after one look, when others have begun
     assert (len(begun), len(ended)) == (3, 1)
     coming.close()  # type: ignore[attr-defined]
@@ -209,9 +209,9 @@ def test_bad_options_are_raised_at_the_first(tiny: Classifier, pictures: list[Te
 
 
 def test_each_picture_has_its_own_deadline(tiny: Classifier, pictures: list[Tensor]) -> None:
-    found = list(fool_all(tiny, pictures[:3], attack="ddn", steps=1000, deadline_s=0.1, at_once=1, progress=False))
-    assert len(found) == 3
-    assert all(each is not None and each.stopped and each.passes.backward > 1 for _, each in found)
+    result = list(fool_all(tiny, pictures[:3], attack="ddn", steps=1000, deadline_s=0.1, at_once=1, progress=False))
+    assert len(result) == 3
+    assert all(one is not None and one.stopped and one.passes.backward > 1 for _, one in result)
 
 
 def test_the_summary_by_hand(tiny: Classifier, pictures: list[Tensor]) -> None:
@@ -231,18 +231,18 @@ def test_the_summary_by_hand(tiny: Classifier, pictures: list[Tensor]) -> None:
             (True, 2.0, 2, 0),
         ]
     ]
-    told = summary([results[0], None, *results[1:]])
-    assert (told.pictures, told.fooled, told.success_rate) == (4, 3, 0.75)
-    assert told.median_norms == pytest.approx({"linf": 0.2, "l2": 2.0, "l1": 6.0, "l0": 2})
-    assert told.passes_per_picture == (9 + 17 + 4 + 2) / 4
+    reports = summary([results[0], None, *results[1:]])
+    assert (reports.pictures, reports.fooled, reports.success_rate) == (4, 3, 0.75)
+    assert reports.median_norms == pytest.approx({"linf": 0.2, "l2": 2.0, "l1": 6.0, "l0": 2})
+    assert reports.passes_per_picture == (9 + 17 + 4 + 2) / 4
 
 
 def test_the_summary_of_nothing(tiny: Classifier, pictures: list[Tensor]) -> None:
     """No figure is made up."""
     for results in ([], [None]):
-        told = summary(iter(results))
-        assert (told.pictures, told.fooled) == (0, 0)
-        assert all(map(math.isnan, (told.success_rate, told.passes_per_picture, *told.median_norms.values())))
+        reports = summary(iter(results))
+        assert (reports.pictures, reports.fooled) == (0, 0)
+        assert all(map(math.isnan, (reports.success_rate, reports.passes_per_picture, *reports.median_norms.values())))
     failed = summary([replace(fool(tiny, pictures[0], **QUICK), success=False)])
     assert failed.success_rate == 0 and all(map(math.isnan, failed.median_norms.values()))
 
@@ -282,6 +282,6 @@ def test_the_docstrings_examples_run(
 def test_the_bundled_model_is_fooled_about_a_photo(chelsea: Tensor) -> None:
     """A cat, at a third of its size, becomes a dog within a few steps, in the file."""
     model = load("cats-dogs")
-    found = fool(model, chelsea[:, ::3, ::3].contiguous(), target="dog", epsilon=8 / 255, steps=5)
-    assert (found.original.label, found.adversarial.label, found.success) == ("cat", "dog", True)
-    assert run(classify(decode(encode(found.picture)), model.spec), model.classifier)[0].label == "dog"
+    result = fool(model, chelsea[:, ::3, ::3].contiguous(), target="dog", epsilon=8 / 255, steps=5)
+    assert (result.original.label, result.adversarial.label, result.success) == ("cat", "dog", True)
+    assert run(classify(decode(encode(result.picture)), model.spec), model.classifier)[0].label == "dog"

@@ -25,15 +25,15 @@ def noisy(origin: Tensor, *, share: float = 1.0, seed: int = 0) -> Tensor:
 
 def of_the_whole(picture: Tensor, origin: Tensor, window: int = 7) -> Perception:
     """scikit-image on all pixels at once."""
-    here, there = (each.permute(1, 2, 0).numpy() for each in (picture, origin))
-    ssim = structural_similarity(here, there, win_size=window, channel_axis=2, data_range=255)
-    distances = deltaE_ciede2000(rgb2lab(here), rgb2lab(there))
-    levels = np.abs(here.astype(int) - there.astype(int)).mean()
-    return Perception(float(ssim), float(distances.mean()), float(np.percentile(distances, 95)), float(levels))
+    after, before = (levels.permute(1, 2, 0).numpy() for levels in (picture, origin))
+    ssim = structural_similarity(after, before, win_size=window, channel_axis=2, data_range=255)
+    distances = deltaE_ciede2000(rgb2lab(after), rgb2lab(before))
+    mean_levels = np.abs(after.astype(int) - before.astype(int)).mean()
+    return Perception(float(ssim), float(distances.mean()), float(np.percentile(distances, 95)), float(mean_levels))
 
 
-def assert_same(found: Perception, wanted: Perception, tolerance: float = 1e-6) -> None:
-    assert vars(found) == pytest.approx(vars(wanted), abs=tolerance)
+def assert_same(result: Perception, expected: Perception, tolerance: float = 1e-6) -> None:
+    assert vars(result) == pytest.approx(vars(expected), abs=tolerance)
 
 
 @pytest.mark.parametrize("band", [1, 700, 2**19])
@@ -78,8 +78,8 @@ def test_nothing_is_seen_where_nothing_changed(draw: Draw, height: int, width: i
 def test_under_three_pixels_across_there_is_no_structure(height: int, width: int) -> None:
     """No window fits: SSIM is 0 as soon as anything changed. White to black is 100 in lightness, and in CIEDE2000."""
     white = torch.full((3, height, width), 255, dtype=torch.uint8)
-    found = perception(torch.zeros_like(white), white)
-    assert vars(found) == pytest.approx(
+    result = perception(torch.zeros_like(white), white)
+    assert vars(result) == pytest.approx(
         {"ssim": 0.0, "ciede2000_mean": 100.0, "ciede2000_p95": 100.0, "mean_levels": 255.0}, rel=1e-4
     )
 
@@ -87,13 +87,13 @@ def test_under_three_pixels_across_there_is_no_structure(height: int, width: int
 def test_of_many_changed_pixels_an_even_share_stands_for_all(monkeypatch: pytest.MonkeyPatch, chelsea: Tensor) -> None:
     """A thousand of 16,000 changed pixels give the mean and the percentile within a tenth."""
     picture = noisy(chelsea, share=0.12)
-    wanted = of_the_whole(picture, chelsea)
+    expected = of_the_whole(picture, chelsea)
     monkeypatch.setattr(module, "SAMPLED", 1000)
-    found = perception(picture, chelsea)
-    assert found.ciede2000_mean == pytest.approx(wanted.ciede2000_mean, rel=0.1)
-    assert found.ciede2000_p95 == pytest.approx(wanted.ciede2000_p95, rel=0.1)
-    assert found.ciede2000_mean != wanted.ciede2000_mean
-    assert found.ssim == pytest.approx(wanted.ssim, abs=1e-6)
+    result = perception(picture, chelsea)
+    assert result.ciede2000_mean == pytest.approx(expected.ciede2000_mean, rel=0.1)
+    assert result.ciede2000_p95 == pytest.approx(expected.ciede2000_p95, rel=0.1)
+    assert result.ciede2000_mean != expected.ciede2000_mean
+    assert result.ssim == pytest.approx(expected.ssim, abs=1e-6)
 
 
 def test_the_heat_map_shows_where() -> None:

@@ -86,7 +86,7 @@ def test_each_smallest_change_is_told(drawn: Curve) -> None:
 
 def test_nothing_was_found(drawn: Curve) -> None:
     """No line at the smallest, and nothing infinite to draw; a curve that was stopped at once has one point."""
-    failed = {norm: replace(each, success=False) for norm, each in drawn.smallest.items()}
+    failed = {norm: replace(result, success=False) for norm, result in drawn.smallest.items()}
     shown = plot(replace(drawn, smallest=failed, points=flat(1.0, 0.0)))
     assert not torch.equal(shown, plot(replace(drawn, smallest={}, points=flat(1.0, 0.0))))
     assert rows_of(plot(replace(drawn, smallest={}, points=drawn.points[:1], stopped=True)), BLUE).numel() > 20
@@ -94,9 +94,9 @@ def test_nothing_was_found(drawn: Curve) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_a_targeted_curve_in_each_norm(tiny: Classifier, draw: Draw, norm: str) -> None:
-    found = run(curve(draw(40, 44), tiny.spec, target=0, norms=[norm], norm=norm, steps=3), tiny)
-    assert found.target is not None and found.target.label == "red fox"
-    assert plot(found).shape == plot(replace(found, target=None)).shape
+    result = run(curve(draw(40, 44), tiny.spec, target=0, norms=[norm], norm=norm, steps=3), tiny)
+    assert result.target is not None and result.target.label == "red fox"
+    assert plot(result).shape == plot(replace(result, target=None)).shape
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,11 @@ def test_a_large_photo_ends_verified_and_as_near_as_at_full_size(
     results = []
     for threshold in (1, 10**9):
         monkeypatch.setattr("models.attacks.reduced.LARGE", threshold)
-        found = run(adversarial(picture, tiny.spec, attack=attack, norm=norm, steps=60, **options), tiny)
-        again = run(classify(found.picture, tiny.spec), tiny)[0]
-        assert found.success and again.index == found.adversarial.index != found.original.index
-        assert found.picture.shape == picture.shape
-        results.append(found)
+        result = run(adversarial(picture, tiny.spec, attack=attack, norm=norm, steps=60, **options), tiny)
+        again = run(classify(result.picture, tiny.spec), tiny)[0]
+        assert result.success and again.index == result.adversarial.index != result.original.index
+        assert result.picture.shape == picture.shape
+        results.append(result)
     reduced, full = results
     assert reduced.norms[norm] <= 1.1 * full.norms[norm]
 
@@ -121,8 +121,8 @@ def test_a_step_is_as_long_as_at_full_size(tiny: Classifier, draw: Draw, monkeyp
     for threshold in (1, 10**9):
         monkeypatch.setattr("models.attacks.reduced.LARGE", threshold)
         options = {"epsilon": 1000.0, "step_size": 1.5, "steps": 1, "random_start": False}
-        found = run(adversarial(draw(240, 330), tiny.spec, attack="pgd", norm="l2", **options), tiny)
-        sizes.append(found.norms["l2"])
+        result = run(adversarial(draw(240, 330), tiny.spec, attack="pgd", norm="l2", **options), tiny)
+        sizes.append(result.norms["l2"])
     assert sizes == [pytest.approx(1.5, rel=0.1)] * 2
 
 
@@ -133,9 +133,9 @@ def test_its_previews_are_what_the_model_sees(tiny: Classifier, draw: Draw, monk
     run(
         adversarial(picture, tiny.spec, attack="ddn", steps=5),
         tiny,
-        lambda said: previews.append(said.render()) if said.render() is not None else None,
+        lambda report: previews.append(report.render()) if report.render() is not None else None,
     )
-    seen = preprocess(to_float(picture).unsqueeze(0), tiny.spec)[0]
+    model_input = preprocess(to_float(picture).unsqueeze(0), tiny.spec)[0]
     assert len(previews) == 5
     for preview in previews:
-        torch.testing.assert_close(preview, seen, rtol=0, atol=0.2)
+        torch.testing.assert_close(preview, model_input, rtol=0, atol=0.2)

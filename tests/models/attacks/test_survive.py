@@ -37,7 +37,7 @@ KERNELS = ["bilinear", "bicubic", "lanczos"]
 )
 def test_names(text: str, names: list[str]) -> None:
     """In the order they were given, each once; the file itself is always verified, so "png" adds nothing."""
-    assert [each.name for each in parse_survive(text)] == names
+    assert [survival.name for survival in parse_survive(text)] == names
     assert parse_survive(text) == parse_survive(text)
 
 
@@ -82,10 +82,10 @@ def test_a_real_resize_is_pillows(draw: Draw, kernel: str, scale: float) -> None
     image = Image.fromarray(levels.permute(1, 2, 0).numpy())
     size = (round(61 * scale), max(1, round(4 * scale)))
     array = np.array(image.resize(size, Image.Resampling[kernel.upper()]))
-    wanted = to_float(torch.from_numpy(array).permute(2, 0, 1)).unsqueeze(0)
+    expected = to_float(torch.from_numpy(array).permute(2, 0, 1)).unsqueeze(0)
     nearly = (to_float(levels).unsqueeze(0) + 0.3 / 255).requires_grad_()
-    assert torch.equal(ResizedFile(scale, kernel)(nearly.detach()), wanted)
-    assert torch.equal(ResizedFile(scale, kernel)(nearly).detach(), wanted)
+    assert torch.equal(ResizedFile(scale, kernel)(nearly.detach()), expected)
+    assert torch.equal(ResizedFile(scale, kernel)(nearly).detach(), expected)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -99,7 +99,7 @@ def test_a_soft_resize_is_close_to_the_real_one_and_lends_it_its_gradient(
     real = ResizedFile(scale, kernel)(pictures)
     assert (soft - real).abs().max() * 255 < (12 if kernel == "lanczos" else 2)
     weight = torch.randn(soft.shape, generator=torch.Generator().manual_seed(0))
-    gradients = [torch.autograd.grad((each * weight).sum(), pictures)[0] for each in (soft, real)]
+    gradients = [torch.autograd.grad((resized * weight).sum(), pictures)[0] for resized in (soft, real)]
     assert torch.equal(*gradients)
     assert (gradients[0] != 0).any()
 
@@ -109,9 +109,9 @@ def test_soft_views_stay_in_range() -> None:
     edge = torch.zeros(1, 3, 20, 20)
     edge[..., 10:] = 1
     for view in views(parse_survive("resize:2,jpeg:10"), real=False):
-        seen = view(edge)
-        assert seen.min() >= 0
-        assert seen.max() <= 1
+        viewed = view(edge)
+        assert viewed.min() >= 0
+        assert viewed.max() <= 1
 
 
 def test_a_resize_past_all_memory_is_refused() -> None:
@@ -145,12 +145,12 @@ def seen_by(model: Model, data: bytes) -> int:
 def test_an_attack_outlives_its_own_jpeg(imagenet: Model, chelsea: Tensor) -> None:
     """Read from the file at quality 75, and from the PNG that it is, the cat is no cat."""
     options = {"attack": "pgd", "epsilon": 2 / 255, "steps": 10}
-    found = attacked(imagenet, chelsea, survive=parse_survive("jpeg:75"), **options)
-    assert found.success
-    assert found.survive[-1].name == "jpeg:75"
-    cat = found.original.index
-    assert seen_by(imagenet, encode(found.picture, format="jpeg", quality=75)) != cat
-    assert seen_by(imagenet, encode(found.picture)) != cat
+    result = attacked(imagenet, chelsea, survive=parse_survive("jpeg:75"), **options)
+    assert result.success
+    assert result.survive[-1].name == "jpeg:75"
+    cat = result.original.index
+    assert seen_by(imagenet, encode(result.picture, format="jpeg", quality=75)) != cat
+    assert seen_by(imagenet, encode(result.picture)) != cat
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_an_attack_outlives_its_own_jpeg(imagenet: Model, chelsea: Tensor) -> No
 def test_so_does_a_minimal_one(imagenet: Model, chelsea: Tensor, survive: str, target: int | None) -> None:
     """DDN's change is far below a level, and the search for a rounding ends with one that outlives the encoder."""
     options = {"attack": "ddn", "steps": 20, "target": target, "survive": parse_survive(survive)}
-    found = attacked(imagenet, chelsea, **options)
-    assert found.success
-    cat = found.original.index
-    files = [encode(found.picture)]
+    result = attacked(imagenet, chelsea, **options)
+    assert result.success
+    cat = result.original.index
+    files = [encode(result.picture)]
     if "jpeg" in survive:
-        files.append(encode(found.picture, format="jpeg", quality=int(survive[5:7])))
+        files.append(encode(result.picture, format="jpeg", quality=int(survive[5:7])))
     for data in files:
         assert seen_by(imagenet, data) == target if target else seen_by(imagenet, data) != cat

@@ -43,31 +43,33 @@ def distance(index: int) -> float:
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (40, 23), (100, 100)])
 def test_distances_are_those_to_the_borders(five: Classifier, height: int, width: int) -> None:
     """Within DeepFool's overshoot of 2 %, at the model's resolution whatever the picture's; nearest first."""
-    found = run(suggest_targets(grey(height, width), five.spec), five)
-    assert found.original.index == 0
-    assert [each.index for each in found.nearest] == sorted(range(1, 5), key=distance) == [3, 1, 2, 4]
-    for each in found.nearest:
-        assert each.distance == pytest.approx(1.02 * distance(each.index), rel=0.005)
-        assert each.label == f"class {each.index}"
+    near = run(suggest_targets(grey(height, width), five.spec), five)
+    assert near.original.index == 0
+    assert [near_class.index for near_class in near.nearest] == sorted(range(1, 5), key=distance) == [3, 1, 2, 4]
+    for near_class in near.nearest:
+        assert near_class.distance == pytest.approx(1.02 * distance(near_class.index), rel=0.005)
+        assert near_class.label == f"class {near_class.index}"
 
 
 def test_probabilities_are_classifys(tiny: Classifier, draw: Draw) -> None:
     """Of a picture of another size, for every class there is."""
-    told = run(classify(draw(60, 41), tiny.spec), tiny)
-    found = run(suggest_targets(draw(60, 41), tiny.spec), tiny)
-    assert found.original == told[0]
-    assert {each.index: each.probability for each in found.nearest} == {
-        each.index: each.probability for each in told[1:]
+    reports = run(classify(draw(60, 41), tiny.spec), tiny)
+    near = run(suggest_targets(draw(60, 41), tiny.spec), tiny)
+    assert near.original == reports[0]
+    assert {near_class.index: near_class.probability for near_class in near.nearest} == {
+        report.index: report.probability for report in reports[1:]
     }
-    assert [each.distance for each in found.nearest] == sorted(each.distance for each in found.nearest)
+    assert [near_class.distance for near_class in near.nearest] == sorted(
+        near_class.distance for near_class in near.nearest
+    )
 
 
 def test_only_the_candidates_are_measured_and_the_top_told(five: Classifier) -> None:
     """The most probable are 1, 2, 3, 4 in this order, and the nearest 3, 1, 2, 4."""
 
     def indices(**options: int) -> list[int]:
-        found: NearClasses = run(suggest_targets(grey(16, 16), five.spec, **options), five)
-        return [each.index for each in found.nearest]
+        near: NearClasses = run(suggest_targets(grey(16, 16), five.spec, **options), five)
+        return [near_class.index for near_class in near.nearest]
 
     assert indices(candidates=2) == [1, 2]
     assert indices(candidates=3) == [3, 1, 2]
@@ -80,8 +82,8 @@ def test_only_the_candidates_are_measured_and_the_top_told(five: Classifier) -> 
 def test_passes_are_what_the_network_counted(tiny: Classifier, draw: Draw, candidates: int, steps: int) -> None:
     """A look at the picture, then a row per candidate, with gradients, in each step, and without in the last look."""
     network = Counting(tiny)
-    found = run(suggest_targets(draw(40, 40), tiny.spec, candidates=candidates, steps=steps), network)
-    assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+    near = run(suggest_targets(draw(40, 40), tiny.spec, candidates=candidates, steps=steps), network)
+    assert (near.passes.forward, near.passes.backward) == (network.forward, network.backward)
     rows = min(candidates, 3)
     assert rows <= network.backward <= rows * steps
     assert network.forward <= 1 + rows * (steps + 1)
@@ -93,8 +95,8 @@ def test_a_class_without_a_way_is_infinitely_far() -> None:
     network = LinearNetwork(3, 16)
     network.layer.weight.data.zero_()
     network.layer.bias.data.copy_(torch.tensor([2.0, 0.0, 1.0]))
-    found = run(suggest_targets(grey(30, 30), unnormalised(3, 16)), Classifier(network, unnormalised(3, 16)))
-    assert [(each.index, each.distance) for each in found.nearest] == [(2, math.inf), (1, math.inf)]
+    near = run(suggest_targets(grey(30, 30), unnormalised(3, 16)), Classifier(network, unnormalised(3, 16)))
+    assert [(near_class.index, near_class.distance) for near_class in near.nearest] == [(2, math.inf), (1, math.inf)]
 
 
 def test_of_two_classes_there_is_one_to_go_to(draw: Draw) -> None:
@@ -112,9 +114,11 @@ def test_of_two_classes_there_is_one_to_go_to(draw: Draw) -> None:
 def test_the_picture_of_the_models_own_size_is_as_far(tiny: Classifier, draw: Draw) -> None:
     """A photo and what the model sees of it, as far as 8 bits hold that."""
     picture = draw(200, 300)
-    seen = to_levels(preprocess(to_float(picture).unsqueeze(0), tiny.spec))[0]
-    small = torch.nn.functional.pad(seen, (2, 2, 2, 2))  # the resize to 36 leaves it as it is, the crop takes this off
-    found, again = (run(suggest_targets(each, tiny.spec), tiny).nearest for each in (picture, small))
-    assert [each.index for each in found] == [each.index for each in again]
-    for one, other in zip(found, again, strict=True):
+    model_input = to_levels(preprocess(to_float(picture).unsqueeze(0), tiny.spec))[0]
+    small = torch.nn.functional.pad(
+        model_input, (2, 2, 2, 2)
+    )  # the resize to 36 leaves it as it is, the crop takes this off
+    near, again = (run(suggest_targets(levels, tiny.spec), tiny).nearest for levels in (picture, small))
+    assert [near_class.index for near_class in near] == [near_class.index for near_class in again]
+    for one, other in zip(near, again, strict=True):
         assert one.distance == pytest.approx(other.distance, rel=0.05)

@@ -41,35 +41,35 @@ def test_the_verdict_is_that_of_the_file(
     original = run(classify(picture, tiny.spec), tiny)[0]
     if target == original.index:
         target = 3 - target
-    found = attacked(tiny, picture, attack=attack, target=target, epsilon=16 / 255, **options)
-    again = run(classify(decode(encode(found.picture)), tiny.spec), tiny)[0]
-    assert found.picture.shape == picture.shape
-    assert found.original == original
-    assert found.adversarial.label == again.label
-    assert found.adversarial.probability == pytest.approx(again.probability, abs=1e-5)
-    if found.success:
+    result = attacked(tiny, picture, attack=attack, target=target, epsilon=16 / 255, **options)
+    again = run(classify(decode(encode(result.picture)), tiny.spec), tiny)[0]
+    assert result.picture.shape == picture.shape
+    assert result.original == original
+    assert result.adversarial.label == again.label
+    assert result.adversarial.probability == pytest.approx(again.probability, abs=1e-5)
+    if result.success:
         assert again.index == target if target is not None else again.index != original.index
-    assert torch.equal(found.origin, picture)
-    assert (found.picture.int() - picture.int()).abs().max() <= 16
+    assert torch.equal(result.origin, picture)
+    assert (result.picture.int() - picture.int()).abs().max() <= 16
 
 
 def test_a_photo_at_its_own_size_fools_a_trained_network(imagenet: Model, chelsea: Tensor) -> None:
     """451 x 300 pixels, 4 levels of 255, ten steps: the cat is no cat any more, in the file."""
-    found = attacked(imagenet.classifier, chelsea, epsilon=4 / 255, steps=10)
-    assert found.success
-    again = run(classify(decode(encode(found.picture)), imagenet.spec), imagenet.classifier)[0]
-    assert again.index == found.adversarial.index != found.original.index
-    assert found.norms["linf"] <= 4 / 255
+    result = attacked(imagenet.classifier, chelsea, epsilon=4 / 255, steps=10)
+    assert result.success
+    again = run(classify(decode(encode(result.picture)), imagenet.spec), imagenet.classifier)[0]
+    assert again.index == result.adversarial.index != result.original.index
+    assert result.norms["linf"] <= 4 / 255
 
 
 def test_a_photo_becomes_what_is_asked_for(imagenet: Model, chelsea: Tensor) -> None:
     """Targeted: an ostrich (9), with most of the probability."""
-    found = attacked(imagenet.classifier, chelsea, target=9, epsilon=8 / 255, steps=15)
-    assert found.success
-    assert found.target is not None
-    assert found.adversarial == found.target
-    assert found.adversarial.label == "ostrich"
-    assert found.adversarial.probability > 0.5
+    result = attacked(imagenet.classifier, chelsea, target=9, epsilon=8 / 255, steps=15)
+    assert result.success
+    assert result.target is not None
+    assert result.adversarial == result.target
+    assert result.adversarial.label == "ostrich"
+    assert result.adversarial.probability > 0.5
 
 
 @given(epsilon=st.floats(1 / 255, 0.3), seed=st.integers(0, 50))
@@ -82,9 +82,9 @@ def test_epsilon_is_never_exceeded(tiny: Classifier, epsilon: float, seed: int) 
         if "epsilon" not in ATTACKS[attack].defaults or "linf" not in ATTACKS[attack].norms:
             continue
         options = {"steps": 4} if "steps" in ATTACKS[attack].defaults else {}
-        found = attacked(tiny, picture, attack=attack, epsilon=epsilon, **options)
-        assert (found.picture.int() - picture.int()).abs().max() <= epsilon * 255 + 1e-3
-        assert found.norms["linf"] <= epsilon + 1e-6
+        result = attacked(tiny, picture, attack=attack, epsilon=epsilon, **options)
+        assert (result.picture.int() - picture.int()).abs().max() <= epsilon * 255 + 1e-3
+        assert result.norms["linf"] <= epsilon + 1e-6
 
 
 def test_the_same_seed_gives_the_same_bytes(tiny: Classifier, draw: Draw) -> None:
@@ -97,8 +97,8 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Classifier, draw: Draw) -> Non
 def test_passes_are_what_the_network_counted(tiny: Classifier, draw: Draw, attack: str, norm: str) -> None:
     """Row by row, of every attack with its search on the lattice."""
     network = Counting(tiny)
-    found = run(adversarial(draw(50, 40), tiny.spec, attack=attack, norm=norm, **few_steps(attack)), network)
-    assert (found.passes.forward, found.passes.backward) == (network.forward, network.backward)
+    result = run(adversarial(draw(50, 40), tiny.spec, attack=attack, norm=norm, **few_steps(attack)), network)
+    assert (result.passes.forward, result.passes.backward) == (network.forward, network.backward)
 
 
 @pytest.mark.parametrize(("attack", "options", "passes"), [("fgsm", {}, (4, 1)), ("pgd", {"steps": 12}, (15, 12))])
@@ -106,21 +106,23 @@ def test_passes_by_hand(
     tiny: Classifier, draw: Draw, attack: str, options: dict[str, int], passes: tuple[int, int]
 ) -> None:
     """A look at the original, one with gradients a step, one at the end, one at the file."""
-    found = attacked(tiny, draw(50, 40), attack=attack, epsilon=0.2, **options)
-    assert (found.passes.forward, found.passes.backward) == passes
+    result = attacked(tiny, draw(50, 40), attack=attack, epsilon=0.2, **options)
+    assert (result.passes.forward, result.passes.backward) == passes
 
 
 @pytest.mark.parametrize(("attack", "options"), EACH)
 def test_progress_counts_up_to_the_end(tiny: Classifier, draw: Draw, attack: str, options: dict[str, int]) -> None:
     """Every step once, with a score that is a probability and a picture in [0, 1]; the score never falls."""
-    told: list[Progress] = []
-    run(adversarial(draw(50, 40), tiny.spec, attack=attack, **options), tiny, told.append)
+    reports: list[Progress] = []
+    run(adversarial(draw(50, 40), tiny.spec, attack=attack, **options), tiny, reports.append)
     steps = options.get("steps", 1)
-    assert [(each.step, each.steps) for each in told] == [(step + 1, steps) for step in range(steps)]
-    scores = [each.score() for each in told]
+    assert [(report.step, report.steps) for report in reports] == [(step + 1, steps) for step in range(steps)]
+    scores = [report.score() for report in reports]
     assert all(score is not None and 0 <= score <= 1 for score in scores)
     assert scores == sorted(scores)
-    assert all(each.render() is not None and each.render().min() >= 0 and each.render().max() <= 1 for each in told)
+    assert all(
+        report.render() is not None and report.render().min() >= 0 and report.render().max() <= 1 for report in reports
+    )
 
 
 def test_a_target_that_it_is_already(tiny: Classifier, draw: Draw) -> None:
@@ -174,16 +176,16 @@ def test_options_are_told_with_their_defaults() -> None:
 
 def test_the_perturbation_by_hand(tiny: Classifier, draw: Draw) -> None:
     """Amplified until the largest change, +2 levels, is white; -1 then lies halfway to black, and no change is grey."""
-    found = attacked(tiny, draw(40, 40), attack="fgsm")
-    picture = found.origin.clone()
+    result = attacked(tiny, draw(40, 40), attack="fgsm")
+    picture = result.origin.clone()
     picture[0, 0, 0] += 2
     picture[1, 3, 4] -= 1
-    shown = dataclasses.replace(found, picture=picture).perturbation
+    shown = dataclasses.replace(result, picture=picture).perturbation
     assert shown[0, 0, 0] == 255
     assert shown[1, 3, 4] == 64
     assert shown[2].unique().tolist() == [128]
 
 
 def test_no_perturbation_is_grey(tiny: Classifier, draw: Draw) -> None:
-    found = attacked(tiny, draw(40, 40), attack="fgsm")
-    assert dataclasses.replace(found, picture=found.origin).perturbation.unique().tolist() == [128]
+    result = attacked(tiny, draw(40, 40), attack="fgsm")
+    assert dataclasses.replace(result, picture=result.origin).perturbation.unique().tolist() == [128]

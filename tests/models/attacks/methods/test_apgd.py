@@ -14,8 +14,8 @@ from models.attacks.objectives import dlr, log_odds, margin
 from models.attacks.options import ATTACKS, BadAttack, attack_options
 from models.classifier import Classifier
 from models.store import Model
-from tests.models.attacks.bare import Bare, answers, bare
-from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, centres, counted
+from tests.models.attacks.float_attack import LogitsModule, predicted_classes, run_float_attack
+from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, centre_crops, count_passes
 from tests.networks import Recording
 
 BUDGETS: dict[Norm, float] = {"linf": 4 / 255, "l2": 0.7, "l1": 10.0}
@@ -47,7 +47,7 @@ def test_it_reaches_the_optimum_of_a_linear_model(
     """
     two = TwoClasses.draw()
     labels = 1 - two.labels if targeted else two.labels
-    best = bare(
+    best = run_float_attack(
         ATTACKS["apgd"], two.classifier, two.pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, loss=loss
     )
     steepness = size(two.weight.reshape(1, 3, 16, 16), dual)
@@ -66,17 +66,17 @@ def test_it_is_no_weaker_than_adversarial_librarys(
 
     Both start at random: 0.01 is allowed, one picture of forty in another valley.
     """
-    labels = answers(tiny, small_pictures)
+    labels = predicted_classes(tiny, small_pictures)
     if targeted:
         labels = (labels + 1) % 4
     epsilon = BUDGETS[norm] * (1.8 if targeted else 1)
     torch.manual_seed(0)
     common = {"norm": ORDER[norm], "targeted": targeted, "n_iter": 100, "loss_function": loss}
-    found = adv_lib.apgd(Bare(tiny), small_pictures, labels, epsilon, **common)
-    lowest = adv_lib.apgd(Bare(tiny), small_pictures, labels, epsilon, best_loss=True, **common)
-    theirs = (answers(tiny, found) == labels) == targeted
+    adversarial = adv_lib.apgd(LogitsModule(tiny), small_pictures, labels, epsilon, **common)
+    lowest = adv_lib.apgd(LogitsModule(tiny), small_pictures, labels, epsilon, best_loss=True, **common)
+    theirs = (predicted_classes(tiny, adversarial) == labels) == targeted
     network = Recording(tiny)
-    best = bare(
+    best = run_float_attack(
         ATTACKS["apgd"], network, small_pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, loss=loss
     )
     looks = [final(loss, logits, labels, targeted=targeted) for logits in network.logits]
@@ -92,22 +92,24 @@ def test_towards_each_class_it_is_no_weaker_than_adversarial_librarys(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm
 ) -> None:
     """All three other classes, 40 steps each: as many successes at least."""
-    labels = answers(tiny, small_pictures)
+    labels = predicted_classes(tiny, small_pictures)
     torch.manual_seed(0)
-    found = adv_lib.apgd_targeted(Bare(tiny), small_pictures, labels, BUDGETS[norm], norm=ORDER[norm], n_iter=40)
-    theirs = answers(tiny, found) != labels
+    adversarial = adv_lib.apgd_targeted(
+        LogitsModule(tiny), small_pictures, labels, BUDGETS[norm], norm=ORDER[norm], n_iter=40
+    )
+    theirs = predicted_classes(tiny, adversarial) != labels
     run_with = {"norm": norm, "epsilon": BUDGETS[norm], "steps": 40, "loss": "dlr_targeted"}
-    ours = bare(ATTACKS["apgd"], tiny, small_pictures, labels, **run_with).won
+    ours = run_float_attack(ATTACKS["apgd"], tiny, small_pictures, labels, **run_with).won
     assert 0.2 <= ours.float().mean() <= 0.8
     assert ours.sum() >= theirs.sum()
 
 
 def test_the_targeted_ratio_reaches_targets(tiny: Classifier, small_pictures: Tensor) -> None:
     """Towards the next class, as many successes as with the cross-entropy, but for a picture or two."""
-    targets = (answers(tiny, small_pictures) + 1) % 4
+    targets = (predicted_classes(tiny, small_pictures) + 1) % 4
     run_with = {"targeted": True, "epsilon": 12 / 255, "steps": 40}
-    ratio = bare(ATTACKS["apgd"], tiny, small_pictures, targets, loss="dlr_targeted", **run_with).won
-    entropy = bare(ATTACKS["apgd"], tiny, small_pictures, targets, loss="ce", **run_with).won
+    ratio = run_float_attack(ATTACKS["apgd"], tiny, small_pictures, targets, loss="dlr_targeted", **run_with).won
+    entropy = run_float_attack(ATTACKS["apgd"], tiny, small_pictures, targets, loss="ce", **run_with).won
     assert ratio.sum() >= entropy.sum() - 2 > 0
 
 
@@ -115,11 +117,11 @@ def test_the_targeted_ratio_reaches_targets(tiny: Classifier, small_pictures: Te
 @pytest.mark.parametrize("norm", BUDGETS)
 def test_rows_do_not_mix(tiny: Classifier, small_pictures: Tensor, norm: Norm, loss: str) -> None:
     """Checkpoints, restarts and who has won are each row's own: its verdict and loss are those of the row alone."""
-    pictures, labels = small_pictures[:6], answers(tiny, small_pictures[:6])
+    pictures, labels = small_pictures[:6], predicted_classes(tiny, small_pictures[:6])
     run_with = {"norm": norm, "epsilon": BUDGETS[norm], "steps": 15, "restarts": 2, "loss": loss}
-    together = bare(ATTACKS["apgd"], tiny, pictures, labels, **run_with)
+    together = run_float_attack(ATTACKS["apgd"], tiny, pictures, labels, **run_with)
     for row in range(6):
-        alone = bare(ATTACKS["apgd"], tiny, pictures[row : row + 1], labels[row : row + 1], **run_with)
+        alone = run_float_attack(ATTACKS["apgd"], tiny, pictures[row : row + 1], labels[row : row + 1], **run_with)
         assert together.won[row] == alone.won[0]
         torch.testing.assert_close(together.loss[row], alone.loss[0], rtol=1e-2, atol=1e-2)
 
@@ -136,12 +138,14 @@ def test_it_costs_a_pass_with_gradients_per_step_and_one_without_per_run(
     """Epsilon too small to win: 2 restarts of 7 steps are 14 passes with gradients and 2 without, towards 3 classes 3
     times that. Epsilon that always wins: the first run is the last."""
     pictures, run_with = small_pictures[:5], {"steps": 7, "restarts": 2}
-    labels = answers(tiny, pictures)
-    assert counted("apgd", tiny, pictures, labels=labels, epsilon=1e-6, **run_with) == (16 * 5, 14 * 5)
-    towards = counted("apgd", tiny, pictures, labels=labels, epsilon=1e-6, loss="dlr_targeted", **run_with)
+    labels = predicted_classes(tiny, pictures)
+    assert count_passes("apgd", tiny, pictures, labels=labels, epsilon=1e-6, **run_with) == (16 * 5, 14 * 5)
+    towards = count_passes("apgd", tiny, pictures, labels=labels, epsilon=1e-6, loss="dlr_targeted", **run_with)
     assert towards == (48 * 5, 42 * 5)
-    assert counted("apgd", tiny, pictures, labels=labels, epsilon=0.5, **run_with) == (8 * 5, 7 * 5)
-    fewer = counted("apgd", tiny, pictures, labels=labels, epsilon=1e-6, loss="dlr_targeted", candidates=1, **run_with)
+    assert count_passes("apgd", tiny, pictures, labels=labels, epsilon=0.5, **run_with) == (8 * 5, 7 * 5)
+    fewer = count_passes(
+        "apgd", tiny, pictures, labels=labels, epsilon=1e-6, loss="dlr_targeted", candidates=1, **run_with
+    )
     assert fewer == (16 * 5, 14 * 5)
 
 
@@ -163,15 +167,17 @@ def test_on_photos_it_succeeds_as_often_as_adversarial_librarys(
     adv_lib: Any, imagenet: Model, crops: Tensor, norm: Norm, epsilon: float
 ) -> None:
     """The middles of 64 photos, 20 steps: as many successes at least."""
-    pictures, classifier = centres(crops), imagenet.classifier
-    labels = answers(classifier, pictures)
+    pictures, classifier = centre_crops(crops), imagenet.classifier
+    labels = predicted_classes(classifier, pictures)
     torch.manual_seed(0)
     theirs, ours = [], []
-    for some, wanted in zip(pictures.split(16), labels.split(16), strict=True):
+    for batch, batch_labels in zip(pictures.split(16), labels.split(16), strict=True):
         common = {"norm": ORDER[norm], "n_iter": 20, "loss_function": "ce"}
-        found = adv_lib.apgd(Bare(classifier), some, wanted, epsilon, **common)
-        theirs.append(answers(classifier, found) != wanted)
-        ours.append(bare(ATTACKS["apgd"], classifier, some, wanted, norm=norm, epsilon=epsilon, steps=20))
+        adversarial = adv_lib.apgd(LogitsModule(classifier), batch, batch_labels, epsilon, **common)
+        theirs.append(predicted_classes(classifier, adversarial) != batch_labels)
+        ours.append(
+            run_float_attack(ATTACKS["apgd"], classifier, batch, batch_labels, norm=norm, epsilon=epsilon, steps=20)
+        )
     won = torch.cat([best.won for best in ours])
     assert 0.2 <= won.float().mean() <= 0.8
     assert won.sum() >= torch.cat(theirs).sum()

@@ -9,14 +9,14 @@ from torch import Tensor
 from models.attacks.options import ATTACKS
 from models.classifier import Classifier
 from models.store import Model
-from tests.models.attacks.bare import Bare, answers, bare
+from tests.models.attacks.float_attack import LogitsModule, predicted_classes, run_float_attack
 from tests.models.attacks.minimal import (
     TwoClasses,
     assert_no_worse,
     assert_the_mask_confines,
-    centres,
-    compared,
-    counted,
+    centre_crops,
+    compare_with_oracle,
+    count_passes,
 )
 from tests.networks import LinearNetwork, unnormalised
 
@@ -29,7 +29,9 @@ def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bo
     """Two classes: |margin| / |gradient|; found within 1 % by six searches of 200 steps."""
     two = TwoClasses.draw()
     labels = 1 - two.labels if targeted else two.labels
-    best = bare(ATTACKS["carlini_wagner"], two.classifier, two.pictures, labels, targeted=targeted, **LONGER)
+    best = run_float_attack(
+        ATTACKS["carlini_wagner"], two.classifier, two.pictures, labels, targeted=targeted, **LONGER
+    )
     assert best.won.all()
     torch.testing.assert_close(best.size, two.margin / two.weight.norm(), rtol=0.01, atol=1e-3)
 
@@ -39,8 +41,8 @@ def test_it_is_no_worse_than_adversarial_librarys(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
 ) -> None:
     """The same steps, searches and first constant."""
-    targets = (answers(tiny, small_pictures) + 1) % 4 if targeted else None
-    ours, theirs = compared(
+    targets = (predicted_classes(tiny, small_pictures) + 1) % 4 if targeted else None
+    ours, theirs = compare_with_oracle(
         "carlini_wagner", "l2", tiny, small_pictures, _oracle(adv_lib, targeted=targeted), targets=targets, **SHORT
     )
     assert ours.isfinite().all()
@@ -56,23 +58,25 @@ def test_black_and_white_can_be_left(tiny: Classifier, small_pictures: Tensor) -
 def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
     """One look at the start, and one per step and search; a search in which nothing falls ends after two fifths."""
     options = {"steps": 4, "searches": 3, "initial_constant": 100.0}
-    assert counted("carlini_wagner", tiny, small_pictures[:2], **options) == (2 * (1 + 3 * 4), 2 * (1 + 3 * 4))
+    assert count_passes("carlini_wagner", tiny, small_pictures[:2], **options) == (2 * (1 + 3 * 4), 2 * (1 + 3 * 4))
     network = LinearNetwork(2, 16)
     network.layer.weight.data.zero_()
     blind = Classifier(network, unnormalised(2, 16))
     grey = torch.full((2, 3, 16, 16), 0.5)
-    assert counted("carlini_wagner", blind, grey, steps=50, searches=3) == (2 * (1 + 3 * 20), 2 * (1 + 3 * 20))
+    assert count_passes("carlini_wagner", blind, grey, steps=50, searches=3) == (2 * (1 + 3 * 20), 2 * (1 + 3 * 20))
 
 
 @pytest.mark.slow
 def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
     """The middles of 64 photos, MobileNetV2, three searches of 50 steps."""
-    ours, theirs = compared("carlini_wagner", "l2", imagenet.classifier, centres(crops), _oracle(adv_lib), **SHORT)
+    ours, theirs = compare_with_oracle(
+        "carlini_wagner", "l2", imagenet.classifier, centre_crops(crops), _oracle(adv_lib), **SHORT
+    )
     assert_no_worse(ours, theirs)
 
 
 def _oracle(adv_lib: Any, *, targeted: bool = False) -> Any:
-    def oracle(model: Bare, pictures: Tensor, labels: Tensor) -> Tensor:
+    def oracle(model: LogitsModule, pictures: Tensor, labels: Tensor) -> Tensor:
         return adv_lib.carlini_wagner_l2(
             model,
             pictures,

@@ -10,13 +10,13 @@ from models.attacks.geometry import Norm
 from models.attacks.options import ATTACKS
 from models.classifier import Classifier
 from models.store import Model
-from tests.models.attacks.bare import answers, bare
+from tests.models.attacks.float_attack import predicted_classes, run_float_attack
 from tests.models.attacks.minimal import (
     TwoClasses,
     assert_no_worse,
-    centres,
-    compared,
-    counted,
+    centre_crops,
+    compare_with_oracle,
+    count_passes,
 )
 from tests.networks import LinearNetwork, unnormalised
 
@@ -31,7 +31,9 @@ def test_on_a_linear_model_one_step_is_the_distance_and_the_overshoot(norm: Norm
     two = TwoClasses.draw()
     distance = two.margin / (two.weight.norm() if norm == "l2" else two.weight.abs().sum())
     labels = 1 - two.labels if targeted else two.labels
-    best = bare(ATTACKS["deepfool"], two.classifier, two.pictures, labels, targeted=targeted, norm=norm, steps=1)
+    best = run_float_attack(
+        ATTACKS["deepfool"], two.classifier, two.pictures, labels, targeted=targeted, norm=norm, steps=1
+    )
     assert best.won.all()
     torch.testing.assert_close(best.size, 1.02 * distance, rtol=0.01, atol=1e-5)
 
@@ -47,8 +49,8 @@ def test_of_several_linear_classes_the_nearest_border_is_crossed(norm: Norm) -> 
     steepness = (weight[labels][:, None] - weight[None]).norm(p=2 if norm == "l2" else 1, dim=2)
     distances = (logits.gather(1, labels[:, None]) - logits) / steepness
     distances.scatter_(1, labels[:, None], torch.inf)
-    found = bare(ATTACKS["deepfool"], classifier, pictures, labels, norm=norm)
-    torch.testing.assert_close(found.size, 1.02 * distances.amin(dim=1), rtol=0.01, atol=1e-5)
+    result = run_float_attack(ATTACKS["deepfool"], classifier, pictures, labels, norm=norm)
+    torch.testing.assert_close(result.size, 1.02 * distances.amin(dim=1), rtol=0.01, atol=1e-5)
 
 
 def test_the_likeliest_class_is_not_always_the_nearest() -> None:
@@ -60,7 +62,9 @@ def test_the_likeliest_class_is_not_always_the_nearest() -> None:
         network.layer.weight[1, 0], network.layer.weight[2, 1] = 1, 10
         network.layer.bias.copy_(torch.tensor([0.0, -1, -2]))
     pictures, labels = torch.zeros(1, 3, 16, 16), torch.tensor([0])
-    both, likeliest = (bare(ATTACKS["deepfool"], classifier, pictures, labels, candidates=count) for count in (2, 1))
+    both, likeliest = (
+        run_float_attack(ATTACKS["deepfool"], classifier, pictures, labels, candidates=count) for count in (2, 1)
+    )
     torch.testing.assert_close(both.size, torch.tensor([0.204]), rtol=0.01, atol=0)
     assert not likeliest.won  # white is 1 away, where the two are equal
 
@@ -70,7 +74,7 @@ def test_it_is_no_worse_than_adversarial_librarys(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm
 ) -> None:
     """Which has no targeted one, and measures all of the three other classes."""
-    ours, theirs = compared(
+    ours, theirs = compare_with_oracle(
         "deepfool",
         norm,
         tiny,
@@ -83,11 +87,11 @@ def test_it_is_no_worse_than_adversarial_librarys(
 @pytest.mark.parametrize("norm", NORMS)
 def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
     """Every target is reached, and no nearer than the nearest class in the median."""
-    labels = answers(tiny, small_pictures)
-    away = bare(ATTACKS["deepfool"], tiny, small_pictures, labels, norm=norm)
-    there = bare(ATTACKS["deepfool"], tiny, small_pictures, (labels + 1) % 4, targeted=True, norm=norm)
+    labels = predicted_classes(tiny, small_pictures)
+    away = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, labels, norm=norm)
+    there = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, (labels + 1) % 4, targeted=True, norm=norm)
     assert there.won.all()
-    assert torch.equal(answers(tiny, there.pictures), (labels + 1) % 4)
+    assert torch.equal(predicted_classes(tiny, there.pictures), (labels + 1) % 4)
     assert there.size.median() > away.size.median()
 
 
@@ -99,12 +103,12 @@ def test_passes() -> None:
     network = LinearNetwork(6, 16)
     classifier = Classifier(network, unnormalised(6, 16))
     pictures = 0.4 + 0.2 * torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(2))
-    labels = answers(classifier, pictures)
-    assert counted("deepfool", classifier, pictures) == (3 * 6, 3 * 6)
-    assert counted("deepfool", classifier, pictures, candidates=2, steps=1) == (3 * 3, 3 * 2)
-    assert counted("deepfool", classifier, pictures, labels=(labels + 1) % 6) == (0, 0)
+    labels = predicted_classes(classifier, pictures)
+    assert count_passes("deepfool", classifier, pictures) == (3 * 6, 3 * 6)
+    assert count_passes("deepfool", classifier, pictures, candidates=2, steps=1) == (3 * 3, 3 * 2)
+    assert count_passes("deepfool", classifier, pictures, labels=(labels + 1) % 6) == (0, 0)
     two = TwoClasses.draw(rows=3)
-    assert counted("deepfool", two.classifier, two.pictures, labels=1 - two.labels, targeted=True) == (6, 6)
+    assert count_passes("deepfool", two.classifier, two.pictures, labels=1 - two.labels, targeted=True) == (6, 6)
 
 
 def test_a_model_that_sees_nothing_is_not_fooled() -> None:
@@ -112,8 +116,8 @@ def test_a_model_that_sees_nothing_is_not_fooled() -> None:
     network = LinearNetwork(2, 16)
     network.layer.weight.data.zero_()
     pictures = torch.full((2, 3, 16, 16), 0.5)
-    labels = answers(Classifier(network, unnormalised(2, 16)), pictures)
-    best = bare(ATTACKS["deepfool"], Classifier(network, unnormalised(2, 16)), pictures, labels, steps=3)
+    labels = predicted_classes(Classifier(network, unnormalised(2, 16)), pictures)
+    best = run_float_attack(ATTACKS["deepfool"], Classifier(network, unnormalised(2, 16)), pictures, labels, steps=3)
     assert not best.won.any()
     assert torch.equal(best.pictures, pictures)
 
@@ -127,8 +131,8 @@ def test_on_photos_it_is_no_worse_than_foolboxs(foolbox: Any, imagenet: Model, c
 
     def oracle(model: torch.nn.Module, pictures: Tensor, labels: Tensor) -> Tensor:
         wrapped = foolbox.PyTorchModel(model.eval(), bounds=(0, 1))
-        _, found, _ = attack(wrapped, pictures, foolbox.criteria.Misclassification(labels), epsilons=None)
-        return found
+        _, result, _ = attack(wrapped, pictures, foolbox.criteria.Misclassification(labels), epsilons=None)
+        return result
 
-    ours, theirs = compared("deepfool", norm, imagenet.classifier, centres(crops), oracle)
+    ours, theirs = compare_with_oracle("deepfool", norm, imagenet.classifier, centre_crops(crops), oracle)
     assert_no_worse(ours, theirs)

@@ -18,14 +18,14 @@ from models.run import run
 from tests.networks import Counting, LinearNetwork, unnormalised
 
 SIDE = 16
-Told = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
-def trained(
+def train_patch(
     network: Network,
     pictures: Tensor,
     labels: Tensor,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
     *,
     targeted: bool = False,
     mask: Tensor | None = None,
@@ -40,7 +40,7 @@ def trained(
         assert best.patch is not None
         return best, best.patch
 
-    return run(task(), network, told)
+    return run(task(), network, on_progress)
 
 
 def two_classes(weight: Tensor) -> Classifier:
@@ -60,33 +60,37 @@ def test_a_square_with_one_place_is_black_and_white_by_the_sign_of_the_weights(t
     """As large as the picture, it lies in one way: away from class 0, and towards class 1, is against the weights."""
     weight = torch.randn(3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([1 if targeted else 0])
-    best, found = trained(
+    best, trained_patch = train_patch(
         two_classes(weight), greys(1), labels, targeted=targeted, size=1.0, steps=20, samples=1, jitter=False
     )
-    assert torch.equal(found.square, 255 * (weight < 0).to(torch.uint8))
+    assert torch.equal(trained_patch.square, 255 * (weight < 0).to(torch.uint8))
     assert torch.equal(best.pictures[0], (weight < 0).float())
     assert best.won.all()
-    assert found.success_rate == 1.0
+    assert trained_patch.success_rate == 1.0
 
 
 def test_a_square_that_lies_anywhere_goes_by_the_weights_of_all_its_places() -> None:
     """Weights that are the same all over: red counts for class 0, blue against it. Jitter does not change the sign."""
     weight = torch.tensor([1.0, 0.3, -0.5]).reshape(3, 1, 1).expand(3, SIDE, SIDE)
     for jitter in (False, True):
-        _, found = trained(two_classes(weight), greys(1), torch.tensor([0]), steps=40, size=0.5, jitter=jitter)
+        _, trained_patch = train_patch(
+            two_classes(weight), greys(1), torch.tensor([0]), steps=40, size=0.5, jitter=jitter
+        )
         # What is brightened past white has no gradient, so with jitter white may stop short of 255.
-        assert (found.square[:2] == 0).all()
-        assert (found.square[2] >= (200 if jitter else 255)).all()
+        assert (trained_patch.square[:2] == 0).all()
+        assert (trained_patch.square[2] >= (200 if jitter else 255)).all()
 
 
 def test_it_lies_plainly_where_it_leads_most() -> None:
     """Only the lower right corner counts for the model: there, and nowhere else, the kept photo has the square."""
     weight = torch.zeros(3, SIDE, SIDE)
     weight[:, 8:, 8:] = 1
-    best, found = trained(two_classes(weight), greys(1), torch.tensor([0]), size=0.5, steps=40, jitter=False)
-    wanted = greys(1)[0]
-    wanted[:, 8:, 8:] = found.square / 255
-    assert torch.equal(best.pictures[0], wanted)
+    best, trained_patch = train_patch(
+        two_classes(weight), greys(1), torch.tensor([0]), size=0.5, steps=40, jitter=False
+    )
+    expected = greys(1)[0]
+    expected[:, 8:, 8:] = trained_patch.square / 255
+    assert torch.equal(best.pictures[0], expected)
     assert torch.equal(to_lattice(best.pictures), best.pictures)
 
 
@@ -96,16 +100,20 @@ def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: 
     for row in range(10):
         picture = small_pictures[row : row + 1]
         label = tiny.logits(picture).argmax(dim=1)
-        _, found = trained(tiny, picture, label, size=0.6, steps=30)
+        _, trained_patch = train_patch(tiny, picture, label, size=0.6, steps=30)
         random = torch.Generator().manual_seed(row)
         goal = Goal(label.repeat(TRIALS), False, lambda pixels: pixels)
         area = PlacementArea.of(picture, goal, 0.6)
-        others = [torch.rand(1, 3, area.side, area.side, generator=random), torch.zeros(1, 3, area.side, area.side)]
+        untrained_squares = [
+            torch.rand(1, 3, area.side, area.side, generator=random),
+            torch.zeros(1, 3, area.side, area.side),
+        ]
         untrained = [
-            PlacedSquares(picture, square, area.random(TRIALS, random, jitter=True)).pictures for square in others
+            PlacedSquares(picture, square, area.random(TRIALS, random, jitter=True)).pictures
+            for square in untrained_squares
         ]
         won = [(tiny.logits(pictures).argmax(dim=1) != label).float().mean().item() for pictures in untrained]
-        rates.append((found.success_rate, *won))
+        rates.append((trained_patch.success_rate, *won))
     trained_rate, noise_rate, black_rate = torch.tensor(rates).mean(dim=0).tolist()
     assert trained_rate > 0.5
     assert trained_rate > 0.2 + max(noise_rate, black_rate)
@@ -125,7 +133,7 @@ def test_passes(
 ) -> None:
     """`samples` a step, nine places (one where there is no other), sixteen trials; and the test's own look, per row."""
     network = Counting(tiny)
-    best, _ = trained(network, small_pictures[:2], torch.tensor([0, 1]), **options)
+    best, _ = train_patch(network, small_pictures[:2], torch.tensor([0, 1]), **options)
     assert (network.forward, network.backward) == (2 * (forward + 1), 2 * backward)
     assert (best.goal.passes.forward, best.goal.passes.backward) == (network.forward, network.backward)
 
@@ -135,9 +143,9 @@ def test_a_row_alone_is_the_row_of_a_batch(tiny: Classifier, small_pictures: Ten
     """All rows meet the same placements; each has a square of its own."""
     pictures = small_pictures[:3]
     labels = (tiny.logits(pictures).argmax(dim=1) + int(targeted)) % 4
-    together, first = trained(tiny, pictures, labels, targeted=targeted, steps=10)
+    together, first = train_patch(tiny, pictures, labels, targeted=targeted, steps=10)
     for row in range(3):
-        alone, square = trained(tiny, pictures[row : row + 1], labels[row : row + 1], targeted=targeted, steps=10)
+        alone, square = train_patch(tiny, pictures[row : row + 1], labels[row : row + 1], targeted=targeted, steps=10)
         # One level: a sum in another order may round to the other side.
         torch.testing.assert_close(alone.pictures[0], together.pictures[row], rtol=0, atol=1.5 / 255)
         assert alone.won[0] == together.won[row]
@@ -148,7 +156,9 @@ def test_a_row_alone_is_the_row_of_a_batch(tiny: Classifier, small_pictures: Ten
 
 def test_the_seed_and_nothing_else_chooses_the_places(tiny: Classifier, small_pictures: Tensor) -> None:
     labels = torch.tensor([0])
-    one, again, other = (trained(tiny, small_pictures[:1], labels, steps=5, seed=seed)[1].square for seed in (3, 3, 4))
+    one, again, other = (
+        train_patch(tiny, small_pictures[:1], labels, steps=5, seed=seed)[1].square for seed in (3, 3, 4)
+    )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
@@ -156,7 +166,7 @@ def test_the_seed_and_nothing_else_chooses_the_places(tiny: Classifier, small_pi
 def test_the_mask_does_not_matter(tiny: Classifier, small_pictures: Tensor) -> None:
     """The patch is its own mask: the same square with the goal's all zero."""
     free, masked = (
-        trained(tiny, small_pictures[:1], torch.tensor([0]), steps=5, mask=mask)[1]
+        train_patch(tiny, small_pictures[:1], torch.tensor([0]), steps=5, mask=mask)[1]
         for mask in (None, torch.zeros(1, 1, 32, 32))
     )
     assert torch.equal(free.square, masked.square)
@@ -164,14 +174,14 @@ def test_the_mask_does_not_matter(tiny: Classifier, small_pictures: Tensor) -> N
 
 def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> None:
     """Once a step, with a probability and a photo that has the square as it is by then, in one of its places."""
-    told: list[Progress] = []
-    trained(tiny, small_pictures[:2], torch.tensor([0, 1]), told.append, steps=5)
-    assert [(each.step, each.steps) for each in told] == [(step + 1, 5) for step in range(5)]
-    for each in told:
-        assert each.score() is not None
-        assert 0 <= each.score() <= 1
-        assert each.render() is not None
-        assert not torch.equal(each.render(), small_pictures[0])
+    reports: list[Progress] = []
+    train_patch(tiny, small_pictures[:2], torch.tensor([0, 1]), reports.append, steps=5)
+    assert [(report.step, report.steps) for report in reports] == [(step + 1, 5) for step in range(5)]
+    for report in reports:
+        assert report.score() is not None
+        assert 0 <= report.score() <= 1
+        assert report.render() is not None
+        assert not torch.equal(report.render(), small_pictures[0])
 
 
 def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
@@ -182,8 +192,8 @@ def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_p
     task = patch(picture, goal, best, size=12 / 32)
     answer = None
     for _ in range(11):
-        said = task.send(answer)
-        answer = tiny.answer([said])[0] if isinstance(said, Query) else None
+        request = task.send(answer)
+        answer = tiny.answer([request])[0] if isinstance(request, Query) else None
     query = task.throw(DeadlineExceeded("time is up"))
     assert isinstance(query, Query)
     with pytest.raises(DeadlineExceeded):
@@ -202,18 +212,18 @@ def test_a_placement_turns_scales_and_lights() -> None:
     colours = torch.tensor([[0.2, 0.4], [0.6, 0.8]]).expand(1, 3, 2, 2)
     black = torch.zeros(1, 3, 6, 6)
 
-    def seen(**placement: float) -> Tensor:
+    def place(**placement: float) -> Tensor:
         return PlacedSquares(black, colours, [Placement(3.0, 3.0, **placement)]).pictures[0, 0]
 
     def around(inside: Tensor, margin: int) -> Tensor:
         return torch.nn.functional.pad(inside, (margin,) * 4)
 
     middle = colours[0, 0]
-    torch.testing.assert_close(seen(), around(middle, 2))
-    torch.testing.assert_close(seen(angle=torch.pi / 2), around(middle.rot90(-1), 2), rtol=0, atol=1e-5)
-    torch.testing.assert_close(seen(brightness=0.5), around(middle / 2, 2))
-    torch.testing.assert_close(seen(contrast=0.0), around(torch.full((2, 2), 0.5), 2))
-    larger = seen(scale=2.0)
+    torch.testing.assert_close(place(), around(middle, 2))
+    torch.testing.assert_close(place(angle=torch.pi / 2), around(middle.rot90(-1), 2), rtol=0, atol=1e-5)
+    torch.testing.assert_close(place(brightness=0.5), around(middle / 2, 2))
+    torch.testing.assert_close(place(contrast=0.0), around(torch.full((2, 2), 0.5), 2))
+    larger = place(scale=2.0)
     torch.testing.assert_close(larger[[1, 1, 4, 4], [1, 4, 1, 4]], middle.flatten())
     assert ((larger != 0) == around(torch.ones(4, 4, dtype=torch.bool), 1)).all()
 
@@ -224,14 +234,14 @@ def test_the_way_back_is_the_gradient() -> None:
     start, squares = greys(2), torch.rand(2, 3, 6, 6, generator=random)
     placements = PlacementArea(0, 0, SIDE, SIDE, 6).random(3, random, jitter=True)
     placed = PlacedSquares(start, squares, placements)
-    slope = torch.randn(placed.pictures.shape, generator=random)
-    pulled = placed.gradients(slope)
+    at_pictures = torch.randn(placed.pictures.shape, generator=random)
+    gradients = placed.gradients(at_pictures)
     for place in [(0, 0, 0, 0), (1, 2, 3, 4), (1, 1, 5, 5)]:
         change = torch.zeros_like(squares)
         change[place] = 1e-2
         up, down = (PlacedSquares(start, squares + sign * change, placements).pictures for sign in (1, -1))
-        slopes = ((up - down) * slope).sum() / 2e-2 / 3
-        assert pulled[place].item() == pytest.approx(slopes.item(), rel=2e-2, abs=2e-3)
+        slopes = ((up - down) * at_pictures).sum() / 2e-2 / 3
+        assert gradients[place].item() == pytest.approx(slopes.item(), rel=2e-2, abs=2e-3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(36, 72), (97, 50), (40, 40)])

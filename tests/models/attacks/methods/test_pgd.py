@@ -15,7 +15,7 @@ from models.classifier import Classifier
 from models.preprocessing import preprocessor, to_float
 from models.query import Query
 from models.run import run
-from tests.models.attacks.bare import Bare, answers, bare
+from tests.models.attacks.float_attack import LogitsModule, predicted_classes, run_float_attack
 from tests.networks import LinearNetwork, Recording, unnormalised
 
 SIDE = 16
@@ -72,27 +72,27 @@ def test_each_pixel_ends_exactly_epsilon_away(
     present = int(logits.argmax())
     target = 1 - present if targeted else None
     task = adversarial(picture, two_classes.spec, attack=attack, target=target, epsilon=budget / 255, **options)
-    found = run(task, two_classes)
+    result = run(task, two_classes)
     uphill = gradient if present == 0 else -gradient
-    wanted = picture.int() - budget * uphill.sign().int()
-    assert torch.equal(found.picture.int(), wanted)
+    expected_picture = picture.int() - budget * uphill.sign().int()
+    assert torch.equal(result.picture.int(), expected_picture)
     # The closed form of the optimum: the margin falls by epsilon times the gradient's L1 norm.
     margin = (logits[present] - logits[1 - present]).item() - budget / 255 * gradient.abs().sum().item()
     expected = torch.sigmoid(torch.tensor(-margin)).item()
     probability = (
-        found.adversarial.probability if found.adversarial.index != present else 1 - found.adversarial.probability
+        result.adversarial.probability if result.adversarial.index != present else 1 - result.adversarial.probability
     )
     assert abs(probability - expected) < 1e-4
-    assert found.success == (margin < -1e-3)
+    assert result.success == (margin < -1e-3)
 
 
 @pytest.mark.parametrize("attack", ["fgsm", "bim", "pgd"])
 def test_black_and_white_are_not_left(two_classes: Classifier, gradient: Tensor, attack: str) -> None:
     """Where the corner lies outside [0, 1] the level stops at 0 or 255."""
     picture = torch.randint(0, 256, (3, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    found = run(adversarial(picture, two_classes.spec, attack=attack, epsilon=20 / 255), two_classes)
-    uphill = gradient if found.original.index == 0 else -gradient
-    assert torch.equal(found.picture.int(), (picture.int() - 20 * uphill.sign().int()).clamp(0, 255))
+    result = run(adversarial(picture, two_classes.spec, attack=attack, epsilon=20 / 255), two_classes)
+    uphill = gradient if result.original.index == 0 else -gradient
+    assert torch.equal(result.picture.int(), (picture.int() - 20 * uphill.sign().int()).clamp(0, 255))
 
 
 def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> None:
@@ -104,9 +104,9 @@ def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> No
         for seed in range(20):
             random = torch.Generator().manual_seed(seed)
             picture = torch.randint(0, 256, (3, 36, 36), dtype=torch.uint8, generator=random)
-            found = run(adversarial(picture, tiny.spec, attack=attack, epsilon=4 / 255, **options), tiny)
-            logits = tiny.logits(preprocessor(tiny.spec)(to_float(found.picture).unsqueeze(0)))[0]
-            total += logits.log_softmax(dim=0)[found.original.index].item()
+            result = run(adversarial(picture, tiny.spec, attack=attack, epsilon=4 / 255, **options), tiny)
+            logits = tiny.logits(preprocessor(tiny.spec)(to_float(result.picture).unsqueeze(0)))[0]
+            total += logits.log_softmax(dim=0)[result.original.index].item()
         ends[attack] = total / 20
     assert ends["pgd"] < ends["fgsm"]
 
@@ -114,8 +114,8 @@ def test_pgd_is_stronger_than_fgsm_where_the_model_bends(tiny: Classifier) -> No
 def test_without_a_random_start_the_first_run_begins_at_the_picture(tiny: Classifier, small_pictures: Tensor) -> None:
     """The next one at a random point: the second run's first question is another than the first's."""
     network = Recording(tiny)
-    labels = answers(tiny, small_pictures[:1])
-    bare(ATTACKS["pgd"], network, small_pictures[:1], labels, steps=2, restarts=2, random_start=False)
+    labels = predicted_classes(tiny, small_pictures[:1])
+    run_float_attack(ATTACKS["pgd"], network, small_pictures[:1], labels, steps=2, restarts=2, random_start=False)
     look, first, _, _, second, *_ = network.pixels
     assert torch.equal(look, first)
     assert (second - first).abs().max() > 1 / 255
@@ -136,13 +136,13 @@ def test_it_is_foolboxs(
 ) -> None:
     """From the same start, the picture itself, after so many steps every pixel agrees to 1e-5, and moved far."""
     pictures, length = small_pictures[:8], epsilon / 4
-    labels = (answers(tiny, pictures) + int(targeted)) % 4
+    labels = (predicted_classes(tiny, pictures) + int(targeted)) % 4
     network = Recording(tiny)
     options = {"norm": norm, "epsilon": epsilon, "steps": steps, "step_size": length, "random_start": False}
-    bare(ATTACKS["pgd"], network, pictures, labels, targeted=targeted, **options)
+    run_float_attack(ATTACKS["pgd"], network, pictures, labels, targeted=targeted, **options)
     attack = getattr(foolbox.attacks, name)(steps=steps, abs_stepsize=length, random_start=False)
-    wanted = (foolbox.criteria.TargetedMisclassification if targeted else foolbox.criteria.Misclassification)(labels)
-    wrapped = foolbox.PyTorchModel(Bare(tiny).eval(), bounds=(0, 1))
-    _, theirs, _ = attack(wrapped, pictures, wanted, epsilons=epsilon)
+    criterion = (foolbox.criteria.TargetedMisclassification if targeted else foolbox.criteria.Misclassification)(labels)
+    wrapped = foolbox.PyTorchModel(LogitsModule(tiny).eval(), bounds=(0, 1))
+    _, theirs, _ = attack(wrapped, pictures, criterion, epsilons=epsilon)
     torch.testing.assert_close(network.pixels[-1], theirs, rtol=0, atol=1e-5)
     assert (theirs - pictures).abs().amax(dim=(1, 2, 3)).min() > 1 / 255

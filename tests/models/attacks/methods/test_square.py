@@ -16,8 +16,8 @@ from models.classifier import Classifier
 from models.preprocessing import preprocessor
 from models.run import run
 from tests.conftest import Draw
-from tests.models.attacks.bare import Bare, answers, bare
-from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, counted
+from tests.models.attacks.float_attack import LogitsModule, predicted_classes, run_float_attack
+from tests.models.attacks.minimal import TwoClasses, assert_the_mask_confines, count_passes
 from tests.networks import LinearNetwork, Recording, unnormalised
 
 BUDGETS: dict[Norm, float] = {"linf": 24 / 255, "l2": 4.0}
@@ -43,7 +43,7 @@ def test_on_a_linear_model_it_stays_within_its_budget_and_comes_near_the_optimum
     labels = 1 - two.labels if targeted else two.labels
     network = Recording(two.classifier)
     epsilon = BUDGETS[norm] / 4
-    best = bare(
+    best = run_float_attack(
         ATTACKS["square"], network, two.pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, steps=1500
     )
     for pixels in network.pixels:
@@ -60,7 +60,9 @@ def test_each_query_differs_from_the_best_in_windows_alone(norm: Norm) -> None:
     """Replayed by hand on one row: every query is the best one before it, but for one square (L2: two)."""
     two = TwoClasses.draw(rows=1)
     network = Recording(two.classifier)
-    best = bare(ATTACKS["square"], network, two.pictures, two.labels, norm=norm, epsilon=BUDGETS[norm] / 4, steps=200)
+    best = run_float_attack(
+        ATTACKS["square"], network, two.pictures, two.labels, norm=norm, epsilon=BUDGETS[norm] / 4, steps=200
+    )
     signs = torch.where(two.labels == 0, 1.0, -1.0)
     losses = [(signs * (logits[:, 0] - logits[:, 1])).item() for logits in network.logits]
     current, lowest, kept = network.pixels[1], losses[1], [losses[1]]
@@ -81,7 +83,7 @@ def test_each_query_differs_from_the_best_in_windows_alone(norm: Norm) -> None:
 @pytest.mark.parametrize("norm", BUDGETS)
 def test_it_costs_its_queries_and_no_gradient(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
     """Thirty queries of five rows: 150, none with gradients, though some rows have won before."""
-    assert counted("square", tiny, small_pictures[:5], norm=norm, steps=30, epsilon=BUDGETS[norm]) == (150, 0)
+    assert count_passes("square", tiny, small_pictures[:5], norm=norm, steps=30, epsilon=BUDGETS[norm]) == (150, 0)
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
@@ -90,17 +92,17 @@ def test_it_succeeds_as_often_as_torchattacks(
     torchattacks: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool
 ) -> None:
     """At the same epsilon and 300 queries. Both are chance: two standard deviations, 6 of 40 pictures, are allowed."""
-    labels = answers(tiny, small_pictures)
+    labels = predicted_classes(tiny, small_pictures)
     if targeted:
         labels = (labels + 1) % 4
     epsilon = BUDGETS[norm] * (1.6 if targeted else 1)
     names = {"linf": "Linf", "l2": "L2"}
-    attack = torchattacks.Square(Bare(tiny).eval(), norm=names[norm], eps=epsilon, n_queries=300, seed=0)
+    attack = torchattacks.Square(LogitsModule(tiny).eval(), norm=names[norm], eps=epsilon, n_queries=300, seed=0)
     if targeted:
         attack.set_mode_targeted_by_label(quiet=True)
         attack.targeted = True
-    theirs = (answers(tiny, attack(small_pictures, labels)) == labels) == targeted
-    ours = bare(
+    theirs = (predicted_classes(tiny, attack(small_pictures, labels)) == labels) == targeted
+    ours = run_float_attack(
         ATTACKS["square"], tiny, small_pictures, labels, targeted=targeted, norm=norm, epsilon=epsilon, steps=300
     ).won
     assert 8 <= ours.sum() <= 36
@@ -110,11 +112,11 @@ def test_it_succeeds_as_often_as_torchattacks(
 @pytest.mark.parametrize("norm", BUDGETS)
 def test_rows_do_not_mix(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
     """All rows try the same windows: each row's picture and verdict are those of the row alone."""
-    pictures, labels = small_pictures[:6], answers(tiny, small_pictures[:6])
+    pictures, labels = small_pictures[:6], predicted_classes(tiny, small_pictures[:6])
     run_with = {"norm": norm, "epsilon": BUDGETS[norm], "steps": 100}
-    together = bare(ATTACKS["square"], tiny, pictures, labels, **run_with)
+    together = run_float_attack(ATTACKS["square"], tiny, pictures, labels, **run_with)
     for row in range(6):
-        alone = bare(ATTACKS["square"], tiny, pictures[row : row + 1], labels[row : row + 1], **run_with)
+        alone = run_float_attack(ATTACKS["square"], tiny, pictures[row : row + 1], labels[row : row + 1], **run_with)
         assert together.won[row] == alone.won[0]
         torch.testing.assert_close(together.pictures[row], alone.pictures[0], rtol=0, atol=1e-5)
 
@@ -146,8 +148,8 @@ def test_boxes_smaller_than_a_window_do(tiny: Classifier, draw: Draw, norm: Norm
     """A mask of one pixel, of a strip two pixels high, of nothing at all: nothing else changes, and it ends."""
     mask = torch.zeros(50, 60, dtype=torch.bool)
     mask[box[0] : box[1], box[2] : box[3]] = True
-    found = run(adversarial(draw(50, 60), tiny.spec, attack="square", norm=norm, mask=mask, steps=20), tiny)
-    assert not ((found.picture != found.origin).any(dim=0) & ~mask).any()
+    result = run(adversarial(draw(50, 60), tiny.spec, attack="square", norm=norm, mask=mask, steps=20), tiny)
+    assert not ((result.picture != result.origin).any(dim=0) & ~mask).any()
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
@@ -155,9 +157,9 @@ def test_a_seed_gives_the_same_picture(norm: Norm) -> None:
     """Twice the same with one seed, and another with the next."""
     classifier = Classifier(LinearNetwork(2, 16), unnormalised(2, 16))
     pictures = 0.4 + 0.2 * torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    labels = answers(classifier, pictures)
+    labels = predicted_classes(classifier, pictures)
     one, same, other = (
-        bare(ATTACKS["square"], classifier, pictures, labels, norm=norm, steps=20, seed=seed).pictures
+        run_float_attack(ATTACKS["square"], classifier, pictures, labels, norm=norm, steps=20, seed=seed).pictures
         for seed in (0, 0, 1)
     )
     assert torch.equal(one, same)
@@ -168,6 +170,8 @@ def test_a_bump_is_the_papers() -> None:
     """Five wide: rectangles of 2 and 3 rows, n = 2, each value the sum of 1 / j^2 from its distance plus one to 3."""
     high, middle, low = 1 + 1 / 4 + 1 / 9, 1 / 4 + 1 / 9, 1 / 9
     rim, near = [low, middle, middle, middle, low], [low, middle, high, middle, low]
-    wanted = torch.tensor([rim, near, [-each for each in rim], [-each for each in near], [-each for each in rim]])
-    torch.testing.assert_close(bump(5), wanted / wanted.norm())
+    expected = torch.tensor(
+        [rim, near, [-value for value in rim], [-value for value in near], [-value for value in rim]]
+    )
+    torch.testing.assert_close(bump(5), expected / expected.norm())
     assert bump(1).abs().item() == 1

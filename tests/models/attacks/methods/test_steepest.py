@@ -11,10 +11,10 @@ def test_about_as_many_values_move_as_are_to(side: int) -> None:
     """A fifth of all, to 3 %, also where every other column has no gradient at all; exactly in small pictures."""
     gradients = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     gradients[1, :, :, 1::2] = 0
-    wanted = gradients[0].numel() // 5
-    step = signs_of_largest(gradients, torch.full((2,), float(wanted)))
+    count = gradients[0].numel() // 5
+    step = signs_of_largest(gradients, torch.full((2,), float(count)))
     moved = step.abs().sum(dim=(1, 2, 3))
-    assert (moved - wanted).abs().max() <= (0 if side == 16 else 0.03 * wanted)
+    assert (moved - count).abs().max() <= (0 if side == 16 else 0.03 * count)
     assert torch.equal(step, gradients.sign() * step.abs())
     for row in range(2):
         assert gradients[row].abs()[step[row] != 0].min() > gradients[row].abs()[step[row] == 0].max()

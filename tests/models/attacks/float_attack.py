@@ -1,4 +1,4 @@
-"""A float attack alone, at the model's own size: what other libraries do and closed forms know."""
+"""Run a float attack alone, at the model's own size: what other libraries do, and what closed forms are for."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from models.run import run
 from tests.networks import Counting
 
 
-def bare(
+def run_float_attack(
     attack: Attack,
     network: Classifier | Counting,
     pictures: Tensor,
@@ -26,9 +26,9 @@ def bare(
     mask: Tensor | None = None,
     **options: Any,
 ) -> Best:
-    """The best of a batch of pictures [n, 3, s, s]; labels are those to leave, or the targets.
+    """The best of a batch of pictures [n, 3, s, s]; `labels` are the original classes, or the targets.
 
-    `norm` is given to attacks that take one, and says how the change of a minimal one is measured.
+    `norm` is passed to attacks that take one; it also measures the change of minimal attacks.
     """
     goal = Goal(labels, targeted, lambda pixels: pixels, confidence=confidence, mask=mask)
     chosen = norm or attack.norms[0]
@@ -44,8 +44,8 @@ def bare(
     return run(task(), network)
 
 
-class Bare(nn.Module):
-    """A classifier as other libraries want it: a module from pixels in [0, 1] to logits."""
+class LogitsModule(nn.Module):
+    """A classifier as other libraries expect it: a module from pixels in [0, 1] to logits."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Bare(nn.Module):
         return self.classifier.logits(pixels)
 
 
-def answers(classifier: Classifier, pictures: Tensor) -> Tensor:
-    """The classes that the classifier sees, [n]."""
+def predicted_classes(classifier: Classifier, pictures: Tensor) -> Tensor:
+    """The most probable class of each picture, [n]."""
     with torch.no_grad():
         return classifier.logits(pictures).argmax(dim=1)
