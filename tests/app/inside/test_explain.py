@@ -6,15 +6,15 @@ import pytest
 from PIL import Image
 
 from tests.app.live_service import Live
-from tests.app.looks import post, told
+from tests.app.picture_requests import classify, post, post_for_json
 
 
 def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
-    answer = post(live, "/explain", picture)
-    assert answer.headers["Content-Type"] == "image/png"
-    assert Image.open(io.BytesIO(answer.content)).size == Image.open(io.BytesIO(picture)).size == (128, 96)
-    said = live.client.post("/classify", files={"image": picture}).json()["predictions"][0]
-    assert answer.headers["X-Mirage-Label"] == said["label"]
+    response = post(live, "/explain", picture)
+    assert response.headers["Content-Type"] == "image/png"
+    assert Image.open(io.BytesIO(response.content)).size == Image.open(io.BytesIO(picture)).size == (128, 96)
+    prediction = classify(live, picture)[0]
+    assert response.headers["X-Mirage-Label"] == prediction["label"]
 
 
 @pytest.mark.parametrize(
@@ -26,32 +26,30 @@ def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
     ],
 )
 def test_methods(live: Live, picture: bytes, method: str, passes: dict[str, int]) -> None:
-    found = told(live, "/explain", picture, method=method)
-    assert (found["method"], found["passes"]) == (method, passes)
-    assert found["heat_map"].startswith("data:image/png;base64,")
-    assert (found["layer"] is None) == (method != "grad_cam")
-    assert (found["missing"] is None) == (method != "integrated_gradients")
+    result = post_for_json(live, "/explain", picture, method=method)
+    assert (result["method"], result["passes"]) == (method, passes)
+    assert result["heat_map"].startswith("data:image/png;base64,")
+    assert (result["layer"] is None) == (method != "grad_cam")
+    assert (result["missing"] is None) == (method != "integrated_gradients")
 
 
 def test_a_class_of_ones_choice(live: Live, picture: bytes) -> None:
     """Its probability is what /classify says; empty means what the model sees."""
-    said = {
-        each["label"]: each for each in live.client.post("/classify", files={"image": picture}).json()["predictions"]
-    }
+    predictions = {prediction["label"]: prediction for prediction in classify(live, picture)}
     for name, label in (("sea lion", "sea_lion"), ("1", "dog")):
-        found = told(live, "/explain", picture, target=name)
-        assert found["target"] == pytest.approx(said[label], abs=1e-5)
+        result = post_for_json(live, "/explain", picture, target=name)
+        assert result["target"] == pytest.approx(predictions[label], abs=1e-5)
     assert (
-        told(live, "/explain", picture, target="", layer="", samples="")["target"]
-        == told(live, "/explain", picture)["top"]
+        post_for_json(live, "/explain", picture, target="", layer="", samples="")["target"]
+        == post_for_json(live, "/explain", picture)["top"]
     )
 
 
 def test_options_of_a_method(live: Live, picture: bytes) -> None:
-    found = told(live, "/explain", picture, method="smooth_grad", samples=3, noise=0.3, seed=5)
-    assert found["options"] == {"samples": 3, "noise": 0.3, "seed": 5}
-    found = told(live, "/explain", picture, layer="features.3")
-    assert found["layer"] == "features.3"
+    result = post_for_json(live, "/explain", picture, method="smooth_grad", samples=3, noise=0.3, seed=5)
+    assert result["options"] == {"samples": 3, "noise": 0.3, "seed": 5}
+    result = post_for_json(live, "/explain", picture, layer="features.3")
+    assert result["layer"] == "features.3"
 
 
 @pytest.mark.parametrize(
@@ -74,9 +72,9 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
 def test_what_cannot_be_answered(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
-    answer = post(live, "/explain", picture, **fields)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
-    assert detail in answer.json()["detail"]
+    response = post(live, "/explain", picture, **fields)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
+    assert detail in response.json()["detail"]
 
 
 def test_no_picture(live: Live) -> None:

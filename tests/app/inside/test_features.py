@@ -7,32 +7,32 @@ import pytest
 from PIL import Image
 
 from tests.app.live_service import Live
-from tests.app.looks import post, told
+from tests.app.picture_requests import classify, post, post_for_json
 
 
 def test_a_sheet_and_its_figures(live: Live, picture: bytes) -> None:
-    answer = post(live, "/features", picture, layer="features.3")
-    assert answer.headers["Content-Type"] == "image/png"
-    assert (answer.headers["X-Mirage-Layer"], answer.headers["X-Mirage-Model"]) == ("features.3", "tiny")
-    sheet = Image.open(io.BytesIO(answer.content))
-    found = told(live, "/features", picture, layer="features.3")
-    (url,) = [found["image"]]
+    response = post(live, "/features", picture, layer="features.3")
+    assert response.headers["Content-Type"] == "image/png"
+    assert (response.headers["X-Mirage-Layer"], response.headers["X-Mirage-Model"]) == ("features.3", "tiny")
+    sheet = Image.open(io.BytesIO(response.content))
+    result = post_for_json(live, "/features", picture, layer="features.3")
+    (url,) = [result["image"]]
     assert Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).tobytes() == sheet.tobytes()
-    assert found["layer"] == {
+    assert result["layer"] == {
         "name": "features.3", "kind": "InvertedResidual", "channels": 24, "height": 8, "width": 8, "decides": True
     }  # fmt: skip
-    strengths = [each["strength"] for each in found["channels"]]
+    strengths = [channel["strength"] for channel in result["channels"]]
     assert len(strengths) == 24 and strengths == sorted(strengths, reverse=True)
-    assert found["shown"] == [each["channel"] for each in found["channels"][:16]]
-    assert found["passes"] == {"forward": 1, "backward": 0}
-    said = live.client.post("/classify", files={"image": picture}).json()["predictions"][0]
-    assert found["prediction"] == pytest.approx(said, abs=1e-5)
+    assert result["shown"] == [channel["channel"] for channel in result["channels"][:16]]
+    assert result["passes"] == {"forward": 1, "backward": 0}
+    prediction = classify(live, picture)[0]
+    assert result["prediction"] == pytest.approx(prediction, abs=1e-5)
 
 
 def test_channels_by_number_or_by_how_many(live: Live, picture: bytes) -> None:
-    assert len(told(live, "/features", picture, layer="features.3", channels=5)["shown"]) == 5
-    assert told(live, "/features", picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
-    assert told(live, "/features", picture, layer="features.3", channels="7,")["shown"] == [7]
+    assert len(post_for_json(live, "/features", picture, layer="features.3", channels=5)["shown"]) == 5
+    assert post_for_json(live, "/features", picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
+    assert post_for_json(live, "/features", picture, layer="features.3", channels="7,")["shown"] == [7]
 
 
 @pytest.mark.parametrize("format", ["webp", "jpeg", "events"])
@@ -48,8 +48,8 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
     layers = live.client.get("/models/tiny").json()["layers"]
     assert len(layers) > 50
     for layer in layers[::9]:
-        found = told(live, "/features", picture, layer=layer["name"], channels=1)
-        assert len(found["channels"]) == layer["channels"]
+        result = post_for_json(live, "/features", picture, layer=layer["name"], channels=1)
+        assert len(result["channels"]) == layer["channels"]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
         ({"layer": "features.3", "channels": "0"}, 422, "1 to 100"),
         ({"layer": "features.3", "channels": "101"}, 422, "1 to 100"),
         ({"layer": "features.3", "channels": "1," * 101}, 422, "1 to 100"),
-        ({"layer": "features.3", "channels": "-1"}, 422, "numbers with commas"),
-        ({"layer": "features.3", "channels": "many"}, 422, "numbers with commas"),
-        ({"layer": "features.3", "channels": ","}, 422, "numbers with commas"),
+        ({"layer": "features.3", "channels": "-1"}, 422, "separated by commas"),
+        ({"layer": "features.3", "channels": "many"}, 422, "separated by commas"),
+        ({"layer": "features.3", "channels": ","}, 422, "separated by commas"),
         ({"layer": "features.3", "format": "film"}, 422, "format: "),
         ({"layer": "features.3", "model": "other"}, 404, "near are: tiny"),
         ({"layer": "features.3", "layers": "x"}, 422, "layers: "),
@@ -73,9 +73,9 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
 def test_what_cannot_be_answered(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
-    answer = post(live, "/features", picture, **fields)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
-    assert detail in answer.json()["detail"]
+    response = post(live, "/features", picture, **fields)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
+    assert detail in response.json()["detail"]
 
 
 def test_no_picture(live: Live) -> None:

@@ -1,165 +1,100 @@
-"""Whether the other served models are fooled by the same file: their own verdicts, and never at the attack's cost."""
+"""Questions to other models: the answers come together, and what fails or is slow costs the others nothing."""
 
-import shutil
-from collections.abc import Iterator
+import asyncio
 from concurrent.futures import Future
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
-import torch
 
-from app.web.second_opinions import transfer
-from models import architectures, checkpoint
-from models.attacks.task import Adversarial, adversarial
-from models.pictures import encode
-from models.run import run
-from tests.app.adversarial.test_route import fool, pixels
-from tests.app.live_service import TINY, Live, drawn, lively_network, serve
-
-ORDER = (2, 0, 3, 1)
-"""The twin's classes: of which of tiny's each is."""
-MODELS = ("tiny", "failed", "stubborn", "strangers", "twin", "digits")
+from app.web.second_opinions import Question, second_opinions
+from models.query import Task
 
 
-@pytest.fixture(scope="module")
-def house(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Beside tiny: its twin, whose classes stand in another order; one that always says cat; two of other classes; and
-    one that cannot be loaded.
-    """
-    folder = tmp_path_factory.mktemp("house")
-    shutil.copy(checkpoints / "tiny.safetensors", folder)
-    (folder / "failed.safetensors").write_bytes(b"no checkpoint")
-    network = lively_network()
-    head = architectures.head(network)
-    weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
-
-    def save(name: str, classes: tuple[str, ...]) -> None:
-        checkpoint.save(folder / f"{name}.safetensors", network, replace(TINY, classes=classes), {})
-
-    save("strangers", ("ant", "bee", "wasp", "fly"))
-    save("digits", ("0", "1", "cat", "3"))
-    architectures.set_head(network, weight[list(ORDER)], bias[list(ORDER)])
-    save("twin", tuple(TINY.classes[index] for index in ORDER))
-    architectures.set_head(network, 0 * weight, torch.tensor([5.0, 0.0, 0.0, 0.0]))
-    save("stubborn", TINY.classes)
-    with serve(checkpoints=folder, models=MODELS) as live:
-        yield live
+def task(number: int) -> Task[int]:
+    """A task that is never run here; the stand-in of the service answers for it."""
+    return number  # type: ignore[return-value]
 
 
-def classified(live: Live, picture: bytes, model: str) -> dict[str, Any]:
-    answer = live.client.post("/classify", files={"image": picture}, params={"model": model})
-    found: dict[str, Any] = answer.json()["predictions"][0]
-    return found
+class Service:
+    """Answers a task with ten times its number, at once; the tasks in `broken` fail, and those in `slow` never end."""
+
+    def __init__(self, broken: frozenset[int] = frozenset(), slow: frozenset[int] = frozenset()) -> None:
+        self.broken, self.slow = broken, slow
+        self.futures: dict[int, Future[int]] = {}
+
+    def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
+        assert sequel, "a question is let in where all places are taken"
+        future = self.futures[number] = Future()
+        if number in self.broken:
+            future.set_exception(RuntimeError("out of order"))
+        elif number not in self.slow:
+            future.set_result(10 * number)
+        return future
 
 
-def pictured(live: Live, label: str) -> bytes:
-    """A picture that tiny takes for this class."""
-    files = (encode(drawn(seed=seed)) for seed in range(40))
-    return next(file for file in files if classified(live, file, "tiny")["label"] == label)
+def question(name: str, *numbers: int) -> Question[int]:
+    return Question(SimpleNamespace(name=name), [task(number) for number in numbers])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("label", "target"), [("cat", ""), ("dog", ""), ("dog", "cat"), ("cat", "dog")])
-def test_models_that_know_the_classes_are_asked(house: Live, label: str, target: str) -> None:
-    """Each with what its own /classify says of both files, by its own index; not the one under attack, nor one that
-    does not know both classes, nor one that could not be loaded.
-    """
-    picture = pictured(house, label)
-    told = fool(house, picture, model="tiny", attack="ddn", steps=20, target=target)
-    assert told["success"]
-    asked = {each["model"]: each for each in told["transfer"]}
-    # The one of digits knows the cat, and no second class here.
-    expected = ["stubborn", "twin", "digits"] if (label, target) == ("cat", "") else ["stubborn", "twin"]
-    assert list(asked) == expected
-    for name, each in asked.items():
-        for file, said in ((picture, each["original"]), (encode(pixels(told["image"])), each["adversarial"])):
-            again = classified(house, file, name)
-            assert (said["label"], said["index"]) == (again["label"], again["index"])
-            assert said["probability"] == pytest.approx(again["probability"], abs=1e-4)
-    # The twin sees what tiny sees; the stubborn one sees a cat before and after.
-    assert asked["twin"]["fooled"] is True
-    assert asked["twin"]["adversarial"]["label"] == told["adversarial"]["label"]
-    assert asked["stubborn"]["fooled"] is False
+def ask(service: Service, *questions: Question[int]) -> list[list[int] | None]:
+    async def run() -> list[list[int] | None]:
+        answers = await second_opinions(service, questions)  # type: ignore[arg-type]
+        await asyncio.sleep(0)  # what is cancelled reaches the engine's futures at the next turn of the loop
+        return answers
+
+    return asyncio.run(run())
 
 
-def test_the_twin_may_be_attacked_as_well(house: Live) -> None:
-    told = fool(house, pictured(house, "dog"), model="twin", attack="ddn", steps=20)
-    assert {each["model"]: each["fooled"] for each in told["transfer"]} == {"tiny": True, "stubborn": False}
+def test_every_model_answers_in_the_order_of_the_questions() -> None:
+    assert ask(Service(), question("a", 2, 1), question("b"), question("c", 3)) == [[20, 10], [], [30]]
 
 
-@pytest.fixture(scope="module")
-def found(house: Live) -> Adversarial:
-    """An attack on tiny that won."""
-    model = house.service.registry.get("tiny")
-    result = run(adversarial(drawn(), model.spec, attack="ddn", steps=20), model.classifier)
-    assert result.success
-    return result
+def test_nobody_is_asked() -> None:
+    assert ask(Service()) == []
 
 
-def names(live: Live, found: Adversarial) -> list[str]:
-    return [each["model"] for each in transfer(found, live.service, "tiny")]
+def test_a_model_that_fails_has_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """The other models' answers are there; the reason goes to the log."""
+    service = Service(broken=frozenset([2]))
+    assert ask(service, question("a", 1, 2, 3), question("b", 4)) == [None, [40]]
+    assert "a could not be asked" in caplog.text and "out of order" in caplog.text
+    assert "b could not be asked" not in caplog.text
 
 
-def test_a_class_called_by_a_digit_is_no_index_elsewhere(house: Live, found: Adversarial) -> None:
-    """Another model's class `1` is not tiny's dog."""
-    digit = replace(found, original=replace(found.original, label="1", index=3))
-    assert names(house, digit) == ["digits"]
-    target = replace(found, original=replace(found.original, label="cat"), target=replace(found.adversarial, label="3"))
-    assert names(house, target) == ["digits"]
-
-
-def test_a_full_house_leaves_it_out(house: Live, found: Adversarial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the second model's turn comes there is no place: the first is told, and the attack is answered."""
-    assert set(names(house, found)) >= {"stubborn", "twin"}
-    engine = house.service.engine
-    submit, count = engine.submit, 0
-
-    def counted(*args: Any, **options: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count > 3:  # the attack and the first model's two pictures
-            monkeypatch.setattr(engine.admission, "max_tasks", 0)
-        return submit(*args, **options)
-
-    monkeypatch.setattr(engine, "submit", counted)
-    told = fool(house, encode(drawn()), model="tiny", attack="ddn", steps=20)
-    assert told["success"] and [each["model"] for each in told["transfer"]] == ["stubborn"]
-    assert names(house, found) == []
-
-
-def test_a_model_that_fails_is_left_out(
-    house: Live, found: Adversarial, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its reason goes to the log, and the attack's own result is answered."""
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("out of order")
-
-    monkeypatch.setattr(house.service.registry.get("stubborn").classifier, "answer", fail)
-    told = fool(house, encode(drawn()), model="tiny", attack="ddn", steps=20)
-    assert told["success"]
-    assert "stubborn" not in [each["model"] for each in told["transfer"]]
-    assert "twin" in [each["model"] for each in told["transfer"]]
-    assert "stubborn could not be asked" in caplog.text and "out of order" in caplog.text
-
-
-def test_a_model_that_is_busy_is_left_out(
-    house: Live, found: Adversarial, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """After the time that all have together; what it was asked is withdrawn."""
-    asked: list[Future[Any]] = []
-
-    def never(*_: object, **__: object) -> "Future[Any]":
-        asked.append(Future())
-        return asked[-1]
-
+def test_a_model_that_is_slow_has_no_answer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """After the seconds for all together; what it was asked is cancelled."""
     monkeypatch.setattr("app.web.second_opinions.TIMEOUT_S", 0.05)
-    monkeypatch.setattr(house.service.engine, "submit", never)
-    assert names(house, found) == []
-    assert len(asked) >= 4 and all(future.cancelled() for future in asked)
-    assert "stubborn could not be asked" in caplog.text
+    service = Service(slow=frozenset([2, 4, 5]))
+    assert ask(service, question("a", 1, 2), question("b", 3), question("c", 4, 5)) == [None, [30], None]
+    assert [number for number, future in service.futures.items() if future.cancelled()] == [2, 4, 5]
+    assert "a could not be asked" in caplog.text and "c could not be asked" in caplog.text
 
 
-def test_alone_there_is_nobody_to_ask(live: Live) -> None:
-    assert fool(live, encode(drawn()), attack="ddn", steps=5)["transfer"] == []
+def test_a_refusal_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """As while the service shuts down."""
+
+    class Closed(Service):
+        def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
+            if number == 2:
+                raise RuntimeError("no new work")
+            return super().submit(number, model, sequel=sequel)
+
+    service = Closed(slow=frozenset([1]))
+    assert ask(service, question("a", 1, 2), question("b", 3)) == [None, [30]]
+    assert service.futures[1].cancelled() and "no new work" in caplog.text
+
+
+def test_who_stops_waiting_cancels_what_was_asked() -> None:
+    service = Service(slow=frozenset([1, 2]))
+
+    async def leave() -> None:
+        waiting = asyncio.ensure_future(second_opinions(service, [question("a", 1), question("b", 2)]))  # type: ignore[arg-type]
+        while len(service.futures) < 2:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0)
+
+    asyncio.run(leave())
+    assert all(future.cancelled() for future in service.futures.values())

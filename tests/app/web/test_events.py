@@ -1,28 +1,27 @@
-"""Progress on its way to a client."""
+"""The event stream: progress, previews, the result, and clients that leave."""
 
 import asyncio
 import gc
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from anyio import CapacityLimiter
-from app.web.streaming import KEPT_EVENTS, PREVIEW_SIDE, Inbox, Outcome, event_stream, present, thumbnail
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.engine.progress import Listener
 from app.engine.shared_computations import SharedComputations, Subscription
-from app.web.formats import Format
+from app.web.events import MAX_PENDING_EVENTS, PREVIEW_SIDE, Inbox, event_stream
+from app.web.outcomes import Outcome
+from app.web.schemas import PictureResult, PictureUrl
 from models.query import Progress
 from tests.app.events import events
 
 
 def test_a_slow_client_gets_the_latest() -> None:
-    """Of 100 steps that nobody fetched the last 32 are kept."""
+    """Of 100 steps that nobody took the last 32 are left."""
 
     async def steps() -> list[int]:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
@@ -31,21 +30,21 @@ def test_a_slow_client_gets_the_latest() -> None:
         await inbox.wait()
         return [progress.step for progress, _ in inbox.take()]
 
-    assert asyncio.run(steps()) == list(range(100 - KEPT_EVENTS, 100))
+    assert asyncio.run(steps()) == list(range(100 - MAX_PENDING_EVENTS, 100))
 
 
 def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
     picture = torch.rand(3, 400, 800)
 
-    async def kept(previews: bool) -> tuple[Progress, torch.Tensor | None]:
+    async def preview_of(previews: bool) -> tuple[Progress, torch.Tensor | None]:
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
         inbox.put(Progress(1, 2, picture=picture))
         return inbox.take()[0]
 
-    progress, small = asyncio.run(kept(True))
+    progress, small = asyncio.run(preview_of(True))
     assert progress.render() is None and small is not None
     assert tuple(small.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
-    assert asyncio.run(kept(False))[1] is None
+    assert asyncio.run(preview_of(False))[1] is None
 
 
 def test_a_preview_is_drawn_once_and_only_where_it_is_wanted() -> None:
@@ -63,56 +62,34 @@ def test_a_preview_is_drawn_once_and_only_where_it_is_wanted() -> None:
         assert len(drawn) == times
 
 
-def test_a_stream_that_never_began_gives_its_task_up() -> None:
-    """The client left between the question and the first byte: the response is dropped, and with it the task."""
-    future: Future[None] = Future()
-
-    class Submitting:
-        def submit(self, *_: object, **__: object) -> Future[None]:
-            return future
-
-    async def drop() -> None:
-        response = await present(None, Submitting(), None, None, None, format=Format.events)  # type: ignore[arg-type]
-        assert not future.cancelled()
-        del response
-        gc.collect()
-        assert future.cancelled()
-
-    asyncio.run(drop())
+# Streams of a computation that several clients share; each client has a seat in it.
 
 
-def test_a_thumbnail_of_a_small_picture_is_the_picture() -> None:
-    picture = torch.full((3, 20, 30), 0.2)
-    assert (thumbnail(picture, 30) == 51).all() and thumbnail(picture, 30).shape == picture.shape
-
-
-# A computation that others may share: a task of the event loop's, which a seat stands for.
-
-
-class Body(BaseModel):
-    """The answer of a made-up route."""
+class Body(PictureResult):
+    """The response of an endpoint that exists here only."""
 
     steps: int
-    image: str
+    image: PictureUrl
 
 
-def outcome(steps: int) -> Outcome:
-    return Outcome(Body, {"steps": steps}, torch.zeros(3, 2, 2, dtype=torch.uint8), {})
+async def compose(steps: int) -> Callable[[], Outcome]:
+    body = Body(steps=steps, image=lambda: torch.zeros(3, 2, 2, dtype=torch.uint8))
+    return lambda: Outcome(body, body.image, {})
 
 
 def streamed(seat: Subscription[int], inbox: Inbox, leave: Callable[[], object]) -> Response:
-    """As a route does it."""
+    """As an endpoint makes the stream."""
     seat.task.add_done_callback(inbox.wake)
     request = SimpleNamespace(state=SimpleNamespace(request_id="r1"))
     service = SimpleNamespace(presenters=CapacityLimiter(1))
-    return event_stream(request, service, seat.task, inbox, outcome, leave=leave)  # type: ignore[arg-type]
+    return event_stream(request, service, seat.task, inbox, compose, leave=leave)  # type: ignore[arg-type]
 
 
 @dataclass
 class Client:
-    """Says when it has heard something, and leaves when it is told to."""
+    """Says when it has received something, and leaves when the test sets `leaves`."""
 
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    received: asyncio.Event = field(default_factory=asyncio.Event)
     leaves: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -127,7 +104,7 @@ async def sent(response: Response, client: Client) -> str:
     async def send(message: dict[str, Any]) -> None:
         body.extend(message.get("body", b""))
         if body:
-            client.heard.set()
+            client.received.set()
 
     await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)  # type: ignore[arg-type]
     return body.decode()
@@ -146,13 +123,13 @@ def test_a_stream_of_a_shared_computation() -> None:
         left: list[int] = []
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
         seat = SharedComputations[int]().join("key", count_to_three, inbox.put)
-        told = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
-        return told, len(left)
+        text = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
+        return text, len(left)
 
-    told, left = asyncio.run(listen())
-    heard = list(events(told.splitlines()))
-    assert [name for name, _ in heard] == ["progress"] * 3 + ["result"]
-    assert [data["step"] for _, data in heard[:3]] == [1, 2, 3] and heard[3][1]["steps"] == 3
+    text, left = asyncio.run(listen())
+    received = list(events(text.splitlines()))
+    assert [name for name, _ in received] == ["progress"] * 3 + ["result"]
+    assert [data["step"] for _, data in received[:3]] == [1, 2, 3] and received[3][1]["steps"] == 3
     assert left >= 1
 
 
@@ -183,7 +160,7 @@ def test_a_client_that_leaves_gives_its_seat_back_and_no_more() -> None:
             seat = shared.join("key", endless, inbox.put)
             served.append(asyncio.ensure_future(sent(streamed(seat, inbox, seat.leave), client)))
         for client, serving in zip(clients, served, strict=True):
-            await client.heard.wait()
+            await client.received.wait()
             assert not seat.task.done()
             client.leaves.set()
             assert [name for name, _ in events((await serving).splitlines())] == ["progress"]
@@ -202,11 +179,11 @@ def test_what_a_shared_computation_raises_is_told_as_a_problem() -> None:
 
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
         seat = SharedComputations[int]().join("key", fail, inbox.put)
-        told = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
-        return told, len(left)
+        text = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
+        return text, len(left)
 
-    told, left = asyncio.run(listen())
-    ((name, data),) = events(told.splitlines())
+    text, left = asyncio.run(listen())
+    ((name, data),) = events(text.splitlines())
     assert (name, data["status"], data["request_id"]) == ("problem", 500, "r1")
     assert left >= 1
 

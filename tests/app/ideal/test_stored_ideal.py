@@ -1,26 +1,33 @@
-"""What is kept of an answer, and how it is shown."""
+"""Stored responses of GET /ideal: how they are read and written, and their outcomes."""
 
+import base64
 import contextlib
 import io
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from app.ideal.answer import Kept, look_up
-from app.ideal.route import SCORE
 from PIL import Image
 
 from app.engine.cache import ResultCache
+from app.ideal.stored_ideal import StoredIdeal, load_stored
 from models.pictures import encode
 from tests.app.live_service import Live, drawn
 
+SCORE = {
+    "probability": 0.999, "activation": None, "on_noise": None, "rank": 1, "promised": 0.999, "robust": 0.99,
+    "held_out": 0.985, "families": {"crops": 0.99, "blur": 0.97}, "weakest": "blur", "slope": 1.21, "variation": 0.11,
+    "transfer": None,
+}  # fmt: skip
+
 
 def figures(count: int = 1, **score: object) -> dict[str, Any]:
-    usual = {**SCORE, "probability": 0.98765, "robust": 0.5, "transfer": None}
+    usual = {**SCORE, "probability": 0.98765, "robust": 0.5}
     one = {"steps": 3, "score": {**usual, **score}, "reason": None, "image": None}
     return {
         "model": "tiny", "label": "cat", "index": 0, "layer": None, "channel": None, "score": one["score"],
@@ -29,58 +36,66 @@ def figures(count: int = 1, **score: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kept(count: int = 1, **score: object) -> Kept:
-    pictures = tuple(encode(drawn(16, 16, seed)) for seed in range(count))
-    return Kept(figures(count, **score), pictures)
+def document(figures: object, files: Iterable[bytes]) -> bytes:
+    """A cache entry, written without the code under test."""
+    return json.dumps({"figures": figures, "pictures": [base64.b64encode(file).decode() for file in files]}).encode()
 
 
-def test_there_and_back() -> None:
+def files(count: int) -> list[bytes]:
+    return [encode(drawn(16, 16, seed)) for seed in range(count)]
+
+
+def stored(count: int = 1, **score: object) -> StoredIdeal:
+    return StoredIdeal.from_bytes(document(figures(count, **score), files(count)))
+
+
+def test_it_is_written_as_it_was_read() -> None:
     """Every figure and every byte."""
-    one = kept(3)
-    assert Kept.from_bytes(one.to_bytes()) == one
+    assert json.loads(stored(3).to_bytes()) == json.loads(document(figures(3), files(3)))
 
 
 def test_the_outcome_of_one_picture() -> None:
-    outcome = kept().outcome()
-    assert torch.equal(outcome.image, drawn(16, 16, 0))
+    outcome = stored().outcome()
+    assert torch.equal(outcome.image(), drawn(16, 16, 0))
     assert outcome.headers == {"Model": "tiny", "Label": "cat", "Probability": "0.9877", "Robust": "0.5000"}
     body = json.loads(outcome.json())
     assert body["pictures"][0]["image"] is None and body["seconds"] == 0.123
-    assert outcome.text() == {name: value for name, value in figures().items() if name != "seconds"}
+    without_seconds = {name: value for name, value in figures().items() if name != "seconds"}
+    assert json.loads(outcome.body.text()) == without_seconds
 
 
 def test_the_outcome_of_several_pictures() -> None:
-    """A sheet of two places across, and each picture by itself in the JSON."""
-    outcome = kept(2).outcome()
-    assert tuple(outcome.image.shape) == (3, 16, 36)
-    urls = [each["image"] for each in json.loads(outcome.json())["pictures"]]
+    """A sheet of two places across, and each picture by itself in the JSON; none of them in the text of a PNG."""
+    outcome = stored(2).outcome()
+    assert tuple(outcome.image().shape) == (3, 16, 36)
+    urls = [picture["image"] for picture in json.loads(outcome.json())["pictures"]]
     assert len(set(urls)) == 2 and all(url.startswith("data:image/png;base64,") for url in urls)
+    assert [picture["image"] for picture in json.loads(outcome.body.text())["pictures"]] == [None, None]
 
 
 def test_headers_of_a_channel_and_of_a_poor_picture() -> None:
-    of_channel = kept(probability=None, activation=12.34567, rank=None)
-    poor = Kept({**of_channel.figures, "reason": "too few steps"}, of_channel.pictures)
+    of_channel = figures(probability=None, activation=12.34567, rank=None)
+    poor = StoredIdeal.from_bytes(document({**of_channel, "reason": "too few steps"}, files(1)))
     headers = poor.outcome().headers
     assert "Probability" not in headers
     assert (headers["Activation"], headers["Reason"]) == ("12.3457", "too few steps")
 
 
 def without(name: str) -> bytes:
-    found = kept()
-    return Kept({key: value for key, value in found.figures.items() if key != name}, found.pictures).to_bytes()
+    return document({key: value for key, value in figures().items() if key != name}, files(1))
 
 
 BROKEN = {
     "no JSON": b"\x00\xff",
     "nothing": b"",
     "a list": b"[1, 2]",
-    "half": kept().to_bytes()[:-20],
+    "half": document(figures(), files(1))[:-20],
     "no figures": b'{"pictures": []}',
     "figures that are none": b'{"figures": 3, "pictures": []}',
     "no base64": json.dumps({"figures": figures(), "pictures": ["a"]}).encode(),
-    "no picture": Kept(figures(), (b"no picture",)).to_bytes(),
-    "half a picture": Kept(figures(), (kept().pictures[0][:200],)).to_bytes(),
-    "no pictures": Kept(figures(), ()).to_bytes(),
+    "no picture": document(figures(), [b"no picture"]),
+    "half a picture": document(figures(), [files(1)[0][:200]]),
+    "no pictures": document(figures(), []),
     "no score": without("score"),
     "a figure less": without("passes"),
     "a film": b"RIFF\x00\x00\x00\x00WEBP",
@@ -92,12 +107,13 @@ def test_what_cannot_be_read_counts_as_absent(
     live: Live, tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = replace(live.service, cache=ResultCache(tmp_path, 100_000))
-    assert look_up(service, "key") is None and caplog.text == ""
+    assert load_stored(service, "key") is None and caplog.text == ""
     service.cache.put("key", BROKEN[what])
-    assert look_up(service, "key") is None
+    assert load_stored(service, "key") is None
     assert "drawn anew" in caplog.text
-    service.cache.put("key", kept().to_bytes())
-    assert look_up(service, "key") == kept()
+    service.cache.put("key", document(figures(), files(1)))
+    read = load_stored(service, "key")
+    assert read is not None and json.loads(read.to_bytes()) == json.loads(document(figures(), files(1)))
 
 
 @pytest.mark.parametrize("format", ["png", "events"])

@@ -1,0 +1,157 @@
+"""What other served models predict for an adversarial picture, and that their failures never cost the result."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.adversarial.transfer import ask_other_models
+from app.engine.admission import Overloaded
+from models import architectures, checkpoint
+from models.attacks.task import Adversarial, adversarial
+from models.pictures import encode
+from models.run import run
+from tests.app.events import events
+from tests.app.live_service import TINY, Live, drawn, lively_network, serve
+from tests.app.picture_requests import classify, fool, pixels, post
+
+ORDER = (2, 0, 3, 1)
+"""The index in tiny of each class of its twin."""
+MODELS = ("tiny", "failed", "stubborn", "strangers", "twin", "digits")
+
+
+@pytest.fixture(scope="module")
+def several(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Several models: tiny; `twin`, the same with the classes in another order; `stubborn`, which always predicts cat;
+    `strangers` and `digits`, which have other classes; and `failed`, which cannot be loaded.
+    """
+    folder = tmp_path_factory.mktemp("several")
+    shutil.copy(checkpoints / "tiny.safetensors", folder)
+    (folder / "failed.safetensors").write_bytes(b"no checkpoint")
+    network = lively_network()
+    head = architectures.head(network)
+    weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
+
+    def save(name: str, classes: tuple[str, ...]) -> None:
+        checkpoint.save(folder / f"{name}.safetensors", network, replace(TINY, classes=classes), {})
+
+    save("strangers", ("ant", "bee", "wasp", "fly"))
+    save("digits", ("0", "1", "cat", "3"))
+    architectures.set_head(network, weight[list(ORDER)], bias[list(ORDER)])
+    save("twin", tuple(TINY.classes[index] for index in ORDER))
+    architectures.set_head(network, 0 * weight, torch.tensor([5.0, 0.0, 0.0, 0.0]))
+    save("stubborn", TINY.classes)
+    with serve(checkpoints=folder, models=MODELS) as live:
+        yield live
+
+
+def picture_of(live: Live, label: str) -> bytes:
+    """A picture whose top class in tiny is this one."""
+    files = (encode(drawn(seed=seed)) for seed in range(40))
+    return next(file for file in files if classify(live, file, "tiny")[0]["label"] == label)
+
+
+@pytest.mark.parametrize(("label", "target"), [("cat", ""), ("dog", ""), ("dog", "cat"), ("cat", "dog")])
+def test_models_that_know_the_classes_are_asked(several: Live, label: str, target: str) -> None:
+    """Each verdict is what /classify of that model says about both files, by its own index. The attacked model, models
+    without both classes, and the one that could not be loaded are left out.
+    """
+    picture = picture_of(several, label)
+    result = fool(several, picture, model="tiny", attack="ddn", steps=20, target=target)
+    assert result["success"]
+    verdicts = {verdict["model"]: verdict for verdict in result["transfer"]}
+    # `digits` has the class cat, and none of the other classes.
+    expected = ["stubborn", "twin", "digits"] if (label, target) == ("cat", "") else ["stubborn", "twin"]
+    assert list(verdicts) == expected
+    changed = encode(pixels(result["image"]))
+    for name, verdict in verdicts.items():
+        for file, prediction in ((picture, verdict["original"]), (changed, verdict["adversarial"])):
+            expected_prediction = classify(several, file, name)[0]
+            assert (prediction["label"], prediction["index"]) == (
+                expected_prediction["label"],
+                expected_prediction["index"],
+            )
+            assert prediction["probability"] == pytest.approx(expected_prediction["probability"], abs=1e-4)
+    # The twin predicts what tiny predicts; `stubborn` predicts cat before and after.
+    assert verdicts["twin"]["fooled"] is True
+    assert verdicts["twin"]["adversarial"]["label"] == result["adversarial"]["label"]
+    assert verdicts["stubborn"]["fooled"] is False
+
+
+def test_the_twin_can_be_attacked_as_well(several: Live) -> None:
+    result = fool(several, picture_of(several, "dog"), model="twin", attack="ddn", steps=20)
+    assert {verdict["model"]: verdict["fooled"] for verdict in result["transfer"]} == {"tiny": True, "stubborn": False}
+
+
+@pytest.fixture(scope="module")
+def attacked(several: Live) -> Adversarial:
+    """The result of a successful attack on tiny."""
+    model = several.service.registry.get("tiny")
+    result = run(adversarial(drawn(), model.spec, attack="ddn", steps=20), model.classifier)
+    assert result.success
+    return result
+
+
+def names(live: Live, result: Adversarial) -> list[str]:
+    """The models that give a verdict, in order."""
+    verdicts = asyncio.run(ask_other_models(live.service, result, "tiny"))
+    return [verdict.model for verdict in verdicts]
+
+
+def test_a_class_called_by_a_digit_is_no_index_elsewhere(several: Live, attacked: Adversarial) -> None:
+    """Another model's class `1` is not tiny's dog."""
+    digit = replace(attacked, original=replace(attacked.original, label="1", index=3))
+    assert names(several, digit) == ["digits"]
+    original = replace(attacked.original, label="cat")
+    target = replace(attacked, original=original, target=replace(attacked.adversarial, label="3"))
+    assert names(several, target) == ["digits"]
+
+
+def test_a_full_service_lets_the_questions_in(
+    several: Live, attacked: Adversarial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs two forward passes, and refusing them would lose what hundreds of passes have found."""
+    monkeypatch.setattr("app.web.second_opinions.TIMEOUT_S", 60)
+    everyone = names(several, attacked)
+    assert set(everyone) >= {"stubborn", "twin"}
+    with monkeypatch.context() as patch:
+        patch.setattr(several.service.engine.admission, "max_tasks", 0)
+        with pytest.raises(Overloaded):
+            several.service.engine.check_room()
+        assert names(several, attacked) == everyone
+
+
+def test_a_model_that_fails_is_left_out(
+    several: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reason goes to the log, and the client gets the attack's own result."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(several.service.registry.get("stubborn").classifier, "answer", fail)
+    for format in ("json", "events"):
+        result = fool_as(several, format)
+        assert result["success"]
+        assert [verdict["model"] for verdict in result["transfer"]] == ["twin"]
+        assert "stubborn could not be asked" in caplog.text and "out of order" in caplog.text
+        caplog.clear()
+
+
+def fool_as(live: Live, format: str) -> dict[str, Any]:
+    """The result of an attack on tiny, as JSON or at the end of an event stream."""
+    response = post(live, "/adversarial", encode(drawn()), model="tiny", attack="ddn", steps=20, format=format)
+    if format == "json":
+        return dict(response.json())
+    *_, (name, data) = events(response.text.splitlines())
+    assert name == "result"
+    return data
+
+
+def test_alone_there_is_nobody_to_ask(live: Live) -> None:
+    assert fool(live, encode(drawn()), attack="ddn", steps=5)["transfer"] == []

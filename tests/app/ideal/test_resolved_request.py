@@ -1,0 +1,85 @@
+"""The cache key of a request: everything that the response depends on changes it, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from app.ideal.drawing import film_key
+from app.ideal.judge import Judge
+from app.ideal.resolved_request import ResolvedRequest
+from app.web.formats import Format
+from models.classifier import Classifier
+from models.ideal.options import ideal_options
+from models.store import Model
+from tests.networks import LinearNetwork, unnormalised
+
+CPU = torch.device("cpu")
+OPTIONS = {**ideal_options("fourier", 16, {}), "seed": 0, "count": 1, "size": 16}
+
+
+def model(name: str = "linear", seed: int = 0, **spec: object) -> Model:
+    return Model(name, Classifier(LinearNetwork(3, 16, seed), unnormalised(3, 16, **spec)), {})
+
+
+@pytest.fixture(scope="module")
+def resolved() -> ResolvedRequest:
+    return ResolvedRequest(model(), 1, "fourier", OPTIONS, None)
+
+
+def test_the_same_has_the_same_key(resolved: ResolvedRequest) -> None:
+    """Options in any order, and the same weights loaded once more from elsewhere."""
+    key = resolved.key(CPU, 32)
+    assert len(key) == 64 and resolved.key(CPU, 32) == key
+    backwards = dict(reversed(OPTIONS.items()))
+    assert list(backwards) != list(OPTIONS)
+    assert replace(resolved, options=backwards).key(CPU, 32) == key
+    assert replace(resolved, model=replace(model(), provenance={"found": "elsewhere"})).key(CPU, 32) == key
+
+
+def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: ResolvedRequest) -> None:
+    layer, other = resolved.model.classifier.layers[0], model("other")
+    options = [{**OPTIONS, name: "x" if isinstance(value, str) else value + 1} for name, value in OPTIONS.items()]
+    requests = [
+        resolved,
+        replace(resolved, model=model("renamed")),
+        replace(resolved, model=model(seed=1)),
+        replace(resolved, model=model(temperature=2.0)),
+        replace(resolved, subject=2),
+        replace(resolved, subject=(layer, 1)),
+        replace(resolved, subject=(layer, 2)),
+        replace(resolved, subject=(replace(layer, name="other"), 1)),
+        replace(resolved, method="maco"),
+        replace(resolved, options=dict(list(OPTIONS.items())[1:])),
+        *(replace(resolved, options=each) for each in options),
+        replace(resolved, judge=Judge(other, 1)),
+        replace(resolved, judge=Judge(model("third"), 1)),
+        replace(resolved, judge=Judge(model("other", seed=1), 1)),
+    ]
+    keys = [request.key(CPU, 32) for request in requests]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("app.ideal.resolved_request.EDITION", 0), ("torch.get_num_threads", lambda: 77), ("torch.__version__", "0.1")],
+    ids=["edition", "threads", "torch"],
+)
+def test_the_machine_and_the_edition_change_the_key(
+    resolved: ResolvedRequest, what: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = resolved.key(CPU, 32)
+    monkeypatch.setattr(what, value)
+    assert resolved.key(CPU, 32) != key
+
+
+def test_the_device_changes_the_key(resolved: ResolvedRequest) -> None:
+    assert len({resolved.key(torch.device(name), 32) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
+
+
+def test_the_rows_of_a_batch_change_the_key(resolved: ResolvedRequest) -> None:
+    assert resolved.key(CPU, 16) != resolved.key(CPU, 32)
+
+
+def test_films_lie_beside_their_picture() -> None:
+    assert len({film_key("key", Format.film), film_key("key", Format.gif), "key"}) == 3

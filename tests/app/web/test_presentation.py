@@ -1,0 +1,143 @@
+"""How a task is run for a client: what is awaited before its outcome is made, and where."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from anyio import CapacityLimiter
+
+from app.web.formats import Format
+from app.web.outcomes import Outcome
+from app.web.presentation import present
+from app.web.problems import ClientLeft
+from app.web.schemas import PictureResult, PictureUrl
+from tests.app.events import events
+
+
+class Body(PictureResult):
+    """The response of an endpoint that exists here only."""
+
+    value: str
+    image: PictureUrl
+
+
+def to_outcome(value: str, seconds: float) -> Outcome:
+    assert threading.current_thread() is not threading.main_thread(), "it may take long"
+    assert seconds >= 0
+    body = Body(value=value, image=lambda: torch.zeros(3, 2, 2, dtype=torch.uint8))
+    return Outcome(body, body.image, {})
+
+
+class Service:
+    """Has the result of every task at once, and one place for writing responses."""
+
+    def __init__(self) -> None:
+        self.presenters = CapacityLimiter(1)
+        self.future: Future[str] = Future()
+
+    def submit(self, *_: object, on_progress: object = None, **__: object) -> "Future[str]":
+        self.future.set_result("result")
+        return self.future
+
+
+def request_of(receive: Callable[[], Any]) -> Any:
+    return SimpleNamespace(receive=receive, state=SimpleNamespace(request_id="r1"))
+
+
+async def stay() -> dict[str, str]:
+    await asyncio.Event().wait()
+    return {"type": "http.disconnect"}
+
+
+async def body_of(response: Any) -> str:
+    """The body, streamed or whole."""
+    if hasattr(response, "body_iterator"):
+        return "".join([part.decode() if isinstance(part, bytes) else part async for part in response.body_iterator])
+    return str(response.body.decode())
+
+
+@pytest.mark.parametrize("format", [Format.json, Format.events])
+def test_what_follows_up_holds_no_place_of_the_presenters(format: Format) -> None:
+    """While it is awaited, others can write their responses; the outcome is made of what it returns."""
+    service = Service()
+
+    async def follow_up(result: str) -> str:
+        assert service.presenters.borrowed_tokens == 0
+        await asyncio.sleep(0)
+        return f"{result} and opinions"
+
+    async def run() -> str:
+        response = await present(
+            request_of(stay),
+            service,
+            None,
+            None,
+            to_outcome,
+            format=format,
+            follow_up=follow_up,  # type: ignore[arg-type]
+        )
+        return await body_of(response)
+
+    text = asyncio.run(run())
+    if format is Format.events:
+        ((name, data),) = events(text.splitlines())
+        assert (name, data["value"]) == ("result", "result and opinions")
+    else:
+        assert '"value":"result and opinions"' in text
+
+
+def test_a_client_that_leaves_meanwhile_ends_it() -> None:
+    asked, cancelled = asyncio.Event(), []
+
+    async def follow_up(result: str) -> str:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(result)
+            raise
+        return result
+
+    async def leave() -> dict[str, str]:
+        await asked.wait()
+        return {"type": "http.disconnect"}
+
+    async def run() -> None:
+        with pytest.raises(ClientLeft):
+            await present(
+                request_of(leave),
+                Service(),
+                None,
+                None,
+                to_outcome,
+                format=Format.json,
+                follow_up=follow_up,  # type: ignore[arg-type]
+            )
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert cancelled == ["result"]
+
+
+def test_a_stream_that_never_began_cancels_its_task() -> None:
+    """The client left between its request and the first byte: the response is dropped, and the task with it."""
+    future: Future[None] = Future()
+
+    class Submitting:
+        def submit(self, *_: object, **__: object) -> Future[None]:
+            return future
+
+    async def drop() -> None:
+        response = await present(None, Submitting(), None, None, None, format=Format.events)  # type: ignore[arg-type]
+        assert not future.cancelled()
+        del response
+        gc.collect()
+        assert future.cancelled()
+
+    asyncio.run(drop())
