@@ -1,0 +1,41 @@
+"""Small pictures that are known pixel by pixel, and files of them."""
+
+import io
+import struct
+import zlib
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+ORIENTATION = 0x0112
+
+
+FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"]
+
+
+def file_of(image: Image.Image, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def image_of(pixels: Tensor) -> Image.Image:
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def corners() -> Tensor:
+    """2 x 3 pixels, all different: levels 0, 40, .. 200 in red, with green and blue beside it."""
+    red = torch.arange(6, dtype=torch.uint8).reshape(2, 3) * 40
+    return torch.stack([red, 255 - red, red // 2])
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that states any size and holds a handful of bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(900))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
