@@ -8,7 +8,7 @@ from app.adversarial.requests import AdversarialOptions
 from app.engine.registry import Registry
 from app.inside.requests import ExplainOptions, FeaturesOptions
 from app.operations.requests import ClassifyOptions
-from app.web.openapi import Json, form_schema
+from app.web.openapi import REFERENCES, Json, form_schema
 from app.web.schemas import Problem
 
 FORMS: tuple[type[BaseModel], ...] = (
@@ -35,6 +35,7 @@ def install(app: FastAPI, registry: Registry) -> None:
     def document() -> Json:
         schema = generate()
         _add_forms(schema["components"]["schemas"])
+        _restore_nulls_in_examples(schema)
         schema["paths"]["/models/{name}"]["get"]["parameters"][0]["example"] = registry.names[0]
         if registry.state(registry.names[0]) == "ready":
             _add_examples(schema, registry)
@@ -49,6 +50,36 @@ def _add_forms(schemas: Json) -> None:
         schema = form_schema(form)
         schemas |= schema.pop("$defs", {})
         schemas[form.__name__] = schema
+
+
+def _restore_nulls_in_examples(document: Json) -> None:
+    """Put back the nulls that FastAPI removes from all examples, although the schemas require these fields."""
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        for example in schema.get("examples", []):
+            _restore_nulls(example, schema, schemas)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {}).get("application/json", {})
+                _restore_nulls(content.get("example"), content.get("schema", {}), schemas)
+
+
+def _restore_nulls(example: object, schema: Json, schemas: Json) -> None:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].removeprefix(REFERENCES.format(model=""))]
+    for choice in schema.get("anyOf", []):
+        _restore_nulls(example, choice, schemas)
+    if isinstance(example, list):
+        for item in example:
+            _restore_nulls(item, schema.get("items", {}), schemas)
+    if isinstance(example, dict) and "properties" in schema:
+        properties = schema["properties"]
+        for name in schema.get("required", []):
+            if {"type": "null"} in properties[name].get("anyOf", []):
+                example.setdefault(name, None)
+        for name, value in example.items():
+            _restore_nulls(value, properties.get(name, {}), schemas)
 
 
 def _add_examples(document: Json, registry: Registry) -> None:

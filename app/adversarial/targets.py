@@ -17,6 +17,7 @@ router = APIRouter(tags=["pictures"])
 @router.post(
     "/adversarial/targets",
     summary="Suggest the classes that are easiest to reach from a picture",
+    response_description="The classes that are easiest to reach, nearest first.",
     responses=problems(400, 404, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(TargetsOptions),
 )

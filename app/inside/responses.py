@@ -47,8 +47,8 @@ class ChannelStrength(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     channel: int = Field(description="Index of the channel, from 0.")
     strength: float = Field(description="Mean of the absolute activations; the channels are ordered by it.")
-    mean: float = Field(description="Mean of the activations.")
-    largest: float = Field(description="Largest activation.")
+    mean: float = Field(description="Mean of the activations over the map.")
+    largest: float = Field(description="Largest activation in the map.")
 
 
 class FeaturesResult(PictureResult):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.json_schema import faults
+from tests.app.json_schema import REFERENCE, faults
 from tests.app.live_service import Live
 
 Json = dict[str, Any]
@@ -98,6 +98,12 @@ def test_every_parameter_is_explained(document: Json) -> None:
     assert not text_errors, "\n".join(text_errors)
 
 
+def description_of(field: Json, document: Json) -> str | None:
+    """The field's own description; pydantic leaves it out where it repeats that of the schema which the field names."""
+    schema = document["components"]["schemas"].get(field.get("$ref", "").removeprefix(REFERENCE), {})
+    return field.get("description") or schema.get("description")
+
+
 def test_every_field_of_every_schema_is_explained(document: Json) -> None:
     """Of requests, of responses, and of what they consist of."""
     described = [(where, schema) for where, schema in schemas(document) if "properties" in schema]
@@ -106,7 +112,7 @@ def test_every_field_of_every_schema_is_explained(document: Json) -> None:
         fault
         for where, schema in described
         for name, field in schema["properties"].items()
-        for fault in text_faults(f"{where}.{name}", name, field.get("description"))
+        for fault in text_faults(f"{where}.{name}", name, description_of(field, document))
     ]
     assert not text_errors, "\n".join(text_errors)
 
