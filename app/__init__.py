@@ -1,1 +1,1 @@
-"""The web service: routes, the engine behind them, settings."""
+"""The web service: settings, HTTP endpoints, and the engine that runs their tasks on the network in batches."""

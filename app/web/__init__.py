@@ -1,1 +1,1 @@
-"""HTTP: requests as options and pictures, results as responses, problems, and the OpenAPI document."""
+"""What all endpoints share: reading requests, writing responses, errors, middleware and the OpenAPI document."""

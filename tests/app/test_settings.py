@@ -1,4 +1,4 @@
-"""Settings from the environment."""
+"""Settings from the environment, and their texts."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.checkpoints, settings.port) == (Path("somewhere"), 9000)
 
 
-def test_where_and_how_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the user's own cache folder without a setting; 0 bytes keep nothing."""
+def test_folder_and_size_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default folder is in the home folder of the user; a size of 0 is allowed."""
     monkeypatch.setenv("HOME", "/home/somebody")
     usual = Settings(_env_file=None)
     assert (usual.cache, usual.cache_bytes) == (Path("/home/somebody/.cache/mirage"), 256_000_000)
@@ -29,13 +29,13 @@ def test_where_and_how_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tilde_is_home_in_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where no shell has read it."""
+    """No shell has expanded it there."""
     monkeypatch.setenv("HOME", "/home/somebody")
     (tmp_path / ".env").write_text("MIRAGE_CACHE=~/kept\n")
     assert Settings(_env_file=tmp_path / ".env").cache == Path("/home/somebody/kept")
 
 
-def test_a_user_without_a_home_has_settings_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container's user may have no entry in /etc/passwd."""
 
     def unknown(_: int) -> None:
@@ -57,7 +57,7 @@ def test_a_user_without_a_home_has_settings_too(monkeypatch: pytest.MonkeyPatch)
         ("LOG_LEVEL", "loud"),
     ],
 )
-def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value_is_refused_and_the_setting_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"MIRAGE_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings(_env_file=None)
@@ -71,5 +71,12 @@ def test_the_readme_lists_every_setting() -> None:
 
 @pytest.mark.parametrize("host", ["", " "])
 def test_an_empty_host_opens_nothing_to_the_network(host: str) -> None:
-    """A variable that is set and empty, as by `MIRAGE_HOST=$UNSET`, is not the operating system's word for all."""
+    """To the operating system an empty host means all addresses; `MIRAGE_HOST=$UNSET` must not mean this."""
     assert Settings(_env_file=None, host=host).host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained_in_sentences(name: str) -> None:
+    """With a capital letter and a full stop."""
+    description = Settings.model_fields[name].description or ""
+    assert description[:1].isupper() and description.endswith(".") and len(description.split()) >= 8

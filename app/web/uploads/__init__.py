@@ -1,1 +1,1 @@
-"""From the body of a request to pictures and options."""
+"""Reads pictures and options from requests, in all the ways in which clients may send them."""
