@@ -1,4 +1,4 @@
-"""The task behind /features: what a layer makes of a picture, channel by channel."""
+"""The feature maps of a layer for a picture: the task behind POST /features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel of a layer: `strength` is the mean of its absolute activations, by which channels are ranked."""
+    """One channel of a layer: its number, and mean and maximum of its activations.
+
+    `strength` is the mean of the absolute activations, by which channels are ranked.
+    """
 
     channel: int
     strength: float
@@ -25,7 +28,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class Features:
-    """All channels of the layer, strongest first, and the maps of those that are to be shown."""
+    """All channels of a layer, strongest first, and the maps of those in `shown`.
+
+    `seen` is the input of the network as 8-bit levels, `prediction` its most probable class.
+    """
 
     layer: Layer
     prediction: Prediction
@@ -39,7 +45,9 @@ class Features:
 def features(
     picture: UInt8[Tensor, "3 h w"], spec: Spec, layer: Layer, *, channels: int | Sequence[int] = 16
 ) -> Task[Features]:
-    """The feature maps of a layer for a picture of any size: the `channels` strongest, or those that are named.
+    """Compute the feature maps of a layer for a picture of any size.
+
+    `channels` is the number of strongest channels to show, or the numbers of the channels to show.
 
     Raises UnknownLayer for a channel that the layer does not have.
     """
@@ -47,19 +55,22 @@ def features(
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
     answer = yield from passes.ask(Query(pixels, layer=layer.name))
     assert answer.activations is not None, "the query names the layer"
-    found = layer.maps(answer.activations)[0].cpu()
-    told = [
-        Channel(number, each.abs().mean().item(), each.mean().item(), each.max().item())
-        for number, each in enumerate(found)
+    maps = layer.maps(answer.activations)[0].cpu()
+    all_channels = [
+        Channel(number, values.abs().mean().item(), values.mean().item(), values.max().item())
+        for number, values in enumerate(maps)
     ]
-    ranked = sorted(told, key=lambda each: -each.strength)
-    shown = ranked[:channels] if isinstance(channels, int) else [told[layer.check_channel(each)] for each in channels]
+    ranked = sorted(all_channels, key=lambda channel: -channel.strength)
+    if isinstance(channels, int):
+        shown = ranked[:channels]
+    else:
+        shown = [all_channels[layer.check_channel(number)] for number in channels]
     return Features(
         layer=layer,
         prediction=rank(answer.logits[0], spec, top=1)[0],
         seen=to_levels(pixels[0]),
         channels=tuple(ranked),
         shown=tuple(shown),
-        maps=found[[each.channel for each in shown]],
+        maps=maps[[channel.channel for channel in shown]],
         passes=passes,
     )

@@ -1,4 +1,4 @@
-"""The layers of a network by name: what each puts out, and how to watch it during a pass."""
+"""The layers of a network by name: the size of their outputs, and how to record an output during a pass."""
 
 import contextlib
 import difflib
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 IDLE = ("Identity", "Dropout", "StochasticDepth", "Flatten", "Permute")
-"""Kinds of layers that put out, in another shape at most, what they were given."""
+"""Kinds of layers whose output is their input, at most in another shape; they are not listed."""
 
 
 class UnknownLayer(LookupError):
@@ -20,10 +20,10 @@ class UnknownLayer(LookupError):
 
 @dataclass(frozen=True)
 class Layer:
-    """A part of a network that is called once in a pass, by its dotted name, and the size of its `maps`.
+    """A part of a network that is called once in a pass, by its dotted name, and the size of its feature maps.
 
-    `decides` tells whether the class scores depend on what its maps show: they do not on the last tokens of a ViT, of
-    which the class token alone is read. `channels_last` is of no concern to anyone but `maps`.
+    `decides` says whether the logits depend on what the maps show. They do not for the last tokens of a ViT, of which
+    only the class token is used. `channels_last` says that the output is [n, h, w, c], which only `maps` needs to know.
     """
 
     name: str
@@ -35,21 +35,21 @@ class Layer:
     channels_last: bool = False
 
     def maps(self, activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
-        """The layer's output as feature maps; differentiable."""
+        """Feature maps of the layer's output; differentiable."""
         return maps(activations, channels_last=self.channels_last)
 
     def check_channel(self, channel: int) -> int:
-        """The channel; raises UnknownLayer where the layer does not have it."""
+        """The channel itself; raises UnknownLayer if the layer does not have it."""
         if not 0 <= channel < self.channels:
             raise UnknownLayer(f"{self.name} has no channel {channel}: they are 0 to {self.channels - 1}")
         return channel
 
 
 class Layers(tuple[Layer, ...]):
-    """Every layer of one network that can be named, in the order in which they are called."""
+    """All layers of one network that a query may name, in the order in which they end."""
 
     def find(self, name: str) -> Layer:
-        """The layer of this name; raises UnknownLayer with near matches."""
+        """The layer with this name; raises UnknownLayer, whose message lists similar names."""
         for layer in self:
             if layer.name == name:
                 return layer
@@ -59,20 +59,23 @@ class Layers(tuple[Layer, ...]):
 
     @property
     def last_map(self) -> Layer | None:
-        """The last layer with maps of more than one pixel on which the class scores depend."""
+        """The last layer with maps of more than one pixel on which the logits depend, or None."""
         return next((layer for layer in reversed(self) if layer.decides and layer.height * layer.width > 1), None)
 
 
 def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
-    """What can be watched: parts that are called once, and put out one tensor with a row for each of two pictures."""
+    """The layers of a network that can be recorded; `pair` are two pictures for a pass through it.
+
+    These are the parts that are called once in a pass and output one tensor with a row for each picture.
+    """
     outputs: dict[str, list[Tensor | None]] = {}
 
     def hook(name: str, output: object) -> Tensor | None:
         if not isinstance(output, Tensor):
             outputs.setdefault(name, []).append(None)
             return None
-        shown = output.ndim in (2, 3, 4) and len(output) == 2 and output.requires_grad
-        outputs.setdefault(name, []).append(output if shown else None)
+        has_maps = output.ndim in (2, 3, 4) and len(output) == 2 and output.requires_grad
+        outputs.setdefault(name, []).append(output if has_maps else None)
         return output.clone()  # as `watching` does
 
     hooks = [
@@ -84,35 +87,37 @@ def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
         with torch.enable_grad():
             scores = network(pair.detach().requires_grad_()).sum()
     finally:
-        for each in hooks:
-            each.remove()
-    seen = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
-    slopes = torch.autograd.grad(scores, list(seen.values()), materialize_grads=True)
-    last = _channels_last(network, pair, {name: output.shape[1:] for name, output in seen.items() if output.ndim == 4})
-    # In the order of their ends: a block comes after its parts.
+        for handle in hooks:
+            handle.remove()
+    single = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
+    gradients = torch.autograd.grad(scores, list(single.values()), materialize_grads=True)
+    shapes = {name: output.shape[1:] for name, output in single.items() if output.ndim == 4}
+    last = _channels_last(network, pair, shapes)
+    # In the order in which they end: a block comes after its parts.
     return Layers(
-        _layer(name, network.get_submodule(name), slope, channels_last=name in last)
-        for name, slope in zip(seen, slopes, strict=True)
+        _layer(name, network.get_submodule(name), gradient, channels_last=name in last)
+        for name, gradient in zip(single, gradients, strict=True)
     )
 
 
-def _layer(name: str, module: nn.Module, slopes: Float[Tensor, "2 *shape"], *, channels_last: bool) -> Layer:
-    _, channels, height, width = maps(slopes, channels_last=channels_last).shape
-    return Layer(name, type(module).__name__, channels, height, width, bool(slopes.any()), channels_last)
+def _layer(name: str, module: nn.Module, gradients: Float[Tensor, "2 *shape"], *, channels_last: bool) -> Layer:
+    _, channels, height, width = maps(gradients, channels_last=channels_last).shape
+    return Layer(name, type(module).__name__, channels, height, width, bool(gradients.any()), channels_last)
 
 
 def _channels_last(
     network: nn.Module, pair: Float[Tensor, "2 c s s"], shapes: Mapping[str, Sequence[int]]
 ) -> frozenset[str]:
-    """The layers that put out [n, h, w, c]: only that makes them square (Swin, parts of ConvNeXt).
+    """Names of the layers that output [n, h, w, c] (Swin, parts of ConvNeXt), of which `shapes` are the output shapes.
 
-    Where a layer has as many channels as rows, a wider picture tells: it makes rows longer, and adds no channels.
+    Maps of square pictures are square, which mostly decides. If all three sizes are equal, a pass of a wider picture
+    decides: it makes the maps wider, and adds no channels.
     """
     last = {name for name, (first, second, third) in shapes.items() if first == second != third}
     cubes = {name for name, shape in shapes.items() if len(set(shape)) == 1 and shape[0] > 1}
     with torch.no_grad(), watching(network, cubes) as seen:
         if cubes:
-            # What takes one size alone fails somewhere; layers behind that stay [n, c, h, w], as most have it.
+            # A network that takes one size alone fails somewhere; the layers after that count as [n, c, h, w].
             with contextlib.suppress(Exception):
                 network(torch.cat([pair, pair], dim=3))
     wider = {name: output.shape[1:] for name, output in seen.items()}
@@ -120,10 +125,10 @@ def _channels_last(
 
 
 def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False) -> Float[Tensor, "n c h w"]:
-    """A layer's output as feature maps; differentiable.
+    """The output of a layer as feature maps [n, c, h, w]; differentiable.
 
-    Four dimensions are [n, c, h, w], or [n, h, w, c] with `channels_last`. Three are tokens [n, t, c]: a square of
-    them, the class token left out, or else a column. Two are channels of one pixel.
+    Four dimensions are [n, c, h, w], or [n, h, w, c] with `channels_last`. Three are tokens [n, t, c], which become a
+    square without the class token, or a column if they fill no square. Two are channels of one pixel.
     """
     rows = len(activations)
     if activations.ndim == 2:
@@ -141,19 +146,19 @@ def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False)
 
 @contextlib.contextmanager
 def watching(network: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
-    """While this lasts, each named layer's last output, in the graph of the pass."""
-    seen: dict[str, Tensor] = {}
+    """Record the output of the named layers in the `with` block: the last one of each, still in the autograd graph."""
+    outputs: dict[str, Tensor] = {}
 
     def hook(name: str, output: Tensor) -> Tensor:
-        seen[name] = output
-        return output.clone()  # what follows may be in place (ReLU), and must not change what was seen
+        outputs[name] = output
+        return output.clone()  # what follows may work in place (ReLU) and must not change the recorded output
 
     hooks = [
         network.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: hook(name, output))
         for name in names
     ]
     try:
-        yield seen
+        yield outputs
     finally:
-        for each in hooks:
-            each.remove()
+        for handle in hooks:
+            handle.remove()

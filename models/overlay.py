@@ -1,4 +1,4 @@
-"""A heat map laid over the photo that it is of."""
+"""Drawing a heat map over its photo."""
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -9,27 +9,28 @@ from models.preprocessing import to_float, to_levels
 from models.spec import Spec
 
 MOST_SIDE = 1600
-"""Pixels of the overlay's longer side: a larger photo is shown smaller."""
+"""Most pixels of the longer side; a larger photo is reduced."""
 MOST_OPAQUE = 0.8
+"""Opacity of the colours where the heat is 1."""
 UNSEEN = 0.35
-"""Brightness of what the network does not see, outside its centre crop."""
+"""Brightness of the photo outside the centre crop, which the network does not see."""
 
 
 def overlay(picture: UInt8[Tensor, "3 h w"], heat: Float[Tensor, "s s"], spec: Spec) -> UInt8[Tensor, "3 height width"]:
-    """The photo in grey under the heat, which is transparent where there is none."""
+    """The photo in grey, with the heat map of the centre crop over it; `heat` is in [0, 1], and 0 is transparent."""
     picture = _bounded(picture)
     height, width = picture.shape[1:]
     grey = functional.rgb_to_grayscale(to_float(picture), num_output_channels=3)
-    # The same centre crop as the preprocessing's, in the photo's own pixels.
+    # The centre crop of the preprocessing, in pixels of the photo.
     side = max(1, round(spec.input_size * min(height, width) / spec.resize))
     top, left = (height - side) // 2, (width - side) // 2
-    spread = functional.resize(heat.unsqueeze(0), [side, side], antialias=True)[0].clamp(0, 1)
+    resized = functional.resize(heat.unsqueeze(0), [side, side], antialias=True)[0].clamp(0, 1)
     inside = grey[:, top : top + side, left : left + side]
-    shown = UNSEEN * grey
-    opacity = MOST_OPAQUE * spread
-    colours = to_float(coloured(spread)).to(grey.device)
-    shown[:, top : top + side, left : left + side] = (1 - opacity) * inside + opacity * colours
-    return to_levels(shown)
+    result = UNSEEN * grey
+    opacity = MOST_OPAQUE * resized
+    colours = to_float(coloured(resized)).to(grey.device)
+    result[:, top : top + side, left : left + side] = (1 - opacity) * inside + opacity * colours
+    return to_levels(result)
 
 
 def _bounded(picture: UInt8[Tensor, "3 h w"]) -> UInt8[Tensor, "3 height width"]:

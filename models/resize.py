@@ -1,4 +1,4 @@
-"""Antialiased resize and centre crop as two matrix products, forward and backward."""
+"""Antialiased resize and centre crop as two matrix products, with gradients."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 BAND = 32
-"""Rows of the result computed together. Each sees a strip of the picture alone, so most zeros are never multiplied."""
+"""Number of rows of the result that are computed together.
+
+They depend on a strip of the picture alone, so most zeros of the matrix are never multiplied.
+"""
 
 
 @dataclass(frozen=True)
 class Band:
-    """Rows of a weight matrix with the strip of the input, from `start` to `stop`, where they are not zero."""
+    """Some rows of a weight matrix, cut to the columns from `start` to `stop` where they are not zero."""
 
     start: int
     stop: int
@@ -23,28 +26,29 @@ class Band:
 
 
 def triangle(distance: Tensor) -> Tensor:
-    """The bilinear kernel."""
+    """The bilinear kernel, at distances in pixels."""
     return (1 - distance.abs()).clamp(min=0)
 
 
 def cubic(distance: Tensor) -> Tensor:
-    """The bicubic kernel (Keys 1981) with a = -0.5, which Pillow and PyTorch take when they antialias."""
+    """The bicubic kernel (Keys 1981) with a = -0.5, which Pillow and PyTorch use when they antialias."""
     x = distance.abs()
     near, far = ((1.5 * x - 2.5) * x) * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
     return torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
 
 
 KERNELS = {"bilinear": (triangle, 1.0), "bicubic": (cubic, 2.0)}
+"""Kernel of each interpolation, and the distance beyond which it is 0."""
 
 
 @lru_cache(maxsize=32)
 def bands(length: int, resized: int, crop: int, interpolation: str, device: torch.device) -> tuple[Band, ...]:
-    """The matrix [crop, length] that resizes `length` values to `resized` and keeps the middle `crop` of them."""
+    """The matrix [crop, length], in bands, that resizes `length` values to `resized` and keeps the middle `crop`."""
     kernel, reach = KERNELS[interpolation]
     scale = length / resized
     support = reach * max(scale, 1.0)
     first = round((resized - crop) / 2)
-    found = []
+    result = []
     for begin in range(0, crop, BAND):
         rows = torch.arange(first + begin, first + min(begin + BAND, crop), dtype=torch.float64)
         centres = (rows + 0.5) * scale
@@ -53,12 +57,12 @@ def bands(length: int, resized: int, crop: int, interpolation: str, device: torc
         columns = torch.arange(start, stop, dtype=torch.float64) + 0.5
         weight = kernel((columns - centres.unsqueeze(1)) / max(scale, 1.0))
         weight = weight / weight.sum(dim=1, keepdim=True)
-        found.append(Band(start, stop, weight.to(device, torch.float32)))
-    return tuple(found)
+        result.append(Band(start, stop, weight.to(device, torch.float32)))
+    return tuple(result)
 
 
 class _Resize(torch.autograd.Function):
-    """rows @ picture @ columns', and its transpose for the gradient; nothing is kept in between."""
+    """rows @ picture @ columns.T, and its transpose for the gradient; no tensors are saved for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, pixels: Tensor, rows: tuple[Band, ...], columns: tuple[Band, ...]) -> Tensor:
@@ -86,25 +90,25 @@ def _weight(band: Band, like: Tensor) -> Tensor:
 def matrices(
     size: tuple[int, int], *, resize: int, crop: int, interpolation: str = "bilinear"
 ) -> tuple[Float[Tensor, "crop h"], Float[Tensor, "crop w"]]:
-    """The two matrices of `resize_and_crop` for pictures of `size`, whole: rows @ picture @ columns.T, on the CPU."""
+    """The matrices of `resize_and_crop` for a `size` (height, width), on the CPU: rows @ picture @ columns.T."""
     shorter = min(size)
-    found = []
+    result = []
     for length in size:
         matrix = torch.zeros(crop, length)
         parts = bands(length, int(resize * length / shorter), crop, interpolation, torch.device("cpu"))
         for number, band in enumerate(parts):
             matrix[number * BAND : number * BAND + len(band.weight), band.start : band.stop] = band.weight
-        found.append(matrix)
-    return found[0], found[1]
+        result.append(matrix)
+    return result[0], result[1]
 
 
 def resize_and_crop(
     pixels: Float[Tensor, "n 3 h w"], *, resize: int, crop: int, interpolation: str = "bilinear"
 ) -> Float[Tensor, "n 3 s s"]:
-    """Antialiased resize of the shorter side to `resize`, then the centre `crop` x `crop`, without what is cut off.
+    """Resize the shorter side to `resize` pixels with antialiasing, and take the centre crop; differentiable.
 
-    What torchvision's `resize(antialias=True)` and `center_crop` give, to 1e-5; differentiable. There and back takes
-    0.4 of their time at 320 x 427 on two cores (docs/benchmarks.md).
+    The result is that of torchvision's `resize(antialias=True)` and `center_crop`, to 1e-5. What is cut off is not
+    computed: forward and backward take 0.4 of their time at 320 x 427 on two cores (docs/benchmarks.md).
     """
     height, width = pixels.shape[-2:]
     shorter = min(height, width)

@@ -1,4 +1,4 @@
-"""What must be known of a network to use it: the part of a checkpoint that is not weights."""
+"""Architecture, classes and preprocessing of a classifier: all that is needed to use its weights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,20 +9,20 @@ from models.classes import ClassNames
 
 
 class BadSpec(ValueError):
-    """A specification that no network can be built or fed by."""
+    """A spec with which no network can be built or used."""
 
 
 @dataclass(frozen=True)
 class Spec:
     """Architecture, classes and preprocessing of one classifier.
 
-    A picture is resized until its shorter side is `resize` pixels, and its centre `input_size` x `input_size`
-    is what the network sees; `mean` and `std` (per channel, for pixels in [0, 1]) are applied inside the
-    network. With one value each the network sees grey pictures, in one channel. Logits are divided by `temperature`
-    (Guo et al. 2017, arxiv.org/abs/1706.04599).
+    A picture is resized until its shorter side has `resize` pixels; its centre of `input_size` x `input_size` pixels is
+    the input of the network. The pixels are in [0, 1]; the classifier's first layer subtracts `mean` and divides by
+    `std`, per channel. With one value each, the network takes grey pictures of one channel. Logits are divided by
+    `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599).
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a spec is read, a field unknown here is not passed over
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # reading a spec with an unknown field is an error
 
     architecture: str
     classes: tuple[str, ...]
@@ -50,7 +50,7 @@ class Spec:
 
     @property
     def channels(self) -> int:
-        """What the network itself is given: 3 for colours, 1 for grey."""
+        """Number of channels of the network's input: 3 for colours, 1 for grey."""
         return len(self.mean)
 
     @cached_property

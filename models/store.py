@@ -1,4 +1,4 @@
-"""Named classifiers: a folder of checkpoints, and `imagenet/<architecture>` with torchvision's own weights."""
+"""Loading classifiers by name: a checkpoint of a folder, or `imagenet/<architecture>` with torchvision's weights."""
 
 import hashlib
 import re
@@ -16,24 +16,26 @@ from models.classifier import Classifier
 from models.spec import Spec
 
 IMAGENET = "imagenet/"
+"""Beginning of the names of torchvision's models."""
 BUNDLED = Path(__file__).parent / "checkpoints"
+"""Folder of the checkpoints that come with this project."""
 
 
 class UnknownModel(LookupError):
-    """No checkpoint and no torchvision network of this name."""
+    """There is no checkpoint and no torchvision network with this name."""
 
 
 class WeightsUnavailable(RuntimeError):
-    """torchvision's weights are neither on this machine nor could they be downloaded."""
+    """torchvision's weights are not on this machine and could not be downloaded."""
 
 
 EXPECTED = (UnknownModel, WeightsUnavailable, checkpoint.BadCheckpoint)
-"""What `load` raises for reasons that lie outside this project; anything else is a fault of its own."""
+"""Errors of `load` whose cause is outside this project, such as a missing file; any other error is a bug."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier with its name and what is known of where it comes from."""
+    """A classifier with its name and its provenance: how and from what it was made (see `Checkpoint`)."""
 
     name: str
     classifier: Classifier
@@ -46,7 +48,7 @@ class Model:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the weights as they are served and of the spec; takes a second per GB, the first time."""
+        """SHA-256 of the spec and of the weights as they are served; the first call takes a second per GB."""
         digest = hashlib.sha256(repr(self.spec).encode())
         for name, tensor in sorted(self.classifier.network.state_dict().items()):
             digest.update(name.encode())
@@ -55,21 +57,21 @@ class Model:
 
 
 def checkpoint_names(folder: Path = BUNDLED) -> list[str]:
-    """The names that `load` finds in the folder: file names without their ending."""
+    """The names of the checkpoints in the folder: their file names without `.safetensors`."""
     return sorted(path.stem for path in folder.glob("*.safetensors"))
 
 
 def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu") -> Model:
-    """The model of this name on the device; raises UnknownModel, WeightsUnavailable, checkpoint.BadCheckpoint."""
+    """Load the model with this name; raises UnknownModel, WeightsUnavailable or checkpoint.BadCheckpoint."""
     if name.startswith(IMAGENET):
         return _load_imagenet(name, device)
     if name not in checkpoint_names(folder):
-        there = ", ".join(checkpoint_names(folder)) or "none"
+        names = ", ".join(checkpoint_names(folder)) or "none"
         raise UnknownModel(
-            f"no checkpoint {name!r} in {folder} (there: {there}); `imagenet/<architecture>` names torchvision's own"
+            f"no checkpoint {name!r} in {folder} (there: {names}); `imagenet/<architecture>` names torchvision's own"
         )
-    classifier, found = checkpoint.load(folder / f"{name}.safetensors", device=device)
-    return Model(name, classifier.fold(), found.provenance)
+    classifier, contents = checkpoint.load(folder / f"{name}.safetensors", device=device)
+    return Model(name, classifier.fold(), contents.provenance)
 
 
 def _load_imagenet(name: str, device: torch.device | str) -> Model:
@@ -77,7 +79,7 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
         choices = architectures.weight_choices(name.removeprefix(IMAGENET))
     except architectures.UnknownArchitecture as error:
         raise UnknownModel(str(error)) from error
-    # What lies in torchvision's cache goes before what would have to be fetched.
+    # Weights in torchvision's cache are preferred to those that would have to be downloaded.
     weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
     spec = imagenet_spec(name.removeprefix(IMAGENET), weights)
     network = architectures.build(spec.architecture, len(spec.classes), published=True)
@@ -90,7 +92,7 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
 
 
 def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec:
-    """The preprocessing and classes that torchvision states for its weights (its recommended ones by default)."""
+    """The spec that torchvision states for its weights, by default for those that it recommends."""
     weights = weights or architectures.weight_choices(architecture)[0]
     transforms = weights.transforms()
     return Spec(
@@ -105,13 +107,13 @@ def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec
 
 
 def cached_file(weights: WeightsEnum) -> Path:
-    """Where torchvision keeps a weight file: TORCH_HOME/hub/checkpoints."""
+    """Path of a weight file in torchvision's cache, TORCH_HOME/hub/checkpoints; the file may be missing."""
     name: str = weights.url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
 def pretrained_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:
-    """torchvision's weights of an architecture to train from, and their name; raises WeightsUnavailable."""
+    """torchvision's pretrained weights of an architecture and their name; raises WeightsUnavailable."""
     choices = architectures.weight_choices(architecture)
     weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
     return _state(weights, f"{IMAGENET}{architecture}"), f"torchvision {weights}"
@@ -121,22 +123,20 @@ def _state(weights: WeightsEnum, name: str) -> dict[str, torch.Tensor]:
     file = cached_file(weights)
     try:
         state: dict[str, torch.Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    # OSError: no network, no such host, a proxy's refusal, a read-only cache. torch.load raises nearly anything where
-    # something else lies under the file's name, such as a proxy's page.
+    # OSError: no network, no such host, a proxy's refusal, a read-only cache. torch.load raises nearly anything if the
+    # file is something else, such as a proxy's error page.
     except Exception as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsUnavailable(
-            f"the weights of {name} cannot be downloaded or read ({told}): fetch {weights.url} and put it into "
-            f"{file.parent}, in the place of what may lie there"
+            f"the weights of {name} cannot be downloaded or read ({reason}): fetch {weights.url} and put it into "
+            f"{file.parent}, replacing the file of this name if there is one"
         ) from error
-    return {_today(key): value for key, value in state.items() if not key.lower().startswith("aux")}
+    # Auxiliary heads (GoogLeNet, Inception) are used only in training from scratch.
+    return {_current_name(key): value for key, value in state.items() if not key.lower().startswith("aux")}
 
 
-def _today(key: str) -> str:
-    """A weight's name in torchvision's present code: its DenseNet files of 2017 say `norm.1` for `norm1`.
-
-    (GoogLeNet's and Inception's auxiliary heads, left out above, serve training from scratch alone.)
-    """
+def _current_name(key: str) -> str:
+    """The name of a weight in torchvision's present code: its DenseNet files of 2017 have `norm.1` for `norm1`."""
     return re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.", r"\1\2.", key)
 
 
