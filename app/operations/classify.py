@@ -19,7 +19,7 @@ router = APIRouter(tags=["pictures"])
 @router.post(
     "/classify",
     summary="Classify a picture",
-    description="Returns the most probable classes of the picture, the most probable one first. The picture may have "
+    description="Return the most probable classes of the picture, the most probable one first. The picture may have "
     f"any size; these formats are read: {READ}.",
     response_description="The most probable classes of the picture.",
     responses=problems(400, 404, 413, 415, 422, 503, 504),

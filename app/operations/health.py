@@ -15,7 +15,7 @@ NOT_READY: Responses = {
 
 @router.get("/live", summary="Check that the process is alive", response_description="The process is alive.")
 async def live() -> Health:
-    """Returns the status `live` whenever the process responds at all, also while models are being loaded."""
+    """Return the status `live` whenever the process responds at all, also while models are being loaded."""
     return Health(status="live")
 
 
@@ -27,7 +27,7 @@ async def live() -> Health:
     responses=NOT_READY,
 )
 async def ready(service: ServiceDependency) -> JSONResponse:
-    """Returns the status `ready` once all models are loaded and have run once.
+    """Return the status `ready` once all models are loaded and each has run once, to warm up.
 
     A model that could not be loaded counts only if it is the default model; GET /models says why it failed.
     """

@@ -62,7 +62,7 @@ class EngineCollector(Collector):
 
 @router.get("/metrics", summary="Read the metrics for Prometheus", response_class=Response, responses=RESPONSES)
 async def metrics(service: ServiceDependency) -> Response:
-    """Counts of batches and pictures that went through the network, and of tasks by how they ended."""
+    """Return counts of batches and pictures that went through the network, and of tasks by how they ended."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(service.engine))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

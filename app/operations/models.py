@@ -17,7 +17,7 @@ router = APIRouter(tags=["models"])
 
 @router.get("/models", summary="List the served models", response_description="All served models.")
 async def get_models(service: ServiceDependency) -> ModelList:
-    """Returns every served model with its state, and the default model, which requests use if they name none."""
+    """Return every served model with its state, and the default model, which requests use if they name none."""
     registry = service.registry
     summaries = [_summary(registry, name) for name in registry.names]
     return ModelList(default=registry.names[0], device=str(registry.device), models=summaries)
@@ -34,7 +34,7 @@ async def get_model(
     service: ServiceDependency,
     name: Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")],
 ) -> ModelDetail:
-    """Returns class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
+    """Return class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
     for name_of_other_field in ("architecture", "classes"):  # these are fields of ModelDetail themselves

@@ -14,5 +14,5 @@ class ClassifyOptions(Options):
         default=5,
         ge=1,
         le=1000,
-        description="Number of most probable classes to return, from 1 to 1000. Without it: 5.",
+        description="Number of most probable classes to return, from 1 to 1000. Default: 5.",
     )
