@@ -72,7 +72,7 @@ def test_other_data_is_measured_whole(trained: FitOptions, tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_not_there_cannot_be_renamed(trained: FitOptions) -> None:
-    with pytest.raises(BadData, match="no folder is called 'Redish'; there are: Bluish, Reddish"):
+    with pytest.raises(BadData, match="there is no class folder 'Redish'; the class folders are: Bluish, Reddish"):
         evaluate(EvaluationOptions(str(trained.output), trained.data, renamed={"Redish": "Reddish"}), quiet())
 
 

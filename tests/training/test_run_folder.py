@@ -7,7 +7,7 @@ import torch
 from training.data.scan.findings import Photo
 from training.data.split import Split
 from training.run_folder import RunFolder, claim, locked
-from training.run_state import BadRun, Candidate, State, differences
+from training.run_state import BadRun, Candidate, State
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
@@ -54,19 +54,6 @@ def test_a_damaged_state_is_told(folder: RunFolder, damage: bytes | None) -> Non
     folder.state_file.write_bytes(folder.state_file.read_bytes()[:300] if damage is None else damage)
     with pytest.raises(BadRun, match="is damaged: start a new run with --overwrite"):
         folder.load_state(IDENTITY)
-
-
-def test_better_means_more_right_then_less_loss() -> None:
-    usual = Candidate("raw", 1, 0.9, 0.3, {})
-    assert Candidate("ema", 1, 0.91, 0.5, {}).beats(usual)
-    assert Candidate("ema", 1, 0.9, 0.2, {}).beats(usual)
-    assert not Candidate("ema", 1, 0.9, 0.3, {}).beats(usual)
-    assert not Candidate("ema", 1, 0.89, 0.1, {}).beats(usual)
-
-
-def test_differences_in_words() -> None:
-    assert differences({"a": 1, "b": {"c": [1, 2]}}, {"a": 1, "b": {"c": [1, 3]}}) == ["c 1, 2, not 1, 3"]
-    assert differences(IDENTITY, IDENTITY) == []
 
 
 def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
@@ -152,11 +139,14 @@ def test_a_run_that_wrote_nothing_leaves_nothing(folder: RunFolder) -> None:
     assert not folder.path.exists()
 
 
-def test_the_sides_come_back_without_what_is_gone(folder: RunFolder) -> None:
-    """By content, whatever the files are called; what has come since is on no side."""
+def test_the_split_comes_back_without_what_is_gone(folder: RunFolder) -> None:
+    """By content, whatever the files are called; what has come since is in no split."""
     photos = [Photo(f"x/{n}, \udcff.png", "x", f"d{n}") for n in range(5)]
     folder.begin("", Split(tuple(photos[:3]), (photos[3],), (photos[4],)))
     now = [Photo(f"y/{n}.png", "x", f"d{n}") for n in (7, 4, 3, 1)]
     assert folder.load_split(now) == (Split((now[3],), (now[2],), (now[1],)), 2)
+    earlier = folder.split_file.read_text(encoding="utf-8", errors="surrogateescape").replace("split,", "side,", 1)
+    folder.split_file.write_text(earlier, encoding="utf-8", errors="surrogateescape")
+    assert folder.load_split(now) == (Split((now[3],), (now[2],), (now[1],)), 2), "as earlier versions wrote it"
     folder.split_file.unlink()
     assert folder.load_split(now) is None

@@ -1,0 +1,31 @@
+"""A data set, pretrained weights and a finished run that several test files look at."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.drawn import write_gratings, write_pretrained
+from tests.training.runs import fit_options, quiet
+from training.fit import fit
+from training.options import FitOptions
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty gratings in each of two classes, and one file that is no picture."""
+    folder = write_gratings(tmp_path_factory.mktemp("data") / "gratings", {"Reddish": 20, "Bluish": 20})
+    (folder / "Bluish" / "Thumbs.db").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pretrained(tmp_path_factory.mktemp("weights") / "weights.pth")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, pretrained: Path) -> FitOptions:
+    """An undisturbed run."""
+    done = fit_options(tmp_path_factory.mktemp("finished"), data, pretrained, robustness_photos=4)
+    fit(done, quiet())
+    return done

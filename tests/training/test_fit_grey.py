@@ -1,0 +1,62 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import checkpoint, pictures
+from models.classify import classify
+from models.ideal import imagine
+from models.run import run
+from models.store import load
+from tests.training.drawn import encoded, grating, write_gratings
+from tests.training.runs import RECIPE, fit_options, quiet, stopped_after, weights
+from training.fit import fit
+from training.options import FitOptions
+from training.run_state import BadRun
+
+
+@pytest.fixture(scope="module")
+def in_grey(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> FitOptions:
+    """A run over gratings without colours, from pretrained weights that have seen colours."""
+    place = tmp_path_factory.mktemp("grey")
+    data = write_gratings(place / "grey", {"Upright": 20, "Level": 20}, mode="L")
+    done = fit_options(place, data, pretrained, recipe=replace(RECIPE, grey=True))
+    fit(done, quiet())
+    return done
+
+
+def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: FitOptions) -> None:
+    """On gratings that were never seen, in grey by their file or by our own weights of the colours."""
+    model = load("stripes", folder=in_grey.output.parent)
+    assert model.spec.channels == 1 and model.spec.classes == ("Level", "Upright")
+    assert weights(in_grey.output)["features.0.0.weight"].shape[1] == 1
+    for label, name in enumerate(("Upright", "Level")):
+        for mode in ("L", "RGB"):
+            picture = pictures.decode(encoded(grating(label, 1000).convert(mode)))
+            assert run(classify(picture, model.spec), model.classifier)[0].label == name
+    assert model.provenance["metrics"]["accuracy"] == 1
+
+
+def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
+    """And it says of the file what was said of the drawing."""
+    model = load("stripes", folder=in_grey.output.parent)
+    for name in ("Upright", "Level"):
+        found = imagine(model, name, steps=4).pictures[0]
+        red, green, blue = found.picture
+        assert torch.equal(red, green) and torch.equal(green, blue)
+        said = {row.label: row.probability for row in run(classify(found.picture, model.spec), model.classifier)}
+        assert said[name] == pytest.approx(found.score.strength, abs=1e-5)
+
+
+def test_the_command_that_makes_a_grey_network_again(in_grey: FitOptions) -> None:
+    found = checkpoint.read(in_grey.output).provenance
+    assert " --grey " in found["command"] and found["recipe"]["grey"] is True
+
+
+def test_a_run_in_colours_is_not_resumed_in_grey(
+    tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_after(0, monkeypatch, fit_options(tmp_path, data, pretrained))
+    with pytest.raises(BadRun, match="had grey False, not True"):
+        fit(fit_options(tmp_path, data, pretrained, recipe=replace(RECIPE, grey=True), resume=True), quiet())

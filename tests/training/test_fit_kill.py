@@ -1,0 +1,80 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from models import checkpoint
+from tests.training.runs import REPOSITORY
+
+COMMAND = """
+import sys, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from rich.console import Console
+from training.cache import Cache
+from training.fit import fit
+from training.options import FitOptions
+from training.recipe import Recipe
+from training.learner import Learner
+
+if __name__ == "__main__":
+    place, data, pretrained = map(Path, sys.argv[1:4])
+    whole = Learner.learn
+
+    def slow(learner, *batch):
+        if learner.step == 7 and sys.argv[4] == "hang":
+            print("MID-EPOCH", flush=True)
+            import time; time.sleep(600)
+        return whole(learner, *batch)
+
+    Learner.learn = slow
+    recipe = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
+    fit(FitOptions(data=data, output=place / "stripes.safetensors", architecture="mobilenet_v3_small", recipe=recipe,
+            weights=pretrained, runs=place / "runs", workers=1, resume=sys.argv[4] != "hang", save_every_s=0.0,
+            cache=Cache(place / "cache"), robustness_photos=0), Console())
+"""
+
+
+def start(place: Path, data: Path, pretrained: Path, how: str) -> "subprocess.Popen[str]":
+    script = place / "train.py"
+    script.write_text(COMMAND)
+    words = [sys.executable, str(script), str(place), str(data), str(pretrained), how]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+
+
+def alive_in_session(session: int) -> list[int]:
+    """Processes (but zombies) of a session; Linux."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, own = status.read_text().rsplit(")", 1)[1].split()[:4]
+        except OSError:  # it ended meanwhile
+            continue
+        if int(own) == session and state != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left-over processes in Linux' /proc")
+def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: Path, pretrained: Path) -> None:
+    """Killed within its third epoch it goes on after the step before, and its workers have ended with it."""
+    killed = start(tmp_path, data, pretrained, "hang")
+    assert killed.stdout is not None
+    assert any("MID-EPOCH" in line for line in killed.stdout)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    for _ in range(100):
+        if not alive_in_session(killed.pid):
+            break
+        time.sleep(0.1)
+    assert alive_in_session(killed.pid) == []
+    told, _ = start(tmp_path, data, pretrained, "resume").communicate()
+    assert "continuing after step 7 of 9" in told
+    assert checkpoint.read(tmp_path / "stripes.safetensors").provenance["history"][-1]["epoch"] == 3
