@@ -115,7 +115,7 @@ def test_alone_equals_together_for_every_task() -> None:
         if hasattr(single, "success"):
             assert (single.attack, single.norm, single.success) == (shared.attack, shared.norm, shared.success)
             assert shared.norms[single.norm] == pytest.approx(single.norms[single.norm], rel=0.05, abs=1.01)
-        elif hasattr(single, "drawn"):  # asked apart: the very same
+        elif hasattr(single, "sheet"):  # asked apart: the very same
             assert torch.equal(single.sheet, shared.sheet)
             assert single.pictures[0].score == shared.pictures[0].score
         elif hasattr(single, "heat"):
