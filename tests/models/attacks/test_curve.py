@@ -118,7 +118,7 @@ def test_a_model_that_is_never_fooled() -> None:
 def network(tiny: Classifier, monkeypatch: pytest.MonkeyPatch) -> Counting:
     """A network by whose answers time is told: one second each."""
     counting = Counting(tiny)
-    monkeypatch.setattr("models.query.time", SimpleNamespace(monotonic=lambda: counting.forward))
+    monkeypatch.setattr("models.run.time", SimpleNamespace(monotonic=lambda: counting.forward))
     return counting
 
 
