@@ -62,9 +62,9 @@ Deadline = Annotated[float | None, Field(gt=0, le=86_400, allow_inf_nan=False), 
 
 
 DEADLINE = (
-    "Time limit in seconds, above 0 and at most 86,400 (a day); the server's own time limit ends a request earlier "
-    "where it is shorter. When the time is over, the response has the best result so far. If not even the first look "
-    "at the picture is over by then, the response is an error (504)."
+    "Time limit in seconds, above 0 and at most 86,400 (a day); the server's own time limit applies where it is "
+    "shorter. When the time is over, the response has the best result so far. If the model has not even classified the "
+    "picture by then, the response is an error (504)."
 )
 
 

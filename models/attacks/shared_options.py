@@ -11,8 +11,8 @@ from models.options import Option
 DEFAULT_EPSILONS: dict[Norm, float] = {"linf": 8 / 255, "l2": 3.0, "l1": 100.0}
 """Default budget in each norm for a picture of the model's own size: hardly visible, and enough for most photos."""
 EPSILON_GROWTH: dict[Norm, int] = {"linf": 0, "l2": 1, "l1": 2}
-"""The default budget of a picture s times as large as the model's is multiplied by s to this power: a larger picture
-that is changed as visibly changes by so much more."""
+"""For a picture s times as large as the model's, the default budget is multiplied by s to this power: a perturbation
+that looks the same has a norm that is larger by this factor."""
 
 Epsilon = Annotated[
     float,

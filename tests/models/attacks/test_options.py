@@ -1,13 +1,13 @@
 """The attacks' options: every number has its bounds, and what is not fit is named."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 from models.attacks.geometry import Norm
-from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
-from models.attacks.shared_options import DEFAULT_EPSILONS
+from models.attacks.options import ATTACKS, Attack, BadAttack, attack_options, choose_attack
+from models.attacks.shared_options import DEFAULT_EPSILONS, Steps
 from models.options import Option
 
 OPTIONS = [
@@ -16,6 +16,27 @@ OPTIONS = [
     for name, option in entry.options.items()
 ]
 NUMBERS = [each for each in OPTIONS if each.values[2].kind in (int, float) and each.values[1] != "epsilon"]
+
+
+def test_a_new_attack_takes_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own option and a shared one are checked and have their defaults; other attacks' messages name it."""
+
+    def shake(
+        start: Any,
+        goal: Any,
+        best: Any,
+        *,
+        steps: Steps = 7,
+        strength: Annotated[float, Option("How hard to shake the picture.", least=0.0, most=2.0)] = 1.5,
+    ) -> Any: ...
+
+    monkeypatch.setitem(ATTACKS, "shake", Attack(shake, ("l2",)))
+    assert attack_options("shake", None, {}) == ("l2", {"steps": 7, "strength": 1.5})
+    assert attack_options("shake", "l2", {"strength": 2}) == ("l2", {"steps": 7, "strength": 2.0})
+    with pytest.raises(BadAttack, match="strength must be a number from 0 to 2, not 3"):
+        attack_options("shake", None, {"strength": 3})
+    with pytest.raises(BadAttack, match="fgsm takes no strength: .*; strength is an option of shake"):
+        attack_options("fgsm", None, {"strength": 1.0})
 
 
 def test_without_a_choice_a_budget_decides() -> None:
@@ -41,14 +62,14 @@ def test_defaults_are_fit(attack: str) -> None:
 
 
 def test_bounds_are_those_that_clients_rely_on() -> None:
-    """Each name's widest bounds, written down here a second time."""
+    """The bounds of the options that clients know, written down here a second time; new options may be added."""
     bounds: dict[str, tuple[float | None, float | None]] = {}
     for case in NUMBERS:
         _, name, option = case.values
         assert bounds.setdefault(name, (option.least, option.most)) == (option.least, option.most), (
             "one for all attacks"
         )
-    assert bounds == {
+    known: dict[str, tuple[float, float]] = {
         "steps": (1, 1000),
         "restarts": (1, 20),
         "seed": (0, 2**63 - 1),
@@ -66,6 +87,7 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
         "size": (0.05, 1.0),
         "samples": (1, 8),
     }
+    assert {name: bounds[name] for name in known} == known
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
