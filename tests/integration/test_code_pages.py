@@ -79,7 +79,7 @@ def test_fit_and_evaluate_tell_every_name(
     assert (code, err) == (0, "") and written("модель-猫.safetensors", encoding) in out
     card = (tmp_path / "модель-猫.md").read_bytes().decode("utf-8")
     assert "`猫`" in card and "`Кошка`" in card
-    words = ["evaluate", file, str(data), "--side", "all", "--attack", "none", "--workers", "0", "--device", "cpu"]
+    words = ["evaluate", file, str(data), "--on", "all", "--attack", "none", "--workers", "0", "--device", "cpu"]
     code, out, err = started([*words, "--cache", str(tmp_path / "cache")], encoding, monkeypatch)
     assert (code, err) == (0, "") and f"  {written('猫', encoding)}: " in out
     code, out, err = started(["evaluate", "нет-猫.safetensors", str(data)], encoding, monkeypatch)

@@ -132,8 +132,8 @@ def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[FitO
     longer, said = extended
     assert (
         "the run, planned for 2 epochs, is extended to 4: from epoch 3 on the learning rates rise and fall again over "
-        "the 2 epochs that are left; weights, optimiser state, averaged weights, history and the best weights so far are "
-        "kept; it has been measured on the test split once before"
+        "the 2 epochs that are left; weights, optimiser state, averaged weights, history and the best weights so far "
+        "are kept; it has been measured on the test split once before"
     ) in said
     assert "continuing after step 6 of 12" in said
     found = checkpoint.read(longer.output).provenance

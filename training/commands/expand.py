@@ -134,7 +134,8 @@ def _option(name: str, annotation: Any, default: Any, owner: Any = None) -> Expa
     spelling = next((item for item in metadata if isinstance(item, CommandLine)), CommandLine())
     type_, parse = PARSERS.get(kind, (kind, tuple if get_origin(kind) is tuple else lambda value: value))
     required = default is inspect.Parameter.empty and spelling.default is None
-    description = text + _bounds(name, owner) + _default_text(name, None if spelling.default else default, owner)
+    says_default = spelling.default is not None or "Default:" in text
+    description = text + _bounds(name, owner) + ("" if says_default else _default_text(name, default, owner))
     if spelling.positional:
         info: Any = typer.Argument(help=description)
     else:
