@@ -14,7 +14,7 @@ def network() -> Doubling:
     return Doubling()
 
 
-def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling) -> None:
+def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling) -> None:
     engine = Engine(max_waiting=3)
     network.may_answer.clear()
     futures = [engine.submit(asking(), network) for _ in range(3)]
@@ -29,8 +29,8 @@ def test_a_full_house_refuses_at_once_and_says_when_to_return(network: Doubling)
     engine.close(timeout_s=30)
 
 
-def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
-    """But not into one that closes."""
+def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
+    """But not to one that is closed."""
     engine = Engine(max_waiting=1, max_weight=10)
     network.may_answer.clear()
     first = engine.submit(asking(), network, weight=8)
@@ -44,7 +44,7 @@ def test_a_sequel_is_let_into_a_full_house(network: Doubling) -> None:
         engine.submit(asking(), network, sequel=True)
 
 
-def test_weight_bounds_what_is_alive_together(network: Doubling) -> None:
+def test_the_weights_of_tasks_add_up(network: Doubling) -> None:
     """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
     engine = Engine(max_weight=8)
     network.may_answer.clear()
@@ -71,7 +71,7 @@ def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Do
     engine.close(timeout_s=30)
 
 
-def test_closing_finishes_what_is_alive_and_takes_nothing_new(network: Doubling) -> None:
+def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling) -> None:
     engine = Engine()
     network.may_answer.clear()
     future = engine.submit(asking(3), network)

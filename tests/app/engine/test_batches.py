@@ -8,7 +8,7 @@ from models.query import Answer, Query
 from tests.app.doubling import Doubling, asking, hold, rows
 
 
-def test_only_the_culprit_of_a_batch_fails(engine: Engine) -> None:
+def test_only_the_query_that_causes_an_error_fails(engine: Engine) -> None:
     """A batch with one bad row fails as a whole; its error reaches that row's owner, the other seven get answers."""
 
     def bad(queries: list[Query]) -> Exception | None:
@@ -37,7 +37,7 @@ def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
     assert engine.max_rows <= 4
 
 
-def test_a_batch_that_failed_is_let_go_before_the_next_try(engine: Engine) -> None:
+def test_the_memory_of_a_failed_batch_is_freed_before_the_next_try(engine: Engine) -> None:
     """A device of eight rows whose failed batches count until Python frees them: sixteen rows go in two halves."""
 
     class Memory:

@@ -18,24 +18,24 @@ from app.engine.cache import FILE, ResultCache
 REPOSITORY = Path(__file__).parents[3]
 
 
-def there(kept: ResultCache, keys: str) -> str:
-    """Those of the keys under which something is kept; asks in SQL, since `get` counts as use."""
-    with contextlib.closing(sqlite3.connect(kept.file)) as database:
-        found = {row[0] for row in database.execute("SELECT key FROM answers")}
-    return "".join(key for key in keys if key in found)
+def stored(results: ResultCache, keys: str) -> str:
+    """The keys that are in the cache; asks in SQL, since `get` counts as use."""
+    with contextlib.closing(sqlite3.connect(results.file)) as database:
+        in_file = {row[0] for row in database.execute("SELECT key FROM answers")}
+    return "".join(key for key in keys if key in in_file)
 
 
-def test_what_was_put_is_got(tmp_path: Path) -> None:
-    kept = ResultCache(tmp_path, 1000)
-    assert kept.get("a") is None
-    kept.put("a", b"\x00one\xff")
-    kept.put("b", b"")
-    assert (kept.get("a"), kept.get("b"), kept.get("A")) == (b"\x00one\xff", b"", None)
-    kept.put("a", b"other")
-    assert kept.get("a") == b"other"
+def test_a_stored_value_is_returned(tmp_path: Path) -> None:
+    results = ResultCache(tmp_path, 1000)
+    assert results.get("a") is None
+    results.put("a", b"\x00one\xff")
+    results.put("b", b"")
+    assert (results.get("a"), results.get("b"), results.get("A")) == (b"\x00one\xff", b"", None)
+    results.put("a", b"other")
+    assert results.get("a") == b"other"
 
 
-def test_it_outlives_its_instance(tmp_path: Path) -> None:
+def test_a_new_instance_finds_the_stored_values(tmp_path: Path) -> None:
     ResultCache(tmp_path / "made" / "anew", 1000).put("a", b"one")
     assert ResultCache(tmp_path / "made" / "anew", 1000).get("a") == b"one"
 
@@ -43,50 +43,50 @@ def test_it_outlives_its_instance(tmp_path: Path) -> None:
 def test_the_bound_is_in_bytes_of_values(tmp_path: Path) -> None:
     """Four values of 25 are 100: a bound of 100 keeps the last four, one of 99 three."""
     for bound, expected in ((100, "efgh"), (99, "fgh")):
-        kept = ResultCache(tmp_path / str(bound), bound)
+        results = ResultCache(tmp_path / str(bound), bound)
         for key in "abcdefgh":
-            kept.put(key, bytes(25))
-        assert there(kept, "abcdefgh") == expected
+            results.put(key, bytes(25))
+        assert stored(results, "abcdefgh") == expected
 
 
-def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_value_is_dropped_first(tmp_path: Path) -> None:
     """To be got is to be used, as is to be put once more."""
-    kept = ResultCache(tmp_path, 100)
+    results = ResultCache(tmp_path, 100)
     for key in "abcd":
-        kept.put(key, bytes(25))
-    kept.get("a")
-    kept.put("c", bytes(25))
-    kept.put("e", bytes(25))
-    assert there(kept, "abcde") == "acde"
-    kept.put("f", bytes(50))
-    assert there(kept, "abcdef") == "cef"
+        results.put(key, bytes(25))
+    results.get("a")
+    results.put("c", bytes(25))
+    results.put("e", bytes(25))
+    assert stored(results, "abcde") == "acde"
+    results.put("f", bytes(50))
+    assert stored(results, "abcdef") == "cef"
 
 
-def test_what_is_larger_than_the_bound_is_not_kept_and_drops_nothing(tmp_path: Path) -> None:
-    kept = ResultCache(tmp_path, 100)
-    kept.put("a", b"one")
-    kept.put("b", bytes(101))
-    assert (kept.get("a"), kept.get("b")) == (b"one", None)
-    kept.put("b", bytes(100))
-    assert there(kept, "ab") == "b"
+def test_a_value_larger_than_the_bound_is_not_stored_and_drops_nothing(tmp_path: Path) -> None:
+    results = ResultCache(tmp_path, 100)
+    results.put("a", b"one")
+    results.put("b", bytes(101))
+    assert (results.get("a"), results.get("b")) == (b"one", None)
+    results.put("b", bytes(100))
+    assert stored(results, "ab") == "b"
 
 
 def test_a_bound_of_0_writes_nothing(tmp_path: Path) -> None:
-    kept = ResultCache(tmp_path / "none", 0)
+    results = ResultCache(tmp_path / "none", 0)
     for value in (b"one", b""):
-        kept.put("a", value)
-        assert kept.get("a") is None
+        results.put("a", value)
+        assert results.get("a") is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_shrinks_with_what_it_holds(tmp_path: Path) -> None:
     """Four megabytes, then another bound and one small value more."""
-    kept = ResultCache(tmp_path, 5_000_000)
+    results = ResultCache(tmp_path, 5_000_000)
     for key in range(40):
-        kept.put(str(key), bytes(100_000))
-    assert kept.file.stat().st_size > 4_000_000
+        results.put(str(key), bytes(100_000))
+    assert results.file.stat().st_size > 4_000_000
     ResultCache(tmp_path, 150_000).put("small", b"one")
-    assert kept.file.stat().st_size < 200_000
+    assert results.file.stat().st_size < 200_000
     assert ResultCache(tmp_path, 150_000).get("39") is not None
 
 
@@ -94,20 +94,20 @@ def test_the_file_shrinks_with_what_it_holds(tmp_path: Path) -> None:
 
 
 def filled(folder: Path) -> ResultCache:
-    kept = ResultCache(folder, 1_000_000)
+    results = ResultCache(folder, 1_000_000)
     for key in "abcdefgh":
-        kept.put(key, bytes(20_000))
-    return kept
+        results.put(key, bytes(20_000))
+    return results
 
 
 @pytest.mark.parametrize("damage", ["a page", "zeros", "half of it", "no header", "all but the header"])
-def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whichever part is hit, neither reading nor writing raises, and what is put from then on is kept.
 
     A journal that lay beside goes too: it would be played back into the new file.
     """
-    kept = filled(tmp_path)
-    data = kept.file.read_bytes()
+    results = filled(tmp_path)
+    data = results.file.read_bytes()
     junk = random.Random(0).randbytes(len(data))
     broken = {
         "a page": b"<html>no such page</html>",
@@ -116,74 +116,76 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str, caplog: pytes
         "no header": junk[:100] + data[100:],
         "all but the header": data[:4096] + junk[4096:],
     }
-    kept.file.write_bytes(broken[damage])
-    kept.file.with_name(f"{FILE}-journal").write_bytes(b"of the file that was")
-    assert [kept.get(key) for key in "abcdefgh"] == [None] * 8
-    kept.put("a", b"one")
-    assert kept.get("a") == b"one"
+    results.file.write_bytes(broken[damage])
+    results.file.with_name(f"{FILE}-journal").write_bytes(b"of the file that was")
+    assert [results.get(key) for key in "abcdefgh"] == [None] * 8
+    results.put("a", b"one")
+    assert results.get("a") == b"one"
     assert os.listdir(tmp_path) == [FILE]
     assert len(caplog.records) == 1 and FILE in caplog.text and caplog.records[0].levelno == logging.WARNING
 
 
-def test_damage_that_writing_meets_first(tmp_path: Path) -> None:
-    kept = filled(tmp_path)
-    data = kept.file.read_bytes()
-    kept.file.write_bytes(data[:4096] + random.Random(0).randbytes(len(data) - 4096))
-    kept.put("a", b"one")  # lost: it is computed again
-    kept.put("a", b"one")
-    assert kept.get("a") == b"one"
+def test_damage_that_is_met_when_writing(tmp_path: Path) -> None:
+    results = filled(tmp_path)
+    data = results.file.read_bytes()
+    results.file.write_bytes(data[:4096] + random.Random(0).randbytes(len(data) - 4096))
+    results.put("a", b"one")  # lost: it is computed again
+    results.put("a", b"one")
+    assert results.get("a") == b"one"
 
 
-def test_a_place_that_cannot_be_written_is_logged_and_no_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_written_is_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is a file, or below one, or a file that is a folder: so for root, too."""
     (tmp_path / "file").write_bytes(b"mine")
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "folder"):
         caplog.clear()
-        kept = ResultCache(folder, 1000)
-        kept.put("a", b"one")
-        assert kept.get("a") is None
+        results = ResultCache(folder, 1000)
+        results.put("a", b"one")
+        assert results.get("a") is None
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert (tmp_path / "file").read_bytes() == b"mine" and (tmp_path / "folder" / FILE).is_dir()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_of_somebody_elses(tmp_path: Path) -> None:
+def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    kept = ResultCache(tmp_path, 1000)
-    kept.put("a", b"one")
-    assert kept.get("a") is None
+    results = ResultCache(tmp_path, 1000)
+    results.put("a", b"one")
+    assert results.get("a") is None
     tmp_path.chmod(0o700)
 
 
-def test_a_lock_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_is_not_treated_as_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While another holds the file for longer than we wait, nothing is got or kept, and nothing lost."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 0)
-    kept = ResultCache(tmp_path, 1000)
-    kept.put("a", b"one")
-    with contextlib.closing(sqlite3.connect(kept.file)) as other:
+    results = ResultCache(tmp_path, 1000)
+    results.put("a", b"one")
+    with contextlib.closing(sqlite3.connect(results.file)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        kept.put("b", b"two")
-        assert kept.get("a") is None
+        results.put("b", b"two")
+        assert results.get("a") is None
     assert "locked" in caplog.text
-    assert (kept.get("a"), kept.get("b")) == (b"one", None)
+    assert (results.get("a"), results.get("b")) == (b"one", None)
 
 
 # Who shares it.
 
 
-def test_threads_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_threads(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six threads begin with a folder that is not there; each finds what it has put, and all of the others'."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 300)
-    kept = ResultCache(tmp_path / "new", 1_000_000)
+    results = ResultCache(tmp_path / "new", 1_000_000)
     wrong: list[str] = []
     together = threading.Barrier(6)
 
     def work(name: int) -> None:
         together.wait()
         for number in range(5):
-            kept.put(f"{name}:{number}", f"{name} {number}".encode() * 100)
-            if kept.get(f"{name}:{number}") != f"{name} {number}".encode() * 100:
+            results.put(f"{name}:{number}", f"{name} {number}".encode() * 100)
+            if results.get(f"{name}:{number}") != f"{name} {number}".encode() * 100:
                 wrong.append(f"{name}:{number}")
 
     threads = [threading.Thread(target=work, args=[name]) for name in range(6)]
@@ -192,7 +194,7 @@ def test_threads_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, monke
     for thread in threads:
         thread.join()
     assert wrong == [] and caplog.text == ""
-    assert all(kept.get(f"{name}:{number}") for name in range(6) for number in range(5))
+    assert all(results.get(f"{name}:{number}") for name in range(6) for number in range(5))
 
 
 WRITER = """
@@ -202,15 +204,15 @@ from app.engine import cache
 from app.engine.cache import ResultCache
 
 cache.TIMEOUT_S = 300
-kept = ResultCache(Path(sys.argv[1]), 1_000_000)
+results = ResultCache(Path(sys.argv[1]), 1_000_000)
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(15):
-    kept.put(f"{sys.argv[2]}:{number}", sys.argv[2].encode() * 1000)
+    results.put(f"{sys.argv[2]}:{number}", sys.argv[2].encode() * 1000)
 """
 
 
-def test_processes_at_once(tmp_path: Path) -> None:
+def test_several_processes(tmp_path: Path) -> None:
     """Two write into a folder that is not there; nothing is lost, and neither has anything to complain of."""
     writers = [
         subprocess.Popen(
@@ -230,5 +232,5 @@ def test_processes_at_once(tmp_path: Path) -> None:
         writer.stdin.write("go\n")
         writer.stdin.flush()
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 2
-    kept = ResultCache(tmp_path / "new", 1_000_000)
-    assert all(kept.get(f"{name}:{number}") == name.encode() * 1000 for name in "ab" for number in range(15))
+    results = ResultCache(tmp_path / "new", 1_000_000)
+    assert all(results.get(f"{name}:{number}") == name.encode() * 1000 for name in "ab" for number in range(15))

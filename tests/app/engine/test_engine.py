@@ -1,4 +1,4 @@
-"""Continuous batching: who is shown to the network with whom, who is answered, who leaves."""
+"""Continuous batching: which queries share a batch, and that every caller gets its result or error."""
 
 import threading
 from concurrent.futures import CancelledError
@@ -43,7 +43,7 @@ def test_a_query_larger_than_the_cap_goes_alone_and_in_parts(engine: Engine, net
     assert [[len(query.pixels) for query in batch] for batch in network.batches[1:]] == [[3, 2], [6], [6]]
 
 
-def test_whoever_wants_logits_alone_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
+def test_a_query_for_logits_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
     """Submitted during a gradient step, it is in the very next batch, before 30 attacks that came earlier."""
     network.may_answer.clear()
     attacks = [engine.submit(asking(4, gradients=True), network) for _ in range(30)]
@@ -57,22 +57,22 @@ def test_whoever_wants_logits_alone_waits_for_one_gradient_step_at_most(engine: 
         attack.result(30)
 
 
-def test_turns_are_fair(engine: Engine, network: Doubling) -> None:
+def test_all_tasks_are_answered_once_before_any_is_answered_twice(engine: Engine, network: Doubling) -> None:
     """Three times the cap of tasks: after three batches each has been asked about once."""
     hold(engine, network)
     futures = [engine.submit(asking(2, value=float(value)), network) for value in range(1, 25)]
     network.may_answer.set()
     for future in futures:
         future.result(30)
-    seen = [query.pixels[0, 0, 0, 0].item() for batch in network.batches[1:4] for query in batch]
-    assert sorted(seen) == [float(value) for value in range(1, 25)]
+    values = [query.pixels[0, 0, 0, 0].item() for batch in network.batches[1:4] for query in batch]
+    assert sorted(values) == [float(value) for value in range(1, 25)]
 
 
-def test_who_asks_apart_is_alone(engine: Engine, network: Doubling) -> None:
-    """Of ten tasks of two steps every third asks apart: never among strangers, and no later than its turn."""
+def test_a_query_that_asks_apart_is_alone_in_its_batch(engine: Engine, network: Doubling) -> None:
+    """Of ten tasks of two steps every third asks apart: never among others, and no later than its turn."""
     hold(engine, network)
-    asked = [asking(2, value=float(value), gradients=True, apart=value % 3 == 0) for value in range(10)]
-    futures = [engine.submit(task, network) for task in asked]
+    tasks = [asking(2, value=float(value), gradients=True, apart=value % 3 == 0) for value in range(10)]
+    futures = [engine.submit(task, network) for task in tasks]
     network.may_answer.set()
     assert [future.result(30) for future in futures] == [[2.0 * value] * 2 for value in range(10)]
     batches = [[int(query.pixels[0, 0, 0, 0]) for query in batch] for batch in network.batches[1:]]
@@ -91,7 +91,7 @@ def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> Non
     assert [rows(batch) for batch in other.batches] == [3]
 
 
-def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Doubling) -> None:
+def test_a_cancelled_task_ends_within_two_steps(engine: Engine, network: Doubling) -> None:
     """Cancelled during a step: that step is the last it takes part in, and its generator is closed."""
     closed = threading.Event()
 
@@ -105,9 +105,9 @@ def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Do
     future = engine.submit(task(), network)
     eventually(lambda: network.batches)
     future.cancel()
-    stranger = engine.submit(asking(5), network)
+    other = engine.submit(asking(5), network)
     network.may_answer.set()
-    stranger.result(30)
+    other.result(30)
     assert closed.wait(30)
     fives = [query for batch in network.batches for query in batch if query.pixels[0, 0, 0, 0] == 5.0]
     assert len(fives) == 1
@@ -117,9 +117,9 @@ def test_who_leaves_frees_its_place_within_two_steps(engine: Engine, network: Do
 
 
 def test_progress_reaches_the_listener_in_order(engine: Engine, network: Doubling) -> None:
-    heard: list[int] = []
-    engine.submit(asking(5), network, on_progress=lambda progress: heard.append(progress.step)).result(30)
-    assert heard == [1, 2, 3, 4, 5]
+    steps: list[int] = []
+    engine.submit(asking(5), network, on_progress=lambda progress: steps.append(progress.step)).result(30)
+    assert steps == [1, 2, 3, 4, 5]
 
 
 def test_a_listener_that_fails_does_not_hurt_its_task(engine: Engine, network: Doubling) -> None:
@@ -140,7 +140,7 @@ def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> No
     assert good.result(30) == [2.0] * 4
 
 
-def test_memory_that_a_task_itself_lacks_is_told_as_such(engine: Engine, network: Doubling) -> None:
+def test_a_task_that_runs_out_of_memory_fails_with_what_to_do(engine: Engine, network: Doubling) -> None:
     def task() -> Task[None]:
         yield from asking(1)
         raise torch.OutOfMemoryError("full")
@@ -149,7 +149,7 @@ def test_memory_that_a_task_itself_lacks_is_told_as_such(engine: Engine, network
         engine.submit(task(), network).result(30)
 
 
-def test_a_task_that_fails_at_closing_harms_nobody(engine: Engine, network: Doubling) -> None:
+def test_an_error_while_a_task_is_closed_affects_no_other_task(engine: Engine, network: Doubling) -> None:
     def task() -> Task[None]:
         try:
             yield from asking(10**9)
@@ -157,9 +157,9 @@ def test_a_task_that_fails_at_closing_harms_nobody(engine: Engine, network: Doub
             raise ValueError("at closing")
 
     future = engine.submit(task(), network)
-    stranger = engine.submit(asking(5), network)
+    other = engine.submit(asking(5), network)
     future.cancel()
-    assert stranger.result(30) == [2.0] * 5
+    assert other.result(30) == [2.0] * 5
     eventually(lambda: engine.alive == 0)
 
 
@@ -175,7 +175,7 @@ def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: p
     assert turns == []
 
 
-def test_a_fault_of_the_engine_itself_answers_everybody(
+def test_after_a_fault_of_the_engine_every_caller_gets_the_error(
     engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(engine, network)

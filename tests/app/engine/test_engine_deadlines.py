@@ -19,7 +19,7 @@ def test_a_deadline_ends_a_task(engine: Engine, network: Doubling) -> None:
     assert engine.counters.expired == 1
 
 
-def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
+def test_a_task_may_return_its_best_at_the_deadline(engine: Engine, network: Doubling) -> None:
     def task() -> Task[str]:
         try:
             yield from asking(10**9)
@@ -32,7 +32,7 @@ def test_a_task_may_save_its_best_at_the_deadline(engine: Engine, network: Doubl
 
 
 @pytest.mark.parametrize("more", [1, GRACE])
-def test_and_verify_it_first(engine: Engine, network: Doubling, more: int) -> None:
+def test_a_task_may_verify_its_best_after_the_deadline(engine: Engine, network: Doubling, more: int) -> None:
     """Up to GRACE further queries are answered."""
 
     def task() -> Task[list[float]]:
@@ -46,7 +46,7 @@ def test_and_verify_it_first(engine: Engine, network: Doubling, more: int) -> No
     assert (engine.counters.expired, engine.counters.done, engine.counters.failed) == (1, 1, 0)
 
 
-def test_one_query_more_is_too_many(engine: Engine, network: Doubling) -> None:
+def test_a_task_that_asks_one_query_too_many_fails(engine: Engine, network: Doubling) -> None:
     def task() -> Task[list[float]]:
         try:
             yield from asking(10**9)

@@ -51,7 +51,7 @@ def on_a_loop(test: Test) -> Callable[[], None]:
 
 
 @on_a_loop
-async def test_one_computation_for_all_who_ask_the_same() -> None:
+async def test_requests_of_the_same_key_share_one_computation() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work, other = Work(), Work("other")
     subscriptions = [shared.join("key", work) for _ in range(5)]
@@ -63,7 +63,7 @@ async def test_one_computation_for_all_who_ask_the_same() -> None:
 
 
 @on_a_loop
-async def test_what_is_done_is_not_kept_here() -> None:
+async def test_a_finished_computation_is_forgotten() -> None:
     """That is the cache's business; the next asker's computation is a new one."""
     shared: SharedComputations[str] = SharedComputations()
     work = Work()
@@ -96,7 +96,7 @@ async def test_progress_reaches_each_listener() -> None:
     assert heard == {"first": [1, 2], "second": [1, 2], "gone": []}
 
 
-def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_raises_affects_no_other(caplog: pytest.LogCaptureFixture) -> None:
     """The others hear every step and all get the result; it is logged once, and the listener hears no more."""
 
     async def listen() -> None:
@@ -122,7 +122,7 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
 
 
 @on_a_loop
-async def test_the_last_who_leaves_ends_it() -> None:
+async def test_the_computation_is_cancelled_when_the_last_subscription_leaves() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work = Work()
     first, second = shared.join("key", work), shared.join("key", work)
@@ -136,7 +136,7 @@ async def test_the_last_who_leaves_ends_it() -> None:
 
 
 @on_a_loop
-async def test_leaving_twice_is_leaving_once() -> None:
+async def test_a_second_call_of_leave_does_nothing() -> None:
     """Neither does it take another's place, nor cancel what the computation does after it was cancelled."""
     shared: SharedComputations[str] = SharedComputations()
     work = Work()
@@ -166,7 +166,7 @@ async def test_leaving_twice_is_leaving_once() -> None:
 
 
 @on_a_loop
-async def test_leaving_what_is_done_changes_nothing() -> None:
+async def test_leaving_a_finished_computation_changes_nothing() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work = Work()
     work.go.set()
@@ -177,7 +177,7 @@ async def test_leaving_what_is_done_changes_nothing() -> None:
 
 
 @on_a_loop
-async def test_who_joins_after_the_last_has_left_begins_anew() -> None:
+async def test_joining_after_the_last_has_left_starts_a_new_computation() -> None:
     """The first computation is still tidying up; when it ends, it does not take the second one's place."""
     shared: SharedComputations[str] = SharedComputations()
     tidy = asyncio.Event()
@@ -202,7 +202,7 @@ async def test_who_joins_after_the_last_has_left_begins_anew() -> None:
 
 
 @on_a_loop
-async def test_an_error_reaches_all_who_wait() -> None:
+async def test_an_error_reaches_all_subscriptions() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work = Work(ValueError("broken"))
     subscriptions = [shared.join("key", work) for _ in range(3)]
@@ -213,7 +213,7 @@ async def test_an_error_reaches_all_who_wait() -> None:
 
 
 @on_a_loop
-async def test_who_joins_after_a_failure_begins_anew() -> None:
+async def test_joining_after_a_failure_starts_a_new_computation() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work = Work(ValueError("broken"))
     work.go.set()
@@ -224,7 +224,7 @@ async def test_who_joins_after_a_failure_begins_anew() -> None:
 
 
 @on_a_loop
-async def test_who_joins_in_the_moment_of_a_failure_begins_anew() -> None:
+async def test_joining_in_the_moment_of_a_failure_starts_a_new_computation() -> None:
     """Before the event loop has come to forgetting it."""
     shared: SharedComputations[str] = SharedComputations()
     now = asyncio.Event()
@@ -251,7 +251,7 @@ async def test_who_joins_in_the_moment_of_a_failure_begins_anew() -> None:
 
 
 @on_a_loop
-async def test_what_is_under_way_can_be_told() -> None:
+async def test_running_computations_are_contained() -> None:
     shared: SharedComputations[str] = SharedComputations()
     work = Work()
     assert "key" not in shared
