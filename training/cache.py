@@ -1,4 +1,7 @@
-"""What runs share on disk, so that the second on the same photos starts at once: scans, pixels, features, timings."""
+"""The cache on disk that runs share, so that a second run on the same photos starts at once.
+
+It holds scans, decoded photos, features and timings.
+"""
 
 import hashlib
 import json
@@ -22,17 +25,18 @@ from training.data.scan.findings import Scan
 
 DEFAULT_FOLDER = Path("~/.cache/mirage/training")
 DEFAULT_BYTES = 20_000_000_000
+"""Largest size of the cache in bytes, unless the user sets another limit."""
 STALE_S = 3600
-"""After which a file that nobody goes on writing is a killed run's."""
-KEPT = "kept-4"
-"""The sub-folder, in which nobody else's files are; its number changes when what is kept does."""
+"""Seconds after the last write to a temporary file after which its run must have been killed."""
+SUBFOLDER = "kept-4"
+"""Folder inside the cache folder that contains only cache files; the number changes with their format."""
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder whose `place` has at most `limit_bytes`; what was used longest ago goes first.
+    """A cache of at most `limit_bytes`, of which the files that were used longest ago are deleted first.
 
-    Everything in it can be made again. A file that is damaged, or cannot be written, is as good as none.
+    Everything in it can be computed again. A file that is damaged or cannot be written counts as missing.
     """
 
     folder: Annotated[
@@ -53,27 +57,27 @@ class Cache:
 
     @property
     def unpacked(self) -> Path:
-        """Where compressed archives are unpacked to; it may be removed at any time between runs."""
+        """Folder of unpacked archives; it may be deleted whenever no run is active."""
         return self.folder / "unpacked"
 
     @property
     def place(self) -> Path:
-        """Where it all lies."""
-        return self.folder / KEPT
+        """Folder of the cache files."""
+        return self.folder / SUBFOLDER
 
     def load_scan(self, key: str) -> Scan | None:
-        """The scan of the same contents in the same layout, if there is one."""
+        """The scan with this key, or None."""
         try:
-            return Scan.from_json(json.loads(self._used(f"{key}.scan.json").read_text(encoding="utf-8")))
+            return Scan.from_json(json.loads(self._mark_used(f"{key}.scan.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def save_scan(self, key: str, scan: Scan) -> None:
-        """Keep a scan."""
+        """Save a scan under a key."""
         self._write(f"{key}.scan.json", json.dumps(scan.to_json()).encode())
 
     def load_recorded(self, path: Path) -> RecordedContents:
-        """What was noted of the files of a folder or archive when it was last looked at; nothing where it never was."""
+        """What the last scan of a folder or archive recorded about its files; empty if there was none."""
         fields = self.load_json(_recorded_name(path))
         try:
             return RecordedContents(
@@ -83,61 +87,61 @@ class Cache:
             return RecordedContents({}, {})
 
     def save_recorded(self, path: Path, recorded: RecordedContents) -> None:
-        """Note the digests of the files of a folder or archive, and the identities by which they may be believed."""
+        """Record the digests of the files of a folder or archive, and the identities that show changes."""
         fields = {"contents": dict(recorded.contents), "identities": dict(recorded.identities)}
         self.save_json(_recorded_name(path), fields)
 
     def store_file(self, digest: str, shorter: int) -> Path:
-        """Where the pixels of all pictures of a scan lie, shrunk to a `shorter` side."""
+        """File with the pixels of all photos of a scan, shrunk to a `shorter` side."""
         return self.place / f"{digest}-{shorter}.pixels"
 
     def load_store(self, digest: str, shorter: int) -> PhotoStore | None:
-        """The pixels, if they are there."""
+        """The store of decoded photos, or None."""
         try:
-            self._used(index_of(self.store_file(digest, shorter)).name)
-            return PhotoStore(self._used(self.store_file(digest, shorter).name))
+            self._mark_used(index_of(self.store_file(digest, shorter)).name)
+            return PhotoStore(self._mark_used(self.store_file(digest, shorter).name))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def writer(self) -> PhotoStoreWriter:
-        """Takes pixels that are to be kept; raises OSError where there is no folder to keep them in."""
+        """A writer of a new store of decoded photos; raises OSError where the folder cannot be written to."""
         return PhotoStoreWriter(self.place, limit_bytes=self.limit_bytes)
 
     def save_store(self, writer: PhotoStoreWriter, digest: str, shorter: int) -> PhotoStore | None:
-        """Put the pixels in their place, unless another run has; None where the writer gave up."""
+        """Complete the store, unless another run has done so already; None where writing failed."""
         if writer.failure:
             return None
-        # Whose rows may lie in another order, by other names: a run that reads them would read others' pixels.
-        if there := self.load_store(digest, shorter):
-            return there
-        with suppress(OSError):  # what cannot be removed stays
+        # Never replace an existing store: its rows may be in another order, and a run may be reading it.
+        if (store := self.load_store(digest, shorter)) is not None:
+            return store
+        with suppress(OSError):  # files that cannot be deleted stay
             self._make_room(writer.size)
         return writer.finish(self.store_file(digest, shorter))
 
     def load_tensors(self, key: str) -> dict[str, Tensor] | None:
-        """Tensors kept under a key that names all that they depend on."""
+        """The tensors saved under a key, or None; the key stands for all that they depend on."""
         try:
-            with safe_open(self._used(f"{key}.safetensors"), framework="pt") as file:
+            with safe_open(self._mark_used(f"{key}.safetensors"), framework="pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         except (OSError, SafetensorError):
             return None
 
     def save_tensors(self, key: str, tensors: Mapping[str, Tensor]) -> None:
-        """Keep tensors."""
+        """Save tensors under a key."""
         self._write(f"{key}.safetensors", serialise(dict(tensors)))
 
     def load_json(self, key: str) -> Any:
-        """Plain values kept under a key, or None."""
+        """The JSON values saved under a key, or None."""
         try:
-            return json.loads(self._used(f"{key}.json").read_text(encoding="utf-8"))
+            return json.loads(self._mark_used(f"{key}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def save_json(self, key: str, values: Any) -> None:
-        """Keep plain values."""
+        """Save JSON values under a key."""
         self._write(f"{key}.json", json.dumps(values).encode())
 
-    def _used(self, name: str) -> Path:
+    def _mark_used(self, name: str) -> Path:
         path = self.place / name
         os.utime(path)
         return path
@@ -148,18 +152,18 @@ class Cache:
         try:
             self._make_room(len(data))
             write_atomically(self.place / name, data)
-        except OSError:  # a full disk, a folder of somebody else's: the next run does the work again
+        except OSError:  # a full disk or a read-only folder: the next run computes it again
             return
 
-    def _make_room(self, wanted: int) -> None:
-        """Remove what was used longest ago until `wanted` bytes more would be within the limit."""
-        for unfinished in self.place.glob(".*"):  # a kill -9's; what a run writes now is younger
+    def _make_room(self, needed: int) -> None:
+        """Delete the files that were used longest ago until `needed` more bytes fit within the limit."""
+        for unfinished in self.place.glob(".*"):  # of runs that were killed; files that are being written are newer
             if unfinished.is_file() and time.time() - unfinished.stat().st_mtime > STALE_S:
                 unfinished.unlink(missing_ok=True)
         files = [(file.stat(), file) for file in self.place.glob("[!.]*") if file.is_file()]
         size = sum(status.st_size for status, _ in files)
-        for status, file in sorted(files, key=lambda each: each[0].st_mtime):
-            if size + wanted <= self.limit_bytes:
+        for status, file in sorted(files, key=lambda item: item[0].st_mtime):
+            if size + needed <= self.limit_bytes:
                 return
             file.unlink(missing_ok=True)
             size -= status.st_size

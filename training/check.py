@@ -1,4 +1,4 @@
-"""What is wrong with a data set: a look at every file, and with a probe at every label. Changes nothing."""
+"""Checks a data set without changing it: inspects every file, and optionally every label with a linear probe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,19 +21,19 @@ from training.data.scan.inspect_file import UNDECODABLE, read_picture
 from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
 from training.data.sources.source import BadData, Source
-from training.label_errors import doubts
+from training.label_errors import find_label_errors
 from training.metrics import gather
 from training.pretrained import load_pretrained
-from training.report.page import Shown, document, gallery, table, thumbnail
+from training.report.page import GalleryItem, document, gallery, table, thumbnail
 from training.tables import write_findings
 
-SHOWN = 48
-"""Thumbnails per kind of problem."""
+MAX_THUMBNAILS = 48
+"""Largest number of thumbnails per kind of problem."""
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What is asked for: with `probe` the labels are looked at too, on the features of a network."""
+    """What is checked and how. With `probe` the labels are checked too, on the features of a pretrained network."""
 
     data: Path
     probe: bool = False
@@ -48,68 +48,74 @@ class CheckOptions:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
-def check(inspection: CheckOptions, console: Console) -> Scan:
-    """Tell what was found, and write it as asked; raises BadData, and of the probe what loading weights raises."""
-    source = open_source(inspection.data, inspection.data_options, unpacked=inspection.unpacked)
-    found = layout(source, inspection.data_options)
-    names = class_names(found, inspection.renamed)
-    for line in layout_messages(found, names):
-        print_line(console, line)
-    scan = scan_files(source, found, workers=inspection.workers, console=console)
-    print_classes(console, scan, found.folders, names)
-    if inspection.probe and scan.photos:
+def check(options: CheckOptions, console: Console) -> Scan:
+    """Print the findings, and write them to the files that the options name.
+
+    Raises BadData and, with the probe, the errors of loading weights.
+    """
+    source = open_source(options.data, options.data_options, unpacked=options.unpacked)
+    data_layout = layout(source, options.data_options)
+    names = class_names(data_layout, options.renamed)
+    for message in layout_messages(data_layout, names):
+        print_line(console, message)
+    scan = scan_files(source, data_layout, workers=options.workers, console=console)
+    print_classes(console, scan, data_layout.folders, names)
+    if options.probe and scan.photos:
         scan = replace(
-            scan, findings=(*scan.findings, *label_findings(inspection, source, found, names, scan, console))
+            scan, findings=(*scan.findings, *label_findings(options, source, data_layout, names, scan, console))
         )
     if scan.findings:
         print_findings(console, scan.findings)
-    if inspection.csv is not None:
-        write_findings(inspection.csv, scan.findings)
-    if inspection.page is not None:
-        write_atomically(inspection.page, page(source, found, names, scan).encode())
+    if options.csv is not None:
+        write_findings(options.csv, scan.findings)
+    if options.page is not None:
+        write_atomically(options.page, html_report(source, data_layout, names, scan).encode())
     print_line(console, summary(scan))
     return scan
 
 
 def label_findings(
-    inspection: CheckOptions, source: Source, found: Layout, names: Sequence[str], scan: Scan, console: Console
+    options: CheckOptions, source: Source, data_layout: Layout, names: Sequence[str], scan: Scan, console: Console
 ) -> list[Finding]:
-    """The labels in doubt, the least likely first."""
-    pretrained = load_pretrained(inspection.architecture, inspection.weights, None)
+    """Findings for the labels that may be wrong, the least likely label first."""
+    pretrained = load_pretrained(options.architecture, options.weights, None)
     spec = replace(pretrained.spec, classes=tuple(names), temperature=1.0)
     network = architectures.build(spec.architecture, len(names), channels=spec.channels)
     architectures.load_backbone(network, pretrained.weights)
-    classifier = Classifier(network, spec, device=inspection.device)
-    data = LabelledPhotos(source, scan.photos, {folder: index for index, folder in enumerate(found.folders)})
-    batches = serving_batches(data, spec, batch_size=64, workers=inspection.workers)
-    seen = track(console, batches, len(batches), what="features")
-    features, labels = gather(partial(architectures.features, classifier.network), seen, inspection.device)
+    classifier = Classifier(network, spec, device=options.device)
+    data = LabelledPhotos(source, scan.photos, {folder: index for index, folder in enumerate(data_layout.folders)})
+    batches = serving_batches(data, spec, batch_size=64, workers=options.workers)
+    tracked = track(console, batches, len(batches), what="computing features")
+    features, labels = gather(partial(architectures.features, classifier.network), tracked, options.device)
     return [
         Finding(
-            scan.photos[doubt.index].name,
+            scan.photos[error.index].name,
             FileProblem.LABEL,
-            f"labelled {names[int(labels[doubt.index])]} ({doubt.own:.1%}), looks like {names[doubt.other]} "
-            f"({doubt.probability:.1%})",
+            f"the label is {names[int(labels[error.index])]} (probability {error.own:.1%}), but it looks like "
+            f"{names[error.other]} ({error.probability:.1%})",
         )
-        for doubt in doubts(features, labels, len(names))
+        for error in find_label_errors(features, labels, len(names))
     ]
 
 
-def page(source: Source, found: Layout, names: Sequence[str], scan: Scan) -> str:
-    """The report as one HTML file, with thumbnails of what can be decoded."""
+def html_report(source: Source, data_layout: Layout, names: Sequence[str], scan: Scan) -> str:
+    """The report as one HTML page, with thumbnails of the files that can be decoded."""
     counts = scan.counts
-    most = max(counts.values(), default=0)
+    largest = max(counts.values(), default=0)
     rows = [
-        (name, folder, f"{counts[folder]:,}", f"{counts[folder] / max(1, most):.0%}")
-        for name, folder in zip(names, found.folders, strict=True)
+        (name, folder, f"{counts[folder]:,}", f"{counts[folder] / max(1, largest):.0%}")
+        for name, folder in zip(names, data_layout.folders, strict=True)
     ]
-    body = [f"<p>{summary(scan)}</p>", table("Classes", ("class", "folder", "usable photos", "of the largest"), rows)]
+    body = [
+        f"<p>{summary(scan)}</p>",
+        table("Classes", ("class", "folder", "usable photos", "share of the largest class"), rows),
+    ]
     for problem, group in groupby(scan.findings, key=lambda finding: finding.problem):
         findings = list(group)
-        shown = [item for finding in findings[:SHOWN] if (item := _shown(source, finding))]
+        items = [item for finding in findings[:MAX_THUMBNAILS] if (item := _gallery_item(source, finding))]
         title = f"{problem.value} ({len(findings):,})"
-        body.append(gallery(title, shown) if shown else table(title, ("file", "detail"), _rows(findings)))
-        if shown and len(findings) > len(shown):
+        body.append(gallery(title, items) if items else table(title, ("file", "detail"), _rows(findings)))
+        if items and len(findings) > len(items):
             body.append(table(f"all {title}", ("file", "detail"), _rows(findings)))
     return document(f"{source.path.name}: {len(scan.photos):,} photos", body)
 
@@ -118,9 +124,9 @@ def _rows(findings: Sequence[Finding]) -> list[tuple[str, str]]:
     return [(finding.name, finding.detail) for finding in findings]
 
 
-def _shown(source: Source, finding: Finding) -> Shown | None:
+def _gallery_item(source: Source, finding: Finding) -> GalleryItem | None:
     try:
         pixels = read_picture(source, finding.name).pixels
     except (BadData, *UNDECODABLE):
         return None
-    return Shown(thumbnail(pixels), finding.name, finding.detail)
+    return GalleryItem(thumbnail(pixels), finding.name, finding.detail)

@@ -1,4 +1,4 @@
-"""How good a classifier is on any data: its figures, and its accuracy under attack."""
+"""Evaluation of a classifier on any data set: its metrics, and its accuracy under attack."""
 
 import json
 from collections.abc import Mapping
@@ -28,21 +28,22 @@ from training.recipe import Recipe
 from training.report.folder import write_report
 from training.robustness import checked_options, robustness, sampled
 
-LISTED = 100
-"""Classes up to which each has a line."""
+MAX_CLASS_LINES = 100
+"""Largest number of classes for which each class has a line in the terminal."""
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Which model is asked (a name that is served, or a checkpoint's file), on which photos, under what attack.
+    """Which model is evaluated (the name of a served model, or a checkpoint file), on which photos, under which attack.
 
-    `side` "auto" is the test side where the data has one, or is what the model was trained on; else all photos.
-    `attack` has what `robustness` takes, or nothing; `photos` is on how many at most.
+    `on` names the photos: train, validation, test, all or auto. "auto" is the test split if the data has one, or if the
+    model was trained on this data; else all photos. `attack` has the arguments of `robustness`, and is empty for no
+    attack; at most `photos` photos are attacked.
     """
 
     model: str
     data: Path
-    side: str = "auto"
+    on: str = "auto"
     renamed: Mapping[str, str] = field(default_factory=dict)
     data_options: DataOptions = field(default_factory=DataOptions)
     attack: Mapping[str, Any] = field(default_factory=dict)
@@ -54,127 +55,138 @@ class EvaluationOptions:
     batch_size: int = 64
 
 
-def evaluate(question: EvaluationOptions, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
-    """The figures, and the curve of accuracy under attack, where one was asked for; with `report` as a page too.
+def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dict[str, Any] | None]:
+    """The metrics, and the curve of accuracy under attack if there is an attack; with `report` also an HTML page.
 
-    Both are told as soon as they are known: an attack on hundreds of photos takes its time. Raises BadData, BadAttack,
-    and what loading a model raises.
+    Both are printed as soon as they are known. Raises BadData, BadAttack, and the errors of loading a model.
     """
-    if question.attack:  # what is wrong with it is told before the photos are gone through
-        checked_options(**question.attack)
-    model = load_model(question.model, question.device)
-    unpacked = UNPACKED if question.cache is None else question.cache.unpacked
-    source = open_source(question.data, question.data_options, unpacked=unpacked)
-    found = layout(source, question.data_options, least=1)
-    for line in found.notes:
-        print_line(console, line)
-    index_of = class_indices(found, model, question.renamed)
-    scan = scan_files(source, found, workers=question.workers, console=console, cache=question.cache)
-    side, photos = chosen_side(question.side, scan, found, model)
-    print_line(console, f"{len(photos):,} photos ({side})")
+    if options.attack:  # wrong options are reported before the photos are read
+        checked_options(**options.attack)
+    model = load_model(options.model, options.device)
+    unpacked = UNPACKED if options.cache is None else options.cache.unpacked
+    source = open_source(options.data, options.data_options, unpacked=unpacked)
+    data_layout = layout(source, options.data_options, least=1)
+    for message in data_layout.notes:
+        print_line(console, message)
+    index_of = class_indices(data_layout, model, options.renamed)
+    scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
+    on, photos = choose_photos(options.on, scan, data_layout, model)
+    print_line(console, f"{len(photos):,} photos ({on})")
     if not photos:
-        raise BadData("there is nothing to measure on: `check` lists the files that cannot be used, and why")
-    if (question.side, side) == ("auto", "all") and set(found.folders) == set(own_folders(model)):
-        print_line(console, f"they are not exactly those that {model.name} was trained on: it may have seen some")
+        raise BadData(
+            "there are no usable photos: `python -m training check` lists the files that cannot be used, and why"
+        )
+    if (options.on, on) == ("auto", "all") and set(data_layout.folders) == set(own_folders(model)):
+        message = f"the classes are those of {model.name}, but the photos differ from its training data, of which some"
+        print_line(console, f"{message} may be among them: the metrics may then be too good")
     data = LabelledPhotos(source, photos, index_of)
-    batches = serving_batches(data, model.spec, batch_size=question.batch_size, workers=question.workers)
-    tracked = track(console, batches, what="classifying", total=len(batches))
-    logits, labels = gather(model.classifier.logits, tracked, question.device)
+    batches = serving_batches(data, model.spec, batch_size=options.batch_size, workers=options.workers)
+    tracked = track(console, batches, what="classifying photos", total=len(batches))
+    logits, labels = gather(model.classifier.logits, tracked, options.device)
     metrics = measure(logits, labels, model.spec.classes)
     print_line(console, metrics_text(metrics))
     weights = model.provenance.get("recipe", {}).get("class_weights")
-    for warning in rare_class_warnings({**metrics.to_json(), "split": side}, weights):
+    for warning in rare_class_warnings({**metrics.to_json(), "split": on}, weights):
         print_line(console, f"warning: {warning}")
-    curve = under_attack(question, model, data, console) if question.attack else None
-    if question.report is not None:
-        story = {
-            "metrics": {**metrics.to_json(), "split": side, "robustness": curve},
+    curve = under_attack(options, model, data, console) if options.attack else None
+    if options.report is not None:
+        provenance = {
+            "metrics": {**metrics.to_json(), "split": on, "robustness": curve},
             "recipe": {"class_weights": weights},
         }
-        write_report(question.report, data, model.spec, story, metrics, logits)
+        write_report(options.report, data, model.spec, provenance, metrics, logits)
     return metrics, curve
 
 
-def under_attack(question: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console) -> dict[str, Any]:
-    """The curve on photos spread evenly over the data."""
-    count = min(question.photos, len(data))
+def under_attack(options: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console) -> dict[str, Any]:
+    """The curve of accuracy by budget, on photos that are evenly spaced in the data."""
+    count = min(options.photos, len(data))
     curve = robustness(
         model.classifier,
         sampled(data, count),
-        track=lambda results: track(console, results, what="attacking", total=count),
-        **question.attack,
+        track=lambda results: track(console, results, what="attacking photos", total=count),
+        **options.attack,
     )
     print_line(console, curve_text(curve))
     return curve
 
 
 def load_model(name: str, device: torch.device) -> Model:
-    """A checkpoint's file, or a model by the name that it is served under."""
+    """Load a checkpoint file, or a model by the name under which it is served."""
     file = Path(name)
     if file.suffix != ".safetensors":
         return load(name, device=device)
-    classifier, found = checkpoint.load(file, device=device)
-    return Model(file.stem, classifier, found.provenance)
+    classifier, loaded = checkpoint.load(file, device=device)
+    return Model(file.stem, classifier, loaded.provenance)
 
 
-def class_indices(found: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
-    """The model's class of each folder: as renamed, as in its own training data, or by the folder's name."""
-    check_renamed_folders(found, renamed)
-    own = own_folders(model)
+def class_indices(data_layout: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
+    """The index of the model's class for each folder: renamed by the user, as in the training data, or of that name.
+
+    Raises BadData where the model has no such class.
+    """
+    check_renamed_folders(data_layout, renamed)
+    trained_names = own_folders(model)
     indices = {}
-    for folder in found.folders:
-        name = renamed.get(folder) or own.get(folder) or found.names.get(folder) or folder
+    for folder in data_layout.folders:
+        name = renamed.get(folder) or trained_names.get(folder) or data_layout.names.get(folder) or folder
         try:
             indices[folder] = model.spec.names.find(name)
         except UnknownClass as error:
             raise BadData(
-                f"{folder!r} is no class of {model.name}: give --rename '{folder}=CLASS' ({error})"
+                f"{model.name} has no class for the folder {folder!r} ({error}): give --rename '{folder}=CLASS'"
             ) from error
     return indices
 
 
 def own_folders(model: Model) -> dict[str, str]:
-    """The class of each folder that the model was trained on."""
+    """The class name of each folder of the data that the model was trained on."""
     return {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
 
 
-def chosen_side(wanted: str, scan: Scan, found: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
-    """The side's name and photos; photos that a model was trained on would flatter it."""
-    given = {photo.split for photo in scan.photos} - {""}
-    trained = model.provenance.get("data", {}).get("files_digest") == scan.digest
-    if wanted == "auto":
-        wanted = "test" if trained or "test" in given else "all"
-    if wanted == "all":
+def choose_photos(on: str, scan: Scan, data_layout: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
+    """The photos to measure on, and which they are (train, validation, test, all); raises BadData.
+
+    On photos that the model was trained on the metrics would be too good.
+    """
+    present = {photo.split for photo in scan.photos} - {""}
+    is_training_data = model.provenance.get("data", {}).get("files_digest") == scan.digest
+    if on == "auto":
+        on = "test" if is_training_data or "test" in present else "all"
+    if on == "all":
         return "all", scan.photos
-    if wanted not in SPLITS:
-        raise BadData(f"there is no side {wanted!r}: choose one of auto, all, {', '.join(SPLITS)}")
-    recipe = model.provenance["recipe"] if trained else vars(Recipe())
+    if on not in SPLITS:
+        raise BadData(f"--on is auto, all, {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, not {on!r}")
+    recipe = model.provenance["recipe"] if is_training_data else vars(Recipe())
     fractions = {name: recipe[name] for name in ("validation", "test", "seed")}
-    sides = split(scan.photos, found.folders, **fractions)
-    if trained and sides.digest != model.provenance["data"]["split_digest"]:
-        raise BadData(f"{model.name} was trained on another split of these photos: --side all measures on all of them")
-    return wanted, sides.by_name[wanted]
+    parts = split(scan.photos, data_layout.folders, **fractions)
+    if is_training_data and parts.digest != model.provenance["data"]["split_digest"]:
+        raise BadData(
+            f"{model.name} was trained on another split of these photos, so that its {on} split is not known: "
+            "--on all measures on all of them"
+        )
+    return on, parts.by_name[on]
 
 
 def metrics_text(metrics: Metrics) -> str:
-    """The figures in lines for a terminal."""
+    """The metrics as lines for a terminal."""
     low, high = metrics.interval
     lines = [
         f"top-1 {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), balanced accuracy "
         f"{metrics.balanced_accuracy:.2%}, top-3 {metrics.top3:.2%}, "
         f"calibration error {metrics.ece:.4f}, negative log-likelihood {metrics.nll:.4f}"
     ]
-    if len(metrics.per_class) <= LISTED:
+    if len(metrics.per_class) <= MAX_CLASS_LINES:
         lines += [
             f"  {name}: " + ("no photos" if row["accuracy"] is None else f"{row['accuracy']:.2%} of {row['photos']:,}")
             for name, row in metrics.per_class.items()
         ]
-    lines += [f"  {name} taken for {other}: {count}" for name, other, count in metrics.mistaken()[:10]]
+    lines += [f"  {name} classified as {predicted}: {count}" for name, predicted, count in metrics.mistaken()[:10]]
     return "\n".join(lines)
 
 
 def curve_text(curve: Mapping[str, Any]) -> str:
-    """Accuracy by budget, in lines for a terminal."""
+    """Accuracy by budget, as lines for a terminal."""
     scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
     lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
     lines += [

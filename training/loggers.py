@@ -1,4 +1,4 @@
-"""Where a run's figures go after each epoch, beside history.csv."""
+"""Loggers that receive the metrics of a run after each epoch, in addition to history.csv."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,20 +9,20 @@ Logger = Callable[[dict[str, Any]], None]
 
 
 class MissingLogger(RuntimeError):
-    """A logger that is not installed was asked for."""
+    """The package of a requested logger is not installed."""
 
 
 def loggers(options: FitOptions) -> list[Logger]:
-    """Those that the options ask for; raises MissingLogger."""
+    """The loggers that the options ask for; raises MissingLogger."""
     return [tensorboard(options)] if options.tensorboard else []
 
 
 def tensorboard(options: FitOptions) -> Logger:
-    """Scalars per epoch in the run's folder: `tensorboard --logdir runs` draws them."""
+    """Writes scalars per epoch into the folder of the run; `tensorboard --logdir runs` shows them."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingLogger("--tensorboard needs a package more: pip install 'mirage-vision[tensorboard]'") from error
+        raise MissingLogger("--tensorboard needs another package: pip install 'mirage-vision[tensorboard]'") from error
     writer = SummaryWriter(str(options.folder.path))
 
     def log(row: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy with its interval, balanced, per class, confusion, calibration."""
+"""Metrics of a classifier: accuracy with its interval, balanced accuracy, confusion matrix and calibration."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -14,20 +14,22 @@ from models.figures import balanced_accuracy
 from training.data.loading.batches import Batch
 
 BINS = 15
-MATRIX = 64
-"""Classes up to which a file's header has the whole confusion matrix."""
+"""Number of bins of confidence for the calibration error."""
+MAX_MATRIX_CLASSES = 64
+"""Largest number of classes for which a checkpoint's metadata has the whole confusion matrix."""
 TEMPERATURES = (0.25, 10.0)
-"""Where all of a small validation split is right, its likelihood asks for 0: no reason to be that sure."""
+"""Least and largest temperature. If all photos of a small validation split are classified correctly, the likelihood is
+largest at temperature 0, which would be overconfident."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures over one side of the split; fractions in [0, 1], `nll` in nats, `interval` is Wilson's of 95 %.
+    """Metrics on one split: fractions in [0, 1], `nll` in nats, `interval` is the 95 % Wilson interval of accuracy.
 
-    `balanced_accuracy` is the mean of the classes' recalls, over those that have photos: a rare class counts as much as
-    a frequent one. `per_class` has a class's `accuracy` (its recall) as None where it has no photos.
-    `top3` counts a photo as right whose class is among the three likeliest. `confusion[i][j]` counts photos of class i
-    that were taken for class j, in the order of `per_class`. `reliability` has a row per bin of confidence: photos,
+    `balanced_accuracy` is the mean recall of the classes that have photos: a rare class counts as much as a frequent
+    one. The `accuracy` of a class in `per_class` is its recall, None where it has no photos. `top3` is the fraction of
+    photos whose class is among the three most probable. `confusion[i][j]` is the number of photos of class i that are
+    classified as class j, in the order of `per_class`. `reliability` has a row per bin of confidence: number of photos,
     mean confidence, accuracy.
     """
 
@@ -44,16 +46,16 @@ class Metrics:
     reliability: list[tuple[int, float, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers; of many classes the most frequent mistakes in place of the confusion matrix."""
+        """The metrics as JSON; with many classes it has the most frequent mistakes instead of the confusion matrix."""
         fields = {**asdict(self), "never_predicted": list(self.never_predicted)}
         fields["mistaken"] = [
             {"class": name, "taken_for": other, "photos": count} for name, other, count in self.mistaken()[:100]
         ]
-        return fields if len(self.per_class) <= MATRIX else {**fields, "confusion": None}
+        return fields if len(self.per_class) <= MAX_MATRIX_CLASSES else {**fields, "confusion": None}
 
     @property
     def never_predicted(self) -> tuple[str, ...]:
-        """The classes that have photos here and that no photo at all was taken for."""
+        """The classes that have photos, but that no photo is classified as."""
         predicted = [sum(column) for column in zip(*self.confusion, strict=True)]
         return tuple(
             name
@@ -62,15 +64,15 @@ class Metrics:
         )
 
     def mistaken(self) -> list[tuple[str, str, int]]:
-        """Class, what it was taken for, how often; the most frequent first."""
+        """A class, another class that its photos are classified as, and how many; the most frequent pairs first."""
         names = list(self.per_class)
-        found = [
+        mistakes = [
             (names[i], names[j], count)
             for i, row in enumerate(self.confusion)
             for j, count in enumerate(row)
             if i != j and count
         ]
-        return sorted(found, key=lambda each: (-each[2], each[0], each[1]))
+        return sorted(mistakes, key=lambda row: (-row[2], row[0], row[1]))
 
 
 def gather(
@@ -86,14 +88,14 @@ def gather(
 
 
 def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str]) -> Metrics:
-    """All figures from the logits."""
+    """Compute all metrics from logits [n, k] and labels [n]."""
     predicted = logits.argmax(dim=1)
     size = len(classes)
     confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
     correct = int((predicted == labels).sum())
     per_class = {name: _of_class(confusion[index], index) for index, name in enumerate(classes)}
     balanced = balanced_accuracy({"per_class": per_class})
-    assert balanced is not None  # there are photos, so one of the classes has some
+    assert balanced is not None  # there are photos, so at least one class has some
     return Metrics(
         photos=len(labels),
         correct=correct,
@@ -119,34 +121,34 @@ def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float
     fraction, share = correct / photos, z * z / photos
     centre = (fraction + share / 2) / (1 + share)
     reach = z * math.sqrt(fraction * (1 - fraction) / photos + share / (4 * photos)) / (1 + share)
-    # Rounding may put a bound a hair past what was seen.
+    # Rounding errors may move a bound past the fraction itself.
     return max(0.0, min(fraction, centre - reach)), min(1.0, max(fraction, centre + reach))
 
 
 def expected_calibration_error(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
-    """Mean distance between confidence and accuracy over equal bins of confidence (Guo et al. 2017)."""
+    """Mean difference between confidence and accuracy over bins of confidence of equal width (Guo et al. 2017)."""
     rows = reliability(logits, labels)
     return sum(photos * abs(confidence - accuracy) for photos, confidence, accuracy in rows) / len(labels)
 
 
 def reliability(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> list[tuple[int, float, float]]:
-    """Per bin of confidence, of BINS equal ones from 0 to 1: photos, mean confidence, accuracy; zeros where empty."""
+    """Number of photos, mean confidence and accuracy in each of BINS bins of confidence; zeros where empty."""
     confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
-    which = (confidence * BINS).long().clamp(max=BINS - 1)
-    photos = torch.bincount(which, minlength=BINS)
+    bins = (confidence * BINS).long().clamp(max=BINS - 1)
+    photos = torch.bincount(bins, minlength=BINS)
     sums = [
-        torch.zeros(BINS, dtype=torch.float64).index_add_(0, which, each)
-        for each in (confidence, (predicted == labels).double())
+        torch.zeros(BINS, dtype=torch.float64).index_add_(0, bins, values)
+        for values in (confidence, (predicted == labels).double())
     ]
-    means = [(each / photos.clamp(min=1)).tolist() for each in sums]
+    means = [(total / photos.clamp(min=1)).tolist() for total in sums]
     return list(zip(photos.tolist(), *means, strict=True))
 
 
 def best_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, arxiv.org/abs/1706.04599).
+    """The temperature with the least negative log-likelihood (Guo et al. 2017, arxiv.org/abs/1706.04599).
 
-    The likelihood is concave in 1/T, so bisecting on the sign of its slope finds the one optimum; where there is
-    none within TEMPERATURES (every photo right, or the scores worthless) the nearer bound is the answer.
+    The log-likelihood is concave in 1/T, so that bisection on the sign of its derivative finds the only optimum. If it
+    lies outside of TEMPERATURES (all photos right, or useless scores), the nearer bound is returned.
     """
     scores = logits.double()
     own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
@@ -154,6 +156,6 @@ def best_temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) 
     for _ in range(60):
         middle = (low + high) / 2
         expected = ((scores * middle).softmax(dim=1) * scores).sum(dim=1)
-        rising = (own - expected).mean() > 0
-        low, high = (middle, high) if rising else (low, middle)
+        is_rising = (own - expected).mean() > 0
+        low, high = (middle, high) if is_rising else (low, middle)
     return 2 / (low + high)

@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from: the JSON that it carries. No path of the machine is in it."""
+"""The provenance of a checkpoint: the JSON in it that says how it was made. It contains no paths of the machine."""
 
 import json
 import platform
@@ -18,6 +18,7 @@ from training.recipe import ROBUST, Recipe
 from training.run_state import State
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+"""Packages whose versions are recorded, because the trained weights depend on them."""
 
 
 def provenance(
@@ -28,9 +29,12 @@ def provenance(
     test: Metrics,
     robustness: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Recipe, data, metrics (of the test split; `validation` and `robustness` beside), versions, parent, date."""
+    """Recipe, data, metrics, versions, pretrained weights and date.
+
+    The metrics are those on the test split; those of `validation` and `robustness` are keys in them.
+    """
     folders, pretrained = prepared.data.layout.folders, prepared.pretrained
-    found = {
+    result = {
         "recipe": {**asdict(prepared.options.recipe), "precision": state.precision},
         "command": commands(prepared.options, state),
         "data": {
@@ -47,7 +51,7 @@ def provenance(
         "metrics": {
             **test.to_json(),
             "split": "test",
-            "earlier_looks": state.looks - 1,  # the one that these figures are from is counted
+            "earlier_looks": state.looks - 1,  # `looks` includes the measurement of these metrics
             "validation": validation.to_json(),
             "robustness": robustness,
         },
@@ -64,34 +68,34 @@ def provenance(
         },
         "created": datetime.now(UTC).date().isoformat(),
     }
-    # A name may have bytes that are no UTF-8, which a reader of JSON need not take.
-    readable: dict[str, Any] = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    # A name may contain bytes that are not UTF-8, which not all readers of JSON accept.
+    readable: dict[str, Any] = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
     return readable
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the libraries that the weights depend on; without their build's own suffix."""
+    """The versions of Mirage, Python and the packages that the weights depend on."""
     libraries = {package: metadata.version(package) for package in PACKAGES}
     return {"mirage": project_version(), "python": platform.python_version(), **libraries}
 
 
 def commands(options: FitOptions, state: State) -> str:
-    """The commands that made the run, one a line: the one that began it, and one for each time it was extended."""
-    found = stages(state)
+    """The commands that made the run, one per line: the one that began it, and one for each extension."""
+    schedule = stages(state)
     lines = []
-    for number, (_, end) in enumerate(found):
+    for number, (_, end) in enumerate(schedule):
         recipe = replace(options.recipe, epochs=end)
-        if number == len(found) - 1:
+        if number == len(schedule) - 1:
             lines.append(command(replace(options, recipe=recipe, resume=number > 0)))
             continue
         lines.append(command(replace(options, recipe=recipe, resume=number > 0, finish=False, phase="all")))
-        if found[number + 1][0] < end:
-            lines.append(f"# stopped after epoch {found[number + 1][0]} of {end}")
+        if schedule[number + 1][0] < end:
+            lines.append(f"# stopped after epoch {schedule[number + 1][0]} of {end}")
     return "\n".join(lines)
 
 
 def command(options: FitOptions) -> str:
-    """The command that was given, with names for paths and every choice that is not the usual one."""
+    """The command of a run, with names instead of paths, and only the options that differ from their defaults."""
     words = ["python", "-m", "training", "fit", options.data.resolve().name, "--output", options.output.name]
     words += ["--architecture", options.architecture]
     if options.weights is not None:
@@ -105,25 +109,24 @@ def command(options: FitOptions) -> str:
     words += ["--resume"] if options.resume or options.finish else []
     words += ["--finish"] if options.finish else []
     choices = recipe_options(options.recipe)
-    if (
-        options.resume and "--epochs" not in choices
-    ):  # without it, the run would keep the number that it was planned for
+    # Without --epochs a resumed run keeps the number of epochs that it was planned for.
+    if options.resume and "--epochs" not in choices:
         choices += ["--epochs", str(options.recipe.epochs)]
     return shlex.join([*words, *choices])
 
 
 def recipe_options(recipe: Recipe) -> list[str]:
-    """The options that ask for a recipe: those in which it differs from the usual one, or from the robust one."""
+    """The options of a recipe that differ from the defaults, or from those of --robust for a robust one."""
     base, words = (ROBUST, ["--robust"]) if recipe.attack_steps else (Recipe(), [])
-    usual, own = asdict(base), asdict(recipe)
-    for choice in (choice for choice in own if own[choice] != usual[choice]):
+    default, values = asdict(base), asdict(recipe)
+    for choice in (choice for choice in values if values[choice] != default[choice]):
         option = choice.replace("_", "-")
-        if isinstance(own[choice], bool):
-            words.append(f"--{option}" if own[choice] else f"--no-{option}")
+        if isinstance(values[choice], bool):
+            words.append(f"--{option}" if values[choice] else f"--no-{option}")
         elif choice == "probe_penalties":
-            words += [word for penalty in own[choice] for word in (f"--{option}", str(penalty))]
-        elif isinstance(own[choice], tuple):
-            words += [f"--{option}", *map(str, own[choice])]
-        elif own[choice] is not None:
-            words += [f"--{option}", str(own[choice])]
+            words += [word for penalty in values[choice] for word in (f"--{option}", str(penalty))]
+        elif isinstance(values[choice], tuple):
+            words += [f"--{option}", *map(str, values[choice])]
+        elif values[choice] is not None:
+            words += [f"--{option}", str(values[choice])]
     return words

@@ -1,4 +1,4 @@
-"""Classes with few photos: what their photos weigh in the loss, and a warning where none of them is recognised."""
+"""Rare classes: the weights of their photos in the loss, and warnings for classes that are never recognised."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,67 +8,67 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-NAMED = 10
-"""Classes that a warning names."""
+MAX_NAMES = 10
+"""Largest number of classes that a warning names."""
 
 
 def class_weights(labels: Int64[Tensor, " n"], classes: int) -> Float[Tensor, " k"]:
-    """A weight per class, inverse to its number of training photos; over these photos the weights have the mean 1.
+    """A weight for each class, inversely proportional to its number of training photos, with mean 1 over these photos.
 
-    So all classes together weigh the same in the loss, and its size, and with it what a learning rate means, stays. A
-    class without photos has the weight 0: no photo of it is ever weighed.
+    So each class contributes equally to the loss, and the magnitude of the loss stays the same, so that the same
+    learning rates fit. A class without photos has the weight 0, which is never used.
     """
     counts = torch.bincount(labels, minlength=classes).double()
-    there = counts > 0
-    shares = len(labels) / (there.sum() * counts.clamp(min=1))
-    return torch.where(there, shares, 0.0)
+    has_photos = counts > 0
+    weights = len(labels) / (has_photos.sum() * counts.clamp(min=1))
+    return torch.where(has_photos, weights, 0.0)
 
 
 def training_loss(
     logits: Float[Tensor, "n k"],
-    wanted: Tensor,
+    targets: Tensor,
     *,
     smoothing: float = 0.0,
     weights: Float[Tensor, " k"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy; with weights the loss of each photo is multiplied by the weight of its class.
+    """Mean cross-entropy; with `weights` the loss of each photo is multiplied by the weight of its class.
 
-    `wanted` are class indices [n], or fractions of classes [n, k] as mixup makes them: then each fraction counts with
-    the weight of its own class. The sum is divided by the number of photos and not by their weights, so that the mean
-    over several processes is that of the whole batch.
+    `targets` are class indices [n], or class probabilities [n, k] as mixup makes them; then each probability has the
+    weight of its own class. The sum is divided by the number of photos and not by the sum of their weights, so that the
+    mean over several processes is the loss of the whole batch.
     """
     if weights is None:
-        return functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
-    fractions = wanted if wanted.ndim == 2 else functional.one_hot(wanted, logits.shape[1])
-    weighed = fractions * weights.to(logits)
-    # Smoothing spreads a part of each photo's own weight evenly: a rare class gains nothing by the photos of others.
-    smoothed = (1 - smoothing) * weighed + smoothing * weighed.mean(dim=1, keepdim=True)
+        return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+    fractions = targets if targets.ndim == 2 else functional.one_hot(targets, logits.shape[1])
+    weighted = fractions * weights.to(logits)
+    # Smoothing distributes the photo's own weight over the classes, so that photos of frequent classes do not count for
+    # rare classes.
+    smoothed = (1 - smoothing) * weighted + smoothing * weighted.mean(dim=1, keepdim=True)
     return -(smoothed * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def rare_class_warnings(metrics: Mapping[str, Any], class_weights: str | None) -> list[str]:
-    """Sentences for each split on which some class is never predicted, or only for photos of other classes: which
-    classes, and what to do about it.
+    """A warning for each split on which a class is never predicted, or only for photos of other classes.
 
-    `metrics` is plain JSON, as a checkpoint's provenance has it: those of its `split`, and of `validation` if it is
-    there. `class_weights` is the recipe's choice, None where the recipe is not known.
+    `metrics` is JSON as in the provenance of a checkpoint: the metrics on its `split`, and those on `validation` if it
+    has them. `class_weights` is the option of the recipe, None where the recipe is not known.
     """
     splits = [(metrics.get("split", "test"), metrics), ("validation", metrics.get("validation"))]
     return [
-        _warning(split, names, found["per_class"], class_weights, predicted=bool(predicted))
-        for split, found in splits
-        if found and "never_predicted" in found
-        for predicted, names in enumerate((found["never_predicted"], _only_for_others(found)))
+        _warning(split, names, values["per_class"], class_weights, predicted=bool(predicted))
+        for split, values in splits
+        if values and "never_predicted" in values
+        for predicted, names in enumerate((values["never_predicted"], _only_for_others(values)))
         if names
     ]
 
 
-def _only_for_others(found: Mapping[str, Any]) -> list[str]:
-    """Classes that are predicted, and none of whose own photos is."""
+def _only_for_others(metrics: Mapping[str, Any]) -> list[str]:
+    """Classes that are predicted, but for none of their own photos."""
     return [
         name
-        for name, row in found["per_class"].items()
-        if row["photos"] and not row["correct"] and name not in found["never_predicted"]
+        for name, row in metrics["per_class"].items()
+        if row["photos"] and not row["correct"] and name not in metrics["never_predicted"]
     ]
 
 
@@ -77,8 +77,8 @@ def _warning(
 ) -> str:
     photos = sum(per_class[name]["photos"] for name in names)
     one, single = len(names) == 1, photos == 1
-    listed = ", ".join(f"'{name}'" for name in names[:NAMED])
-    listed += f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    listed = ", ".join(f"'{name}'" for name in names[:MAX_NAMES])
+    listed += f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
     where = "on the photos measured" if split == "all" else f"on the {split} split"
     which = f"the class {listed} is" if one else f"the classes {listed} are"
     missed = (
@@ -87,7 +87,7 @@ def _warning(
         else f"all {photos:,} of {'its' if one else 'their'} photos there are"
     )
     never = "predicted only for photos of other classes" if predicted else "never predicted"
-    return f"{which} {never} {where}: {missed} taken for other classes. {_advice(one, class_weights)}"
+    return f"{which} {never} {where}: {missed} classified as other classes. {_advice(one, class_weights)}"
 
 
 def _advice(one: bool, class_weights: str | None) -> str:

@@ -30,7 +30,7 @@ def test_labels_that_were_planted_are_in_doubt(dirty: Path, tmp_path: Path) -> N
     scan = check(CheckOptions(dirty, probe=True, architecture=ARCHITECTURE, weights=pretrained), quiet())
     doubted = {finding.name: finding.detail for finding in scan.findings if finding.problem is FileProblem.LABEL}
     assert {"Bluish/wrong.png", "Reddish/wrong <b>.png"} <= set(doubted) and len(doubted) < 12
-    assert "labelled Bluish" in doubted["Bluish/wrong.png"] and "looks like Reddish" in doubted["Bluish/wrong.png"]
+    assert "the label is Bluish" in doubted["Bluish/wrong.png"] and "looks like Reddish" in doubted["Bluish/wrong.png"]
 
 
 def test_the_page_shows_what_was_found_and_runs_nothing(dirty: Path, tmp_path: Path) -> None:
@@ -38,10 +38,13 @@ def test_the_page_shows_what_was_found_and_runs_nothing(dirty: Path, tmp_path: P
     before = {file: file.stat().st_mtime_ns for file in dirty.rglob("*")}
     check(CheckOptions(dirty, page=tmp_path / "page.html", csv=tmp_path / "list.csv"), quiet())
     page = (tmp_path / "page.html").read_text()
-    assert "Reddish/empty.png" in page and "duplicate (1)" in page and "of Reddish/3.png" in page
+    assert "Reddish/empty.png" in page and "duplicate (1)" in page and "the same picture as Reddish/3.png" in page
     assert page.count("data:image/jpeg;base64,") == 1  # the copy; an empty file shows nothing
     assert "<script" not in page and "http" not in page
-    assert "Reddish/copy.png,duplicate,of Reddish/3.png" in (tmp_path / "list.csv").read_text()
+    assert (
+        'Reddish/copy.png,duplicate,"the same picture as Reddish/3.png, which is used instead"'
+        in (tmp_path / "list.csv").read_text()
+    )
     assert {file: file.stat().st_mtime_ns for file in dirty.rglob("*")} == before
 
 

@@ -42,7 +42,7 @@ def test_the_rest_takes_its_pixels_at_the_speed_so_far_and_validation(clock: Clo
     watch = TrainingProgress(Console(file=io.StringIO()), PLAN, 0)
     clock.now += 100
     watch.stepped(1, 0.5)
-    assert watch.left() == "how long the rest takes is not known yet"
+    assert watch.left() == "the time left is not known yet"
     for step in (2, 3):
         clock.now += 1
         watch.stepped(step, 0.5)
@@ -63,7 +63,7 @@ def test_in_a_log_a_line_a_minute(clock: Clock) -> None:
         watch.stepped(step, 0.25)
     lines = file.getvalue().splitlines()
     assert lines == [
-        "  step 11 of 40: epoch 2 of 4, loss 0.250, how long the rest takes is not known yet",
+        "  step 11 of 40: epoch 2 of 4, loss 0.250, the time left is not known yet",
         "  step 14 of 40: epoch 2 of 4, loss 0.250, about 23 min left",  # 5.6 million pixels at 250 s each
     ]
 

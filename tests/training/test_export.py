@@ -13,7 +13,7 @@ from models.resize import matrices
 from models.spec import Spec
 from models.store import Model, load
 from training import export as exporting
-from training.export import Exported, ExportError, difference, export, opened, weights
+from training.export import ExportedClassifier, ExportError, differences, export, open_session, weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -47,7 +47,7 @@ def test_the_weights_are_those_of_the_services_resize(size: tuple[int, int], int
 def test_the_module_that_is_exported_says_what_the_service_says() -> None:
     model = small()
     pictures = torch.randint(0, 256, (3, 70, 90, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    logits, probabilities = Exported(model)(pictures)
+    logits, probabilities = ExportedClassifier(model)(pictures)
     expected = model.classifier.probabilities(pictures.permute(0, 3, 1, 2) / 255)
     assert torch.allclose(probabilities, expected, atol=1e-6)
     assert torch.allclose(logits.softmax(dim=1), expected, atol=1e-6)
@@ -58,9 +58,9 @@ def test_the_file_takes_pictures_of_any_size_and_knows_its_classes(tmp_path: Pat
     file.write_bytes(b"an earlier one")
     assert export(model, file) < 1e-4
     assert [each.name for each in tmp_path.iterdir()] == ["small.onnx"]
-    session = opened(file)
+    session = open_session(file)
     for shape in ((2, 3, 61, 200), (1, 3, 500, 333)):
-        assert difference(model, session, torch.randint(0, 256, shape, dtype=torch.uint8))[0] < 1e-4
+        assert differences(model, session, torch.randint(0, 256, shape, dtype=torch.uint8))[0] < 1e-4
     told = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
     assert json.loads(told["classes"]) == ["a", "b", "c"] and json.loads(told["spec"])["input_size"] == 48
 
@@ -74,7 +74,7 @@ def test_a_file_that_says_something_else_is_not_left(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(exporting, "weights", beside)
     (tmp_path / "small.onnx").write_bytes(b"an earlier one")
-    with pytest.raises(ExportError, match=r"says something else \(probabilities by 0\.\d+"):
+    with pytest.raises(ExportError, match=r"give different results: probabilities differ by 0\.\d+"):
         export(small(), tmp_path / "small.onnx")
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"small.onnx": b"an earlier one"}
 
@@ -89,8 +89,8 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path, monkeypatc
 
 def test_weights_that_no_onnx_file_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message of protobuf, which such a file is, has 2 GB at most."""
-    monkeypatch.setattr(exporting, "MOST_BYTES", 1000)
-    with pytest.raises(ExportError, match="GB of weights; one ONNX file holds"):
+    monkeypatch.setattr(exporting, "MAX_BYTES", 1000)
+    with pytest.raises(ExportError, match="GB of weights, but an ONNX file holds"):
         export(small(), tmp_path / "small.onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,5 +115,5 @@ def test_on_a_hundred_photos_the_bundled_model_agrees(tmp_path: Path, shared: Pa
     source = open_source(shared / "data" / "imagenet-samples.zip")
     names = [name for name in source.names if name.lower().endswith((".jpg", ".jpeg", ".png"))]
     assert len(names) == 100
-    session = opened(file)
-    assert max(difference(model, session, decode(source.read(name)).unsqueeze(0))[0] for name in names) < 1e-4
+    session = open_session(file)
+    assert max(differences(model, session, decode(source.read(name)).unsqueeze(0))[0] for name in names) < 1e-4

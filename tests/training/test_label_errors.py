@@ -1,6 +1,6 @@
 import torch
 
-from training.label_errors import doubts, out_of_sample
+from training.label_errors import find_label_errors, out_of_sample
 
 
 def clouds(count: int = 60) -> tuple[torch.Tensor, torch.Tensor]:
@@ -17,13 +17,13 @@ def test_exactly_the_labels_that_were_swapped_are_in_doubt() -> None:
     wrong = labels.clone()
     for index, label in swapped.items():
         wrong[index] = label
-    found = doubts(features, wrong, 3)
+    found = find_label_errors(features, wrong, 3)
     assert {doubt.index for doubt in found} == {index for index, label in swapped.items() if label != labels[index]}
     assert all(doubt.other == labels[doubt.index] and doubt.probability > 0.9 > 0.1 > doubt.own for doubt in found)
 
 
 def test_clean_labels_are_not_in_doubt() -> None:
-    assert doubts(*clouds(), 3) == []
+    assert find_label_errors(*clouds(), 3) == []
 
 
 def test_the_least_likely_comes_first() -> None:
@@ -31,7 +31,7 @@ def test_the_least_likely_comes_first() -> None:
     wrong = labels.clone()
     wrong[0], wrong[3] = 1, 1  # both are of class 0
     features[3] = torch.tensor([4.0, 0.0])  # but this one lies near the border
-    found = doubts(features, wrong, 3)
+    found = find_label_errors(features, wrong, 3)
     assert [doubt.index for doubt in found][:1] == [0]
     gaps = [doubt.probability - doubt.own for doubt in found]
     assert gaps == sorted(gaps, reverse=True)

@@ -40,5 +40,5 @@ def test_the_margin_can_be_chosen() -> None:
     spec = imagenet_spec("mobilenet_v2")
     chosen = spec_at(spec, Recipe(input_size=256, resize=293))
     assert (chosen.input_size, chosen.resize) == (256, 293)
-    with pytest.raises(BadRecipe, match="resize is 224, the input size, at least, not 200"):
+    with pytest.raises(BadRecipe, match="--resize is at least the input size, 224, not 200"):
         spec_at(spec, Recipe(resize=200))

@@ -67,15 +67,16 @@ def test_a_class_that_is_never_predicted_is_named_with_what_to_do() -> None:
     test = figures([0, 0, 0, 2], [0, 1, 1, 2], ("hen", "heron", "gull"))
     validation = figures([0, 0, 0], [0, 1, 2], ("hen", "heron", "gull"))
     assert rare_class_warnings({**test, "split": "test", "validation": validation}, "none") == [
-        "the class 'heron' is never predicted on the test split: all 2 of its photos there are taken for other "
+        "the class 'heron' is never predicted on the test split: all 2 of its photos there are classified as other "
         "classes. To change that, train with more photos of it, or with --class-weights balanced.",
         "the classes 'heron', 'gull' are never predicted on the validation split: all 2 of their photos there are "
-        "taken for other classes. To change that, train with more photos of them, or with --class-weights balanced.",
+        "classified as other classes. To change that, train with more photos of them, or with --class-weights "
+        "balanced.",
     ]
     lone = figures([0, 0], [0, 1], ("hen", "heron"))
     (told,) = rare_class_warnings({**lone, "split": "all"}, "balanced")
     assert told == (
-        "the class 'heron' is never predicted on the photos measured: its only photo there is taken for other "
+        "the class 'heron' is never predicted on the photos measured: its only photo there is classified as other "
         "classes. To change that, train with more photos of it; --class-weights balanced was already used."
     )
 
@@ -91,10 +92,10 @@ def test_a_class_that_is_predicted_only_for_others_is_named_too() -> None:
     """None of the two herons is recognised, and a gull is taken for one: said once, and apart from the crow's."""
     found = figures([0, 2, 2, 1, 0], [0, 1, 1, 2, 3], ("hen", "heron", "gull", "crow"))
     assert rare_class_warnings({**found, "split": "test"}, "none") == [
-        "the class 'crow' is never predicted on the test split: its only photo there is taken for other classes. To "
-        "change that, train with more photos of it, or with --class-weights balanced.",
+        "the class 'crow' is never predicted on the test split: its only photo there is classified as other classes. "
+        "To change that, train with more photos of it, or with --class-weights balanced.",
         "the classes 'heron', 'gull' are predicted only for photos of other classes on the test split: all 3 of their "
-        "photos there are taken for other classes. To change that, train with more photos of them, or with "
+        "photos there are classified as other classes. To change that, train with more photos of them, or with "
         "--class-weights balanced.",
     ]
 

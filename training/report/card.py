@@ -1,4 +1,4 @@
-"""The model card: a page that says what a checkpoint is, written from its provenance alone."""
+"""The model card: a page in Markdown that describes a checkpoint, made only from its provenance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ NORMS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def model_card(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
-    """The card as Markdown; every figure comes from the provenance that the checkpoint carries."""
+    """The card as Markdown. Every number comes from the provenance, which is stored in the checkpoint."""
     sections = [
         _what(name, spec, provenance),
         _figures(provenance["metrics"], provenance["recipe"]),
@@ -25,31 +25,33 @@ def model_card(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
 
 
 def _what(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
-    metrics, parent = provenance["metrics"], provenance["parent"]
+    metrics, pretrained = provenance["metrics"], provenance["parent"]
     low, high = metrics["interval"]
-    some = ", ".join(f"`{label}`" for label in spec.classes[:40])
+    names = ", ".join(f"`{label}`" for label in spec.classes[:40])
     more = f" and {len(spec.classes) - 40} more" if len(spec.classes) > 40 else ""
     return f"""# {name}
 
-A `{spec.architecture}` that tells {len(spec.classes)} classes apart: {some}{more}.
+A `{spec.architecture}` that distinguishes {len(spec.classes)} classes: {names}{more}.
 
-**{percent(metrics["accuracy"])} of {metrics["photos"]:,} test photos right** (95 % interval {percent(low)} to \
-{percent(high)}; balanced accuracy {figure(balanced_accuracy(metrics))}), on photos that \
-{_looked_at(metrics, parent)}. Made on {provenance["created"]} from the weights \
-`{parent["name"]}` (licence: {parent["licence"]}).
+**{percent(metrics["accuracy"])} of {metrics["photos"]:,} test photos classified correctly** (95 % interval \
+{percent(low)} to {percent(high)}; balanced accuracy {figure(balanced_accuracy(metrics))}). \
+{_test_use(metrics, pretrained)} Made on \
+{provenance["created"]} from the pretrained weights `{pretrained["name"]}` (licence: {pretrained["licence"]}).
 
 Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
 {spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is \
-classified. Logits are divided by the temperature {spec.temperature:.3f}, so that probabilities mean what they say."""
+classified. Logits are divided by the temperature {spec.temperature:.3f}, which calibrates the probabilities."""
 
 
-def _looked_at(metrics: Mapping[str, Any], parent: Mapping[str, Any]) -> str:
-    looks = metrics["earlier_looks"]
-    if parent.get("split_differs"):
-        return "**those weights have been trained on in part: these figures flatter**"
-    if not looks:
-        return "this run had used for nothing before"
-    return f"earlier states of this run had been measured on ({looks} of them)"
+def _test_use(metrics: Mapping[str, Any], pretrained: Mapping[str, Any]) -> str:
+    """Whether the test photos were used for anything else before."""
+    measured = metrics["earlier_looks"]
+    if pretrained.get("split_differs"):
+        return "**The pretrained weights were trained on some of these photos: the metrics are too good.**"
+    if not measured:
+        return "This run had not used these photos for anything else."
+    times = "once" if measured == 1 else f"{measured} times"
+    return f"Earlier states of this run had been measured on these photos {times}."
 
 
 def _figures(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
@@ -60,55 +62,56 @@ def _figures(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     many = len(metrics["per_class"]) > 3
     both = [
         (
-            *(side, f"{found['photos']:,}", percent(found["accuracy"]), figure(balanced_accuracy(found))),
-            *(percent(found["top3"]) for _ in range(many)),
-            *(f"{found['nll']:.4f}", f"{found['ece']:.4f}"),
+            *(split, f"{values['photos']:,}", percent(values["accuracy"]), figure(balanced_accuracy(values))),
+            *(percent(values["top3"]) for _ in range(many)),
+            *(f"{values['nll']:.4f}", f"{values['ece']:.4f}"),
         )
-        for side, found in (("test", metrics), ("validation", metrics["validation"]))
+        for split, values in (("test", metrics), ("validation", metrics["validation"]))
     ]
     heads = (
         "split",
         "photos",
         "accuracy",
         "balanced accuracy",
-        *(["top 3"] if many else []),
-        "log-likelihood, negative",
-        "calibration (ECE)",
+        *(["top-3 accuracy"] if many else []),
+        "negative log-likelihood",
+        "expected calibration error",
     )
     parts = [
-        "## Figures",
+        "## Metrics",
         table(heads, both),
         *(f"**Warning:** {warning}" for warning in rare_class_warnings(metrics, recipe.get("class_weights"))),
-        "Balanced accuracy is the mean of the classes' own accuracies: a class with few photos counts as much as one "
-        "with many. Validation chose among candidates and set the temperature; only the test split was untouched. Per "
-        "class, on the test split:",
-        table(("class", "photos", "accuracy", "most often taken for"), rows),
+        "Balanced accuracy is the mean of the accuracies of the classes: a class with few photos counts as much as one "
+        "with many. The validation split was used to choose among candidates and to set the temperature, so that only "
+        "the metrics on the test split are unbiased. By class, on the test split:",
+        table(("class", "photos", "accuracy", "most often classified as"), rows),
     ]
     return "\n\n".join([*parts, *_robustness(metrics)])
 
 
 def _robustness(metrics: Mapping[str, Any]) -> list[str]:
-    found = metrics.get("robustness")
-    if not found:
+    curve = metrics.get("robustness")
+    if not curve:
         return []
     rows = [
         (
-            _change(row["epsilon"], found["norm"]),
+            _budget(row["epsilon"], curve["norm"]),
             percent(row["accuracy"]),
             " to ".join(map(percent, row["interval"])),
             figure(row.get("balanced_accuracy")),
         )
-        for row in found["curve"]
+        for row in curve["curve"]
     ]
-    options = ", ".join(f"{name} {value}" for name, value in found["options"].items())
+    options = ", ".join(f"{name} {value}" for name, value in curve["options"].items())
     return [
-        f"Attacked by `{found['attack']}` in {NORMS[found['norm']]} ({options}), on {found['photos']:,} photos of the "
-        "test split, each at its own resolution, success judged on the 8-bit picture:",
-        table(("largest change", "accuracy", "95 % interval", "balanced accuracy"), rows),
+        f"Accuracy under the attack `{curve['attack']}` in the {NORMS[curve['norm']]} norm ({options}), on "
+        f"{curve['photos']:,} photos of the test split, each at its own resolution. An attack counts as successful if "
+        "the 8-bit picture is classified wrongly:",
+        table(("budget (largest change)", "accuracy", "95 % interval", "balanced accuracy"), rows),
     ]
 
 
-def _change(epsilon: float, norm: str) -> str:
+def _budget(epsilon: float, norm: str) -> str:
     if norm != "linf" or not epsilon:
         return f"{epsilon:g}" if epsilon else "none"
     levels = f"{epsilon * 255:g}"
@@ -121,16 +124,17 @@ def _confused(metrics: Mapping[str, Any], name: str) -> str:
 
 
 def _data(data: Mapping[str, Any]) -> str:
-    sides = [(side, f"{sum(counts):,}", _spread(counts)) for side, counts in data["photos"].items()]
-    found = ", ".join(f"{count} {problem}" for problem, count in data["found"].items()) or "nothing wrong"
+    rows = [(split, f"{sum(counts):,}", _range(counts)) for split, counts in data["photos"].items()]
+    problems = ", ".join(f"{count} {problem}" for problem, count in data["found"].items()) or "no problems"
     return "\n\n".join(
         (
             "## Data",
             f"`{data['name']}`, {_split_by(data['given_sides'])}:",
-            table(("split", "photos", "per class"), sides),
-            f"Found among the files: {found}. What does not decode, and copies of the same pixels, were left out. "
-            f"Photos that look like one on another side of the split: {data['alike_on_several_sides']:,}.{_lost(data)}",
-            f"Digest of the pictures `{data['files_digest']}`, of the split `{data['split_digest']}`.",
+            table(("split", "photos", "photos per class"), rows),
+            f"Problems of the files: {problems}. Files that cannot be decoded, and duplicates with the same pixels, "
+            "were left out. Number of photos with a near-duplicate in another split: "
+            f"{data['alike_on_several_sides']:,}.{_lost(data)}",
+            f"SHA-256 of the pictures: `{data['files_digest']}`, of the split: `{data['split_digest']}`.",
         )
     )
 
@@ -138,27 +142,28 @@ def _data(data: Mapping[str, Any]) -> str:
 def _lost(data: Mapping[str, Any]) -> str:
     if not data.get("lost"):
         return ""
-    return f" {data['lost']:,} more had been gone when the run was finished: it may have trained on them."
+    return f" {data['lost']:,} more photos were missing when the run was finished; it may have been trained on them."
 
 
 def _split_by(given: Sequence[str]) -> str:
     if not given:
-        return "split by content, of each class the same fractions"
-    own = [side for side in ("validation", "test") if side not in given]
-    more = f"; {' and '.join(own)} taken from what would train, by content" if own else ""
-    return f"its own split ({', '.join(sorted(given))}){more}"
+        return "split by the content of the pictures, with the same fractions of each class"
+    added = [split for split in ("validation", "test") if split not in given]
+    more = f"; {' and '.join(added)} taken from the training photos by their content" if added else ""
+    return f"with the splits of the data set ({', '.join(sorted(given))}){more}"
 
 
-def _spread(counts: Sequence[int]) -> str:
+def _range(counts: Sequence[int]) -> str:
     return f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
 
 
 def _limits(spec: Spec, provenance: Mapping[str, Any]) -> str:
-    parent = provenance["parent"]
+    pretrained = provenance["parent"]
     return f"""## Limits and licence
 
-- It knows its {len(spec.classes)} classes and nothing else: any picture is given to one of them, with confidence.
-- The figures hold for photos like those of `{provenance["data"]["name"]}`.
-- Like every network of its kind it can be fooled by changes that no person sees: that is what Mirage shows.
-- The weights derive from `{parent["name"]}` (SHA-256 `{parent["digest"]}`), whose licence is: {parent["licence"]}. \
+- It knows only its {len(spec.classes)} classes: every picture is assigned to one of them, often with high confidence.
+- The metrics hold for photos like those of `{provenance["data"]["name"]}`.
+- Like all such networks it can be fooled by perturbations that people do not see, which Mirage demonstrates.
+- The weights derive from `{pretrained["name"]}` (SHA-256 `{pretrained["digest"]}`), whose licence is: \
+{pretrained["licence"]}. \
 The photos keep the terms of their source."""

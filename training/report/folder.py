@@ -1,4 +1,4 @@
-"""The run's folder as a report: plots, the worst mistakes as thumbnails, and one page that shows them all."""
+"""Writes the report of an evaluation: plots, metrics, and one HTML page with these and the worst mistakes."""
 
 import json
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from training.data.loading.batches import LabelledPhotos
 from training.metrics import Metrics
 from training.rare import rare_class_warnings
 from training.report import plots
-from training.report.page import Shown, document, figures, gallery, note, table, thumbnail
+from training.report.page import GalleryItem, document, figures, gallery, note, table, thumbnail
 
-WORST = 24
-"""Mistakes that are shown: those the model was surest of."""
+MAX_MISTAKES = 24
+"""Number of mistakes that the page shows: those with the highest confidence."""
 
 
 def write_report(
@@ -29,7 +29,7 @@ def write_report(
     metrics: Metrics,
     logits: Float[Tensor, "n k"],
 ) -> None:
-    """Write report.html, the plots beside it, and metrics.json; the photos in it are those of the data."""
+    """Write report.html, the plots and metrics.json into a folder. The page contains photos of the data."""
     pictures = {
         "confusion.png": plots.confusion(metrics.confusion, spec.classes),
         "reliability.png": plots.reliability(metrics.reliability, metrics.ece),
@@ -44,22 +44,22 @@ def write_report(
     split = provenance["metrics"].get("split", "test")
     photos = "photos" if split == "all" else f"{split} photos"
     title = (
-        f"{metrics.accuracy:.2%} of {metrics.photos:,} {photos} right, balanced accuracy "
+        f"{metrics.accuracy:.2%} of {metrics.photos:,} {photos} classified correctly, balanced accuracy "
         f"{metrics.balanced_accuracy:.2%}"
     )
-    said = rare_class_warnings(provenance["metrics"], provenance.get("recipe", {}).get("class_weights"))
-    wrong = worst(test, spec, logits)
+    warnings = rare_class_warnings(provenance["metrics"], provenance.get("recipe", {}).get("class_weights"))
+    mistakes = worst_mistakes(test, spec, logits)
     body = [
-        *map(note, said),
+        *map(note, warnings),
         figures(pictures),
         class_table(metrics),
-        gallery(f"The {len(wrong)} surest mistakes", wrong),
+        gallery(f"The {len(mistakes)} mistakes with the highest confidence", mistakes),
     ]
     write_atomically(folder / "report.html", document(title, body).encode())
 
 
 def class_table(metrics: Metrics) -> str:
-    """Every class with its number, which stands for it in a plot where no font has its letters."""
+    """A table of all classes, with the numbers that stand for them in a plot where no font has the letters."""
     predicted = [sum(column) for column in zip(*metrics.confusion, strict=True)]
     rows = [
         (
@@ -71,19 +71,20 @@ def class_table(metrics: Metrics) -> str:
         )
         for number, ((name, row), count) in enumerate(zip(metrics.per_class.items(), predicted, strict=True))
     ]
-    return table("Classes", ("number", "class", "photos", "accuracy", "photos taken for it"), rows)
+    return table("Classes", ("number", "class", "photos", "accuracy", "photos classified as it"), rows)
 
 
-def worst(test: LabelledPhotos, spec: Spec, logits: Float[Tensor, "n k"]) -> list[Shown]:
-    """The wrong photos that the model was surest of, first the surest."""
+def worst_mistakes(test: LabelledPhotos, spec: Spec, logits: Float[Tensor, "n k"]) -> list[GalleryItem]:
+    """The misclassified photos with the highest confidence, in descending order."""
     confidence, predicted = logits.softmax(dim=1).max(dim=1)
     wrong = (predicted != test.labels).nonzero().squeeze(1)
-    order = wrong[torch.argsort(confidence[wrong], descending=True)][:WORST].tolist()
+    order = wrong[torch.argsort(confidence[wrong], descending=True)][:MAX_MISTAKES].tolist()
     return [
-        Shown(
+        GalleryItem(
             thumbnail(test.pixels(index)),
             test.photos[index].name,
-            f"{spec.classes[test.label(index)]}, taken for {spec.classes[predicted[index]]} ({confidence[index]:.1%})",
+            f"{spec.classes[test.label(index)]}, classified as {spec.classes[predicted[index]]} "
+            f"({confidence[index]:.1%})",
         )
         for index in order
     ]

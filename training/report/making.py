@@ -1,4 +1,4 @@
-"""The part of a model card that says how the model was made."""
+"""The section of a model card on how the model was made."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from training.report.markdown import figure, table
 
 ACCURACIES = ("_accuracy", "_clean")
-"""How the columns of the history end that are fractions of photos or of classes."""
+"""Endings of the columns of the history that are accuracies."""
 
 
 def made(provenance: Mapping[str, Any]) -> str:
-    """The section that says how: commands, kind of training, schedules, epochs, recipe, versions."""
+    """The section with the commands, the kind of training, schedules, epochs, recipe and versions."""
     recipe = table(("choice", "value"), [(f"`{key}`", str(value)) for key, value in provenance["recipe"].items()])
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
     parts = [
@@ -26,44 +26,49 @@ def made(provenance: Mapping[str, Any]) -> str:
             for row in provenance["history"]
         ]
         attacked = provenance["recipe"]["attack_steps"] > 0
-        parts.append(table(("epoch", "pixels", "training loss", *(_head(key, attacked) for key in shown)), rows))
+        parts.append(
+            table(("epoch", "pixels", "training loss", *(_column_title(key, attacked) for key in shown)), rows)
+        )
     return "\n\n".join([*parts, recipe, f"With {versions}."])
 
 
 def _how(provenance: Mapping[str, Any]) -> str:
-    kept, recipe = provenance["kept"], provenance["recipe"]
+    best, recipe = provenance["kept"], provenance["recipe"]
     if not provenance["history"]:
-        return "A linear probe on the parent's features: no other weight was changed."
+        return "A linear probe on the features of the pretrained weights: no other weights were trained."
     steps = recipe["attack_steps"]
     kind = "fast FGSM" if steps == 1 else f"PGD of {steps} steps"
-    attack = f" on pictures attacked by {kind} within {recipe['epsilon'] * 255:g} levels of 255" if steps else ""
-    best = f"`{kept['weights']}` weights after epoch {kept['epoch']} did best on validation"
-    told = f"A linear probe on the parent's features, then fine-tuning from it{attack}. Of all candidates the {best}"
-    told += ", attacked" if steps else ""
-    return f"{told}.{_weighed(recipe)}"
+    budget = f"{recipe['epsilon'] * 255:g} levels of 255"
+    attack = f" on pictures attacked by {kind} within {budget}" if steps else ""
+    under_attack = " under attack" if steps else ""
+    return (
+        f"A linear probe on the features of the pretrained weights, then fine-tuning of all weights{attack}. Of all "
+        f"candidates the `{best['weights']}` weights after epoch {best['epoch']} were best on the validation split"
+        f"{under_attack}.{_class_weights(recipe)}"
+    )
 
 
-def _weighed(recipe: Mapping[str, Any]) -> str:
+def _class_weights(recipe: Mapping[str, Any]) -> str:
     if recipe.get("class_weights") != "balanced":
         return ""
     return (
-        " The loss of each photo was weighed inversely to how many training photos its class has, and the best was "
-        "chosen by balanced accuracy. The temperature was set on the validation split as it is, unweighted."
+        " The loss of each photo was weighted inversely to the number of training photos of its class, and the best "
+        "weights were chosen by balanced accuracy. The temperature was set on the validation split without weights."
     )
 
 
 def _extended(provenance: Mapping[str, Any]) -> list[str]:
-    """Which epochs followed which schedule, of a run that was made longer after it had begun."""
+    """The learning rate schedules of a run that was extended, with their epochs."""
     schedules = provenance.get("schedules", [])
     if len(schedules) < 2:
         return []
-    each = [
+    parts = [
         f"{_epochs(row)} ({row['schedule']}" + (f", planned for {row['planned_epochs']} epochs)" if _cut(row) else ")")
         for row in schedules
     ]
     return [
-        "The run was extended after it had begun. The learning rates rose and fell anew in each of these parts, while "
-        f"weights, optimiser state and averaged weights were carried on: {'; '.join(each)}."
+        "The run was extended after it had begun. Each of these parts has its own schedule of learning rates, while "
+        f"weights, optimiser state and averaged weights continue from one to the next: {'; '.join(parts)}."
     ]
 
 
@@ -76,8 +81,9 @@ def _cut(row: Mapping[str, Any]) -> bool:
     return bool(row["last_epoch"] - row["first_epoch"] + 1 < row["planned_epochs"])
 
 
-def _head(key: str, attacked: bool) -> str:
-    name, figure = key.split("_", 1)
-    told = {"raw": "raw", "ema": "averaged"}[name]
-    balanced = ", balanced" if figure.endswith("balanced_accuracy") else ""
-    return f"validation, {told}{balanced}" + (", attacked" if attacked and not figure.startswith("clean") else "")
+def _column_title(key: str, attacked: bool) -> str:
+    candidate, metric = key.split("_", 1)
+    weights = {"raw": "raw", "ema": "averaged"}[candidate]
+    name = "balanced accuracy" if metric.endswith("balanced_accuracy") else "accuracy"
+    under_attack = " under attack" if attacked and not metric.startswith("clean") else ""
+    return f"validation {name} of {weights} weights{under_attack}"

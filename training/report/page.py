@@ -1,4 +1,4 @@
-"""HTML pages of one file each, with their pictures inside: no script, nothing that is fetched."""
+"""HTML pages as single files: pictures are embedded, and there are no scripts and no links to other files."""
 
 import base64
 import html
@@ -12,6 +12,7 @@ from models.pictures import encode
 from training.data.loading.photo_store import resized
 
 SIDE = 160
+"""Largest width and height of thumbnails in pixels."""
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse } td, th { padding: .2em .8em; text-align: left; border-bottom: 1px solid #ddd }
@@ -23,8 +24,8 @@ figcaption { font-size: 12px; overflow-wrap: anywhere } img { max-width: 100% }
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture (JPEG) with its file's name and what there is to say of it."""
+class GalleryItem:
+    """A picture (JPEG) with the name of its file and a caption."""
 
     picture: bytes
     name: str
@@ -33,50 +34,50 @@ class Shown:
 
 def document(title: str, body: Iterable[str]) -> str:
     """The whole page."""
-    said = html.escape(_plain(title))
+    escaped = html.escape(_plain(title))
     parts = "\n".join(body)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{said}</title><style>{STYLE}</style>
-<h1>{said}</h1>
+<title>{escaped}</title><style>{STYLE}</style>
+<h1>{escaped}</h1>
 {parts}
 </html>
 """
 
 
 def thumbnail(pixels: UInt8[Tensor, "3 h w"]) -> bytes:
-    """A JPEG of at most SIDE pixels on its longer side."""
+    """The picture as a JPEG with at most SIDE pixels on its longer side."""
     height, width = pixels.shape[1:]
     scale = min(1.0, SIDE / max(height, width))
     return encode(resized(pixels, max(1, round(height * scale)), max(1, round(width * scale))), format="jpeg")
 
 
-def gallery(title: str, shown: Sequence[Shown]) -> str:
-    """Thumbnails in rows."""
-    each = "\n".join(
+def gallery(title: str, items: Sequence[GalleryItem]) -> str:
+    """A section with thumbnails and captions in rows."""
+    elements = "\n".join(
         f'<figure><img src="{_data(item.picture, "jpeg")}" alt=""><figcaption>{html.escape(_plain(item.caption))}<br>'
         f"<code>{html.escape(_plain(item.name))}</code></figcaption></figure>"
-        for item in shown
+        for item in items
     )
-    return f'<h2>{html.escape(title)}</h2>\n<div class="row">{each}</div>'
+    return f'<h2>{html.escape(title)}</h2>\n<div class="row">{elements}</div>'
 
 
 def figures(pictures: Mapping[str, bytes]) -> str:
-    """Plots (PNG) side by side."""
-    each = "\n".join(
+    """Plots (PNG) in a row."""
+    elements = "\n".join(
         f'<img src="{_data(data, "png")}" alt="{html.escape(name.removesuffix(".png"))}">'
         for name, data in pictures.items()
     )
-    return f'<div class="row plots">{each}</div>'
+    return f'<div class="row plots">{elements}</div>'
 
 
 def note(text: str) -> str:
-    """A warning, before all else."""
+    """A warning, which stands at the top of a page."""
     return f'<p class="warning"><strong>Warning:</strong> {html.escape(_plain(text))}</p>'
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of plain text."""
+    """A section with a table of plain text."""
 
     def line(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(_plain(cell))}</{tag}>" for cell in cells) + "</tr>"
@@ -90,5 +91,5 @@ def _data(data: bytes, format: str) -> str:
 
 
 def _plain(text: str) -> str:
-    # A file's name may have bytes that are no UTF-8.
+    # A file name may contain bytes that are not UTF-8.
     return text.encode("utf-8", "backslashreplace").decode()

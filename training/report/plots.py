@@ -1,4 +1,4 @@
-"""A run's figures as pictures, drawn with matplotlib, which is imported with the first of them: a run need not wait."""
+"""Plots of metrics. matplotlib is imported when the first one is drawn, so that commands start quickly."""
 
 import io
 import math
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from models.lettering import Lettering
 
 DPI = 120
-NAMED = 40
-"""Classes up to which the axes of a confusion matrix name them."""
+"""Pixels per inch of the plots."""
+MAX_TICK_NAMES = 40
+"""Largest number of classes whose names are at the axes of a confusion matrix."""
 
 
 def _figure(width: float = 6.0, height: float = 4.0) -> tuple["Figure", "Axes"]:
@@ -39,7 +40,7 @@ def _png(figure: "Figure") -> bytes:
 
 
 def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
-    """Training loss, and accuracy of each candidate on validation, by epoch."""
+    """Training loss, and accuracy of each candidate on the validation split, by epoch."""
     figure, loss = _figure()
     epochs = [row["epoch"] for row in history]
     loss.plot(epochs, [row["loss"] for row in history], color="grey", marker=".", label="training loss")
@@ -48,28 +49,30 @@ def curves(history: Sequence[Mapping[str, Any]]) -> bytes:
     right = loss.twinx()
     for key in (key for key in history[-1] if key.endswith(ACCURACIES)):
         style = "--" if key.endswith("balanced_accuracy") else "-"
-        # An epoch of a run that an earlier version began may lack a figure.
+        # A run that an older version has begun may lack metrics of its first epochs.
         values = [row.get(key, math.nan) for row in history]
         label = key.replace("balanced_accuracy", "balanced").replace("_", ", ", 1).replace("_", " ")
         right.plot(epochs, values, style, marker=".", label=label)
-    right.set_ylabel("validation")
+    right.set_ylabel("accuracy on the validation split")
     right.yaxis.set_major_formatter(_percent(decimals=1))
     figure.legend(loc="outside upper center", ncols=3, fontsize="small")
     return _png(figure)
 
 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
-    """What each class (down) was taken for (across), as a fraction of the class.
+    """The fraction of each true class (rows) that is classified as each class (columns).
 
-    A class whose name no font here can show stands as `class N`, N being its place, from 0, in `classes`.
+    A class whose name no installed font can show is called `class N`, with its index N in `classes`.
     """
     size = max(4.0, min(12.0, 0.3 * len(classes)))
-    names = _names(classes) if len(classes) <= NAMED else None
-    room = 0.09 * max((len(text) - 8 for text in names.texts), default=0) if names else 0.0  # inches a letter takes
+    names = _names(classes) if len(classes) <= MAX_TICK_NAMES else None
+    room = (
+        0.09 * max((len(text) - 8 for text in names.texts), default=0) if names else 0.0
+    )  # a letter takes 0.09 inches
     figure, axes = _figure(size + 1 + max(0.0, room), size + max(0.0, room))
     shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axes.set(xlabel="taken for", ylabel="class")
+    axes.set(xlabel="predicted class", ylabel="true class")
     if names is not None:
         _name_ticks(axes, names)
     if len(classes) <= 10:
@@ -89,16 +92,16 @@ def _names(classes: Sequence[str]) -> "Lettering":
 
 
 def _name_ticks(axes: "Axes", names: "Lettering") -> None:
-    # A `$` in a name begins no formula.
+    # A `$` in a name does not start a formula.
     how: dict[str, Any] = {"fontfamily": list(names.families), "parse_math": False}
     axes.set_xticks(range(len(names.texts)), names.texts, rotation=90, **how)
     axes.set_yticks(range(len(names.texts)), names.texts, **how)
     if names.replaced:
-        axes.set_ylabel("class (numbers: see the report's table)")
+        axes.set_ylabel("true class (for numbers see the table of the report)")
 
 
 def reliability(bins: Sequence[Sequence[float]], ece: float) -> bytes:
-    """Accuracy against confidence: on the diagonal a probability means what it says. Bars below: how many photos."""
+    """Accuracy by confidence; a calibrated classifier lies on the diagonal. Bars show the share of photos per bin."""
     figure, axes = _figure(4.5, 4.5)
     filled = [row for row in bins if row[0]]
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
@@ -110,31 +113,35 @@ def reliability(bins: Sequence[Sequence[float]], ece: float) -> bytes:
         width=0.9 / len(bins),
         alpha=0.25,
     )
-    axes.set(xlabel="confidence", ylabel="accuracy; bars: share of photos", title=f"calibration error {ece:.2%}")
+    axes.set(
+        xlabel="confidence", ylabel="accuracy; bars: share of photos", title=f"expected calibration error {ece:.2%}"
+    )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     return _png(figure)
 
 
 def rates(tried: Sequence[float], losses: Sequence[float], suggestion: float) -> bytes:
-    """Loss against learning rate, and the rate to take."""
+    """Loss by learning rate, and the suggested learning rate."""
     figure, axes = _figure()
     axes.plot(tried, losses)
     axes.axvline(suggestion, color="grey", linestyle="--", linewidth=1)
-    axes.set(xscale="log", xlabel="learning rate of the backbone", ylabel="loss", title=f"take {suggestion:.1e}")
+    axes.set(xscale="log", xlabel="learning rate of the backbone", ylabel="loss", title=f"suggested: {suggestion:.1e}")
     return _png(figure)
 
 
-def robustness(found: Mapping[str, Any]) -> bytes:
-    """Accuracy against the budget of an attack, with 95 % intervals."""
+def robustness(curve: Mapping[str, Any]) -> bytes:
+    """Accuracy by the budget of an attack, with 95 % intervals."""
     figure, axes = _figure()
-    rows = found["curve"]
-    levels = [row["epsilon"] * (255 if found["norm"] == "linf" else 1) for row in rows]
+    rows = curve["curve"]
+    levels = [row["epsilon"] * (255 if curve["norm"] == "linf" else 1) for row in rows]
     below = [row["accuracy"] - row["interval"][0] for row in rows]
     above = [row["interval"][1] - row["accuracy"] for row in rows]
     axes.errorbar(levels, [row["accuracy"] for row in rows], yerr=[below, above], marker="o", capsize=3)
-    unit = "levels of 255, Linf" if found["norm"] == "linf" else found["norm"]
-    axes.set(xlabel=f"budget ({unit})", ylabel="accuracy", title=f"{found['attack']} on {found['photos']} photos")
+    unit = "levels of 255, Linf norm" if curve["norm"] == "linf" else curve["norm"]
+    axes.set(
+        xlabel=f"budget ({unit})", ylabel="accuracy", title=f"attack {curve['attack']} on {curve['photos']} photos"
+    )
     axes.yaxis.set_major_formatter(_percent())
     axes.set_ylim(0, 1)
     return _png(figure)

@@ -43,17 +43,17 @@ def story(recipe: Recipe, **more: Any) -> dict[str, Any]:
 def test_the_card_tells_every_figure() -> None:
     card = model_card("pets", SPEC, story(Recipe()))
     for told in (
-        "**60.00 % of 5 test photos right**",
+        "**60.00 % of 5 test photos classified correctly**",
         "| test | 5 | 60.00 % |",
         "| cat | 3 | 66.67 % | dog (1) |",
         "| 4 levels of 255 | 20.00 % | 4.00 % to 62.00 % |",
-        "Attacked by `apgd` in Linf (steps 20), on 5 photos",
-        "Found among the files: 2 empty.",
-        "Photos that look like one on another side of the split: 7.",
-        "on photos that this run had used for nothing before.",
-        "split by content, of each class the same fractions",
+        "Accuracy under the attack `apgd` in the Linf norm (steps 20), on 5 photos",
+        "Problems of the files: 2 empty.",
+        "Number of photos with a near-duplicate in another split: 7.",
+        "This run had not used these photos for anything else.",
+        "split by the content of the pictures, with the same fractions of each class",
         "| train | 22 | 10 to 12 |",
-        "the `ema` weights after epoch 2 did best on validation.",
+        "the `ema` weights after epoch 2 were best on the validation split.",
         "temperature 0.500",
         "| `backbone_rate` | 0.0001 |",
     ):
@@ -62,15 +62,16 @@ def test_the_card_tells_every_figure() -> None:
 
 def test_a_robust_run_says_what_it_trained_on() -> None:
     card = model_card("pets", SPEC, story(ROBUST))
-    assert "fine-tuning from it on pictures attacked by fast FGSM within 4 levels of 255" in card
-    assert "did best on validation, attacked." in card and "validation, raw, attacked" in card
+    assert "fine-tuning of all weights on pictures attacked by fast FGSM within 4 levels of 255" in card
+    assert "best on the validation split under attack." in card
+    assert "validation accuracy of raw weights under attack" in card
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["test", "train"], "its own split (test, train); validation taken from what would train, by content"),
-        (["test", "train", "validation"], "its own split (test, train, validation):"),
+        (["test", "train"], "with the splits of the data set (test, train); validation taken from the training photos"),
+        (["test", "train", "validation"], "with the splits of the data set (test, train, validation):"),
     ],
 )
 def test_a_given_split_is_named(given: list[str], told: str) -> None:
@@ -81,10 +82,10 @@ def test_a_given_split_is_named(given: list[str], told: str) -> None:
 
 def test_a_probe_says_that_it_is_one() -> None:
     card = model_card("pets", SPEC, story(Recipe(), history=[], kept={"weights": "probe", "epoch": 0}))
-    assert "no other weight was changed" in card
+    assert "no other weights were trained" in card
     found = story(Recipe())
     found["metrics"]["robustness"] = None
-    assert "Attacked by" not in model_card("pets", SPEC, found)
+    assert "under the attack" not in model_card("pets", SPEC, found)
 
 
 def test_a_bar_in_a_class_does_not_break_a_table() -> None:
@@ -103,7 +104,7 @@ def test_balanced_accuracy_stands_beside_accuracy_everywhere() -> None:
     assert "| test | 5 | 60.00 % | 58.33 % |" in model_card("pets", SPEC, found)
     history = [{**found["history"][0], "raw_balanced_accuracy": 0.4321}]
     card = model_card("pets", SPEC, story(Recipe(), history=history))
-    assert "validation, raw, balanced" in card and "43.21 %" in card
+    assert "validation balanced accuracy of raw weights" in card and "43.21 %" in card
 
 
 def test_the_card_warns_of_a_class_that_is_never_predicted() -> None:
@@ -117,8 +118,8 @@ def test_the_card_warns_of_a_class_that_is_never_predicted() -> None:
 
 def test_weights_of_classes_are_said() -> None:
     card = model_card("pets", SPEC, story(Recipe(class_weights="balanced")))
-    assert "weighed inversely to how many training photos its class has" in card and "by balanced accuracy" in card
-    assert "weighed inversely" not in model_card("pets", SPEC, story(Recipe()))
+    assert "weighted inversely to the number of training photos of its class" in card and "by balanced accuracy" in card
+    assert "weighted inversely" not in model_card("pets", SPEC, story(Recipe()))
 
 
 def test_a_class_without_photos_has_no_figure() -> None:

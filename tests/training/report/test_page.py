@@ -12,8 +12,8 @@ from training.data.scan.inspect_file import pixel_digest, read_picture
 from training.data.sources.open_source import open_source
 from training.data.sources.source import Source
 from training.metrics import measure
-from training.report.folder import WORST, worst, write_report
-from training.report.page import SIDE, Shown, document, figures, gallery, table, thumbnail
+from training.report.folder import MAX_MISTAKES, worst_mistakes, write_report
+from training.report.page import SIDE, GalleryItem, document, figures, gallery, table, thumbnail
 
 
 def looked_at(source: Source) -> list[Photo]:
@@ -40,7 +40,7 @@ class Tags(HTMLParser):
 
 def test_what_names_say_stays_text() -> None:
     evil = "<script>alert(1)</script>\udcff.png"
-    parts = [gallery(evil, [Shown(b"x", evil, evil)]), table(evil, (evil,), [(evil,)]), figures({evil: b"x"})]
+    parts = [gallery(evil, [GalleryItem(b"x", evil, evil)]), table(evil, (evil,), [(evil,)]), figures({evil: b"x"})]
     found = Tags(document(evil.encode("utf-8", "replace").decode(), parts))
     assert "script" not in found.tags and found.tags.count("img") == 2
     assert "<script>alert(1)</script>" in found.text and "\\udcff" in found.text
@@ -58,10 +58,12 @@ def test_the_surest_mistakes_come_first(tmp_path: Path) -> None:
     source = open_source(write_gratings(tmp_path / "data", {"x": 2, "y": 2}))
     photos = looked_at(source)
     probabilities = torch.tensor([[0.4, 0.6], [0.9, 0.1], [0.95, 0.05], [0.2, 0.8]])
-    found = worst(LabelledPhotos(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log())
+    found = worst_mistakes(
+        LabelledPhotos(source, photos, {"x": 0, "y": 1}), Spec("vgg11", ("fox", "hen")), probabilities.log()
+    )
     assert [item.name for item in found] == ["y/0.png", "x/0.png"]
-    assert [item.caption for item in found] == ["hen, taken for fox (95.0%)", "fox, taken for hen (60.0%)"]
-    assert len(found) <= WORST
+    assert [item.caption for item in found] == ["hen, classified as fox (95.0%)", "fox, classified as hen (60.0%)"]
+    assert len(found) <= MAX_MISTAKES
 
 
 def test_a_title_that_is_no_text_is_shown_as_well_as_can_be() -> None:
@@ -80,7 +82,7 @@ def test_the_report_warns_of_a_class_that_is_never_predicted(tmp_path: Path) -> 
     story = {"metrics": {**metrics.to_json(), "split": "all"}, "recipe": {"class_weights": "none"}}
     write_report(tmp_path / "report", labelled, spec, story, metrics, logits)
     page = (tmp_path / "report" / "report.html").read_bytes().decode("utf-8")
-    assert "<h1>50.00% of 4 photos right, balanced accuracy 50.00%</h1>" in page
+    assert "<h1>50.00% of 4 photos classified correctly, balanced accuracy 50.00%</h1>" in page
     text = Tags(page).text
     assert "Warning: the class '猫<b>' is never predicted on the photos measured" in text
     assert text.index("never predicted") < text.index("Classes") and "--class-weights balanced" in text

@@ -1,1 +1,1 @@
-"""CheckOptions of every file: what is wrong with it, which pictures are duplicates, and which photos are used."""
+"""Inspection of every file: what is wrong with it, which pictures are duplicates, and which photos are used."""
