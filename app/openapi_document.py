@@ -23,7 +23,7 @@ FORMS: tuple[type[BaseModel], ...] = (
 TAGS: list[Json] = [
     {"name": "pictures", "description": "Classify, attack and explain pictures, and draw ideal ones."},
     {"name": "models", "description": "Which models are served, and what is known about each of them."},
-    {"name": "health", "description": "Probes and metrics for whoever operates the service."},
+    {"name": "health", "description": "Health probes and metrics, for the operator of the service."},
 ]
 """What each group of operations in the document is for."""
 
