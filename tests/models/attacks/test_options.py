@@ -35,7 +35,7 @@ def test_a_new_attack_takes_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attack_options("shake", "l2", {"strength": 2}) == ("l2", {"steps": 7, "strength": 2.0})
     with pytest.raises(BadAttack, match="strength must be a number from 0 to 2, not 3"):
         attack_options("shake", None, {"strength": 3})
-    with pytest.raises(BadAttack, match="fgsm takes no strength: .*; strength is an option of shake"):
+    with pytest.raises(BadAttack, match=r"fgsm takes no strength: .*; strength is an option of shake"):
         attack_options("fgsm", None, {"strength": 1.0})
 
 
