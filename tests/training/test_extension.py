@@ -149,8 +149,8 @@ def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[FitO
     assert " --epochs 2 " in first and "--resume" not in first
     assert " --epochs 4 " in second and " --resume " in second
     card = longer.output.with_suffix(".md").read_text(encoding="utf-8")
-    assert "carried on: epochs 1 to 2 (cosine); epochs 3 to 4 (cosine)." in card
-    assert "earlier states of this run had been measured on (1 of them)" in card
+    assert "continue from one to the next: epochs 1 to 2 (cosine); epochs 3 to 4 (cosine)." in card
+    assert "Earlier states of this run had been measured on these photos once." in card
 
 
 def test_the_first_epochs_are_those_of_the_shorter_run(extended: tuple[FitOptions, str], ended: FitOptions) -> None:

@@ -124,11 +124,11 @@ def test_what_the_pretrained_weights_have_trained_on_does_not_judge_in_silence(
         recipe = replace(RECIPE, seed=seed, epochs=0)
         done = fit_options(tmp_path / str(seed), data, finished.output, recipe=recipe)
         fit(done, quiet())
-        assert ("these figures flatter" in done.output.with_suffix(".md").read_text()) is flattered
+        assert ("the metrics are too good" in done.output.with_suffix(".md").read_text()) is flattered
 
 
 def test_the_card_has_the_figures(finished: FitOptions) -> None:
     card = finished.output.with_suffix(".md").read_text()
     low = checkpoint.read(finished.output).provenance["metrics"]["interval"][0]
-    assert "**100.00 % of 6 test photos right**" in card and f"{100 * low:.2f} %" in card
+    assert "**100.00 % of 6 test photos classified correctly**" in card and f"{100 * low:.2f} %" in card
     assert "`Bluish`, `Reddish`" in card and "1 not a picture" in card and "| Reddish | 3 | 100.00 % | none |" in card

@@ -32,15 +32,15 @@ def test_the_probe_alone_and_then_the_rest(finished: FitOptions, tmp_path: Path,
     assert fitted(first).accuracy == 1
     found = checkpoint.read(first.output).provenance
     assert found["kept"] == {"weights": "probe", "epoch": 0} and found["history"] == []
-    assert "no other weight was changed" in first.output.with_suffix(".md").read_text()
+    assert "no other weights were trained" in first.output.with_suffix(".md").read_text()
     backbone = torch.load(pretrained)["features.0.0.weight"]
     assert torch.equal(weights(first.output)["features.0.0.weight"], backbone.half())
-    assert "used for nothing before" in first.output.with_suffix(".md").read_text()
+    assert "had not used these photos for anything else" in first.output.with_suffix(".md").read_text()
     assert " --phase probe" in found["command"]
     fit(fit_options(tmp_path, data, pretrained, resume=True), quiet())
     assert_same_weights(first.output, finished.output)
     assert checkpoint.read(first.output).provenance["metrics"]["earlier_looks"] == 1
-    told = "on photos that earlier states of this run had been measured on (1 of them)"
+    told = "Earlier states of this run had been measured on these photos once."
     assert told in first.output.with_suffix(".md").read_text()
 
 
