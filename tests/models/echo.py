@@ -22,10 +22,10 @@ def pixels(rows: int, value: float = 0.5) -> Tensor:
 
 
 def conversation(values: list[float]) -> Task[list[float]]:
-    heard = []
+    answers = []
     for step, value in enumerate(values):
         answer = yield Query(pixels(1, value))
         assert answer is not None
-        heard.append(answer.logits.item())
+        answers.append(answer.logits.item())
         assert (yield Progress(step + 1, len(values))) is None
-    return heard
+    return answers

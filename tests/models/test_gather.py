@@ -1,4 +1,4 @@
-"""Several tasks as one task: what each asks and is told stays its own."""
+"""Several tasks as one task: each gets the answers to its own queries, and all share batches."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.classifier import Classifier
+from models.gather import gather
 from models.query import Passes, Progress, Query, Task
 from models.run import run
-from models.gather import gather
 from tests.networks import Counting
 
 
@@ -34,7 +34,7 @@ def least(told: Sequence[Progress | None]) -> Progress:
     return min((each for each in told if each is not None), key=lambda each: each.step)
 
 
-def test_each_gets_what_it_gets_alone(tiny: Classifier) -> None:
+def test_each_task_gets_the_result_that_it_gets_alone(tiny: Classifier) -> None:
     """Three of different length: losses, and results in the order of the tasks."""
     alone = [run(climb(seed, steps), tiny) for seed, steps in enumerate((3, 1, 5))]
     found = run(gather([climb(seed, steps) for seed, steps in enumerate((3, 1, 5))], least), tiny)
@@ -43,7 +43,7 @@ def test_each_gets_what_it_gets_alone(tiny: Classifier) -> None:
         assert mine == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
-def test_they_share_batches_up_to_the_rows(tiny: Classifier) -> None:
+def test_tasks_share_batches_up_to_the_most_rows(tiny: Classifier) -> None:
     """Five of 10 rows in step, 32 at once: batches of 30 and 20 for two steps, then for the look."""
     sizes = []
 
@@ -60,12 +60,12 @@ def test_a_lone_query_of_many_rows_is_asked(tiny: Classifier) -> None:
     assert len(run(gather([climb(0, 1, rows=40), climb(1, 1, rows=40)], least), tiny)) == 2
 
 
-def test_a_lone_task_asks_what_it_asks(tiny: Classifier) -> None:
+def test_a_single_task_asks_its_own_queries(tiny: Classifier) -> None:
     """The very same bytes."""
     assert run(gather([climb(2, 4)], least), tiny) == [run(climb(2, 4), tiny)]
 
 
-def test_progress_is_retold_once_a_step(tiny: Classifier) -> None:
+def test_progress_is_reported_once_a_step(tiny: Classifier) -> None:
     told: list[Progress] = []
     run(gather([climb(0, 3), climb(1, 2)], least), tiny, told.append)
     assert [each.step for each in told] == [1, 2, 2]
@@ -85,7 +85,7 @@ def test_a_task_begins_as_its_first_batch_is_due(tiny: Classifier) -> None:
     task.close()
 
 
-def test_what_one_raises_closes_the_others(tiny: Classifier) -> None:
+def test_an_error_of_one_task_closes_the_others(tiny: Classifier) -> None:
     def broken() -> Task[list[float]]:
         yield Query(torch.rand(1, 3, 32, 32), lambda logits: logits[:, 0])
         raise ValueError("mine")
@@ -96,7 +96,7 @@ def test_what_one_raises_closes_the_others(tiny: Classifier) -> None:
     assert closed == [0, 1]
 
 
-def test_one_that_leaves_closes_all(tiny: Classifier) -> None:
+def test_closing_it_closes_all_tasks(tiny: Classifier) -> None:
     closed: list[int] = []
     task = gather([climb(seed, 9, closed=closed) for seed in range(3)], least)
     next(task)

@@ -24,7 +24,7 @@ def test_passes_count_rows() -> None:
     assert (passes.forward, passes.backward) == (5, 2)
 
 
-def test_a_question_that_was_never_answered_is_not_counted() -> None:
+def test_a_query_that_was_not_answered_is_not_counted() -> None:
     passes = Passes()
     asking = passes.ask(Query(pixels(3)))
     next(asking)
@@ -65,7 +65,7 @@ def test_halves_of_an_odd_number_of_rows() -> None:
     assert first.objective is None
 
 
-def test_halves_show_an_objective_its_own_rows() -> None:
+def test_the_objective_of_a_half_gets_the_rows_of_that_half() -> None:
     """Each half's loss is the whole's, cut at the middle."""
     labels = torch.tensor([0, 1, 2, 1])
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
@@ -83,7 +83,7 @@ def test_join_without_gradients() -> None:
     assert joined.gradients is None
 
 
-def test_a_score_is_worked_out_when_it_is_asked_for() -> None:
+def test_a_score_is_computed_when_it_is_asked_for() -> None:
     asked: list[float] = []
 
     def score() -> float:

@@ -10,41 +10,40 @@ from models.run import run
 from tests.models.echo import Echo, conversation
 
 
-def told(task: Task[object]) -> list[tuple[int, int]]:
-    heard: list[Progress] = []
-    run(task, Echo(), heard.append)
-    return [(each.step, each.steps) for each in heard]
+def reports_of(task: Task[object]) -> list[tuple[int, int]]:
+    reports: list[Progress] = []
+    run(task, Echo(), reports.append)
+    return [(report.step, report.steps) for report in reports]
 
 
 def test_queries_answers_and_the_result_pass_through() -> None:
-    assert run(relay(conversation([0.25, 0.5, 1.0]), lambda said: said), Echo()) == [0.25, 0.5, 1.0]
+    assert run(relay(conversation([0.25, 0.5, 1.0]), lambda progress: progress), Echo()) == [0.25, 0.5, 1.0]
 
 
-def test_progress_is_retold_or_kept_quiet() -> None:
-    plain = told(conversation([0.25, 0.5, 1.0]))
+def test_progress_is_changed_or_left_out() -> None:
+    plain = reports_of(conversation([0.25, 0.5, 1.0]))
+    later = relay(conversation([0.25, 0.5, 1.0]), lambda progress: replace(progress, step=progress.step + 10))
     assert len(plain) == 3
-    assert told(relay(conversation([0.25, 0.5, 1.0]), lambda said: replace(said, step=said.step + 10))) == [
-        (s + 10, n) for s, n in plain
-    ]
-    assert told(relay(conversation([0.25, 0.5, 1.0]), lambda said: None)) == []
+    assert reports_of(later) == [(step + 10, steps) for step, steps in plain]
+    assert reports_of(relay(conversation([0.25, 0.5, 1.0]), lambda progress: None)) == []
 
 
-def test_it_ends_at_the_first_report_when_that_is_enough() -> None:
+def test_it_ends_at_the_first_report_when_until_holds() -> None:
     """Three of ten steps are taken, and the task within is closed."""
-    heard: list[int] = []
+    steps_taken: list[int] = []
     closed: list[bool] = []
 
     def task() -> Task[str]:
         try:
             for step in range(10):
-                heard.append(step)
+                steps_taken.append(step)
                 yield Progress(step + 1, 10)
             return "done"
         finally:
             closed.append(True)
 
-    assert run(relay(task(), lambda said: said, until=lambda: len(heard) == 3), Echo()) is None
-    assert (heard, closed) == ([0, 1, 2], [True])
+    assert run(relay(task(), lambda progress: progress, until=lambda: len(steps_taken) == 3), Echo()) is None
+    assert (steps_taken, closed) == ([0, 1, 2], [True])
 
 
 def test_what_is_thrown_in_reaches_the_task_within() -> None:
@@ -57,7 +56,7 @@ def test_what_is_thrown_in_reaches_the_task_within() -> None:
             return "best so far"
         return "done"
 
-    outer = relay(task(), lambda said: said)
+    outer = relay(task(), lambda progress: progress)
     assert isinstance(outer.send(None), Query)
     with pytest.raises(StopIteration) as stopped:
         outer.throw(DeadlineExceeded("time is up"))
@@ -73,7 +72,7 @@ def test_closing_it_closes_the_task_within() -> None:
         finally:
             closed.append(True)
 
-    outer = relay(task(), lambda said: said)
+    outer = relay(task(), lambda progress: progress)
     outer.send(None)
     outer.close()
     assert closed == [True]

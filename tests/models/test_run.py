@@ -10,18 +10,18 @@ from models.run import Conversation, next_batch, run, run_all
 from tests.models.echo import Echo, conversation, pixels
 
 
-def test_run_sends_each_answer_to_its_question() -> None:
+def test_run_sends_each_answer_to_its_query() -> None:
     """The echo says the mean of constant pictures: the values themselves, in order; progress is answered by None."""
     told: list[Progress] = []
     assert run(conversation([0.25, 0.5, 1.0]), Echo(), told.append) == [0.25, 0.5, 1.0]
     assert [(each.step, each.steps) for each in told] == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_run_needs_nobody_to_listen() -> None:
+def test_run_needs_no_listener() -> None:
     assert run(conversation([0.25]), Echo()) == [0.25]
 
 
-def test_run_of_a_task_without_questions() -> None:
+def test_run_of_a_task_without_queries() -> None:
     """A task that asks nothing returns at once; no network is called."""
     network = Echo()
     assert run(conversation([]), network) == []
@@ -80,7 +80,7 @@ def test_run_all_shares_batches_and_keeps_answers_apart() -> None:
     assert max(batches) == 3
 
 
-def test_run_all_draws_tasks_as_there_is_room() -> None:
+def test_run_all_takes_tasks_as_others_end() -> None:
     """Of an endless iterable no more than are at once alive, and each result as soon as it is there."""
     drawn: list[int] = []
 
@@ -128,7 +128,7 @@ def test_run_all_asks_for_logits_and_gradients_apart() -> None:
     assert sorted(map(sorted, network.kinds)) == [[False], [True]]
 
 
-def test_run_all_leaves_alone_who_asks_apart() -> None:
+def test_run_all_puts_queries_that_ask_apart_into_batches_of_their_own() -> None:
     """Four tasks at once, two of which ask apart: a batch of two and two batches of one."""
 
     class Sizes(Echo):
@@ -186,7 +186,7 @@ def test_when_time_is_up_a_task_may_verify_its_best() -> None:
         run(task(GRACE + 1), Echo(), deadline_s=0.0)
 
 
-def test_when_time_is_up_others_go_on() -> None:
+def test_a_deadline_counts_for_each_task_alone() -> None:
     """The deadline counts from each task's own beginning, and one that does not heed it is an error."""
     assert dict(run_all([conversation([0.5]), conversation([1.0])], Echo(), deadline_s=1000.0)) == {0: [0.5], 1: [1.0]}
     with pytest.raises(DeadlineExceeded):
@@ -229,7 +229,7 @@ def test_one_that_is_larger_than_a_batch_goes_alone() -> None:
     assert places(next_batch(line, 8), line) == [0]
 
 
-def test_nobody_waits_then_there_is_no_batch() -> None:
+def test_without_waiting_conversations_there_is_no_batch() -> None:
     assert next_batch(list[Conversation[None]](), 8) == []
 
 
@@ -245,7 +245,7 @@ def test_networks_do_not_share_a_batch() -> None:
     assert places(next_batch(line, 8), line) == [0, 2]
 
 
-def test_who_asks_apart_shares_with_nobody() -> None:
+def test_a_query_that_asks_apart_shares_no_batch() -> None:
     line = [waiting(apart=apart) for apart in (True, False, True, False)]
     assert places(next_batch(line, 8), line) == [0]
     assert places(next_batch(line[1:], 8), line) == [1, 3]
