@@ -24,5 +24,7 @@ async def allowed_pixels(options: AdversarialOptions, picture: Tensor, service: 
         inside = mask_of_box(options.box, height, width).to(picture.device)
         mask = inside if mask is None else mask & inside
         if not mask.any():
-            raise BadMask("box: nothing of the mask's light lies in it, so nothing may change: move one of them")
+            raise BadMask(
+                "box: it contains no light pixel of the mask, so nothing may change: move the box or the mask"
+            )
     return mask

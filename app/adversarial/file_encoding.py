@@ -16,5 +16,8 @@ def jpeg_quality(survive: Sequence[Survival]) -> int:
 
 def check_webp_size(picture: Tensor) -> None:
     """Raise PictureTooLarge for a picture [3, h, w] that a WebP file cannot contain, before it is attacked."""
-    if max(picture.shape) > WEBP_SIDE:
-        raise PictureTooLarge(f"a WebP has {WEBP_SIDE:,} pixels a side at most: ask for image/png")
+    longest = max(picture.shape)
+    if longest > WEBP_SIDE:
+        raise PictureTooLarge(
+            f"a WebP file has at most {WEBP_SIDE:,} pixels a side, and the picture has {longest:,}: ask for image/png"
+        )

@@ -33,8 +33,10 @@ def attack_weight(
         assert isinstance(samples, int), "attack_options has checked it"
         pictures *= samples
     weight = round(picture.shape[1] * picture.shape[2] * pictures)
-    if weight > MAX_PICTURES * max_pixels:
+    limit = MAX_PICTURES * max_pixels
+    if weight > limit:
         raise PictureTooLarge(
-            f"the attack would hold {weight:,} pixels at once: send a smaller picture, or one that is to survive less"
+            f"the attack would hold {weight:,} pixels at once, and the limit is {limit:,}: send a smaller picture, or "
+            "leave out a part of `survive`"
         )
     return weight

@@ -43,17 +43,20 @@ def choose_judge(service: Service, model: Model, label: str | None, name: str | 
 
 def _named_judge(service: Service, model: Model, label: str | None, name: str) -> Judge:
     if label is None:
-        raise BadIdeal("judge: another model has not the same channels; leave it out")
+        raise BadIdeal("judge: another model does not have the same channels: leave out this option for a channel")
     other = service.registry.get(name)
     if other is model:
-        raise BadIdeal(f"judge: {name} has drawn the picture itself; name another one (GET /models lists all)")
+        raise BadIdeal(f"judge: {name} is the model that draws the picture: name another one (GET /models lists all)")
     return Judge(other, other.spec.names.by_name(label))
 
 
 async def ask_judge(
     service: Service, judge: Judge | None, pictures: Sequence[UInt8[Tensor, "3 s s"]]
 ) -> list[JudgeVerdict | None] | None:
-    """The judge's verdict on each picture, each None without a judge; None where the judge fails or is too slow."""
+    """The judge's verdict on each picture; None where the judge fails or is too slow.
+
+    Without a judge there is a None for each picture.
+    """
     if judge is None:
         return [None] * len(pictures)
     tasks = [judgement_task(picture, judge.index, judge.model.spec) for picture in pictures]
