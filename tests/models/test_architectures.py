@@ -13,8 +13,8 @@ from models.architectures import (
     features,
     head,
     head_name,
-    load_exactly,
     load_backbone,
+    load_exactly,
     set_head,
     weight_choices,
 )
