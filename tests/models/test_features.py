@@ -12,14 +12,13 @@ from models.preprocessing import preprocess, to_float
 from models.run import run
 from models.store import Model
 from tests.conftest import Draw
-from tests.models.test_layers import Pool
-from tests.networks import Counting, unnormalised
+from tests.networks import Counting, TwoChannelNetwork, unnormalised
 
 
 @pytest.fixture
 def pool() -> Classifier:
     """A convolution of two channels, the mean of colours and red minus a half, and a ReLU."""
-    return Classifier(Pool(), unnormalised(2, 16))
+    return Classifier(TwoChannelNetwork(), unnormalised(2, 16))
 
 
 def shown(classifier: Classifier, picture: Tensor, layer: str, **options: object) -> Features:

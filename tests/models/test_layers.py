@@ -10,26 +10,12 @@ from models.classifier import Classifier
 from models.layers import UnknownLayer, layers, maps
 from models.query import Query
 from models.spec import Spec
-from tests.networks import unnormalised
-
-
-class Pool(nn.Module):
-    """A convolution of 1 x 1 in two channels (the mean of colours, and red minus 0.5), a ReLU in place, and a head."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution, self.relu, self.head = nn.Conv2d(3, 2, 1), nn.ReLU(inplace=True), nn.Linear(2, 2)
-        self.convolution.weight.data = torch.tensor([[1 / 3, 1 / 3, 1 / 3], [1.0, 0, 0]]).reshape(2, 3, 1, 1)
-        self.convolution.bias.data = torch.tensor([0.0, -0.5])
-        self.head.weight.data, self.head.bias.data = torch.tensor([[2.0, 0.0], [0.0, 3.0]]), torch.zeros(2)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.relu(self.convolution(pixels)).mean(dim=(2, 3)))
+from tests.networks import TwoChannelNetwork, unnormalised
 
 
 @pytest.fixture
 def pool() -> Classifier:
-    return Classifier(Pool(), unnormalised(2, 16))
+    return Classifier(TwoChannelNetwork(), unnormalised(2, 16))
 
 
 def test_layers_by_hand(pool: Classifier) -> None:
@@ -180,5 +166,5 @@ def test_names_that_are_not_there(pool: Classifier) -> None:
 
 def test_a_spec_of_another_architecture_does_not_matter() -> None:
     """Layers are those of the network that there is."""
-    classifier = Classifier(Pool(), Spec("resnet18", ("a", "b"), input_size=32, resize=32))
+    classifier = Classifier(TwoChannelNetwork(), Spec("resnet18", ("a", "b"), input_size=32, resize=32))
     assert classifier.layers.find("relu").height == 32

@@ -17,8 +17,7 @@ from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query
 from models.run import run
 from tests.conftest import Draw
-from tests.models.test_layers import Pool
-from tests.networks import Counting, unnormalised
+from tests.networks import Counting, TwoChannelNetwork, unnormalised
 
 
 def scored(classifier: Classifier, picture: Tensor, index: int = 2, **options: frozenset[str]) -> Score:
@@ -71,7 +70,7 @@ def test_a_channels_families_are_shares_of_its_own(tiny: Classifier, draw: Draw)
 
 def test_below_zero_a_share_keeps_its_sign() -> None:
     """Red minus a half of a picture whose red is 0.2: -0.3, and just as much below zero under any look."""
-    classifier = Classifier(Pool(), unnormalised(2, 32))
+    classifier = Classifier(TwoChannelNetwork(), unnormalised(2, 32))
     picture = torch.full((3, 32, 32), 51, dtype=torch.uint8)
     subject = ChannelSubject(classifier.layers.find("convolution"), 1)
     drawn = to_float(picture).unsqueeze(0)

@@ -8,8 +8,7 @@ from models.ideal.subject import ChannelSubject, ClassSubject
 from models.layers import maps
 from models.query import Answer, Passes, Query
 from models.run import run
-from tests.models.test_layers import Pool
-from tests.networks import unnormalised
+from tests.networks import TwoChannelNetwork, unnormalised
 
 LOGITS = torch.tensor([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]])
 
@@ -48,7 +47,7 @@ def test_a_class_is_seen_by_its_probability() -> None:
 
 @pytest.fixture
 def pool() -> Classifier:
-    return Classifier(Pool(), unnormalised(2, 16))
+    return Classifier(TwoChannelNetwork(), unnormalised(2, 16))
 
 
 def test_a_channel_is_seen_by_its_mean(pool: Classifier) -> None:
