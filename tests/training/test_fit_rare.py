@@ -51,4 +51,5 @@ def test_with_balanced_weights_the_rare_class_is_predicted(tmp_path: Path, pretr
     assert isinstance(console.file, io.StringIO)
     assert "chosen by balanced accuracy on the validation split" in console.file.getvalue()
     assert found["metrics"]["balanced_accuracy"] >= 0.8 and validation["balanced_accuracy"] >= 0.8
-    assert "the best was chosen by balanced accuracy" in asked.output.with_suffix(".md").read_text(encoding="utf-8")
+    card = asked.output.with_suffix(".md").read_text(encoding="utf-8")
+    assert "the best weights were chosen by balanced accuracy" in card

@@ -113,7 +113,7 @@ def test_evaluate_passes_its_attack_on(calls: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--save-every", "-1"), "is not in the range x>=0"),
+        (("--save-every", "-1"), "greater than or equal to 0"),
         (("--phase", "half"), "'half' is not one of"),
         (("--trunk", "1"), "No such option"),
     ],
