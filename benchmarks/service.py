@@ -29,7 +29,7 @@ from models.pictures import decode
 from training.data.layout.layout import layout
 from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import open_source
-from training.evaluate import chosen_side, load_model
+from training.evaluate import choose_photos, load_model
 
 EPSILON_LEVELS = 8
 
@@ -75,7 +75,7 @@ def test_photos(data: Path, model: str, count: int) -> list[bytes]:
     source = open_source(data)
     found = layout(source)
     scan = scan_files(source, found, workers=os.cpu_count() or 1, console=Console(quiet=True))
-    _, judges = chosen_side("test", scan, found, load_model(model, torch.device("cpu")))
+    _, judges = choose_photos("test", scan, found, load_model(model, torch.device("cpu")))
     by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]
     in_turn = [photo for group in zip(*by_folder, strict=False) for photo in group]
     return [source.read(photo.name) for photo in in_turn[:count]]

@@ -28,11 +28,11 @@ def cut(given: list[Photo], seed: int = 0) -> Split:
 @given(st.integers(4, 60), st.integers(4, 60), st.integers(0, 5))
 def test_every_photo_is_on_one_side_and_each_side_has_every_class(x: int, y: int, seed: int) -> None:
     given = photos({"x": x, "y": y})
-    sides = cut(given, seed)
-    assert sorted([*sides.train, *sides.validation, *sides.test], key=lambda p: p.name) == sorted(
+    parts = cut(given, seed)
+    assert sorted([*parts.train, *parts.validation, *parts.test], key=lambda p: p.name) == sorted(
         given, key=lambda p: p.name
     )
-    assert all(min(counts) >= 1 for counts in sides.counts(("x", "y")).values())
+    assert all(min(counts) >= 1 for counts in parts.counts(("x", "y")).values())
 
 
 def test_the_split_is_stratified() -> None:
@@ -52,9 +52,9 @@ def test_added_photos_move_few_others() -> None:
     """One more in a hundred can push one photo over each border, no more."""
     before, after = cut(photos({"x": 100, "y": 100})), cut(photos({"x": 101, "y": 100}))
     moved = [
-        side
-        for side in ("train", "validation", "test")
-        for photo in set(getattr(before, side)) - set(getattr(after, side))
+        split_name
+        for split_name in ("train", "validation", "test")
+        for photo in set(getattr(before, split_name)) - set(getattr(after, split_name))
     ]
     assert len(moved) <= 2
 
@@ -65,13 +65,13 @@ def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
     pair = [replace(photo, folder="x", group="pair") for photo in photos({"pair": 2})]
     single = [replace(photo, folder="x") for photo in photos({"single": 58})]
     for seed in range(40):
-        sides = split([*burst, *pair, *single], ["x"], validation=0.15, test=0.15, seed=seed)
-        assert {side: len(found) for side, found in sides.by_name.items()} == {
+        parts = split([*burst, *pair, *single], ["x"], validation=0.15, test=0.15, seed=seed)
+        assert {split_name: len(found) for split_name, found in parts.by_name.items()} == {
             "train": 70,
             "validation": 15,
             "test": 15,
         }
-        assert sides.near_duplicates_across_splits == 0 and set(burst) <= set(sides.train)
+        assert parts.near_duplicates_across_splits == 0 and set(burst) <= set(parts.train)
 
 
 def test_too_few_photos_are_told() -> None:
@@ -84,11 +84,11 @@ def test_a_folder_without_photos_is_told() -> None:
         split(photos({"x": 10}), ("x", "z"), validation=0.15, test=0.15, seed=0)
 
 
-def placed(**sides: tuple[str, ...]) -> list[Photo]:
+def placed(**parts: tuple[str, ...]) -> list[Photo]:
     """Eight photos of each class named in each part of the split."""
     return [
-        Photo(f"{side}/{folder}/{number}", folder, f"{side}{folder}{number}", side)
-        for side, folders in sides.items()
+        Photo(f"{split_name}/{folder}/{number}", folder, f"{split_name}{folder}{number}", split_name)
+        for split_name, folders in parts.items()
         for folder in folders
         for number in range(8)
     ]
