@@ -1,4 +1,4 @@
-"""Networks whose answers are known in closed form, or that tell what they were asked."""
+"""Networks whose answers are known in closed form, and classifiers that record the queries they get."""
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ class Counting:
 
 
 class Recording(Counting):
-    """Keeps what was first asked in each batch, and what was said."""
+    """A counting classifier that also keeps the pixels and logits of the first query of each batch."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__(classifier)
@@ -84,7 +84,7 @@ class Recording(Counting):
         self.logits: list[Tensor] = []
 
     def answer(self, queries: list[Query]) -> list[Answer]:
-        found = super().answer(queries)
+        answers = super().answer(queries)
         self.pixels.append(queries[0].pixels.clone())
-        self.logits.append(found[0].logits)
-        return found
+        self.logits.append(answers[0].logits)
+        return answers

@@ -18,14 +18,14 @@ def stages() -> list[list[tuple[str, str]]]:
     """The Dockerfile's instructions per stage, the ARGs before the first FROM as a stage of their own."""
     lines = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-    found: list[list[tuple[str, str]]] = [[]]
+    parsed: list[list[tuple[str, str]]] = [[]]
     for line in filter(None, text.replace("\\\n", " ").splitlines()):
         instruction, _, rest = line.partition(" ")
         assert instruction in INSTRUCTIONS, line
         if instruction == "FROM":
-            found.append([])
-        found[-1].append((instruction, re.sub(r"\s+", " ", rest).strip()))
-    return found
+            parsed.append([])
+        parsed[-1].append((instruction, re.sub(r"\s+", " ", rest).strip()))
+    return parsed
 
 
 def last(instruction: str) -> str:
@@ -44,15 +44,15 @@ Pins = dict[str, list[tuple[Version, str]]]
 
 def locked(name: str) -> Pins:
     """Package -> versions with their markers (there may be one per Python); every line is a pin or its hash."""
-    found: Pins = {}
+    pins: Pins = {}
     hashes = 1
     for line in (REPOSITORY / name).read_text(encoding="utf-8").splitlines():
         if pin := re.fullmatch(r"([a-z0-9-]+)==([^ ;]+)(?: ; ([^\\]+))? \\", line):
             assert hashes > 0, f"a package before {pin[1]} has no hash"
-            found.setdefault(pin[1], []).append((Version(pin[2]), pin[3] or ""))
+            pins.setdefault(pin[1], []).append((Version(pin[2]), pin[3] or ""))
             hashes = 0
         else:
             assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
             hashes += 1
     assert hashes > 0
-    return found
+    return pins

@@ -20,18 +20,18 @@ SERVING, TRAINING = ("serve", "serve-cpu"), ("train", "train-cpu")
 
 def mounts(service: str) -> dict[str, tuple[str, bool]]:
     """Target -> source and whether it is read-only."""
-    found = {}
+    targets = {}
     for mount in SERVICES[service]["volumes"]:
         # A source may have a default, ${NAME:-value}, whose colon is no separator.
         match = re.fullmatch(r"(\$\{\w+:-(?P<default>[^}]*)\}|(?P<plain>[^:]*)):(?P<target>[^:]*)(?P<ro>:ro)?", mount)
         assert match is not None, mount
-        found[match["target"]] = (match["default"] or match["plain"], match["ro"] is not None)
-    return found
+        targets[match["target"]] = (match["default"] or match["plain"], match["ro"] is not None)
+    return targets
 
 
 def test_services_and_their_profiles() -> None:
-    """No service starts unasked, and each profile starts one."""
-    assert {name: each["profiles"] for name, each in SERVICES.items()} == {
+    """No service starts without a profile, and each profile starts one."""
+    assert {name: service["profiles"] for name, service in SERVICES.items()} == {
         "serve": ["gpu"],
         "serve-cpu": ["cpu"],
         "train": ["train"],
@@ -102,7 +102,7 @@ def test_training_is_offline_and_writes_its_output_alone(name: str) -> None:
     service = SERVICES[name]
     assert service["network_mode"] == "none"
     assert "ports" not in service
-    read_only = {target: each for target, (_, each) in mounts(name).items()}
+    read_only = {target: is_read_only for target, (_, is_read_only) in mounts(name).items()}
     assert read_only == {"/data": True, "/output": False, environment()["TORCH_HOME"]: True}
     assert service["working_dir"] == "/output", "where the run folder is made"
     assert service["entrypoint"][:2] == ["python", "-m"]
@@ -116,5 +116,5 @@ def test_the_command_that_compose_explains_is_understood() -> None:
     assert command.split()[2:] == ["--output", "/output/model.safetensors"]
     variables = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
     asked = [sys.executable, "-m", "training", command.split()[0], "--help"]
-    told = subprocess.run(asked, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
-    assert "--output" in told.stdout
+    done = subprocess.run(asked, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
+    assert "--output" in done.stdout

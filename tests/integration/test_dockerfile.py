@@ -19,7 +19,7 @@ from tests.integration.project import PYPROJECT, REPOSITORY, environment, last, 
 
 def sent_to_docker(path: Path) -> bool:
     """Whether .dockerignore lets a file of the repository through: the last pattern that matches it or a parent."""
-    relative, kept = path.relative_to(REPOSITORY), True
+    relative, sent = path.relative_to(REPOSITORY), True
     names = [str(relative), *map(str, relative.parents)]
     for line in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -28,18 +28,18 @@ def sent_to_docker(path: Path) -> bool:
             anywhere = pattern.startswith("**/")
             tried = [Path(name).name for name in names] if anywhere else [n for n in names if "/" not in n]
             if any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for name in tried):
-                kept = line.startswith("!")
-    return kept
+                sent = line.startswith("!")
+    return sent
 
 
 def copies(stage: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
     """COPY's sources and target, of those from the build context."""
-    found = []
+    copied = []
     for name, rest in stage:
         if name == "COPY" and not rest.startswith("--from="):
             *sources, target = rest.split()
-            found.append((sources, target))
-    return found
+            copied.append((sources, target))
+    return copied
 
 
 def test_what_is_copied_into_the_image_exists_and_is_sent() -> None:
@@ -99,8 +99,8 @@ def test_the_steps_of_the_image_make_a_service(tmp_path: Path) -> None:
     subprocess.run(["make", "install"], cwd=tmp_path, check=True, capture_output=True)
     python = tmp_path / ".venv" / "bin" / "python"
     script = "import app.main, training.__main__, models.store as s; print(s.checkpoint_names())"
-    told = subprocess.run([python, "-c", script], cwd="/", check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == str(sorted(path.stem for path in BUNDLED.glob("*.safetensors")))
+    done = subprocess.run([python, "-c", script], cwd="/", check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str(sorted(path.stem for path in BUNDLED.glob("*.safetensors")))
     assert subprocess.run([python, "-c", "import pytest"], capture_output=True).returncode == 1
 
 

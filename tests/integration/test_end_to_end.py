@@ -36,8 +36,8 @@ def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
     with serve(checkpoints=output.parent) as live:
         for label, name in enumerate(("stripes across", "stripes up")):
             picture = encoded(grating(label, 1000))
-            told = live.client.post("/classify", files={"image": picture}).json()
-            assert told["predictions"][0]["label"] == name
+            classification = live.client.post("/classify", files={"image": picture}).json()
+            assert classification["predictions"][0]["label"] == name
             fooled = live.client.post("/adversarial", files={"image": picture}, data={"attack": "ddn"})
             assert fooled.headers["X-Mirage-Success"] == "true"
             again = live.client.post("/classify", files={"image": fooled.content}).json()

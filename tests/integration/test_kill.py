@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the run that is gone on with each time ends as one that nobody disturbed."""
+"""kill -9 at random moments: a run that is resumed after each kill ends like one that was not killed."""
 
 import os
 import random
@@ -61,12 +61,12 @@ def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, 
             learner = torch.load(state, weights_only=True)["learner"]
             went_on.add(learner["step"] if learner else 0)
     assert len(went_on - {0}) >= 3, "too few of the moments fell within training"
-    told, _ = start(tmp_path, "killed", "--resume", *kind).communicate()
-    assert "continuing after step" in told
-    expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
-    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
-    assert found.spec == expected.spec and found.provenance["metrics"] == expected.provenance["metrics"]
-    assert [{**row, "seconds": 0} for row in found.provenance["history"]] == [
+    output, _ = start(tmp_path, "killed", "--resume", *kind).communicate()
+    assert "continuing after step" in output
+    expected, resumed = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
+    assert all(torch.equal(tensor, resumed.weights[key]) for key, tensor in expected.weights.items())
+    assert resumed.spec == expected.spec and resumed.provenance["metrics"] == expected.provenance["metrics"]
+    assert [{**row, "seconds": 0} for row in resumed.provenance["history"]] == [
         {**row, "seconds": 0} for row in expected.provenance["history"]
     ]
 
@@ -80,9 +80,9 @@ def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) ->
     shutil.copytree(tmp_path / "runs" / "killed", tmp_path / "runs" / "undisturbed")
     shutil.copytree(tmp_path / "cache-killed", tmp_path / "cache-undisturbed")
     begun = time.monotonic()
-    told, _ = start(tmp_path, "undisturbed", "--resume").communicate()
+    output, _ = start(tmp_path, "undisturbed", "--resume").communicate()
     took = time.monotonic() - begun
-    assert "is extended to 60: from epoch 31 on" in told
+    assert "is extended to 60: from epoch 31 on" in output
     moments, steps = random.Random(1), set()
     for _ in range(3):
         process = start(tmp_path, "killed", "--resume")
@@ -94,9 +94,9 @@ def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) ->
         steps.add(learner["step"])
     assert max(steps) > 30 * 7, "none of the moments fell within the added epochs"
     start(tmp_path, "killed", "--resume").communicate()
-    expected, found = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
-    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in expected.weights.items())
-    assert found.provenance["schedules"] == expected.provenance["schedules"]
-    assert [{**row, "seconds": 0} for row in found.provenance["history"]] == [
+    expected, resumed = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
+    assert all(torch.equal(tensor, resumed.weights[key]) for key, tensor in expected.weights.items())
+    assert resumed.provenance["schedules"] == expected.provenance["schedules"]
+    assert [{**row, "seconds": 0} for row in resumed.provenance["history"]] == [
         {**row, "seconds": 0} for row in expected.provenance["history"]
     ]

@@ -35,7 +35,7 @@ def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -
         if name == PYPROJECT["project"]["name"]:  # `dev` takes the extras of training too
             extras = PYPROJECT["project"]["optional-dependencies"]
             test_the_locks_fit_the_projects_ranges(
-                lock, [each for extra in requirement.extras for each in extras[extra]]
+                lock, [line for extra in requirement.extras for line in extras[extra]]
             )
             continue
         assert name in pins, f"{name} is not in {lock}: run make lock"
@@ -50,5 +50,5 @@ def test_tests_run_on_what_is_served() -> None:
 
 
 def test_the_image_gets_no_test_tools() -> None:
-    dev = {canonicalize_name(Requirement(each).name) for each in PYPROJECT["project"]["optional-dependencies"]["dev"]}
+    dev = {canonicalize_name(Requirement(line).name) for line in PYPROJECT["project"]["optional-dependencies"]["dev"]}
     assert dev & set(locked("requirements.lock")) == set()

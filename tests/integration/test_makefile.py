@@ -45,13 +45,13 @@ def test_make_alone_lists_every_target_in_a_line() -> None:
 )
 def test_each_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: str, ends: str) -> None:
     """In this order: virtual environment, installer by hash, packages by hash, the project, then the command."""
-    told = make("-n", goal, cwd=clone).stdout
+    output = make("-n", goal, cwd=clone).stdout
     steps = ["-m venv", "--require-hashes -r requirements-install.lock", f"--require-hashes -r {lock}", ends]
-    places = [told.find(step) for step in steps]
+    places = [output.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
-    assert "--no-deps --no-build-isolation --editable ." in told
-    assert told.strip().endswith(ends)
+    assert "--no-deps --no-build-isolation --editable ." in output
+    assert output.strip().endswith(ends)
 
 
 def test_nothing_is_set_up_twice(clone: Path) -> None:
@@ -67,10 +67,10 @@ def test_nothing_is_set_up_twice(clone: Path) -> None:
         os.utime(clone / name, (1_000_000 + age, 1_000_000 + age))
     assert make("-n", "test", cwd=clone).stdout == ready
     (clone / "requirements-dev.lock").touch()
-    told = make("-n", "test", cwd=clone).stdout
-    assert "-r requirements-dev.lock" in told
-    assert "-r requirements.lock" not in told
-    assert "-m venv" not in told
+    output = make("-n", "test", cwd=clone).stdout
+    assert "-r requirements-dev.lock" in output
+    assert "-r requirements.lock" not in output
+    assert "-m venv" not in output
 
 
 def test_without_a_python_make_says_what_to_install(clone: Path) -> None:
@@ -90,22 +90,22 @@ def test_training_without_data_says_how(clone: Path) -> None:
 def test_training_passes_its_words_on() -> None:
     """Names with spaces in them stay whole."""
     words = ["train", "DATA=my photos", "OUTPUT=my model.safetensors", "ARGS=--epochs 0", "-o", ".venv/serve-ready"]
-    told = make("-n", *words).stdout.splitlines()[-1]
-    assert shlex.split(told)[3:] == ["fit", "my photos", "--output", "my model.safetensors", "--epochs", "0"]
+    output = make("-n", *words).stdout.splitlines()[-1]
+    assert shlex.split(output)[3:] == ["fit", "my photos", "--output", "my model.safetensors", "--epochs", "0"]
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) -> None:
     """Its own packages at the lock's versions, without the registry's CUDA; all others still by their hashes."""
-    told = make("-n", ".venv/dev-ready", "TORCH_BACKEND=cpu", cwd=clone).stdout.replace("\\\n", " ")
-    (torch,) = [line for line in told.splitlines() if "--torch-backend=cpu" in line]
+    output = make("-n", ".venv/dev-ready", "TORCH_BACKEND=cpu", cwd=clone).stdout.replace("\\\n", " ")
+    (torch,) = [line for line in output.splitlines() if "--torch-backend=cpu" in line]
     assert "--no-deps" in torch
     (pins,) = re.findall(r"\$\((sed .*)\)", torch)
     shown = subprocess.run(pins, shell=True, cwd=clone, check=True, capture_output=True, text=True)
     versions = locked("requirements.lock")
     assert shown.stdout.split() == [f"{name}=={versions[name][0][0]}" for name in ("torch", "torchvision")]
 
-    (rest,) = [line for line in told.splitlines() if line.startswith("awk ") and f" {lock} >" in line]
+    (rest,) = [line for line in output.splitlines() if line.startswith("awk ") and f" {lock} >" in line]
     command, _, install = rest.partition(" && ")
     (clone / ".venv").mkdir()
     subprocess.run(command, shell=True, cwd=clone, check=True)
