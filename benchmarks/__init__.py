@@ -1,1 +1,1 @@
-"""Measurements: each script prints its figures with the machine, the versions and the spread, and gates nothing."""
+"""Measurements: each script prints figures with the machine, the versions and the spread. No test depends on them."""

@@ -1,12 +1,13 @@
-"""Attacks: ours and other libraries' on the same photos, what they cost beyond their passes, what outlives JPEG.
+"""Attacks: ours and other libraries' on the same photos, what they cost beyond their passes, and which survive JPEG.
 
     python -m benchmarks attacks --limit 64 --json attacks.json
     python -m benchmarks attacks --part table --attacks ddn,fmn --libraries mirage,adv_lib --targeted
     python -m benchmarks attacks --part overhead
 
-Of Mirage there are two: `mirage` is the whole product, whose result is a file's levels, verified; `bare` is its attack
-in float alone, which is what other libraries have. Lines come as they are done, and with --json they are kept: the same
-command goes on where it was stopped. `make oracles` installs the other libraries; what is missing is left out.
+Mirage has two lines: `mirage` is the whole attack, whose result is a verified 8-bit picture; `bare` is only its attack
+in float, which is what other libraries offer. Each line is printed when it is measured. With --json the results are
+stored, and the same command continues where it was stopped. `make oracles` installs the other libraries; those that
+are missing are left out.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What an attack costs beyond its passes: its runs, interleaved with nothing but the same passes."""
+"""What an attack costs beyond its passes: its runs, interleaved with runs of only the same passes."""
 
 import argparse
 import statistics

@@ -1,4 +1,4 @@
-"""What the parts of the benchmark of attacks share: results kept in a file, and how figures are printed."""
+"""What the parts of the benchmark of attacks share: results that are stored in a file, and how figures are printed."""
 
 import argparse
 import json

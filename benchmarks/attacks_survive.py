@@ -1,4 +1,4 @@
-"""What outlives JPEG: the product's results, made to survive it or not, through the real encoder."""
+"""How many results survive JPEG, written by the real encoder, with and without the option `survive`."""
 
 import argparse
 import statistics

@@ -1,4 +1,4 @@
-"""Ideal pictures of twelve classes by each method: the verdict on each, and sheets of the pictures.
+"""Ideal pictures of twelve classes by each method: the score of each picture, and sheets of the pictures.
 
 python -m benchmarks.ideals --seeds 3 --sheets docs/pictures
 """

@@ -1,8 +1,8 @@
-"""Ideal pictures beside lucent's, at the same number of gradient evaluations: the same network, classes and judge.
+"""Ideal pictures compared with lucent's, at the same number of gradient evaluations: same network, classes, judge.
 
 python -m benchmarks.ideals_lucent --evaluations 512
 
-lucent's own package is run where it can be imported; it wants kornia 0.4.1 and IPython:
+lucent's own package is run if it can be imported; it needs kornia 0.4.1 and IPython:
 .venv/bin/uv pip install --python .venv/bin/python --no-deps torch-lucent==0.1.8 'kornia<=0.4.1'
 .venv/bin/uv pip install --python .venv/bin/python ipython future decorator
 """

@@ -1,4 +1,4 @@
-"""The antialiased resize and crop, there and back: as two matrix products, and as torchvision does it.
+"""The antialiased resize and crop with its gradient: as two matrix products, and as torchvision does it.
 
 python -m benchmarks.resize --rounds 10
 """

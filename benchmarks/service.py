@@ -1,9 +1,9 @@
-"""The service over HTTP: start, idle CPU, attacks and their verdicts, sharing of batches, ideal pictures.
+"""The service over HTTP: start, idle CPU, attacks and how /classify confirms them, shared batches, ideal pictures.
 
     python -m benchmarks.service --data cats-vs-dogs.zip --photos 100
     python -m benchmarks.service --models imagenet/mobilenet_v2 --ideals zebra,flamingo,volcano
 
-The photos are those of the test split of the model that answers: its training has not seen them.
+The photos are from the test split of the served model, which it was not trained on.
 """
 
 import argparse

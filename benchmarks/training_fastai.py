@@ -1,12 +1,12 @@
-"""Our recipe beside fastai's own: the same network, weights, split, size and number of epochs.
+"""Our recipe compared with fastai's own: the same network, weights, split, size and number of epochs.
 
 python -m benchmarks.training_fastai --data cats-vs-dogs.zip --weights mobilenet_v2-imagenet1k.safetensors
 
-fastai's own package is run where it can be imported: .venv/bin/uv pip install --python .venv/bin/python fastai
+fastai's own package is run if it can be imported: .venv/bin/uv pip install --python .venv/bin/python fastai
 Its recipe is `fine_tune(epochs)` of a vision learner with `aug_transforms()`: one epoch of the head, then all layers
 by one cycle. It costs one epoch more than ours, whose probe is fitted to cached features. Seconds are those of training
-with its validation: ours begin where the photos are decoded, which is done once per data set and told beside, and
-fastai's where they lie in folders. The test photos are judged after.
+with its validation: ours begin when the photos are decoded, which is done once per data
+set and printed separately, and fastai's when they are in folders. The test photos are measured afterwards.
 """
 
 import argparse
@@ -114,12 +114,17 @@ def main() -> None:
     """Print both lines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=False, help="a folder or zip of photos")
-    parser.add_argument("--weights", type=Path, required=False, help="weights of MobileNetV2")
+    parser.add_argument("--weights", type=Path, required=False, help="pretrained weights of MobileNetV2")
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0, help="of the split and of both trainings")
-    parser.add_argument("--test", type=float, default=0.5, help="fraction that judges; a quarter of the rest chooses")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split and of both training runs")
+    parser.add_argument(
+        "--test",
+        type=float,
+        default=0.5,
+        help="fraction of the photos for the test split; a quarter of the rest is for validation",
+    )
     options = parser.parse_args()
     print(machine(torch.device("cpu")))
     if options.data is None or options.weights is None:

@@ -1,4 +1,4 @@
-"""How fast training is: an epoch of the probe, the loop beside the same network fed from memory, a second run's start.
+"""How fast training is: an epoch of the probe, the loop compared with steps on data in memory, a second run's start.
 
 python -m benchmarks.training_speed --data cats-vs-dogs.zip --weights mobilenet_v2-imagenet1k.safetensors
 """
@@ -121,10 +121,10 @@ def starts(options: argparse.Namespace, place: Path) -> list[float]:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="a folder or zip of photos; without it the probe alone is measured")
-    parser.add_argument("--weights", type=Path, help="weights of MobileNetV2")
+    parser.add_argument("--data", type=Path, help="folder or zip of photos; without it only the probe is measured")
+    parser.add_argument("--weights", type=Path, help="pretrained weights of MobileNetV2")
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=9, help="of the loop; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=9, help="number of measurements of the loop; 0 leaves it out")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = choose_device(options.device)
