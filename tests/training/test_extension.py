@@ -154,7 +154,7 @@ def test_a_finished_run_goes_on_with_all_it_had_and_says_so(extended: tuple[FitO
 
 
 def test_the_first_epochs_are_those_of_the_shorter_run(extended: tuple[FitOptions, str], ended: FitOptions) -> None:
-    short, long = (checkpoint.read(options.output).provenance["history"] for each in (ended, extended[0]))
+    short, long = (checkpoint.read(options.output).provenance["history"] for options in (ended, extended[0]))
     assert [{**row, "seconds": 0} for row in short] == [{**row, "seconds": 0} for row in long[:2]]
 
 
@@ -185,7 +185,7 @@ def test_a_run_stopped_within_an_epoch_ends_that_epoch_as_it_began(planned: FitO
     ]
     assert [row["size"] for row in found["history"]] == [32, 32, 32, 48]
     assert "# stopped after epoch 1 of 2" in found["command"].splitlines()
-    assert "epoch 1 (cosine, asked for 2 epochs); epochs 2 to 4" in longer.output.with_suffix(".md").read_text(
+    assert "epoch 1 (cosine, planned for 2 epochs); epochs 2 to 4" in longer.output.with_suffix(".md").read_text(
         encoding="utf-8"
     )
 
@@ -220,7 +220,7 @@ def test_the_command_of_an_extension_names_its_epochs_even_if_usual(planned: Fit
 
 def test_fewer_epochs_are_refused_with_what_to_do(planned: FitOptions) -> None:
     stopped_after(4, replace(planned, recipe=LONGER))
-    with pytest.raises(BadRun, match=r"asked for 4 epochs, of which 1 are done, and 2 were asked for: .*--finish"):
+    with pytest.raises(BadRun, match=r"planned for 4 epochs, of which 1 are done, and 2 were asked for: .*--finish"):
         printed_by(replace(planned, resume=True))
     found = replace(planned, resume=True, finish=True)
     assert "kept: " in printed_by(found)

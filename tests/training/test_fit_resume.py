@@ -141,7 +141,7 @@ def test_a_run_is_finished_without_the_files_that_are_lost(
     assert isinstance(console.file, io.StringIO)
     assert "2 of the photos that the run began with" in console.file.getvalue()
     assert checkpoint.read(asked.output).provenance["data"]["lost"] == 2
-    assert "2 more had been gone" in asked.output.with_suffix(".md").read_text()
+    assert "2 more photos were missing when the run was finished" in asked.output.with_suffix(".md").read_text()
 
 
 def test_resuming_another_run_is_refused(
