@@ -32,30 +32,35 @@ SECTIONS = ("bare", "crop", "photo")
 
 
 def arguments() -> argparse.ArgumentParser:
-    """What may be asked."""
+    """The parser of the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
 
     def some_of(choices: Sequence[str]) -> Callable[[str], list[str]]:
         def parse(text: str) -> list[str]:
-            named = [each.strip() for each in text.split(",")]
-            if unknown := set(named) - set(choices):
+            names = [name.strip() for name in text.split(",")]
+            if unknown := set(names) - set(choices):
                 raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}; there are {', '.join(choices)}")
-            return [each for each in choices if each in named]
+            return [name for name in choices if name in names]
 
         return parse
 
     add("--part", choices=("table", "overhead", "survive", "all"), default="all")
     add("--photos", type=Path, help="folder or zip (without it ImageNet samples if they are there, or scikit-image's)")
-    add("--limit", type=int, default=4, help="the first so many photos (4)")
+    add("--limit", type=int, default=4, help="number of photos, counted from the first (4)")
     add("--model", default="imagenet/mobilenet_v2", help="a checkpoint's name, or imagenet/<architecture>")
-    add("--folder", type=Path, default=store.BUNDLED, help="of checkpoints")
+    add("--folder", type=Path, default=store.BUNDLED, help="folder of checkpoints")
     add("--device", default="auto")
-    add("--targeted", action="store_true", help="towards a class drawn for each photo")
+    add("--targeted", action="store_true", help="attack towards a target class that is drawn for each photo")
     add("--seed", type=int, default=0)
     libraries = ("mirage", *PACKAGES)
     add("--libraries", type=some_of(libraries), default=list(libraries), help=",".join(libraries))
-    add("--attacks", type=some_of(list(ATTACKS)), default=list(ATTACKS), help="by Mirage's names, with commas")
+    add(
+        "--attacks",
+        type=some_of(list(ATTACKS)),
+        default=list(ATTACKS),
+        help="names of attacks as Mirage calls them, separated by commas",
+    )
     add("--norms", type=some_of(NORMS), default=list(NORMS), help=",".join(NORMS))
     add(
         "--sections",
@@ -63,28 +68,38 @@ def arguments() -> argparse.ArgumentParser:
         default=list(SECTIONS),
         help="table: bare (all), crop, photo (the product)",
     )
-    add("--rows", type=int, default=1, help="table: photos at once, in all libraries alike; figures are then means (1)")
-    add("--at-once", type=int, default=8, help="survive: photos at once (8)")
-    add("--steps", type=int, default=100, help="of attacks that look for the smallest change (100)")
-    add("--budget-steps", type=int, default=40, help="of attacks within a budget (40)")
-    add("--queries", type=int, default=500, help="of square (500)")
-    add("--searches", type=int, default=3, help="of Carlini and Wagner's (3)")
-    add("--search-steps", type=int, default=50, help="in each of them (50)")
-    add("--candidates", type=int, default=10, help="DeepFool's classes (10)")
-    add("--linf", type=float, default=DEFAULT_EPSILONS["linf"] * 255, help="budget in levels (%(default)g)")
-    add("--l2", type=float, default=DEFAULT_EPSILONS["l2"], help="budget (%(default)g)")
-    add("--l1", type=float, default=DEFAULT_EPSILONS["l1"], help="budget (%(default)g)")
-    add("--rounds", type=int, default=5, help="overhead: interleaved rounds (5)")
-    add("--overhead-rows", type=int, nargs="+", default=[1, 8], help="overhead: batches (1 8)")
-    add("--overhead-steps", type=int, default=10, help="overhead: steps of all attacks, 10 at least (10)")
-    add("--json", type=Path, help="file to keep all figures in, per photo; the same command then goes on")
+    add(
+        "--rows",
+        type=int,
+        default=1,
+        help="table: photos per batch, in all libraries; above 1 the figures are means of a batch (1)",
+    )
+    add("--at-once", type=int, default=8, help="survive: number of photos attacked at the same time (8)")
+    add("--steps", type=int, default=100, help="steps of attacks that look for the smallest perturbation (100)")
+    add("--budget-steps", type=int, default=40, help="steps of attacks within a budget (40)")
+    add("--queries", type=int, default=500, help="queries of the attack square (500)")
+    add("--searches", type=int, default=3, help="binary search steps of Carlini and Wagner's attack (3)")
+    add("--search-steps", type=int, default=50, help="gradient steps in each of these searches (50)")
+    add("--candidates", type=int, default=10, help="number of most probable classes that DeepFool considers (10)")
+    add(
+        "--linf",
+        type=float,
+        default=DEFAULT_EPSILONS["linf"] * 255,
+        help="linf budget in levels of 1/255 (%(default)g)",
+    )
+    add("--l2", type=float, default=DEFAULT_EPSILONS["l2"], help="l2 budget (%(default)g)")
+    add("--l1", type=float, default=DEFAULT_EPSILONS["l1"], help="l1 budget (%(default)g)")
+    add("--rounds", type=int, default=5, help="overhead: number of interleaved rounds (5)")
+    add("--overhead-rows", type=int, nargs="+", default=[1, 8], help="overhead: batch sizes (1 8)")
+    add("--overhead-steps", type=int, default=10, help="overhead: steps of every attack, at least 10 (10)")
+    add("--json", type=Path, help="file that stores all figures per photo; the same command continues from it")
     return parser
 
 
 def main() -> None:
-    """Run the parts asked for."""
+    """Run the parts that the option --part names."""
     options = arguments().parse_args()
-    warnings.filterwarnings("ignore")  # other libraries', theirs to mend
+    warnings.filterwarnings("ignore")  # warnings of other libraries, which we cannot mend
     device = choose_device(options.device)
     plan = Plan(
         steps=options.steps,
@@ -110,19 +125,19 @@ def main() -> None:
     settings = {name: str(value) for name, value in vars(options).items() if name not in left_out}
     settings |= {"photos": f"{len(photos)} of {source}", "device": str(device)}
     header = [machine(device), "; ".join(versions), ", ".join(f"{name} {value}" for name, value in settings.items())]
-    kept = Results(options.json, settings, header)
+    results = Results(options.json, settings, header)
     print("\n".join(header))
     if options.part in ("table", "all"):
         print("\n-- table")
-        part_table(bench, photos, theirs, kept, options)
+        part_table(bench, photos, theirs, results, options)
     if options.part in ("overhead", "all"):
         print("\n-- overhead")
         shorter = plan.shortened(options.overhead_steps)
         shorter_theirs, _ = oracles(shorter, set(options.libraries), device)
-        part_overhead(bench.under(shorter), photos, shorter_theirs, kept, options)
+        part_overhead(bench.under(shorter), photos, shorter_theirs, results, options)
     if options.part in ("survive", "all"):
         print("\n-- survive")
-        part_survive(bench, photos, kept, options)
+        part_survive(bench, photos, results, options)
 
 
 if __name__ == "__main__":

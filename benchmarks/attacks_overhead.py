@@ -24,19 +24,21 @@ from models.run import run
 from models.spec import Spec
 
 ALLOWED = 1.05
+"""The largest ratio of an attack's seconds to those of its passes that is not marked in the table."""
 PHOTO = (320, 427)
 """Height and width of the photo, for passes that begin with the model's own resize and crop."""
 
 Sequence = tuple[tuple[int, bool], ...]
-"""Of each pass its rows, and whether it went backward."""
+"""The passes of an attack in order: of each the number of rows, and whether it had a backward pass."""
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """Seconds of the passes alone; the attack's over theirs: of whole runs, and of one run split into the two.
+    """Seconds of the passes alone, and the ratio of the attack's seconds to them.
 
-    Each is a median with the least and the most of the rounds. `split` has no figure where passes go on unwatched, on
-    an accelerator, nor for other libraries. `same` is false where the runs asked for different passes.
+    `ratio` compares whole runs, `split` the two parts of one run; both are median, minimum and maximum of the rounds.
+    `split` is None on an accelerator, whose passes are asynchronous, and for other libraries. `same` is false where the
+    runs differed in their passes.
     """
 
     forward: int
@@ -51,7 +53,7 @@ class Overhead:
         """The figures of one line of a table."""
         split = "-" if self.split is None else "{:.3f} ({:.3f} to {:.3f})".format(*self.split)
         whole = "{:.3f} ({:.3f} to {:.3f})".format(*self.ratio)
-        # One round may be anybody's noise; all of them, or the split, are the attack's.
+        # One slow round may be noise of the machine; when all rounds are slow, or the split, the attack is.
         above = self.ratio[1] > ALLOWED or (self.split is not None and self.split[0] > ALLOWED)
         verdict = f"  above {ALLOWED}" if above else ""
         unlike = "" if self.same else "  passes differ between runs"
@@ -68,12 +70,12 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Watched(Goal):
-    """A goal that writes down the seconds of its questions: resize, crop, pass, and the gradients' way back."""
+    """A goal that records the seconds of each evaluation: resize, crop, forward pass and backward pass."""
 
     seconds: list[float] = field(default_factory=list)
 
     def ask(self, pictures: Tensor, objective: Objective | None) -> Task[tuple[Tensor, Tensor | None, Tensor | None]]:
-        """The goal's own."""
+        """Evaluate as the goal does, and record the seconds."""
         begun = time.perf_counter()
         answer = yield from super().ask(pictures, objective)
         self.seconds.append(time.perf_counter() - begun)
@@ -81,7 +83,7 @@ class Watched(Goal):
 
 
 class Floor:
-    """The passes of an attack and nothing else: with a spec, each begins with its resize and crop, as Goal.ask does."""
+    """The passes of an attack and nothing else. With a spec, each begins with its resize and crop, as in Goal.ask."""
 
     def __init__(self, classifier: Classifier, start: Tensor, sequence: Sequence, spec: Spec | None) -> None:
         self.classifier, self.sequence, self.spec = classifier, sequence, spec
@@ -90,17 +92,17 @@ class Floor:
         }
 
     def __call__(self) -> None:
-        """Once through the sequence."""
+        """Run all passes of the sequence once."""
         for rows, graded in self.sequence:
             pictures, objective = self.pictures[rows], _first if graded else None
             if self.spec is None:
                 self.classifier.answer([Query(pictures, objective)])
                 continue
-            wanted = pictures.detach().requires_grad_(graded)
-            seen = preprocess(wanted, self.spec)
-            (answer,) = self.classifier.answer([Query(seen.detach(), objective)])
+            leaf = pictures.detach().requires_grad_(graded)
+            inputs = preprocess(leaf, self.spec)
+            (answer,) = self.classifier.answer([Query(inputs.detach(), objective)])
             if answer.gradients is not None:
-                torch.autograd.grad(seen, wanted, answer.gradients)
+                torch.autograd.grad(inputs, leaf, answer.gradients)
 
 
 def _first(logits: Tensor) -> Tensor:
@@ -113,94 +115,96 @@ def photo(levels: Tensor, device: torch.device) -> Tensor:
 
 
 def of_ours(
-    bench: Bench, attack: str, norm: Norm, start: Tensor, wanted: Tensor, spec: Spec | None, rounds: int
+    bench: Bench, attack: str, norm: Norm, start: Tensor, labels: Tensor, spec: Spec | None, rounds: int
 ) -> Overhead:
-    """One of Mirage's, alone on these rows; with a spec the pictures are resized by it."""
+    """The overhead of one of Mirage's attacks on these pictures; with a spec they are resized by it."""
     scale = 1.0 if spec is None else min(start.shape[2:]) / spec.resize
-    goal = bench.goal(wanted, spec, scale=scale)
+    goal = bench.goal(labels, spec, scale=scale)
     splits: list[float] = []
 
-    def attacked() -> None:
+    def attack_once() -> None:
         watch = Stopwatch(bench.classifier)
         watched = goal if spec is None else Watched(**vars(goal))
         begun = time.perf_counter()
-        run(bare(attack, norm, start, watched, bench.plan.given(attack, norm)), watch)
+        run(bare(attack, norm, start, watched, bench.plan.options(attack, norm)), watch)
         whole = time.perf_counter() - begun
         splits.append(whole / (sum(watched.seconds) if isinstance(watched, Watched) else watch.seconds))
 
-    found = _compared(bench, attacked, start, spec, rounds)
+    overhead = _compared(bench, attack_once, start, spec, rounds)
     if bench.classifier.device.type != "cpu":
-        return found
+        return overhead
     measured = splits[-rounds:]
-    return replace(found, split=(statistics.median(measured), min(measured), max(measured)))
+    return replace(overhead, split=(statistics.median(measured), min(measured), max(measured)))
 
 
-def of_theirs(bench: Bench, oracle: Oracle, start: Tensor, wanted: Tensor, rounds: int) -> Overhead:
-    """Another library's."""
+def of_theirs(bench: Bench, oracle: Oracle, start: Tensor, labels: Tensor, rounds: int) -> Overhead:
+    """The overhead of another library's attack on these pictures."""
     module = Module(bench.classifier).eval()
 
-    def attacked() -> None:
+    def attack_once() -> None:
         torch.manual_seed(bench.plan.seed)
-        oracle.run(module, start, wanted)
+        oracle.run(module, start, labels)
 
-    return _compared(bench, attacked, start, None, rounds)
+    return _compared(bench, attack_once, start, None, rounds)
 
 
-def _compared(bench: Bench, attacked: Callable[[], None], start: Tensor, spec: Spec | None, rounds: int) -> Overhead:
+def _compared(bench: Bench, attack_once: Callable[[], None], start: Tensor, spec: Spec | None, rounds: int) -> Overhead:
     sequences: set[Sequence] = set()
 
-    def recorded() -> None:
+    def record_passes() -> None:
         bench.counted.calls.clear()
-        attacked()
+        attack_once()
         if any(call.backward > 1 for call in bench.counted.calls):
-            raise ValueError("goes backward more than once through one pass: there is no like floor")
+            raise ValueError("it has several backward passes through one forward pass, which the floor cannot repeat")
         sequences.add(tuple((call.rows, bool(call.backward)) for call in bench.counted.calls))
 
-    recorded()
+    record_passes()
     forward, backward = bench.counted.passes
     floor = Floor(bench.classifier, start, next(iter(sequences)), spec)
-    timings = interleaved({"attack": recorded, "floor": floor}, rounds=rounds, device=bench.classifier.device)
+    timings = interleaved({"attack": record_passes, "floor": floor}, rounds=rounds, device=bench.classifier.device)
     ratio = timings["attack"].ratio(timings["floor"])
     return Overhead(forward, backward, timings["floor"].median, ratio, None, len(sequences) == 1)
 
 
 def subjects(bench: Bench, photos: list[Tensor], rows: list[int]) -> Iterator[tuple[str, Tensor, Tensor, Spec | None]]:
-    """What attacks are timed on: crops in batches of each number of rows, and one photo."""
+    """The pictures that attacks are timed on: batches of crops, one for each batch size, and one photo."""
     device = bench.classifier.device
     crops = bench.crops(photos)
     for count in rows:
-        some = [crops[number % len(crops)] for number in range(count)]
-        start = to_float(torch.stack([case.levels for case in some])).to(device)
-        yield "crop", start, torch.tensor([case.wanted for case in some], device=device), None
+        batch = [crops[number % len(crops)] for number in range(count)]
+        start = to_float(torch.stack([case.levels for case in batch])).to(device)
+        yield "crop", start, torch.tensor([case.label for case in batch], device=device), None
     spec = bench.classifier.spec
     start = photo(photos[0], device)
     case = bench.case(0, (start[0] * 255).round().to(torch.uint8), spec)
-    yield "photo", start, torch.tensor([case.wanted], device=device), spec
+    yield "photo", start, torch.tensor([case.label], device=device), spec
 
 
 def part_overhead(
-    bench: Bench, photos: list[Tensor], theirs: list[Oracle], kept: Results, options: argparse.Namespace
+    bench: Bench, photos: list[Tensor], theirs: list[Oracle], results: Results, options: argparse.Namespace
 ) -> None:
-    """Print each line as it is done."""
+    """Measure the overhead of every attack and print each line as soon as it is measured."""
     print(
         f"{options.rounds} interleaved rounds: median (least to most) of the runs' seconds over those of their passes"
     )
     print(
         "alone; split: of one run, the whole over its passes. crop: the network's passes; photo: with resize and crop"
     )
-    print(f"of {PHOTO[0]} x {PHOTO[1]} pixels. Above {ALLOWED} is said where all rounds are, or the split's median.")
+    print(
+        f"of {PHOTO[0]} x {PHOTO[1]} pixels. A line is marked if all rounds, or the split's median, exceed {ALLOWED}."
+    )
     print(HEADER, flush=True)
-    for where, start, wanted, spec in subjects(bench, photos, options.overhead_rows):
+    for where, start, labels, spec in subjects(bench, photos, options.overhead_rows):
         for attack, norm in chosen(options):
             measures: dict[str, Callable[[], Overhead]] = {}
             if "mirage" in options.libraries:
-                ours = partial(of_ours, bench, attack, norm, start, wanted, spec, options.rounds)
+                ours = partial(of_ours, bench, attack, norm, start, labels, spec, options.rounds)
                 measures[f"{'bare':13}{attack:30}{norm:5}"] = ours
-            for each in theirs if spec is None else ():
-                if (each.attack, each.norm) == (attack, norm):
-                    title = f"{each.library:13}{each.name:30}{norm:5}"
-                    measures[title] = partial(of_theirs, bench, each, start, wanted, options.rounds)
+            for oracle in theirs if spec is None else ():
+                if (oracle.attack, oracle.norm) == (attack, norm):
+                    title = f"{oracle.library:13}{oracle.name:30}{norm:5}"
+                    measures[title] = partial(of_theirs, bench, oracle, start, labels, options.rounds)
             for title, measure in measures.items():
-                found = kept.of(f"overhead {where} {len(start)} {' '.join(title.split())}", measure)
-                text = f"  failed: {found['failed']}" if "failed" in found else Overhead(**found).text
+                figures = results.of(f"overhead {where} {len(start)} {' '.join(title.split())}", measure)
+                text = f"  failed: {figures['failed']}" if "failed" in figures else Overhead(**figures).text
                 print(f"{where:6}{len(start):5}  {title}{text}", flush=True)

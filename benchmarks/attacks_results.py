@@ -14,50 +14,50 @@ from models.attacks.options import ATTACKS
 
 
 class Results:
-    """What was measured so far, by name, in a file where one is given."""
+    """The results that were measured so far, by name; stored in a file if there is a path."""
 
-    def __init__(self, path: Path | None, settings: dict[str, Any], told: list[str]) -> None:
+    def __init__(self, path: Path | None, settings: dict[str, Any], header: list[str]) -> None:
         self.path = path
-        self.kept: dict[str, Any] = {"settings": settings, "told": told, "results": {}}
+        self.stored: dict[str, Any] = {"settings": settings, "told": header, "results": {}}
         if path is not None and path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            if before["settings"] != json.loads(json.dumps(settings)):
+            previous = json.loads(path.read_text(encoding="utf-8"))
+            if previous["settings"] != json.loads(json.dumps(settings)):
                 raise SystemExit(f"{path} holds results of other settings: name another file")
-            self.kept["results"] = before["results"]
+            self.stored["results"] = previous["results"]
 
     def of(self, name: str, measure: Callable[[], Any]) -> dict[str, Any]:
-        """The fields of the result of this name, a dataclass; measured if it is not there, or was a failure."""
-        results = self.kept["results"]
+        """The fields of the result with this name; measured if it is not stored yet or has failed before."""
+        results = self.stored["results"]
         if name not in results or "failed" in results[name]:
             try:
                 results[name] = asdict(measure())
-            except Exception as error:  # another library's may raise anything, and the table goes on
+            except Exception as error:  # another library may raise anything, and the table goes on
                 reason = (str(error).splitlines() or [""])[0]
                 results[name] = {"failed": f"{type(error).__name__}: {reason}"}
             self._write()
-        found: dict[str, Any] = results[name]
-        return found
+        fields: dict[str, Any] = results[name]
+        return fields
 
     def _write(self) -> None:
         if self.path is not None:
-            whole = self.path.with_name(self.path.name + ".part")
-            whole.write_text(json.dumps(self.kept), encoding="utf-8")
-            whole.replace(self.path)
+            partial = self.path.with_name(self.path.name + ".part")
+            partial.write_text(json.dumps(self.stored), encoding="utf-8")
+            partial.replace(self.path)
 
 
 def chosen(options: argparse.Namespace) -> list[tuple[str, Norm]]:
-    """The attacks asked for, in each of their norms."""
+    """The attacks that the options select, with each of their selected norms."""
     return [(name, norm) for name in options.attacks for norm in ATTACKS[name].norms if norm in options.norms]
 
 
-def median_size(sizes: list[float], won: list[bool], norm: Norm) -> str:
-    """Over all photos: one that was not fooled would take an infinite change."""
-    median = statistics.median(size if fooled else math.inf for size, fooled in zip(sizes, won, strict=True))
+def median_size(sizes: list[float], fooled: list[bool], norm: Norm) -> str:
+    """The median perturbation norm over all photos; one that does not fool the model counts as infinite."""
+    median = statistics.median(size if success else math.inf for size, success in zip(sizes, fooled, strict=True))
     if median == math.inf:
         return "-"
     return f"{median / LEVEL:.3f}" if norm == "linf" else f"{median:.0f}" if norm == "l0" else f"{median:.3f}"
 
 
 def spread(figures: list[float], digits: int = 2) -> str:
-    """Median, least and most."""
+    """Median, minimum and maximum as text."""
     return f"{statistics.median(figures):.{digits}f} ({min(figures):.{digits}f} to {max(figures):.{digits}f})"

@@ -30,27 +30,27 @@ from models.spec import Spec
 from training.data.sources.open_source import open_source
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "data" / "imagenet-samples.zip"
-DRAWN = ("chelsea", "astronaut", "coffee", "rocket")
-"""Photos that lie in scikit-image's own package."""
+SKIMAGE_PHOTOS = ("chelsea", "astronaut", "coffee", "rocket")
+"""Names of photos that are part of scikit-image's package."""
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass
 class Call:
-    """One pass through the network: its rows, and how often it was gone through backward."""
+    """One forward pass through the network: its rows, and the number of backward passes through it."""
 
     rows: int
     backward: int = 0
 
     def count(self, _: Tensor) -> None:
-        """What autograd tells when it comes by."""
+        """The gradient hook: count one backward pass."""
         self.backward += 1
 
 
 class Counted(nn.Module):
-    """A network that writes down its passes, whoever asks for them."""
+    """A network that records its passes."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -69,11 +69,11 @@ class Counted(nn.Module):
     @property
     def passes(self) -> tuple[int, int]:
         """Rows forward and backward since the calls were last cleared."""
-        return sum(each.rows for each in self.calls), sum(each.rows * each.backward for each in self.calls)
+        return sum(call.rows for call in self.calls), sum(call.rows * call.backward for call in self.calls)
 
 
 class Module(nn.Module):
-    """The classifier as other libraries want it: a module from pixels in [0, 1] at its input size to logits."""
+    """The classifier as other libraries need it: a module from pixels in [0, 1] at its input size to logits."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Module(nn.Module):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of all libraries alike; a library's own defaults do not matter."""
+    """The settings that all libraries share; a library's own defaults are not used."""
 
     steps: int
     budget_steps: int
@@ -99,14 +99,14 @@ class Plan:
     seed: int
 
     initial_constant: float = 1.0
-    """Of Carlini and Wagner's: few searches must begin near what photos need."""
+    """First constant of Carlini and Wagner's search: with few searches it must be near the one that photos need."""
 
     def shortened(self, steps: int) -> "Plan":
-        """So many steps of every attack, and one search."""
+        """The same plan with `steps` steps of every attack, and one search."""
         return replace(self, steps=steps, budget_steps=steps, queries=steps, search_steps=steps, searches=1)
 
-    def given(self, attack: str, norm: Norm) -> dict[str, Any]:
-        """The options of one of Mirage's attacks."""
+    def options(self, attack: str, norm: Norm) -> dict[str, Any]:
+        """The options of one of Mirage's attacks under this plan."""
         defaults = ATTACKS[attack].defaults
         own: dict[str, dict[str, Any]] = {
             "square": {"steps": self.queries},
@@ -118,17 +118,17 @@ class Plan:
             "deepfool": {"steps": self.steps, "candidates": self.candidates},
         }
         steps = self.steps if ATTACKS[attack].minimal else self.budget_steps
-        wanted = {"steps": steps, "epsilon": self.epsilon.get(norm), **own.get(attack, {})}
-        return {name: value for name, value in wanted.items() if name in defaults}
+        options = {"steps": steps, "epsilon": self.epsilon.get(norm), **own.get(attack, {})}
+        return {name: value for name, value in options.items() if name in defaults}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One picture to attack [3, h, w], how the model comes to its input, and the class to leave, or the target."""
+    """One picture to attack [3, h, w], the spec of its preprocessing, and its class, or the attack's target class."""
 
     levels: Tensor
     spec: Spec
-    wanted: int
+    label: int
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Cost:
 
 @dataclass
 class Bench:
-    """The model under attack."""
+    """The model under attack, with its passes counted."""
 
     classifier: Classifier
     plan: Plan
@@ -153,32 +153,32 @@ class Bench:
         self.classifier.network = nn.Sequential(self.counted).eval()
 
     def under(self, plan: Plan) -> "Bench":
-        """The same model, asked otherwise."""
-        other = copy.copy(self)
-        other.plan = plan
-        return other
+        """The same model under another plan."""
+        bench = copy.copy(self)
+        bench.plan = plan
+        return bench
 
     @property
     def crop_spec(self) -> Spec:
-        """Pictures of the input size reach the network as they are."""
+        """A spec with which pictures of the input size reach the network unchanged."""
         return replace(self.classifier.spec, resize=self.classifier.spec.input_size)
 
     def logits(self, levels: Tensor, spec: Spec) -> Tensor:
-        """Of 8-bit pictures [n, 3, h, w]."""
+        """The logits of 8-bit pictures [n, 3, h, w]."""
         return self._logits(to_float(levels.to(self.classifier.device)), spec)
 
     def _logits(self, pixels: Tensor, spec: Spec) -> Tensor:
         with torch.no_grad():
             return self.classifier.logits(preprocess(pixels, spec))
 
-    def won(self, pixels: Tensor, spec: Spec, wanted: Tensor) -> Tensor:
-        """Which of these pictures in [0, 1] fool the model, [n]; none that holds what is no number."""
-        sane = pixels.isfinite().flatten(1).all(dim=1)
-        seen = self._logits(pixels.nan_to_num().clamp(0, 1), spec).argmax(dim=1)
-        return ((seen == wanted) == self.plan.targeted) & sane
+    def won(self, pixels: Tensor, spec: Spec, labels: Tensor) -> Tensor:
+        """Which of these pictures in [0, 1] fool the model, [n]; one with a NaN or an infinity does not."""
+        finite = pixels.isfinite().flatten(1).all(dim=1)
+        predictions = self._logits(pixels.nan_to_num().clamp(0, 1), spec).argmax(dim=1)
+        return ((predictions == labels) == self.plan.targeted) & finite
 
     def case(self, number: int, levels: Tensor, spec: Spec) -> Case:
-        """What to reach on one picture: a target is drawn for each."""
+        """The case of one picture; in targeted attacks its target class is drawn from its number and the seed."""
         label = int(self.logits(levels.unsqueeze(0), spec).argmax())
         if not self.plan.targeted:
             return Case(levels, spec, label)
@@ -187,40 +187,42 @@ class Bench:
         return Case(levels, spec, (label + step) % classes)
 
     def cases(self, photos: list[Tensor]) -> list[Case]:
-        """The photos at their own sizes."""
+        """The cases of the photos at their own sizes."""
         return [self.case(number, levels, self.classifier.spec) for number, levels in enumerate(photos)]
 
     def crops(self, photos: list[Tensor]) -> list[Case]:
-        """What the network sees of each photo, rounded to the levels of a file."""
+        """The cases of the network's input for each photo, rounded to 8-bit levels."""
         spec = self.classifier.spec
-        seen = [to_levels(preprocess(to_float(levels).unsqueeze(0), spec))[0] for levels in photos]
-        return [self.case(number, levels, self.crop_spec) for number, levels in enumerate(seen)]
+        crops = [to_levels(preprocess(to_float(levels).unsqueeze(0), spec))[0] for levels in photos]
+        return [self.case(number, levels, self.crop_spec) for number, levels in enumerate(crops)]
 
-    def timed(self, run: Callable[[], Found]) -> tuple[Found, Cost]:
-        """What it returns, and what it took."""
+    def timed(self, run: Callable[[], Result]) -> tuple[Result, Cost]:
+        """The result of the function, and its cost."""
         device = self.classifier.device
         torch.manual_seed(self.plan.seed)
         self.counted.calls.clear()
         synchronise(device)
         begun = time.perf_counter()
-        found = run()
+        result = run()
         synchronise(device)
         seconds = time.perf_counter() - begun
-        return found, Cost(seconds, *self.counted.passes)
+        return result, Cost(seconds, *self.counted.passes)
 
-    def goal(self, wanted: Tensor, spec: Spec | None = None, *, scale: float = 1.0) -> Goal:
-        """To fool the model about pictures of its input size, or about those that `spec` resizes."""
-        seen: Preprocess = (lambda pixels: pixels) if spec is None else (lambda pixels: preprocess(pixels, spec))
-        return Goal(wanted, self.plan.targeted, seen, scale=scale)
+    def goal(self, labels: Tensor, spec: Spec | None = None, *, scale: float = 1.0) -> Goal:
+        """The goal to fool the model on pictures of its input size, or on pictures that `spec` resizes."""
+        preprocessing: Preprocess = (
+            (lambda pixels: pixels) if spec is None else (lambda pixels: preprocess(pixels, spec))
+        )
+        return Goal(labels, self.plan.targeted, preprocessing, scale=scale)
 
 
-def bare(attack: str, norm: Norm, start: Tensor, goal: Goal, given: Mapping[str, Any]) -> Task[Best]:
-    """One of Mirage's attacks in float, without the search for what a file holds."""
+def bare(attack: str, norm: Norm, start: Tensor, goal: Goal, options: Mapping[str, Any]) -> Task[Best]:
+    """One of Mirage's attacks in float, without its search for 8-bit levels."""
     entry = ATTACKS[attack]
-    _, options = attack_options(attack, norm, given)
+    _, checked = attack_options(attack, norm, options)
     first = yield from goal.look(start, gradients=False)
     best = Best(goal, start, first, measure=by(norm) if entry.minimal else None)
-    yield from entry.run(start, goal, best, **options)
+    yield from entry.run(start, goal, best, **checked)
     return best
 
 
@@ -229,37 +231,39 @@ def whole(
 ) -> Task[task.Adversarial]:
     """The task behind /adversarial."""
     levels = case.levels.to(bench.classifier.device)
-    target = case.wanted if bench.plan.targeted else None
-    given = bench.plan.given(attack, norm)
-    return task.adversarial(levels, case.spec, target=target, attack=attack, norm=norm, survive=survive, **given)
+    target = case.label if bench.plan.targeted else None
+    options = bench.plan.options(attack, norm)
+    return task.adversarial(levels, case.spec, target=target, attack=attack, norm=norm, survive=survive, **options)
 
 
 @contextmanager
 def float_pictures() -> Iterator[dict[int, Tensor]]:
-    """What whole attacks have found in float when their search for a file's levels begins, by id of their Passes."""
-    found: dict[int, Tensor] = {}
+    """The float pictures of whole attacks when their search for 8-bit levels begins, by the id of their Passes."""
+    pictures: dict[int, Tensor] = {}
 
-    def watched(candidate: Candidate, verified: Best, **options: Any) -> Task[None]:
-        found[id(verified.goal.passes)] = candidate.pictures
+    def record_pictures(candidate: Candidate, verified: Best, **options: Any) -> Task[None]:
+        pictures[id(verified.goal.passes)] = candidate.pictures
         return search_lattice(candidate, verified, **options)
 
-    with mock.patch.object(search, "search_lattice", watched):
-        yield found
+    with mock.patch.object(search, "search_lattice", record_pictures):
+        yield pictures
 
 
 def open_photos(path: Path | None, limit: int) -> tuple[str, list[Tensor]]:
-    """Where they are from, and the first `limit` of the photos in a folder or zip; the samples without a path."""
+    """The name of the source, and its first `limit` photos; without a path ImageNet samples or scikit-image's."""
     if path is None and SAMPLES.exists():
         path = SAMPLES
     if path is None:
-        drawn = [torch.from_numpy(getattr(skimage_data, name)()).permute(2, 0, 1).contiguous() for name in DRAWN]
-        return "scikit-image", drawn[:limit]
+        photos = [
+            torch.from_numpy(getattr(skimage_data, name)()).permute(2, 0, 1).contiguous() for name in SKIMAGE_PHOTOS
+        ]
+        return "scikit-image", photos[:limit]
     source = open_source(path)
     names = [name for name in source.names if name.lower().endswith(ENDINGS)]
-    photos: list[Tensor] = []
+    decoded: list[Tensor] = []
     for name in names[:limit]:
         try:
-            photos.append(decode(source.read(name)))
+            decoded.append(decode(source.read(name)))
         except ValueError as error:
             print(f"left out: {name}: {error}", file=sys.stderr)
-    return path.name, photos
+    return path.name, decoded

@@ -21,13 +21,13 @@ from models.preprocessing import to_float
 from models.run import run_all
 
 QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
-OUTLIVED = ("png", "jpeg:75")
-SURVIVORS: tuple[tuple[str, Norm], ...] = (("ddn", "l2"), ("pgd", "linf"))
+SURVIVE_OPTIONS = ("png", "jpeg:75")
+ATTACKS: tuple[tuple[str, Norm], ...] = (("ddn", "l2"), ("pgd", "linf"))
 
 
 @dataclass
 class Outlived:
-    """Per photo: through which files it fools the model ("png", or a JPEG's quality), how far it moved, its passes."""
+    """Per photo: whether it fools the model by file ("png", or a JPEG's quality), its perturbation norm, its passes."""
 
     won: dict[str, list[bool]]
     size: list[float] = field(default_factory=list)
@@ -35,49 +35,49 @@ class Outlived:
     backward: list[int] = field(default_factory=list)
 
 
-def part_survive(bench: Bench, photos: list[Tensor], kept: Results, options: argparse.Namespace) -> None:
-    """Print each line as it is done."""
+def part_survive(bench: Bench, photos: list[Tensor], results: Results, options: argparse.Namespace) -> None:
+    """Measure which results survive JPEG and print each line as soon as it is measured."""
     print("photos at their own sizes that fool the model as a PNG, and as a JPEG of each quality by the real encoder;")
     print("size: median over all photos, in levels for linf; medians of the passes per photo")
     titles = "".join(f"{quality:>6}" for quality in QUALITIES)
     print(f"{'attack':8}{'norm':6}{'survive':10}{'png':>6}{titles}{'size':>9}{'forward':>9}{'backward':>9}", flush=True)
     cases = bench.cases(photos)
-    for attack, norm in SURVIVORS:
-        for survive in OUTLIVED:
+    for attack, norm in ATTACKS:
+        for survive in SURVIVE_OPTIONS:
             measure = partial(outlived, bench, cases, options.at_once, attack, norm, survive)
-            found = kept.of(f"survive {attack} {survive}", measure)
-            print(f"{attack:8}{norm:6}{survive:10}{_told(found, norm)}", flush=True)
+            figures = results.of(f"survive {attack} {survive}", measure)
+            print(f"{attack:8}{norm:6}{survive:10}{_line(figures, norm)}", flush=True)
 
 
-def _told(found: dict[str, Any], norm: Norm) -> str:
-    if "failed" in found:
-        return f"  failed: {found['failed']}"
-    rates = "".join(f"{statistics.fmean(won):6.0%}" for won in found["won"].values())
-    passes = "".join(f"{statistics.median(found[each]):9.0f}" for each in ("forward", "backward"))
-    return f"{rates}{median_size(found['size'], found['won']['png'], norm):>9}{passes}"
+def _line(figures: dict[str, Any], norm: Norm) -> str:
+    if "failed" in figures:
+        return f"  failed: {figures['failed']}"
+    rates = "".join(f"{statistics.fmean(won):6.0%}" for won in figures["won"].values())
+    passes = "".join(f"{statistics.median(figures[name]):9.0f}" for name in ("forward", "backward"))
+    return f"{rates}{median_size(figures['size'], figures['won']['png'], norm):>9}{passes}"
 
 
 def outlived(bench: Bench, cases: list[Case], at_once: int, attack: str, norm: Norm, survive: str) -> Outlived:
-    """The product's results, and what becomes of them."""
-    named = parse_survive(survive)
-    tasks = (whole(bench, case, attack, norm, named) for case in cases)
+    """Attack all cases as the service does, and judge the results as PNG and as JPEG of each quality."""
+    survivals = parse_survive(survive)
+    tasks = (whole(bench, case, attack, norm, survivals) for case in cases)
     results: dict[int, Adversarial] = {}
     with tqdm(total=len(cases), desc=f"{attack} {survive}", unit="photo", leave=False, file=sys.stderr) as bar:
         for number, result in run_all(tasks, bench.classifier, at_once=at_once):
             results[number] = result
             bar.update()
-    found = Outlived({"png": [], **{str(quality): [] for quality in QUALITIES}})
+    outcome = Outlived({"png": [], **{str(quality): [] for quality in QUALITIES}})
     for number, case in enumerate(cases):
         result = results[number]
-        wanted = torch.tensor([case.wanted], device=bench.classifier.device)
-        for name, won in found.won.items():
+        label = torch.tensor([case.label], device=bench.classifier.device)
+        for name, fooled in outcome.won.items():
             file = encode(result.picture) if name == "png" else _jpeg(result.picture, int(name))
             pixels = to_float(decode(file).unsqueeze(0)).to(bench.classifier.device)
-            won += bench.won(pixels, case.spec, wanted).tolist()
-        found.size.append(result.norms[norm])
-        found.forward.append(result.passes.forward)
-        found.backward.append(result.passes.backward)
-    return found
+            fooled += bench.won(pixels, case.spec, label).tolist()
+        outcome.size.append(result.norms[norm])
+        outcome.forward.append(result.passes.forward)
+        outcome.backward.append(result.passes.backward)
+    return outcome
 
 
 def _jpeg(levels: Tensor, quality: int) -> bytes:

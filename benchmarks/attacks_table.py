@@ -22,8 +22,8 @@ from models.preprocessing import to_float, to_levels
 from models.query import Task
 from models.run import run, run_all
 
-Attacked = Callable[[Tensor, Tensor], Tensor]
-"""Pictures of the input size and classes to leave, or targets -> pictures in float."""
+Attack = Callable[[Tensor, Tensor], Tensor]
+"""Pictures of the input size and their classes, or the targets of targeted attacks -> pictures in float."""
 
 HEADER = (
     f"{'size':6}{'library':13}{'attack':30}{'norm':6}{'float':>7}{'png':>7}{'served':>7}{'in float':>11}{'in png':>11}"
@@ -33,7 +33,7 @@ HEADER = (
 
 @dataclass
 class Outcome:
-    """What an attack came to, per photo: in float, in the decoded PNG, and that PNG through the model's own resize."""
+    """The results of an attack per photo: in float, in the decoded PNG, and in that PNG after the model's resize."""
 
     won: list[bool] = field(default_factory=list)
     won_png: list[bool] = field(default_factory=list)
@@ -44,22 +44,22 @@ class Outcome:
     backward: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
-    def judge(self, bench: Bench, cases: Sequence[Case], found: Tensor, files: Sequence[Tensor], norm: Norm) -> None:
-        """Add pictures of one size [n, 3, h, w] in float, and the levels that became of each."""
+    def judge(self, bench: Bench, cases: Sequence[Case], pictures: Tensor, files: Sequence[Tensor], norm: Norm) -> None:
+        """Add the results in float [n, 3, h, w], all of one size, and their 8-bit levels."""
         device = bench.classifier.device
         start = to_float(torch.stack([case.levels for case in cases])).to(device)
-        wanted = torch.tensor([case.wanted for case in cases], device=device)
-        read = torch.stack([decode(encode(levels)) for levels in files]).to(device)
+        labels = torch.tensor([case.label for case in cases], device=device)
+        decoded = torch.stack([decode(encode(levels)) for levels in files]).to(device)
         spec = cases[0].spec
-        moved = size(found - start, norm)
-        self.won += bench.won(found, spec, wanted).tolist()
-        self.won_png += bench.won(to_float(read), spec, wanted).tolist()
-        self.won_served += bench.won(to_float(read), bench.classifier.spec, wanted).tolist()
+        moved = size(pictures - start, norm)
+        self.won += bench.won(pictures, spec, labels).tolist()
+        self.won_png += bench.won(to_float(decoded), spec, labels).tolist()
+        self.won_served += bench.won(to_float(decoded), bench.classifier.spec, labels).tolist()
         self.size += moved.nan_to_num().tolist()
-        self.size_png += [norms(file, case.levels)[norm] for file, case in zip(read.cpu(), cases, strict=True)]
+        self.size_png += [norms(file, case.levels)[norm] for file, case in zip(decoded.cpu(), cases, strict=True)]
 
     def take(self, photos: int, cost: Cost) -> None:
-        """Add what so many photos took together."""
+        """Add the cost of a batch of `photos` photos, divided equally among them."""
         self.seconds += [cost.seconds / photos] * photos
         self.forward += [cost.forward / photos] * photos
         self.backward += [cost.backward / photos] * photos
@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the table, and how it is made."""
+    """One line of the table, and the function that measures it."""
 
     section: str
     library: str
@@ -83,61 +83,61 @@ class Entry:
 
 
 def chunks(cases: Sequence[Case], rows: int, name: str) -> Iterator[Sequence[Case]]:
-    """So many at a time, with a bar on standard error."""
+    """The cases in batches of `rows`, with a progress bar on standard error."""
     with tqdm(total=len(cases), desc=name, unit="photo", leave=False, file=sys.stderr) as bar:
         for begin in range(0, len(cases), rows):
-            some = cases[begin : begin + rows]
-            yield some
-            bar.update(len(some))
+            chunk = cases[begin : begin + rows]
+            yield chunk
+            bar.update(len(chunk))
 
 
-def of_crops(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: Norm, attacked: Attacked) -> Outcome:
+def of_crops(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: Norm, attack: Attack) -> Outcome:
     """An attack in float, ours or another library's, from pictures of the model's input size to pictures."""
     outcome, device = Outcome(), bench.classifier.device
-    for some in chunks(cases, rows, name):
-        start = to_float(torch.stack([case.levels for case in some])).to(device)
-        wanted = torch.tensor([case.wanted for case in some], device=device)
-        found, cost = bench.timed(partial(attacked, start, wanted))
-        outcome.take(len(some), cost)
-        outcome.judge(bench, some, found.detach(), list(to_levels(found.nan_to_num())), norm)
+    for chunk in chunks(cases, rows, name):
+        start = to_float(torch.stack([case.levels for case in chunk])).to(device)
+        labels = torch.tensor([case.label for case in chunk], device=device)
+        pictures, cost = bench.timed(partial(attack, start, labels))
+        outcome.take(len(chunk), cost)
+        outcome.judge(bench, chunk, pictures.detach(), list(to_levels(pictures.nan_to_num())), norm)
     return outcome
 
 
 def of_product(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: Norm, attack: str) -> Outcome:
-    """The whole of Mirage, pictures of any sizes."""
+    """Mirage's whole attack, which ends in 8-bit pictures, on pictures of any sizes."""
     outcome = Outcome()
-    for some in chunks(cases, rows, name):
+    for chunk in chunks(cases, rows, name):
         with float_pictures() as floats:
-            tasks = [whole(bench, case, attack, norm) for case in some]
-            results, cost = bench.timed(partial(_driven, tasks, bench))
-        outcome.take(len(some), cost)
-        for number, case in enumerate(some):
-            found = floats[id(results[number].passes)]
-            outcome.judge(bench, [case], found, [results[number].picture], norm)
+            tasks = [whole(bench, case, attack, norm) for case in chunk]
+            results, cost = bench.timed(partial(_run_tasks, tasks, bench))
+        outcome.take(len(chunk), cost)
+        for number, case in enumerate(chunk):
+            pictures = floats[id(results[number].passes)]
+            outcome.judge(bench, [case], pictures, [results[number].picture], norm)
     return outcome
 
 
-def _driven(tasks: list[Task[Adversarial]], bench: Bench) -> dict[int, Adversarial]:
+def _run_tasks(tasks: list[Task[Adversarial]], bench: Bench) -> dict[int, Adversarial]:
     return dict(run_all(tasks, bench.classifier, at_once=len(tasks)))
 
 
-def _of_ours(bench: Bench, attack: str, norm: Norm, start: Tensor, wanted: Tensor) -> Tensor:
-    task = bare(attack, norm, start, bench.goal(wanted), bench.plan.given(attack, norm))
+def _of_ours(bench: Bench, attack: str, norm: Norm, start: Tensor, labels: Tensor) -> Tensor:
+    task = bare(attack, norm, start, bench.goal(labels), bench.plan.options(attack, norm))
     return run(task, bench.classifier).pictures
 
 
 def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: argparse.Namespace) -> Iterator[Entry]:
-    """The lines of the table: those of one question and norm stand together."""
+    """The lines of the table; those of one attack and norm are neighbours."""
     crops, cases = bench.crops(photos), bench.cases(photos)
-    sections = [each for each in options.sections if each == "bare" or "mirage" in options.libraries]
+    sections = [section for section in options.sections if section == "bare" or "mirage" in options.libraries]
     module, rows = Module(bench.classifier).eval(), options.rows
 
-    def in_float(library: str, attack: str, norm: Norm, attacked: Attacked, variant: str = "") -> Entry:
-        measure = partial(of_crops, bench, crops, rows, f"{library} {attack} {norm}", norm, attacked)
+    def in_float(library: str, attack: str, norm: Norm, run_attack: Attack, variant: str = "") -> Entry:
+        measure = partial(of_crops, bench, crops, rows, f"{library} {attack} {norm}", norm, run_attack)
         return Entry("crop", library, attack, norm, measure, variant)
 
-    def product(section: str, some: list[Case], attack: str, norm: Norm) -> Entry:
-        measure = partial(of_product, bench, some, rows, f"mirage {attack} {norm}", norm, attack)
+    def product(section: str, subjects: list[Case], attack: str, norm: Norm) -> Entry:
+        measure = partial(of_product, bench, subjects, rows, f"mirage {attack} {norm}", norm, attack)
         return Entry(section, "mirage", attack, norm, measure)
 
     if "bare" in sections:
@@ -146,36 +146,36 @@ def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: a
         if "bare" in sections:
             if "mirage" in options.libraries:
                 yield in_float("bare", attack, norm, partial(_of_ours, bench, attack, norm))
-            for each in theirs:
-                if (each.attack, each.norm) == (attack, norm):
-                    yield in_float(each.library, attack, norm, partial(each.run, module), each.variant)
+            for oracle in theirs:
+                if (oracle.attack, oracle.norm) == (attack, norm):
+                    yield in_float(oracle.library, attack, norm, partial(oracle.run, module), oracle.variant)
         if "crop" in sections:
             yield product("crop", crops, attack, norm)
         if "photo" in sections:
             yield product("photo", cases, attack, norm)
 
 
-def told(entry: Entry, found: dict[str, Any]) -> str:
-    """One line of the table."""
+def format_line(entry: Entry, figures: dict[str, Any]) -> str:
+    """Format the figures of an entry as one line of the table."""
     begun = f"{entry.section:6}{entry.library:13}{entry.name:30}{entry.norm:6}"
-    if "failed" in found:
-        return f"{begun}  failed: {found['failed']}"
-    rates = "".join(f"{statistics.fmean(found[each]):7.0%}" for each in ("won", "won_png", "won_served"))
-    medians = [median_size(found[f"size{each}"], found[f"won{each}"], entry.norm) for each in ("", "_png")]
+    if "failed" in figures:
+        return f"{begun}  failed: {figures['failed']}"
+    rates = "".join(f"{statistics.fmean(figures[name]):7.0%}" for name in ("won", "won_png", "won_served"))
+    medians = [median_size(figures[f"size{suffix}"], figures[f"won{suffix}"], entry.norm) for suffix in ("", "_png")]
     sizes = "".join(f"{median:>11}" for median in medians)
-    passes = "".join(f"{statistics.median(found[each]):9.0f}" for each in ("forward", "backward"))
-    return f"{begun}{rates}{sizes}{passes}  {spread(found['seconds'])}"
+    passes = "".join(f"{statistics.median(figures[name]):9.0f}" for name in ("forward", "backward"))
+    return f"{begun}{rates}{sizes}{passes}  {spread(figures['seconds'])}"
 
 
 def part_table(
-    bench: Bench, photos: list[Tensor], theirs: list[Oracle], kept: Results, options: argparse.Namespace
+    bench: Bench, photos: list[Tensor], theirs: list[Oracle], results: Results, options: argparse.Namespace
 ) -> None:
-    """Print each line as it is done."""
+    """Measure all lines of the table and print each as soon as it is measured."""
     print("float, png, served: photos that fool the model; in memory; as a PNG of that size; that PNG through the")
     print("model's own resize and crop. Sizes are medians over all photos, one that is not fooled counts as infinite;")
     print("linf in levels, l2 and l1 of pixels in [0, 1], l0 in pixels. Passes are medians per photo.")
     print(f"{options.rows} at once; seconds: median (least to most)\n{HEADER}", flush=True)
     for entry in entries(bench, photos, theirs, options):
         name = f"table {entry.section} {entry.library} {entry.name} {entry.norm}"
-        found = kept.of(name, entry.measure)
-        print(told(entry, found), flush=True)
+        figures = results.of(name, entry.measure)
+        print(format_line(entry, figures), flush=True)

@@ -15,9 +15,9 @@ from models.ideal.sheet import tile
 from models.pictures import encode
 
 
-def tell(label: str, seed: int, drawn: IdealPicture, found: Verdict) -> None:
-    """One line of the table."""
-    own, other = drawn.score, found.other
+def print_row(label: str, seed: int, drawn: IdealPicture, verdict: Verdict) -> None:
+    """Print one line of the table: the scores of a picture under the drawing and under the judging network."""
+    own, other = drawn.score, verdict.other
     print(
         f"{label:17} {seed:4}  {own.strength:.3f} {own.robust:.3f} {own.held_out:.3f}  {own.slope:5.2f}  "
         f"{other.probability:.3f} {other.rank:4}  {other.top.label:22} {drawn.steps:4}",
@@ -26,7 +26,7 @@ def tell(label: str, seed: int, drawn: IdealPicture, found: Verdict) -> None:
 
 
 def main() -> None:
-    """Print a table per method, and write its first seed's pictures where asked."""
+    """Print a table per method; with --sheets also write a sheet of the pictures of the first seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--classes", nargs="+", default=list(CLASSES))
@@ -46,7 +46,7 @@ def main() -> None:
             pictures = draw(two.draws, method, options.classes, seed)
             for label, drawn in zip(options.classes, pictures, strict=True):
                 verdicts.append(Verdict(label, drawn.score, two.judgement(drawn.picture, label)))
-                tell(label, seed, drawn, verdicts[-1])
+                print_row(label, seed, drawn, verdicts[-1])
             if seed == 0 and options.sheets is not None:
                 sheet = tile([drawn.picture for drawn in pictures])
                 (options.sheets / f"ideals-{method}.jpg").write_bytes(encode(sheet, format="jpeg", quality=88))

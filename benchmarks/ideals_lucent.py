@@ -27,7 +27,7 @@ CROPS = 4
 
 
 def ours(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
-    """The default method with all its steps, none of them saved by an early stop."""
+    """Draw with our default method, with all its steps and no early stop."""
     options: dict[str, Any] = {"seed": seed, "steps": evaluations // CROPS, "crops": CROPS, "patience": 0}
     task = ideal(two.index(label), two.draws.spec, device=two.draws.classifier.device, **options)
     return run(task, two.draws.classifier).pictures[0].picture
@@ -39,7 +39,7 @@ def head(two: Two) -> Layer:
 
 
 def lucents(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
-    """lucent's render_vis with its published defaults, but for the number of steps: a picture of 128 pixels."""
+    """Draw a picture of 128 pixels with lucent's render_vis and its published defaults, except the number of steps."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from lucent.optvis import objectives, render  # type: ignore[import-not-found, unused-ignore]
@@ -57,7 +57,7 @@ def lucents(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
 
 
 def main() -> None:
-    """Print a line per picture, and both summaries."""
+    """Print a line per picture, and a summary per library."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", nargs="+", default=list(CLASSES))
     parser.add_argument("--evaluations", type=int, default=512, help="rows with gradients; lucent's own default")
@@ -74,20 +74,20 @@ def main() -> None:
         print(f"lucent cannot be imported ({error}): see --help for how to install it")
         del ways["lucent"]
     for name, way in ways.items():
-        found, seconds = [], []
+        verdicts, seconds = [], []
         for label in options.classes:
             begun = time.perf_counter()
             picture = way(two, label, options.seed, options.evaluations)
             seconds.append(time.perf_counter() - begun)
             verdict: Verdict = two.verdict(picture, label)
-            found.append(verdict)
+            verdicts.append(verdict)
             own, other = verdict.score, verdict.other
             print(
                 f"{name} {label:17} p {own.strength:.3f} R {own.robust:.3f} held out {own.held_out:.3f} "
                 f"slope {own.slope:.2f} T {other.probability:.3f} ({other.top.label}) {seconds[-1]:.1f} s",
                 flush=True,
             )
-        print(f"{name}: {summary(found)}; {sum(seconds) / len(seconds):.1f} s a picture", flush=True)
+        print(f"{name}: {summary(verdicts)}; {sum(seconds) / len(seconds):.1f} s a picture", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an ideal picture costs over its own passes through the network, and what four cost over one.
+"""The cost of an ideal picture compared with only its passes through the network, and of four pictures with one.
 
 python -m benchmarks.ideals_overhead --rounds 5
 """
@@ -24,20 +24,20 @@ EQUAL = {"steps": 48, "patience": 0}
 
 
 class Recording:
-    """A classifier that remembers every batch that it was asked."""
+    """A classifier that records every batch of queries."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
         self.batches: list[list[Query]] = []
 
     def answer(self, queries: list[Query]) -> list[Answer]:
-        """The classifier's own answer."""
+        """Record the batch and return the classifier's answers."""
         self.batches.append(queries)
         return self.classifier.answer(queries)
 
 
 class Bench:
-    """One method on one network."""
+    """One method of drawing on one network, with the batches that it needs."""
 
     def __init__(self, classifier: Classifier, method: str) -> None:
         self.classifier, self.method = classifier, method
@@ -47,27 +47,27 @@ class Bench:
         self.shares: list[float] = []
 
     def task(self, **options: int) -> Task[Ideal]:
-        """The whole of it, the verdict included."""
+        """The whole task of drawing a picture, its final score included."""
         return ideal(ZEBRA, self.classifier.spec, method=self.method, device=self.classifier.device, **options)
 
     def whole(self) -> None:
-        """One picture; of its seconds what the network took is kept apart."""
+        """Draw one picture, and record the ratio of its seconds to those of the network."""
         watch, begun = Stopwatch(self.classifier), time.perf_counter()
         run(self.task(), watch)
         self.shares.append((time.perf_counter() - begun) / watch.seconds)
 
     def passes(self) -> None:
-        """The same batches, forward and backward, and nothing else."""
+        """Run the same batches, forward and backward, and nothing else."""
         for batch in self.batches:
             self.classifier.answer(batch)
 
     def several(self, count: int) -> None:
-        """So many of equally many steps: an early stop comes sooner for one seed than for another."""
+        """Draw `count` pictures without an early stop, which would come sooner for one seed than for another."""
         run(self.task(**EQUAL, count=count), self.classifier)
 
 
 def main() -> None:
-    """Print the ratios, round by round."""
+    """Print the ratios: median, minimum and maximum of the rounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--rounds", type=int, default=5)
@@ -84,17 +84,18 @@ def main() -> None:
         if options.several:
             variants |= {"one": partial(bench.several, 1), "four": partial(bench.several, 4)}
         timings = interleaved(variants, rounds=options.rounds, device=device)
-        told = f"{method:8} {timings['whole'].median:6.2f} s"
-        print(f"{told}, over the same passes:  {_told(timings['whole'].ratio(timings['passes']))}")
-        if device.type == "cpu":  # elsewhere passes go on while nobody looks
+        start = f"{method:8} {timings['whole'].median:6.2f} s"
+        print(f"{start}, over the same passes:  {_format_ratio(timings['whole'].ratio(timings['passes']))}")
+        if device.type == "cpu":  # elsewhere passes are asynchronous, so the split cannot be timed
             shares = bench.shares[1:]  # the first one warmed up
-            print(f"{told}, one run, split in two: {_told((statistics.median(shares), min(shares), max(shares)))}")
+            split = (statistics.median(shares), min(shares), max(shares))
+            print(f"{start}, one run, split in two: {_format_ratio(split)}")
         if options.several:
             ratio = timings["four"].ratio(timings["one"])
-            print(f"{method:8} {timings['four'].median:6.2f} s, four over one:           {_told(ratio)}")
+            print(f"{method:8} {timings['four'].median:6.2f} s, four over one:           {_format_ratio(ratio)}")
 
 
-def _told(ratio: tuple[float, float, float]) -> str:
+def _format_ratio(ratio: tuple[float, float, float]) -> str:
     return "{:.3f} ({:.3f} to {:.3f})".format(*ratio)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of ideal pictures share: the classes, the network that draws, the one that judges."""
+"""What the benchmarks of ideal pictures share: the classes, the drawing network and the judging network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """One picture under the network that drew it and under the one that did not."""
+    """The score of one picture under the network that drew it, and the judgement of the other network."""
 
     label: str
     score: Score
@@ -44,7 +44,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Two:
-    """The networks."""
+    """The two networks: one draws, the other judges."""
 
     draws: Model
     judges: Model
@@ -54,12 +54,12 @@ class Two:
         return self.draws.spec.names.find(label)
 
     def judgement(self, picture: Tensor, label: str) -> Judgement:
-        """What the other network sees."""
+        """The judging network's judgement of the picture."""
         task = judge(picture, self.judges.spec.names.find(label), self.judges.spec)
         return run(task, self.judges.classifier)
 
     def verdict(self, picture: Tensor, label: str) -> Verdict:
-        """Of a finished picture uint8 [3, s, s], whoever made it; nothing counts as trained on but crops and shifts."""
+        """The verdict on a picture, uint8 [3, s, s]; only crops and shifts count as views that it was drawn with."""
         spec = self.draws.spec
         subject = ClassSubject(self.index(label), spec)
         whole = torch.nn.functional.interpolate(to_float(picture).unsqueeze(0), [spec.input_size] * 2, mode="bilinear")
@@ -68,11 +68,11 @@ class Two:
 
 
 def draw(model: Model, method: str, labels: Sequence[str], seed: int) -> list[IdealPicture]:
-    """The ideal picture of each class, in shared turns on the network."""
+    """The ideal picture of each class, drawn at the same time in shared batches."""
     index, device = model.spec.names.find, model.classifier.device
     tasks = [ideal(index(label), model.spec, method=method, seed=seed, device=device) for label in labels]
-    found = dict(run_all(tasks, model.classifier, at_once=4))
-    return [found[number].pictures[0] for number in range(len(labels))]
+    results = dict(run_all(tasks, model.classifier, at_once=4))
+    return [results[number].pictures[0] for number in range(len(labels))]
 
 
 def load_two(device: torch.device) -> Two:
@@ -80,16 +80,16 @@ def load_two(device: torch.device) -> Two:
     return Two(load(DRAWS, device=device), load(JUDGES, device=device))
 
 
-def summary(found: Sequence[Verdict]) -> str:
-    """Of several pictures: means, least R and p, range of slopes, and how many the other network recognises."""
-    scores = [each.score for each in found]
-    robust, held_out = ([getattr(each, name) for each in scores] for name in ("robust", "held_out"))
-    slopes, other = [each.slope for each in scores], [each.other.probability for each in found]
-    top = sum(each.other.rank == 1 for each in found)
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """The figures of several pictures: means, minima of R and p, range of slopes, top-1 under the judging network."""
+    scores = [verdict.score for verdict in verdicts]
+    robust, held_out = ([getattr(score, name) for score in scores] for name in ("robust", "held_out"))
+    slopes, other = [score.slope for score in scores], [verdict.other.probability for verdict in verdicts]
+    top = sum(verdict.other.rank == 1 for verdict in verdicts)
     return (
-        f"p {min(each.strength for each in scores):.3f} or more; R {_mean(robust):.3f}, least {min(robust):.3f}; "
+        f"p {min(score.strength for score in scores):.3f} or more; R {_mean(robust):.3f}, least {min(robust):.3f}; "
         f"R held out {_mean(held_out):.3f}; slope {min(slopes):.2f} to {max(slopes):.2f}; "
-        f"top-1 under {JUDGES.partition('/')[2]} {top} of {len(found)}, T {_mean(other):.2f}"
+        f"top-1 under {JUDGES.partition('/')[2]} {top} of {len(verdicts)}, T {_mean(other):.2f}"
     )
 
 

@@ -15,7 +15,7 @@ from models.query import Answer, Network, Query
 
 
 def machine(device: torch.device) -> str:
-    """Processor or accelerator, threads, and the versions that matter."""
+    """The processor or accelerator, its threads, and the versions of the libraries that decide about speed."""
     cpu = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
@@ -36,11 +36,11 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """The middle round."""
+        """The median of the rounds."""
         return statistics.median(self.seconds)
 
     def ratio(self, base: "Timing") -> tuple[float, float, float]:
-        """This variant's time over the base's in the same round: median, least and most of the rounds."""
+        """The ratio of this variant's time to the base's in the same round: median, minimum and maximum."""
         ratios = [mine / theirs for mine, theirs in zip(self.seconds, base.seconds, strict=True)]
         return statistics.median(ratios), min(ratios), max(ratios)
 
@@ -48,7 +48,7 @@ class Timing:
 def interleaved(
     variants: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device
 ) -> dict[str, Timing]:
-    """Time every variant once a round, in random order, so that a machine that slows down slows all alike."""
+    """Time every variant once a round, in random order, so that a machine that slows down affects all equally."""
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     order = random.Random(0)
     for run in variants.values():
@@ -60,17 +60,17 @@ def interleaved(
             variants[name]()
             synchronise(device)
             seconds[name].append(time.perf_counter() - begun)
-    return {name: Timing(each) for name, each in seconds.items()}
+    return {name: Timing(repeats) for name, repeats in seconds.items()}
 
 
 class Stopwatch:
-    """A network that adds up the seconds of its answers; on an accelerator, where passes go on unwatched, no figure."""
+    """A network that adds up the seconds of its answers; of no use on an accelerator, whose passes are asynchronous."""
 
     def __init__(self, network: Network) -> None:
         self.network, self.seconds = network, 0.0
 
     def answer(self, queries: list[Query]) -> list[Answer]:
-        """The network's own."""
+        """Return the network's answers and add their seconds."""
         begun = time.perf_counter()
         answers = self.network.answer(queries)
         self.seconds += time.perf_counter() - begun
@@ -78,6 +78,6 @@ class Stopwatch:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all that was asked of it, so that a clock may be read."""
+    """Wait until the device has finished all its work, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -21,33 +21,33 @@ SIDE = 224
 
 
 def forward(network: nn.Module, pixels: Tensor) -> Tensor:
-    """Logits alone, as /classify asks."""
+    """Only the logits, which /classify needs."""
     with torch.no_grad():
         logits: Tensor = network(pixels)
     return logits
 
 
 def forward_backward(network: nn.Module, pixels: Tensor) -> Tensor:
-    """Logits and the gradient of one of them with respect to the pixels, as attacks and ideals ask."""
-    wanted = pixels.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(network(wanted)[:, 0].sum(), wanted)
+    """Logits and the gradient of one of them with respect to the pixels, which attacks and ideal pictures need."""
+    leaf = pixels.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network(leaf)[:, 0].sum(), leaf)
     return gradient
 
 
 def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Callable[[], object]]:
-    """Each pass in each memory layout, and with batch norms folded, on the same pixels and weights, all frozen."""
+    """Each kind of pass in each memory layout and with folded batch norms, on the same pixels and frozen weights."""
     pixels = torch.rand(rows, 3, SIDE, SIDE, device=device)
     torch.manual_seed(0)
     plain = architectures.build(architecture, 1000).requires_grad_(False).eval().to(device)
     kinds = {name: (copy.deepcopy(plain), layout) for name, layout in LAYOUTS.items()}
     kinds["folded"] = (fold_batch_norms(plain), torch.contiguous_format)
-    found: dict[str, Callable[[], object]] = {}
+    calls: dict[str, Callable[[], object]] = {}
     for name, (network, layout) in kinds.items():
         network.to(memory_format=layout)
         laid_out = pixels.to(memory_format=layout)
-        for asked in (forward, forward_backward):
-            found[f"{asked.__name__}, {name}"] = partial(asked, network, laid_out)
-    return found
+        for pass_ in (forward, forward_backward):
+            calls[f"{pass_.__name__}, {name}"] = partial(pass_, network, laid_out)
+    return calls
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Other libraries' attacks (make oracles), each as a function from a module, pictures and classes to pictures.
 
 They are given the same steps, budgets, losses and step sizes as Mirage's. Left out is foolbox's FMN in L2, which never
-projects. DeepFool of those that measure the distance to all classes is shown the likeliest alone, as many as Mirage's.
+projects. DeepFool of libraries that measure the distance to all classes gets only the most probable,
+as many as Mirage's.
 """
 
 import importlib
@@ -25,16 +26,16 @@ Run = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 ORDER: dict[Norm, float] = {"linf": math.inf, "l2": 2, "l1": 1, "l0": 0}
 PACKAGES = {"adv_lib": "adv-lib", "foolbox": "foolbox", "torchattacks": "torchattacks"}
-"""Their names where they are installed from."""
+"""Name of the package in the package index, by name of the library's module."""
 
 
 class Untargeted(ValueError):
-    """An attack that knows no targets was asked to reach one."""
+    """An attack without a targeted form was run with a target."""
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Another library's attack under Mirage's name for it; `variant` tells it from others of the same name."""
+    """Another library's attack under Mirage's name for it; `variant` distinguishes several of the same name."""
 
     library: str
     attack: str
@@ -49,27 +50,27 @@ class Oracle:
 
 
 def oracles(plan: Plan, libraries: set[str], device: torch.device) -> tuple[list[Oracle], list[str]]:
-    """All attacks of the libraries that are installed, and of each library its version, or that it is missing."""
-    found: list[Oracle] = []
-    told = []
+    """All attacks of the installed libraries, and one text per library: its version, or that it is missing."""
+    attacks: list[Oracle] = []
+    versions = []
     for library, package in PACKAGES.items():
         if library not in libraries:
             continue
         try:
             module = _import(library)
         except ImportError as error:
-            told.append(f"{library} is left out ({error}): make oracles")
+            versions.append(f"{library} is left out ({error}): make oracles")
             continue
-        told.append(f"{library} {importlib.metadata.version(package)}")
-        found += {"adv_lib": _adv_lib, "foolbox": _foolbox, "torchattacks": _torchattacks}[library](
+        versions.append(f"{library} {importlib.metadata.version(package)}")
+        attacks += {"adv_lib": _adv_lib, "foolbox": _foolbox, "torchattacks": _torchattacks}[library](
             module, plan, device
         )
-    return found, told
+    return attacks, versions
 
 
 def _import(library: str) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # theirs to mend
+        warnings.simplefilter("ignore")  # warnings of other libraries, which we cannot mend
         if library != "adv_lib":
             return importlib.import_module(library)
         # Its plots need a server of their own, which nothing here starts.
@@ -80,7 +81,7 @@ def _import(library: str) -> Any:
 
 
 class Shortlist(nn.Module):
-    """The network's verdict on one picture, of its class and those that are likeliest beside it at the start."""
+    """The network's logits of one picture for its class and the other classes that are most probable at the start."""
 
     def __init__(self, network: nn.Module, start: Tensor, label: Tensor, candidates: int) -> None:
         super().__init__()
@@ -92,7 +93,7 @@ class Shortlist(nn.Module):
         self.classes = torch.cat([label.unsqueeze(1), likeliest], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The picture's class is the first."""
+        """The logits of the shortlist [1, k]; the picture's own class is the first."""
         logits: Tensor = self.network(pixels).gather(1, self.classes)
         return logits
 
@@ -126,26 +127,26 @@ def _shortlisted(run: Run, plan: Plan) -> Run:
     def one_by_one(network: nn.Module, start: Tensor, labels: Tensor) -> Tensor:
         if plan.targeted:
             raise Untargeted("knows no targets")
-        found = []
+        results = []
         for picture, label in zip(start.split(1), labels.split(1), strict=True):
-            shown = Shortlist(network, picture, label, plan.candidates).eval()
-            found.append(run(shown, picture, torch.zeros_like(label)))
-        return torch.cat(found)
+            shortlist = Shortlist(network, picture, label, plan.candidates).eval()
+            results.append(run(shortlist, picture, torch.zeros_like(label)))
+        return torch.cat(results)
 
     return one_by_one
 
 
 def _adv_lib(attacks: Any, plan: Plan, device: torch.device) -> list[Oracle]:
     # One function for all: named arguments, after the module, the pictures and the labels.
-    def call(name: str, *given: Any, **options: Any) -> Run:
+    def call(name: str, *arguments: Any, **options: Any) -> Run:
         return lambda model, start, labels: getattr(attacks, name)(
-            model, start, labels, *given, targeted=plan.targeted, **options
+            model, start, labels, *arguments, targeted=plan.targeted, **options
         )
 
     def deepfool(norm: Norm) -> Run:
         def run(model: nn.Module, start: Tensor, labels: Tensor) -> Tensor:
-            found: Tensor = attacks.df(model, start, labels, steps=plan.steps, norm=ORDER[norm])
-            return found
+            result: Tensor = attacks.df(model, start, labels, steps=plan.steps, norm=ORDER[norm])
+            return result
 
         return _shortlisted(run, plan)
 
@@ -197,10 +198,10 @@ def _foolbox(foolbox: Any, plan: Plan, device: torch.device) -> list[Oracle]:
             if plan.targeted and not targets:
                 raise Untargeted("knows no targets")
             wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=device)
-            wanted = (criteria.TargetedMisclassification if plan.targeted else criteria.Misclassification)(labels)
-            _, clipped, _ = attack(wrapped, start, wanted, epsilons=epsilon)
-            found: Tensor = clipped
-            return found
+            criterion = (criteria.TargetedMisclassification if plan.targeted else criteria.Misclassification)(labels)
+            _, clipped, _ = attack(wrapped, start, criterion, epsilons=epsilon)
+            result: Tensor = clipped
+            return result
 
         return run
 
@@ -228,18 +229,18 @@ def _foolbox(foolbox: Any, plan: Plan, device: torch.device) -> list[Oracle]:
 def _torchattacks(library: Any, plan: Plan, device: torch.device) -> list[Oracle]:
     def call(name: str, **options: Any) -> Run:
         def run(model: nn.Module, start: Tensor, labels: Tensor) -> Tensor:
-            shown = Contiguous(model).eval() if name == "PGDL2" else model
-            attack = getattr(library, name)(shown, **options)
+            network = Contiguous(model).eval() if name == "PGDL2" else model
+            attack = getattr(library, name)(network, **options)
             if plan.targeted:
                 attack.set_mode_targeted_by_label(quiet=True)
-            found: Tensor = attack(start, labels)
-            return found
+            result: Tensor = attack(start, labels)
+            return result
 
         return run
 
     steps, linf, l2 = plan.budget_steps, plan.epsilon["linf"], plan.epsilon["l2"]
     deepfool = _shortlisted(call("DeepFool", steps=plan.steps), plan)
-    # It has no search for its constant: its steps are those of all searches together.
+    # It does not search for its constant, so it gets the steps of all searches together.
     whole = {"c": plan.initial_constant, "steps": plan.searches * plan.search_steps}
     return [
         Oracle("torchattacks", "pgd", "linf", call("PGD", eps=linf, alpha=2.5 * linf / steps, steps=steps)),

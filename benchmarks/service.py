@@ -71,12 +71,12 @@ def cpu_seconds(process: int) -> float:
 
 
 def test_photos(data: Path, model: str, count: int) -> list[bytes]:
-    """The first `count` photos of the model's test split, of the classes in turn."""
+    """The first `count` photos of the model's test split, one class after the other in turn."""
     source = open_source(data)
-    found = layout(source)
-    scan = scan_files(source, found, workers=os.cpu_count() or 1, console=Console(quiet=True))
-    _, judges = choose_photos("test", scan, found, load_model(model, torch.device("cpu")))
-    by_folder = [[photo for photo in judges if photo.folder == folder] for folder in found.folders]
+    labels = layout(source)
+    scan = scan_files(source, labels, workers=os.cpu_count() or 1, console=Console(quiet=True))
+    _, photos = choose_photos("test", scan, labels, load_model(model, torch.device("cpu")))
+    by_folder = [[photo for photo in photos if photo.folder == folder] for folder in labels.folders]
     in_turn = [photo for group in zip(*by_folder, strict=False) for photo in group]
     return [source.read(photo.name) for photo in in_turn[:count]]
 
@@ -88,40 +88,44 @@ def counters(client: httpx.Client) -> dict[str, float]:
 
 
 def attack(client: httpx.Client, photo: bytes) -> dict[str, Any]:
-    """One attack with defaults, and whether all that it says is true of the returned file."""
+    """The report of one attack with default options, with checks of whether it is true of the returned file."""
     answer = client.post("/adversarial", files={"image": photo}, data={"format": "json", "attack": "pgd"})
-    told: dict[str, Any] = answer.raise_for_status().json()
-    returned = base64.b64decode(told["image"].partition(",")[2])
+    report: dict[str, Any] = answer.raise_for_status().json()
+    returned = base64.b64decode(report["image"].partition(",")[2])
     before, after = decode(photo), decode(returned)
     again = client.post("/classify", files={"image": returned}, params={"top": 1}).json()["predictions"][0]
-    told["same_size"] = before.shape == after.shape
-    told["levels"] = int((after.int() - before.int()).abs().max())
-    told["as_reported"] = again["label"] == told["adversarial"]["label"]
-    return told
+    report["same_size"] = before.shape == after.shape
+    report["levels"] = int((after.int() - before.int()).abs().max())
+    report["as_reported"] = again["label"] == report["adversarial"]["label"]
+    return report
 
 
 def report_attacks(client: httpx.Client, photos: list[bytes]) -> None:
-    """Success, bound and truth of the verdicts over all photos."""
+    """Print over all photos how many attacks succeed, stay within the budget and report the truth."""
     begun = time.monotonic()
-    told = [attack(client, photo) for photo in photos]
+    reports = [attack(client, photo) for photo in photos]
     seconds = time.monotonic() - begun
-    successes = [each for each in told if each["success"]]
-    print(f"attacks with defaults: {len(successes)} of {len(told)} fool the model")
-    print(f"  successes that /classify confirms: {sum(each['as_reported'] for each in successes)} of {len(successes)}")
-    print(f"  all verdicts that /classify confirms: {sum(each['as_reported'] for each in told)} of {len(told)}")
-    print(f"  largest change: {max(each['levels'] for each in told)} levels (allowed: {EPSILON_LEVELS})")
-    print(f"  of the upload's size: {sum(each['same_size'] for each in told)} of {len(told)}")
-    print(f"  median l2: {statistics.median(each['norms']['l2'] for each in told):.3f}")
-    print(f"  seconds each, one after the other, with the check: {seconds / len(told):.2f}")
+    successes = [report for report in reports if report["success"]]
+    print(f"attacks with defaults: {len(successes)} of {len(reports)} fool the model")
+    print(
+        f"  successes that /classify confirms: {sum(report['as_reported'] for report in successes)} of {len(successes)}"
+    )
+    print(
+        f"  all verdicts that /classify confirms: {sum(report['as_reported'] for report in reports)} of {len(reports)}"
+    )
+    print(f"  largest change: {max(report['levels'] for report in reports)} levels (allowed: {EPSILON_LEVELS})")
+    print(f"  of the upload's size: {sum(report['same_size'] for report in reports)} of {len(reports)}")
+    print(f"  median l2: {statistics.median(report['norms']['l2'] for report in reports):.3f}")
+    print(f"  seconds each, one after the other, with the check: {seconds / len(reports):.2f}")
 
 
 def report_sharing(client: httpx.Client, photos: list[bytes]) -> None:
-    """16 attacks at once: rows per batch, and the gradient steps that pass while a classification waits."""
+    """Run 16 attacks at once; print rows per batch, and the gradient steps during one classification request."""
     before = counters(client)
     steps: list[float] = []
     with ThreadPoolExecutor(16) as pool:
         attacks = [pool.submit(attack, client, photo) for photo in photos[:16]]
-        while not all(each.done() for each in attacks):
+        while not all(future.done() for future in attacks):
             time.sleep(0.5)
             start = counters(client)
             client.post("/classify", files={"image": photos[0]})
@@ -144,18 +148,18 @@ def report_sharing(client: httpx.Client, photos: list[bytes]) -> None:
 
 
 def report_ideals(client: httpx.Client, names: list[str], folder: Path | None) -> None:
-    """The score of each picture as returned, posted to /classify again."""
+    """Print the reported probability of each ideal picture, and that of /classify for the returned file."""
     for name in names:
         answer = client.get(f"/ideal/{name}")
         again = client.post("/classify", files={"image": answer.content}, params={"top": 1}).json()["predictions"][0]
-        said = answer.headers["X-Mirage-Probability"]
-        print(f"ideal {name}: said {said}; /classify says {again['label']} {again['probability']:.4f}")
+        reported = answer.headers["X-Mirage-Probability"]
+        print(f"ideal {name}: reported {reported}; /classify says {again['label']} {again['probability']:.4f}")
         if folder is not None:
             (folder / f"ideal-{name}.png").write_bytes(answer.content)
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Start a service and run the measurements that the options select."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="", help="as MIRAGE_MODELS")
     parser.add_argument("--data", type=Path, help="folder or zip of photos; without it no attacks are measured")

@@ -32,33 +32,33 @@ from training.recipe import Recipe
 
 
 def ours(ready: PreparedRun[FitOptions], console: Console) -> tuple[float, float]:
-    """Accuracy on the test side, and the seconds of training alone."""
-    trained = []
+    """The accuracy on the test split, and the seconds of training without the final evaluation."""
+    ends = []
 
-    def judged(*given: Any) -> Metrics:
-        trained.append(time.perf_counter())
-        return finish(*given)
+    def finish_timed(*arguments: Any) -> Metrics:
+        ends.append(time.perf_counter())
+        return finish(*arguments)
 
     begun = time.perf_counter()
-    with patch("training.fit.finish", judged):
+    with patch("training.fit.finish", finish_timed):
         metrics = FitRun(ready, console).complete()
     assert metrics is not None
-    return metrics.accuracy, trained[0] - begun
+    return metrics.accuracy, ends[0] - begun
 
 
-def write_sides(ready: PreparedRun[FitOptions], folder: Path) -> None:
-    """The sides of our split as folders, as fastai wants them, of the files as they are."""
-    for side, photos in ready.split.by_name.items():
+def write_splits(ready: PreparedRun[FitOptions], folder: Path) -> None:
+    """Write the unchanged files of our three splits as folders, the layout that fastai reads."""
+    for split, photos in ready.split.by_name.items():
         data = ready.data.labelled(photos)
         for index, photo in enumerate(photos):
             ending = PurePosixPath(photo.name).suffix
-            place = folder / side / ready.spec.classes[data.label(index)] / f"{photo.digest[:20]}{ending}"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(ready.data.source.read(photo.name))
+            path = folder / split / ready.spec.classes[data.label(index)] / f"{photo.digest[:20]}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(ready.data.source.read(photo.name))
 
 
 def fastais(ready: PreparedRun[FitOptions], folder: Path, options: argparse.Namespace) -> tuple[float, float]:
-    """Accuracy on the test side, and the seconds of training alone."""
+    """The accuracy on the test split, and the seconds of training without the final evaluation."""
     from fastai.vision.all import (  # type: ignore[import-not-found, unused-ignore]
         ImageDataLoaders,
         Learner,
@@ -85,7 +85,7 @@ def fastais(ready: PreparedRun[FitOptions], folder: Path, options: argparse.Name
         seed=options.seed,
         num_workers=default_workers(),
     )
-    # What its vision_learner builds of a network that it knows: the backbone, both poolings, batch norm, two layers.
+    # What its vision_learner builds for a network that it knows: the backbone, both poolings, batch norm, two layers.
     body = create_body(models.mobilenet_v2(), cut=1)
     body[0].load_state_dict(
         {
@@ -106,12 +106,12 @@ def fastais(ready: PreparedRun[FitOptions], folder: Path, options: argparse.Name
     files = sorted((folder / "test").glob("*/*"))
     test = loaders.test_dl(files, with_labels=False)
     scores, _ = learner.get_preds(dl=test)
-    wanted = torch.tensor([loaders.vocab.o2i[file.parent.name] for file in files])
-    return (scores.argmax(dim=1) == wanted).float().mean().item(), seconds
+    labels = torch.tensor([loaders.vocab.o2i[file.parent.name] for file in files])
+    return (scores.argmax(dim=1) == labels).float().mean().item(), seconds
 
 
 def main() -> None:
-    """Print both lines."""
+    """Print accuracy and seconds of both libraries."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=False, help="a folder or zip of photos")
     parser.add_argument("--weights", type=Path, required=False, help="pretrained weights of MobileNetV2")
@@ -156,14 +156,14 @@ def main() -> None:
         begun = time.perf_counter()
         ready = prepare(fit_options, console)
         decoded = time.perf_counter() - begun
-        counts = ", ".join(f"{side} {len(photos):,}" for side, photos in ready.split.by_name.items())
+        counts = ", ".join(f"{split} {len(photos):,}" for split, photos in ready.split.by_name.items())
         print(f"{counts}; {options.epochs} epochs at {options.size} px, batches of {options.batch_size}")
         accuracy, seconds = ours(ready, console)
-        story = checkpoint.read(fit_options.output).provenance
-        chosen = f"in {story['recipe']['precision']}, kept {story['kept']['weights']}"
+        provenance = checkpoint.read(fit_options.output).provenance
+        chosen = f"in {provenance['recipe']['precision']}, kept {provenance['kept']['weights']}"
         before = f"after {decoded:.0f} s in which all photos were looked at and decoded"
         print(f"mirage: {accuracy:.2%} of the test photos, {seconds:.0f} s ({chosen}; {before})", flush=True)
-        write_sides(ready, folder / "sides")
+        write_splits(ready, folder / "sides")
         try:
             accuracy, seconds = fastais(ready, folder / "sides", options)
         except ImportError as error:

@@ -32,22 +32,23 @@ from training.run import Run
 PHOTOS, WIDTH = 7000, 1280
 SIZE = 160
 AGAIN = 5
+"""Number of further runs after the first."""
 BEGINS = "the first step begins"
-TOLD = f"""
+ANNOUNCING = f"""
 from training.data.loading.workers import warm_up
 warm_up()
 from training.__main__ import app
 from training import run
 
-class Told(run.Learner):
+class Announcing(run.Learner):
     def learn(self, *batch):
         print({BEGINS!r})
         return super().learn(*batch)
 
-run.Learner = Told  # not the one that choosing a precision takes
+run.Learner = Announcing  # not the one that choosing a precision takes
 app()
 """
-"""`python -m training`, telling when training begins."""
+"""A script that runs `python -m training` and prints BEGINS when training begins."""
 
 
 def probe_epoch(classes: int = 2) -> tuple[float, int]:
@@ -57,10 +58,10 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
     features = torch.randn(PHOTOS, WIDTH) + 0.05 * labels.unsqueeze(1)
     passes, whole = 0, functional.cross_entropy
 
-    def counted(*given: Any) -> Tensor:
+    def counted(*arguments: Any) -> Tensor:
         nonlocal passes
         passes += 1
-        return whole(*given)
+        return whole(*arguments)
 
     functional.cross_entropy = counted  # type: ignore[assignment]
     try:
@@ -72,7 +73,7 @@ def probe_epoch(classes: int = 2) -> tuple[float, int]:
 
 
 def loop_beside_memory(options: TrainingOptions, steps: int, rounds: int) -> tuple[list[float], float]:
-    """Images per second of the loop over those of the same steps on one batch in memory, by round; and the latter.
+    """Per round the loop's images per second over those of the same steps on a batch in memory; and the latter.
 
     The loader lives through all rounds and has a second after each to have its batches ready again: what it does for a
     round it does within it, and nothing while the steps from memory are timed.
@@ -80,7 +81,7 @@ def loop_beside_memory(options: TrainingOptions, steps: int, rounds: int) -> tup
     run = Run(prepare(options, Console(quiet=True)), Console(quiet=True))
     learner = run.learner("bfloat16" if options.device.type != "mps" else "float32", rate=lambda step: 1e-6)
     data = run.prepared.data.labelled(run.prepared.split.train)
-    held = next(iter(training_batches(data, run.plan, 0, workers=0)))
+    batch_in_memory = next(iter(training_batches(data, run.plan, 0, workers=0)))
     batches = iter(training_batches(data, run.plan, 0, workers=options.workers))
     ratios, rates = [], []
 
@@ -88,38 +89,38 @@ def loop_beside_memory(options: TrainingOptions, steps: int, rounds: int) -> tup
         time.sleep(1)
         begun = time.perf_counter()
         for _ in range(steps):
-            learner.learn(*batch())  # waits for the device, which has to tell the loss
+            learner.learn(*batch())  # waits for the device, since it returns the loss
         return time.perf_counter() - begun
 
     seconds(lambda: next(batches))
     for _ in range(rounds):
-        fed, looped = seconds(lambda: held), seconds(lambda: next(batches))
+        fed, looped = seconds(lambda: batch_in_memory), seconds(lambda: next(batches))
         ratios.append(fed / looped)
         rates.append(steps * run.plan.batch_size / fed)
     return ratios, statistics.median(rates)
 
 
 def starts(options: argparse.Namespace, place: Path) -> list[float]:
-    """Seconds until the first step begins: of a run whose photos nobody has decoded, and of AGAIN more."""
-    taken = []
+    """Seconds until the first step begins: of a run whose photos are not decoded yet, and of AGAIN later runs."""
+    seconds = []
     for name in map(str, range(1 + AGAIN)):
-        words = ["fit", str(options.data), "--output", f"{name}.safetensors", "--weights", str(options.weights)]
-        words += ["--cache", "cache", "--device", options.device]
+        arguments = ["fit", str(options.data), "--output", f"{name}.safetensors", "--weights", str(options.weights)]
+        arguments += ["--cache", "cache", "--device", options.device]
         begun = time.perf_counter()
-        command = [sys.executable, "-u", "-c", TOLD, *words]
+        command = [sys.executable, "-u", "-c", ANNOUNCING, *arguments]
         with subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip() == BEGINS:
-                    taken.append(time.perf_counter() - begun)
+                    seconds.append(time.perf_counter() - begun)
                     break
             process.kill()
-        time.sleep(3)  # its workers end with it, and would be in the next one's way
-    return taken
+        time.sleep(3)  # its workers end after it, and would slow the next run down
+    return seconds
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the figures of all three measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder or zip of photos; without it only the probe is measured")
     parser.add_argument("--weights", type=Path, help="pretrained weights of MobileNetV2")
@@ -148,14 +149,16 @@ def main() -> None:
     )
     if options.rounds:
         ratios, per_second = loop_beside_memory(training_options, options.steps, options.rounds)
-        print(f"the loop at {SIZE} px: {_told(ratios, 3)} of {per_second:.0f} images/s")
+        print(f"the loop at {SIZE} px: {_format_median(ratios, 3)} of {per_second:.0f} images/s")
     with tempfile.TemporaryDirectory() as place:
         first, *later = starts(options, Path(place))
-    print(f"from the command to where its first step begins: {first:.1f} s, a later run {_told(later, 1)} s")
+    print(f"from the command to where its first step begins: {first:.1f} s, a later run {_format_median(later, 1)} s")
 
 
-def _told(found: list[float], digits: int) -> str:
-    middle, least, most = (f"{each:.{digits}f}" for each in (statistics.median(found), min(found), max(found)))
+def _format_median(figures: list[float], digits: int) -> str:
+    middle, least, most = (
+        f"{figure:.{digits}f}" for figure in (statistics.median(figures), min(figures), max(figures))
+    )
     return f"{middle} ({least} to {most})"
 
 

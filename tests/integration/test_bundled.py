@@ -109,7 +109,7 @@ def test_the_robust_ideals_look_more_like_it(imagenet_home: Path, monkeypatch: p
         for seed in range(3):
             for label, drawn in zip(["cat", "dog"], draw(model, "fourier", ("cat", "dog"), seed), strict=True):
                 shares[name, label] = (
-                    shares.get((name, label), 0) + ideals_pets.seen(drawn.picture, judge)[0][label] / 3
+                    shares.get((name, label), 0) + ideals_pets.judge_picture(drawn.picture, judge)[0][label] / 3
                 )
     for label in ("cat", "dog"):
         assert shares["cats-dogs-robust", label] > shares["cats-dogs", label] + 0.2
