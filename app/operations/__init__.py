@@ -1,1 +1,1 @@
-"""The simple operations: /classify, /models, /health and /metrics."""
+"""The endpoints that belong to no other package: /classify, /models, /health and /metrics."""

@@ -36,8 +36,12 @@ def problems(*statuses: int) -> Responses:
 
 
 def picture_responses(body: type[PictureResult]) -> Responses:
-    """The documented success of an operation that returns a picture, JSON or an event stream."""
-    (example,) = body.model_json_schema(mode="serialization")["examples"]
+    """The documented success of an operation that returns a picture, JSON or an event stream.
+
+    The `json_schema_extra` of the body's `model_config` must contain one example.
+    """
+    examples = body.model_json_schema(mode="serialization").get("examples", [])
+    assert len(examples) == 1, f"{body.__name__} needs one example in the json_schema_extra of its model_config"
     picture = {"schema": {"type": "string", "format": "binary"}}
     events = 'event: progress\ndata: {"step": 7, "steps": 40, "score": 0.83}\n\nevent: result\ndata: {...}\n\n'
     return {
@@ -50,7 +54,7 @@ def picture_responses(body: type[PictureResult]) -> Responses:
                 "image/png": picture,
                 "image/jpeg": picture,
                 "image/webp": picture,
-                "application/json": {"example": example},
+                "application/json": {"example": examples[0]},
                 "text/event-stream": {"schema": {"type": "string"}, "example": events},
             },
         }

@@ -24,7 +24,7 @@ HEADERS = (
     "Robust",
     "Reason",
 )
-"""Names of all headers with figures, without their prefix `X-Mirage-`."""
+"""Names of all headers with figures, without their prefix `X-Mirage-`; web pages may read no others (CORS)."""
 
 
 @dataclass(frozen=True)
@@ -58,5 +58,6 @@ def respond(outcome: Outcome, format: Format) -> Response:
 
 def picture_headers(outcome: Outcome) -> dict[str, str]:
     """The `X-Mirage-...` headers with their values percent-encoded."""
-    assert set(outcome.headers) <= set(HEADERS), "CORS lets scripts read the headers in HEADERS only: add the new name"
+    unlisted = set(outcome.headers) - set(HEADERS)
+    assert not unlisted, f"add {unlisted} to HEADERS in {__name__}: web pages may read only the headers listed there"
     return {f"X-Mirage-{key}": quote(value, safe=" ,./") for key, value in outcome.headers.items()}

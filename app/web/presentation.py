@@ -36,6 +36,10 @@ async def present(
 ) -> Response:
     """Run the task and answer with its outcome; an event stream begins before the task ends.
 
+    `previews` puts a small picture into each event of progress. The deadline is `deadline_s` seconds from now, or the
+    service's own where that is sooner. `weight` is the number of pixels that the task holds; pictures of more than
+    MIRAGE_MAX_PIXELS in all are not worked on at one time.
+
     `to_outcome` runs on a thread of `Service.presenters`, of which all requests together have two: it must not wait
     for anything. Where the response needs more work of the engine, `follow_up` waits for it before that, and
     `to_outcome` gets what it returns in place of the task's result.
