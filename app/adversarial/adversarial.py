@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.adversarial.allowed_pixels import allowed_pixels
 from app.adversarial.file_encoding import check_webp_size, jpeg_quality
 from app.adversarial.memory import attack_weight
-from app.adversarial.requests import OPTION_NAMES, AdversarialOptions
+from app.adversarial.requests import AdversarialOptions
 from app.adversarial.responses import AdversarialResult, TransferVerdict
 from app.adversarial.transfer import ask_other_models
 from app.web.formats import Format, choose_format
@@ -46,7 +46,7 @@ async def post_adversarial(
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
-    options = form.model_dump(include=set(OPTION_NAMES), exclude_none=True)
+    options = form.chosen_options()
     attack_options(choose_attack(form.attack, options), form.norm, options)  # refuses before the picture is decoded
     survive = parse_survive(form.survive or "png")
     quality = jpeg_quality(survive)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from app.web.fields import (
     DEADLINE,
@@ -14,27 +14,21 @@ from app.web.fields import (
     Deadline,
     FormatChoice,
     ModelName,
-    Options,
     PictureFile,
     empty_is_none,
     one_of,
 )
-from app.web.option_fields import option_fields
+from app.web.option_fields import method_options
 from models.attacks.options import ATTACKS
 
-AttackOptions = create_model(
-    "AttackOptions",
-    __base__=Options,
-    **option_fields({name: attack.options for name, attack in ATTACKS.items()}, in_form=True),
+AttackOptions = method_options(
+    "AttackOptions", {name: attack.options for name, attack in ATTACKS.items()}, in_form=True
 )
-
-
-OPTION_NAMES = frozenset(AttackOptions.model_fields)
 
 
 TARGET = (
     "Target class, by name or index: the model must take the changed picture for this class. Without it any class "
-    "other than the present one counts as a success."
+    "other than the original one counts as a success."
 )
 
 
@@ -45,8 +39,8 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
     target: ClassName = Field(default=None, description=TARGET, max_length=200, examples=[""])
     attack: Annotated[Annotated[str, one_of(ATTACKS)] | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
-        description=f"The attack: one of {', '.join(ATTACKS)}. Without it pgd where `epsilon` has a value, else auto, "
-        "which combines several attacks to find the smallest perturbation.",
+        description=f"The attack: one of {', '.join(ATTACKS)}. The default is pgd if `epsilon` has a value, otherwise "
+        "auto, which combines several attacks to find the smallest perturbation.",
         examples=["auto"],
     )
     norm: Annotated[Literal["linf", "l2", "l1", "l0"] | None, BeforeValidator(empty_is_none)] = Field(
@@ -64,7 +58,7 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         le=100,
         allow_inf_nan=False,
         description="Margin in logits, from 0 to 100, by which the goal must lead (kappa of Carlini and Wagner): with "
-        "a target its logit before every other, without one any other logit before that of the present class. A larger "
+        "a target its logit over every other, without one any other logit over that of the original class. A larger "
         "margin makes results more robust, and perturbations larger.",
     )
     survive: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
@@ -72,8 +66,8 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         max_length=200,
         description="Changes of the file that the attack must survive, at most 5, separated by commas: jpeg:Q (saved "
         "as a JPEG of quality 1 to 100) and resize:S (resized by a factor of 0.1 to 4), for example "
-        "jpeg:75,resize:0.5; png or none adds no change. The file of the response itself always counts, also where it "
-        "is a JPEG. More changes need more time and larger perturbations.",
+        "jpeg:75,resize:0.5; png or none adds no change. The file of the response itself must always fool the model, "
+        "also if it is a JPEG. More changes need more time and larger perturbations.",
         examples=["png"],
     )
     mask: Annotated[bytes | None, WithJsonSchema(FILE)] = Field(
@@ -82,12 +76,12 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         "(128 or more of 255, the mean of its channels) may change.",
         examples=[""],
     )
-    # A text: where a field is a tuple, FastAPI takes a form's field for one of its items.
+    # The type is str, because FastAPI would read the form field of a tuple as a single item of it.
     box: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         max_length=100,
         description="A rectangle of the picture as left,top,width,height in pixels, for example 40,30,100,80: only "
-        "pixels inside it may change. With a mask too, only pixels that both allow change.",
+        "pixels inside it may change. If there is a mask too, a pixel may change only where both allow it.",
         examples=[""],
     )
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])

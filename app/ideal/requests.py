@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from app.web.fields import (
     MODEL,
@@ -10,26 +10,20 @@ from app.web.fields import (
     SEED,
     AnyFormatChoice,
     ModelName,
-    Options,
     Seed,
     empty_is_none,
     one_of,
     without_empty,
 )
-from app.web.option_fields import option_fields
+from app.web.option_fields import method_options
 from models.ideal.options import LEAST_SIZE, METHODS, MOST_PICTURES, MOST_SIZE
 
-MethodOptions = create_model(
-    "MethodOptions",
-    __base__=Options,
-    **option_fields({name: method.options for name, method in METHODS.items()}, in_form=False),
+IdealMethodOptions = method_options(
+    "MethodOptions", {name: method.options for name, method in METHODS.items()}, in_form=False
 )
 
 
-OPTION_NAMES = frozenset(MethodOptions.model_fields)
-
-
-class IdealOptions(MethodOptions):  # type: ignore[misc, valid-type]
+class IdealOptions(IdealMethodOptions):  # type: ignore[misc, valid-type]
     """Query parameters of GET /ideal/{class}."""
 
     model: ModelName = Field(default=None, description=MODEL)
@@ -50,14 +44,14 @@ class IdealOptions(MethodOptions):  # type: ignore[misc, valid-type]
         default=None,
         ge=LEAST_SIZE,
         le=MOST_SIZE,
-        description=f"Side of the square picture in pixels, from {LEAST_SIZE} to {MOST_SIZE}. Without it the input "
+        description=f"Side of the square picture in pixels, from {LEAST_SIZE} to {MOST_SIZE}. The default is the input "
         "size of the model.",
     )
     judge: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         max_length=200,
-        description="Name of another served model that classifies the result as a second opinion. Without it the first "
-        "other model that knows the class.",
+        description="Name of another served model that classifies the result as a second opinion. The default is the "
+        "first other model that has the class.",
     )
     previews: bool = Field(default=False, description=PREVIEWS)
     format: AnyFormatChoice = Field(

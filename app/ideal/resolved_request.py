@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from app.ideal.judge import Judge, choose_judge
-from app.ideal.requests import OPTION_NAMES, IdealOptions
+from app.ideal.requests import IdealOptions
 from app.web.service import Service
 from models.ideal.options import ideal_options
 from models.ideal.task import default_size, held_pixels
@@ -60,7 +60,7 @@ class ResolvedRequest:
 
         `rows` is the largest batch that goes through the network: it decides how sums are rounded.
         """
-        depends = {
+        key_parts = {
             "edition": EDITION,
             "model": [self.model.name, self.model.digest],
             "subject": self.subject if isinstance(self.subject, int) else [self.layer, self.channel],
@@ -69,16 +69,15 @@ class ResolvedRequest:
             "judge": None if self.judge is None else [self.judge.model.name, self.judge.model.digest],
             "machine": [str(device), rows, torch.get_num_threads(), str(torch.__version__)],
         }
-        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(key_parts, sort_keys=True).encode()).hexdigest()
 
 
 def resolve(service: Service, model: Model, subject: int | tuple[Layer, int], options: IdealOptions) -> ResolvedRequest:
     """Fill in the defaults and choose the judge; raises BadIdeal, and for a named judge what `choose_judge` raises."""
     of_class = isinstance(subject, int)
     label = model.spec.classes[subject] if isinstance(subject, int) else None
-    method_options = options.model_dump(include=set(OPTION_NAMES), exclude_none=True)
     size = options.size or default_size(model.spec)
-    completed = ideal_options(options.method, size, method_options, count=options.count, of_class=of_class)
-    every = {**completed, "seed": options.seed, "count": options.count, "size": size}
+    completed = ideal_options(options.method, size, options.chosen_options(), count=options.count, of_class=of_class)
+    all_options = {**completed, "seed": options.seed, "count": options.count, "size": size}
     judge = choose_judge(service, model, label, options.judge)
-    return ResolvedRequest(model, subject, options.method, every, judge)
+    return ResolvedRequest(model, subject, options.method, all_options, judge)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from torch import Tensor
 
-from app.inside.requests import OPTION_NAMES, ExplainOptions
+from app.inside.requests import ExplainOptions
 from app.inside.responses import ExplainResult
 from app.web.formats import choose_format
 from app.web.openapi import picture_request, picture_responses, problems
@@ -43,7 +43,7 @@ async def post_explain(
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
-    options = form.model_dump(include=set(OPTION_NAMES), exclude_none=True)
+    options = form.chosen_options()
     layer = _layer(form, model)
     explain_options(form.method, options, layer)  # refuses before the picture is decoded
     picture = await decode_upload(form.image, service)

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.web.fields import (
     FORMAT,
@@ -16,7 +16,7 @@ from app.web.fields import (
     empty_is_none,
     one_of,
 )
-from app.web.option_fields import option_fields
+from app.web.option_fields import method_options
 from models.explain import METHODS
 
 MOST_CHANNELS = 100
@@ -54,24 +54,19 @@ class FeaturesOptions(Options):
     format: FormatChoice = Field(default=None, description=FORMAT)
 
 
-MethodOptions = create_model(
-    "ExplainMethodOptions",
-    __base__=Options,
-    **option_fields({name: method.options for name, method in METHODS.items()}, in_form=True),
+ExplainMethodOptions = method_options(
+    "ExplainMethodOptions", {name: method.options for name, method in METHODS.items()}, in_form=True
 )
 
 
-OPTION_NAMES = frozenset(MethodOptions.model_fields)
-
-
-class ExplainOptions(MethodOptions):  # type: ignore[misc, valid-type]
+class ExplainOptions(ExplainMethodOptions):  # type: ignore[misc, valid-type]
     """Fields of POST /explain."""
 
     image: PictureFile = Field(description="The picture, as a file.")
     target: ClassName = Field(
         default=None,
         max_length=200,
-        description="Class whose score is explained, by name or index. Without it the most probable class.",
+        description="Class whose score is explained, by name or index. The default is the most probable class.",
         examples=[""],
     )
     method: Annotated[str, one_of(METHODS)] = Field(
@@ -83,7 +78,7 @@ class ExplainOptions(MethodOptions):  # type: ignore[misc, valid-type]
         default=None,
         max_length=300,
         description="Name of the layer whose feature maps grad_cam weights, as GET /models/{name} lists them. Only for "
-        "grad_cam. Without it the last layer that has feature maps.",
+        "grad_cam; the default is the last layer that has feature maps.",
         examples=[""],
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])

@@ -1,12 +1,12 @@
-"""Options of attacks, ideal methods and explain methods as fields of requests: types, bounds and texts are theirs."""
+"""Options of attacks, ideal methods and explain methods as fields of requests, with their types, bounds and texts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
-from app.web.fields import MAX_SEED, empty_is_none, one_of, parse_fraction
+from app.web.fields import MAX_SEED, Options, empty_is_none, one_of, parse_fraction
 from models.options import Option, described, merged, users_by_option
 
 
@@ -18,6 +18,24 @@ def option_fields(owners: Mapping[str, Mapping[str, Option]], *, in_form: bool) 
     """
     examples = {"examples": [""]} if in_form else {}
     return {name: _field(users, examples) for name, users in users_by_option(owners).items()}
+
+
+class MethodOptions(Options):
+    """Base of the requests that have options of attacks or methods; made by `method_options`."""
+
+    option_names: ClassVar[frozenset[str]] = frozenset()
+    """Names of these options; a subclass has further fields, such as the picture."""
+
+    def chosen_options(self) -> dict[str, Any]:
+        """The options of attacks or methods to which the client gave a value, by name."""
+        return self.model_dump(include=set(self.option_names), exclude_none=True)
+
+
+def method_options(name: str, owners: Mapping[str, Mapping[str, Option]], *, in_form: bool) -> type[MethodOptions]:
+    """A base class called `name` with the fields of `option_fields`, for the request model of one operation."""
+    model: type[MethodOptions] = create_model(name, __base__=MethodOptions, **option_fields(owners, in_form=in_form))
+    model.option_names = frozenset(model.model_fields)
+    return model
 
 
 def _field(users: Mapping[str, Option], extra: Mapping[str, Any]) -> Any:
