@@ -85,4 +85,4 @@ class ClassNames:
     def _suggestion(self, text: str) -> str:
         near = difflib.get_close_matches(normal_form(text), self._indices, n=3, cutoff=0.5)
         near = near or list(self.classes[:5])
-        return f"; near are: {', '.join(near)}"
+        return f"; similar names: {', '.join(near)}"

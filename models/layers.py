@@ -55,7 +55,7 @@ class Layers(tuple[Layer, ...]):
                 return layer
         names = [layer.name for layer in self]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or [*names[:2], *names[-2:]]
-        raise UnknownLayer(f"the model has no layer {name[:100]!r}; near are: {', '.join(near)}")
+        raise UnknownLayer(f"the model has no layer {name[:100]!r}; similar names: {', '.join(near)}")
 
     @property
     def last_map(self) -> Layer | None:
@@ -115,12 +115,12 @@ def _channels_last(
     """
     last = {name for name, (first, second, third) in shapes.items() if first == second != third}
     cubes = {name for name, shape in shapes.items() if len(set(shape)) == 1 and shape[0] > 1}
-    with torch.no_grad(), watching(network, cubes) as seen:
+    with torch.no_grad(), watching(network, cubes) as outputs:
         if cubes:
             # A network that takes one size alone fails somewhere; the layers after that count as [n, c, h, w].
             with contextlib.suppress(Exception):
                 network(torch.cat([pair, pair], dim=3))
-    wider = {name: output.shape[1:] for name, output in seen.items()}
+    wider = {name: output.shape[1:] for name, output in outputs.items()}
     return frozenset(last | {name for name, shape in wider.items() if shape[2] == shapes[name][2] != shape[1]})
 
 

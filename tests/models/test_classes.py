@@ -1,4 +1,4 @@
-"""What a person calls a class, and which one that is."""
+"""Tests which class is meant by a text: a name, a synonym or an index."""
 
 import unicodedata
 
@@ -17,35 +17,35 @@ IMAGENET = ClassNames(MobileNet_V2_Weights.DEFAULT.meta["categories"])
     "text",
     ["american_bulldog", "American Bulldog", "AMERICAN-BULLDOG", "  american   bulldog ", "american_-_bulldog", "1"],
 )
-def test_case_underscores_hyphens_and_spaces_are_alike(text: str) -> None:
+def test_case_underscores_hyphens_and_spaces_do_not_matter(text: str) -> None:
     assert PETS.find(text) == 1
 
 
-def test_names_go_before_indices() -> None:
-    """The class called 3 has the index 2; the class of index 3 is still found by its name, as index 4 is by its own."""
+def test_a_name_takes_precedence_over_an_index() -> None:
+    """The class called "3" has index 2, so "3" means it; index 3 is found by its name, and "4" is an index."""
     assert PETS.find("3") == 2
     assert PETS.find("wheaten terrier") == 3
     assert PETS.find("4") == 4
 
 
 @pytest.mark.parametrize("text", ["5", "999999", "0000005"])
-def test_an_index_past_the_last(text: str) -> None:
+def test_an_index_past_the_last_class_is_refused(text: str) -> None:
     with pytest.raises(UnknownClass, match="0 to 4" if len(text) < 7 else "no class is called"):
         PETS.find(text)
 
 
 @pytest.mark.parametrize("text", ["-1", "1.0", "٣", "", " ", "1e0", "²"])
-def test_what_is_neither_name_nor_index(text: str) -> None:
+def test_a_text_that_is_neither_name_nor_index_is_refused(text: str) -> None:
     with pytest.raises(UnknownClass, match="no class is called"):
         PETS.find(text)
 
 
 @pytest.mark.parametrize(
-    ("index", "there"), [(0, True), (4, True), (5, False), (-1, False), (-5, False), (10**30, False)]
+    ("index", "valid"), [(0, True), (4, True), (5, False), (-1, False), (-5, False), (10**30, False)]
 )
-def test_an_index_is_that_of_a_class(index: int, there: bool) -> None:
-    """From 0 to the last; Python's way to count from the end is none here, nor is a class called 3 meant by 3."""
-    if there:
+def test_by_index_takes_only_indices_of_classes(index: int, valid: bool) -> None:
+    """Indices from 0 to the last are valid, negative ones are not; 3 means index 3, never the class called "3"."""
+    if valid:
         assert PETS.by_index(index) == index
     else:
         with pytest.raises(UnknownClass, match=rf"there is no class {index}: the indices are 0 to 4"):
@@ -53,8 +53,8 @@ def test_an_index_is_that_of_a_class(index: int, there: bool) -> None:
     assert PETS.by_index(3) == 3 != PETS.find("3")
 
 
-def test_a_name_alone_is_no_index() -> None:
-    """The class called 3 is found; 1 and 4, which call none, are not. Synonyms and likeness count as in `find`."""
+def test_by_name_does_not_take_indices() -> None:
+    """The class called "3" is found; "1" and "4" are no names. Synonyms and normalised spelling count as in `find`."""
     assert (PETS.by_name("3"), PETS.by_name("SIAMESE"), IMAGENET.by_name("tabby cat")) == (2, 0, 281)
     for text in ("1", "4", "Siamesse"):
         with pytest.raises(UnknownClass, match="no class is called"):
@@ -63,14 +63,14 @@ def test_a_name_alone_is_no_index() -> None:
         ClassNames(["cat", "dog", "cat"]).by_name("cat")
 
 
-def test_near_names_are_suggested() -> None:
-    with pytest.raises(UnknownClass, match="near are: siamese"):
+def test_similar_names_are_suggested() -> None:
+    with pytest.raises(UnknownClass, match="similar names: siamese"):
         PETS.find("siamesse")
-    with pytest.raises(UnknownClass, match="near are: Siamese, american_bulldog"):
+    with pytest.raises(UnknownClass, match="similar names: Siamese, american_bulldog"):
         PETS.find("xyzzy")
 
 
-def test_a_message_stays_short() -> None:
+def test_the_message_for_a_very_long_name_is_short() -> None:
     with pytest.raises(UnknownClass) as caught:
         PETS.find("x" * 100_000)
     assert len(str(caught.value)) < 500
@@ -86,7 +86,7 @@ def test_every_imagenet_class_is_found_by_its_index() -> None:
 
 
 def test_every_imagenet_class_is_found_by_its_own_name() -> None:
-    """What /classify says can be asked for: all 1000 labels, letter by letter."""
+    """All 1000 labels that /classify returns can be used as a target class."""
     assert [IMAGENET.find(name) for name in IMAGENET.classes] == list(range(1000))
 
 
@@ -110,8 +110,8 @@ def test_imagenet_synonyms(text: str, index: int | None) -> None:
         assert IMAGENET.find(text) == index
 
 
-def test_a_classes_own_name_wins_over_anothers_synonym() -> None:
-    """WordNet calls several dogs by what is another class's own name; own names always come first."""
+def test_the_name_of_a_class_takes_precedence_over_a_synonym_of_another() -> None:
+    """Some synonyms in WordNet are the name of another class; such a text means the class of that name."""
     own = {normal_form(name): index for index, name in enumerate(IMAGENET.classes)}
     clashes = [
         (name, index)
@@ -124,30 +124,30 @@ def test_a_classes_own_name_wins_over_anothers_synonym() -> None:
         assert IMAGENET.find(name.upper()) == own[name]
 
 
-def test_a_thousand_other_classes_have_no_synonyms() -> None:
-    """Only torchvision's ImageNet starts with the tench."""
+def test_a_thousand_classes_other_than_imagenets_have_no_synonyms() -> None:
+    """Synonyms belong to the ImageNet classes alone, not to any model of 1000 classes."""
     others = ClassNames([f"plant {number}" for number in range(1000)])
     with pytest.raises(UnknownClass):
         others.find("man-eating shark")
 
 
-def test_a_name_letter_by_letter_goes_before_its_likeness() -> None:
-    """The dog is a Cardigan and the garment a cardigan, so what /classify says can be asked for."""
+def test_an_exact_name_takes_precedence_over_a_normalised_one() -> None:
+    """The dog is called "Cardigan" and the garment "cardigan"; in capitals the name is ambiguous and refused."""
     assert (IMAGENET.find("Cardigan"), IMAGENET.find("cardigan")) == (264, 474)
     with pytest.raises(UnknownClass, match=r"\[264, 474\]"):
         IMAGENET.find("CARDIGAN")
 
 
-def test_two_classes_of_one_name() -> None:
+def test_a_name_of_two_classes_is_refused() -> None:
     with pytest.raises(UnknownClass, match=r"names 2 classes: give the index, one of \[0, 2\]"):
         ClassNames(["cat", "dog", "cat"]).find("cat")
 
 
 @given(st.lists(st.text(min_size=1), min_size=2, unique_by=normal_form))
 def test_every_class_is_found_by_its_own_name(names: list[str]) -> None:
-    """Whatever script or punctuation: each name finds its own index."""
-    found = ClassNames(names)
-    assert [found.find(name) for name in names] == list(range(len(names)))
+    """In any script and with any punctuation, every name gives the index of its class."""
+    class_names = ClassNames(names)
+    assert [class_names.find(name) for name in names] == list(range(len(names)))
 
 
 @given(st.text())
@@ -158,8 +158,8 @@ def test_any_text_finds_a_class_or_is_unknown(text: str) -> None:
         assert len(str(error)) < 600
 
 
-def test_a_name_is_found_in_either_spelling_of_its_letters() -> None:
-    """macOS writes an umlaut as two characters: as a class's name, or in a request for it."""
+def test_composed_and_decomposed_unicode_mean_the_same_class() -> None:
+    """macOS writes an umlaut as two characters, in file names (and so class names) or in a request."""
     composed, decomposed = (unicodedata.normalize(form, "Käse") for form in ("NFC", "NFD"))
     assert ClassNames(("Brot", composed)).find(decomposed) == 1
     assert ClassNames(("Brot", decomposed)).find(composed) == 1

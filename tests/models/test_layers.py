@@ -1,4 +1,4 @@
-"""The parts of a network by name: their shapes by hand, what a pass shows of them, and gradients towards them."""
+"""Tests the layers of a network: their names and shapes, their activations, and gradients with respect to them."""
 
 import pytest
 import torch
@@ -18,15 +18,19 @@ def pool() -> Classifier:
     return Classifier(TwoChannelNetwork(), unnormalised(2, 16))
 
 
-def test_layers_by_hand(pool: Classifier) -> None:
-    """In the order of a pass, each with channels, height and width."""
-    told = [(each.name, each.kind, each.channels, each.height, each.width) for each in pool.layers]
-    assert told == [("convolution", "Conv2d", 2, 16, 16), ("relu", "ReLU", 2, 16, 16), ("head", "Linear", 2, 1, 1)]
+def test_layers_are_listed_with_their_shapes(pool: Classifier) -> None:
+    """Layers are in the order of the forward pass, with their channels, height and width."""
+    descriptions = [(layer.name, layer.kind, layer.channels, layer.height, layer.width) for layer in pool.layers]
+    assert descriptions == [
+        ("convolution", "Conv2d", 2, 16, 16),
+        ("relu", "ReLU", 2, 16, 16),
+        ("head", "Linear", 2, 1, 1),
+    ]
     assert pool.layers.last_map == pool.layers[1]
 
 
-def test_what_a_pass_shows_by_hand(pool: Classifier) -> None:
-    """Before the ReLU, which works in place, red minus a half is negative; after it, 0."""
+def test_activations_of_a_layer(pool: Classifier) -> None:
+    """Green of 0.6 gives 0.2 and -0.5 before the ReLU, which works in place, and 0.2 and 0 after it."""
     pixels = torch.zeros(1, 3, 16, 16)
     pixels[:, 1] = 0.6  # green
     for layer, values in (("convolution", [0.2, -0.5]), ("relu", [0.2, 0.0])):
@@ -36,18 +40,18 @@ def test_what_a_pass_shows_by_hand(pool: Classifier) -> None:
         torch.testing.assert_close(answer.logits, torch.tensor([[0.4, 0.0]]))
 
 
-def test_gradients_towards_a_layer_by_hand(pool: Classifier) -> None:
-    """The head's weight over 256 pixels, and nothing through the ReLU of what is negative."""
+def test_gradients_with_respect_to_a_layer(pool: Classifier) -> None:
+    """After the ReLU the gradient is the head's weight 3 over 256 pixels; before it 0, since the input is negative."""
     pixels = torch.full((1, 3, 16, 16), 0.2)
-    for layer, slope in (("convolution", 0.0), ("relu", 3 / 256)):
+    for layer, gradient in (("convolution", 0.0), ("relu", 3 / 256)):
         (answer,) = pool.answer([Query(pixels, lambda logits: logits[:, 1], layer)])
         assert answer.activation_gradients is not None
-        torch.testing.assert_close(answer.activation_gradients[0, 1], torch.full((16, 16), slope))
+        torch.testing.assert_close(answer.activation_gradients[0, 1], torch.full((16, 16), gradient))
         assert not answer.activation_gradients[0, 0].any()
 
 
-def test_an_objective_within_a_layer_by_hand(pool: Classifier) -> None:
-    """The mean of the first channel: a third per colour, over 256 pixels; the logits do not matter."""
+def test_gradients_of_an_objective_within_a_layer(pool: Classifier) -> None:
+    """The objective is the mean of the first channel, so the gradient is 1/3 per colour over 256 pixels."""
     query = Query(torch.rand(3, 3, 16, 16), lambda values: values[:, 0].mean(dim=(1, 2)), "convolution", within=True)
     (answer,) = pool.answer([query])
     assert answer.gradients is not None and answer.losses is not None and answer.activation_gradients is None
@@ -55,8 +59,8 @@ def test_an_objective_within_a_layer_by_hand(pool: Classifier) -> None:
     torch.testing.assert_close(answer.losses, query.pixels.mean(dim=(1, 2, 3)))
 
 
-def test_all_kinds_of_queries_in_one_pass(tiny: Classifier) -> None:
-    """Each is answered as it is alone: logits only, gradients, two layers watched, an objective within one."""
+def test_queries_of_all_kinds_in_one_batch_are_answered_as_alone(tiny: Classifier) -> None:
+    """The batch asks for logits, for gradients, for activations of two layers, and for an objective within a layer."""
     random = torch.Generator().manual_seed(0)
 
     def pixels(rows: int) -> Tensor:
@@ -72,32 +76,32 @@ def test_all_kinds_of_queries_in_one_pass(tiny: Classifier) -> None:
     for query, together in zip(queries, tiny.answer(queries), strict=True):
         (alone,) = tiny.answer([query])
         for name in ("logits", "losses", "gradients", "activations", "activation_gradients"):
-            expected, found = getattr(alone, name), getattr(together, name)
-            assert (expected is None) == (found is None), name
+            expected, actual = getattr(alone, name), getattr(together, name)
+            assert (expected is None) == (actual is None), name
             if expected is not None:
-                torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_halves_ask_the_same_of_a_layer(tiny: Classifier) -> None:
+def test_halves_of_a_query_have_the_same_layer_and_gradients(tiny: Classifier) -> None:
     query = Query(torch.rand(5, 3, 32, 32), lambda values: values[:, 0].mean(dim=(1, 2)), "0", within=True, apart=True)
     halves = query.halves()
     assert all((half.layer, half.within, half.apart) == ("0", True, True) for half in halves)
     (whole,) = tiny.answer([query])
-    found = torch.cat([tiny.answer([half])[0].gradients for half in halves])
-    torch.testing.assert_close(found, whole.gradients)
+    gradients_of_halves = torch.cat([tiny.answer([half])[0].gradients for half in halves])
+    torch.testing.assert_close(gradients_of_halves, whole.gradients)
 
 
-def test_no_hook_stays_behind(pool: Classifier) -> None:
+def test_no_hook_is_left_after_an_answer(pool: Classifier) -> None:
     pool.answer([Query(torch.rand(1, 3, 16, 16), layer="relu")])
     assert not any(module._forward_hooks for module in pool.network.modules())
 
 
 def test_layers_that_share_a_module_are_left_out() -> None:
-    """ResNet's blocks call one ReLU twice: which of the two outputs would its name mean?"""
+    """A block of ResNet calls one ReLU twice, so the name of the ReLU would mean two outputs."""
     network = architectures.build("resnet18", 4)
-    found = [layer.name for layer in layers(network, torch.zeros(2, 3, 64, 64))]
-    assert "layer1.0.relu" not in found
-    assert {"layer1.0.conv1", "layer1.0", "layer4", "avgpool", "fc"} <= set(found)
+    names = [layer.name for layer in layers(network, torch.zeros(2, 3, 64, 64))]
+    assert "layer1.0.relu" not in names
+    assert {"layer1.0.conv1", "layer1.0", "layer4", "avgpool", "fc"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_shapes_of_real_networks(architecture: str, name: str, shape: tuple[int,
 
 
 class Cubes(nn.Module):
-    """16 channels of 16 x 16 pixels, by a convolution and then, channels last, by a Linear; and a head."""
+    """A convolution and a channels-last Linear whose outputs both are 16 x 16 x 16, followed by the given head."""
 
     def __init__(self, head: nn.Module, *, one_size: bool = False) -> None:
         super().__init__()
@@ -129,17 +133,17 @@ class Cubes(nn.Module):
         return self.head(self.last(self.first(pixels).permute(0, 2, 3, 1)))
 
 
-def test_a_wider_picture_tells_channels_from_rows() -> None:
-    """Where all three are 16, whatever the head takes; a network that takes no wider picture is read as most are."""
+def test_channels_last_is_recognised_by_a_wider_picture() -> None:
+    """Where channels, height and width all are 16, a wider picture shows the order; else channels come first."""
     pair = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     for head in (nn.AdaptiveAvgPool3d(1), nn.Sequential(nn.Flatten(), nn.Linear(4096, 2))):
-        found = {layer.name: layer.channels_last for layer in layers(Cubes(head), pair)}
-        assert (found["first"], found["last"]) == (False, True)
+        channels_last = {layer.name: layer.channels_last for layer in layers(Cubes(head), pair)}
+        assert (channels_last["first"], channels_last["last"]) == (False, True)
         assert not any(layer.channels_last for layer in layers(Cubes(head, one_size=True), pair))
 
 
-def test_maps_of_tokens() -> None:
-    """Token t of 1 + 4 holds t: the class token 0 is left out, the others lie in rows."""
+def test_tokens_become_maps() -> None:
+    """Of 1 + 4 tokens with the values 0 to 4, the class token 0 is dropped and the others form a 2 x 2 map."""
     tokens = torch.arange(5.0).reshape(1, 5, 1).expand(2, 5, 3)
     assert maps(tokens).shape == (2, 3, 2, 2)
     assert maps(tokens)[1, 2].tolist() == [[1.0, 2.0], [3.0, 4.0]]
@@ -147,16 +151,16 @@ def test_maps_of_tokens() -> None:
     assert maps(torch.zeros(2, 7, 3)).shape == (2, 3, 7, 1)
 
 
-def test_a_gradient_goes_through_maps() -> None:
+def test_gradients_flow_through_maps() -> None:
     values = torch.zeros(1, 5, 5, 8, requires_grad=True)
     relu(maps(values, channels_last=True)[0, 3, 1, 2] + 1).backward()
     assert values.grad is not None and values.grad.nonzero().tolist() == [[0, 1, 2, 3]]
 
 
-def test_names_that_are_not_there(pool: Classifier) -> None:
-    with pytest.raises(UnknownLayer, match="near are: convolution"):
+def test_unknown_layers_and_channels_are_refused(pool: Classifier) -> None:
+    with pytest.raises(UnknownLayer, match="similar names: convolution"):
         pool.layers.find("convolutio")
-    with pytest.raises(UnknownLayer, match="near are: convolution, relu"):
+    with pytest.raises(UnknownLayer, match="similar names: convolution, relu"):
         pool.layers.find("x" * 10_000)
     with pytest.raises(UnknownLayer, match="0 to 1"):
         pool.layers.find("relu").check_channel(2)
@@ -164,7 +168,7 @@ def test_names_that_are_not_there(pool: Classifier) -> None:
         pool.layers.find("relu").check_channel(-1)
 
 
-def test_a_spec_of_another_architecture_does_not_matter() -> None:
-    """Layers are those of the network that there is."""
+def test_layers_are_those_of_the_network_not_of_its_spec() -> None:
+    """The spec names another architecture, but layers are read from the network itself."""
     classifier = Classifier(TwoChannelNetwork(), Spec("resnet18", ("a", "b"), input_size=32, resize=32))
     assert classifier.layers.find("relu").height == 32

@@ -19,7 +19,7 @@ def test_every_checkpoint_is_served_without_a_choice(checkpoints: Path) -> None:
     assert (registry.names, registry.state("tiny")) == (("tiny",), "loading")
     registry.load_all()
     assert registry.get() is registry.get("tiny")
-    with pytest.raises(NotServed, match="near are: tiny"):
+    with pytest.raises(NotServed, match="similar names: tiny"):
         registry.get("tini")
 
 

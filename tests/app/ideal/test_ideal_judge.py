@@ -40,7 +40,7 @@ def test_a_judge_of_ones_choice(two: Live) -> None:
     assert get_json(two, "/ideal/cat", model="other", judge="tiny")["score"]["transfer"]["model"] == "tiny"
     for params, status, detail in (
         ({"judge": "strange"}, 404, "cat"),
-        ({"judge": "nobody"}, 404, "near are"),
+        ({"judge": "nobody"}, 404, "similar names"),
         ({"judge": "tiny"}, 422, "name another"),
     ):
         response = two.client.get("/ideal/cat", params={**FAST, **params})

@@ -8,9 +8,9 @@ from tests.app.live_service import Live
 @pytest.mark.parametrize(
     ("path", "status", "detail"),
     [
-        ("/ideal/dig", 404, "near are: dog"),
+        ("/ideal/dig", 404, "similar names: dog"),
         ("/ideal/4", 404, "the indices are 0 to 3"),
-        ("/ideal/cat?model=other", 404, "near are: tiny"),
+        ("/ideal/cat?model=other", 404, "similar names: tiny"),
         ("/ideal/cat?steps=0", 422, "steps: "),
         ("/ideal/cat?count=16&size=1024", 422, "ask for 4, or for smaller ones"),
         ("/ideal/cat?count=16&size=1024&format=events", 422, "ask for 4, or for smaller ones"),
@@ -33,7 +33,7 @@ from tests.app.live_service import Live
         ("/ideals/cat", 404, "GET /docs"),
         ("/ideal", 422, "layer: "),
         ("/ideal?layer=features.3", 422, "channel: "),
-        ("/ideal?layer=features.33&channel=0", 404, "near are: features.3"),
+        ("/ideal?layer=features.33&channel=0", 404, "similar names: features.3"),
         ("/ideal?layer=features.3&channel=24", 404, "0 to 23"),
         ("/ideal?layer=features.3&channel=-1", 422, "channel: "),
     ],

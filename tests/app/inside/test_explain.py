@@ -56,8 +56,8 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
     ("fields", "status", "detail"),
     [
         ({"method": "magic"}, 422, "choose one of grad_cam"),
-        ({"target": "dig"}, 404, "near are: dog"),
-        ({"layer": "features.33"}, 404, "near are: features.3"),
+        ({"target": "dig"}, 404, "similar names: dog"),
+        ({"layer": "features.33"}, 404, "similar names: features.3"),
         ({"layer": "classifier.3"}, 422, "one pixel"),
         ({"samples": 3}, 422, "grad_cam takes no samples"),
         ({"method": "smooth_grad", "layer": "features.3"}, 422, "smooth_grad takes no layer"),
@@ -66,7 +66,7 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
         ({"method": "integrated_gradients", "steps": 1}, 422, "steps: "),
         ({"sample": 3}, 422, "sample: "),
         ({"format": "gif"}, 422, "format: "),
-        ({"model": "other"}, 404, "near are: tiny"),
+        ({"model": "other"}, 404, "similar names: tiny"),
     ],
 )
 def test_what_cannot_be_answered(

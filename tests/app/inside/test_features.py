@@ -56,7 +56,7 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
     ("fields", "status", "detail"),
     [
         ({}, 422, "layer: "),
-        ({"layer": "features.33"}, 404, "near are: features.3"),
+        ({"layer": "features.33"}, 404, "similar names: features.3"),
         ({"layer": "x" * 400}, 422, "layer: "),
         ({"layer": "features.3", "channels": "24,"}, 404, "0 to 23"),
         ({"layer": "features.3", "channels": "0"}, 422, "1 to 100"),
@@ -66,7 +66,7 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
         ({"layer": "features.3", "channels": "many"}, 422, "separated by commas"),
         ({"layer": "features.3", "channels": ","}, 422, "separated by commas"),
         ({"layer": "features.3", "format": "film"}, 422, "format: "),
-        ({"layer": "features.3", "model": "other"}, 404, "near are: tiny"),
+        ({"layer": "features.3", "model": "other"}, 404, "similar names: tiny"),
         ({"layer": "features.3", "layers": "x"}, 422, "layers: "),
     ],
 )

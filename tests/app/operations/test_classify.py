@@ -85,7 +85,7 @@ def test_a_jpeg_of_a_thousand_scans_is_refused(live: Live) -> None:
 
 def test_unknown_model_with_near_matches(live: Live, picture: bytes) -> None:
     body = refusal(live, 404, params={"model": "tinny"}, files={"image": picture})
-    assert "near are: tiny" in body["detail"]
+    assert "similar names: tiny" in body["detail"]
     assert body["type"] == "urn:mirage:problem:not-served"
 
 
