@@ -8,13 +8,13 @@ from models.query import Answer, Progress, Query, Result, Task
 from models.run import Conversation, next_batch
 
 MAX_ROWS = 32
-"""Most rows of a shared batch; a single query may have more."""
+"""Largest number of rows in a shared batch; a single query may have more."""
 
 
 def gather(
     tasks: Sequence[Task[Result]], merge_progress: Callable[[Sequence[Progress | None]], Progress]
 ) -> Task[list[Result]]:
-    """Drive the tasks in step and return the list of their results; a single task asks exactly its own queries.
+    """Drive the tasks together and return the list of their results; a single task asks exactly its own queries.
 
     `merge_progress` makes one report of the latest report of each task (None for a task that has made none yet). It is
     called after each step in which a task reported. An error of one task closes the others and is raised here.
@@ -48,7 +48,7 @@ def gather(
 class _Member(Conversation[Result]):
     @property
     def batch_key(self) -> Hashable:
-        """Queries that `Query.join` can make one of; tasks of one group that ask apart may share a batch."""
+        """Queries with equal keys can be joined; inside one group that includes those with `apart`."""
         return self.query.objective is None, self.query.layer, self.query.within, self.query.apart
 
 

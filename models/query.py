@@ -92,7 +92,7 @@ class Answer:
     """Gradients of an objective of the logits with respect to the activations."""
 
     def parts(self, sizes: list[int]) -> "list[Answer]":
-        """The answers to queries that `Query.join` made one of; `sizes` are their numbers of rows."""
+        """Split the answer to a query that `Query.join` made: one answer per original query, of `sizes` rows."""
         columns = [
             [None] * len(sizes) if values is None else values.split(sizes)
             for values in (self.logits, self.losses, self.gradients, self.activations, self.activation_gradients)
@@ -117,11 +117,11 @@ def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 @dataclass(frozen=True)
 class Progress:
-    """A task's report after one of its steps: `step` of `steps`, counted from 1, and means to compute what it shows.
+    """A task's report after one of its steps: `step` of `steps`, counted from 1, with a score and a preview.
 
     Most reports have no reader, so the score and the preview are computed only when a listener calls `score` or
     `render`. `compute_score` returns the score. `picture` is the preview, float [3, h, w] in [0, 1], or a function
-    that draws it; as a tensor it is the task's own, so whoever keeps it makes a copy.
+    that draws it. A tensor belongs to the task, which may change it later: a listener that keeps it makes a copy.
     """
 
     step: int
@@ -143,7 +143,7 @@ class Progress:
 
 Result = TypeVar("Result")
 Task = Generator[Query | Progress, Answer | None, Result]
-"""Yields queries, to each of which it is sent the answer, and reports of progress, which are answered by None."""
+"""A generator that yields queries and reports of progress; it is sent the answer to a query, and None for a report."""
 
 GRACE = 16
 """Number of queries that a task may still ask after its deadline (docs/decisions/0008)."""

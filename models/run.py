@@ -15,8 +15,8 @@ from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Que
 class Conversation(Generic[Result]):
     """A task while it is driven: it waits for the answer to its `query` until it is `done` and has a `result`.
 
-    The driver calls `advance` with None to start the task and then with the answer to each query. What the task
-    raises is raised by `advance` and `expire`, as is what `on_progress` raises; after that only `close` is left to do.
+    The driver calls `advance` with None to start the task and then with the answer to each query. `advance` and
+    `expire` raise what the task or `on_progress` raises; after an error the driver may only call `close`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Conversation(Generic[Result]):
 
     @property
     def batch_key(self) -> Hashable:
-        """Conversations with equal keys may share a batch; that of a query which asks apart equals no other."""
+        """Conversations with equal keys may share a batch; the key of a query with `apart` equals no other key."""
         query = self.query
         return id(self.network), query.objective is None, id(self) if query.apart else None
 
@@ -106,7 +106,7 @@ AnyConversation = TypeVar("AnyConversation", bound=Conversation[Any])
 
 
 def next_batch(waiting: Iterable[AnyConversation], max_rows: int | None = None) -> list[AnyConversation]:
-    """The first of the waiting conversations, and of those behind it the ones that may share its batch and fit into it.
+    """The first of the waiting conversations, and all later ones that may share its batch and fit into it.
 
     A batch has at most `max_rows` rows (None: any number), unless the first query alone has more.
     """
@@ -179,7 +179,7 @@ def run_all(
 
 
 def _answer_each(conversations: Collection[Conversation[Any]], network: Network) -> None:
-    """Answer the query of each conversation, in as few batches as may be: those for logits alone come first."""
+    """Answer the query of each conversation in as few batches as possible; queries without gradients come first."""
     waiting = sorted(conversations, key=lambda conversation: conversation.wants_gradients)
     while waiting:
         batch = next_batch(waiting)

@@ -7,7 +7,7 @@ from app.engine.counters import Counters
 
 
 class Overloaded(RuntimeError):
-    """As many tasks are alive as are allowed; one should end within `retry_after_s` seconds."""
+    """The engine is full; a task should end, and make room for a new one, within `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many requests are being worked on: try again in {retry_after_s} s")
@@ -36,7 +36,7 @@ class Admission:
         self._lock = threading.Lock()
 
     def admit(self, weight: int, *, is_sequel: bool = False) -> None:
-        """Count a new task in, or raise Overloaded or ShuttingDown; a sequel is admitted even where all is full."""
+        """Count a new task in, or raise Overloaded or ShuttingDown; a sequel is admitted even if the engine is full."""
         with self._lock:
             self._check(weight, is_sequel=is_sequel)
             self.alive += 1
@@ -48,7 +48,7 @@ class Admission:
             self._check(weight)
 
     def release(self, weight: int, seconds: float) -> None:
-        """Count a task out that ended `seconds` after it was admitted."""
+        """Free the place of a task that ended `seconds` after it was admitted."""
         with self._lock:
             self.alive -= 1
             self._weight -= weight

@@ -21,7 +21,7 @@ class DoesNotFit(MemoryError):
 
 @dataclass
 class RowLimit:
-    """Most rows that the device takes at once, as far as is known; lowered when it runs out of memory."""
+    """The largest number of rows in a batch; it is lowered when the device runs out of memory."""
 
     rows: int
 

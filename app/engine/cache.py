@@ -99,7 +99,7 @@ class ResultCache:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file is damaged: not locked, on a full disk or in a folder that is not writable."""
+    """Whether the error means that the file is damaged; a locked file, a full disk or missing rights do not count."""
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -138,7 +138,7 @@ class Engine:
         """Answer the query of this kind that has waited longest, and those that share its batch.
 
         Each task goes to the end of the line with its next query, so none waits for another's second turn. Tasks whose
-        deadline has passed by now are told so, and their queries are not answered.
+        deadline has passed get DeadlineExceeded in place of an answer.
         """
         self._expire_overdue()
         waiting = (submission for submission in self._waiting if submission.wants_gradients == gradients)

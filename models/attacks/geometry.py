@@ -61,7 +61,7 @@ def in_levels(norm: Norm) -> Measure:
 
 def project_linf(moved: Pictures, origin: Pictures, epsilon: float | Tensor) -> Pictures:
     """The nearest picture in [0, 1] with no value further than epsilon from the origin's."""
-    change = torch.clamp(moved - origin, -epsilon, epsilon)  # type: ignore[arg-type]  # numbers both, or tensors both
+    change = torch.clamp(moved - origin, -epsilon, epsilon)  # type: ignore[arg-type]  # both numbers, or both tensors
     return change.add_(origin).clamp_(0, 1)
 
 

@@ -47,7 +47,7 @@ class Goal:
 
     The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel may
     change: gradients are 0 there, and an attack multiplies its noise by the mask. `scale` is the picture's shorter side
-    divided by the model's: a change that looks the same has `scale` times the L2 norm in the picture.
+    divided by the model's; a change that looks the same has an L2 norm `scale` times as large at the picture's size.
     """
 
     labels: Int[Tensor, " n"]
@@ -97,9 +97,9 @@ class Goal:
         losses: PerRow | None = None,
         objective: Objective | None = None,
     ) -> Look:
-        """The look that follows from logits that are known; without `losses` they are computed from the objective.
+        """The look for logits that are known already.
 
-        Without an objective it is the log-odds.
+        Without `losses` they are computed from the objective; the default objective is the log-odds of the label.
         """
         if losses is None:
             compute = objective or self.objective(log_odds)
@@ -127,7 +127,7 @@ def _unchanged(pictures: Tensor) -> Tensor:
 
 
 def _mean(objective: Objective, views: int) -> Objective:
-    """The objective of several views of the same rows, stacked: its sum is the sum over rows of the mean."""
+    """The objective for stacked logits of several views: each loss is divided by `views`, so that sums are means."""
     if views == 1:
         return objective
     return lambda logits: torch.cat([objective(logits_of_view) / views for logits_of_view in logits.chunk(views)])
@@ -135,7 +135,7 @@ def _mean(objective: Objective, views: int) -> Objective:
 
 @dataclass(frozen=True)
 class Patch:
-    """A square to print, and the share of random placements, none of them from its training, on which it wins.
+    """A square to print, and the share of random placements on which it wins; none of them was used in its training.
 
     `success_rate` is None if the attack was stopped before it was measured.
     """
@@ -145,11 +145,12 @@ class Patch:
 
 
 class Best:
-    """The best pictures so far, per row: a win before none, then the smaller change, or the lower loss.
+    """The best picture so far of each row: one that wins is better than one that does not.
 
-    Rows that have not won are compared by their loss; without a `measure` of change all rows are. Every attack updates
-    one `Best` after each look, so that a task that is stopped midway has a result. `size` is the measured change of the
-    rows that won, infinite in the others. `patch` is the square of an attack that trains one.
+    Of two that win, the one with the smaller change is better; of two that do not win, the one with the lower loss.
+    Without a `measure` of change the loss decides in both cases. Every attack updates one `Best` after each look, so
+    that a task that is stopped midway has a result. `size` is the measured change of the rows that won, infinite in
+    the others. `patch` is the square of an attack that trains one.
     """
 
     def __init__(self, goal: Goal, start: Pictures, look: Look, *, measure: Measure | None = None) -> None:
@@ -172,7 +173,7 @@ class Best:
         lower, size = look.loss < self.loss, self._size(look)
         smaller = look.won & self.won & lower if self.measure is None else size < self.size
         better = (look.won & ~self.won) | smaller | (~look.won & ~self.won & lower)
-        if better.all():  # of one picture, always; nothing is copied
+        if better.all():  # always so with a single row that is better: nothing needs to be copied
             self.pictures, self.logits, self.loss = look.pictures, look.logits, look.loss
             self.won, self.size = look.won, size
         elif better.any():

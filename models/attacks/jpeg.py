@@ -34,7 +34,8 @@ CHROMINANCE = (
     *(47, 66, 99, 99, 99, 99, 99, 99),
     *(99,) * 32,
 )
-# From RGB to the rows Y, Cb, Cr (ITU-T T.871, JFIF). Left out: 128, added to Cb and Cr, and taken off Y before its DCT.
+# From RGB to the rows Y, Cb, Cr (ITU-T T.871, JFIF). JPEG adds 128 to Cb and Cr and subtracts it again before the DCT,
+# so it is left out here.
 YCBCR = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 
 

@@ -14,7 +14,7 @@ FLOAT32 = 2**-24
 FEW_STEPS = 6
 """Steps after which every other one halves the range, since secants from far away may advance very slowly."""
 MOST_STEPS = 100
-"""Most steps of one projection; few of them are ever needed."""
+"""Largest number of steps of one projection; few of them are ever needed."""
 
 
 @dataclass(frozen=True)

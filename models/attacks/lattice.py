@@ -1,4 +1,4 @@
-"""From a float attack's picture to the smallest change that an 8-bit file holds and that, verified, fools the model.
+"""Turns the picture of a float attack into an 8-bit picture that is verified to fool the model with a small change.
 
 Rounding alone loses most minimal attacks (Bonnet et al. 2020, arxiv.org/abs/2007.10032): on a photo they move values by
 less than half a level. So several ways to round are tried, the strength of each is bisected by asking the model, and
@@ -17,15 +17,15 @@ from models.attacks.roundings import PRECISION, STRONGEST, Rounding, roundings_o
 from models.query import Task
 
 STRIDE = 1 / 16
-"""First stride towards smaller strengths, in doublings: 4 %."""
+"""First step towards smaller strengths, as an exponent of 2: 2^(1/16) is 4 %."""
 QUICK_LOOKS = 12
 """Looks of `round_quickly`, fewer than a task may still make after its deadline (models.query.GRACE)."""
 SLACK = 1e-5
 """Share by which a measured change may exceed its budget, for rounding errors of float32 sums."""
 PUSHES, PUSH = 20, 2 * LEVEL
-"""Most steps down the margin on the lattice, and how far each moves a value."""
+"""Largest number of steps that lower the margin on the lattice, and how far each step moves a value."""
 RELINEARISATIONS = 4
-"""Times that the direction is corrected: most of the gain, some 5 % of L2 on photos, is there after four."""
+"""How often the direction is corrected: four times give most of the gain, which is about 5 % of the L2 norm."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ def search_lattice(
 ) -> Task[None]:
     """Find the smallest change on the lattice that wins; with a budget `epsilon`, one that wins within it.
 
-    `verified` begins as the original's look, has the goal that sees what becomes of the file, and receives every
-    better result: all that it holds has been verified. With a budget, a `black_box` search asks for no gradients.
+    `verified` begins with the look at the original. Its goal judges a picture by what becomes of its file, and it
+    receives every better result, so all that it holds is verified. With a budget, a `black_box` search asks for no
+    gradients.
     """
     if epsilon is not None:
         yield from _search_budget(candidate, verified, norm, epsilon, black_box=black_box)
@@ -55,7 +56,7 @@ def search_lattice(
 def round_quickly(candidate: Candidate, verified: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
     """Round the float change in at most QUICK_LOOKS looks.
 
-    Within a budget it is as strong as fits; otherwise as weak as still wins.
+    With a budget the change is made as strong as the budget allows; without one, as weak as still wins.
     """
     rounding = scaled(verified.start, candidate.pictures - verified.start)
     if epsilon is not None:
@@ -90,7 +91,7 @@ def _search_smallest(candidate: Candidate, verified: Best, norm: Norm) -> Task[N
 def _search_budget(candidate: Candidate, verified: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
     """Round the float picture; if that does not win, try the strongest of each rounding within the budget."""
     yield from round_quickly(candidate, verified, norm=norm, epsilon=epsilon)
-    if verified.won or not candidate.won or math.isinf(epsilon):  # without a budget there is no stronger one within it
+    if verified.won or not candidate.won or math.isinf(epsilon):  # an infinite budget allows every strength already
         return
     change = candidate.pictures - verified.start
     plain = scaled(verified.start, change)
@@ -126,7 +127,7 @@ def _bisect_weakest(rounding: Rounding, verified: Best) -> Task[None]:
         high = strongest(rounding, verified.start, _measure(verified), verified.size.item())
         if high == 0.0 or not (yield from _wins(rounding(high), verified)):
             return
-        # What beats the best so far mostly does so by little: down in strides that double.
+        # A rounding that beats the best so far mostly does so by little, so the steps to smaller ones start short.
         step = STRIDE
         while (yield from _wins(rounding(high * 2**-step), verified)):
             high, step = high * 2**-step, step * 2
@@ -149,9 +150,10 @@ def _wins(pictures: Pictures, verified: Best) -> Task[bool]:
 
 
 def _push(candidate: Candidate, verified: Best) -> Task[None]:
-    """Descend the margin on the lattice, in the changed pixels alone: a few that won narrowly lose when rounded.
+    """Lower the margin on the lattice by steps in the changed pixels alone.
 
-    Scaling does not help there: the values meet black and white, whether they helped or not.
+    Some pictures win narrowly in float and lose when rounded. Where their values are clipped at black and white, a
+    stronger change does not help.
     """
     changed = (candidate.pictures != verified.start).any(dim=1, keepdim=True)
     pictures = to_lattice(candidate.pictures)

@@ -15,7 +15,7 @@ class BadMask(ValueError):
 
 
 def mask_of_picture(mask: Tensor, height: int, width: int) -> Bool[Tensor, "h w"]:
-    """True where the uint8 mask [3, h, w] is light; raises BadMask if its size is another or it is dark everywhere."""
+    """True where the uint8 mask [3, h, w] is light; raises BadMask if it has another size or is dark everywhere."""
     if mask.shape[1:] != (height, width):
         raise BadMask(
             f"mask: it has {mask.shape[2]} x {mask.shape[1]} pixels and the picture {width} x {height}: "

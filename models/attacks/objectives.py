@@ -25,6 +25,13 @@ def _other_logits(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Fl
     return logits.scatter(1, labels.unsqueeze(1), -torch.inf)
 
 
+def most_probable_others(
+    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], count: int
+) -> tuple[Int[Tensor, " n"], ...]:
+    """The `count` most probable classes of each row other than its label (fewer if there are fewer), best first."""
+    return _other_logits(logits, labels).topk(min(count, logits.shape[1] - 1), dim=1).indices.unbind(dim=1)
+
+
 def log_odds(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Scores:
     """log(p / (1 - p)) of each row's label, where p is its probability.
 

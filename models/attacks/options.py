@@ -75,7 +75,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 def choose_attack(attack: str | None, options: Mapping[str, Any]) -> str:
-    """The name of the attack: as chosen, or by default pgd where the options have a budget (epsilon), and else auto.
+    """The name of the attack: the given one, or by default pgd if the options have a budget (epsilon), otherwise auto.
 
     auto looks for the smallest perturbation.
     """
@@ -97,8 +97,8 @@ def attack_options(
     if chosen not in entry.norms:
         raise BadAttack(f"{attack} works in {', '.join(entry.norms)}, not in {str(norm)[:100]!r}")
     values = {name: value for name, value in values.items() if (name, value) != ("epsilon", None)}
-    every = {name: other.options for name, other in ATTACKS.items()}
-    options = complete_options(attack, entry.options, values, BadAttack, others=every)
+    others = {name: other.options for name, other in ATTACKS.items()}
+    options = complete_options(attack, entry.options, values, BadAttack, others=others)
     if "epsilon" in values:
         _check_epsilon(options["epsilon"], chosen)
     elif "epsilon" in options:

@@ -17,9 +17,9 @@ Levels = UInt8[Tensor, "3 h w"]
 Array = NDArray[np.float64]
 
 BAND = 2**19
-"""Most pixels whose SSIM is computed at once; they take about 80 MB."""
+"""Largest number of pixels whose SSIM is computed at once; they take about 80 MB."""
 SAMPLED = 1_000_000
-"""Most changed pixels whose colours are compared."""
+"""Largest number of changed pixels whose colours are compared."""
 
 
 @dataclass(frozen=True)

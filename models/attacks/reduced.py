@@ -1,9 +1,9 @@
 """Attacks on large photos at the model's own size, since the model sees only a small picture of a photo.
 
 A photo of twelve megapixels is reduced to the model's input by two matrices, A_h x A_w', and one step of an attack at
-full size takes as long as many passes of the network. So the attack runs on a small variable u instead. The norm of u
-is that of the change that u stands for, in units of the model's own picture (in L2 the photo's is `unit` times as
-large):
+full size takes as long as many passes of the network. So the attack runs on a small variable u instead, which stands
+for a change of the photo. In Linf the change has the norm of u; in L2 its norm is `unit` times as large, since the
+photo has more pixels:
 
 - L2: change = unit A_h' G_h^-1/2 u G_w^-1/2 A_w with G = A A', the smallest change that the model sees as
   unit G_h^1/2 u G_w^1/2, which is nearly u;
@@ -25,7 +25,7 @@ from models.resize import matrices
 from models.spec import Spec
 
 LARGE = 1_000_000
-"""Pixels from which an attack is reduced: there a step at full size takes as long as a pass of the network."""
+"""Number of pixels from which on an attack is reduced: a step at full size then takes as long as a network pass."""
 GREY = 128 / 255
 """Start of the small variable: on the lattice, and far from both of its bounds."""
 
@@ -89,7 +89,9 @@ def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
     else:
         parts = [_nearest(matrix) for matrix in (rows, columns)]
     # The matrices are computed on the CPU: not every device has float64.
-    (input_rows, lift_rows), (input_columns, lift_columns) = ((one.to(start), two.to(start)) for one, two in parts)
+    (input_rows, lift_rows), (input_columns, lift_columns) = (
+        (to_input.to(start), lift.to(start)) for to_input, lift in parts
+    )
     unit = min(height, width) / spec.resize if norm == "l2" else 1.0
     return Reduced(base, (input_rows, input_columns), (lift_rows, lift_columns), unit)
 

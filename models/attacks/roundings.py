@@ -19,7 +19,7 @@ SAMPLED_VALUES = 1_000_000
 
 @runtime_checkable  # so that tests can check it where it is a parameter
 class Rounding(Protocol):
-    """From a strength above 0 to pictures on the lattice, further from the start the larger the strength."""
+    """Maps a strength above 0 to pictures on the lattice; a larger strength gives pictures further from the start."""
 
     def __call__(self, strength: float, row_step: int = 1) -> Pictures:
         """The pictures, or only every `row_step`-th row of pixels of them."""
@@ -35,7 +35,7 @@ def roundings_of(start: Pictures, change: Tensor, gradients: Tensor, norm: Norm)
         return [scaled(start, change), fewest(start, change, gradients)]
     if norm == "l1":
         return [scaled(start, change), along(start, change, gradients), fewest(start, change, gradients)]
-    # The float change is the smallest that is known: a file needs the next whole level.
+    # The float change is the smallest one known, so in a file its Linf norm is the next whole level.
     levels = max(1, math.ceil(change.abs().amax().item() * 255 - 1e-3))
     steepest = -unit_l2(gradients) * rows(size(change, "l2"))
     return [
@@ -47,7 +47,7 @@ def roundings_of(start: Pictures, change: Tensor, gradients: Tensor, norm: Norm)
 
 
 def scaled(start: Pictures, change: Tensor) -> Rounding:
-    """The change times the strength, to the nearest level.
+    """The change times the strength, rounded to the nearest level.
 
     If the change has the gradient's direction, no picture on the lattice at the same L2 lowers a linear loss more.
     """
@@ -60,7 +60,7 @@ def scaled(start: Pictures, change: Tensor) -> Rounding:
 
 def along(start: Pictures, change: Tensor, gradients: Tensor) -> Rounding:
     """The change times the strength, rounded up or down to the level that lowers the loss."""
-    # 1e-3: a value that float32 puts a hair beside a level belongs to that level.
+    # 1e-3: a value that differs from a level by an error of float32 alone keeps that level.
     lower = (0.5 - 1e-3) * LEVEL * gradients.sign()
 
     def rounding(strength: float, row_step: int = 1) -> Pictures:
@@ -71,7 +71,7 @@ def along(start: Pictures, change: Tensor, gradients: Tensor) -> Rounding:
 
 
 def capped(start: Pictures, gradients: Tensor, levels: int) -> Rounding:
-    """Against the gradient, each value by `levels` at most: at strength 1 only the largest gradient moves so far."""
+    """A step against the gradient, clamped to `levels`; at strength 1 only the value of largest gradient gets there."""
     cap = levels * LEVEL
     step = -cap / max(gradients.abs().amax().item(), 1e-30) * gradients
 
@@ -83,7 +83,7 @@ def capped(start: Pictures, gradients: Tensor, levels: int) -> Rounding:
 
 
 def fewest(start: Pictures, change: Tensor, gradients: Tensor) -> Rounding:
-    """The change of the most important pixels alone: at strength s, of those within a factor s of the first."""
+    """The change of the most important pixels: at strength s, of all with at least 1/s of the largest importance."""
     importance = (change * gradients).abs().sum(dim=1, keepdim=True)
     largest = importance.amax().item()
 
@@ -102,7 +102,7 @@ def unit_l2(gradients: Tensor) -> Tensor:
 def strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: float) -> float:
     """The largest strength, to 1 %, whose change measures less than the limit; 0 if there is none. Asks no model.
 
-    To measure a photo of twelve megapixels takes half a second: there a guess from some of its rows comes first.
+    Measuring a photo of twelve megapixels takes half a second, so some of the rows of a large photo give a first guess.
     """
 
     def measured(strength: float, row_step: int = 1) -> float:
@@ -111,13 +111,16 @@ def strongest(rounding: Rounding, start: Pictures, measure: Measure, limit: floa
     guess, factor, row_step = 1.0, 2.0, start.numel() // SAMPLED_VALUES
     if row_step > 1 and (part := measured(guess, row_step)) and (whole := measured(guess)):
         sampled = _last_below(limit * part / whole, lambda strength: measured(strength, row_step), guess, factor)
-        if 1 / STRONGEST < sampled < STRONGEST:  # where these rows reach the limit at all
+        if 1 / STRONGEST < sampled < STRONGEST:  # otherwise these rows do not reach the limit
             guess, factor = sampled, 1 + 2 * PRECISION
     return _last_below(limit, measured, guess, factor)
 
 
 def _last_below(limit: float, measured: Callable[[float], float], strength: float, factor: float) -> float:
-    """From a guess outwards by a factor, squared each time, then bisecting; 0 where nothing but no change is below."""
+    """The largest strength that measures below the limit; 0 if only a strength that changes nothing does.
+
+    Moves away from the guess by a factor that is squared each time, and then bisects.
+    """
     above = measured(strength) >= limit
     factor = 1 / factor if above else factor
     while 1 / STRONGEST < strength < STRONGEST and (measured(strength * factor) >= limit) == above:

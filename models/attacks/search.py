@@ -45,7 +45,10 @@ class Search:
     def of(
         attack: Attack, norm: Norm, options: Mapping[str, Any], original: Look, spec: Spec, *, goal: Goal, real: Goal
     ) -> "Search":
-        """From the original's look, the goal to differentiate, and the `real` goal, which sees what the file shows."""
+        """Set up a search: `original` is the look at the upload, `goal` is what the float attack differentiates.
+
+        The `real` goal judges a picture by what its file shows.
+        """
         epsilon: float | None = None if attack.minimal else options.get("epsilon", math.inf)
         if norm == "linf" and not attack.minimal:
             epsilon = lattice_epsilon(options["epsilon"])
@@ -61,7 +64,7 @@ class Search:
         return Search(attack, norm, options, epsilon, float_best, verified, small)
 
     def run(self, *, best_at_deadline: bool) -> Task[SearchResult]:
-        """All of it; with `best_at_deadline` a search whose time is up returns its best so far, `stopped` set.
+        """Run the whole search; with `best_at_deadline`, if its time is up, return the best so far with `stopped` set.
 
         Raises DeadlineExceeded if the time is up without `best_at_deadline`.
         """

@@ -21,7 +21,7 @@ from models.preprocessing import to_float, to_levels
 Resizes = Float[Tensor, "n 3 resized_h resized_w"]
 
 MOST = 5
-"""Most survivals of one attack: every view is one more pass of the network per step."""
+"""Largest number of survivals of one attack: every view is one more pass of the network per step."""
 LEAST_SCALE, MOST_SCALE = 0.1, 4.0
 """Smallest and largest factor by which a file can be resized."""
 

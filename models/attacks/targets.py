@@ -17,7 +17,10 @@ from models.spec import Spec
 
 @dataclass(frozen=True)
 class NearClass:
-    """A class, its probability for the unchanged picture, and the L2 of DeepFool's change, infinite where it fails."""
+    """A class and its probability for the unchanged picture.
+
+    `distance` is the L2 norm of DeepFool's change towards the class, infinite if DeepFool does not reach it.
+    """
 
     label: str
     index: int

@@ -106,7 +106,7 @@ def _check_mask(mask: Tensor | None, picture: Tensor, attack: str) -> None:
 
 @dataclass(frozen=True)
 class _Case:
-    """The parameters of `adversarial`, defaults filled in and checked; `survive` is without the file itself."""
+    """The parameters of `adversarial`, checked and with defaults filled in; `survive` does not list the file itself."""
 
     picture: UInt8[Tensor, "3 h w"]
     spec: Spec

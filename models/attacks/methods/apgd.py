@@ -12,7 +12,7 @@ from models.attacks.goal import Best, Goal
 from models.attacks.methods.apgd_l1 import SparseSteps
 from models.attacks.methods.apgd_steps import HalvedSteps
 from models.attacks.methods.steepest import random_point
-from models.attacks.objectives import dlr, dlr_towards, log_odds
+from models.attacks.objectives import dlr, dlr_towards, log_odds, most_probable_others
 from models.attacks.shared_options import Epsilon, Restarts, Seed, Steps
 from models.options import Option
 from models.query import Objective, Task
@@ -48,7 +48,7 @@ def apgd(
     ] = 9,
     seed: Seed = 0,
 ) -> Task[None]:
-    """From a random point of the ball, steps that are shortened, and restart at the best point, once they stop helping.
+    """Take steps from a random point of the ball; once they stop helping, shorten them and go back to the best point.
 
     In L1 it takes the sparse steps of APGD-L1 (Croce & Hein 2021, arxiv.org/abs/2103.01208). With `loss` "ce" it
     minimises the log-odds, which order pictures as the cross-entropy does. `best` holds the start's look and receives
@@ -98,7 +98,7 @@ def _begin(
 
 def _choose(chosen: Tensor, pictures: Tensor, otherwise: Tensor) -> Tensor:
     """Rows of `pictures` where `chosen` is true, of `otherwise` elsewhere."""
-    if chosen.all():  # of one picture, always or never; nothing is copied
+    if chosen.all():  # with a single row either all or none is chosen, and nothing is copied
         return pictures
     return torch.where(rows(chosen), pictures, otherwise) if chosen.any() else otherwise
 
@@ -118,9 +118,7 @@ def _dlr(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
 def _dlr_of_candidates(goal: Goal, logits: Tensor, candidates: int) -> list[Objective]:
     if goal.targeted:
         return [_to_target(goal.labels)]
-    others = logits.scatter(1, goal.labels.unsqueeze(1), -torch.inf)
-    likeliest = others.topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    return [goal.objective(dlr_towards(candidate)) for candidate in likeliest.unbind(dim=1)]
+    return [goal.objective(dlr_towards(other)) for other in most_probable_others(logits, goal.labels, candidates)]
 
 
 def _to_target(targets: Tensor) -> Objective:

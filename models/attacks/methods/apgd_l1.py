@@ -14,7 +14,8 @@ SPARSER = 1.5
 SHORTEST = 0.1
 """Shortest step, as a fraction of the first one, which is epsilon long."""
 SETTLING = 0.95
-"""While the best changes fewer than this fraction of the values of the last check, the set of values still shrinks."""
+"""A row's best picture is still becoming sparser if it changes fewer than this fraction of the values that the best
+picture changed at the last check."""
 
 
 class SparseSteps:

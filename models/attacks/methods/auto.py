@@ -21,9 +21,9 @@ from models.query import Progress, Task
 from models.relay import relay
 
 LEVELS = (1, 2, 4, 8, 16, 32, 64)
-"""Linf budgets in levels of 255, each twice the last: more than 64 levels is no small change."""
+"""Linf budgets in levels (1/255), each twice the last; a change of more than 64 levels is not small."""
 MOST_ATTEMPTS = len(LEVELS) + 5
-"""Most budgets that are tried: all LEVELS, and five more to bisect between 32 and 64."""
+"""Largest number of budgets that are tried: all LEVELS, and five more to bisect between 32 and 64."""
 CHEAP = 10
 """Steps of the first, cheap run, enough for a picture on which the model is easily fooled."""
 
@@ -79,14 +79,14 @@ def _run_in_turn(attacks: list[tuple[Task[None], int]]) -> Task[None]:
 
 
 def _fewest_levels(start: Pictures, goal: Goal, best: Best, *, steps: int, seed: int) -> Task[None]:
-    # Every look is at the rounded picture: in float a smaller change may win that no file holds.
+    # The model is asked about rounded pictures: a smaller change may win in float, but no 8-bit file can hold it.
     rounded_goal = replace(goal, views=round_before(goal.views))
     total = (CHEAP + steps) * MOST_ATTEMPTS
     attempts = 0
     low = torch.zeros_like(best.size)
 
     def attempt(levels: int) -> Task[bool]:
-        """Attack within so many levels; returns whether all rows have won within them, now or before."""
+        """Attack within a budget of `levels`; returns whether all rows have won within it, now or before."""
         nonlocal attempts, low
         epsilon = levels * LEVEL
         done = attempts * (CHEAP + steps)

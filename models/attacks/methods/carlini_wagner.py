@@ -13,7 +13,7 @@ from models.options import Option
 from models.query import Task
 
 INSIDE = 1e-2
-"""Share by which pixel values are drawn in from black and white, so that Adam can leave these in tanh space.
+"""Share by which pixel values are moved away from black and white, where Adam could hardly move them in tanh space.
 
 With the authors' 1e-6 no picture of black and white alone was fooled within 100 steps; with this one all were.
 """

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.attacks.geometry import Norm, PerRow, Pictures, rows, size
 from models.attacks.goal import Best, Goal
-from models.attacks.objectives import Score, margin
+from models.attacks.objectives import Score, margin, most_probable_others
 from models.options import Option
 from models.query import Task
 
@@ -84,9 +84,7 @@ def deepfool(
 
 def _margins_over_candidates(logits: Tensor, labels: Tensor, candidates: int) -> list[Score]:
     """For each candidate the score: the label's logit minus the candidate's."""
-    others = logits.scatter(1, labels.unsqueeze(1), -torch.inf)
-    likeliest = others.topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    return [_margin_over(candidate) for candidate in likeliest.unbind(dim=1)]
+    return [_margin_over(other) for other in most_probable_others(logits, labels, candidates)]
 
 
 def _margin_over(candidate: Tensor) -> Score:
@@ -98,7 +96,7 @@ def _margin_over(candidate: Tensor) -> Score:
 
 
 def _distance(loss: Tensor, gradients: Pictures, norm: Norm) -> PerRow:
-    """To where a linear loss is 0: its size divided by the gradient's dual norm; infinite without a gradient."""
+    """The distance to where a linear loss is 0: |loss| divided by the gradient's dual norm; infinite without one."""
     return (loss.abs() + BEYOND) / size(gradients, "l1" if norm == "linf" else "l2")
 
 

@@ -70,7 +70,7 @@ def fmn(
 
 
 def _pixels(goal: Goal) -> int:
-    """How many of the picture's pixels make one of the model's."""
+    """How many pixels of the picture correspond to one pixel at the model's resolution."""
     return max(1, round(goal.scale**2))
 
 
@@ -81,7 +81,7 @@ def _reach(start: Pictures, look: Look, confidence: float, norm: Norm) -> PerRow
 
 
 def _pixel_budget(epsilon: Tensor, look: Look, best: Best, share: float, pixels: int) -> Tensor:
-    """The next L0 budget: the share less after a win, more after a failure, by at least one of the model's pixels."""
+    """The next L0 budget: smaller after a win and larger after a failure, by at least one pixel of the model's size."""
     share_up = torch.where(best.won, share, L0_GROWTH)
     fewer = (epsilon - pixels).minimum((epsilon * (1 - share)).floor()).minimum(best.size)
     more = (epsilon + pixels).maximum((epsilon * (1 + share_up)).floor())

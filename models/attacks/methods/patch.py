@@ -72,7 +72,7 @@ def patch(
     """Train one square per row by Adam, from grey, on `samples` random placements per step.
 
     Placements lie within what the model sees; the goal's mask is ignored. `best` receives the photo with the finished
-    square, unturned and unlit, in each of up to nine places, and the first row's square as its `patch`. At a deadline
+    square, not turned and not brightened, in up to nine places, and the first row's square as `patch`. At a deadline
     these are the photo with the unfinished square in the middle, and that square without a success rate. Costs
     `samples` passes with gradients per step, and up to 9 + 16 at the end without.
     """

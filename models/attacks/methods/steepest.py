@@ -12,7 +12,7 @@ SPARSITY = 0.01
 SAMPLE_SIZE = 2**14
 """About how many values of a row are sampled to estimate the threshold of its largest values."""
 ENOUGH = 32
-"""Fewest sampled values above the threshold; with fewer the estimate would be too rough, and all values are used."""
+"""Smallest number of sampled values above the threshold; with fewer the estimate is too rough: all values are used."""
 TINY = 1e-30
 """Smallest threshold, so that nothing is divided by 0."""
 TOLERANCE = 1e-6
@@ -34,7 +34,7 @@ def steepest(gradients: Pictures, norm: Norm) -> Pictures:
 
 
 def signs_of_largest(gradients: Pictures, counts: Tensor) -> Pictures:
-    """The signs of about `counts` values per row, those of largest size, and 0 elsewhere; in small pictures exactly.
+    """The signs of the about `counts` values of largest magnitude per row (exactly so in small pictures), 0 elsewhere.
 
     In large pictures the threshold comes from an evenly spread sample: to sort all values takes a tenth of a pass. The
     sample's stride is odd, since networks that halve the resolution give every other column a smaller gradient.
