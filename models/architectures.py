@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
 
 TENSORFLOWS = ("googlenet", "inception_v3")
-"""Their published weights expect (pixels - 0.5) / 0.5, which these networks compute from ImageNet's normalisation."""
+"""Networks whose published weights come from TensorFlow and expect (pixels - 0.5) / 0.5; they compute this from
+pixels with ImageNet's normalisation."""
 
 
 class UnknownArchitecture(LookupError):
@@ -34,8 +35,8 @@ def weight_choices(architecture: str) -> list[WeightsEnum]:
     _check_name(architecture)
     choices = get_model_weights(architecture)
     default: WeightsEnum | None = getattr(choices, "DEFAULT", None)
-    whole = [weights for weights in choices if weights.meta["categories"]]
-    return sorted(whole, key=lambda weights: weights is not default)
+    with_classes = [weights for weights in choices if weights.meta["categories"]]
+    return sorted(with_classes, key=lambda weights: weights is not default)
 
 
 def build(architecture: str, classes: int, *, channels: int = 3, published: bool = False) -> nn.Module:

@@ -22,6 +22,8 @@ from models.golden import disagreement, golden_logits
 from models.spec import Spec
 
 FORMAT = "1"
+"""Version of the file format: the value of `mirage` in the header."""
+
 GOLDEN_TOLERANCE = 1e-3
 """Largest accepted difference from the golden logits, relative to their size (see `models.golden.disagreement`).
 

@@ -146,7 +146,7 @@ class _Rows:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device with this name; `auto` takes cuda, else mps, else cpu. Raises RuntimeError if it is not there."""
+    """The device with this name; `auto` takes cuda, else mps, else cpu. Raises RuntimeError if it is not available."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device(name)

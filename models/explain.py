@@ -24,7 +24,7 @@ from models.spec import Spec
 ROWS = 8
 """Largest number of pictures (noisy copies, or points of a path) in one query to the network."""
 BLUR = 0.01
-"""Standard deviation of the blur on heat of single pixels, as a fraction of the picture's side."""
+"""Standard deviation of the blur of a heat map of single pixels, as a fraction of the picture's side."""
 
 
 class BadExplanation(BadOption):

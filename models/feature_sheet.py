@@ -29,10 +29,10 @@ def feature_sheet(features: Features, model: str) -> UInt8[Tensor, "3 h w"]:
     layer = features.layer
     figure = _bars(features) if layer.height * layer.width == 1 else _maps(features)
     shape = f"{layer.channels} x {layer.height} x {layer.width}"
-    what = "value by channel" if layer.height * layer.width == 1 else "channel: largest value"
+    caption = "value by channel" if layer.height * layer.width == 1 else "channel: largest value"
     title = f"{escaped(model)}  {layer.name} ({layer.kind}, {shape})"
     label = lettered([features.prediction.label], [features.prediction.index])
-    text = f"{title}\n{what}; seen as {label.texts[0]}"
+    text = f"{title}\n{caption}; seen as {label.texts[0]}"
     figure.suptitle(text, fontsize=9, parse_math=False, fontfamily=list(label.families))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

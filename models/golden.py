@@ -15,7 +15,10 @@ from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
 
 SEED = 20
-SIZES = ((240, 320), (333, 250), (64, 64), (480, 360))  # height, width: enlarged, reduced, both orientations
+"""Seed of the pictures; another one would make the logits of every stored checkpoint differ."""
+
+SIZES = ((240, 320), (333, 250), (64, 64), (480, 360))
+"""Height and width of each picture: preprocessing enlarges or reduces them, and both orientations occur."""
 
 
 def golden_pictures(seed: int = SEED) -> list[UInt8[Tensor, "3 h w"]]:

@@ -11,7 +11,7 @@ import matplotlib.ft2font
 from matplotlib.font_manager import FontEntry, findfont, fontManager, get_font
 
 LONGEST = 40
-"""Most characters of a name in a plot."""
+"""Largest number of characters of a name in a plot."""
 USUAL = "DejaVu Sans"
 """The default font, which comes with matplotlib; it has Latin, Greek, Cyrillic, Arabic, Hebrew and other letters."""
 PREFERRED = ("Noto Sans", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft", "Yu Gothic", "Meiryo")

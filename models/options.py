@@ -82,7 +82,7 @@ def complete_options(
     unknown = sorted(set(values) - set(options))
     if unknown:
         names = ", ".join(unknown)[:200]
-        users = [name for name, theirs in others.items() if unknown[0] in theirs]
+        users = [name for name, other_options in others.items() if unknown[0] in other_options]
         hint = f"; {unknown[0]} is an option of {', '.join(users)}" if users else ""
         raise error(f"{owner} takes no {names}: its options are {', '.join(options) or 'none'}{hint}")
     return {
@@ -141,7 +141,7 @@ def users_by_option(owners: Mapping[str, Mapping[str, Option]]) -> dict[str, dic
 
 
 def merged(users: Mapping[str, Option]) -> Option:
-    """One option for all attacks or methods that take one of this name: their widest bounds, every value of theirs."""
+    """One option that stands for those of all `users`, with the widest of their bounds and all of their choices."""
     options = list(users.values())
     least = [option.least for option in options if option.least is not None]
     most = [option.most for option in options if option.most is not None]

@@ -9,7 +9,7 @@ from models.preprocessing import to_float, to_levels
 from models.spec import Spec
 
 MOST_SIDE = 1600
-"""Most pixels of the longer side; a larger photo is reduced."""
+"""Largest length of the longer side in pixels; a larger photo is reduced."""
 MOST_OPAQUE = 0.8
 """Opacity of the colours where the heat is 1."""
 UNSEEN = 0.35

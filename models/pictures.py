@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 MAX_PIXELS = 25_000_000
-"""Most pixels of a picture that is decoded, unless the caller sets another limit."""
+"""Largest number of pixels of a picture that is decoded, unless the caller sets another limit."""
 JPEG_QUALITY = 95
 """Quality of JPEG files that are written, from 1 to 100."""
 WEBP_SIDE = 16_383

@@ -76,17 +76,17 @@ def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu
 
 def _load_imagenet(name: str, device: torch.device | str) -> Model:
     try:
-        choices = architectures.weight_choices(name.removeprefix(IMAGENET))
+        weights = _preferred_weights(name.removeprefix(IMAGENET))
     except architectures.UnknownArchitecture as error:
         raise UnknownModel(str(error)) from error
-    # Weights in torchvision's cache are preferred to those that would have to be downloaded.
-    weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
     spec = imagenet_spec(name.removeprefix(IMAGENET), weights)
     network = architectures.build(spec.architecture, len(spec.classes), published=True)
     try:
         architectures.load_exactly(network, _state(weights, name))
     except architectures.BadWeights as error:
-        raise WeightsUnavailable(f"{cached_file(weights)} is of something else: {error}; delete it") from error
+        raise WeightsUnavailable(
+            f"{cached_file(weights)} holds the weights of another network ({error}): delete the file"
+        ) from error
     provenance = {"parent": {"name": f"torchvision {weights}", "url": weights.url}, "metrics": _metrics(weights)}
     return Model(name, Classifier(network, spec, device=device).fold(), provenance)
 
@@ -114,9 +114,14 @@ def cached_file(weights: WeightsEnum) -> Path:
 
 def pretrained_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], str]:
     """torchvision's pretrained weights of an architecture and their name; raises WeightsUnavailable."""
-    choices = architectures.weight_choices(architecture)
-    weights = next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
+    weights = _preferred_weights(architecture)
     return _state(weights, f"{IMAGENET}{architecture}"), f"torchvision {weights}"
+
+
+def _preferred_weights(architecture: str) -> WeightsEnum:
+    """The weights that torchvision recommends, or others that need no download; raises UnknownArchitecture."""
+    choices = architectures.weight_choices(architecture)
+    return next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
 
 
 def _state(weights: WeightsEnum, name: str) -> dict[str, torch.Tensor]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from models.decoding.errors import BrokenPicture, UnclearLevels
 
 START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
+"""The markers SOC and SIZ, with which every codestream begins."""
+
 MOST_TILES = 10_000
-"""Most tiles of a picture; each takes some kilobytes of memory before a pixel is decoded."""
+"""Largest number of tiles of a picture; each takes some kilobytes of memory before a pixel is decoded."""
 MOST_BOXES = 1_000
-"""Most boxes of a file that are searched for the codestream."""
+"""Largest number of boxes of a file that are searched for the codestream."""
 MOST_LAYERS = 1_000
-"""Most quality layers."""
+"""Largest number of quality layers."""
 SMALLEST_BLOCK = 8
 """Base-2 logarithm of the fewest pixels (256) of a code block, and of a precinct on average."""
 FEW_PRECINCTS = 10_000

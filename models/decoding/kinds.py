@@ -9,6 +9,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000
 READ = "PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, PGM, PBM, PAM, AVIF, JPEG 2000 or HEIC"
 """The formats that are read, as people call them."""
 
+# What the user can do next with a file of another format.
 EXPORT = "export it as PNG or JPEG, for example: magick {input} picture.png"
 DRAW = "draw it as PNG first, for example: rsvg-convert -o picture.png picture.svg"
 PAGE = "save the page as PNG first, for example: pdftoppm -png -r 150 document.pdf page"
@@ -78,8 +79,13 @@ TEXTS = (
 )
 """Texts in place of pictures: a pattern for the first kilobyte in lower case, the name, and what to do next."""
 BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
+"""Sizes in bytes that the second header of a BMP may have."""
+
 TIFFS = (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
+"""Beginnings of TIFF files: both byte orders, the order of the number 42 as some programs write it, and BigTIFF."""
+
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+"""Brands of ISO media files whose pictures are coded with HEVC."""
 
 
 def kind_of(data: bytes) -> str:

@@ -8,7 +8,7 @@ from models.decoding.errors import BrokenPicture, PictureTooLarge
 MAX_ASPECT = 32
 """Largest ratio of the longer side to the shorter one."""
 MAX_SCANS = 100
-"""Most scans of a progressive JPEG: encoders write about ten, and each costs a pass over the whole picture."""
+"""Largest number of scans of a progressive JPEG: encoders write about ten, and each is a pass over the picture."""
 
 
 def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> None:
@@ -23,7 +23,7 @@ def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> No
         )
     shorter, longer = sorted((width, height))
     if shorter < 1 or longer > MAX_ASPECT * shorter:
-        # Its shorter side would be enlarged to the network's size, and the longer one with it, past all memory.
+        # Preprocessing enlarges the shorter side to the network's size: the longer one would take too much memory.
         raise BrokenPicture(f"a picture of {width} x {height} is too narrow", f"crop it to 1:{MAX_ASPECT} or wider")
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from models.decoding.errors import BrokenPicture
 
 MOST_FRAMES = 16
-"""Most frames of one stored picture; a progressive one has a handful."""
+"""Largest number of frames of one stored picture; a progressive one has a handful."""
 MOST_PIECES = 10_000
-"""Most boxes, stored pictures and parts of them that are read."""
+"""Largest number of boxes, of stored pictures and of their parts that are read."""
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+"""Types of boxes that contain nothing but boxes."""
 
 
 def check(data: bytes, kind: str) -> None:

@@ -15,8 +15,10 @@ FEW_PIECES = 10_000
 LARGEST_TEXT = 1_000_000
 """Bytes of the largest text or EXIF block that is kept."""
 MOST_TEXTS = 16
-"""Most texts and EXIF blocks that are kept."""
+"""Largest number of texts and EXIF blocks that are kept."""
 PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+"""Types of the PNG chunks without which the pixels cannot be decoded."""
+
 ANCILLARY = 0x20
 """Bit in the first letter of a PNG chunk's type; where it is set, a decoder may ignore the chunk."""
 ORIENTATION_TEXTS = {b"Raw profile type exif", b"XML:com.adobe.xmp"}
@@ -92,7 +94,7 @@ def _png_pieces(data: bytes) -> tuple[list[tuple[int, int]], int]:
         elif texts >= MOST_TEXTS or not _is_intact(data, start, end):
             keep = False
         else:
-            keep = kind == b"sBIT" or _may_turn(kind, data[start + 8 : end - 4])
+            keep = kind == b"sBIT" or _may_hold_orientation(kind, data[start + 8 : end - 4])
             texts += keep
         if keep:
             pieces.append((start, end))
@@ -106,7 +108,7 @@ def _is_intact(data: bytes, start: int, end: int) -> bool:
     return zlib.crc32(memoryview(data)[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
 
 
-def _may_turn(kind: bytes, body: bytes) -> bool:
+def _may_hold_orientation(kind: bytes, body: bytes) -> bool:
     """Whether a chunk can be read and may contain the orientation of the picture."""
     if kind == b"eXIf":
         return body.startswith((b"II*\0", b"MM\0*", b"Exif\0\0"))

@@ -11,11 +11,14 @@ import numpy as np
 from models.decoding.errors import BrokenPicture
 
 TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+([^\s#]{1,20})")
+"""A word of the header, after blanks and comments."""
+
 LARGEST_HEADER = 65_536
 """Bytes from the start of the file in which the header must end."""
 PLAIN_BLOCK = 1 << 20
 """Bytes of digits that are converted to numbers at once."""
 CHANNELS = {b"1": 1, b"2": 1, b"3": 3, b"4": 1, b"5": 1, b"6": 3, b"f": 1, b"F": 3}
+"""Number of channels by the digit or letter after the P; the header of a PAM (P7) states it."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ HALF, EIGHTH = 0.5, 0.125
 FEW = 0.001
 """Fraction of the samples at either end that is ignored: hot pixels, lettering."""
 MOST_TONES = 16
-"""Most different numbers in a drawing, all of which may be near black or white; photos have more."""
+"""Largest number of different values in a drawing, all of which may be near black or white; photos have more."""
 WHITES = (255, 1023, 4095, 16383, 32767)
 """Numbers that white may be, for the example in an error: the range in whose upper half the largest sample lies."""
 SAMPLE = 1 << 18
-"""Least number of samples from which the use of a range is judged."""
+"""Smallest number of samples from which the use of a range is judged."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ def white_of(numbers: Numbers) -> float:
 
 def _unlike_the_range(numbers: Numbers, whole: float) -> str:
     """Why samples that reach far up may still have another range; empty if they use this one."""
-    some = np.sort(_sample(numbers))
-    few = int(len(some) * FEW)
-    low, high = float(some[few]), float(some[len(some) - 1 - few])
+    samples = np.sort(_sample(numbers))
+    ignored = int(len(samples) * FEW)
+    low, high = float(samples[ignored]), float(samples[len(samples) - 1 - ignored])
     if high - low < EIGHTH * whole:
         return f"nearly all of which lie between {_text(low)} and {_text(high)}, so that it is not sure which is white"
-    at_the_ends = (some < EIGHTH * whole) | (some > (1 - EIGHTH) * whole)
-    if whole == 65535 and at_the_ends.all() and len(np.unique(some)) > MOST_TONES:
+    at_the_ends = (samples < EIGHTH * whole) | (samples > (1 - EIGHTH) * whole)
+    if whole == 65535 and at_the_ends.all() and len(np.unique(samples)) > MOST_TONES:
         return "none of which is near the middle, as if negative numbers had been stored without their sign"
     return ""
 

@@ -19,6 +19,7 @@ PLUGINS = {
     "AVIF": "Avif",
     "JPEG2000": "Jpeg2K",
 }
+"""Name of Pillow's module for each format, without the ending `ImagePlugin`."""
 
 
 def open_picture(data: bytes, kind: str, limit_name: str = "") -> Image.Image:

@@ -9,6 +9,7 @@ from PIL import Image, TiffImagePlugin
 from models.decoding.errors import BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels
 from models.decoding.kinds import DEVELOP
 
+# Tags by their numbers, and the values of some of them.
 SUBFILE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR = 254, 256, 257, 258, 262, 274, 277, 284
 LEAST, MOST, TILE_WIDTH, TILE_LENGTH, SUB_DIRECTORIES = 280, 281, 322, 323, 330
 SAMPLE_FORMAT, SAMPLE_LEAST, SAMPLE_MOST, DNG_VERSION = 339, 340, 341, 50706
@@ -92,9 +93,9 @@ def check(tags: Tags, max_pixels: int) -> None:
     bits, planar = one(tags, BITS, 1), one(tags, PLANAR, 1) == 2
     wide = isinstance(bits, int) and bits > 8
     if (planar and wide) or (one(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or one(tags, PHOTOMETRIC) == 8:
-        how = ", each channel apart" if planar else ""
+        layout = ", each channel apart" if planar else ""
         raise UnclearLevels(
-            f"the picture is a {described(tags)}{how}, whose levels are not known for certain",
+            f"the picture is a {described(tags)}{layout}, whose levels are not known for certain",
             "convert it to 8 bits per channel in grey or RGB, with black as 0 and white as 255",
         )
 

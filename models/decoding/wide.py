@@ -1,4 +1,4 @@
-"""Reading samples of more than 8 bits per channel; of colours Pillow itself keeps only the upper byte."""
+"""Reading samples of more than 8 bits per channel; Pillow itself keeps only the upper byte of a colour's samples."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,10 @@ from models.decoding.numbers import Numbers
 from models.decoding.opening import open_picture
 
 OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+"""For the byte order in a raw mode (big, little, native) the one with which Pillow keeps the lower bytes instead."""
+
 EXACT = ("RGB", "RGBX", "RGBA")
+"""Colour modes whose lower bytes can be read too."""
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -94,10 +97,10 @@ def _rows(image: Image.Image, shift: int = 0) -> Callable[[int, int], np.ndarray
 
 
 def _white_of_png(rows: Callable[[int, int], np.ndarray], height: int, data: bytes) -> float | None:
-    """The number that is white in a 16-bit PNG, from its sBIT chunk; None if there is none, or it does not decide.
+    """The number that is white in a 16-bit PNG with an sBIT chunk; None without one, or if it remains unclear.
 
-    Samples are to be scaled up to 16 bits (PNG, 13.12), but some programs leave them as they were. Small numbers whose
-    lower bits are all 0 may come from either.
+    Programs should scale the samples up to 16 bits (PNG, 13.12), but some leave them as they were. Small numbers whose
+    lower bits are all 0 may come from either kind of program.
     """
     bits = significant_bits(data)
     if bits is None or not 8 <= bits <= 16:
@@ -105,18 +108,18 @@ def _white_of_png(rows: Callable[[int, int], np.ndarray], height: int, data: byt
     if bits == 16:
         return 65535.0
     narrow = float((1 << bits) - 1)
-    largest, moved, scaled = 0, True, True
+    largest, all_multiples, all_scaled = 0, True, True
     for top in range(0, height, 64):
         values = rows(top, min(top + 64, height)).astype(np.int64)
         largest = max(largest, int(values.max()))
         steps = np.rint(values * narrow / 65535)
-        near = np.abs(values - steps * 65535 / narrow) <= 1
-        even = values % (1 << (16 - bits)) == 0
-        moved = moved and bool(even.all())
-        scaled = scaled and bool((near | even).all())
+        scaled = np.abs(values - steps * 65535 / narrow) <= 1
+        multiples = values % (1 << (16 - bits)) == 0  # scaled by a shift of bits
+        all_multiples = all_multiples and bool(multiples.all())
+        all_scaled = all_scaled and bool((scaled | multiples).all())
     if largest > narrow:
         return 65535.0
-    return None if moved else 65535.0 if scaled else narrow
+    return None if all_multiples else 65535.0 if all_scaled else narrow
 
 
 def _unpacked_as(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
@@ -134,18 +137,19 @@ def _unpacked_as(data: bytes, kind: str, mode: str, raw: str) -> Image.Image:
 
 def _of_grey_and_alpha(image: Image.Image, data: bytes, kind: str) -> Numbers:
     """The samples of a 16-bit PNG with grey and alpha: four bytes per pixel, the upper byte first."""
-    four = _unpacked_as(data, kind, "RGBA", "RGBA")
+    four_bytes = _unpacked_as(data, kind, "RGBA", "RGBA")
 
     def rows(top: int, bottom: int) -> np.ndarray:
-        values = np.asarray(four.crop((0, top, four.width, bottom))).astype(np.uint16)
+        values = np.asarray(four_bytes.crop((0, top, four_bytes.width, bottom))).astype(np.uint16)
         return values[..., 0::2] << 8 | values[..., 1::2]
 
     white = _white_of_png(lambda top, bottom: rows(top, bottom)[..., :1], image.height, data)
     return Numbers(rows, image.width, image.height, 2, f"16-bit {kind}", white=white, alpha=True)
 
 
-def _of_colours(image: Image.Image, other: str, data: bytes, kind: str) -> Numbers:
-    upper, lower = image, _unpacked_as(data, kind, image.mode, other)
+def _of_colours(image: Image.Image, lower_raw: str, data: bytes, kind: str) -> Numbers:
+    """The samples of a colour picture: its upper bytes, and the lower ones by the raw mode `lower_raw`."""
+    upper, lower = image, _unpacked_as(data, kind, image.mode, lower_raw)
     tags: tiff.Tags = getattr(image, "tag_v2", {})
 
     def rows(top: int, bottom: int) -> np.ndarray:

@@ -161,7 +161,7 @@ def ideal_options(
         raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
     _check_size(size, count)
     if not of_class and "objective" in values:
-        raise BadIdeal("objective is only for classes, and of a channel the mean activation is raised: leave it out")
+        raise BadIdeal("objective is only for classes; for a channel it is always the mean activation: leave it out")
     known = METHODS[method].options
     if method == "pixel" and values.get("crops") == 0 and values.get("clamp") is False:
         # The mean is over 3 x size x (size - 1) differences across, and as many down.

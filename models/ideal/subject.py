@@ -29,7 +29,7 @@ class Subject(Protocol):
         ...
 
     def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
-        """The query that measures the strength on each row; with gradients, those of the mean loss, to be lowered."""
+        """The query that measures the strength on each row; with `gradients`, also those of the mean loss over rows."""
         ...
 
     def strength(self, answer: Answer) -> Float[Tensor, " n"]:

@@ -171,7 +171,7 @@ def _preview(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:
 def _merge_progress(reports: Sequence[Progress | None], *, steps: int) -> Progress:
     """One report for several pictures: the latest step of any, the mean of their scores, and all previews in one."""
     known = [report for report in reports if report is not None]
-    # Without the previews: a report whose preview was dropped should not keep the pictures alive.
+    # `mean_score` holds no reports: where a preview is dropped, its pictures should not stay in memory.
     score_functions = [report.compute_score for report in known if report.compute_score is not None]
 
     def mean_score() -> float:
