@@ -66,7 +66,7 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
 
 
 def _escape_unprintable_letters() -> None:
-    """Class names have letters of all languages; those that a console or pipe cannot show are printed as escapes."""
+    """Print letters that the console or pipe cannot show as escapes, since class names may be in any language."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

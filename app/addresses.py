@@ -5,6 +5,8 @@ import re
 from urllib.parse import urlsplit
 
 PATH_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@:+,=-]+"
+"""Pattern of one segment of a path, other than `.` and `..`."""
+
 PREFIX = re.compile(rf"(?:/{PATH_SEGMENT})*")
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 DEFAULT_PORTS = {"http": 80, "https": 443}

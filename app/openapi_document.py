@@ -83,7 +83,7 @@ def _restore_nulls(example: object, schema: Json, schemas: Json) -> None:
 
 
 def _add_examples(document: Json, registry: Registry) -> None:
-    """A class, a layer and a channel of the default model."""
+    """Name a class, a layer and a channel of the default model in the examples."""
     model = registry.get()
     paths = document["paths"]
     examples = {"class": model.spec.classes[0], "layer": model.classifier.layers[-1].name, "channel": 0}

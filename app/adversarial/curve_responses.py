@@ -35,7 +35,7 @@ EXAMPLE: JsonDict = {
 class Smallest(BaseModel):
     """The smallest perturbation that was found in one norm, as an 8-bit file contains it."""
 
-    success: bool = Field(description="Whether it fools the model.")
+    success: bool = Field(description="Whether the perturbation fools the model.")
     label: str = Field(description="Name of the model's top class on the changed picture.")
     norms: Norms = Field(description="The size of the perturbation in every norm.")
 

@@ -59,8 +59,8 @@ class Change(BaseModel):
 class Probabilities(BaseModel):
     """How the attack changed the probabilities of the original class and the target class."""
 
-    original: Change = Field(description="Of the class that the model gives the uploaded picture.")
-    target: Change | None = Field(description="Of the target class; null if the attack had no target.")
+    original: Change = Field(description="Probabilities of the model's top class on the uploaded picture.")
+    target: Change | None = Field(description="Probabilities of the target class; null if the attack had no target.")
 
 
 class Perception(BaseModel):

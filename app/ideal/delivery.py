@@ -1,4 +1,4 @@
-"""How a response of GET /ideal comes about: from the cache, from a computation that is under way, or from a new one."""
+"""Gets the response of GET /ideal: from the cache, from a computation that is already running, or from a new one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ async def check_room(service: Service, request: ResolvedRequest, key: str) -> No
 
 
 async def picture(request: Request, service: Service, resolved: ResolvedRequest, key: str) -> StoredIdeal:
-    """The response, whatever the format; ClientLeft if the client leaves first."""
+    """The response with the finished pictures, for any format but a film; ClientLeft if the client leaves first."""
     return await _share(request, service, key, partial(load_or_draw, service, resolved, key))
 
 
@@ -55,20 +55,20 @@ async def stream(
     """The event stream of the drawing; raises Overloaded or ShuttingDown before it begins."""
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
     await check_room(service, resolved, key)
-    seat = service.shared.join(key, partial(load_or_draw, service, resolved, key), inbox.put)
-    seat.task.add_done_callback(inbox.wake)
+    subscription = service.shared.join(key, partial(load_or_draw, service, resolved, key), inbox.put)
+    subscription.task.add_done_callback(inbox.wake)
 
     async def compose(stored: StoredIdeal) -> Callable[[], Outcome]:
         return stored.outcome
 
-    return event_stream(request, service, seat.task, inbox, compose, leave=seat.leave)
+    return event_stream(request, service, subscription.task, inbox, compose, leave=subscription.leave)
 
 
 async def _share(request: Request, service: Service, key: str, work: Callable[[Listener], Awaitable[Result]]) -> Result:
     """The result of the work, which all requests with this key share; it is cancelled when the last client leaves."""
-    seat = service.shared.join(key, work)
+    subscription = service.shared.join(key, work)
     try:
-        result: Result = await result_while_connected(request, seat.task)
+        result: Result = await result_while_connected(request, subscription.task)
         return result
     finally:
-        seat.leave()
+        subscription.leave()

@@ -71,10 +71,10 @@ async def draw_film(service: Service, request: ResolvedRequest, key: str, format
 
     Raises DoesNotFit where a frame could not be kept.
     """
-    film, small = Film(), _with_small_previews(listener)
+    film, report_to_clients = Film(), _with_small_previews(listener)
 
     def listen(progress: Progress) -> None:
-        small(progress)
+        report_to_clients(progress)
         film.add(progress)
 
     stored = await draw(service, request, key, listen)

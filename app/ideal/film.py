@@ -15,7 +15,7 @@ from models.query import Progress
 MAX_FRAMES = 96
 """Largest number of frames, without the finished picture."""
 SIDE = 320
-"""Longer side of a frame, in pixels, at most."""
+"""Largest length of the longer side of a frame, in pixels."""
 FRAME_MS = 60
 """Milliseconds for which a frame is shown."""
 LAST_MS = 2000

@@ -37,8 +37,8 @@ async def get_model(
     """Return class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
-    for name_of_other_field in ("architecture", "classes"):  # these are fields of ModelDetail themselves
-        del preprocessing[name_of_other_field]
+    for field in ("architecture", "classes"):  # ModelDetail has fields of its own for these
+        del preprocessing[field]
     provenance = dict(model.provenance)
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),

@@ -1,4 +1,4 @@
-"""The page /docs with Swagger UI, whose files the service has itself, so that the page works without internet."""
+"""The page /docs with Swagger UI. The service itself has the files of Swagger UI: the page works without internet."""
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html

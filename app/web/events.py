@@ -30,9 +30,10 @@ PREVIEW_SIDE = 160
 MAX_PENDING_EVENTS = 32
 """Number of progress events that wait for a slow client; the oldest are dropped first."""
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Response headers that keep caches and nginx from holding events back."""
 Compose = Callable[[Any], Awaitable[Callable[[], Outcome]]]
-"""Waits for whatever else the response needs beside the task's result, and returns a function that makes the outcome:
-that is work for a thread of `Service.presenters`."""
+"""From a task's result to a function that makes the outcome, once all else that the response needs is there.
+The function takes time, so it is called on a thread of `Service.presenters`."""
 
 
 class Inbox:

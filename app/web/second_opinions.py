@@ -27,9 +27,9 @@ class Question(Generic[Answer]):
 async def second_opinions(service: Service, questions: Sequence[Question[Answer]]) -> list[list[Answer] | None]:
     """The answers of each model, in the order of the questions; None for a model that fails or is too slow.
 
-    A request that has got so far has cost hundreds of passes, and its result must not be lost: the tasks are let in
-    even where the service is full, a failure goes to the log, and after TIMEOUT_S the answers that are still missing
-    are given up.
+    A request that has got so far has cost hundreds of passes, and its result must not be lost. So the tasks are
+    admitted even if the service is full, a failure is only logged, and answers that are missing after TIMEOUT_S are
+    left out.
     """
     return list(await asyncio.gather(*(_ask(service, question) for question in questions)))
 

@@ -11,6 +11,8 @@ from app.web import problems
 from app.web.outcomes import HEADERS
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+"""HTTP methods that web pages of other origins may use."""
+
 EXPOSED = (
     *(f"X-Mirage-{name}" for name in HEADERS),
     "X-Request-ID",
@@ -29,7 +31,7 @@ class RefusedPreflight(HTTPException):
 
 
 class Cors(CORSMiddleware):
-    """Starlette's middleware, with refusals that are problem details and name the setting that allows more."""
+    """Starlette's middleware; a refusal has problem details, which name the setting that would allow the request."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         super().__init__(

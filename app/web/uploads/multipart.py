@@ -20,7 +20,7 @@ MAX_PARTS = 100
 EXAMPLE = "-F image=@cat.jpg"
 """The option with which curl sends a picture, for error messages."""
 CLIENTS = f"form's boundary (curl {EXAMPLE}; fetch with a FormData body; requests with files=)"
-"""How clients write the header Content-Type of a form themselves, for error messages."""
+"""End of a sentence that says which clients write the header Content-Type of a form, for error messages."""
 MAX_PREAMBLE = 8192
 """Largest number of bytes before the first part. RFC 2046, 5.1.1 allows a text there, which e-mail programs write."""
 

@@ -31,7 +31,7 @@ class NoPictureInText(HTTPException):
 
 
 def begins_as_picture(data: bytes | bytearray) -> bool:
-    """Whether the first bytes are those of a picture file. Whether the file is valid, the decoder finds out."""
+    """Whether the first bytes are those of a picture file; only the decoder finds out whether the file is valid."""
     try:
         return bool(kind_of(bytes(data[:HEAD_BYTES])))
     except NotAPicture:
@@ -149,7 +149,7 @@ def explain_text(start: str, name: str) -> str:
 
 
 def _explain_known_text(start: str, name: str) -> str | None:
-    """The same for texts that clients often send by mistake; None for other texts."""
+    """What a text is that clients often send by mistake, and what to send instead; None for any other text."""
     file = f"-F {name}=@cat.jpg"
     if re.match(r"b['\"]", start):
         return (

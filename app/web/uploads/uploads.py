@@ -64,18 +64,18 @@ def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field])
             raise HTTPException(422, f"{name}: a picture cannot stand in the query: {WAYS_TO_SEND}")
     pictures: dict[str, bytes] = {}
     for name in names:
-        named = [field for field in fields if field.name == name]
-        if len(named) > 1:
+        matching = [field for field in fields if field.name == name]
+        if len(matching) > 1:
             raise HTTPException(
                 422,
-                f"{name}: the request has {len(named)} pictures in this field: send each in a request of its own",
+                f"{name}: the request has {len(matching)} pictures in this field: send each in a request of its own",
             )
         required = model.model_fields[name].is_required()
-        if not named and required:
+        if not matching and required:
             raise HTTPException(422, f"{name}: {_explain_missing_picture(model, fields)}")
         # Browsers send an empty field if no file was chosen.
-        if named and (required or named[0].value):
-            pictures[name] = picture_of_field(name, named[0].value, is_file=named[0].is_file)
+        if matching and (required or matching[0].value):
+            pictures[name] = picture_of_field(name, matching[0].value, is_file=matching[0].is_file)
     return pictures
 
 
