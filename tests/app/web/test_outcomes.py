@@ -62,5 +62,5 @@ def test_a_png_has_the_figures_in_a_text_chunk() -> None:
 
 def test_headers_are_percent_encoded_and_known_to_cors() -> None:
     assert picture_headers(outcome(Label="Kätzchen, 2/3")) == {"X-Mirage-Label": "K%C3%A4tzchen, 2/3"}
-    with pytest.raises(AssertionError, match="add {'Unknown'} to HEADERS in app.web.outcomes"):
+    with pytest.raises(AssertionError, match=r"add \{'Unknown'\} to HEADERS in app\.web\.outcomes"):
         picture_headers(outcome(Unknown="x"))
