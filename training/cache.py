@@ -81,7 +81,7 @@ class Cache:
         fields = self.load_json(_recorded_name(path))
         try:
             return RecordedContents(
-                fields["contents"], {name: tuple(own) for name, own in fields["identities"].items()}
+                fields["contents"], {name: tuple(identity) for name, identity in fields["identities"].items()}
             )
         except (TypeError, KeyError, AttributeError):
             return RecordedContents({}, {})

@@ -61,24 +61,24 @@ class TrainingProgress:
             self.bar.start()
             self.task = self.bar.add_task("training", total=plan.steps, completed=step)
 
-    def stepped(self, step: int, loss: float) -> None:
+    def report_step(self, step: int, loss: float) -> None:
         """Report that a step is done."""
         self.step, now = step, time.monotonic()
         if not self.is_timed:  # time counts from the end of the first step, which waits for photos and compiles
             self.is_timed, self.first, self.begun = True, step, now
         epoch = min(self.plan.recipe.epochs, (step - 1) // self.plan.steps_per_epoch + 1)
-        what = f"epoch {epoch} of {self.plan.recipe.epochs}, loss {loss:.3f}, {self.left()}"
+        what = f"epoch {epoch} of {self.plan.recipe.epochs}, loss {loss:.3f}, {self.time_left()}"
         if self.bar is not None:
             self.bar.update(self.task, completed=step, description=what)
         elif now - self.last_line >= LOG_INTERVAL_S:
             self.last_line = now
             print_line(self.console, f"  step {step:,} of {self.plan.steps:,}: {what}")
 
-    def measured(self, seconds: float) -> None:
+    def report_validation(self, seconds: float) -> None:
         """Report that validation has taken this many seconds."""
         self.measuring, self.epochs = self.measuring + seconds, self.epochs + 1
 
-    def left(self) -> str:
+    def time_left(self) -> str:
         """`about 12 min left`: the remaining steps at the speed so far, and the validation after each epoch."""
         done = self.plan.cost(self.first) - self.plan.cost(self.step)
         if not done:
@@ -93,11 +93,11 @@ class TrainingProgress:
         previous, self.epoch_begun = self.epoch_begun, time.monotonic()
         return self.epoch_begun - previous
 
-    def since_saved(self) -> float:
+    def seconds_since_save(self) -> float:
         """Seconds since the state was saved last."""
         return time.monotonic() - self.last_save
 
-    def saved(self) -> None:
+    def report_save(self) -> None:
         """Report that the state has been saved."""
         self.last_save = time.monotonic()
 

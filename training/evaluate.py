@@ -76,7 +76,7 @@ def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dic
         raise BadData(
             "there are no usable photos: `python -m training check` lists the files that cannot be used, and why"
         )
-    if (options.on, on) == ("auto", "all") and set(data_layout.folders) == set(own_folders(model)):
+    if (options.on, on) == ("auto", "all") and set(data_layout.folders) == set(training_folders(model)):
         message = f"the classes are those of {model.name}, but the photos differ from its training data, of which some"
         print_line(console, f"{message} may be among them: the metrics may then be too good")
     data = LabelledPhotos(source, photos, index_of)
@@ -121,12 +121,13 @@ def load_model(name: str, device: torch.device) -> Model:
 
 
 def class_indices(data_layout: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
-    """The index of the model's class for each folder: renamed by the user, as in the training data, or of that name.
+    """The index of the model's class for each folder; raises BadData if the model has no such class.
 
-    Raises BadData where the model has no such class.
+    The name of the class is what the user calls it (`renamed`), or else what the training data calls it, or else the
+    name of the folder.
     """
     check_renamed_folders(data_layout, renamed)
-    trained_names = own_folders(model)
+    trained_names = training_folders(model)
     indices = {}
     for folder in data_layout.folders:
         name = renamed.get(folder) or trained_names.get(folder) or data_layout.names.get(folder) or folder
@@ -139,7 +140,7 @@ def class_indices(data_layout: Layout, model: Model, renamed: Mapping[str, str])
     return indices
 
 
-def own_folders(model: Model) -> dict[str, str]:
+def training_folders(model: Model) -> dict[str, str]:
     """The class name of each folder of the data that the model was trained on."""
     return {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
 

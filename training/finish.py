@@ -1,4 +1,4 @@
-"""From the best weights to the checkpoint: temperature, figures on the test split, robustness, report, card."""
+"""Turns the best weights of a run into a checkpoint with a temperature, metrics on the test split, report and card."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -29,7 +29,7 @@ CURVE_STEPS = 20
 
 
 def finish(prepared: PreparedRun[FitOptions], state: State, network: nn.Module, console: Console) -> Metrics:
-    """Write the checkpoint, its card and the report; returns the figures on the test split."""
+    """Write the checkpoint, its card and the report; returns the metrics on the test split."""
     by = "balanced accuracy" if prepared.options.recipe.class_weights == "balanced" else "accuracy"
     print_line(console, f"kept: {state.best.name} of epoch {state.best.epoch}, chosen by {by} on the validation split")
     # Counted before the test split is looked at, and before the network, whose tensors the state holds, is changed.
@@ -44,24 +44,24 @@ def finish(prepared: PreparedRun[FitOptions], state: State, network: nn.Module, 
     classifier = _written(prepared, plain.network[1], spec)
     test_logits, test_labels = _logits(prepared, classifier, "test", console)
     test = measure(test_logits, test_labels, spec.classes)
-    story = provenance(
+    metadata = provenance(
         prepared,
         state,
         validation=measure(logits / spec.temperature, labels, spec.classes),
         test=test,
         robustness=_robustness(prepared, classifier, console),
     )
-    for warning in rare_class_warnings(story["metrics"], prepared.options.recipe.class_weights):
+    for warning in rare_class_warnings(metadata["metrics"], prepared.options.recipe.class_weights):
         print_line(console, f"warning: {warning}")
-    checkpoint.save(prepared.options.output, classifier.network[1], spec, story)
-    card = model_card(prepared.options.output.stem, spec, story).encode("utf-8", "replace")
+    checkpoint.save(prepared.options.output, classifier.network[1], spec, metadata)
+    card = model_card(prepared.options.output.stem, spec, metadata).encode("utf-8", "replace")
     for file in (prepared.options.output.with_suffix(".md"), prepared.options.folder.card_file):
         write_atomically(file, card)
     write_report(
         prepared.options.folder.path,
         prepared.data.labelled(prepared.split.test, exact=True),
         spec,
-        story,
+        metadata,
         test,
         test_logits,
     )

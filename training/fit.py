@@ -17,16 +17,16 @@ from training.metrics import Metrics
 from training.options import FitOptions
 from training.prepare import PreparedRun, prepare
 from training.process_group import ProcessGroup, launched, start_process_group, was_restarted
-from training.run import Run, candidate, copied, figures_text
+from training.run import Run, candidate, copy_weights, figures_text
 from training.run_folder import claim, locked
 from training.run_state import BadRun, State
 
 
 def fit(options: FitOptions, console: Console) -> Metrics | None:
-    """Train a classifier and write the checkpoint, its card and the report; returns the figures on the test split.
+    """Train a classifier and write the checkpoint, its card and the report; returns the metrics on the test split.
 
     Under torchrun every process calls this, and those of rank above 0 return None when training is done.
-    Raises the typed errors of what it is made of, before anything slow where that can be.
+    Raises the errors of its parts, where possible before anything that takes long.
     """
     folder = options.folder
     if options.finish and not options.resume:
@@ -61,7 +61,7 @@ def _run(
 
 
 def _with_first_split(prepared: PreparedRun[FitOptions], console: Console) -> PreparedRun[FitOptions]:
-    """With --finish, the split that the run began with: what it has learnt is not lost with a photo or two."""
+    """With --finish, take the split that the run began with, so that it can be finished although photos are gone."""
     first = prepared.options.folder.load_split(prepared.data.scan.photos) if prepared.options.finish else None
     if first is None or first[1] == 0 or not all(first[0].by_name.values()):
         return prepared
@@ -78,7 +78,7 @@ class FitRun(Run[FitOptions]):
         self.loggers: list[Logger] = loggers(self.options) if self.group.rank == 0 else []
 
     def complete(self) -> Metrics | None:
-        """Everything that is left to do, from the state that was saved last, if there is one."""
+        """Do everything that is left to do, starting from the saved state if there is one."""
         splits = self.prepared.split.by_name
         print_line(self.console, ", ".join(f"{name} {len(photos):,}" for name, photos in splits.items()))
         if self.group.share(self.prepared.identity) != self.prepared.identity:
@@ -96,10 +96,10 @@ class FitRun(Run[FitOptions]):
         if self.anew:
             return None
         lost = ("data", "split") if self.prepared.lost else ()
-        return self.options.folder.load_state(self.prepared.identity, but=(*MAY_CHANGE, *lost))
+        return self.options.folder.load_state(self.prepared.identity, ignored=(*MAY_CHANGE, *lost))
 
     def _begin(self) -> State:
-        """A new run, up to the linear probe."""
+        """Start a new run: fit the linear probe, and save the first state."""
         folder = self.options.folder
         if self.options.finish:
             raise BadRun(f"there is no run to finish in {folder.path}: leave out --finish")
@@ -112,7 +112,7 @@ class FitRun(Run[FitOptions]):
         return state
 
     def _continue(self, state: State) -> None:
-        """Become the run that the state is of, and extend it if more epochs are asked for."""
+        """Continue the run of the saved state, and extend it if more epochs are asked for."""
         if self.options.phase == "all" and not self.options.finish and self.options.epochs_asked:
             message = extend(state, self.recipe.epochs, self.plan.steps_per_epoch)
             if message is not None:
@@ -124,7 +124,7 @@ class FitRun(Run[FitOptions]):
         self.plan = replace(self.plan, recipe=self.recipe, stages=stages(state))
 
     def _fine_tune(self, state: State) -> None:
-        """The loop: a step for each batch, validation after each epoch, and the state saved in regular intervals."""
+        """Make a step for each batch, validate after each epoch, and save the state in regular intervals."""
         self.network.load_state_dict(state.best.weights)
         learner = self.learner(state.precision)
         if state.learner is not None:
@@ -133,17 +133,17 @@ class FitRun(Run[FitOptions]):
         progress = TrainingProgress(self.console, self.plan, learner.step)
         try:
             if learner.step // self.plan.steps_per_epoch > len(state.history):
-                self._close_epoch(learner, state, progress)  # it was stopped between the epoch's last step and this
+                self._close_epoch(learner, state, progress)  # the run was stopped before this validation
             if self._is_over(state, learner):
                 return
             for pixels, labels in self.training_batches(learner.step):
                 state.losses.append(learner.learn(pixels, labels))
-                progress.stepped(learner.step, state.losses[-1])
+                progress.report_step(learner.step, state.losses[-1])
                 if learner.step % self.plan.steps_per_epoch == 0:
                     self._close_epoch(learner, state, progress)
                     if self._is_over(state, learner):
                         break
-                elif progress.since_saved() > self.options.save_every_s:
+                elif progress.seconds_since_save() > self.options.save_every_s:
                     self._save(state, learner, progress)
         except (BadData, Diverged):
             self._save(state, learner, progress)  # the step that failed has changed nothing
@@ -164,8 +164,8 @@ class FitRun(Run[FitOptions]):
         for name, figures in results.items():
             contender = candidate(name, epoch, figures, {})
             if contender.beats(state.best, balanced=self.is_balanced):
-                state.best = replace(contender, weights=copied(learner.candidates()[name]))
-        progress.measured(time.monotonic() - start)
+                state.best = replace(contender, weights=copy_weights(learner.candidates()[name]))
+        progress.report_validation(time.monotonic() - start)
         row = {"epoch": epoch, "size": self.plan.size(epoch - 1), "loss": sum(state.losses) / len(state.losses)}
         row |= {f"{name}_{figure}": value for name, figures in results.items() for figure, value in figures.items()}
         state.history.append({**row, "seconds": round(progress.epoch_seconds(), 1)})
@@ -173,7 +173,7 @@ class FitRun(Run[FitOptions]):
         texts = "; ".join(f"{name} {figures_text(figures)}" for name, figures in results.items())
         print_line(
             self.console,
-            f"epoch {epoch} at {row['size']} px: loss {row['loss']:.4f}; validation: {texts}; {progress.left()}",
+            f"epoch {epoch} at {row['size']} px: loss {row['loss']:.4f}; validation: {texts}; {progress.time_left()}",
         )
         self._save(state, learner, progress)
         for logger in self.loggers:
@@ -181,7 +181,7 @@ class FitRun(Run[FitOptions]):
                 logger(state.history[-1])
 
     def _save(self, state: State, learner: Learner | None = None, progress: TrainingProgress | None = None) -> None:
-        """Write the state; a full disk costs what a crash would lose, not the run."""
+        """Write the state; if the disk is full, print a message and go on: the state saved before is kept."""
         if self.group.rank > 0:
             return
         if learner is not None:
@@ -194,4 +194,4 @@ class FitRun(Run[FitOptions]):
                 f"the state could not be saved ({error.strerror}): the one before it is kept; free some disk space",
             )
         if progress is not None:
-            progress.saved()
+            progress.report_save()

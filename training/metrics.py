@@ -18,8 +18,8 @@ BINS = 15
 MAX_MATRIX_CLASSES = 64
 """Largest number of classes for which a checkpoint's metadata has the whole confusion matrix."""
 TEMPERATURES = (0.25, 10.0)
-"""Least and largest temperature. If all photos of a small validation split are classified correctly, the likelihood is
-largest at temperature 0, which would be overconfident."""
+"""Smallest and largest temperature. If all photos of a small validation split are classified correctly, the likelihood
+is largest at temperature 0, which would be overconfident."""
 
 
 @dataclass(frozen=True)

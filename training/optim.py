@@ -59,7 +59,7 @@ def backbone_blocks(network: nn.Module) -> list[str]:
 
 
 def block(name: str) -> str:
-    """The block that a parameter is of: its name up to the first part with a number in it.
+    """The block to which a parameter belongs: its name up to the first part with a number in it.
 
     `features.3.conv.0.weight` -> `features.3`, `encoder.layers.encoder_layer_2.mlp.0.bias` -> ... `encoder_layer_2`,
     `conv1.weight` -> `conv1`, `conv_proj.weight` -> `conv_proj`.

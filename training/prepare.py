@@ -1,4 +1,4 @@
-"""What is known before anything is computed on the network: the data, its split, the weights, the preprocessing."""
+"""Prepares a run before the network computes anything: reads the data, splits it, and loads the pretrained weights."""
 
 import hashlib
 import json
@@ -55,7 +55,7 @@ class PreparedRun(Generic[AnyOptions]):
 
     @property
     def batch_share(self) -> int:
-        """Photos of each batch that one process has."""
+        """Number of photos of each batch that one process gets."""
         return max(1, self.options.recipe.batch_size // self.group.size)
 
     def features_key(self, precision: str) -> str:
@@ -89,8 +89,8 @@ def prepare(
 ) -> PreparedRun[Options]:
     """Read the weights, then scan and split the data: what may fail soon goes first.
 
-    `licence` is that of the weights where their file does not say. Writes nothing but the cache and `findings_file`,
-    the table of files that are left out or unusual. Raises the errors of what it reads.
+    `licence` is the licence of the weights if their file does not state one. Writes nothing but the cache and
+    `findings_file`, the table of files that are left out or unusual. Raises the errors of what it reads.
     """
     group = group or SingleProcess(options.device)
     opened = open_data_set(options.data, options.data_options, options.cache.unpacked)

@@ -17,7 +17,7 @@ def shorter_side(spec: Spec, recipe: Recipe) -> int:
 def in_grey(spec: Spec) -> Spec:
     """The preprocessing for a network with one input channel: mean and deviation are averaged over the colours."""
     if spec.channels == 3 and spec.architecture in architectures.TENSORFLOWS:
-        # These networks expect pixels in [-1, 1], and that with one channel too.
+        # These networks expect pixels in [-1, 1], also with one channel.
         return replace(spec, mean=(0.5,), std=(0.5,))
     return replace(spec, mean=(fmean(spec.mean),), std=(fmean(spec.std),))
 

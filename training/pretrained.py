@@ -50,8 +50,8 @@ def load_pretrained(architecture: str, file: Path | None, licence: str | None) -
         except checkpoint.BadCheckpoint as error:
             raise BadPretrainedWeights(str(error)) from error
         if stored.spec.architecture != architecture:
-            own = stored.spec.architecture
-            raise BadPretrainedWeights(f"{file.name} is a {own}, not a {architecture}: give --architecture {own}")
+            actual = stored.spec.architecture
+            raise BadPretrainedWeights(f"{file.name} is a {actual}, not a {architecture}: give --architecture {actual}")
         spec, weights = stored.spec, _full_precision(stored.weights)
         own_licence, data = stored.provenance.get("parent", {}).get("licence"), stored.provenance.get("data", {})
     return PretrainedWeights(file.stem, file_digest(file), licence or own_licence or "unknown", spec, weights, data)

@@ -45,7 +45,7 @@ def best_probe(
 ) -> Probe:
     """Fit a probe with each penalty, and return the one with the best accuracy on validation, then the least loss.
 
-    With weights of the classes balanced accuracy takes the place of accuracy.
+    With `weights` of the classes, balanced accuracy takes the place of accuracy.
     """
     probes = []
     for penalty in penalties:
@@ -67,9 +67,9 @@ def fit_linear(
     steps: int = 300,
     weights: Float[Tensor, " k"] | None = None,
 ) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
-    """Least mean cross-entropy + penalty / 2 |W|^2 on standardised features, by L-BFGS in float64.
+    """Minimise mean cross-entropy + penalty / 2 |W|^2 on standardised features, by L-BFGS in float64.
 
-    With weights each photo's cross-entropy is multiplied by that of its class.
+    With `weights` each photo's cross-entropy is multiplied by the weight of its class.
     The standardisation is folded into the returned weight and bias, which take features that are not standardised.
     """
     mean, deviation = features.double().mean(dim=0), features.double().std(dim=0, correction=0)

@@ -101,11 +101,11 @@ class DistributedProcesses:
                 "several processes need another package: pip install 'mirage-vision[distributed]'"
             ) from error
         # These variables are the only way in which torchrun tells a process its place.
-        on_this_machine, in_all = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+        on_this_machine, in_total = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
         self.fabric = Fabric(
             accelerator=device.type,
             devices=on_this_machine,
-            num_nodes=in_all // on_this_machine,
+            num_nodes=in_total // on_this_machine,
             strategy="ddp",
             precision="32-true",
         )
@@ -133,7 +133,7 @@ class DistributedProcesses:
         return shared
 
     def collect(self, rows: Tensor) -> Tensor:
-        """The rows of all processes in their first order; each row once, without the padding of a sampler."""
+        """The rows of all processes in their original order; each row once, without the padding of a sampler."""
         parts: list[Tensor] = [rows] * self.size
         distributed.all_gather_object(parts, rows)
         whole = rows.new_empty(sum(map(len, parts)), *rows.shape[1:])

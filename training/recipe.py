@@ -47,8 +47,8 @@ class Recipe:
     resize: Annotated[
         int | None,
         "Length in pixels to which the shorter side of a photo is scaled, before its centre is cropped to the input "
-        "size. It is at least the input size. Random crops show things larger than whole photos do, and a larger "
-        "value makes up for some of it. By default its proportion to the input size is that of the pretrained "
+        "size. It is at least the input size. Random crops show things larger than whole photos do; a larger value "
+        "compensates for a part of that. By default its proportion to the input size is that of the pretrained "
         "weights.",
     ] = None
     grey: Annotated[bool, "Train a network with one input channel, for pictures without colours, instead of three."] = (
@@ -144,9 +144,9 @@ class Recipe:
     ] = True
     average_window: Annotated[
         float,
-        "Length of the exponential moving average of the weights (EMA), as a fraction of all steps: it forgets at a "
-        "rate of one per so many steps. Larger values average over more steps; with 0 there is no average. The "
-        "validation split chooses between the averaged and the plain weights.",
+        "Length of the exponential moving average of the weights (EMA), as a fraction of all steps: with a length of "
+        "n steps the newest weights count 1/n. Larger values average over more steps; with 0 there is no average. "
+        "The validation split chooses between the averaged and the plain weights.",
     ] = 0.1
 
     class_weights: Annotated[
@@ -227,8 +227,8 @@ class Recipe:
             )
         for name, (least, most) in BOUNDS.items():
             value = getattr(self, name)
-            if value is not None and not least <= value <= most:  # so put, it refuses NaN too
-                raise BadRecipe(f"{name} must be {shown(least)} to {shown(most)}, not {shown(value)}")
+            if value is not None and not least <= value <= most:  # written in this way, it refuses NaN too
+                raise BadRecipe(f"{name} must be {number_text(least)} to {number_text(most)}, not {number_text(value)}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise BadRecipe(f"crop_scale must be two fractions above 0, the smaller first, not {self.crop_scale}")
         if not self.probe_penalties or min(self.probe_penalties) <= 0:
@@ -241,8 +241,8 @@ class Recipe:
             raise BadRecipe(f"learning rates must be above 0, not {rates}")
 
 
-def shown(value: float) -> str:
-    """A number as texts for people have it."""
+def number_text(value: float) -> str:
+    """The number as text, for people to read."""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
@@ -258,7 +258,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("weight_decay", "clip", "mixup", "cutmix"), (0.0, 1000.0)),
     **dict.fromkeys(("head_rate", "backbone_rate"), (0.0, 100.0)),
 }
-"""The least and the greatest value of each field that has bounds, both included."""
+"""Smallest and largest value of each field that has bounds, both included."""
 
 ROBUST = Recipe(
     epochs=16,

@@ -70,7 +70,7 @@ class Run(Generic[Options]):
         if self.recipe.attack_steps:
             figures = self.batches.figures(learner, self.network)
         print_line(self.console, f"probe (penalty {probe.penalty:g}): validation {figures_text(figures)}")
-        return State(self.prepared.identity, precision, candidate("probe", 0, figures, copied(self.network)))
+        return State(self.prepared.identity, precision, candidate("probe", 0, figures, copy_weights(self.network)))
 
     def _choose_precision(self) -> str:
         precision, seconds = self.group.share(
@@ -102,7 +102,7 @@ class Run(Generic[Options]):
         return probe
 
     def _cached(self, key: str) -> dict[str, Tensor] | None:
-        # What rank 0 has, for all: one process that computes while another does not would wait for it for ever.
+        # All processes take what rank 0 has: if one computed and another did not, they would wait for ever.
         return self.group.share(self.options.cache.load_tensors(key) if self.group.rank == 0 else None)
 
     def _features(self, learner: Learner, precision: str) -> dict[str, Features]:
@@ -120,7 +120,7 @@ class Run(Generic[Options]):
         return {split: (tensors[split], tensors[f"{split}_labels"]) for split in splits}
 
 
-def copied(network: nn.Module) -> dict[str, Tensor]:
+def copy_weights(network: nn.Module) -> dict[str, Tensor]:
     """The weights of the network, which later steps do not change."""
     return {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
 

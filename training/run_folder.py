@@ -70,7 +70,7 @@ class RunFolder:
         write_rows(self.path / "history.csv", state.history)
 
     def load_split(self, photos: Iterable[Photo]) -> tuple[Split, int] | None:
-        """Those photos that the run began with, in the splits that they had, and how many of the run's are missing.
+        """The photos that the run began with, in their splits, and the number of its photos that are missing now.
 
         None where the table is missing or damaged.
         """
@@ -87,11 +87,10 @@ class RunFolder:
         )
         return Split(train, validation, test), len(split_of) - len(present)
 
-    def load_state(self, identity: Mapping[str, Any], *, but: Collection[str] = ()) -> State | None:
+    def load_state(self, identity: Mapping[str, Any], *, ignored: Collection[str] = ()) -> State | None:
         """The saved state, or None where there is none.
 
-        Raises BadRun where it is damaged, or is that of another run: its identity differs in a name that is not in
-        `but`.
+        Raises BadRun if it is damaged, or is that of another run: its identity differs in a name that is not `ignored`.
         """
         if not self.state_file.is_file():
             return None
@@ -100,8 +99,8 @@ class RunFolder:
         except DamagedState as error:
             raise BadRun(f"{self.state_file} is damaged: start a new run with --overwrite") from error
         state.identity = with_later_options(state.identity, identity)
-        if other := differences(state.identity, identity, but=but):
-            raise BadRun(f"the run in {self.path} had {'; '.join(other)}: give the same options, or give --overwrite")
+        if changes := differences(state.identity, identity, ignored):
+            raise BadRun(f"the run in {self.path} had {'; '.join(changes)}: give the same options, or give --overwrite")
         return state
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from training.recipe import Recipe
 
 NEW_NAMES = {"parent": "weights", "trunk_rate": "backbone_rate"}
-"""Names in the identity of a run that earlier versions wrote, and the names of today."""
+"""Names that earlier versions wrote into the identity of a run, each with its present name."""
 
 
 class BadRun(RuntimeError):
@@ -92,20 +92,20 @@ def _with_new_names(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {**renamed, "recipe": recipe}
 
 
-def with_later_options(earlier: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
-    """The identity of an earlier run, in which the recipe's options that it did not have yet have their defaults."""
+def with_later_options(earlier: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of an earlier run, with the defaults of options that did not exist when that run began."""
     defaults: dict[str, Any] = json.loads(json.dumps(asdict(Recipe())))
-    later = {name: defaults[name] for name in today["recipe"] if name in defaults}
+    later = {name: defaults[name] for name in present["recipe"] if name in defaults}
     return {**earlier, "recipe": {**later, **earlier["recipe"]}}
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any], but: Collection[str] = ()) -> list[str]:
-    """What differs between two identities, except for the names in `but`, in words: `epochs 8, not 6`."""
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()) -> list[str]:
+    """What differs between two identities, except for the `ignored` names, in words: `epochs 8, not 6`."""
     texts = []
-    for key in sorted({*then, *now} - {*but}):
+    for key in sorted({*then, *now} - {*ignored}):
         before, after = then.get(key), now.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            texts += differences(before, after, but)
+            texts += differences(before, after, ignored)
         elif before != after:
             texts.append(f"{key} {_short(before)}, not {_short(after)}")
     return texts

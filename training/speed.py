@@ -18,6 +18,7 @@ from training.learner import Diverged, Learner
 from training.process_group import SingleProcess
 from training.recipe import BadRecipe, Recipe
 
+# Precisions that are tried, by the type of the device.
 CANDIDATES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16", "float16"), "mps": ("float32", "float16")}
 STEPS = 2
 """Number of training steps that are timed, after one that warms up."""
@@ -57,9 +58,9 @@ def step_seconds(
     Infinite if the device has too little memory, or the precision too small a range. The photos are noise, and the
     learning rates nearly 0, since at usual rates the loss on noise can become NaN within three steps.
     """
-    still = replace(recipe, head_rate=1e-9, backbone_rate=1e-9, attack_steps=0, compile=False)
+    timed_recipe = replace(recipe, head_rate=1e-9, backbone_rate=1e-9, attack_steps=0, compile=False)
     learner = Learner(
-        copy.deepcopy(network), spec, still, steps=STEPS + 1, precision=precision, group=SingleProcess(device)
+        copy.deepcopy(network), spec, timed_recipe, steps=STEPS + 1, precision=precision, group=SingleProcess(device)
     )
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (photos, 3, size, size), dtype=torch.uint8, generator=random)

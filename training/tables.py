@@ -1,4 +1,4 @@
-"""Tables (CSV) of what a run or a check has found."""
+"""Writes the tables (CSV) of a run or a check."""
 
 import csv
 import io
@@ -11,13 +11,13 @@ from training.data.scan.findings import Finding
 
 
 def write_findings(path: Path, findings: Sequence[Finding]) -> None:
-    """A table with a row for each finding, or a single row with the problem "none"."""
+    """Write a table with a row for each finding, or a single row with the problem "none"."""
     rows = [{"file": finding.name, "problem": finding.problem.value, "detail": finding.detail} for finding in findings]
     write_rows(path, rows or [{"file": "", "problem": "none", "detail": ""}])
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of the rows, with the columns of the last one; nothing is written where there are no rows."""
+    """Write a table of the rows, with the columns of the last one; without rows nothing is written."""
     if not rows:
         return
     table = io.StringIO()

@@ -40,7 +40,7 @@ class SplitBatches:
         )
 
     def reused_loader(self, split: str) -> DataLoader[Batch]:
-        """The same, from one loader whose worker processes stay alive."""
+        """As `loader`, but always the same loader for a split, whose worker processes stay alive."""
         if split not in self.loaders:
             self.loaders[split] = self.loader(split)
         return self.loaders[split]

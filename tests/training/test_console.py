@@ -18,11 +18,11 @@ from training.data.scan.findings import FileProblem, Finding, Photo, Scan
 from training.recipe import Recipe
 
 PLAN = Plan(Recipe(epochs=4, full_size_epochs=1, batch_size=10), 100, 100, 200)
-"""Four times ten steps: three epochs of 0.1 million pixels a step, and one of 0.4; 7 million in all."""
+"""Four epochs of ten steps: three with 0.1 million pixels a step and one with 0.4, so 7 million in total."""
 
 
 class Clock:
-    """Says what it is told to."""
+    """A clock that shows the time that a test sets."""
 
     now = 1000.0
 
@@ -32,35 +32,35 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(console, "time", found)
-    return found
+    clock = Clock()
+    monkeypatch.setattr(console, "time", clock)
+    return clock
 
 
-def test_the_rest_takes_its_pixels_at_the_speed_so_far_and_validation(clock: Clock) -> None:
-    """Ten seconds for a million pixels, 6.7 of which are left after three steps; the first, of 100 s, is left out."""
+def test_the_time_left_is_of_the_remaining_pixels_and_validations(clock: Clock) -> None:
+    """A million pixels take 10 s, and 6.7 million are left after three steps; the first, of 100 s, does not count."""
     watch = TrainingProgress(Console(file=io.StringIO()), PLAN, 0)
     clock.now += 100
-    watch.stepped(1, 0.5)
-    assert watch.left() == "the time left is not known yet"
+    watch.report_step(1, 0.5)
+    assert watch.time_left() == "the time left is not known yet"
     for step in (2, 3):
         clock.now += 1
-        watch.stepped(step, 0.5)
-    assert watch.left() == "about 67 s left"
+        watch.report_step(step, 0.5)
+    assert watch.time_left() == "about 67 s left"
     for step in range(4, 11):
         clock.now += 1
-        watch.stepped(step, 0.5)
+        watch.report_step(step, 0.5)
     clock.now += 20
-    watch.measured(20.0)
-    assert watch.left() == "about 2 min left"  # 6 million pixels, and three times 20 s
+    watch.report_validation(20.0)
+    assert watch.time_left() == "about 2 min left"  # 6 million pixels, and three times 20 s
 
 
-def test_in_a_log_a_line_a_minute(clock: Clock) -> None:
+def test_a_log_gets_at_most_one_line_per_minute(clock: Clock) -> None:
     file = io.StringIO()
     watch = TrainingProgress(Console(file=file, width=40), PLAN, 10)
     for step in range(11, 16):
         clock.now += 25
-        watch.stepped(step, 0.25)
+        watch.report_step(step, 0.25)
     lines = file.getvalue().splitlines()
     assert lines == [
         "  step 11 of 40: epoch 2 of 4, loss 0.250, the time left is not known yet",
@@ -68,22 +68,22 @@ def test_in_a_log_a_line_a_minute(clock: Clock) -> None:
     ]
 
 
-def test_tracked_items_pass_and_are_told_of(clock: Clock) -> None:
-    file, found = io.StringIO(), []
+def test_track_yields_the_items_and_prints_the_progress(clock: Clock) -> None:
+    file, items = io.StringIO(), []
     for item in track(Console(file=file), range(4), 4, what="looking"):
-        found.append(item)
+        items.append(item)
         clock.now += 45
-    assert found == [0, 1, 2, 3]
+    assert items == [0, 1, 2, 3]
     assert file.getvalue().splitlines() == ["  looking: 2 of 4, 90 s left"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(48.4, "48 s"), (99.4, "99 s"), (120, "2 min"), (7500, "2 h 5 min")])
-def test_durations_in_words(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+@pytest.mark.parametrize(("seconds", "text"), [(48.4, "48 s"), (99.4, "99 s"), (120, "2 min"), (7500, "2 h 5 min")])
+def test_durations_in_words(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
-def opened(encoding: str) -> io.TextIOWrapper:
-    """A file or pipe of another code page, as Python opens it where it is told nothing."""
+def stream_of(encoding: str) -> io.TextIOWrapper:
+    """A file or pipe with another code page, as Python opens it by default."""
     return io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
 
 
@@ -97,9 +97,9 @@ def opened(encoding: str) -> io.TextIOWrapper:
         ("utf-8", "Кошка 猫 café [red]".encode()),
     ],
 )
-def test_a_line_in_any_code_page_loses_nothing(encoding: str, expected: bytes) -> None:
-    """What the code page has is written in it, the rest as what Python would read back."""
-    stream = opened(encoding)
+def test_a_line_loses_nothing_in_any_code_page(encoding: str, expected: bytes) -> None:
+    """Letters of the code page are written as they are, all others as Python's escapes."""
+    stream = stream_of(encoding)
     print_line(Console(file=stream, width=40), "Кошка 猫 café [red]")
     stream.flush()
     assert stream.buffer.getvalue() == expected + b"\n"  # type: ignore[attr-defined]
@@ -107,12 +107,12 @@ def test_a_line_in_any_code_page_loses_nothing(encoding: str, expected: bytes) -
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1251", "ascii"])
 def test_tables_are_plain_and_aligned_in_any_code_page(encoding: str) -> None:
-    """Boxes of ASCII, and every line of a table as wide as the others, whatever its names take."""
-    stream = opened(encoding)
+    """Boxes are drawn in ASCII, and all lines of a table have the same width for all names."""
+    stream = stream_of(encoding)
     write_any_text(stream)
-    shown = Console(file=stream, width=100)
-    print_findings(shown, (Finding("猫/\udcff🐕.jpg", FileProblem.EMPTY, "γάτα"),))
-    print_classes(shown, Scan((Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
+    output = Console(file=stream, width=100)
+    print_findings(output, (Finding("猫/\udcff🐕.jpg", FileProblem.EMPTY, "γάτα"),))
+    print_classes(output, Scan((Photo("猫/1.jpg", "猫", "d"),), ()), ("猫",), ("Кошка",))
     stream.flush()
     lines = stream.buffer.getvalue().decode(encoding).splitlines()  # type: ignore[attr-defined]
     text = "".join(lines)
@@ -124,9 +124,9 @@ def test_tables_are_plain_and_aligned_in_any_code_page(encoding: str) -> None:
     assert "+--" in text
 
 
-def test_streams_that_lack_a_letter_write_it_all_the_same() -> None:
-    """Also what is printed by others: a progress bar's sign, the help, a warning; no stream is none (pythonw)."""
-    stream = opened("cp1252")
+def test_streams_write_letters_that_they_lack_as_escapes() -> None:
+    """This also holds for text that libraries print. A stream may be None, as under pythonw."""
+    stream = stream_of("cp1252")
     with pytest.raises(UnicodeEncodeError):
         stream.write("猫")
     write_any_text(stream, None, io.StringIO())

@@ -10,22 +10,22 @@ from training.__main__ import app
 from training.learner import Learner
 
 
-def command(*words: str | Path) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, words)])
+def command(*arguments: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, arguments)])
 
 
 @pytest.fixture
 def dirty(tmp_path: Path) -> Path:
-    """Six photos per class, one of them there twice, and an empty file."""
+    """Six photos per class, a copy of one of them, and an empty file."""
     folder = write_gratings(tmp_path / "data", {"x": 6, "y": 6})
     (folder / "x" / "copy.png").write_bytes(encoded(grating(0, 0)))
     (folder / "y" / "[empty].jpg").write_bytes(b"")
     return folder
 
 
-def fit(data: Path, place: Path, *words: str | Path) -> Result:
-    usual = ("--architecture", ARCHITECTURE, "--output", place / "out.safetensors", "--input-size", "32")
-    return command("fit", data, *usual, "--workers", "0", "--cache", place / "cache", *words)
+def fit(data: Path, folder: Path, *arguments: str | Path) -> Result:
+    defaults = ("--architecture", ARCHITECTURE, "--output", folder / "out.safetensors", "--input-size", "32")
+    return command("fit", data, *defaults, "--workers", "0", "--cache", folder / "cache", *arguments)
 
 
 def test_check_lists_files_and_reasons(dirty: Path) -> None:
@@ -36,14 +36,14 @@ def test_check_lists_files_and_reasons(dirty: Path) -> None:
         assert text in result.output
 
 
-def test_strict_exits_with_1_where_anything_is_wrong(dirty: Path) -> None:
+def test_check_with_strict_exits_with_1_if_anything_is_wrong(dirty: Path) -> None:
     assert command("check", dirty, "--strict", "--workers", "0").exit_code == 1
     (dirty / "x" / "copy.png").unlink()
     (dirty / "y" / "[empty].jpg").unlink()
     assert command("check", dirty, "--strict", "--workers", "0").exit_code == 0
 
 
-def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
+def test_check_writes_its_findings_as_csv_and_html(dirty: Path, tmp_path: Path) -> None:
     command("check", dirty, "--workers", "0", "--csv", tmp_path / "findings.csv", "--html", tmp_path / "page.html")
     assert "<h1>data: 12 photos</h1>" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "findings.csv").read_text().splitlines() == [
@@ -54,11 +54,11 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (("--architecture", "vgg17"), "torchvision has no classifier called 'vgg17'"),
         (("--weights", "missing.pth"), "there are no weights missing.pth"),
-        (("--device", "cuda:77"), "the device 'cuda:77' is not there"),
+        (("--device", "cuda:77"), "the device 'cuda:77' is not available"),
         (("--rename", "z=zebra"), "there is no class folder 'z'"),
         (("--rename", "nonsense"), "--rename takes FOLDER=CLASS"),
         (("--input-size", "8"), "input_size must be 16 to 1,024, not 8"),
@@ -68,22 +68,22 @@ def test_the_list_can_be_had_as_a_table(dirty: Path, tmp_path: Path) -> None:
         (("--tensorboard", "--weights", "weights.pth"), "mirage-vision[tensorboard]"),
     ],
 )
-def test_what_a_person_can_mend_is_one_line_and_exit_2(
-    dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+def test_a_wrong_option_gives_one_line_and_exit_code_2(
+    dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     write_pretrained(tmp_path / "weights.pth")
-    result = fit(dirty, tmp_path, *words)
+    result = fit(dirty, tmp_path, *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr and "Traceback" not in result.output and len(result.stderr.splitlines()) == 1
+    assert message in result.stderr and "Traceback" not in result.output and len(result.stderr.splitlines()) == 1
 
 
-def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
+def test_fit_prints_the_accuracy_and_ctrl_c_prints_how_to_resume(
     dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = (
+    arguments = (
         "--weights",
         write_pretrained(tmp_path / "weights.pth"),
         "--epochs",
@@ -99,9 +99,9 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "learn", interrupt)
-        stopped = fit(dirty, tmp_path, *words)
+        stopped = fit(dirty, tmp_path, *arguments)
     assert stopped.exit_code == 130 and "--resume" in stopped.output
-    done = fit(dirty, tmp_path, *words, "--resume")
+    done = fit(dirty, tmp_path, *arguments, "--resume")
     assert done.exit_code == 0, done.output
     assert "of 2 test photos right (95 % interval" in done.output
     assert "`fox`" in (tmp_path / "out.md").read_text()
@@ -109,7 +109,9 @@ def test_fit_ends_with_the_figure_and_ctrl_c_with_the_way_on(
     assert {"state.pt", "history.csv", "report.html", "curves.png", "confusion.png", "robustness.png"} <= files
 
 
-def test_a_grey_network_on_request(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_with_grey_trains_a_network_of_one_channel(
+    dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = fit(dirty, tmp_path, "--weights", write_pretrained(tmp_path / "weights.pth"), "--epochs", "0", "--grey")
     assert done.exit_code == 0, done.output
@@ -125,12 +127,14 @@ def trained(dirty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path / "out.safetensors"
 
 
-def test_evaluate_tells_the_figures_and_the_curve(trained: Path, dirty: Path, tmp_path: Path) -> None:
-    words = ("--on", "all", "--epsilon", "1/255", "--epsilon", "0.1", "--steps", "3", "--photos", "4")
-    done = command("evaluate", trained, dirty, *words, "--workers", "0", "--report", tmp_path / "report")
+def test_evaluate_prints_the_metrics_and_the_accuracies_under_attack(
+    trained: Path, dirty: Path, tmp_path: Path
+) -> None:
+    options = ("--on", "all", "--epsilon", "1/255", "--epsilon", "0.1", "--steps", "3", "--photos", "4")
+    done = command("evaluate", trained, dirty, *options, "--workers", "0", "--report", tmp_path / "report")
     assert done.exit_code == 0, done.output
-    for told in ("12 photos (all)", "top-1 ", "under apgd (linf", "within 1/255", "within 25.5/255"):
-        assert told in done.output
+    for text in ("12 photos (all)", "top-1 ", "under apgd (linf", "within 1/255", "within 25.5/255"):
+        assert text in done.output
     assert (tmp_path / "report" / "robustness.png").is_file()
     assert command("evaluate", trained, dirty, "--epsilon", "much", "--workers", "0").exit_code == 2
     assert "under" not in command("evaluate", trained, dirty, "--attack", "none", "--workers", "0").output
@@ -140,16 +144,16 @@ def test_evaluate_tells_the_figures_and_the_curve(trained: Path, dirty: Path, tm
     assert refused.exit_code == 2 and "fgsm takes no steps" in refused.output and "photos" not in refused.output
 
 
-def test_find_lr_offers_no_choice_that_would_change_nothing(dirty: Path) -> None:
+def test_find_lr_has_no_option_without_an_effect(dirty: Path) -> None:
     for option in ("--patience", "--epochs", "--schedule"):
         assert option in command("fit", "--help").output
         assert "No such option" in command("find-lr", dirty, option, "3").output
 
 
-def test_find_lr_suggests_and_draws(trained: Path, dirty: Path, tmp_path: Path) -> None:
-    words = ("--architecture", ARCHITECTURE, "--weights", tmp_path / "weights.pth", "--input-size", "32")
-    places = ("--cache", tmp_path / "cache", "--plot", tmp_path / "rates.png", "--workers", "0")
-    done = command("find-lr", dirty, *words, *places, "--batch-size", "4", "--steps", "5")
+def test_find_lr_prints_a_suggestion_and_draws_a_plot(trained: Path, dirty: Path, tmp_path: Path) -> None:
+    options = ("--architecture", ARCHITECTURE, "--weights", tmp_path / "weights.pth", "--input-size", "32")
+    files = ("--cache", tmp_path / "cache", "--plot", tmp_path / "rates.png", "--workers", "0")
+    done = command("find-lr", dirty, *options, *files, "--batch-size", "4", "--steps", "5")
     assert done.exit_code == 0, done.output
     assert "--backbone-rate " in done.output and (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,4 +1,4 @@
-"""Commands that take what the library takes: each field of a dataclass of options becomes an option of the command."""
+"""Makes commands from dataclasses of options: each field becomes an option of the command line."""
 
 import functools
 import inspect
@@ -15,12 +15,12 @@ from training.commands.errors import reported_errors
 from training.commands.parse import device_named, renaming
 from training.data.options import DataOptions
 from training.data.sources.source import BadData
-from training.recipe import BOUNDS, ROBUST, BadRecipe, Recipe, shown
+from training.recipe import BOUNDS, ROBUST, BadRecipe, Recipe, number_text
 
 Command = Callable[..., None]
 
 PANELS = {DataOptions: "Reading the data", Recipe: "Recipe"}
-"""Headings in --help, of the options that are fields of these classes."""
+"""Headings in --help for the options that are fields of these classes."""
 
 PARSERS: dict[Any, tuple[Any, Callable[[Any], Any]]] = {
     torch.device: (str, device_named),
@@ -34,7 +34,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Expanded:
-    """Parameters of a command, and how to make a value of what was given for them."""
+    """Parameters of a command, and the function that makes one value of what the user gave for them."""
 
     parameters: Sequence[inspect.Parameter]
     build: Callable[[Mapping[str, Any]], Any]
@@ -43,7 +43,7 @@ class Expanded:
 def expanded(*, without: Collection[str] = (), stopped: str = "stopped") -> Callable[[Command], Command]:
     """A command whose parameters are options of the command line: annotated ones, and the fields of dataclasses.
 
-    Fields that are called as in `without` are no options. Errors that a user can mend are printed as one line, with
+    Fields whose names are in `without` do not become options. Errors that a user can mend are printed as one line, with
     exit code 2; on Ctrl-C `stopped` is printed.
     """
 
@@ -190,7 +190,7 @@ def _bounds(name: str, owner: Any) -> str:
     if owner is not Recipe or name not in BOUNDS:
         return ""
     least, most = BOUNDS[name]
-    return f" Range: {shown(least)} to {shown(most)}."
+    return f" Range: {number_text(least)} to {number_text(most)}."
 
 
 def _default_text(name: str, default: Any, owner: Any) -> str:
@@ -206,4 +206,4 @@ def _value(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, tuple):
         return " ".join(f"{number:g}" for number in value)
-    return shown(value) if isinstance(value, int | float) else str(value)
+    return number_text(value) if isinstance(value, int | float) else str(value)

@@ -1,4 +1,4 @@
-"""What words of the command line stand for: devices, names of classes, budgets, data sets by name."""
+"""Parses words of the command line: devices, names of classes, budgets, and names of data sets."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -28,7 +28,7 @@ def device_named(name: str) -> torch.device:
         return choose_device(name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise BadRecipe(f"the device {name!r} is not there ({reason}): choose cpu, cuda, mps or auto") from error
+        raise BadRecipe(f"the device {name!r} is not available ({reason}): choose cpu, cuda, mps or auto") from error
 
 
 def renaming(pairs: Sequence[str]) -> dict[str, str]:

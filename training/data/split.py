@@ -10,9 +10,9 @@ from training.data.scan.findings import Photo
 from training.data.split_errors import split_error
 
 MIN_PER_CLASS = 4
-"""Least number of photos of a class: two to train on, one for validation and one for the test."""
+"""Smallest number of photos of a class: two to train on, one for validation and one for the test."""
 MIN_TRAIN = 2
-"""Least number of photos of a class to train on."""
+"""Smallest number of photos of a class to train on."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from training.data.scan.findings import ONLY_REPORTED, Finding, Photo
 from training.data.sources.source import BadData
 
 MAX_REASONS = 3
-"""Number of reasons, the most frequent ones, for which files of a class were left out that the error contains."""
+"""Largest number of reasons, the most frequent ones, that the error gives for files of a class that were left out."""
 
 
 def exclusion_reasons(layout: Layout, findings: Sequence[Finding]) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What a run leaves for people: the model card, plots, and the mistakes as pictures."""
+"""What a run writes for people to read: the model card, and a report with plots and pictures of the mistakes."""

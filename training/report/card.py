@@ -6,7 +6,7 @@ from typing import Any
 from models.figures import balanced_accuracy
 from models.spec import Spec
 from training.rare import rare_class_warnings
-from training.report.making import made
+from training.report.making import training_section
 from training.report.markdown import figure, percent, table
 
 NORMS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
@@ -15,16 +15,16 @@ NORMS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 def model_card(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
     """The card as Markdown. Every number comes from the provenance, which is stored in the checkpoint."""
     sections = [
-        _what(name, spec, provenance),
+        _summary(name, spec, provenance),
         _figures(provenance["metrics"], provenance["recipe"]),
         _data(provenance["data"]),
-        made(provenance),
+        training_section(provenance),
         _limits(spec, provenance),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _what(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
+def _summary(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
     metrics, pretrained = provenance["metrics"], provenance["parent"]
     low, high = metrics["interval"]
     names = ", ".join(f"`{label}`" for label in spec.classes[:40])
@@ -60,7 +60,7 @@ def _figures(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
         for name, row in metrics["per_class"].items()
     ]
     many = len(metrics["per_class"]) > 3
-    both = [
+    split_rows = [
         (
             *(split, f"{values['photos']:,}", percent(values["accuracy"]), figure(balanced_accuracy(values))),
             *(percent(values["top3"]) for _ in range(many)),
@@ -79,7 +79,7 @@ def _figures(metrics: Mapping[str, Any], recipe: Mapping[str, Any]) -> str:
     )
     parts = [
         "## Metrics",
-        table(heads, both),
+        table(heads, split_rows),
         *(f"**Warning:** {warning}" for warning in rare_class_warnings(metrics, recipe.get("class_weights"))),
         "Balanced accuracy is the mean of the accuracies of the classes: a class with few photos counts as much as one "
         "with many. The validation split was used to choose among candidates and to set the temperature, so that only "

@@ -9,30 +9,30 @@ ACCURACIES = ("_accuracy", "_clean")
 """Endings of the columns of the history that are accuracies."""
 
 
-def made(provenance: Mapping[str, Any]) -> str:
+def training_section(provenance: Mapping[str, Any]) -> str:
     """The section with the commands, the kind of training, schedules, epochs, recipe and versions."""
     recipe = table(("choice", "value"), [(f"`{key}`", str(value)) for key, value in provenance["recipe"].items()])
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
     parts = [
         "## How it was made",
         f"```\n{provenance['command']}\n```",
-        _how(provenance),
-        *_extended(provenance),
+        _procedure(provenance),
+        *_extensions(provenance),
     ]
     if provenance["history"]:
-        shown = [key for key in provenance["history"][-1] if key.endswith(ACCURACIES)]
+        columns = [key for key in provenance["history"][-1] if key.endswith(ACCURACIES)]
         rows = [
-            (str(row["epoch"]), str(row["size"]), f"{row['loss']:.4f}", *(figure(row.get(key)) for key in shown))
+            (str(row["epoch"]), str(row["size"]), f"{row['loss']:.4f}", *(figure(row.get(key)) for key in columns))
             for row in provenance["history"]
         ]
         attacked = provenance["recipe"]["attack_steps"] > 0
         parts.append(
-            table(("epoch", "pixels", "training loss", *(_column_title(key, attacked) for key in shown)), rows)
+            table(("epoch", "pixels", "training loss", *(_column_title(key, attacked) for key in columns)), rows)
         )
     return "\n\n".join([*parts, recipe, f"With {versions}."])
 
 
-def _how(provenance: Mapping[str, Any]) -> str:
+def _procedure(provenance: Mapping[str, Any]) -> str:
     best, recipe = provenance["kept"], provenance["recipe"]
     if not provenance["history"]:
         return "A linear probe on the features of the pretrained weights: no other weights were trained."
@@ -57,7 +57,7 @@ def _class_weights(recipe: Mapping[str, Any]) -> str:
     )
 
 
-def _extended(provenance: Mapping[str, Any]) -> list[str]:
+def _extensions(provenance: Mapping[str, Any]) -> list[str]:
     """The learning rate schedules of a run that was extended, with their epochs."""
     schedules = provenance.get("schedules", [])
     if len(schedules) < 2:

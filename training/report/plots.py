@@ -66,10 +66,9 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> bytes:
     """
     size = max(4.0, min(12.0, 0.3 * len(classes)))
     names = _names(classes) if len(classes) <= MAX_TICK_NAMES else None
-    room = (
-        0.09 * max((len(text) - 8 for text in names.texts), default=0) if names else 0.0
-    )  # a letter takes 0.09 inches
-    figure, axes = _figure(size + 1 + max(0.0, room), size + max(0.0, room))
+    longest = max((len(text) for text in names.texts), default=0) if names else 0
+    room = max(0.0, 0.09 * (longest - 8))  # in inches: a letter takes 0.09, and eight of them fit without more room
+    figure, axes = _figure(size + 1 + room, size + room)
     shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     axes.set(xlabel="predicted class", ylabel="true class")
@@ -93,9 +92,9 @@ def _names(classes: Sequence[str]) -> "Lettering":
 
 def _name_ticks(axes: "Axes", names: "Lettering") -> None:
     # A `$` in a name does not start a formula.
-    how: dict[str, Any] = {"fontfamily": list(names.families), "parse_math": False}
-    axes.set_xticks(range(len(names.texts)), names.texts, rotation=90, **how)
-    axes.set_yticks(range(len(names.texts)), names.texts, **how)
+    text_options: dict[str, Any] = {"fontfamily": list(names.families), "parse_math": False}
+    axes.set_xticks(range(len(names.texts)), names.texts, rotation=90, **text_options)
+    axes.set_yticks(range(len(names.texts)), names.texts, **text_options)
     if names.replaced:
         axes.set_ylabel("true class (for numbers see the table of the report)")
 

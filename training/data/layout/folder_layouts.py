@@ -31,7 +31,7 @@ def read_folders(top: Folder, chosen: Mapping[str, str]) -> list[ClassFolder]:
 def may_be_classes(top: Folder) -> dict[str, Folder]:
     """The folders that may be classes: those with pictures, and empty ones, but not `annotations` or `labels`.
 
-    All folders, where none of them is.
+    If there are none of these, all folders.
     """
     classes = {
         name: folder for name, folder in top.folders.items() if has_pictures(folder.all_files()) or _is_empty(folder)

@@ -11,7 +11,7 @@ LOOKALIKES = str.maketrans(
     "aeopcyxijshdqwvbkmhtrno" "aoviktpuxenmbz",
 )  # fmt: skip
 MAX_WARNINGS = 10
-"""Number of groups of similar names that are reported."""
+"""Largest number of groups of similar names that are reported."""
 
 
 def groups_of_similar_names(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -1,4 +1,8 @@
-"""Recognises the names of folders of splits: `train`, `Training Set`, `test_data`, `trn`, `holdout`, `fold3`."""
+"""Recognises the names of folders of splits: `train`, `Training Set`, `test_data`, `trn`, `holdout`, `fold3`.
+
+`read_name` says what a name means. `splits_among` decides which folders that lie side by side are splits: `val` beside
+`train` is one. `val` beside `cat` and `dog` is one only if it contains class folders too (`folder_layouts.py`).
+"""
 
 import re
 import unicodedata
@@ -15,6 +19,8 @@ WORDS = {
     **dict.fromkeys(("eval", "evaluation"), EVALUATION),
     **dict.fromkeys(("fold", "folds"), FOLD),
 }
+"""What each word in the name of a folder says about its split."""
+
 FILLERS = (
     "set", "sets", "data", "dataset", "datasets", "split", "splits", "part", "subset", "folder", "dir", "directory",
     "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pic", "pics", "sample", "samples",
@@ -58,9 +64,9 @@ def _label(folder: str) -> str:
     words = []
     for word in re.findall(r"[^\W_]+", folder):
         pieces = _pieces(word)
-        left = [piece for piece in pieces if not _PIECE.fullmatch(piece.casefold())]
-        if len(left) < len(pieces):
-            word = "".join(piece for piece in left if not piece.isdecimal())
+        remaining = [piece for piece in pieces if not _PIECE.fullmatch(piece.casefold())]
+        if len(remaining) < len(pieces):
+            word = "".join(piece for piece in remaining if not piece.isdecimal())
         if word and word.casefold() not in FILLERS:
             words.append(word)
     return " ".join(words)
@@ -82,14 +88,14 @@ def splits_among(folders: Iterable[str], chosen: Mapping[str, str] | None = None
     count more than all names, and even a single one is a split.
     """
     folders = list(folders)
-    given = {folder: (chosen or {})[folder] for folder in folders if folder in (chosen or {})}
+    chosen_splits = {folder: (chosen or {})[folder] for folder in folders if folder in (chosen or {})}
     groups: dict[str, dict[str, SplitName]] = defaultdict(dict)
     for folder in folders:
-        if folder not in given and (name := read_name(folder)):
+        if folder not in chosen_splits and (name := read_name(folder)):
             groups[name.rest].setdefault(folder, name)
-    if given:
+    if chosen_splits:
         # Folders whose names are those of splits are splits too: the user need not give --split for them.
-        return given | _kinds(groups.get("", {}))
+        return chosen_splits | _kinds(groups.get("", {}))
     best = max(groups.values(), key=_count_splits, default={})
     return _kinds(best) if _count_splits(best) else {}
 

@@ -62,9 +62,8 @@ def read_table(title: str, data: bytes) -> Table:
 
 def _text(data: bytes) -> str:
     encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
-    if (
-        encoding is None and b"\0" in data[:4]
-    ):  # UTF-16 without a byte order mark: column names begin with Latin letters
+    # UTF-16 without a byte order mark: the names of columns begin with Latin letters, of which one byte is 0.
+    if encoding is None and b"\0" in data[:4]:
         encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     return data.decode(encoding or guess_encoding([data]), "replace")
 

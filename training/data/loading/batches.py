@@ -24,7 +24,7 @@ Batch = tuple[Tensor, Int64[Tensor, " n"]]
 """Pixels [n, 3, h, w] and class indices [n]."""
 
 AHEAD = 4
-"""Batches that each worker prepares in advance: enough to bridge the time of saving, few enough for the memory."""
+"""Number of batches that each worker prepares in advance: enough for the time of saving, few enough for the memory."""
 
 
 @dataclass(frozen=True)

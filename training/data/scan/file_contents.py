@@ -11,7 +11,7 @@ from training.data.sources.source import BadData, Identity, Source
 VERIFIED = 64
 """Number of random files that are hashed at each start although the file system says that they are unchanged."""
 READERS = 8
-"""Threads that read and hash files."""
+"""Number of threads that read and hash files."""
 
 Contents = Mapping[str, str]
 """Digest of the bytes of each file, by name; empty for a file that cannot be read."""

@@ -12,7 +12,7 @@ from training.data.scan.inspect_file import InspectedFile, inspect_file
 from training.data.sources.source import BadData, Source
 
 CHUNK = 16
-"""Files that are sent to a worker at once."""
+"""Number of files that are sent to a worker at once."""
 
 
 def inspect_files(
@@ -25,7 +25,7 @@ def inspect_files(
     with ProcessPoolExecutor(
         workers, mp_context=worker_context(), initializer=_initialize, initargs=(source, shorter)
     ) as pool:
-        # A limited number ahead of the reader: pictures that wait for a slow disk take memory.
+        # Workers get only a limited number of files in advance: pictures that wait for a slow disk take memory.
         pending: deque[Future[list[InspectedFile]]] = deque()
         remaining = iter(names)
         try:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 MIN_CORRELATION = 0.998
-"""Least correlation of the grey 16 x 16 thumbnails of near-duplicates.
+"""Smallest correlation of the grey 16 x 16 thumbnails of near-duplicates.
 
 The thumbnails of a hundred photos and of their half-sized copies, or JPEGs of quality 30, correlate by more than 0.999.
 Of 16,000 photos of cats and dogs five pairs lie above this threshold, all of them copies, and no other pair lies above
@@ -16,9 +16,9 @@ MAX_DIFFERENCE = 4.0
 """Largest mean difference of the colour thumbnails of near-duplicates, in levels of 255; of those copies it is at most
 1.3."""
 BLOCK = 2048
-"""Photos per block: the correlations of two blocks are computed at once."""
+"""Number of photos per block: the correlations of two blocks are computed at once."""
 MAX_PAIRS = 65_536
-"""Pairs whose colours are compared at once."""
+"""Number of pairs whose colours are compared at once."""
 
 Pairs = Int64[Tensor, "pairs 2"]
 """Two indices of photos per row, the smaller one first."""

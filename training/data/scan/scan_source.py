@@ -126,5 +126,5 @@ def _store_pixels(inspected: Iterable[InspectedFile], writer: PhotoStoreWriter) 
 
 
 def _too_large_key(scan: Scan, shorter: int) -> str:
-    """Where the cache notes the limit that the decoded photos of a scan have exceeded."""
+    """Key under which the cache has the limit that the decoded photos of a scan exceed."""
     return f"{scan.digest}-{shorter}.lost"

@@ -56,7 +56,7 @@ def _layout_findings(layout: Layout) -> list[Finding]:
 
 
 def _select_copy(group: list[Photo], findings: list[Finding]) -> list[Photo]:
-    """The one photo that is used of a group of photos with the same pixels; none where they are of several classes."""
+    """The photo that is used of those with the same pixels, in a list; an empty list if they are of several classes."""
     if len({photo.folder for photo in group}) > 1:
         findings += [
             Finding(
@@ -117,17 +117,17 @@ def _select_near_duplicates(photos: list[Photo], thumbnails: dict[str, bytes], f
     for index, photo in enumerate(photos):
         if index in links.stricter:
             problem = FileProblem.NEAR_LEAK if too_many else FileProblem.LEAK
-            twin = photos[links.stricter[index]]
+            partner = photos[links.stricter[index]]
             consequence = (
                 "; both are used, because more than half of the training photos have such a near-duplicate"
                 if too_many
                 else ", which is used instead"
             )
-            detail = f"a near-duplicate of {twin.name} of the {twin.split} split{consequence}"
+            detail = f"a near-duplicate of {partner.name} of the {partner.split} split{consequence}"
             findings.append(Finding(photo.name, problem, detail))
         elif index in links.other_class:
-            twin = photos[links.other_class[index]]
-            detail = f"a near-duplicate of {twin.name}, which is in another class; both are used"
+            partner = photos[links.other_class[index]]
+            detail = f"a near-duplicate of {partner.name}, which is in another class; both are used"
             findings.append(Finding(photo.name, FileProblem.NEAR_CONFLICT, detail))
         elif index in links.earlier and links.earlier[index] not in links.stricter:
             detail = f"a near-duplicate of {photos[links.earlier[index]].name}; both are used"
@@ -139,8 +139,8 @@ def _link(photos: Sequence[Photo], thumbnails: Sequence[bytes]) -> _Links:
     folders = sorted({photo.folder for photo in photos})
     folder = torch.tensor([folders.index(photo.folder) for photo in photos])
     split = torch.tensor([SPLITS.index(photo.split or "train") for photo in photos])
-    first, nobody = torch.arange(len(photos)), torch.full((len(photos),), len(photos))
-    stricter, other_class, earlier = nobody, nobody, nobody
+    first, no_partner = torch.arange(len(photos)), torch.full((len(photos),), len(photos))
+    stricter, other_class, earlier = no_partner, no_partner, no_partner
     for pairs in near_duplicate_pairs(thumbnails):
         first = merge_groups(first, pairs)
         both_ways = torch.cat([pairs, pairs.flip(1)])
@@ -158,12 +158,12 @@ def _by_index(partners: Int64[Tensor, " n"]) -> dict[int, int]:
 def _with_groups(photos: Sequence[Photo], first: Sequence[int]) -> list[Photo]:
     """The photos, each with the digest that stands for its group of near-duplicates."""
     groups: dict[int, str] = {}
-    for photo, leader in zip(photos, first, strict=True):
-        groups[leader] = min(photo.digest, groups.get(leader, photo.digest), key=_second_half)
-    return [replace(photo, group=groups[leader]) for photo, leader in zip(photos, first, strict=True)]
+    for photo, number in zip(photos, first, strict=True):
+        groups[number] = min(photo.digest, groups.get(number, photo.digest), key=_second_half)
+    return [replace(photo, group=groups[number]) for photo, number in zip(photos, first, strict=True)]
 
 
 def _second_half(digest: str) -> str:
-    # The order that decides by which of its digests a group is called, whatever the files are called. Any order would
-    # do; this one leaves the splits of the bundled models as they were made.
+    # A group is named by its smallest digest in this order, so the names of the files do not matter. Any order would
+    # do; with this one the splits of the bundled models stay as they were made.
     return digest[len(digest) // 2 :]

@@ -22,7 +22,7 @@ CATS_DOGS = (
 )
 """Address and SHA-256 of Microsoft's zip of 25,000 photos (Elson et al. 2007)."""
 CHUNK = 2**20
-"""Bytes that are written at once."""
+"""Number of bytes that are written at once."""
 ATTEMPTS = 5
 """Number of times that a download is tried before it is given up."""
 
@@ -56,7 +56,7 @@ def cats_dogs(folder: Path, console: Console) -> Path:
 def oxford_iiit_pet(folder: Path, console: Console) -> Path:
     """The folder of Oxford-IIIT Pet (Parkhi et al. 2012, CC BY-SA 4.0), downloaded by torchvision if it is not there.
 
-    37 breeds of cats and dogs with an official split.
+    The data set has 37 breeds of cats and dogs, and an official split.
     """
     print_line(console, f"Oxford-IIIT Pet (800 MB) is downloaded to {folder}, unless it is there already")
     try:

@@ -37,7 +37,7 @@ that grows more than this, and to more than MAX_UNCHECKED_BYTES, is a decompress
 MAX_UNCHECKED_BYTES = 2**30
 """Size up to which an unpacked archive may have grown by any factor."""
 CHUNK = 2**20
-"""Bytes that are unpacked at once."""
+"""Number of bytes that are unpacked at once."""
 
 Span = tuple[int, int]
 """Position of a member's first byte in the archive, and number of its bytes."""
