@@ -1,4 +1,4 @@
-"""Draw ideal pictures in tests."""
+"""Draws ideal pictures for tests: all that a request gives, or the single one."""
 
 from typing import Any
 

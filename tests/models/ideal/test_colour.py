@@ -1,4 +1,4 @@
-"""From planes to colours."""
+"""Tests mapping the drawn planes to colours."""
 
 import pytest
 import torch
@@ -6,13 +6,13 @@ import torch
 from models.ideal.colour import DECORRELATED, colours
 
 
-def test_nothing_is_middle_grey() -> None:
+def test_planes_of_zero_are_middle_grey() -> None:
     for planes in (1, 3):
         assert colours(torch.zeros(planes, 4, 4)).unique().tolist() == [0.5]
 
 
-def test_one_plane_is_grey_and_three_are_mixed() -> None:
-    """One: three equal channels of its sigmoid. Three: the matrix first, by hand for the second plane alone."""
+def test_one_plane_gives_grey_and_three_planes_are_mixed_to_colours() -> None:
+    """One plane gives three channels of its sigmoid; three are first multiplied by a matrix, here its second column."""
     plane = torch.linspace(-4, 4, 16).reshape(1, 4, 4)
     grey = colours(plane)
     assert grey.shape == (1, 3, 4, 4)
@@ -26,7 +26,7 @@ def test_one_plane_is_grey_and_three_are_mixed() -> None:
 
 
 def test_the_colours_are_decorrelated() -> None:
-    """The first component, along which photos vary most, is grey within a few hundredths: R, G and B together."""
+    """The first component, along which photos vary most, is grey: its R, G and B are nearly equal."""
     assert (DECORRELATED[:, 0] - DECORRELATED[:, 0].mean()).abs().max() < 0.02
     # Scaled so that its longest column has length 1.
     assert DECORRELATED.norm(dim=0).max().item() == pytest.approx(1, abs=0.01)

@@ -1,4 +1,4 @@
-"""Why a picture came out poorly."""
+"""Tests the reason that is given for a poor ideal picture."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ GREY = torch.full((3, 32, 32), 128, dtype=torch.uint8)
 CHANNEL = replace(GOOD, rank=None, strength=2.0, promised=2.0)
 
 
-def test_a_good_one_needs_none() -> None:
+def test_a_good_picture_gets_no_reason() -> None:
     assert diagnose(PICTURE, GOOD, OPTIONS) is None
     assert diagnose(PICTURE, CHANNEL, OPTIONS, 0.5) is None
 
@@ -34,7 +34,7 @@ def test_a_good_one_needs_none() -> None:
         ),
     ],
 )
-def test_a_grey_one(score: Score, options: dict[str, object], message: str) -> None:
+def test_a_grey_picture_gets_the_cause_and_the_remedy(score: Score, options: dict[str, object], message: str) -> None:
     result = diagnose(GREY, score, options)
     assert result is not None and "grey" in result and message in result
 
@@ -58,37 +58,39 @@ def test_a_grey_one(score: Score, options: dict[str, object], message: str) -> N
         (replace(GOOD, robust=0.3), {**OPTIONS, "crops": 0}, "raise crops"),
     ],
 )
-def test_one_that_is_not_recognised(score: Score, options: dict[str, object], message: str) -> None:
+def test_an_unrecognised_picture_gets_the_cause_and_the_remedy(
+    score: Score, options: dict[str, object], message: str
+) -> None:
     result = diagnose(PICTURE, score, options)
     assert result is not None and message in result
 
 
-def test_a_channel_that_noise_calls_forth_more() -> None:
+def test_a_channel_that_noise_activates_more_gets_a_reason() -> None:
     result = diagnose(PICTURE, CHANNEL, OPTIONS, 3.0)
     assert result is not None and "(3)" in result and "(2)" in result and "lower tv and decay" in result
     silent = diagnose(PICTURE, replace(CHANNEL, strength=0.0), OPTIONS, 0.0)
     assert silent is not None and "stays at 0" in silent
 
 
-def test_a_channel_above_noise_needs_none_however_little_it_shows() -> None:
-    """Nor where nobody measured the noise: a channel's families are shares of its own, and no probabilities."""
+def test_a_channel_above_noise_gets_no_reason() -> None:
+    """The values of a channel are no probabilities, so small ones are no fault; noise may also be unmeasured."""
     for on_noise in (1.9, None):
         assert diagnose(PICTURE, replace(CHANNEL, robust=0.1), OPTIONS, on_noise) is None
 
 
 @pytest.mark.parametrize(("rank", "strength"), [(2, 0.45), (1, 0.2), (30, 0.001)])
-def test_it_tells_probability_and_rank(rank: int, strength: float) -> None:
+def test_the_reason_states_probability_and_rank(rank: int, strength: float) -> None:
     result = diagnose(PICTURE, replace(GOOD, rank=rank, strength=strength, promised=strength), OPTIONS)
     assert result is not None and f"(probability {strength:.2g}, rank {rank})" in result
 
 
-def test_halves_are_enough() -> None:
-    """Recognised is a half or more, of the picture and under all ways to look at it."""
+def test_a_probability_of_one_half_counts_as_recognised() -> None:
+    """Both the strength and the robustness have to be 0.5 or more."""
     assert diagnose(PICTURE, replace(GOOD, strength=0.5, robust=0.5), OPTIONS) is None
 
 
-def test_grey_is_a_deviation_of_less_than_three_levels() -> None:
-    """Half of the pixels d above and half d below the middle deviate by d."""
+def test_a_deviation_of_less_than_three_levels_counts_as_grey() -> None:
+    """With half of the pixels d levels above 128 and half d below, the standard deviation is d."""
     board = ((torch.arange(32).reshape(-1, 1) + torch.arange(32)) % 2 * 2 - 1).expand(3, 32, 32)
     assert "grey" in str(diagnose((128 + 2 * board).to(torch.uint8), GOOD, OPTIONS))
     assert diagnose((128 + 4 * board).to(torch.uint8), GOOD, OPTIONS) is None

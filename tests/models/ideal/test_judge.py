@@ -1,4 +1,4 @@
-"""What another network sees."""
+"""Tests the judgement of another network about a picture."""
 
 import pytest
 import torch
@@ -13,17 +13,17 @@ from tests.networks import unnormalised
 
 
 @pytest.mark.parametrize("index", range(4))
-def test_it_is_what_classify_says(tiny: Classifier, chelsea: Tensor, index: int) -> None:
-    """Probability, rank and top class, of a picture of any size."""
-    found = run(judge(chelsea, index, tiny.spec), tiny)
+def test_a_judgement_agrees_with_classify(tiny: Classifier, chelsea: Tensor, index: int) -> None:
+    """Probability, rank and top class agree, for a picture of any size."""
+    judgement = run(judge(chelsea, index, tiny.spec), tiny)
     ranked = run(classify(chelsea, tiny.spec, top=4), tiny)
-    assert found.top == ranked[0]
-    assert ranked[found.rank - 1].index == index
-    assert found.probability == pytest.approx(ranked[found.rank - 1].probability, abs=1e-6)
+    assert judgement.top == ranked[0]
+    assert ranked[judgement.rank - 1].index == index
+    assert judgement.probability == pytest.approx(ranked[judgement.rank - 1].probability, abs=1e-6)
 
 
-def test_it_looks_by_its_own_preprocessing(chelsea: Tensor) -> None:
-    """A judge of 20 pixels out of 24 that sees how red, green and blue a picture is: the cat is reddest."""
+def test_a_judge_uses_its_own_preprocessing(chelsea: Tensor) -> None:
+    """The judge resizes to 24 and crops to 20 pixels; its logits are 10 times the mean colour, which is mostly red."""
 
     class Means(nn.Module):
         def forward(self, pixels: Tensor) -> Tensor:
@@ -35,6 +35,6 @@ def test_it_looks_by_its_own_preprocessing(chelsea: Tensor) -> None:
     assert means[0] > means[1] > means[2]
     expected = (10 * means).exp() / (10 * means).exp().sum()
     for index in range(3):
-        found = run(judge(chelsea, index, classifier.spec), classifier)
-        assert (found.top.index, found.rank) == (0, index + 1)
-        torch.testing.assert_close(torch.tensor(found.probability), expected[index])
+        judgement = run(judge(chelsea, index, classifier.spec), classifier)
+        assert (judgement.top.index, judgement.rank) == (0, index + 1)
+        torch.testing.assert_close(torch.tensor(judgement.probability), expected[index])

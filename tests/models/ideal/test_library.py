@@ -1,4 +1,4 @@
-"""Ideals from Python."""
+"""Tests `imagine`, the Python function that draws ideal pictures."""
 
 import pytest
 import torch
@@ -14,27 +14,27 @@ from models.store import Model
 FEW = {"steps": 3, "crops": 2}
 
 
-def test_a_class_by_name_or_index_of_a_model_or_its_classifier(tiny: Classifier) -> None:
+def test_a_class_is_drawn_by_name_or_index_for_a_model_or_its_classifier(tiny: Classifier) -> None:
     expected = run(ideal(1, tiny.spec, **FEW), tiny).sheet
     for model in (tiny, Model("tiny", tiny, {})):
         for label in ("siamese cat", 1):
             assert torch.equal(imagine(model, label, **FEW).sheet, expected)
 
 
-def test_a_class_whose_name_is_a_number(tiny: Classifier) -> None:
-    """Class 2 is called "3": as a text it is that name, as a number an index."""
+def test_a_text_is_a_name_and_a_number_is_an_index(tiny: Classifier) -> None:
+    """Class 2 is called "3", so the text "3" means class 2 and the number 3 means class 3, the dog."""
     assert imagine(tiny, "3", **FEW).subject.label == "3"
     assert imagine(tiny, 3, **FEW).subject.label == "dog"
 
 
-def test_a_channel(tiny: Classifier) -> None:
+def test_a_channel_is_drawn_with_progress_reports(tiny: Classifier) -> None:
     reports: list[Progress] = []
     result = imagine(tiny, layer="0", channel=4, on_progress=reports.append, **FEW)
     assert result.subject.label == "0:4" and len(reports) == 3
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "message"),
+    ("arguments", "error", "message"),
     [
         ({}, ValueError, "needs either a class"),
         ({"label": 0, "layer": "0"}, ValueError, "needs either a class"),
@@ -45,6 +45,8 @@ def test_a_channel(tiny: Classifier) -> None:
         ({"label": 0, "steps": 0}, BadIdeal, "steps"),
     ],
 )
-def test_what_cannot_be_drawn(tiny: Classifier, asked: dict[str, object], error: type[Exception], message: str) -> None:
+def test_wrong_arguments_are_refused(
+    tiny: Classifier, arguments: dict[str, object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
-        imagine(tiny, **asked)
+        imagine(tiny, **arguments)

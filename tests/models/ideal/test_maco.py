@@ -1,4 +1,4 @@
-"""Phases are free, magnitudes are not."""
+"""Tests MACO, which optimises the phases of a spectrum and keeps its magnitudes fixed."""
 
 import math
 
@@ -12,21 +12,21 @@ from models.ideal.maco import Maco
 CPU = torch.device("cpu")
 
 
-def made(size: int = 16, planes: int = 3, seed: int = 0, decay: float = 1.0) -> Maco:
+def new_drawing(size: int = 16, planes: int = 3, seed: int = 0, decay: float = 1.0) -> Maco:
     return Maco(size, planes, seed=seed, decay=decay, learning_rate=0.3, device=CPU)
 
 
-def planes_of(picture: Tensor) -> Tensor:
-    """The one plane that a grey picture's sigmoid was taken of."""
+def plane_of(picture: Tensor) -> Tensor:
+    """Return the plane of which a grey picture is the sigmoid."""
     return picture[0, 0].logit()
 
 
 @pytest.mark.parametrize("decay", [0.5, 1.0, 1.5])
-def test_the_magnitude_is_that_of_photos_whatever_the_phases(decay: float) -> None:
-    """frequency ** -decay, up to one factor, away from the coefficients that a real picture must have real."""
-    drawing = made(32, 1, decay=decay)
+def test_the_magnitude_is_that_of_photos_for_any_phases(decay: float) -> None:
+    """It is frequency ** -decay up to one factor, except at the coefficients that are real for a real picture."""
+    drawing = new_drawing(32, 1, decay=decay)
     for _ in range(3):
-        spectrum = torch.fft.rfft2(planes_of(drawing.picture().detach()).double()).abs()
+        spectrum = torch.fft.rfft2(plane_of(drawing.picture().detach()).double()).abs()
         inner = (slice(1, 16), slice(1, 16))
         vertical, horizontal = torch.arange(1, 16.0).reshape(-1, 1), torch.arange(1, 16.0)
         shape = (vertical**2 + horizontal**2).sqrt().double() ** -decay
@@ -39,36 +39,36 @@ def test_the_magnitude_is_that_of_photos_whatever_the_phases(decay: float) -> No
 
 
 @pytest.mark.parametrize(("size", "planes"), [(16, 3), (17, 3), (28, 1)])
-def test_size_and_range(size: int, planes: int) -> None:
-    picture = made(size, planes).picture()
+def test_a_picture_has_its_size_and_lies_between_0_and_1(size: int, planes: int) -> None:
+    picture = new_drawing(size, planes).picture()
     assert picture.shape == (1, 3, size, size) and 0 < picture.min() < picture.max() < 1
 
 
 def test_planes_are_standardised() -> None:
-    values = planes_of(made(32, 1).picture().detach())
+    values = plane_of(new_drawing(32, 1).picture().detach())
     assert values.mean().item() == pytest.approx(0, abs=1e-3) and values.std().item() == pytest.approx(1, abs=1e-2)
 
 
-def test_the_seed_is_all_that_is_random() -> None:
-    assert torch.equal(made(seed=3).picture(), made(seed=3).picture())
-    assert not torch.equal(made(seed=3).picture(), made(seed=4).picture())
+def test_the_picture_depends_only_on_the_seed() -> None:
+    assert torch.equal(new_drawing(seed=3).picture(), new_drawing(seed=3).picture())
+    assert not torch.equal(new_drawing(seed=3).picture(), new_drawing(seed=4).picture())
 
 
 @pytest.fixture
 def uncoloured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The planes as they are before they become colours."""
+    """Make `picture` return the planes themselves, without mapping them to colours."""
     monkeypatch.setattr(maco, "colours", lambda planes: planes.unsqueeze(0))
 
 
 @pytest.mark.parametrize("size", [16, 17, 64])
 @pytest.mark.usefixtures("uncoloured")
-def test_three_planes_keep_their_magnitudes(size: int) -> None:
-    """One factor for all, that of standardising, whatever the phases are; even and odd sizes.
+def test_three_planes_have_their_fixed_magnitudes(size: int) -> None:
+    """For any phases, the magnitudes differ from the fixed ones only by the one factor of standardising.
 
-    A column that holds waves and their mirror images (no change across, or the fastest) has the sum of two phases each:
-    there the magnitude is a bound. What is at rest is standardised away.
+    In the columns of horizontal frequency 0 and the highest one, every coefficient and its mirror image are averaged,
+    so there the magnitude is an upper bound. Frequency 0 is removed by standardising.
     """
-    drawing = made(size)
+    drawing = new_drawing(size)
     mirrored = [0, size // 2] if size % 2 == 0 else [0]
     free = [column for column in range(size // 2 + 1) if column not in mirrored]
     for seed in range(5):
@@ -82,26 +82,26 @@ def test_three_planes_keep_their_magnitudes(size: int) -> None:
 
 @pytest.mark.usefixtures("uncoloured")
 def test_the_phases_are_the_variable_in_radians() -> None:
-    """The angle of each coefficient is the variable's, where it has no mirror image in its own column."""
-    drawing = made(17)
+    """The angle of every coefficient without a mirror image in its own column equals the variable."""
+    drawing = new_drawing(17)
     angles = torch.fft.rfft2(drawing.picture()[0], norm="ortho").angle()
     apart = (angles - drawing.variable).detach()[:, :, 1:]
     torch.testing.assert_close(apart.cos(), torch.ones_like(apart), rtol=0, atol=1e-4)
 
 
-def test_phases_begin_anywhere() -> None:
-    """Evenly in a full turn: their mean direction is nowhere."""
-    start = made(64).variable.detach()
+def test_phases_start_uniformly_distributed() -> None:
+    """They cover the full circle, and their mean vector is close to zero."""
+    start = new_drawing(64).variable.detach()
     assert 0 <= start.min() < 0.01 and 2 * math.pi - 0.01 < start.max() <= 2 * math.pi
     assert torch.polar(torch.ones_like(start), start).mean().abs() < 0.05
 
 
-def test_a_step_is_that_of_nadam_and_moves_phases_alone() -> None:
-    drawing = made(8)
+def test_a_step_is_one_of_nadam_and_changes_only_phases() -> None:
+    drawing = new_drawing(8)
     magnitude = drawing.magnitude.clone()
-    slope = torch.randn(drawing.variable.shape, generator=torch.Generator().manual_seed(1))
+    gradient = torch.randn(drawing.variable.shape, generator=torch.Generator().manual_seed(1))
     expected = drawing.variable.detach().clone().requires_grad_()
-    expected.grad, drawing.variable.grad = slope.clone(), slope.clone()
+    expected.grad, drawing.variable.grad = gradient.clone(), gradient.clone()
     torch.optim.NAdam([expected], lr=0.3).step()
     drawing.step()
     torch.testing.assert_close(drawing.variable, expected)
@@ -109,6 +109,6 @@ def test_a_step_is_that_of_nadam_and_moves_phases_alone() -> None:
     assert torch.equal(drawing.magnitude, magnitude) and not magnitude.requires_grad
 
 
-def test_one_plane_is_grey() -> None:
-    red, green, blue = made(planes=1).picture()[0]
+def test_one_plane_gives_a_grey_picture() -> None:
+    red, green, blue = new_drawing(planes=1).picture()[0]
     assert torch.equal(red, green) and torch.equal(green, blue)

@@ -1,4 +1,4 @@
-"""What each method takes for granted, and what it refuses."""
+"""Tests the defaults and bounds of the options of every method that draws ideal pictures."""
 
 from typing import Any
 
@@ -20,22 +20,22 @@ def test_defaults_are_within_bounds_and_may_be_given(method: str) -> None:
             assert option.least is not None and option.least <= defaults[name] <= (option.most or 0)
 
 
-@pytest.mark.parametrize(("method", "given"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
-def test_of_a_channel_they_can_be_given_again(method: str, given: dict[str, object]) -> None:
-    result = ideal_options(method, 224, given, of_class=False)
+@pytest.mark.parametrize(("method", "options"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
+def test_resolved_options_of_a_channel_can_be_sent_again(method: str, options: dict[str, object]) -> None:
+    result = ideal_options(method, 224, options, of_class=False)
     assert "objective" not in result and ideal_options(method, 224, result, of_class=False) == result
-    assert result == {name: value for name, value in ideal_options(method, 224, given).items() if name != "objective"}
+    assert result == {name: value for name, value in ideal_options(method, 224, options).items() if name != "objective"}
 
 
-def test_what_is_given_goes_before() -> None:
+def test_given_values_replace_defaults() -> None:
     result = ideal_options("fourier", 224, {"tv": 3.0, "steps": 7})
     assert (result["tv"], result["steps"], result["decay"]) == (3.0, 7, METHODS["fourier"].defaults["decay"])
 
 
-def test_the_plain_recipe_in_the_units_used_here() -> None:
-    """10 CE + 0.005 x sum of differences, steps of size 1, is CE + tv x mean with steps of size 10.
+def test_the_plain_recipe_is_converted_to_the_units_used_here() -> None:
+    """10 CE + 0.005 x sum of differences at learning rate 1 equals CE + tv x mean difference at learning rate 10.
 
-    The mean is over 3 x 224 x 223 differences across, and as many down.
+    The mean is over 3 x 224 x 223 horizontal differences, and as many vertical ones.
     """
     result = ideal_options("pixel", 224, PLAIN)
     assert result["tv"] == pytest.approx(0.0005 * 3 * 224 * 223)
@@ -47,7 +47,7 @@ def test_the_plain_recipe_in_the_units_used_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "size", "given", "message"),
+    ("method", "size", "options", "message"),
     [
         ("magic", 224, {}, "choose one of fourier, maco, pixel"),
         ("fourier", 15, {}, "size must be from 16 to 1024 pixels"),
@@ -66,15 +66,15 @@ def test_the_plain_recipe_in_the_units_used_here() -> None:
         ("maco", 224, {"decay": 4.0}, "decay must be a number from 0 to 3"),
     ],
 )
-def test_what_is_refused(method: str, size: int, given: dict[str, Any], message: str) -> None:
+def test_options_out_of_range_are_refused(method: str, size: int, options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadIdeal, match=message):
-        ideal_options(method, size, given)
+        ideal_options(method, size, options)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("planes", [1, 3])
-def test_every_method_draws(method: str, planes: int) -> None:
-    """A fresh picture, the same from the same seed, that takes a step."""
+def test_every_method_creates_a_drawing_that_takes_steps(method: str, planes: int) -> None:
+    """The same seed gives the same picture, another seed another one, and a step changes it."""
     options = ideal_options(method, 20, {})
     one, again, other = (
         drawing(method, 20, planes, options, seed=seed, device=torch.device("cpu")) for seed in (1, 1, 2)
@@ -86,13 +86,13 @@ def test_every_method_draws(method: str, planes: int) -> None:
     assert not torch.equal(one.picture(), again.picture())
 
 
-def test_a_methods_own_options_reach_it() -> None:
-    made = drawing("fourier", 8, 3, ideal_options("fourier", 16, {"decay": 1.0}), seed=0, device=torch.device("cpu"))
-    assert isinstance(made, Fourier) and made.amplitude[0, 4].item() == pytest.approx(2)
+def test_the_options_of_a_method_reach_its_drawing() -> None:
+    fourier = drawing("fourier", 8, 3, ideal_options("fourier", 16, {"decay": 1.0}), seed=0, device=torch.device("cpu"))
+    assert isinstance(fourier, Fourier) and fourier.amplitude[0, 4].item() == pytest.approx(2)
 
 
 def test_bounds_are_those_that_clients_rely_on() -> None:
-    """Those of the options that clients know, written down here a second time; both ends are allowed."""
+    """Clients rely on these bounds, so they are repeated here; both ends are allowed."""
     bounds = {
         "steps": (1, 2000),
         "crops": (0, 32),
@@ -111,7 +111,7 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
 
 
 def test_defaults_are_those_that_clients_rely_on() -> None:
-    """Those of each method, written down here a second time."""
+    """Clients rely on the defaults of every method, so they are repeated here."""
     shared = {"objective": "logit", "crops": 4, "patience": 20}
     assert METHODS["fourier"].defaults == {
         **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05

@@ -1,4 +1,4 @@
-"""A class and a channel as what a picture is to be seen as."""
+"""Tests the subjects of ideal pictures: classes and channels, their losses and their strengths."""
 
 import pytest
 import torch
@@ -25,22 +25,22 @@ def of_class(objective: str) -> ClassSubject:
         ("cross_entropy", [2.16984602, 1.09861229]),  # log(e^-1 + 1 + e^2), log 3
     ],
 )
-def test_losses_by_hand(objective: str, losses: list[float]) -> None:
+def test_losses_of_every_objective(objective: str, losses: list[float]) -> None:
     query = of_class(objective).query(torch.rand(2, 3, 16, 16), gradients=True)
     assert query.objective is not None and query.layer is None and query.apart
-    assert (2 * query.objective(LOGITS)).tolist() == pytest.approx(losses), "each row has its half of the mean"
+    assert (2 * query.objective(LOGITS)).tolist() == pytest.approx(losses), "the mean of two rows counts half of each"
 
 
-def test_the_last_class_has_others_too() -> None:
-    """The margin of the largest logit is negative: it leads."""
+def test_the_margin_of_the_most_probable_class_is_negative() -> None:
+    """Class 2 leads by 4 - 2 = 2, so its loss is -2, of which the mean of two rows counts half."""
     subject = ClassSubject(2, unnormalised(3, 16), "margin")
     query = subject.query(torch.rand(2, 3, 16, 16), gradients=True)
     assert query.objective is not None and query.objective(LOGITS).tolist() == [-1.0, 0.0]
 
 
-def test_a_class_is_seen_by_its_probability() -> None:
-    seen = of_class("logit").strength(Answer(LOGITS))
-    assert seen.tolist() == pytest.approx([0.1141952, 1 / 3])
+def test_the_strength_of_a_class_is_its_probability() -> None:
+    strengths = of_class("logit").strength(Answer(LOGITS))
+    assert strengths.tolist() == pytest.approx([0.1141952, 1 / 3])
     assert of_class("logit").label == "class 1"
     assert of_class("logit").query(torch.rand(1, 3, 16, 16), gradients=False).objective is None
 
@@ -50,8 +50,8 @@ def pool() -> Classifier:
     return Classifier(TwoChannelNetwork(), unnormalised(2, 16))
 
 
-def test_a_channel_is_seen_by_its_mean(pool: Classifier) -> None:
-    """Red minus a half, of red 0.75; and its loss is minus that, by its unit, with the gradient of one channel."""
+def test_the_strength_of_a_channel_is_its_mean(pool: Classifier) -> None:
+    """Red of 0.75 - 0.5 is 0.25; the loss is half of -0.25 / unit, and only red has a gradient."""
     subject = ChannelSubject(pool.layers.find("convolution"), 1, unit=0.5)
     pixels = torch.zeros(2, 3, 16, 16)
     pixels[:, 0] = 0.75
@@ -64,8 +64,8 @@ def test_a_channel_is_seen_by_its_mean(pool: Classifier) -> None:
     assert subject.label == "convolution:1"
 
 
-def test_its_unit_is_what_noise_calls_forth(pool: Classifier) -> None:
-    """Of uniform noise red minus a half has mean 0 and mean magnitude 1/4; after the ReLU both are 1/8."""
+def test_the_unit_of_a_channel_is_its_mean_magnitude_on_noise(pool: Classifier) -> None:
+    """On uniform noise, red - 0.5 has mean 0 and mean magnitude 1/4; after the ReLU both are 1/8."""
     for layer, unit, mean in (("convolution", 0.25, 0.0), ("relu", 0.125, 0.125)):
         passes = Passes()
         task = ChannelSubject(pool.layers.find(layer), 1).measured_on_noise(pool.spec, torch.device("cpu"), passes)
@@ -74,15 +74,15 @@ def test_its_unit_is_what_noise_calls_forth(pool: Classifier) -> None:
         assert (passes.forward, passes.backward) == (4, 0)
 
 
-def test_a_silent_channel_has_a_unit_all_the_same(pool: Classifier) -> None:
+def test_the_unit_of_a_channel_that_is_never_active_is_1(pool: Classifier) -> None:
     pool.network[1].convolution.bias.data[:] = -10.0
     task = ChannelSubject(pool.layers.find("relu"), 0).measured_on_noise(pool.spec, torch.device("cpu"), Passes())
     subject, on_noise = run(task, pool)
     assert (subject.unit, on_noise) == (1.0, 0.0)
 
 
-def test_a_channel_of_tokens(tiny: Classifier) -> None:
-    """Whatever the layer's shape, the mean is that of its map."""
+def test_a_channel_of_a_layer_without_spatial_extent(tiny: Classifier) -> None:
+    """For a layer of any shape, the strength is the mean of the map of the channel."""
     layer = tiny.layers.find("7")
     subject = ChannelSubject(layer, 2)
     (answer,) = tiny.answer([Query(torch.rand(3, 3, 32, 32), layer="7")])

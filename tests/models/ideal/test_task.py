@@ -1,4 +1,4 @@
-"""The task behind /ideal: sizes, seeds, passes and options of pictures that are scored as they are returned."""
+"""Tests the task that POST /ideal runs: sizes, seeds, passes, options and scores of the drawn pictures."""
 
 from typing import Any
 
@@ -18,25 +18,25 @@ from tests.models.ideal.draw import draw_ideal, draw_one
 from tests.networks import Counting
 
 
-def test_the_score_is_that_of_the_file(tiny: Classifier) -> None:
-    """What /classify says of the PNG, not of a tensor that no file holds; at another size than the network's too."""
+def test_the_score_is_that_of_the_returned_file(tiny: Classifier) -> None:
+    """/classify gives the same rank and probability for the PNG, at the network's input size and at others."""
     for size in (None, 50, 20):
         result = draw_one(tiny, 2, steps=5, size=size)
         ranked = run(classify(decode(encode(result.picture)), tiny.spec, top=4), tiny)
         assert result.score.rank is not None
-        assert [each.index for each in ranked][result.score.rank - 1] == 2
+        assert [prediction.index for prediction in ranked][result.score.rank - 1] == 2
         assert ranked[result.score.rank - 1].probability == pytest.approx(result.score.strength, abs=1e-6)
 
 
-def test_size(tiny: Classifier) -> None:
-    """The network's input size, or what is asked for."""
+def test_the_size_is_the_input_size_or_the_given_one(tiny: Classifier) -> None:
+    """By default a picture has the network's input size, 32 pixels."""
     assert draw_one(tiny, 0, steps=1).picture.shape == (3, 32, 32)
     assert draw_one(tiny, 0, steps=1, size=77).picture.shape == (3, 77, 77)
     assert draw_one(tiny, 0, steps=1, size=77, crops=0).picture.shape == (3, 77, 77)
 
 
 def test_the_same_seed_gives_the_same_bytes(tiny: Classifier) -> None:
-    """And leaves the process's own generator alone."""
+    """The global generator of torch is not used."""
     torch.manual_seed(1)
     state = torch.get_rng_state()
     one, again, other = (encode(draw_one(tiny, 1, steps=6, seed=seed).picture) for seed in (5, 5, 6))
@@ -46,38 +46,38 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Classifier) -> None:
 
 
 @pytest.mark.parametrize("options", [{"crops": 2, "noise": 0.0}, {"crops": 0, "noise": 0.3}], ids=["crops", "noise"])
-def test_crops_and_noise_come_from_the_seed(
+def test_crops_and_noise_depend_only_on_the_seed(
     tiny: Classifier, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With one and the same start, what the network sees first is the seed's, and no other's."""
+    """From the same start, the pixels of the first query depend on the seed and not on torch's global generator."""
     monkeypatch.setattr(task, "drawing", lambda *args, seed, device: drawing(*args, seed=0, device=device))
 
-    def first_seen(seed: int, *, state: int) -> Tensor:
+    def first_pixels(seed: int, *, state: int) -> Tensor:
         torch.manual_seed(state)
-        asked = next(ideal(1, tiny.spec, seed=seed, **options))
-        assert isinstance(asked, Query)
-        return asked.pixels
+        query = next(ideal(1, tiny.spec, seed=seed, **options))
+        assert isinstance(query, Query)
+        return query.pixels
 
-    one, again, other = first_seen(5, state=1), first_seen(5, state=2), first_seen(6, state=1)
+    one, again, other = first_pixels(5, state=1), first_pixels(5, state=2), first_pixels(6, state=1)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
 
-def test_several_are_what_their_seeds_give_alone(tiny: Classifier) -> None:
-    """Three from seed 4, whose steps end at different times; to float tolerance, which steps magnify a little."""
+def test_several_pictures_equal_those_drawn_alone(tiny: Classifier) -> None:
+    """Three pictures of seeds 4 to 6 stop at different steps; many steps enlarge float differences a little."""
     options = {"steps": 60, "crops": 2, "patience": 6}
     result = draw_ideal(tiny, 1, seed=4, count=3, **options)
-    assert [each.seed for each in result.pictures] == [4, 5, 6]
-    for each in result.pictures:
-        alone = draw_one(tiny, 1, seed=each.seed, **options)
-        assert alone.steps == each.steps
-        assert (alone.picture.int() - each.picture.int()).abs().float().mean() < 2
-        assert alone.score.strength == pytest.approx(each.score.strength, abs=0.02)
+    assert [picture.seed for picture in result.pictures] == [4, 5, 6]
+    for picture in result.pictures:
+        alone = draw_one(tiny, 1, seed=picture.seed, **options)
+        assert alone.steps == picture.steps
+        assert (alone.picture.int() - picture.picture.int()).abs().float().mean() < 2
+        assert alone.score.strength == pytest.approx(picture.score.strength, abs=0.02)
     assert result.sheet.shape == (3, 68, 68)
 
 
 def test_a_channel_has_no_objective(tiny: Classifier) -> None:
-    """Of the classes' logits, that is: what is told leaves it out, and one that is given is refused."""
+    """The option `objective` is for the logits of classes, so a channel neither reports nor takes it."""
     subject = (tiny.layers.find("0"), 1)
     result = draw_ideal(tiny, subject, steps=1, crops=1)
     assert "objective" not in result.options and result.options["steps"] == 1
@@ -85,20 +85,20 @@ def test_a_channel_has_no_objective(tiny: Classifier) -> None:
         draw_ideal(tiny, subject, objective="logit")
 
 
-def test_the_pixels_that_are_held(tiny: Classifier) -> None:
-    """By hand at 32 pixels: each picture, and a quarter of 24 views, or the crops where they are more."""
+def test_the_number_of_pixels_in_memory(tiny: Classifier) -> None:
+    """Every picture counts itself and 6 views (a quarter of 24) of 32 x 32 pixels, or its crops if they are more."""
     assert held_pixels(tiny.spec, {"crops": 4}, size=100, count=1) == 10_000 + 6 * 1024
     assert held_pixels(tiny.spec, {"crops": 32}, size=16, count=3) == 3 * (256 + 32 * 1024)
 
 
-def test_a_large_picture_is_shown_whole_as_it_will_be_seen(linear: Classifier) -> None:
-    """Antialiased, as the preprocessing has it: what was promised of 64 pixels' noise is seen in the file."""
+def test_a_large_picture_without_crops_is_resized_with_antialiasing(linear: Classifier) -> None:
+    """Preprocessing antialiases too, so the strength of the file is that of the drawn tensor of 64 pixels of noise."""
     result = draw_one(linear, 1, method="pixel", size=64, crops=0, steps=3, learning_rate=0.5)
     assert result.score.strength == pytest.approx(result.score.promised, abs=2e-3)
 
 
-def test_passes_are_what_the_network_counted(tiny: Classifier) -> None:
-    """Seven steps of three crops with gradients, and 43 looks at the result; without crops one row a step."""
+def test_reported_passes_are_those_that_the_network_counted(tiny: Classifier) -> None:
+    """Seven steps of three crops are 21 passes with gradients, plus 43 for the score; without crops a step is one."""
     for options, subject, forward, backward in (
         ({"steps": 7, "crops": 3}, 0, 64, 21),
         ({"steps": 7, "crops": 0}, 0, 50, 7),
@@ -112,7 +112,7 @@ def test_passes_are_what_the_network_counted(tiny: Classifier) -> None:
         assert (network.forward, network.backward) == (forward, backward)
 
 
-def test_what_was_asked_for_is_told(tiny: Classifier) -> None:
+def test_the_result_reports_the_resolved_options(tiny: Classifier) -> None:
     result = draw_ideal(tiny, 0, steps=2, crops=3, tv=1.5, seed=9, size=40, count=2)
     assert result.options == {
         **METHODS["fourier"].defaults, "method": "fourier", "steps": 2, "crops": 3, "tv": 1.5, "seed": 9, "size": 40,
@@ -121,7 +121,7 @@ def test_what_was_asked_for_is_told(tiny: Classifier) -> None:
     assert result.subject.label == "red fox"
 
 
-def test_what_was_trained_on_is_not_held_out(tiny: Classifier) -> None:
+def test_families_that_were_trained_on_are_not_held_out(tiny: Classifier) -> None:
     for options, held_out in (
         ({}, {"blur", "jpeg", "half"}),
         ({"noise": 0.0}, {"blur", "jpeg", "half", "noise"}),
@@ -131,7 +131,7 @@ def test_what_was_trained_on_is_not_held_out(tiny: Classifier) -> None:
         assert score.held_out == pytest.approx(sum(score.families[name] for name in held_out) / len(held_out))
 
 
-def test_a_deadline_ends_it(tiny: Classifier) -> None:
+def test_a_deadline_ends_the_task(tiny: Classifier) -> None:
     for count in (1, 3):
         task = ideal(0, tiny.spec, count=count)
         next(task)
@@ -151,6 +151,6 @@ def test_a_deadline_ends_it(tiny: Classifier) -> None:
         ({"size": 0}, "16 to 1024"),
     ],
 )
-def test_options_out_of_range(tiny: Classifier, options: dict[str, object], message: str) -> None:
+def test_options_out_of_range_are_refused(tiny: Classifier, options: dict[str, object], message: str) -> None:
     with pytest.raises(BadIdeal, match=message):
         draw_one(tiny, 0, **options)

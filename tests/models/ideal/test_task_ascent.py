@@ -1,4 +1,4 @@
-"""Gradient ascent: what it draws, what the options change, and when it ends."""
+"""Tests the gradient ascent of ideal pictures: its results, the effect of its options, and when it stops."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from tests.networks import unnormalised
 
 
 class Colours(nn.Module):
-    """Three classes, red, green and blue: how far the channel's mean is above the others'."""
+    """A network of the classes red, green and blue; a logit is 30 x (mean of the colour - mean of all)."""
 
     def forward(self, pixels: Tensor) -> Tensor:
         means = pixels.mean(dim=(2, 3))
@@ -26,11 +26,11 @@ class Colours(nn.Module):
 @pytest.mark.parametrize("index", range(3))
 @pytest.mark.parametrize("method", METHODS)
 def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
-    """From noise to a picture whose mean is plainly red, green or blue; MACO's phases cannot change a mean by much."""
+    """The mean colour becomes clearly red, green or blue, but MACO's phases cannot change a mean by much."""
     classifier = Classifier(Colours(), unnormalised(3, 16))
     result = draw_one(classifier, index, method=method, steps=200, patience=0)
     means = result.picture.float().mean(dim=(1, 2))
-    others = means[[other for other in range(3) if other != index]]
+    others = means[[channel for channel in range(3) if channel != index]]
     assert result.score.rank == 1
     if method != "maco":
         assert means[index] > others.max() + 40
@@ -38,7 +38,7 @@ def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
 
 
 class Stripes(nn.Module):
-    """Two classes of grey pictures: how much they vary along and down."""
+    """A network of two classes of grey pictures: their horizontal and their vertical variation."""
 
     def forward(self, pixels: Tensor) -> Tensor:
         return 2 * torch.stack([pixels.diff(dim=axis).abs().sum(dim=(1, 2, 3)) for axis in (3, 2)], dim=1)
@@ -56,8 +56,8 @@ def test_a_network_of_one_channel_draws_its_class_in_grey(method: str, index: in
     assert (along > down) == (index == 0)
 
 
-def test_a_grey_network_has_grey_ideals() -> None:
-    """One channel, 28 x 28: a class for light and one for dark, which only grey can tell."""
+def test_the_ideals_of_a_one_channel_network_are_grey() -> None:
+    """The network takes 1 x 28 x 28 pixels and has a class for light pictures and one for dark pictures."""
 
     class Light(nn.Module):
         def forward(self, grey: Tensor) -> Tensor:
@@ -74,15 +74,15 @@ def test_a_grey_network_has_grey_ideals() -> None:
     assert result.picture.float().mean() < 60 and result.score.rank == 1 and result.score.strength > 0.95
 
 
-def test_the_plain_recipe_is_what_one_would_write(linear: Classifier) -> None:
-    """20 steps of size 1 down 10 x cross-entropy + 0.005 x sum of |dx| + |dy|, from N(0, 1), in a loop of its own."""
+def test_the_plain_recipe_agrees_with_a_loop_written_out(linear: Classifier) -> None:
+    """20 gradient steps of size 1 from N(0, 1) on 10 x cross-entropy + 0.005 x the sum of |dx| + |dy|."""
     picture = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(7)).requires_grad_()
     for _ in range(20):
         logits = linear.logits(picture.unsqueeze(0))
         variation = picture.diff(dim=1).abs().sum() + picture.diff(dim=2).abs().sum()
         loss = 10 * nn.functional.cross_entropy(logits, torch.tensor([1])) + 0.005 * variation
-        (slope,) = torch.autograd.grad(loss, picture)
-        picture = (picture - slope).detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss, picture)
+        picture = (picture - gradient).detach().requires_grad_()
     result = draw_one(linear, 1, method="pixel", crops=0, clamp=False, seed=7, steps=20)
     assert (result.picture.float() - picture.detach().clamp(0, 1) * 255).abs().max() < 0.51
     assert result.score.promised == pytest.approx(linear.logits(picture.unsqueeze(0)).softmax(dim=1)[0, 1].item())
@@ -92,7 +92,7 @@ def test_the_plain_recipe_is_what_one_would_write(linear: Classifier) -> None:
 def test_a_step_follows_the_mean_over_the_crops(crops: int) -> None:
     """The logit is the picture's mean, so one step of size 3 x 16 x 16 raises it by 1, however many crops there are.
 
-    A crop's pixels weigh 1 together wherever it lies, and descent is plain; the score tells the logit, the other is 0.
+    The weights of a crop's pixels sum to 1 wherever it lies. The other logit is 0, so the score gives the logit.
     """
 
     class Mean(nn.Module):
@@ -109,8 +109,8 @@ def test_a_step_follows_the_mean_over_the_crops(crops: int) -> None:
 
 @pytest.mark.parametrize("objective", ["logit", "cross_entropy", "margin"])
 @pytest.mark.parametrize("method", METHODS)
-def test_it_climbs(tiny: Classifier, method: str, objective: str) -> None:
-    """On a convolutional network the class's probability ends above that of the first step."""
+def test_the_probability_rises_during_the_ascent(tiny: Classifier, method: str, objective: str) -> None:
+    """On a small convolutional network, 40 steps end with a much higher probability than one step."""
     start, end = (
         draw_one(tiny, 2, method=method, objective=objective, steps=steps, tv=0.0, patience=0) for steps in (1, 40)
     )
@@ -118,45 +118,45 @@ def test_it_climbs(tiny: Classifier, method: str, objective: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_channel_is_called_forth(tiny: Classifier, method: str) -> None:
-    """Its mean activation on the 8-bit picture: what the score says, far more than on noise and than at the start.
+def test_the_activation_of_a_channel_rises_during_the_ascent(tiny: Classifier, method: str) -> None:
+    """The score is the mean activation on the 8-bit picture, at least twice that on noise and that at the start.
 
-    MACO's spectrum of a photo leaves this small network little: there it is more than at the start.
+    With MACO's fixed spectrum this small network only gets above the start.
     """
     layer = tiny.layers.find("2")
     start, end = (draw_one(tiny, (layer, 9), method=method, steps=steps, tv=0.0, patience=0) for steps in (1, 40))
-    seen: list[Tensor] = []
-    hook = tiny.network[1][2].register_forward_hook(lambda _, __, output: seen.append(output))
+    activations: list[Tensor] = []
+    hook = tiny.network[1][2].register_forward_hook(lambda _, __, output: activations.append(output))
     tiny.logits(preprocess(to_float(end.picture).unsqueeze(0), tiny.spec))
     hook.remove()
-    assert end.score.strength == pytest.approx(seen[0][0, 9].mean().item(), abs=1e-5)
+    assert end.score.strength == pytest.approx(activations[0][0, 9].mean().item(), abs=1e-5)
     assert end.on_noise is not None
     assert end.score.strength > (
         start.score.strength if method == "maco" else 2 * max(start.score.strength, end.on_noise)
     )
 
 
-def test_variation_costs(tiny: Classifier) -> None:
-    """Against a high price on variation the picture ends smoother."""
-    free, dear = (to_float(draw_one(tiny, 0, steps=25, tv=price).picture) for price in (0.0, 500.0))
-    assert total_variation(dear.unsqueeze(0)) < 0.7 * total_variation(free.unsqueeze(0))
+def test_a_high_tv_weight_gives_a_smoother_picture(tiny: Classifier) -> None:
+    """With a weight of 500 the total variation is less than 0.7 of that without."""
+    rough, smooth = (to_float(draw_one(tiny, 0, steps=25, tv=weight).picture) for weight in (0.0, 500.0))
+    assert total_variation(smooth.unsqueeze(0)) < 0.7 * total_variation(rough.unsqueeze(0))
 
 
-def test_decay_smooths(tiny: Classifier) -> None:
+def test_a_larger_decay_gives_a_larger_spectral_slope(tiny: Classifier) -> None:
     slopes = [draw_one(tiny, 0, steps=10, size=128, decay=decay).score.slope for decay in (0.5, 2.0)]
     assert slopes[1] > slopes[0] + 0.3
 
 
-def test_it_ends_when_nothing_rises_any_more(tiny: Classifier) -> None:
-    """A class that is sure after a few steps: far fewer than a thousand, and all where told to go on."""
+def test_the_ascent_stops_when_the_score_no_longer_rises(tiny: Classifier) -> None:
+    """The probability reaches its maximum soon, so far fewer than 1000 steps are taken; with patience 0, all are."""
     result = draw_one(tiny, 1, steps=1000, crops=2, patience=10)
     assert 18 <= result.steps < 200
     assert draw_one(tiny, 1, steps=250, crops=1, patience=0).steps == 250
 
 
 @pytest.mark.parametrize("patience", [1, 5])
-def test_what_never_rises_ends_with_its_patience(patience: int) -> None:
-    """A network that says the same of all pictures: the window of 8 fills, and then it waits."""
+def test_a_constant_score_stops_after_window_plus_patience(patience: int) -> None:
+    """The network has the same output for all pictures, so it stops after the window of 8 steps and the patience."""
 
     class Blind(nn.Module):
         def forward(self, pixels: Tensor) -> Tensor:

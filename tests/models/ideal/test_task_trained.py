@@ -1,4 +1,4 @@
-"""Ideal pictures of trained networks, and of every architecture with random weights."""
+"""Tests ideal pictures of a trained network, and of several architectures with random weights."""
 
 import math
 from typing import Any
@@ -17,26 +17,26 @@ from models.store import Model
 from tests.models.ideal.draw import draw_one
 
 
-def test_a_quick_zebra(imagenet: Model) -> None:
-    """A third of the default's work already names it."""
+def test_a_short_run_draws_a_recognised_zebra(imagenet: Model) -> None:
+    """Half the steps and half the crops of the defaults already give a picture whose top-1 class is the zebra."""
     result = draw_one(imagenet.classifier, 340, steps=48, crops=2)
     assert result.score.rank == 1
 
 
 @pytest.mark.slow
-def test_the_ideal_zebra(imagenet: Model) -> None:
-    """The defaults on a trained MobileNetV2: a zebra (340), nearly surely, whatever is done to the picture."""
+def test_the_default_options_draw_a_robust_zebra(imagenet: Model) -> None:
+    """MobileNetV2 gives its zebra (class 340) a probability of 0.99, and 0.95 on average when it is transformed."""
     result = draw_one(imagenet.classifier, 340)
     assert result.score.rank == 1 and result.score.strength >= 0.99
     assert result.score.robust >= 0.95 and 0.9 <= result.score.slope <= 1.5 and result.reason is None
 
 
 @pytest.mark.slow
-def test_the_plain_recipe_promises_what_no_file_holds(imagenet: Model) -> None:
-    """Noise, 1000 steps of 10 x cross-entropy + 0.005 x variation: surely a tabby (281), and the picture is none.
+def test_the_picture_of_the_plain_recipe_is_not_recognised_as_a_file(imagenet: Model) -> None:
+    """1000 steps on 10 x cross-entropy + 0.005 x variation give a sure tabby (281) as a tensor, not as a file.
 
-    So it was result of this recipe elsewhere, on MobileNetV2: it prints 1.000, and the picture that it returns is not
-    top-1.
+    The pixels lie far outside [0, 1]. A known script with this recipe on MobileNetV2 prints a probability of 1.000 as
+    well, and the top-1 class of its picture is another one.
     """
     result = draw_one(imagenet.classifier, 281, method="pixel", crops=0, clamp=False)
     assert result.steps == 1000 and result.score.promised >= 0.99
@@ -47,8 +47,10 @@ def test_the_plain_recipe_promises_what_no_file_holds(imagenet: Model) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("layer", "channel"), [("features.7.conv.0", 3), ("features.18", 10), ("features.18", 500)])
-def test_a_channel_of_a_trained_network(imagenet: Model, layer: str, channel: int) -> None:
-    """At least five times what uniform noise calls forth, and what the grey noise of the first step does."""
+def test_the_ideal_of_a_channel_of_a_trained_network_activates_it_strongly(
+    imagenet: Model, layer: str, channel: int
+) -> None:
+    """The activation is at least five times that on uniform noise and that on the start, faint noise on grey."""
     classifier = imagenet.classifier
     subject = (classifier.layers.find(layer), channel)
     result, start = draw_one(classifier, subject), draw_one(classifier, subject, steps=1)
@@ -65,16 +67,18 @@ ARCHITECTURES = {
 }
 
 
-def lively(architecture: str, size: int) -> Classifier:
-    """Random weights, scaled so that nothing dies or explodes: statistics and a head by a batch of noise of all sizes.
+def random_classifier(architecture: str, size: int) -> Classifier:
+    """Return a network of random weights whose batch norms and head are scaled by a batch of noise of several sizes.
 
-    A fresh ViT's head is zero, a fresh MobileNetV3 says the same of all, a ResNet's logits are in the hundreds.
+    Without, the head of a ViT is zero, a MobileNetV3 has equal logits, and the logits of a ResNet are in the hundreds.
     """
     torch.manual_seed(0)
     spec = Spec(architecture, tuple("abcdefghij"), input_size=size, resize=size)
     network = architectures.build(architecture, len(spec.classes))
     noise = [torch.rand(4, 3, side, side) for side in (2, 4, 8)]
-    pictures = Normalize(spec)(torch.cat([nn.functional.interpolate(each, size=(size, size)) for each in noise]))
+    pictures = Normalize(spec)(
+        torch.cat([nn.functional.interpolate(noise_pixels, size=(size, size)) for noise_pixels in noise])
+    )
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     for layer in norms:
         layer.momentum = None  # the statistics become those of this one batch
@@ -91,13 +95,13 @@ def lively(architecture: str, size: int) -> Classifier:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_method_runs_on(architecture: str, method: str) -> None:
-    """Random weights: a class and a channel go uphill, and every figure of the score is finite.
+def test_every_method_raises_the_score_on_every_architecture(architecture: str, method: str) -> None:
+    """On random weights the score of a class and of a channel rises, and every value of the score is finite.
 
-    Whole pictures without noise, so that each step's figure can be compared, and a tenth of the usual learning rate:
-    what such a network sees changes within a few levels.
+    Without crops and noise, the steps can be compared. The learning rate is a tenth of the default, since such a
+    network reacts to changes of a few levels.
     """
-    classifier = lively(architecture, 224 if architecture == "vit_b_16" else 96)
+    classifier = random_classifier(architecture, 224 if architecture == "vit_b_16" else 96)
     for subject in (3, (classifier.layers.find(ARCHITECTURES[architecture]), 5)):
         scores: list[float | None] = []
         options: dict[str, Any] = {"method": method, "steps": 10, "crops": 0, "tv": 0.0, "noise": 0.0}
