@@ -1,4 +1,4 @@
-"""Files written by hand, byte by byte, so that a test knows every number in them."""
+"""Writes PNG and TIFF files byte by byte, so that a test knows every number in them."""
 
 import struct
 import zlib
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 
-def chunk(kind: bytes, body: bytes, *, right: bool = True) -> bytes:
-    """One of a PNG, with a right checksum or a wrong one."""
-    check = zlib.crc32(kind + body) ^ (not right)
+def chunk(kind: bytes, body: bytes, *, valid: bool = True) -> bytes:
+    """Return one chunk of a PNG, with a valid checksum or a wrong one."""
+    check = zlib.crc32(kind + body) ^ (not valid)
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
 
 
 PASSES = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
-"""Of Adam7: first row and step, first column and step."""
+"""The seven passes of Adam7 interlacing: first row, row step, first column, column step."""
 
 
 def png(numbers: np.ndarray, *, bits: int, before: bytes = b"", after: bytes = b"", interlaced: bool = False) -> bytes:
-    """[h, w, c] (1 grey, 2 with alpha, 3 RGB, 4 with alpha) of 8 or 16 bits; chunks before and behind the pixels."""
+    """Write [h, w, c] (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA) as a PNG; `before` and `after` are chunks."""
     height, width, channels = numbers.shape
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = numbers.astype(">u2" if bits == 16 else "u1")
@@ -44,9 +44,9 @@ def tiff(
     order: str = "<",
     compression: int = 1,
     planar: int = 1,
-    more: Mapping[int, tuple[str, float]] | None = None,
+    extra_tags: Mapping[int, tuple[str, float]] | None = None,
 ) -> bytes:
-    """One strip of pixels as they are; `more` tags by number, each of one value of a numpy type."""
+    """Return a TIFF of one strip of pixels; `extra_tags` maps tag numbers to a numpy type and one value."""
     values: dict[int, tuple[str, tuple[float, ...]]] = {
         256: ("u4", (width,)),
         257: ("u4", (height,)),
@@ -60,7 +60,7 @@ def tiff(
         284: ("u2", (planar,)),
         339: ("u2", (format,) * channels),
     }
-    values |= {tag: (kind, (value,)) for tag, (kind, value) in (more or {}).items()}
+    values |= {tag: (kind, (value,)) for tag, (kind, value) in (extra_tags or {}).items()}
     start = 8 + len(pixels) + len(pixels) % 2
     behind = start + 2 + 12 * len(values) + 4
     entries, tail = b"", b""
@@ -78,7 +78,7 @@ def tiff(
 
 
 def grey_tiff(numbers: np.ndarray, *, order: str = "<", **options: object) -> bytes:
-    """[h, w] of any number type of numpy, or [h, w, c] of several channels."""
+    """Return a TIFF of [h, w] or [h, w, c] samples of any number type of numpy."""
     kind = numbers.dtype
     height, width = numbers.shape[:2]
     channels = numbers.shape[2] if numbers.ndim == 3 else 1

@@ -1,4 +1,4 @@
-"""Files of other kinds are named, with what to do next; the formats that were added are read."""
+"""Tests that unsupported files are refused by name with a remedy, and reading AVIF, JPEG 2000 and HEIC."""
 
 import builtins
 import gzip
@@ -48,7 +48,7 @@ def numpy_file() -> bytes:
 
 CGBI = chunk(b"CgBI", b"\x50\0\x20\x02") + b"\0\0\0\rIHDR"
 
-OTHERS = {
+OTHER_FILES = {
     "PDF": (file_of(PHOTO, "PDF"), "PDF", "pdftoppm"),
     "PostScript": (file_of(PHOTO, "EPS"), "PostScript", "pdftoppm"),
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG", "rsvg-convert"),
@@ -80,8 +80,8 @@ OTHERS = {
     "CR2": (b"II*\0\x10\0\0\0CR\x02\0", "raw", "darktable"),
     "CR3": (b"\0\0\0\x18ftypcrx \0\0\0\1", "raw", "darktable"),
     "RAF": (b"FUJIFILMCCD-RAW 0201", "raw", "darktable"),
-    "DNG": (tiff(bytes(64), 8, 8, bits=8, more={50706: ("u4", 0x01040000)}), "raw", "darktable"),
-    "NEF": (tiff(bytes(64), 8, 8, bits=8, more={254: ("u4", 1), 330: ("u4", 8)}), "raw", "darktable"),
+    "DNG": (tiff(bytes(64), 8, 8, bits=8, extra_tags={50706: ("u4", 0x01040000)}), "raw", "darktable"),
+    "NEF": (tiff(bytes(64), 8, 8, bits=8, extra_tags={254: ("u4", 1), 330: ("u4", 8)}), "raw", "darktable"),
     "CFA": (tiff(bytes(128), 8, 8, bits=16, photometric=32803), "raw", "darktable"),
     "MP4": (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "video", "ffmpeg"),
     "WebM": (b"\x1aE\xdf\xa3\x01\0\0\0", "video", "ffmpeg"),
@@ -91,19 +91,22 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("kind", OTHERS)
-def test_other_files_are_named(kind: str) -> None:
-    data, name, remedy = OTHERS[kind]
+@pytest.mark.parametrize("kind", OTHER_FILES)
+def test_unsupported_files_are_refused_by_name_with_a_remedy(kind: str) -> None:
+    data, name, remedy = OTHER_FILES[kind]
     with pytest.raises(NotAPicture) as caught:
         decode(data)
     assert name in caught.value.fault
     assert remedy in caught.value.remedy
 
 
-def near(found: torch.Tensor, image: Image.Image, most: float) -> bool:
-    """Within a mean difference in levels."""
-    wanted = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    return found.shape == wanted.shape and (found.int() - wanted.int()).abs().float().mean().item() < most
+def is_close(pixels: torch.Tensor, image: Image.Image, largest_difference: float) -> bool:
+    """Return whether the mean absolute difference in levels is smaller than the given one."""
+    expected = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    return (
+        pixels.shape == expected.shape
+        and (pixels.int() - expected.int()).abs().float().mean().item() < largest_difference
+    )
 
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
@@ -112,37 +115,37 @@ needs_heif = pytest.mark.skipif(not importlib.util.find_spec("pillow_heif"), rea
 
 
 @needs_avif
-def test_avif() -> None:
-    """Within its loss, and upright: the file's own rotation counts."""
-    found = inspect(file_of(PHOTO, "AVIF", quality=95, subsampling="4:4:4"))
-    assert (found.format, found.width, found.height) == ("AVIF", 64, 48)
-    assert near(found.pixels, PHOTO, 3)
+def test_an_avif_is_read_and_turned_upright() -> None:
+    """Pixels agree up to the loss of the format, and the orientation stored in the file is applied."""
+    picture = inspect(file_of(PHOTO, "AVIF", quality=95, subsampling="4:4:4"))
+    assert (picture.format, picture.width, picture.height) == ("AVIF", 64, 48)
+    assert is_close(picture.pixels, PHOTO, 3)
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = inspect(file_of(PHOTO, "AVIF", quality=95, subsampling="4:4:4", exif=exif))
-    assert near(turned.pixels, PHOTO.transpose(Image.Transpose.ROTATE_270), 3)
+    assert is_close(turned.pixels, PHOTO.transpose(Image.Transpose.ROTATE_270), 3)
     assert (turned.width, turned.height) == (48, 64)
 
 
 @needs_avif
-def test_an_avif_animation_is_its_first_frame() -> None:
+def test_an_avif_animation_is_decoded_to_its_first_frame() -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", *(30 * ("blue", "lime")))]
-    found = decode(file_of(frames[0], "AVIF", quality=100, save_all=True, append_images=frames[1:]))
-    assert (found.float().mean(dim=(1, 2)) - torch.tensor([255.0, 0, 0])).abs().max() < 4
+    pixels = decode(file_of(frames[0], "AVIF", quality=100, save_all=True, append_images=frames[1:]))
+    assert (pixels.float().mean(dim=(1, 2)) - torch.tensor([255.0, 0, 0])).abs().max() < 4
 
 
 @needs_avif
-def test_an_avifs_alpha_lies_on_white() -> None:
+def test_the_alpha_of_an_avif_is_composited_on_white() -> None:
     clear = Image.new("RGBA", (32, 32), (10, 20, 30, 0))
     assert decode(file_of(clear, "AVIF", quality=100)).float().mean() > 254
 
 
 def with_frames(data: bytes, count: int) -> bytes:
-    """An AVIF of one more box, the only item of which is so many hidden frames; the size of the last is left out."""
+    """Make the only item of an AVIF consist of `count` hidden frames; the last one does not state its size."""
     frames = b"\x12\0" + (count - 1) * (b"\x32\x04" + bytes(4)) + b"\x30" + bytes(8)
     kind = data.index(b"iloc")
     version, sizes = data[kind + 4], data[kind + 8 : kind + 10]
-    assert (version, sizes) == (0, b"\x44\0")  # 4 bytes each for an offset and a length
+    assert (version, sizes) == (0, b"\x44\0")  # offset and length have 4 bytes each
     changed = bytearray(data)
     changed[kind + 18 : kind + 22] = len(data).to_bytes(4, "big")
     changed[kind + 22 : kind + 26] = len(frames).to_bytes(4, "big")
@@ -151,17 +154,17 @@ def with_frames(data: bytes, count: int) -> bytes:
 
 @needs_avif
 def test_an_avif_of_many_hidden_frames_is_refused() -> None:
-    """Each costs a whole picture and takes a few bytes; sixteen are a progressive picture still."""
+    """A frame of a few bytes makes the decoder decode a whole picture; up to 16 may be a progressive picture."""
     plain = file_of(PHOTO, "AVIF")
     with pytest.raises(BrokenPicture, match="more frames than any program writes"):
         decode(with_frames(plain, 17))
-    with pytest.raises(BrokenPicture, match="cannot be"):  # these frames hold nothing
+    with pytest.raises(BrokenPicture, match="cannot be"):  # these frames are empty
         decode(with_frames(plain, 16))
 
 
 @needs_jpeg2000
 def test_a_jpeg_2000_of_tiny_blocks_is_refused() -> None:
-    """Precincts of 8 x 8, code blocks of 4 x 4, 60,000 layers: each part costs more memory than it holds."""
+    """Precincts of 8 x 8, code blocks of 4 x 4 and 60,000 layers all take far more memory than the pixels."""
     for options in ({"precinct_size": (8, 8)}, {"codeblock_size": (4, 4)}):
         with pytest.raises(BrokenPicture, match="smaller blocks"):
             decode(file_of(Image.new("L", (1600, 1600), 99), "JPEG2000", **options))
@@ -175,38 +178,38 @@ def test_a_jpeg_2000_of_tiny_blocks_is_refused() -> None:
 
 @needs_jpeg2000
 @pytest.mark.parametrize("boxed", [True, False])
-def test_jpeg_2000_is_exact(boxed: bool) -> None:
-    """Lossless by default: a JP2 file and the bare codestream."""
+def test_a_lossless_jpeg_2000_is_decoded_exactly(boxed: bool) -> None:
+    """Pillow writes it lossless by default; both the JP2 file and the bare codestream are read."""
     data = file_of(PHOTO, "JPEG2000", no_jp2=not boxed)
     assert data.startswith(b"\xff\x4f") is not boxed
-    found = inspect(data)
-    assert (found.format, found.width, found.height) == ("JPEG2000", 64, 48)
-    assert near(found.pixels, PHOTO, 0.001)
+    picture = inspect(data)
+    assert (picture.format, picture.width, picture.height) == ("JPEG2000", 64, 48)
+    assert is_close(picture.pixels, PHOTO, 0.001)
 
 
-def jpeg2000_of(numbers: np.ndarray, bits: int, written: int) -> bytearray:
-    """A lossless codestream of so few bits: written with more, moved by what the decoder then takes off."""
-    moved = numbers + (1 << written - 1) - (1 << bits - 1)
-    kind = np.uint8 if written == 8 else np.uint16
-    data = bytearray(file_of(Image.fromarray(moved.astype(kind)), "JPEG2000", no_jp2=True))
+def jpeg2000_of(numbers: np.ndarray, bits: int, container_bits: int) -> bytearray:
+    """Return a lossless codestream of `bits` bits, made from one of 8 or 16 bits by adding its sign offset."""
+    shifted = numbers + (1 << container_bits - 1) - (1 << bits - 1)
+    kind = np.uint8 if container_bits == 8 else np.uint16
+    data = bytearray(file_of(Image.fromarray(shifted.astype(kind)), "JPEG2000", no_jp2=True))
     place = data.index(b"\xff\x51") + 40
-    assert data[place] == written - 1
+    assert data[place] == container_bits - 1
     data[place] = bits - 1
     return data
 
 
 @needs_jpeg2000
-@pytest.mark.parametrize(("bits", "written"), [(4, 8), (1, 8), (10, 16), (12, 16), (15, 16)])
-def test_a_jpeg_2000_of_any_bits_reaches_white(bits: int, written: int) -> None:
-    """The codestream says how many: 15 of 4 bits is white, where Pillow alone moves it up to 240."""
+@pytest.mark.parametrize(("bits", "container_bits"), [(4, 8), (1, 8), (10, 16), (12, 16), (15, 16)])
+def test_a_jpeg_2000_of_any_bits_reaches_white(bits: int, container_bits: int) -> None:
+    """The codestream states its bits: 15 of 4 bits is white, though Pillow itself would give 240."""
     white = (1 << bits) - 1
     numbers = np.linspace(0, white, 256).astype(int).reshape(16, 16)
-    found = decode(bytes(jpeg2000_of(numbers, bits, written)))
-    assert (found[0].numpy() == np.rint(numbers * 255 / white)).all()
+    pixels = decode(bytes(jpeg2000_of(numbers, bits, container_bits)))
+    assert (pixels[0].numpy() == np.rint(numbers * 255 / white)).all()
 
 
 @needs_jpeg2000
-def test_a_jpeg_2000_with_signs_is_refused() -> None:
+def test_a_jpeg_2000_of_signed_numbers_is_refused() -> None:
     data = jpeg2000_of(np.full((16, 16), 200), 8, 8)
     data[data.index(b"\xff\x51") + 40] |= 0x80
     with pytest.raises(UnclearLevels, match="sign"):
@@ -215,8 +218,8 @@ def test_a_jpeg_2000_with_signs_is_refused() -> None:
 
 @needs_jpeg2000
 @pytest.mark.parametrize("boxed", [True, False])
-def test_a_jpeg_2000_is_judged_by_what_is_inside(boxed: bool) -> None:
-    """A box that says 64 x 48 around a codestream of 64,000 x 48,000, and tiles of one pixel."""
+def test_the_size_of_a_jpeg_2000_is_that_of_its_codestream(boxed: bool) -> None:
+    """The box says 64 x 48 but the codestream 64,000 x 48,000; tiles of one pixel are refused as well."""
     data = bytearray(file_of(PHOTO, "JPEG2000", no_jp2=not boxed))
     place = data.index(b"\xff\x4f\xff\x51") + 8
     data[place : place + 8] = (64_000).to_bytes(4, "big") + (48_000).to_bytes(4, "big")
@@ -229,8 +232,8 @@ def test_a_jpeg_2000_is_judged_by_what_is_inside(boxed: bool) -> None:
 
 
 @needs_heif
-def test_heic() -> None:
-    """Within its loss, and upright once: such files say in two places how they are turned."""
+def test_a_heic_is_read_and_turned_upright_once() -> None:
+    """Pixels agree up to the loss; such files store the orientation twice, and it must be applied once."""
     from pillow_heif import from_pillow
 
     def heic(image: Image.Image, **options: object) -> bytes:
@@ -238,29 +241,29 @@ def test_heic() -> None:
         from_pillow(image).save(buffer, quality=95, chroma=444, **options)
         return buffer.getvalue()
 
-    found = inspect(heic(PHOTO))
-    assert (found.format, found.width, found.height) == ("HEIF", 64, 48)
-    assert near(found.pixels, PHOTO, 4)
+    picture = inspect(heic(PHOTO))
+    assert (picture.format, picture.width, picture.height) == ("HEIF", 64, 48)
+    assert is_close(picture.pixels, PHOTO, 4)
     for orientation, turn in ((3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270)):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        assert near(decode(heic(PHOTO, exif=exif.tobytes())), PHOTO.transpose(turn), 4)
+        assert is_close(decode(heic(PHOTO, exif=exif.tobytes())), PHOTO.transpose(turn), 4)
     with pytest.raises(PictureTooLarge):
         inspect(heic(PHOTO), max_pixels=3000)
     with pytest.raises(BrokenPicture):
         decode(heic(PHOTO)[:-600])
 
 
-def test_heic_without_its_reader_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file's first bytes are enough to know it."""
-    whole = builtins.__import__
+def test_without_pillow_heif_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first bytes are enough to recognise a HEIC file."""
+    real_import = builtins.__import__
 
-    def without(name: str, *args: object, **kwargs: object) -> object:
+    def import_without_heif(name: str, *args: object, **kwargs: object) -> object:
         if name.startswith("pillow_heif"):
             raise ImportError(name)
-        return whole(name, *args, **kwargs)  # type: ignore[arg-type]
+        return real_import(name, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(builtins, "__import__", import_without_heif)
     monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
     for brand in (b"heic", b"heix", b"mif1"):
         with pytest.raises(NotAPicture, match=r"HEIC.*pip install 'mirage-vision\[heif\]'"):
@@ -268,18 +271,18 @@ def test_heic_without_its_reader_says_what_to_install(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("format", ["PPM", "AVIF", "JPEG2000"])
-@pytest.mark.parametrize("kept", [0.3, 0.9])
-def test_half_a_file_of_the_new_formats_is_broken(format: str, kept: float) -> None:
+@pytest.mark.parametrize("fraction", [0.3, 0.9])
+def test_a_truncated_file_of_ppm_avif_or_jpeg_2000_is_broken(format: str, fraction: float) -> None:
     if format not in Image.registered_extensions().values():
         pytest.skip(f"this Pillow reads no {format}")
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     data = file_of(noise, format)
     with pytest.raises(BrokenPicture):
-        decode(data[: int(len(data) * kept)])
+        decode(data[: int(len(data) * fraction)])
 
 
-def test_each_format_has_a_file_ending() -> None:
-    """Every one that is read is known to the check for misnamed files."""
+def test_every_format_has_a_file_name_suffix() -> None:
+    """The check for misnamed files knows all formats that are read."""
     from training.data.scan.inspect_file import FORMAT_OF_ENDING
 
     assert {format for formats in FORMAT_OF_ENDING.values() for format in formats} == {*FORMATS, "MPO"}

@@ -1,4 +1,4 @@
-"""A damaged or oversized text in a file spoils no picture, and no damage of the pixels passes for one of the texts."""
+"""Tests that damaged or oversized metadata does not affect the picture, and that damaged pixels are refused."""
 
 import io
 import random
@@ -21,12 +21,12 @@ ORIENTATION_6 = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\
 
 
 def text(kind: bytes, keyword: bytes, words: bytes) -> bytes:
-    """A text chunk; zTXt and iTXt compressed."""
+    """Return a text chunk of a PNG; the texts of zTXt and iTXt are compressed."""
     between = {b"tEXt": b"\0", b"zTXt": b"\0\0", b"iTXt": b"\0\1\0\0\0"}[kind]
     return chunk(kind, keyword + between + (words if kind == b"tEXt" else zlib.compress(words)))
 
 
-SPOILERS = {
+PNG_METADATA = {
     "large compressed text": text(b"zTXt", b"Comment", ZEROS),
     "large international text": text(b"iTXt", b"Comment", ZEROS),
     "large plain text": text(b"tEXt", b"Comment", ZEROS),
@@ -42,9 +42,9 @@ SPOILERS = {
     "a large EXIF": chunk(b"eXIf", b"MM\0*" + ZEROS),
     "a damaged EXIF": chunk(b"eXIf", b"nonsense"),
     "an EXIF cut off": chunk(b"eXIf", b"MM\0*\0\0"),
-    "a wrong checksum of a text": chunk(b"tEXt", b"Comment\0hello", right=False),
-    "a wrong checksum of EXIF": chunk(b"eXIf", ORIENTATION_6, right=False),
-    "a wrong checksum of a size": chunk(b"pHYs", bytes(9), right=False),
+    "a wrong checksum of a text": chunk(b"tEXt", b"Comment\0hello", valid=False),
+    "a wrong checksum of EXIF": chunk(b"eXIf", ORIENTATION_6, valid=False),
+    "a wrong checksum of a size": chunk(b"pHYs", bytes(9), valid=False),
     "a size cut off": chunk(b"pHYs", b"\0"),
     "a gamma cut off": chunk(b"gAMA", b""),
     "primaries cut off": chunk(b"cHRM", b"\1"),
@@ -52,22 +52,22 @@ SPOILERS = {
     "an animation of no frames": chunk(b"acTL", bytes(8)),
     "an animation's frame cut off": chunk(b"acTL", struct.pack(">II", 1, 0)) + chunk(b"fcTL", b"\0"),
     "an unknown chunk": chunk(b"abCd", b"whatever"),
-    "an unknown chunk of a wrong checksum": chunk(b"abCd", b"whatever", right=False),
+    "an unknown chunk of a wrong checksum": chunk(b"abCd", b"whatever", valid=False),
     "a private chunk of 3 MB": chunk(b"prVt", ZEROS),
 }
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("kind", SPOILERS)
-def test_nothing_beside_a_pngs_pixels_spoils_them(kind: str, place: str) -> None:
-    """In front of the pixels, and behind them."""
-    found = inspect(png(PIXELS, bits=8, **{place: SPOILERS[kind]}))
-    assert torch.equal(found.pixels, UPRIGHT)
-    assert (found.format, found.width, found.height) == ("PNG", 20, 12)
+@pytest.mark.parametrize("kind", PNG_METADATA)
+def test_metadata_of_a_png_does_not_affect_its_pixels(kind: str, place: str) -> None:
+    """The chunk is placed before and after the pixels."""
+    picture = inspect(png(PIXELS, bits=8, **{place: PNG_METADATA[kind]}))
+    assert torch.equal(picture.pixels, UPRIGHT)
+    assert (picture.format, picture.width, picture.height) == ("PNG", 20, 12)
 
 
 @pytest.mark.parametrize(
-    "turning",
+    "orientation_chunk",
     [
         chunk(b"eXIf", ORIENTATION_6),
         text(
@@ -76,43 +76,43 @@ def test_nothing_beside_a_pngs_pixels_spoils_them(kind: str, place: str) -> None
         text(b"iTXt", b"XML:com.adobe.xmp", b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'),
     ],
 )
-@pytest.mark.parametrize("spoiler", ["large compressed text", "a damaged colour profile", "an unknown chunk"])
-def test_what_turns_the_picture_is_still_read(turning: bytes, spoiler: str) -> None:
-    """Orientation 6 is a quarter turn clockwise, wherever the file has it."""
-    found = inspect(png(PIXELS, bits=8, before=SPOILERS[spoiler] + turning))
-    assert torch.equal(found.pixels, UPRIGHT.transpose(1, 2).flip(2))
-    assert (found.width, found.height) == (12, 20)
+@pytest.mark.parametrize("kind", ["large compressed text", "a damaged colour profile", "an unknown chunk"])
+def test_the_orientation_is_read_beside_damaged_metadata(orientation_chunk: bytes, kind: str) -> None:
+    """Orientation 6 is a quarter turn clockwise, whether it is stored as EXIF, as raw profile or as XMP."""
+    picture = inspect(png(PIXELS, bits=8, before=PNG_METADATA[kind] + orientation_chunk))
+    assert torch.equal(picture.pixels, UPRIGHT.transpose(1, 2).flip(2))
+    assert (picture.width, picture.height) == (12, 20)
 
 
-def test_an_animation_is_its_still_picture() -> None:
-    """Whatever its frames are: the pixels of IDAT are what a program shows that knows no animations."""
+def test_an_animated_png_is_decoded_to_its_still_picture() -> None:
+    """The pixels of IDAT are those that a program without support for animations shows."""
     frames = [Image.fromarray(PIXELS.astype(np.uint8)), Image.new("RGB", (20, 12), "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:])
     assert torch.equal(decode(buffer.getvalue()), UPRIGHT)
 
 
-def test_damaged_pixels_are_still_refused() -> None:
-    """A wrong checksum of IDAT, IHDR, PLTE or tRNS; pixels cut off; a critical chunk that nobody knows goes by."""
+def test_damage_of_pixels_is_refused() -> None:
+    """Wrong checksums of IDAT, IHDR and tRNS, and truncated pixels, are errors."""
     whole = png(PIXELS, bits=8)
     place = whole.index(b"IDAT")
-    for at in (place + 9, whole.index(b"IHDR") + 20):
+    for offset in (place + 9, whole.index(b"IHDR") + 20):
         with pytest.raises(BrokenPicture):
-            decode(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            decode(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
     with pytest.raises(BrokenPicture):
         decode(whole[: place + 200])
     with pytest.raises(BrokenPicture):
-        decode(png(PIXELS, bits=8, before=chunk(b"tRNS", bytes(6), right=False)))
+        decode(png(PIXELS, bits=8, before=chunk(b"tRNS", bytes(6), valid=False)))
 
 
 def test_a_png_of_many_empty_chunks_is_refused_at_once() -> None:
-    """A walk over each of a million would take longer than the picture itself."""
+    """Reading a million chunks would take longer than decoding the picture."""
     with pytest.raises(BrokenPicture, match=r"more pieces.*\(10,\d\d\d so far\)"):
         decode(png(PIXELS, bits=8, before=1_000_000 * chunk(b"abCd", b"")))
 
 
 def test_texts_are_not_unpacked() -> None:
-    """A hundred megabytes in a tenth of one take no more memory than the file."""
+    """A text of 100 MB, compressed to 0.1 MB, must not take more memory than the file."""
     packer = zlib.compressobj()
     packed = b"".join([*(packer.compress(bytes(10_000_000)) for _ in range(10)), packer.flush()])
     data = png(PIXELS, bits=8, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + packed))
@@ -133,7 +133,7 @@ def segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
-JPEG_SPOILERS = {
+JPEG_METADATA = {
     "JFIF cut off": segment(0xE0, b"JFIF\0"),
     "Adobe cut off": segment(0xEE, b"Adobe"),
     "a colour profile cut off": segment(0xE2, b"ICC_PROFILE\0"),
@@ -146,11 +146,11 @@ JPEG_SPOILERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's word on the block
-@pytest.mark.parametrize("kind", JPEG_SPOILERS)
-def test_nothing_beside_a_jpegs_pixels_spoils_them(kind: str) -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns about the damaged block
+@pytest.mark.parametrize("kind", JPEG_METADATA)
+def test_metadata_of_a_jpeg_does_not_affect_its_pixels(kind: str) -> None:
     whole = jpeg()
-    data = whole[:2] + JPEG_SPOILERS[kind] + whole[2:]
+    data = whole[:2] + JPEG_METADATA[kind] + whole[2:]
     assert torch.equal(decode(data), decode(whole))
 
 
@@ -160,8 +160,8 @@ def test_a_jpeg_of_many_empty_comments_is_refused_at_once() -> None:
         decode(whole[:2] + 4_500_000 * b"\xff\xfe\0\2" + whole[2:])
 
 
-def test_a_jpegs_colours_and_orientation_are_still_read() -> None:
-    """Adobe's word on CMYK, EXIF, a colour profile beside them: the same pixels as Pillow's own."""
+def test_metadata_that_affects_the_pixels_of_a_jpeg_is_used() -> None:
+    """With the Adobe segment of CMYK, EXIF and a colour profile, the pixels are those of Pillow, turned upright."""
     exif = Image.Exif()
     exif[0x0112] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -169,8 +169,8 @@ def test_a_jpegs_colours_and_orientation_are_still_read() -> None:
         buffer = io.BytesIO()
         Image.fromarray(PIXELS.astype(np.uint8)).convert(mode).save(buffer, "JPEG", exif=exif, icc_profile=profile)
         with Image.open(buffer) as image:
-            wanted = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).transpose(1, 2).flip(2)
-        assert torch.equal(decode(buffer.getvalue()), wanted)
+            expected = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).transpose(1, 2).flip(2)
+        assert torch.equal(decode(buffer.getvalue()), expected)
 
 
 DAMAGED_EXIF = [b"", b"nonsense", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xff\xff", b"MM\0*" + bytes(70_000)]
@@ -179,17 +179,17 @@ DAMAGED_EXIF = [b"", b"nonsense", b"MM\0*\0\0\0\x08\xff\xff", b"II*\0\xff\xff\xf
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("exif", DAMAGED_EXIF)
 @pytest.mark.parametrize("format", ["WEBP", "AVIF", "PNG"])
-def test_damaged_exif_in_other_formats(format: str, exif: bytes) -> None:
-    """WebP and AVIF have it as a piece of its own, and the pixels beside it."""
+def test_damaged_exif_of_other_formats_is_ignored(format: str, exif: bytes) -> None:
+    """WebP and AVIF store EXIF separately from the pixels."""
     if format == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow reads no AVIF")
-    plain, spoilt = io.BytesIO(), io.BytesIO()
+    plain, damaged = io.BytesIO(), io.BytesIO()
     image = Image.fromarray(PIXELS.astype(np.uint8))
     image.save(plain, format)
     real = Image.Exif()
     real[0x010F] = "x" * max(len(exif), 40)
-    image.save(spoilt, format, exif=real)
-    data = spoilt.getvalue()
+    image.save(damaged, format, exif=real)
+    data = damaged.getvalue()
     block = real.tobytes().removeprefix(b"Exif\0\0")
     start = data.index(block)
     data = data[:start] + exif[: len(block)].ljust(len(block), b"\0") + data[start + len(block) :]
@@ -197,21 +197,21 @@ def test_damaged_exif_in_other_formats(format: str, exif: bytes) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_damaged_tags_of_a_tiff_beside_its_pixels() -> None:
-    """An EXIF directory that lies behind the file's end, and a text that does."""
+def test_damaged_metadata_tags_of_a_tiff_are_ignored() -> None:
+    """The tags point behind the end of the file, for example those of EXIF, XMP and the software."""
     raw = PIXELS.astype("u1").tobytes()
     for tag in (34665, 34853, 700, 305, 34675, 33723, 34377):
-        data = tiff(raw, 20, 12, bits=8, channels=3, more={tag: ("u4", 4_000_000_000)})
+        data = tiff(raw, 20, 12, bits=8, channels=3, extra_tags={tag: ("u4", 4_000_000_000)})
         assert torch.equal(decode(data), UPRIGHT), tag
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_random_ancillary_chunks_never_change_the_pixels() -> None:
-    """Any four letters but those that say how pixels look, any bytes, right or wrong checksums."""
+    """The chunks have random names (none that affects pixels), random bytes, and valid or wrong checksums."""
     draw = random.Random(0)
     names = [b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs", b"tIME", b"bKGD", b"hIST", b"acTL"]
     for _ in range(300):
         name = draw.choice(names) if draw.random() < 0.7 else bytes(draw.choice(b"abcxyz") for _ in range(4))
-        extra = chunk(name, draw.randbytes(draw.randrange(30)), right=draw.random() < 0.5)
+        extra = chunk(name, draw.randbytes(draw.randrange(30)), valid=draw.random() < 0.5)
         place = draw.choice(["before", "after"])
         assert torch.equal(decode(png(PIXELS, bits=8, **{place: extra})), UPRIGHT), (name, extra)

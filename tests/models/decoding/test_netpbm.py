@@ -1,4 +1,4 @@
-"""PBM, PGM, PPM and PAM: levels worked out by hand, from both forms of each."""
+"""Tests PBM, PGM, PPM and PAM files in plain and binary form, with levels worked out by hand."""
 
 import io
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from models.pictures import BrokenPicture, PictureTooLarge, UnclearLevels, decode, inspect
 
-BY_HAND = {
+GREY = {
     "P1": (b"P1\n3 2\n1 0 1\n0 1 0\n", [[0, 255, 0], [255, 0, 255]]),
     "P1 without blanks": (b"P1 3 2 101010", [[0, 255, 0], [255, 0, 255]]),
     "P1 with a comment in it": (b"P1\n#c 1\n3 2\n10#1 1 1\n1010", [[0, 255, 0], [255, 0, 255]]),
@@ -32,12 +32,12 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("kind", BY_HAND)
-def test_grey_by_hand(kind: str) -> None:
-    data, wanted = BY_HAND[kind]
-    found = inspect(data)
-    assert found.pixels.tolist() == [wanted] * 3
-    assert (found.format, found.width, found.height) == ("PPM", len(wanted[0]), len(wanted))
+@pytest.mark.parametrize("kind", GREY)
+def test_grey_files_have_the_expected_levels(kind: str) -> None:
+    data, expected = GREY[kind]
+    picture = inspect(data)
+    assert picture.pixels.tolist() == [expected] * 3
+    assert (picture.format, picture.width, picture.height) == ("PPM", len(expected[0]), len(expected))
 
 
 COLOURS = {
@@ -51,38 +51,38 @@ COLOURS = {
 
 
 @pytest.mark.parametrize("kind", COLOURS)
-def test_colours_by_hand(kind: str) -> None:
+def test_colour_files_have_the_expected_levels(kind: str) -> None:
     assert decode(COLOURS[kind])[:, 0].T.tolist() == [[255, 0, 9], [10, 20, 30]]
 
 
 @pytest.mark.parametrize("head", [b"P5\r\n3 2\r\n255\r\n", b"P5\n3 2\n255\n", b"P5 3 2 255 ", b"P5 3 2 255\r"])
-def test_a_header_may_end_as_on_windows(head: bytes) -> None:
-    """In two bytes where the file is one byte longer: the first pixel is none of them."""
+def test_a_header_may_end_with_carriage_return_and_line_feed(head: bytes) -> None:
+    """Where the file is one byte longer, the second byte of the line end is not taken for the first pixel."""
     assert decode(head + bytes([10, 20, 30, 40, 50, 60]))[0].tolist() == [[10, 20, 30], [40, 50, 60]]
 
 
-def test_a_first_pixel_that_is_a_line_feed_is_a_pixel() -> None:
+def test_a_first_pixel_of_the_value_of_a_line_feed_is_a_pixel() -> None:
     assert decode(b"P5 3 2 255\r" + bytes([10, 20, 30, 40, 50, 60]))[0, 0, 0] == 10
     assert decode(b"P4 8 2\r\n\xf0\x0f")[0].tolist() == [[0] * 4 + [255] * 4, [255] * 4 + [0] * 4]
 
 
-def test_12_bits_that_say_16_are_refused() -> None:
-    """65,535 is what programs write that know the numbers' type alone."""
+def test_12_bit_numbers_in_a_file_that_states_16_bits_are_refused() -> None:
+    """Programs that know only the type of the numbers state 65,535; a stated 4,095 is used."""
     numbers = np.random.default_rng(0).integers(0, 4096, 64)
     data = b"P5 8 8 65535\n" + numbers.astype(">u2").tobytes()
     with pytest.raises(UnclearLevels, match=r"netpbm picture.*8 bits per channel"):
         decode(data)
-    found = decode(data.replace(b"65535", b"4095"))[0].flatten().numpy()
-    assert (found == np.rint(numbers * 255 / 4095)).all()
+    decoded = decode(data.replace(b"65535", b"4095"))[0].flatten().numpy()
+    assert (decoded == np.rint(numbers * 255 / 4095)).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_what_pillow_writes(mode: str) -> None:
+def test_files_written_by_pillow_are_decoded_exactly(mode: str) -> None:
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (11, 13, 3), dtype=np.uint8)).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, "PPM")
-    wanted = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    assert torch.equal(decode(buffer.getvalue()), wanted)
+    expected = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    assert torch.equal(decode(buffer.getvalue()), expected)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_what_pillow_writes(mode: str) -> None:
         b"P3 4 4 255 " + b"9" * 5000,
     ],
 )
-def test_damaged_ones_are_refused(data: bytes) -> None:
+def test_damaged_files_are_refused(data: bytes) -> None:
     with pytest.raises(BrokenPicture):
         decode(data)
 
 
-def test_the_header_is_judged_first() -> None:
-    """A handful of bytes that claim 400 million pixels, in each form."""
+def test_the_size_in_the_header_is_checked_first() -> None:
+    """A file of a few bytes claims 400 million pixels, in every form."""
     for kind in (b"1", b"2", b"3", b"4", b"5", b"6"):
         with pytest.raises(PictureTooLarge, match="20000 x 20000 pixels"):
             decode(b"P" + kind + b" 20000 20000 255\n0")
@@ -128,8 +128,8 @@ def test_the_header_is_judged_first() -> None:
     block=st.integers(8, 40),
 )
 @settings(max_examples=60)
-def test_plain_text_in_any_blocks(numbers: list[int], between: bytes, block: int) -> None:
-    """No number is cut where the text is read in pieces: the same levels as the binary form."""
+def test_plain_numbers_may_cross_block_boundaries(numbers: list[int], between: bytes, block: int) -> None:
+    """Plain text is read in blocks; for any block size the levels equal those of the binary form."""
     from models.decoding import netpbm
 
     plain = b"P3 2 2 300 " + between.join(b"%d" % number for number in numbers)

@@ -1,4 +1,4 @@
-"""16-bit samples: the level that each stands for, or an error that says what was received."""
+"""Tests 16-bit samples: they become the right levels, or an error states their range."""
 
 import io
 import struct
@@ -15,8 +15,8 @@ from tests.models.decoding.levels import LEVELS, RAMP, grey, levels, noise
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("compression", [1, 8])
-def test_16_bit_grey_of_every_number(order: str, compression: int) -> None:
-    """65,535 is white, and what lies between goes to the nearest level."""
+def test_every_16_bit_number_becomes_the_nearest_level(order: str, compression: int) -> None:
+    """65,535 is white, so number n becomes level n / 257, rounded."""
     pixels = RAMP.astype(order + "u2").tobytes()
     packed = zlib.compress(pixels) if compression == 8 else pixels
     assert (grey(tiff(packed, 256, 256, bits=16, order=order, compression=compression)) == LEVELS).all()
@@ -25,10 +25,10 @@ def test_16_bit_grey_of_every_number(order: str, compression: int) -> None:
 
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("kind", ["png", "interlaced png", "tiff", "big-endian tiff", "compressed tiff"])
-def test_16_bit_colours_are_rounded_and_not_cut(kind: str, channels: int) -> None:
-    """0x10FF is level 17, where the upper byte alone is 16; alpha is whole."""
-    turned = RAMP.T[::-1]
-    colours = np.stack([RAMP, turned, RAMP[::-1], np.full_like(RAMP, 65535)][:channels], axis=-1).astype(np.uint16)
+def test_16_bit_colours_are_rounded_and_not_truncated(kind: str, channels: int) -> None:
+    """0x10FF becomes level 17, though its upper byte is 16; alpha is opaque."""
+    rotated = RAMP.T[::-1]
+    colours = np.stack([RAMP, rotated, RAMP[::-1], np.full_like(RAMP, 65535)][:channels], axis=-1).astype(np.uint16)
     alpha = {338: ("u2", 2)} if channels == 4 else {}
     if "png" in kind:
         data = png(colours, bits=16, interlaced=kind == "interlaced png")
@@ -40,37 +40,37 @@ def test_16_bit_colours_are_rounded_and_not_cut(kind: str, channels: int) -> Non
             bits=16,
             channels=channels,
             compression=8,
-            more=alpha,
+            extra_tags=alpha,
         )
     else:
-        data = grey_tiff(colours, order=">" if kind == "big-endian tiff" else "<", more=alpha)
+        data = grey_tiff(colours, order=">" if kind == "big-endian tiff" else "<", extra_tags=alpha)
     assert (levels(data) == np.stack([LEVELS, LEVELS.T[::-1], LEVELS[::-1]], axis=-1)).all()
 
 
-def test_16_bit_grey_with_alpha_lies_on_white() -> None:
-    """Opaque stays, transparent is white, and black at 1/5 is 204."""
+def test_16_bit_grey_with_alpha_is_composited_on_white() -> None:
+    """Opaque pixels are unchanged, transparent ones become white, and black at alpha 1/5 becomes 204."""
     numbers = np.array([[[65535, 65535], [257 * 100, 65535], [0, 0], [0, 13107]]])
     for interlaced in (False, True):
         assert grey(png(numbers, bits=16, interlaced=interlaced)).tolist() == [[255, 100, 255, 204]]
 
 
-def test_16_bit_alpha_of_colours_lies_on_white() -> None:
+def test_16_bit_colours_with_alpha_are_composited_on_white() -> None:
     numbers = np.array([[[65535, 0, 257 * 9, 65535], [0, 0, 0, 0], [0, 0, 0, 13107]]])
     assert levels(png(numbers, bits=16)).tolist() == [[[255, 0, 9], [255, 255, 255], [204, 204, 204]]]
 
 
-def test_a_transparent_colour_of_16_bits_is_that_colour_alone() -> None:
-    """A neighbour with the same upper bytes is opaque."""
+def test_only_the_exact_16_bit_transparent_colour_is_transparent() -> None:
+    """A colour that has only the same upper bytes is opaque."""
     numbers = np.array([[[40000, 50000, 60000], [40001, 50000, 60000]]])
-    found = levels(png(numbers, bits=16, before=chunk(b"tRNS", struct.pack(">3H", 40000, 50000, 60000))))
-    assert found[0].tolist() == [[255, 255, 255], [156, 195, 233]]
+    decoded = levels(png(numbers, bits=16, before=chunk(b"tRNS", struct.pack(">3H", 40000, 50000, 60000))))
+    assert decoded[0].tolist() == [[255, 255, 255], [156, 195, 233]]
 
 
 @pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 15])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["png", "tiff"])
 def test_fewer_bits_in_a_16_bit_file_are_refused(kind: str, channels: int, bits: int) -> None:
-    """Nearly black, if they were taken for 16 bits. The message has the range, and an example with the likely white."""
+    """Taken for 16 bits, they would be nearly black. The message has their range and the likely white."""
     numbers = noise((1 << bits) - 1, (16, 24, channels)).astype(np.uint16)
     data = png(numbers, bits=16) if kind == "png" else grey_tiff(numbers[..., 0] if channels == 1 else numbers)
     with pytest.raises(UnclearLevels, match=rf"from 0 to {(1 << bits) - 1:,}.*8 bits per channel, with black as 0"):
@@ -83,58 +83,58 @@ def test_grey_with_alpha_of_12_bits_is_refused() -> None:
         decode(png(numbers, bits=16))
 
 
-def test_numbers_round_a_middle_are_refused() -> None:
-    """Hounsfield units plus 32,768, as a known set of CT slices has them: an even grey as 16 bits."""
+def test_numbers_around_the_middle_of_the_range_are_refused() -> None:
+    """A known data set of CT slices stores Hounsfield units + 32,768, which would become a uniform grey."""
     with pytest.raises(UnclearLevels, match="from 31,744 to 35,839"):
         decode(png((noise(4095) + 31744)[..., None], bits=16))
 
 
 @pytest.mark.parametrize("level", [0, 20, 255])
-def test_8_bits_times_257_are_known_however_dark(level: int) -> None:
-    """So do programs turn 8 bits into 16: no other range makes such numbers."""
+def test_8_bit_levels_times_257_are_accepted_however_dark(level: int) -> None:
+    """Programs convert 8 to 16 bits in this way, and no other range gives only multiples of 257."""
     dark = noise(level, (16, 24))
     assert (grey(png(257 * dark[..., None], bits=16)) == dark).all()
     colours = np.stack([dark, dark, dark], axis=-1)
     assert (grey(grey_tiff((257 * colours).astype(np.uint16))) == dark).all()
 
 
-def test_the_chunk_of_16_significant_bits_makes_a_dark_picture_known() -> None:
+def test_a_dark_picture_with_16_significant_bits_is_accepted() -> None:
     numbers = noise(4095)
-    found = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x10")))
-    assert (found == np.rint(numbers / 257)).all()
+    decoded = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x10")))
+    assert (decoded == np.rint(numbers / 257)).all()
 
 
-def test_12_significant_bits_that_were_left_low_are_scaled() -> None:
-    """4,095 is white: the chunk says 12 bits, and the numbers show that they were not moved up."""
+def test_12_significant_bits_in_the_low_bits_are_scaled() -> None:
+    """The sBIT chunk states 12 bits and the numbers are not scaled up to 16 bits, so 4,095 is white."""
     numbers = noise(4095)
-    found = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
-    assert (found == np.rint(numbers * 255 / 4095)).all()
+    decoded = grey(png(numbers[..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
+    assert (decoded == np.rint(numbers * 255 / 4095)).all()
 
 
 @pytest.mark.parametrize("scaled", ["moved", "repeated", "multiplied"])
-def test_12_significant_bits_that_were_scaled_up_are_16_bits(scaled: str) -> None:
-    """In each of the ways that the standard names, also of a dark picture."""
+def test_12_significant_bits_that_were_scaled_up_are_read_as_16_bits(scaled: str) -> None:
+    """The PNG standard names three ways of scaling up; the picture may be dark."""
     twelve = noise(1000)
     wide = {
         "moved": twelve << 4,
         "repeated": twelve << 4 | twelve >> 8,
         "multiplied": np.rint(twelve * 65535 / 4095).astype(int),
     }
-    found = grey(png(wide[scaled][..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
-    assert (found == np.rint(wide[scaled] / 257)).all()
+    decoded = grey(png(wide[scaled][..., None], bits=16, before=chunk(b"sBIT", b"\x0c")))
+    assert (decoded == np.rint(wide[scaled] / 257)).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_12_significant_bits_that_may_be_either_are_refused(channels: int) -> None:
-    """8 bits times 16: a picture whose 12 bits were left low, or one of 16 bits that is nearly black."""
+def test_ambiguous_12_significant_bits_are_refused(channels: int) -> None:
+    """Multiples of 16 up to 4,080 may be low 12-bit numbers, or 12 bits scaled up to a nearly black picture."""
     numbers = noise(255, (16, 24, channels)) * 16
     with pytest.raises(UnclearLevels, match="from 0 to 4,080"):
         decode(png(numbers, bits=16, before=chunk(b"sBIT", b"\x0c" * channels)))
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_the_chunk_of_significant_bits_counts_for_colours_and_alpha(channels: int) -> None:
-    """As for grey: 12 bits that were left low are scaled by 4,095, those that were moved up by 65,535."""
+def test_significant_bits_are_used_for_colours_and_alpha(channels: int) -> None:
+    """As for grey, low 12-bit numbers have the white 4,095, and those that were scaled up 65,535."""
     numbers = noise(4095, (16, 24, channels), seed=channels)
     if channels != 3:
         numbers[..., -1] = 65535
@@ -147,8 +147,8 @@ def test_the_chunk_of_significant_bits_counts_for_colours_and_alpha(channels: in
 
 @pytest.mark.parametrize("bits", [10, 12])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_hot_pixel_does_not_show_a_range(bits: int, channels: int) -> None:
-    """One number of 65,535 among 12-bit ones: without it they would be refused, so they are with it."""
+def test_a_single_bright_pixel_does_not_make_a_range_clear(bits: int, channels: int) -> None:
+    """One 65,535 among 12-bit numbers must not have them accepted as 16 bits."""
     numbers = noise((1 << bits) - 1, (40, 40, channels))
     numbers[20, 20] = 65535
     with pytest.raises(UnclearLevels, match="nearly all of which lie between"):
@@ -163,13 +163,13 @@ def test_a_dark_float_picture_with_one_bright_pixel_is_refused() -> None:
 
 
 def test_negative_numbers_that_lost_their_sign_are_refused() -> None:
-    """A scan of -1,000 to 3,000, written as unsigned: air becomes the brightest of all."""
+    """A scan of -1,000 to 3,000 stored as unsigned numbers would show air as the brightest material."""
     signed = noise(4000, (40, 40)) - 1000
     with pytest.raises(UnclearLevels, match="as if negative numbers had been stored without their sign"):
         decode(png(signed.astype(np.int16).view(np.uint16)[..., None], bits=16))
 
 
-def test_a_drawing_of_few_tones_is_levels() -> None:
+def test_a_drawing_of_few_tones_is_accepted() -> None:
     numbers = np.array([0, 300, 65000, 65535])[noise(3, (40, 40))]
     assert (grey(png(numbers[..., None], bits=16)) == np.rint(numbers / 257)).all()
 
@@ -185,8 +185,8 @@ def test_the_example_in_a_refusal_fits_the_numbers(numbers: np.ndarray, example:
 
 
 @pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow reads no JPEG 2000")
-def test_16_bit_jpeg_2000() -> None:
-    """As in a PNG: the whole range is scaled, 12 bits are refused."""
+def test_a_16_bit_jpeg_2000_is_handled_as_a_png() -> None:
+    """The whole 16-bit range is scaled, and 12-bit numbers are refused."""
 
     def file_of(numbers: np.ndarray) -> bytes:
         buffer = io.BytesIO()
@@ -198,5 +198,5 @@ def test_16_bit_jpeg_2000() -> None:
         decode(file_of(noise(4095)))
 
 
-def test_the_refusal_is_a_broken_picture_for_those_who_catch_that() -> None:
+def test_unclear_levels_is_a_subclass_of_broken_picture() -> None:
     assert issubclass(UnclearLevels, BrokenPicture)
