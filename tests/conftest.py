@@ -1,4 +1,4 @@
-"""What all tests share: small networks whose answers are known, pictures drawn by code, and stand-ins for downloads."""
+"""Fixtures of all tests: small networks, generated pictures, and real weights and photos where they are available."""
 
 import os
 import urllib.error
@@ -22,17 +22,17 @@ from tests.networks import LinearNetwork, unnormalised
 
 REPOSITORY = Path(__file__).parents[1]
 
-# derandomize: a test that fails, fails again. No deadline: the machine may be busy, and no test gates on a clock.
+# derandomize: a test that fails, fails again. No deadline: the machine may be busy, and tests must not depend on time.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-# The networks of tests are small, and two threads wait for each other: on a busy machine one is 5 times as fast.
+# The networks are so small that threads mostly wait for each other: on a busy machine, one is 5 times as fast as two.
 torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test sees the developer's settings or weight cache, and none downloads anything."""
+    """Hide the settings and the weight cache of the developer from every test, and make every download fail."""
     for name in os.environ:
         if name.startswith("MIRAGE_"):
             monkeypatch.delenv(name)
@@ -46,7 +46,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder beside the repository with weights and photos; tests that want it skip where it is missing."""
+    """Return the folder beside the repository with weights and photos; a test that needs it is skipped without it."""
     folder = REPOSITORY.parent / "shared"
     if not (folder / "weights").is_dir():
         pytest.skip("needs ../shared with weights and photos")
@@ -55,7 +55,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def imagenet_home(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A TORCH_HOME in which ../shared's ImageNet weights lie under torchvision's own file names."""
+    """Return a TORCH_HOME that has the ImageNet weights of ../shared under the file names of torchvision."""
     home = tmp_path_factory.mktemp("torch-home")
     folder = home / "hub" / "checkpoints"
     folder.mkdir(parents=True)
@@ -70,7 +70,7 @@ def imagenet_home(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def imagenet(imagenet_home: Path) -> Model:
-    """MobileNetV2 trained on ImageNet."""
+    """Return MobileNetV2, trained on ImageNet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(imagenet_home))
         return load("imagenet/mobilenet_v2")
@@ -78,7 +78,7 @@ def imagenet(imagenet_home: Path) -> Model:
 
 @pytest.fixture(scope="session")
 def imagenet_photos(shared: Path) -> list[tuple[int, bytes]]:
-    """A hundred photos, each with its ImageNet class."""
+    """Return a hundred photos as (ImageNet class index, bytes of the file)."""
     with zipfile.ZipFile(shared / "data" / "imagenet-samples.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")]
         return [(int(Path(name).name[:4]), archive.read(name)) for name in names]
@@ -86,7 +86,7 @@ def imagenet_photos(shared: Path) -> list[tuple[int, bytes]]:
 
 @pytest.fixture(scope="session")
 def chelsea() -> Tensor:
-    """scikit-image's photo of a cat, uint8 [3, 300, 451]; it lies in the package itself."""
+    """Return the photo of a cat that is part of scikit-image, uint8 [3, 300, 451]."""
     return torch.from_numpy(skimage_data.chelsea()).permute(2, 0, 1).contiguous()
 
 
@@ -95,7 +95,7 @@ Draw = Callable[..., Tensor]
 
 @pytest.fixture(scope="session")
 def draw() -> Draw:
-    """draw(height, width, seed=0): smooth colours without end, uint8 [3, height, width], no level near 0 or 255."""
+    """Return draw(height, width, seed=0), which draws smooth colours as uint8 [3, height, width], levels 48 to 208."""
 
     def picture(height: int, width: int, seed: int = 0) -> Tensor:
         random = np.random.Generator(np.random.PCG64(seed))
@@ -108,19 +108,19 @@ def draw() -> Draw:
 
 @pytest.fixture
 def linear() -> Classifier:
-    """Three classes of 16 x 16 pixels, linear."""
+    """Return a linear classifier of 16 x 16 pixels with three classes."""
     return Classifier(LinearNetwork(3, 16), unnormalised(3, 16))
 
 
 @pytest.fixture(scope="session")
 def weights_of_linear() -> Tensor:
-    """The linear network's weight as [classes, 3, 16, 16]."""
+    """Return the weight of the fixture `linear` as [classes, 3, 16, 16]."""
     return LinearNetwork(3, 16).layer.weight.detach().reshape(3, 3, 16, 16)
 
 
 @pytest.fixture(scope="session")
 def tiny() -> Classifier:
-    """A small convolutional network with batch norm, ImageNet's normalisation, four classes, 32 x 32 of 36 pixels."""
+    """Return a small convolutional network of four classes that resizes to 36, crops to 32 and has batch norm."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = nn.Sequential(
@@ -133,7 +133,7 @@ def tiny() -> Classifier:
             nn.Flatten(),
             nn.Linear(64, 4),
         )
-        # Fresh heads say nearly the same of all pictures; this one tells them apart.
+        # The logits of a new head hardly differ between pictures; those of this one do.
         network[-1].weight.data.mul_(20)
     spec = Spec("squeezenet1_1", ("red fox", "Siamese_cat", "3", "dog"), input_size=32, resize=36)
     return Classifier(network, spec)
@@ -141,13 +141,13 @@ def tiny() -> Classifier:
 
 @pytest.fixture(scope="session")
 def squeezenet_spec() -> Spec:
-    """A real architecture at a small size, for what builds networks by name."""
+    """Return the spec of a real architecture at a small input size."""
     return Spec("squeezenet1_1", ("ant", "bee", "cat"), input_size=32, resize=36)
 
 
 @pytest.fixture
 def squeezenet(squeezenet_spec: Spec) -> Iterator[nn.Module]:
-    """SqueezeNet 1.1 with seeded random weights and three classes."""
+    """Return SqueezeNet 1.1 with seeded random weights and three classes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield architectures.build("squeezenet1_1", len(squeezenet_spec.classes))

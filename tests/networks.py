@@ -1,4 +1,4 @@
-"""Networks whose answers are known in closed form, and classifiers that record the queries they get."""
+"""Networks whose outputs are known in closed form, and classifiers that count or record their queries."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from models.spec import Spec
 
 
 class LinearNetwork(nn.Module):
-    """logits = weight . pixels + bias: its gradients and its attacks have closed forms."""
+    """logits = weight . pixels + bias, so that gradients and attacks have closed forms."""
 
     def __init__(self, classes: int, side: int, seed: int = 0) -> None:
         super().__init__()
@@ -38,18 +38,18 @@ class TwoChannelNetwork(nn.Module):
 
 
 def unnormalised(classes: int, side: int, **fields: object) -> Spec:
-    """A spec without normalisation whose pictures of `side` x `side` pass the preprocessing as they are."""
+    """Return a spec without normalisation, whose preprocessing does not change pictures of `side` x `side`."""
     names = tuple(f"class {index}" for index in range(classes))
     sizes = {"input_size": side, "resize": side}
     return Spec("squeezenet1_1", names, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), **{**sizes, **fields})
 
 
 def normalise_by(network: nn.Module, pictures: Tensor) -> nn.Module:
-    """A network of random weights in eval mode, whose batch norms have the statistics of these pictures.
+    """Put a network into eval mode with the statistics of these pictures in its batch norms.
 
-    A channel that hardly varies over them would be divided by almost nothing, and float32's rounding be enlarged with
-    it: logits of thousands, and gradients that depend on the machine's instructions by percents. So no variance is
-    below a tenth of its layer's mean.
+    A channel that hardly varies would be divided by almost zero, which would enlarge the rounding of float32: logits of
+    thousands, and gradients that differ by percents between machines. So a tenth of the mean variance of the layer is
+    added to every variance.
     """
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     for layer in norms:
@@ -63,7 +63,7 @@ def normalise_by(network: nn.Module, pictures: Tensor) -> nn.Module:
 
 
 class Counting:
-    """A classifier that counts the rows it is asked about, with and without gradients."""
+    """A classifier that counts forward passes (rows) and backward passes (rows with gradients)."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
@@ -76,7 +76,7 @@ class Counting:
 
 
 class Recording(Counting):
-    """A counting classifier that also keeps the pixels and logits of the first query of each batch."""
+    """A counting classifier that also records the pixels and logits of the first query of every batch."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__(classifier)

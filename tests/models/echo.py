@@ -1,4 +1,4 @@
-"""A network whose answers are known, and a task that asks it one query after the other."""
+"""A fake network whose answers are known, and a task that sends it one query after the other."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from models.query import Answer, Progress, Query, Task
 
 
 class Echo:
-    """A network that answers each query with its pixels' mean, and remembers how many rows it saw."""
+    """A network that answers each query with the mean of its pixels, and records the number of rows of every query."""
 
     def __init__(self) -> None:
         self.rows: list[int] = []

@@ -1,4 +1,4 @@
-"""Small pictures that are known pixel by pixel, and files of them."""
+"""Builds small pictures whose pixels are all known, and encodes them as files."""
 
 import io
 import struct
@@ -25,13 +25,13 @@ def image_of(pixels: Tensor) -> Image.Image:
 
 
 def corners() -> Tensor:
-    """2 x 3 pixels, all different: levels 0, 40, .. 200 in red, with green and blue beside it."""
+    """Return 2 x 3 pixels that all differ: red is 0, 40, .. 200, green is 255 - red and blue is red // 2."""
     red = torch.arange(6, dtype=torch.uint8).reshape(2, 3) * 40
     return torch.stack([red, 255 - red, red // 2])
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that states any size and holds a handful of bytes."""
+    """Return a PNG whose header states the given size, but whose data are only a few bytes."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

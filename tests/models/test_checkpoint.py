@@ -1,4 +1,4 @@
-"""One file that holds all that a classifier is, and is refused when it no longer does what it did."""
+"""Tests saving and loading checkpoints, and that a damaged or changed checkpoint is refused."""
 
 import json
 import os
@@ -29,14 +29,14 @@ PROVENANCE = {
 
 @pytest.fixture
 def path(tmp_path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> Path:
-    """A checkpoint in a folder that save() had to make."""
+    """Return a checkpoint in a folder that save() had to create."""
     file = tmp_path / "models" / "insects.safetensors"
     save(file, squeezenet, squeezenet_spec, PROVENANCE)
     return file
 
 
 def rewrite(path: Path, change: Callable[[dict[str, str], dict[str, torch.Tensor]], None]) -> None:
-    """Change header or weights of a checkpoint file in place."""
+    """Change the header or the weights of a checkpoint file in place."""
     with safe_open(path, framework="pt") as file:
         header, weights = dict(file.metadata()), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     change(header, weights)
@@ -51,18 +51,20 @@ def change_spec(path: Path, **fields: object) -> None:
 
 
 def test_what_was_saved_is_loaded(path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
-    """Spec and provenance as they were; the logits are those of the network with weights rounded to 11 bits."""
-    classifier, found = load(path)
-    assert found.spec == classifier.spec == squeezenet_spec
-    assert found.provenance == PROVENANCE
+    """Spec and provenance are unchanged; the probabilities are those of the network with weights rounded to float16."""
+    classifier, stored = load(path)
+    assert stored.spec == classifier.spec == squeezenet_spec
+    assert stored.provenance == PROVENANCE
     pixels = to_float(golden_pictures()[0]).unsqueeze(0)
     rounded = squeezenet.half().float()
-    wanted = checkpoint.Classifier(rounded, squeezenet_spec).probabilities(pixels)
-    torch.testing.assert_close(classifier.probabilities(pixels), wanted, rtol=1e-4, atol=1e-5)
+    expected = checkpoint.Classifier(rounded, squeezenet_spec).probabilities(pixels)
+    torch.testing.assert_close(classifier.probabilities(pixels), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_half_precision_is_close_to_full(path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
-    """Probabilities move by less than a thousandth, and the file has two bytes a weight."""
+def test_half_precision_weights_barely_change_probabilities(
+    path: Path, squeezenet: nn.Module, squeezenet_spec: Spec
+) -> None:
+    """Probabilities change by less than 0.001, and the file has two bytes per weight."""
     pixels = to_float(golden_pictures()[0]).unsqueeze(0)
     full = checkpoint.Classifier(squeezenet, squeezenet_spec).probabilities(pixels)
     classifier, _ = load(path)
@@ -71,13 +73,13 @@ def test_half_precision_is_close_to_full(path: Path, squeezenet: nn.Module, sque
     assert 2 * weights < path.stat().st_size < 2 * weights + 30_000
 
 
-def test_it_is_served_in_float32(path: Path) -> None:
+def test_weights_are_loaded_as_float32(path: Path) -> None:
     classifier, _ = load(path)
     assert {weight.dtype for weight in classifier.network.parameters()} == {torch.float32}
 
 
-def test_networks_with_counters_and_channels_last_are_saved(tmp_path: Path) -> None:
-    """Batch norm counts in integers, and safetensors refuses other memory formats than the plain one."""
+def test_a_channels_last_network_with_batch_norm_counters_is_saved(tmp_path: Path) -> None:
+    """Batch-norm counters are integers, and safetensors takes contiguous tensors only; save() must handle both."""
     spec = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=32)
     network = checkpoint.architectures.build(spec.architecture, 2).to(memory_format=torch.channels_last)
     network.features[0][1].num_batches_tracked.fill_(100_000)
@@ -86,15 +88,15 @@ def test_networks_with_counters_and_channels_last_are_saved(tmp_path: Path) -> N
     load(tmp_path / "m.safetensors")
 
 
-def test_a_network_of_one_channel_there_and_back(tmp_path: Path, squeezenet_spec: Spec) -> None:
-    """It answers for colours as for their grey, and is refused by the name of three channels."""
+def test_a_one_channel_network_is_saved_and_loaded(tmp_path: Path, squeezenet_spec: Spec) -> None:
+    """It gives a colour picture and its grey version the same result, and a spec of three channels does not fit it."""
     spec = replace(squeezenet_spec, mean=(0.45,), std=(0.25,))
     network = checkpoint.architectures.build(spec.architecture, len(spec.classes), channels=1)
     file = tmp_path / "grey.safetensors"
     save(file, network, spec, PROVENANCE)
-    classifier, found = load(file)
-    assert found.spec == classifier.spec == spec and found.spec.channels == 1
-    assert found.weights["features.0.weight"].shape == (64, 1, 3, 3)
+    classifier, stored = load(file)
+    assert stored.spec == classifier.spec == spec and stored.spec.channels == 1
+    assert stored.weights["features.0.weight"].shape == (64, 1, 3, 3)
     pixels = to_float(golden_pictures()[0]).unsqueeze(0)
     rounded = checkpoint.Classifier(network.half().float(), spec)
     torch.testing.assert_close(classifier.probabilities(pixels), rounded.probabilities(pixels), rtol=1e-4, atol=1e-5)
@@ -108,51 +110,51 @@ def test_a_network_of_one_channel_there_and_back(tmp_path: Path, squeezenet_spec
 
 
 def test_saving_leaves_the_network_as_it_was(path: Path, squeezenet: nn.Module) -> None:
-    """Training goes on after an epoch's checkpoint: float32 weights that want gradients."""
+    """Training goes on after the checkpoint of an epoch, so weights must stay float32 and still require gradients."""
     assert all(weight.dtype == torch.float32 and weight.requires_grad for weight in squeezenet.parameters())
 
 
-def test_a_crash_leaves_the_old_file(
+def test_a_failed_write_leaves_the_old_checkpoint(
     path: Path, squeezenet: nn.Module, squeezenet_spec: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full midway: the old checkpoint loads, and nothing else lies in the folder."""
+    """The disk is full during the write: the old file is unchanged, and no other file is left in the folder."""
     before = path.read_bytes()
 
-    def full(_: int) -> None:
+    def fail_full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", fail_full_disk)
     with pytest.raises(OSError, match="No space"):
         save(path, squeezenet, squeezenet_spec, {"other": True})
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_a_checkpoint_replaces_another(path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
+def test_saving_again_replaces_the_checkpoint(path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
     save(path, squeezenet, squeezenet_spec, {"second": True})
     assert read(path).provenance == {"second": True}
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_the_services_own_user_may_read_it(path: Path) -> None:
-    """Written by one user, served by another."""
+def test_a_checkpoint_is_readable_by_every_user(path: Path) -> None:
+    """Training may run as one user and the service as another, so the mode is 644."""
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.safetensors"):
         load(tmp_path / "nowhere.safetensors")
 
 
-@pytest.mark.parametrize("kept", [0, 5, 8, 100, 2000, -1])
-def test_a_cut_file_is_refused(path: Path, kept: int) -> None:
-    path.write_bytes(path.read_bytes()[:kept])
+@pytest.mark.parametrize("length", [0, 5, 8, 100, 2000, -1])
+def test_a_truncated_file_is_refused(path: Path, length: int) -> None:
+    path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(BadCheckpoint, match=r"insects\.safetensors"):
         load(path)
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
-    """torch.save's format can run code; under our name it is a file like any other that is not ours."""
+    """A file of torch.save can run code when it is loaded; one with our suffix is refused like any foreign file."""
     ran = tmp_path / "ran"
 
     class Trap:
@@ -196,7 +198,7 @@ def test_a_damaged_header_is_refused(path: Path, field: str, value: str) -> None
 
 
 @pytest.mark.parametrize("field", ["spec", "provenance", "golden", "mirage"])
-def test_a_header_must_be_whole(path: Path, field: str) -> None:
+def test_a_header_without_one_of_its_fields_is_refused(path: Path, field: str) -> None:
     rewrite(path, lambda header, _: header.__delitem__(field))
     with pytest.raises(BadCheckpoint, match=r"insects\.safetensors"):
         load(path)
@@ -205,7 +207,7 @@ def test_a_header_must_be_whole(path: Path, field: str) -> None:
 @pytest.mark.parametrize(
     "golden", ["[]", "{}", "null", "3", '"x"', "[[]]", "[[1, 2], [3]]", '[["a"]]', "[[NaN, 1, 1]]", "[[1,2,3]]"]
 )
-def test_golden_logits_of_another_kind_are_refused(path: Path, golden: str) -> None:
+def test_golden_logits_that_are_no_matrix_of_the_right_shape_are_refused(path: Path, golden: str) -> None:
     rewrite(path, lambda header, _: header.__setitem__("golden", golden))
     with pytest.raises(BadCheckpoint, match=r"insects\.safetensors"):
         load(path)
@@ -222,8 +224,8 @@ def test_golden_logits_of_another_kind_are_refused(path: Path, golden: str) -> N
         {"temperature": 1.5},
     ],
 )
-def test_other_preprocessing_than_trainings_is_caught(path: Path, fields: dict[str, object]) -> None:
-    """The golden logits tell: no model is served with another mean, size or temperature than it was measured with."""
+def test_preprocessing_that_differs_from_training_is_refused(path: Path, fields: dict[str, object]) -> None:
+    """A mean, size or temperature that differs from the one at saving time changes the golden logits."""
     change_spec(path, **fields)
     with pytest.raises(BadCheckpoint, match="gives other logits here"):
         load(path)
@@ -255,14 +257,14 @@ def test_a_spec_that_does_not_fit_is_refused(path: Path, fields: dict[str, objec
         load(path)
 
 
-def test_changed_weights_are_caught(path: Path) -> None:
-    """One tensor of the first layer doubled: the golden logits move."""
+def test_changed_weights_are_refused(path: Path) -> None:
+    """Doubling one tensor of the first layer changes the golden logits."""
     rewrite(path, lambda _, weights: weights.update({"features.0.weight": weights["features.0.weight"] * 2}))
     with pytest.raises(BadCheckpoint, match="gives other logits here"):
         load(path)
 
 
-def test_weights_that_are_not_numbers_are_caught(path: Path) -> None:
+def test_nan_weights_are_refused(path: Path) -> None:
     rewrite(path, lambda _, weights: weights["features.0.weight"].fill_(torch.nan))
     with pytest.raises(BadCheckpoint, match="gives other logits here"):
         load(path)

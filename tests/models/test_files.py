@@ -1,4 +1,4 @@
-"""Either the old file or the new one, whatever happens in between."""
+"""Tests that an atomic write leaves either the old file or the new one, and nothing else."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from models import files
 from models.files import write_atomically
 
 
-def test_the_folder_is_made(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a" / "b" / "file", b"data")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"data"
 
 
-def test_another_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Path) -> None:
     for data in (b"old", b"new"):
         write_atomically(tmp_path / "file", data)
     assert (tmp_path / "file").read_bytes() == b"new"

@@ -1,4 +1,4 @@
-"""Networks with their batch norms folded say what they said before."""
+"""Tests that folding batch norms into convolutions does not change the output of a network."""
 
 import pytest
 import torch
@@ -8,12 +8,12 @@ from models import architectures
 from models.fold import fold_batch_norms
 
 
-def norms(network: nn.Module) -> int:
+def count_batch_norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-def lively(network: nn.Module) -> nn.Module:
-    """Statistics and weights such that every batch norm does something."""
+def with_random_batch_norms(network: nn.Module) -> nn.Module:
+    """Give every batch norm random statistics and weights, so that none of them is close to the identity."""
     random = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -25,26 +25,26 @@ def lively(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("architecture", ["mobilenet_v3_small", "resnet18", "vgg11_bn", "shufflenet_v2_x0_5"])
-def test_it_says_the_same_without_batch_norms(architecture: str) -> None:
-    """Logits to float32's rounding, and gradients too."""
+def test_folding_changes_neither_logits_nor_gradients(architecture: str) -> None:
+    """Both agree up to the rounding of float32, and the folded network has no batch norm left."""
     torch.manual_seed(0)
-    network = lively(architectures.build(architecture, 5))
+    network = with_random_batch_norms(architectures.build(architecture, 5))
     folded = fold_batch_norms(network)
-    assert norms(network) > 5 and norms(folded) == 0
+    assert count_batch_norms(network) > 5 and count_batch_norms(folded) == 0
     pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     results = []
-    for each in (network, folded):
-        wanted = pixels.clone().requires_grad_()
-        logits = each(wanted)
-        (gradient,) = torch.autograd.grad(logits[:, 0].sum(), wanted)
+    for candidate in (network, folded):
+        leaf = pixels.clone().requires_grad_()
+        logits = candidate(leaf)
+        (gradient,) = torch.autograd.grad(logits[:, 0].sum(), leaf)
         results.append((logits.detach(), gradient))
     (logits, gradient), (folded_logits, folded_gradient) = results
     torch.testing.assert_close(folded_logits, logits, rtol=1e-4, atol=1e-4 * float(logits.abs().max()))
     assert (folded_gradient - gradient).norm() <= 1e-2 * gradient.norm()
 
 
-def test_the_network_itself_is_left_as_it_is() -> None:
-    network = lively(architectures.build("mobilenet_v3_small", 3))
+def test_the_original_network_is_not_changed() -> None:
+    network = with_random_batch_norms(architectures.build("mobilenet_v3_small", 3))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     fold_batch_norms(network)
     for name, value in network.state_dict().items():
@@ -52,23 +52,23 @@ def test_the_network_itself_is_left_as_it_is() -> None:
 
 
 def test_layers_keep_their_names() -> None:
-    """And a convolution's output is that of the norm which followed it."""
-    network = lively(architectures.build("resnet18", 5))
+    """The output of a folded convolution is that of the batch norm which followed it."""
+    network = with_random_batch_norms(architectures.build("resnet18", 5))
     folded = fold_batch_norms(network)
     assert {name for name, _ in folded.named_modules()} == {name for name, _ in network.named_modules()}
     outputs = []
-    for each, name in ((network, "layer2.0.bn2"), (folded, "layer2.0.conv2")):
-        each.get_submodule(name).register_forward_hook(lambda _, __, output: outputs.append(output))
-        each(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    for candidate, name in ((network, "layer2.0.bn2"), (folded, "layer2.0.conv2")):
+        candidate.get_submodule(name).register_forward_hook(lambda _, __, output: outputs.append(output))
+        candidate(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-4, atol=1e-4)
 
 
 class Twice(nn.Module):
-    """A convolution and a norm, both of which another call shares; the norm's values are no identity."""
+    """A convolution and a batch norm, where `share` names the part whose output or call is used a second time."""
 
     def __init__(self, *, share: str) -> None:
         super().__init__()
-        self.convolution, self.norm = nn.Conv2d(3, 3, 1), lively(nn.BatchNorm2d(3))
+        self.convolution, self.norm = nn.Conv2d(3, 3, 1), with_random_batch_norms(nn.BatchNorm2d(3))
         self.share = share
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -78,19 +78,19 @@ class Twice(nn.Module):
 
 
 @pytest.mark.parametrize("share", ["convolution", "norm", "output"])
-def test_what_is_used_twice_is_not_folded(share: str) -> None:
-    """The convolution called twice, the norm called twice, the convolution's output read twice."""
+def test_a_layer_that_is_used_twice_is_not_folded(share: str) -> None:
+    """Either the convolution or the batch norm is called twice, or the output of the convolution is read twice."""
     folded = fold_batch_norms(Twice(share=share).eval())
-    assert norms(folded) == 1
+    assert count_batch_norms(folded) == 1
 
 
-def test_without_batch_norms_it_is_the_same_object() -> None:
+def test_a_network_without_batch_norms_is_returned_unchanged() -> None:
     network = architectures.build("squeezenet1_1", 3).eval()
     assert fold_batch_norms(network) is network
 
 
-def test_what_cannot_be_traced_is_left_alone() -> None:
-    """A branch on a value."""
+def test_a_network_that_cannot_be_traced_is_returned_unchanged() -> None:
+    """The network branches on a value, which torch.fx cannot trace."""
 
     class Branching(nn.Module):
         def __init__(self) -> None:
@@ -105,8 +105,8 @@ def test_what_cannot_be_traced_is_left_alone() -> None:
     assert fold_batch_norms(network) is network
 
 
-def test_what_would_then_say_something_else_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = lively(architectures.build("mobilenet_v3_small", 3))
-    other = lively(architectures.build("mobilenet_v3_small", 3))
+def test_a_network_whose_output_would_change_is_returned_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = with_random_batch_norms(architectures.build("mobilenet_v3_small", 3))
+    other = with_random_batch_norms(architectures.build("mobilenet_v3_small", 3))
     monkeypatch.setattr("models.fold._folded", lambda network: other)
     assert fold_batch_norms(network) is network

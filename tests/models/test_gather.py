@@ -1,4 +1,4 @@
-"""Several tasks as one task: each gets the answers to its own queries, and all share batches."""
+"""Tests running several tasks as one: every task gets the answers to its own queries, and all share batches."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from models.run import run
 from tests.networks import Counting
 
 
-def climb(seed: int, steps: int, *, rows: int = 2, closed: list[int] | None = None) -> Task[list[float]]:
-    """A few steps of gradient ascent on its own class, then a look; what it saw, loss by loss."""
+def ascend(seed: int, steps: int, *, rows: int = 2, closed: list[int] | None = None) -> Task[list[float]]:
+    """Ascend the gradient of one class, then ask once without gradients; return the losses and a logit."""
     random = torch.Generator().manual_seed(seed)
     pixels, losses = torch.rand(rows, 3, 32, 32, generator=random), []
     passes = Passes()
@@ -30,21 +30,21 @@ def climb(seed: int, steps: int, *, rows: int = 2, closed: list[int] | None = No
             closed.append(seed)
 
 
-def least(told: Sequence[Progress | None]) -> Progress:
-    return min((each for each in told if each is not None), key=lambda each: each.step)
+def least_advanced(reports: Sequence[Progress | None]) -> Progress:
+    return min((report for report in reports if report is not None), key=lambda report: report.step)
 
 
 def test_each_task_gets_the_result_that_it_gets_alone(tiny: Classifier) -> None:
-    """Three of different length: losses, and results in the order of the tasks."""
-    alone = [run(climb(seed, steps), tiny) for seed, steps in enumerate((3, 1, 5))]
-    found = run(gather([climb(seed, steps) for seed, steps in enumerate((3, 1, 5))], least), tiny)
-    assert [len(each) for each in found] == [7, 3, 11]
-    for mine, expected in zip(found, alone, strict=True):
-        assert mine == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    """Three tasks of 3, 1 and 5 steps have the same losses as alone; the results are in the order of the tasks."""
+    expected_results = [run(ascend(seed, steps), tiny) for seed, steps in enumerate((3, 1, 5))]
+    results = run(gather([ascend(seed, steps) for seed, steps in enumerate((3, 1, 5))], least_advanced), tiny)
+    assert [len(losses) for losses in results] == [7, 3, 11]
+    for losses, expected in zip(results, expected_results, strict=True):
+        assert losses == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
-def test_tasks_share_batches_up_to_the_most_rows(tiny: Classifier) -> None:
-    """Five of 10 rows in step, 32 at once: batches of 30 and 20 for two steps, then for the look."""
+def test_tasks_share_batches_of_up_to_32_rows(tiny: Classifier) -> None:
+    """Five tasks of 10 rows give batches of 30 and 20 rows: for two steps with gradients and a last query without."""
     sizes = []
 
     class Sizes(Counting):
@@ -52,36 +52,36 @@ def test_tasks_share_batches_up_to_the_most_rows(tiny: Classifier) -> None:
             sizes.extend((len(query.pixels), query.objective is not None) for query in queries)
             return super().answer(queries)
 
-    run(gather([climb(seed, 2, rows=10) for seed in range(5)], least), Sizes(tiny))
+    run(gather([ascend(seed, 2, rows=10) for seed in range(5)], least_advanced), Sizes(tiny))
     assert sizes == [(30, True), (20, True)] * 2 + [(30, False), (20, False)]
 
 
-def test_a_lone_query_of_many_rows_is_asked(tiny: Classifier) -> None:
-    assert len(run(gather([climb(0, 1, rows=40), climb(1, 1, rows=40)], least), tiny)) == 2
+def test_a_query_of_more_than_32_rows_is_sent_alone(tiny: Classifier) -> None:
+    assert len(run(gather([ascend(0, 1, rows=40), ascend(1, 1, rows=40)], least_advanced), tiny)) == 2
 
 
-def test_a_single_task_asks_its_own_queries(tiny: Classifier) -> None:
-    """The very same bytes."""
-    assert run(gather([climb(2, 4)], least), tiny) == [run(climb(2, 4), tiny)]
+def test_a_single_task_gives_exactly_its_own_result(tiny: Classifier) -> None:
+    """Not only close: the numbers are equal."""
+    assert run(gather([ascend(2, 4)], least_advanced), tiny) == [run(ascend(2, 4), tiny)]
 
 
 def test_progress_is_reported_once_a_step(tiny: Classifier) -> None:
-    told: list[Progress] = []
-    run(gather([climb(0, 3), climb(1, 2)], least), tiny, told.append)
-    assert [each.step for each in told] == [1, 2, 2]
+    reports: list[Progress] = []
+    run(gather([ascend(0, 3), ascend(1, 2)], least_advanced), tiny, reports.append)
+    assert [report.step for report in reports] == [1, 2, 2]
 
 
-def test_a_task_begins_as_its_first_batch_is_due(tiny: Classifier) -> None:
-    """Of six of 16 rows three have begun when the first two are asked: what they prepare does not come all at once."""
-    begun: list[int] = []
+def test_a_task_starts_only_when_its_first_batch_is_due(tiny: Classifier) -> None:
+    """Of six tasks of 16 rows, only three have started at the first batch, which spreads their preparations."""
+    started: list[int] = []
 
-    def late(seed: int) -> Task[list[float]]:
-        begun.append(seed)
-        return (yield from climb(seed, 1, rows=16))
+    def record_start(seed: int) -> Task[list[float]]:
+        started.append(seed)
+        return (yield from ascend(seed, 1, rows=16))
 
-    task = gather([late(seed) for seed in range(6)], least)
+    task = gather([record_start(seed) for seed in range(6)], least_advanced)
     assert len(next(task).pixels) == 32
-    assert begun == [0, 1, 2]
+    assert started == [0, 1, 2]
     task.close()
 
 
@@ -92,20 +92,20 @@ def test_an_error_of_one_task_closes_the_others(tiny: Classifier) -> None:
 
     closed: list[int] = []
     with pytest.raises(ValueError, match="mine"):
-        run(gather([climb(0, 9, closed=closed), broken(), climb(1, 9, closed=closed)], least), tiny)
+        run(gather([ascend(0, 9, closed=closed), broken(), ascend(1, 9, closed=closed)], least_advanced), tiny)
     assert closed == [0, 1]
 
 
-def test_closing_it_closes_all_tasks(tiny: Classifier) -> None:
+def test_closing_the_gathered_task_closes_all_tasks(tiny: Classifier) -> None:
     closed: list[int] = []
-    task = gather([climb(seed, 9, closed=closed) for seed in range(3)], least)
+    task = gather([ascend(seed, 9, closed=closed) for seed in range(3)], least_advanced)
     next(task)
     task.close()
     assert closed == [0, 1, 2]
 
 
-def test_layers_are_asked_about_together(tiny: Classifier) -> None:
-    """Two objectives within one layer, one within another and one of the logits: each its own losses."""
+def test_objectives_within_layers_share_a_batch(tiny: Classifier) -> None:
+    """Two objectives within one layer, one within another and one on the logits all get their own losses."""
 
     def ask(layer: str | None, channel: int) -> Task[list[float]]:
         pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(channel))
@@ -113,13 +113,13 @@ def test_layers_are_asked_about_together(tiny: Classifier) -> None:
         answer = yield from Passes().ask(query)
         return [*answer.losses.tolist(), answer.gradients.norm().item()]
 
-    asked = [("0", 3), ("0", 5), ("3", 3), (None, 1)]
-    alone = [run(ask(*each), tiny) for each in asked if each[0]]
+    targets = [("0", 3), ("0", 5), ("3", 3), (None, 1)]
+    alone = [run(ask(*target), tiny) for target in targets if target[0]]
 
     def last() -> Task[list[float]]:
         answer = yield from Passes().ask(Query(torch.rand(1, 3, 32, 32), lambda logits: logits[:, 1]))
         return answer.losses.tolist()
 
-    found = run(gather([*(ask(*each) for each in asked if each[0]), last()], least), tiny)
-    for mine, expected in zip(found[:3], alone, strict=True):
-        assert mine == pytest.approx(expected, rel=1e-3)
+    results = run(gather([*(ask(*target) for target in targets if target[0]), last()], least_advanced), tiny)
+    for result, expected in zip(results[:3], alone, strict=True):
+        assert result == pytest.approx(expected, rel=1e-3)

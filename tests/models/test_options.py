@@ -1,4 +1,4 @@
-"""What an annotation says of an option is what is checked and described."""
+"""Tests that options are read from annotations, checked against them and described by them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from models.options import BadOption, Option, checked, complete_options, describ
 
 
 class Refused(BadOption):
-    """What this test's own attacks raise."""
+    """The error that the functions of this test raise."""
 
 
 STEPS = Option("Number of steps.", least=1, most=10)
@@ -24,12 +24,12 @@ def walk(
     way: Annotated[Literal["up", "down"], Option("Where to go.")] = "up",
     loud: Annotated[bool, Option("Whether to sing.")] = False,
 ) -> None:
-    """An attack of which only what is annotated with an Option is one."""
+    """A function whose options are only the parameters that are annotated with an Option."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A class's options are its fields."""
+    """A class whose options are its fields."""
 
     steps: Annotated[int, STEPS] = 5
     breath: Annotated[float, Option("Seconds per breath.", least=0.0)] = 1.0
@@ -48,7 +48,7 @@ def test_options_are_read_from_a_signature() -> None:
     assert {name: option.default for name, option in options_of(Run).items()} == {"steps": 5, "breath": 1.0}
 
 
-def test_values_replace_defaults() -> None:
+def test_given_values_replace_defaults() -> None:
     complete = complete_options("walk", OPTIONS, {"length": 1, "way": "down"}, Refused, others={})
     assert complete == {"steps": 3, "length": 1.0, "way": "down", "loud": False}
     assert type(complete["length"]) is float
@@ -70,13 +70,13 @@ def test_values_replace_defaults() -> None:
         ("steps", 10**400, "steps must be a whole number from 1 to 10, not 1000"),
     ],
 )
-def test_what_is_not_allowed_is_named_with_what_is(name: str, value: Any, message: str) -> None:
+def test_the_message_names_the_bad_value_and_what_is_allowed(name: str, value: Any, message: str) -> None:
     with pytest.raises(Refused, match=message) as caught:
         checked(name, value, OPTIONS[name], Refused)
     assert len(str(caught.value)) < 200
 
 
-def test_a_number_without_an_upper_bound_is_finite_all_the_same() -> None:
+def test_a_number_without_an_upper_bound_must_be_finite() -> None:
     breath = options_of(Run)["breath"]
     assert checked("breath", 1e9, breath, Refused) == 1e9
     for value in (-0.1, float("inf")):
@@ -84,11 +84,11 @@ def test_a_number_without_an_upper_bound_is_finite_all_the_same() -> None:
             checked("breath", value, breath, Refused)
 
 
-def test_none_is_allowed_where_the_type_has_it() -> None:
+def test_none_is_allowed_where_the_type_includes_it() -> None:
     assert checked("length", None, OPTIONS["length"], Refused) is None
 
 
-def test_an_unknown_option_is_named_with_those_that_have_it() -> None:
+def test_the_message_of_an_unknown_option_names_who_has_it() -> None:
     others = {"walk": OPTIONS, "run": options_of(Run)}
     with pytest.raises(Refused, match=r"^walk takes no breath: its options are .*, loud; breath is an option of run$"):
         complete_options("walk", OPTIONS, {"breath": 1.0}, Refused, others=others)
@@ -98,7 +98,7 @@ def test_an_unknown_option_is_named_with_those_that_have_it() -> None:
         complete_options("stand", {}, {"hop": 2}, Refused, others=others)
 
 
-def test_users_of_an_option_are_described_together() -> None:
+def test_an_option_is_described_for_all_its_users() -> None:
     users = users_by_option({"walk": OPTIONS, "run": options_of(Run)})
     assert {name: list(by) for name, by in users.items()} == {
         "steps": ["walk", "run"], "length": ["walk"], "way": ["walk"], "loud": ["walk"], "breath": ["run"]
@@ -111,7 +111,7 @@ def test_users_of_an_option_are_described_together() -> None:
     assert described(users["loud"]) == "Whether to sing. Only for walk. Default: false."
 
 
-def test_different_meanings_of_one_name_stand_side_by_side() -> None:
+def test_different_meanings_of_one_name_are_described_side_by_side() -> None:
     mine = Option("Number of songs.", least=0, most=5, kind=int, default=1)
     users = {"sing": mine, "hum": mine, "walk": OPTIONS["steps"]}
     assert described(users) == (

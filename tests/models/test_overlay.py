@@ -1,4 +1,4 @@
-"""Heat on a photo: where the network looked, and where it did not."""
+"""Tests drawing a heat map over a photo, darkened where preprocessing cuts it off."""
 
 import torch
 
@@ -9,43 +9,43 @@ from models.spec import Spec
 SPEC = Spec("resnet18", ("a", "b"), input_size=32, resize=40)
 
 
-def test_without_heat_it_is_the_photo_in_grey() -> None:
-    """40 x 80 pixels of one grey: as it is in the middle 32 x 32, dark around it."""
-    found = overlay(torch.full((3, 40, 80), 200, dtype=torch.uint8), torch.zeros(32, 32), SPEC)
-    assert found.shape == (3, 40, 80)
-    seen = torch.zeros(40, 80, dtype=torch.bool)
-    seen[4:36, 24:56] = True
-    assert (found[:, seen] == 200).all() and (found[:, ~seen] == round(200 * UNSEEN)).all()
+def test_without_heat_the_overlay_is_the_photo_in_grey() -> None:
+    """A grey photo of 40 x 80 pixels is unchanged in the middle 32 x 32, the crop, and darker around it."""
+    pixels = overlay(torch.full((3, 40, 80), 200, dtype=torch.uint8), torch.zeros(32, 32), SPEC)
+    assert pixels.shape == (3, 40, 80)
+    in_crop = torch.zeros(40, 80, dtype=torch.bool)
+    in_crop[4:36, 24:56] = True
+    assert (pixels[:, in_crop] == 200).all() and (pixels[:, ~in_crop] == round(200 * UNSEEN)).all()
 
 
-def test_colours_become_grey() -> None:
-    """Green weighs 0.587."""
+def test_colours_are_shown_as_grey() -> None:
+    """Green has the weight 0.587 in grey, so a green of 100 becomes a grey of 59."""
     picture = torch.zeros(3, 40, 40, dtype=torch.uint8)
     picture[1] = 100
-    found = overlay(picture, torch.zeros(32, 32), SPEC)
-    assert (found[:, 20, 20] - torch.tensor([59, 59, 59])).abs().max() <= 1
+    pixels = overlay(picture, torch.zeros(32, 32), SPEC)
+    assert (pixels[:, 20, 20] - torch.tensor([59, 59, 59])).abs().max() <= 1
 
 
-def test_heat_lies_where_it_was_seen() -> None:
-    """The left half of what the network saw of a photo of twice its size."""
+def test_heat_is_drawn_where_the_network_saw_it() -> None:
+    """Heat on the left half of the input covers the left half of the crop of a photo of twice its size."""
     heat = torch.zeros(32, 32)
     heat[:, :16] = 1
-    found = overlay(torch.zeros(3, 80, 80, dtype=torch.uint8), heat, SPEC).float()
-    warm = found.sum(dim=0) > 300
+    pixels = overlay(torch.zeros(3, 80, 80, dtype=torch.uint8), heat, SPEC).float()
+    warm = pixels.sum(dim=0) > 300
     assert warm[8:72, 8:38].all() and not warm[:, 42:].any() and not warm[:, :8].any() and not warm[:8].any()
     hottest = coloured(torch.ones(1, 1)).float()[:, 0, 0]
-    torch.testing.assert_close(found[:, 40, 20], (0.8 * hottest).round(), rtol=0, atol=1)
+    torch.testing.assert_close(pixels[:, 40, 20], (0.8 * hottest).round(), rtol=0, atol=1)
 
 
-def test_a_large_photo_is_shown_smaller() -> None:
-    found = overlay(torch.zeros(3, 1000, 4000, dtype=torch.uint8), torch.zeros(32, 32), SPEC)
-    assert found.shape == (3, 400, MOST_SIDE)
+def test_the_overlay_of_a_large_photo_is_reduced() -> None:
+    pixels = overlay(torch.zeros(3, 1000, 4000, dtype=torch.uint8), torch.zeros(32, 32), SPEC)
+    assert pixels.shape == (3, 400, MOST_SIDE)
 
 
-def test_colours_by_hand() -> None:
-    """Matplotlib's inferno: black at 0, pale yellow at 1, beyond them the same; in between red is strongest."""
-    found = coloured(torch.tensor([[-1.0, 0.0, 0.5, 1.0, 2.0]])).int()
-    assert found[:, 0, 0].tolist() == found[:, 0, 1].tolist() == [0, 0, 3]
-    assert found[:, 0, 3].tolist() == found[:, 0, 4].tolist() == [252, 254, 164]
-    red, green, blue = found[:, 0, 2].tolist()
+def test_the_colour_map_is_inferno() -> None:
+    """Matplotlib's inferno is black at 0 and below, pale yellow at 1 and above, and mostly red in between."""
+    pixels = coloured(torch.tensor([[-1.0, 0.0, 0.5, 1.0, 2.0]])).int()
+    assert pixels[:, 0, 0].tolist() == pixels[:, 0, 1].tolist() == [0, 0, 3]
+    assert pixels[:, 0, 3].tolist() == pixels[:, 0, 4].tolist() == [252, 254, 164]
+    red, green, blue = pixels[:, 0, 2].tolist()
     assert red > 150 and red > green and red > blue

@@ -1,4 +1,4 @@
-"""Large photos are brought down while they are decoded, and their limit can be lifted by name."""
+"""Tests that large photos are reduced while they are decoded, and that the refusal names the setting of the limit."""
 
 import io
 import subprocess
@@ -41,37 +41,37 @@ def tensor(image: Image.Image) -> torch.Tensor:
 def test_a_jpeg_is_decoded_to_the_largest_scale_that_is_allowed(
     most: int, shape: tuple[int, int], progressive: bool
 ) -> None:
-    """1/2, 1/4 or 1/8 of its sides (and half of the last once more, for less than that), with the file's own size."""
-    found = inspect(file_of(SMOOTH, "JPEG", quality=95, progressive=progressive), reduce_above=most)
-    assert found.pixels.shape[1:] == shape
-    assert (found.width, found.height) == (200, 120)
-    wanted = tensor(SMOOTH.reduce(-(-200 // shape[1])))
-    assert (found.pixels.int() - wanted.int()).abs().float().mean() < 3
+    """The scale is 1/2, 1/4 or 1/8 (or 1/16, by halving again); width and height remain those of the file."""
+    picture = inspect(file_of(SMOOTH, "JPEG", quality=95, progressive=progressive), reduce_above=most)
+    assert picture.pixels.shape[1:] == shape
+    assert (picture.width, picture.height) == (200, 120)
+    expected = tensor(SMOOTH.reduce(-(-200 // shape[1])))
+    assert (picture.pixels.int() - expected.int()).abs().float().mean() < 3
 
 
 def test_sides_that_do_not_divide_are_rounded_up() -> None:
     """203 x 121 by 4 is 51 x 31."""
-    found = inspect(file_of(SMOOTH.resize((203, 121)), "JPEG"), reduce_above=2000)
-    assert found.pixels.shape == (3, 31, 51)
+    picture = inspect(file_of(SMOOTH.resize((203, 121)), "JPEG"), reduce_above=2000)
+    assert picture.pixels.shape == (3, 31, 51)
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
-def test_others_are_reduced_by_a_whole_factor(format: str, mode: str) -> None:
-    """200 x 120 by 3: each level is the mean of 9, rounded as Pillow does, of the picture as it is decoded whole."""
+def test_other_formats_are_reduced_by_a_whole_factor(format: str, mode: str) -> None:
+    """200 x 120 pixels are reduced by 3: every pixel is the mean of 9, as Pillow reduces the whole decoded picture."""
     data = (
         file_of(SMOOTH.convert(mode), format, **({"lossless": True} if format == "WEBP" else {}))
         if not (format == "PPM" and mode == "P")
         else file_of(SMOOTH, format)
     )
     whole = Image.fromarray(decode(data).permute(1, 2, 0).numpy())
-    found = inspect(data, reduce_above=LIMIT)
-    assert torch.equal(found.pixels, tensor(whole.reduce(3)))
-    assert (found.width, found.height) == (200, 120)
+    picture = inspect(data, reduce_above=LIMIT)
+    assert torch.equal(picture.pixels, tensor(whole.reduce(3)))
+    assert (picture.width, picture.height) == (200, 120)
 
 
 def test_transparent_pixels_are_white_before_they_are_averaged() -> None:
-    """Half of each block of 2 x 2 is black and half is transparent: 128, not black."""
+    """Every block of 2 x 2 pixels is half black and half transparent, so its mean is 128, not black."""
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[:, ::2, 3] = 255
     assert inspect(file_of(Image.fromarray(pixels), "PNG"), reduce_above=4).pixels.unique().tolist() == [128]
@@ -80,23 +80,23 @@ def test_transparent_pixels_are_white_before_they_are_averaged() -> None:
 def test_16_bits_are_scaled_before_they_are_averaged() -> None:
     numbers = np.arange(65536).reshape(256, 256).astype(np.uint16)
     whole = Image.fromarray(decode(grey_tiff(numbers)).permute(1, 2, 0).numpy())
-    found = inspect(grey_tiff(numbers), reduce_above=128 * 128)
-    assert torch.equal(found.pixels, tensor(whole.reduce(2)))
+    picture = inspect(grey_tiff(numbers), reduce_above=128 * 128)
+    assert torch.equal(picture.pixels, tensor(whole.reduce(2)))
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF"])
-def test_a_large_picture_stands_upright(format: str) -> None:
+def test_a_large_picture_is_turned_upright(format: str) -> None:
     """Orientation 6: width and height are those of the upright picture."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = inspect(file_of(SMOOTH, format, exif=exif), reduce_above=6000)
-    assert (found.width, found.height) == (120, 200)
-    assert found.pixels.shape[1] > found.pixels.shape[2]
+    picture = inspect(file_of(SMOOTH, format, exif=exif), reduce_above=6000)
+    assert (picture.width, picture.height) == (120, 200)
+    assert picture.pixels.shape[1] > picture.pixels.shape[2]
     small = inspect(file_of(SMOOTH, format), reduce_above=6000).pixels
-    assert torch.equal(found.pixels, small.transpose(1, 2).flip(2))
+    assert torch.equal(picture.pixels, small.transpose(1, 2).flip(2))
 
 
-def test_a_small_picture_is_untouched() -> None:
+def test_a_picture_below_the_limit_is_not_reduced() -> None:
     data = file_of(SMOOTH, "JPEG")
     assert torch.equal(inspect(data, reduce_above=24_000).pixels, decode(data))
 
@@ -109,8 +109,8 @@ def test_the_refusal_names_the_setting_that_lifts_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["WEBP", "GIF", "TIFF", "JPEG", "PNG"])
-def test_pillows_own_limit_is_no_second_answer(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever limit is met first: the picture is too large, not broken; and within the caller's it is read."""
+def test_pillows_own_limit_does_not_replace_ours(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture above both limits is too large, not broken, and one that is only above Pillow's limit is decoded."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     data = file_of(SMOOTH, format)
     with pytest.raises(PictureTooLarge, match="or raise --max-pixels"):
@@ -124,7 +124,7 @@ import numpy as np
 from PIL import Image
 from models.pictures import inspect
 
-Image.MAX_IMAGE_PIXELS = 1_000_000  # far below what is asked for: it must not stop the decoder
+Image.MAX_IMAGE_PIXELS = 1_000_000  # far below max_pixels: it must not stop the decoder
 tile = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 64, 3), dtype=np.uint8))
 status = lambda key: int(open("/proc/self/status").read().split(key)[1].split()[0]) // 1024
 for kind, mode, size in (("JPEG", "RGB", (8000, 5000)), ("PNG", "L", (6000, 4000))):
@@ -132,17 +132,17 @@ for kind, mode, size in (("JPEG", "RGB", (8000, 5000)), ("PNG", "L", (6000, 4000
     tile.convert(mode).resize(size).save(file, kind, **({"compress_level": 1} if kind == "PNG" else {}))
     open("/proc/self/clear_refs", "w").write("5")
     before = status("VmRSS:")
-    found = inspect(file.getvalue(), max_pixels=200_000_000, reduce_above=6_000_000)
-    print(kind, found.width * found.height, found.pixels[0].numel(), status("VmHWM:") - before)
+    picture = inspect(file.getvalue(), max_pixels=200_000_000, reduce_above=6_000_000)
+    print(kind, picture.width * picture.height, picture.pixels[0].numel(), status("VmHWM:") - before)
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
-def test_a_large_picture_takes_a_fraction_of_its_memory() -> None:
-    """A JPEG of 40 megapixels takes 280 MB decoded whole and made a tensor, a grey PNG of 24 takes 190."""
+def test_decoding_a_large_picture_takes_a_fraction_of_its_memory() -> None:
+    """Decoded without reduction, the JPEG of 40 megapixels takes 280 MB and the grey PNG of 24 megapixels 190 MB."""
     code = [sys.executable, "-W", "error::PIL.Image.DecompressionBombWarning", "-c", MEASURE]
-    ran = subprocess.run(code, capture_output=True, text=True, check=True)
-    rows = {kind: tuple(map(int, numbers)) for kind, *numbers in map(str.split, ran.stdout.splitlines())}
+    process = subprocess.run(code, capture_output=True, text=True, check=True)
+    rows = {kind: tuple(map(int, numbers)) for kind, *numbers in map(str.split, process.stdout.splitlines())}
     assert rows["JPEG"][:2] == (40_000_000, 2_500_000)
     assert rows["PNG"][:2] == (24_000_000, 6_000_000)
     assert rows["JPEG"][2] < 100

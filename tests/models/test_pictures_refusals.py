@@ -1,4 +1,4 @@
-"""Files that are damaged, hostile, too large or no pictures: one of three errors, and nothing else."""
+"""Tests that damaged, hostile, too large and other files raise one of three errors, and nothing else."""
 
 import io
 import struct
@@ -19,12 +19,12 @@ from tests.models.picture_files import FORMATS, ORIENTATION, corners, file_of, i
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("kept", [0.5, 0.9])
-def test_half_a_file_is_a_broken_picture(format: str, kept: float, draw: Draw) -> None:
-    """Not half a picture with grey below it. (A TIFF's directory lies behind the cut: nothing tells its kind.)"""
+@pytest.mark.parametrize("fraction", [0.5, 0.9])
+def test_a_truncated_file_is_a_broken_picture(format: str, fraction: float, draw: Draw) -> None:
+    """It is never decoded to half a picture. A TIFF's directory is cut off, so it may also be no picture at all."""
     data = file_of(image_of(draw(64, 64)), format)
     with pytest.raises(BrokenPicture if format != "TIFF" else (BrokenPicture, NotAPicture)):
-        decode(data[: int(len(data) * kept)])
+        decode(data[: int(len(data) * fraction)])
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_other_bytes_are_not_a_picture(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("format", ["ICO", "TGA", "PCX", "PDF", "EPS", "SGI", "DDS", "ICNS", "MSP"])
-def test_formats_that_people_do_not_send_are_no_pictures(format: str) -> None:
-    """Each decoder is an attack surface, so Pillow's other thirty stay shut."""
+def test_rare_formats_of_pillow_are_refused(format: str) -> None:
+    """Every decoder can have security bugs, so about thirty decoders of Pillow are never used."""
     with pytest.raises(NotAPicture):
         decode(file_of(Image.new("1" if format == "MSP" else "RGB", (32, 32), 1), format))
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (10_000, 10_000), (7_072, 7_072), (2**31 - 1, 1)])
-def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> None:
-    """A file of a kilobyte that claims 400 million pixels, 1.2 GB, costs less than 2 MB to refuse."""
+def test_a_header_with_too_many_pixels_is_refused_before_decoding(width: int, height: int) -> None:
+    """Refusing a file of 1 kB that claims 400 million pixels (1.2 GB) takes less than 2 MB of memory."""
     data = png_of_size(width, height)
     assert len(data) < 1100
     tracemalloc.start()
@@ -55,21 +55,21 @@ def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> N
     assert peak < 2_000_000
 
 
-def test_the_limit_itself_is_allowed() -> None:
-    """6 pixels pass a limit of 6 and not one of 5."""
+def test_a_picture_exactly_at_the_limit_is_allowed() -> None:
+    """A picture of 6 pixels passes a limit of 6 but not a limit of 5."""
     assert decode(encode(corners()), max_pixels=6).shape == (3, 2, 3)
     with pytest.raises(PictureTooLarge, match="3 x 2 pixels; the limit is 5"):
         decode(encode(corners()), max_pixels=5)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 5000), (5000, 1), (1, 33)])
-def test_a_strip_is_refused(width: int, height: int) -> None:
+def test_a_very_narrow_picture_is_refused(width: int, height: int) -> None:
     """Resized to 256 pixels across, 1 x 5000 would be 256 x 1,280,000: 3.9 GB of floats."""
     with pytest.raises(BrokenPicture, match="too narrow"):
         decode(file_of(Image.new("RGB", (width, height)), "PNG"))
 
 
-def test_the_narrowest_that_is_allowed() -> None:
+def test_an_aspect_ratio_of_32_is_allowed() -> None:
     assert decode(file_of(Image.new("RGB", (1, 32)), "PNG")).shape == (3, 32, 1)
 
 
@@ -80,7 +80,7 @@ def test_the_narrowest_that_is_allowed() -> None:
 @example(b"II*\x00\x08\x00\x00\x00")
 @example(b"RIFF\x00\x00\x00\x00WEBPVP8 ")
 @settings(max_examples=300)
-def test_no_bytes_raise_anything_else(data: bytes) -> None:
+def test_random_bytes_raise_one_of_three_errors(data: bytes) -> None:
     with pytest.raises((NotAPicture, BrokenPicture, PictureTooLarge)):
         decode(data)
 
@@ -106,12 +106,12 @@ def seed_files() -> dict[str, bytes]:
 SEEDS = seed_files()
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns of what it then reads or refuses
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns about damage before it reads or refuses the file
 @pytest.mark.parametrize("kind", SEEDS)
 @given(data=st.data())
 @settings(max_examples=150)
 def test_damaged_files_give_a_picture_or_one_of_three_errors(kind: str, data: st.DataObject) -> None:
-    """Bytes changed, cut out, put in and cut off: whatever comes of it is a sound tensor or a stated error."""
+    """After bytes are changed, deleted, inserted or cut off, decoding gives a valid tensor or a documented error."""
     file = bytearray(SEEDS[kind])
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, max(len(file) - 1, 0)))
@@ -125,16 +125,16 @@ def test_damaged_files_give_a_picture_or_one_of_three_errors(kind: str, data: st
             case "cut":
                 del file[place:]
     try:
-        found = decode(bytes(file), max_pixels=1_000_000)
+        pixels = decode(bytes(file), max_pixels=1_000_000)
     except (NotAPicture, BrokenPicture, PictureTooLarge):
         return
-    assert found.dtype == torch.uint8
-    assert found.shape[0] == 3
-    assert found.shape[1] * found.shape[2] <= 1_000_000
+    assert pixels.dtype == torch.uint8
+    assert pixels.shape[0] == 3
+    assert pixels.shape[1] * pixels.shape[2] <= 1_000_000
 
 
 def test_a_tiff_of_huge_tiles_is_refused() -> None:
-    """32 x 32 pixels in a tile of 8,000 x 8,000: the decoder would make room for the whole tile."""
+    """For 32 x 32 pixels in a tile of 8,000 x 8,000, the decoder would allocate the whole tile."""
     data = zlib.compress(b"")
     tags = {256: 32, 257: 32, 258: 8, 259: 8, 262: 1, 277: 1, 322: 8000, 323: 8000, 324: 8, 325: len(data)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
@@ -156,7 +156,7 @@ def test_a_tiff_whose_tile_size_is_a_text_is_refused() -> None:
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
-    """Each scan is another pass over all pixels, for a few bytes."""
+    """Every scan takes only a few bytes but makes the decoder pass over all pixels again."""
     buffer = io.BytesIO()
     Image.new("L", (64, 64), 90).save(buffer, "JPEG", progressive=True)
     whole = buffer.getvalue()

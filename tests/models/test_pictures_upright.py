@@ -1,4 +1,4 @@
-"""Pictures are turned upright by their EXIF, and damaged EXIF does no harm."""
+"""Tests that pictures are turned upright by their EXIF orientation, and that damaged EXIF is ignored."""
 
 import struct
 from collections.abc import Callable
@@ -27,8 +27,8 @@ UPRIGHT: dict[int, Callable[[Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
-def test_pictures_stand_upright(format: str, orientation: int) -> None:
-    """EXIF's eight orientations are those of its standard: 6, the commonest, is a quarter turn clockwise."""
+def test_pictures_are_turned_upright_by_their_orientation(format: str, orientation: int) -> None:
+    """The eight orientations are those of the EXIF standard; 6, the commonest, is a quarter turn clockwise."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     options = {"lossless": True} if format == "WEBP" else {}
@@ -36,14 +36,14 @@ def test_pictures_stand_upright(format: str, orientation: int) -> None:
     assert torch.equal(decode(data), UPRIGHT[orientation](corners()))
 
 
-def test_a_phones_jpeg_stands_upright(draw: Draw) -> None:
-    """The same through JPEG, within its loss."""
+def test_a_jpeg_is_turned_upright(draw: Draw) -> None:
+    """The pixels agree up to the loss of JPEG at quality 95."""
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     pixels = draw(40, 64)
-    found = decode(file_of(image_of(pixels), "JPEG", exif=exif, quality=95, subsampling=0))
-    assert found.shape == (3, 64, 40)
-    assert (found.int() - UPRIGHT[6](pixels).int()).abs().max() <= 12
+    decoded = decode(file_of(image_of(pixels), "JPEG", exif=exif, quality=95, subsampling=0))
+    assert decoded.shape == (3, 64, 40)
+    assert (decoded.int() - UPRIGHT[6](pixels).int()).abs().max() <= 12
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -53,7 +53,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
     assert torch.equal(decode(file_of(image_of(corners()), "PNG", exif=exif)), corners())
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's word on the block
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns about the damaged block
 @pytest.mark.parametrize(
     "block",
     [
@@ -63,16 +63,16 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
         b"Exif\x00\x00",
     ],
 )
-def test_a_damaged_exif_block_spoils_no_picture(block: bytes, draw: Draw) -> None:
-    """Cameras write odd blocks; the pixels are whole, so the picture is read as it is stored."""
+def test_a_damaged_exif_block_is_ignored(block: bytes, draw: Draw) -> None:
+    """Some cameras write invalid blocks; the pixels are intact, so the picture is decoded as it is stored."""
     whole = file_of(image_of(draw(16, 24)), "JPEG")
     marker = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
     assert torch.equal(decode(whole[:2] + marker + whole[2:]), decode(whole))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_no_byte_of_an_exif_block_can_spoil_a_picture() -> None:
-    """Each byte of a real block set to 0, 1, 2 and 255: the picture stays, as stored or turned."""
+def test_changing_any_byte_of_an_exif_block_leaves_the_picture_readable() -> None:
+    """Every byte of a valid block is set to 0, 1, 2 and 255; the picture is decoded, turned or not."""
     exif = Image.Exif()
     exif.update({ORIENTATION: 6, 0x010F: "Maker", 0x011A: 72.0, 0x0132: "2020:01:01 00:00:00"})
     exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"

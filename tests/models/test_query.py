@@ -1,4 +1,4 @@
-"""Queries in two halves, joined answers, counted passes, and reports that are computed when they are read."""
+"""Tests halving queries, joining answers, counting passes, and scores that are computed only when they are read."""
 
 import pytest
 import torch
@@ -12,8 +12,8 @@ from models.run import run
 from tests.models.echo import Echo, pixels
 
 
-def test_passes_count_rows() -> None:
-    """Five rows, two of them with gradients: 5 forward, 2 backward."""
+def test_passes_are_counted_in_rows() -> None:
+    """Five rows, two of them with gradients, are 5 forward and 2 backward passes."""
     passes = Passes()
 
     def task() -> Task[None]:
@@ -34,7 +34,7 @@ def test_a_query_that_was_not_answered_is_not_counted() -> None:
 
 
 def in_pieces(classifier: Classifier, query: Query) -> Answer:
-    """The answer to a query that is halved until single rows are left, as a device short of memory asks it."""
+    """Answer a query by halving it down to single rows, as is done when a device runs out of memory."""
     if len(query.pixels) == 1:
         (answer,) = classifier.answer([query])
         return answer
@@ -43,12 +43,10 @@ def in_pieces(classifier: Classifier, query: Query) -> Answer:
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=7), seed=st.integers(0, 1000))
-def test_halves_are_the_whole_for_objectives_with_a_label_per_row(
-    tiny: Classifier, labels: list[int], seed: int
-) -> None:
-    """Halved down to single rows and joined, a question has the logits and gradients that it has as a whole."""
-    shown = torch.rand(len(labels), 3, 32, 32, generator=torch.Generator().manual_seed(seed))
-    query = Query(shown, lambda logits: log_odds(logits, torch.tensor(labels)))
+def test_a_query_answered_in_pieces_has_the_same_answer(tiny: Classifier, labels: list[int], seed: int) -> None:
+    """Halved down to single rows and joined, logits, losses and gradients are the same, with a label per row."""
+    images = torch.rand(len(labels), 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    query = Query(images, lambda logits: log_odds(logits, torch.tensor(labels)))
     (whole,) = tiny.answer([query])
     joined = in_pieces(tiny, query)
     torch.testing.assert_close(joined.logits, whole.logits, rtol=1e-4, atol=1e-4)
@@ -57,7 +55,7 @@ def test_halves_are_the_whole_for_objectives_with_a_label_per_row(
 
 
 def test_halves_of_an_odd_number_of_rows() -> None:
-    """Five rows are two and three, in order."""
+    """Five rows become two and three, in their order."""
     query = Query(torch.arange(5.0).reshape(5, 1, 1, 1).expand(5, 3, 4, 4))
     first, second = query.halves()
     assert (len(first.pixels), len(second.pixels)) == (2, 3)
@@ -66,7 +64,7 @@ def test_halves_of_an_odd_number_of_rows() -> None:
 
 
 def test_the_objective_of_a_half_gets_the_rows_of_that_half() -> None:
-    """Each half's loss is the whole's, cut at the middle."""
+    """The losses of the two halves, joined, are those of the whole query."""
     labels = torch.tensor([0, 1, 2, 1])
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     first, second = Query(pixels(4), lambda rows: log_odds(rows, labels)).halves()
@@ -76,21 +74,21 @@ def test_the_objective_of_a_half_gets_the_rows_of_that_half() -> None:
     torch.testing.assert_close(halves, log_odds(logits, labels))
 
 
-def test_join_without_gradients() -> None:
+def test_joined_answers_without_gradients_have_none() -> None:
     joined = Answer.join(Answer(torch.zeros(1, 2)), Answer(torch.ones(2, 2)))
     assert joined.logits.tolist() == [[0, 0], [1, 1], [1, 1]]
     assert joined.losses is None
     assert joined.gradients is None
 
 
-def test_a_score_is_computed_when_it_is_asked_for() -> None:
-    asked: list[float] = []
+def test_a_score_is_computed_only_when_it_is_read() -> None:
+    computed: list[float] = []
 
     def score() -> float:
-        asked.append(0.5)
-        return asked[-1]
+        computed.append(0.5)
+        return computed[-1]
 
     progress = Progress(1, 2, score)
-    assert not asked
+    assert not computed
     assert progress.score() == 0.5
     assert Progress(1, 2).score() is None

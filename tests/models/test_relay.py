@@ -1,4 +1,4 @@
-"""A task inside a task."""
+"""Tests running one task inside another, which may change or end it."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def test_queries_answers_and_the_result_pass_through() -> None:
     assert run(relay(conversation([0.25, 0.5, 1.0]), lambda progress: progress), Echo()) == [0.25, 0.5, 1.0]
 
 
-def test_progress_is_changed_or_left_out() -> None:
+def test_progress_reports_may_be_changed_or_dropped() -> None:
     plain = reports_of(conversation([0.25, 0.5, 1.0]))
     later = relay(conversation([0.25, 0.5, 1.0]), lambda progress: replace(progress, step=progress.step + 10))
     assert len(plain) == 3
@@ -28,8 +28,8 @@ def test_progress_is_changed_or_left_out() -> None:
     assert reports_of(relay(conversation([0.25, 0.5, 1.0]), lambda progress: None)) == []
 
 
-def test_it_ends_at_the_first_report_when_until_holds() -> None:
-    """Three of ten steps are taken, and the task within is closed."""
+def test_the_task_ends_at_the_first_report_for_which_until_is_true() -> None:
+    """Three of ten steps are taken, and the inner task is closed."""
     steps_taken: list[int] = []
     closed: list[bool] = []
 
@@ -46,8 +46,8 @@ def test_it_ends_at_the_first_report_when_until_holds() -> None:
     assert (steps_taken, closed) == ([0, 1, 2], [True])
 
 
-def test_what_is_thrown_in_reaches_the_task_within() -> None:
-    """A deadline, of which it makes its best so far."""
+def test_an_exception_reaches_the_inner_task() -> None:
+    """The inner task handles an exceeded deadline by returning its best result so far."""
 
     def task() -> Task[str]:
         try:
@@ -63,7 +63,7 @@ def test_what_is_thrown_in_reaches_the_task_within() -> None:
     assert stopped.value.value == "best so far"
 
 
-def test_closing_it_closes_the_task_within() -> None:
+def test_closing_the_outer_task_closes_the_inner_one() -> None:
     closed: list[bool] = []
 
     def task() -> Task[None]:

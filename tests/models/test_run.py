@@ -1,4 +1,4 @@
-"""Driving tasks alone and several at once: batches, deadlines, errors."""
+"""Tests running one task or several at once: answers, batches, deadlines and errors."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,26 +11,26 @@ from tests.models.echo import Echo, conversation, pixels
 
 
 def test_run_sends_each_answer_to_its_query() -> None:
-    """The echo says the mean of constant pictures: the values themselves, in order; progress is answered by None."""
-    told: list[Progress] = []
-    assert run(conversation([0.25, 0.5, 1.0]), Echo(), told.append) == [0.25, 0.5, 1.0]
-    assert [(each.step, each.steps) for each in told] == [(1, 3), (2, 3), (3, 3)]
+    """The fake network answers with the mean of constant pictures, so the result is the list of their values."""
+    reports: list[Progress] = []
+    assert run(conversation([0.25, 0.5, 1.0]), Echo(), reports.append) == [0.25, 0.5, 1.0]
+    assert [(report.step, report.steps) for report in reports] == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_run_needs_no_listener() -> None:
+def test_run_works_without_a_progress_callback() -> None:
     assert run(conversation([0.25]), Echo()) == [0.25]
 
 
-def test_run_of_a_task_without_queries() -> None:
-    """A task that asks nothing returns at once; no network is called."""
+def test_a_task_without_queries_calls_no_network() -> None:
+    """A task that sends no query returns at once."""
     network = Echo()
     assert run(conversation([]), network) == []
     assert network.rows == []
 
 
 @pytest.mark.parametrize("culprit", ["network", "listener"])
-def test_run_closes_the_task_when_another_fails(culprit: str) -> None:
-    """Whoever fails, the task's own `finally` runs before run() returns, and the error is the culprit's."""
+def test_run_closes_the_task_when_the_network_or_the_callback_fails(culprit: str) -> None:
+    """The `finally` of the task runs before run() raises the error of the network or of the progress callback."""
     closed = []
 
     def task() -> Task[None]:
@@ -55,7 +55,7 @@ def test_run_closes_the_task_when_another_fails(culprit: str) -> None:
     assert running.gi_frame is None
 
 
-def test_an_error_of_the_task_comes_through() -> None:
+def test_an_error_of_the_task_is_raised() -> None:
     def task() -> Task[None]:
         yield Query(pixels(1))
         raise ValueError("mine")
@@ -64,8 +64,8 @@ def test_an_error_of_the_task_comes_through() -> None:
         run(task(), Echo())
 
 
-def test_run_all_shares_batches_and_keeps_answers_apart() -> None:
-    """Seven tasks, three at once: each hears its own values, and no batch has more than three."""
+def test_run_all_shares_batches_and_gives_every_task_its_own_answers() -> None:
+    """Of seven tasks, three at once, every one gets its own values, and no batch has more than three queries."""
     network = Echo()
     batches: list[int] = []
 
@@ -75,41 +75,41 @@ def test_run_all_shares_batches_and_keeps_answers_apart() -> None:
             return network.answer(queries)
 
     values = [[number / 8] * (1 + number % 3) for number in range(7)]
-    results = dict(run_all([conversation(each) for each in values], Batches(), at_once=3))
+    results = dict(run_all([conversation(task_values) for task_values in values], Batches(), at_once=3))
     assert results == dict(enumerate(values))
     assert max(batches) == 3
 
 
-def test_run_all_takes_tasks_as_others_end() -> None:
-    """Of an endless iterable no more than are at once alive, and each result as soon as it is there."""
-    drawn: list[int] = []
+def test_run_all_starts_tasks_as_others_end() -> None:
+    """From an endless iterable it takes few tasks ahead, and it gives every result as soon as it is known."""
+    started: list[int] = []
 
     def tasks() -> Iterator[Task[list[float]]]:
         for number in itertools.count():
-            drawn.append(number)
+            started.append(number)
             yield conversation([0.5])
 
     results = run_all(tasks(), Echo(), at_once=4)
     assert next(results) == (0, [0.5])
-    assert len(drawn) <= 8
+    assert len(started) <= 8
     results.close()
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 7, 8])
-def test_run_all_goes_on_when_all_that_are_alive_end_together(at_once: int) -> None:
-    """Seven tasks of as many queries each: whole batches of them end at once, and the next ones begin."""
+def test_run_all_goes_on_when_all_running_tasks_end_together(at_once: int) -> None:
+    """Seven tasks have two queries each, so all running tasks end at once and the next ones start."""
     tasks = [conversation([0.1 * number, 0.5]) for number in range(7)]
-    found = list(run_all(tasks, Echo(), at_once=at_once))
-    assert [number for number, _ in found] == list(range(7))
+    results = list(run_all(tasks, Echo(), at_once=at_once))
+    assert [number for number, _ in results] == list(range(7))
 
 
-def test_run_all_of_none_at_once_is_refused() -> None:
+def test_run_all_refuses_zero_tasks_at_once() -> None:
     with pytest.raises(ValueError, match="at_once is 1 or more, not 0"):
         list(run_all([conversation([0.5])], Echo(), at_once=0))
 
 
-def test_run_all_asks_for_logits_and_gradients_apart() -> None:
-    """Whoever wants logits alone does not pay for another's backward pass."""
+def test_run_all_does_not_mix_queries_with_and_without_gradients() -> None:
+    """A query for logits alone must not wait for the backward pass of another query."""
 
     class Kinds(Echo):
         def __init__(self) -> None:
@@ -128,8 +128,8 @@ def test_run_all_asks_for_logits_and_gradients_apart() -> None:
     assert sorted(map(sorted, network.kinds)) == [[False], [True]]
 
 
-def test_run_all_puts_queries_that_ask_apart_into_batches_of_their_own() -> None:
-    """Four tasks at once, two of which ask apart: a batch of two and two batches of one."""
+def test_run_all_answers_queries_marked_apart_in_batches_of_their_own() -> None:
+    """Of four queries two are marked `apart`, so there are one batch of two queries and two batches of one."""
 
     class Sizes(Echo):
         def __init__(self) -> None:
@@ -150,7 +150,7 @@ def test_run_all_puts_queries_that_ask_apart_into_batches_of_their_own() -> None
     assert sorted(network.sizes) == [1, 1, 2]
 
 
-def test_an_error_of_one_closes_the_others() -> None:
+def test_an_error_of_one_task_closes_the_others() -> None:
     closed: list[bool] = []
 
     def patient() -> Task[None]:
@@ -168,8 +168,8 @@ def test_an_error_of_one_closes_the_others() -> None:
     assert closed == [True]
 
 
-def test_when_time_is_up_a_task_may_verify_its_best() -> None:
-    """A deadline that has passed at once: sixteen queries more, and its result."""
+def test_after_the_deadline_a_task_may_send_a_few_more_queries() -> None:
+    """After a deadline of 0 s the task may send GRACE more queries and return a result; one more is an error."""
 
     def task(queries: int) -> Task[str]:
         try:
@@ -186,8 +186,8 @@ def test_when_time_is_up_a_task_may_verify_its_best() -> None:
         run(task(GRACE + 1), Echo(), deadline_s=0.0)
 
 
-def test_a_deadline_counts_for_each_task_alone() -> None:
-    """The deadline counts from each task's own beginning, and one that does not heed it is an error."""
+def test_every_task_has_its_own_deadline() -> None:
+    """The deadline counts from the start of the task, and a task that does not handle it raises it."""
     assert dict(run_all([conversation([0.5]), conversation([1.0])], Echo(), deadline_s=1000.0)) == {0: [0.5], 1: [1.0]}
     with pytest.raises(DeadlineExceeded):
         run(conversation([0.5] * 100), Echo(), deadline_s=0.0)
@@ -196,37 +196,37 @@ def test_a_deadline_counts_for_each_task_alone() -> None:
 def waiting(
     rows: int = 1, *, gradients: bool = False, apart: bool = False, network: Echo | None = None
 ) -> Conversation[None]:
-    """A conversation whose first query is as described."""
+    """Return a conversation that waits for the answer to a query of the given kind."""
 
     def task() -> Task[None]:
         yield Query(pixels(rows), (lambda logits: logits[:, 0]) if gradients else None, apart=apart)
 
-    begun = Conversation(task(), network)
-    begun.advance()
-    return begun
+    started = Conversation(task(), network)
+    started.advance()
+    return started
 
 
-def places(batch: list[Conversation[None]], line: list[Conversation[None]]) -> list[int]:
-    return [line.index(conversation) for conversation in batch]
+def positions(batch: list[Conversation[None]], queue: list[Conversation[None]]) -> list[int]:
+    return [queue.index(conversation) for conversation in batch]
 
 
-def test_a_batch_is_the_first_and_whoever_fits_beside_it() -> None:
-    """Of 3, 4, 2, 3 rows within 8: the first two do, the third would make nine, and the last one ten."""
-    line = [waiting(rows) for rows in (3, 4, 2, 3)]
-    assert places(next_batch(line, 8), line) == [0, 1]
-    assert places(next_batch(line[1:], 8), line) == [1, 2]
-    assert places(next_batch(line, 9), line) == [0, 1, 2]
-    assert places(next_batch(line), line) == [0, 1, 2, 3]
+def test_a_batch_is_the_first_query_and_those_that_fit_beside_it() -> None:
+    """Of queries of 3, 4, 2 and 3 rows, the first two fit into 8 rows; the third would make 9 and the last 10."""
+    queue = [waiting(rows) for rows in (3, 4, 2, 3)]
+    assert positions(next_batch(queue, 8), queue) == [0, 1]
+    assert positions(next_batch(queue[1:], 8), queue) == [1, 2]
+    assert positions(next_batch(queue, 9), queue) == [0, 1, 2]
+    assert positions(next_batch(queue), queue) == [0, 1, 2, 3]
 
 
-def test_a_later_one_that_fits_does_not_wait_for_one_that_does_not() -> None:
-    line = [waiting(rows) for rows in (3, 12, 2)]
-    assert places(next_batch(line, 8), line) == [0, 2]
+def test_a_later_query_that_fits_overtakes_one_that_does_not() -> None:
+    queue = [waiting(rows) for rows in (3, 12, 2)]
+    assert positions(next_batch(queue, 8), queue) == [0, 2]
 
 
-def test_one_that_is_larger_than_a_batch_goes_alone() -> None:
-    line = [waiting(rows) for rows in (12, 1)]
-    assert places(next_batch(line, 8), line) == [0]
+def test_a_query_larger_than_a_batch_is_answered_alone() -> None:
+    queue = [waiting(rows) for rows in (12, 1)]
+    assert positions(next_batch(queue, 8), queue) == [0]
 
 
 def test_without_waiting_conversations_there_is_no_batch() -> None:
@@ -234,26 +234,26 @@ def test_without_waiting_conversations_there_is_no_batch() -> None:
 
 
 def test_logits_and_gradients_do_not_share_a_batch() -> None:
-    line = [waiting(gradients=gradients) for gradients in (True, False, True, False)]
-    assert places(next_batch(line, 8), line) == [0, 2]
-    assert places(next_batch(line[1:], 8), line) == [1, 3]
+    queue = [waiting(gradients=gradients) for gradients in (True, False, True, False)]
+    assert positions(next_batch(queue, 8), queue) == [0, 2]
+    assert positions(next_batch(queue[1:], 8), queue) == [1, 3]
 
 
-def test_networks_do_not_share_a_batch() -> None:
+def test_queries_to_different_networks_do_not_share_a_batch() -> None:
     one, other = Echo(), Echo()
-    line = [waiting(network=network) for network in (one, other, one)]
-    assert places(next_batch(line, 8), line) == [0, 2]
+    queue = [waiting(network=network) for network in (one, other, one)]
+    assert positions(next_batch(queue, 8), queue) == [0, 2]
 
 
-def test_a_query_that_asks_apart_shares_no_batch() -> None:
-    line = [waiting(apart=apart) for apart in (True, False, True, False)]
-    assert places(next_batch(line, 8), line) == [0]
-    assert places(next_batch(line[1:], 8), line) == [1, 3]
-    assert places(next_batch(line[2:], 8), line) == [2]
+def test_a_query_marked_apart_shares_no_batch() -> None:
+    queue = [waiting(apart=apart) for apart in (True, False, True, False)]
+    assert positions(next_batch(queue, 8), queue) == [0]
+    assert positions(next_batch(queue[1:], 8), queue) == [1, 3]
+    assert positions(next_batch(queue[2:], 8), queue) == [2]
 
 
 def test_a_conversation_has_a_query_until_it_has_a_result() -> None:
-    """Two queries, each answered by the mean of its pixels, with a report after each."""
+    """Two queries are answered with the mean of their pixels, and a progress report follows every answer."""
     reports: list[Progress] = []
     talk = Conversation(conversation([0.25, 0.75]), on_progress=reports.append)
     talk.advance()

@@ -1,4 +1,4 @@
-"""A specification is right from the start or is not made."""
+"""Tests that a specification with impossible values cannot be created."""
 
 from dataclasses import FrozenInstanceError
 
@@ -38,13 +38,13 @@ def test_impossible_values_are_refused(fields: dict[str, object], reason: str) -
 
 @pytest.mark.parametrize("field", ["mean", "std"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_normalisation_is_finite(field: str, value: float) -> None:
-    """NaN is not above 0, and a network that divides by infinity sees one grey."""
+def test_mean_and_std_must_be_finite(field: str, value: float) -> None:
+    """With NaN every output is NaN, and division by infinity turns every picture into one constant."""
     with pytest.raises(BadSpec):
         Spec("mobilenet_v2", ("cat", "dog"), **{field: (0.5, value, 0.5)})
 
 
-def test_the_smallest_and_the_largest() -> None:
+def test_the_smallest_and_the_largest_input_size_are_16_and_2048() -> None:
     for size in (16, 2048):
         assert Spec("mobilenet_v2", ("a", "b"), input_size=size, resize=size).input_size == size
     for size in (15, 2049):
@@ -52,16 +52,16 @@ def test_the_smallest_and_the_largest() -> None:
             Spec("mobilenet_v2", ("a", "b"), input_size=size, resize=size)
 
 
-def test_a_spec_does_not_change() -> None:
+def test_a_spec_is_immutable() -> None:
     spec = Spec("mobilenet_v2", ("a", "b"))
     with pytest.raises(FrozenInstanceError):
         spec.resize = 300  # type: ignore[misc]
 
 
-def test_its_classes_are_found_by_name() -> None:
+def test_classes_are_found_by_name() -> None:
     assert Spec("mobilenet_v2", ("cat", "dog")).names.find("DOG") == 1
 
 
-def test_as_many_channels_as_means() -> None:
+def test_the_number_of_channels_is_that_of_the_means() -> None:
     assert Spec("mobilenet_v2", ("a", "b")).channels == 3
     assert Spec("mobilenet_v2", ("a", "b"), mean=(0.5,), std=(0.25,)).channels == 1

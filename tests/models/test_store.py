@@ -1,4 +1,4 @@
-"""Models by name: checkpoints of a folder, and torchvision's own from its cache."""
+"""Tests loading models by name: checkpoints of a folder, and torchvision's networks from its cache."""
 
 import hashlib
 import pickle
@@ -39,31 +39,31 @@ def folder(tmp_path: Path, squeezenet: nn.Module, squeezenet_spec: Spec) -> Path
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """torchvision's cache folder, empty."""
+    """Return torchvision's cache folder, which is empty."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
     return cache
 
 
-def seeded(architecture: str, seed: int) -> dict[str, Tensor]:
+def random_weights(architecture: str, seed: int) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return architectures.build(architecture, 1000, published=True).state_dict()
 
 
-def test_names_are_files_without_their_ending(folder: Path) -> None:
+def test_model_names_are_file_names_without_suffix(folder: Path) -> None:
     assert checkpoint_names(folder) == ["cats-dogs", "insects"]
     assert checkpoint_names(folder / "missing") == []
 
 
-def test_a_checkpoint_by_name(folder: Path, squeezenet_spec: Spec) -> None:
+def test_a_checkpoint_is_loaded_by_name(folder: Path, squeezenet_spec: Spec) -> None:
     model = load("cats-dogs", folder=folder)
     assert (model.name, model.spec, model.provenance) == ("cats-dogs", squeezenet_spec, {"name": "cats-dogs"})
 
 
-def test_a_network_of_one_channel_by_name(tmp_path: Path) -> None:
-    """Its batch norms are folded, and it says the same of a picture in colours."""
+def test_a_one_channel_network_is_loaded_with_folded_batch_norms(tmp_path: Path) -> None:
+    """Folding does not change its probabilities for colour pictures."""
     spec = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=32, mean=(0.5,), std=(0.25,))
     network = architectures.build(spec.architecture, 2, channels=1)
     for norm in (layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)):
@@ -77,14 +77,14 @@ def test_a_network_of_one_channel_by_name(tmp_path: Path) -> None:
     torch.testing.assert_close(served.probabilities(pixels), plain.probabilities(pixels), rtol=1e-3, atol=1e-4)
 
 
-# What a digest is of.
+# The digest of a model.
 
 
-def test_the_digest_is_of_weights_and_spec(folder: Path) -> None:
-    """Names, provenance and where it was loaded from are no part of it."""
-    one, other = load("insects", folder=folder), load("cats-dogs", folder=folder)
-    assert one.name != other.name and one.provenance != other.provenance
-    assert len(one.digest) == 64 and one.digest == other.digest == load("insects", folder=folder).digest
+def test_the_digest_depends_only_on_weights_and_spec(folder: Path) -> None:
+    """Two checkpoints with other names and provenance but the same weights and spec have the same digest."""
+    insects, cats_dogs = load("insects", folder=folder), load("cats-dogs", folder=folder)
+    assert insects.name != cats_dogs.name and insects.provenance != cats_dogs.provenance
+    assert len(insects.digest) == 64 and insects.digest == cats_dogs.digest == load("insects", folder=folder).digest
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_the_digest_is_of_weights_and_spec(folder: Path) -> None:
         {"interpolation": "bicubic"},
     ],
 )
-def test_another_spec_has_another_digest(
+def test_another_spec_gives_another_digest(
     squeezenet: nn.Module, squeezenet_spec: Spec, fields: dict[str, object]
 ) -> None:
     one = Model("one", Classifier(squeezenet, squeezenet_spec), {})
     assert Model("one", Classifier(squeezenet, replace(squeezenet_spec, **fields)), {}).digest != one.digest
 
 
-def test_any_other_weight_makes_another_digest(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
-    """The last bit of one number in a million."""
+def test_a_change_of_one_bit_gives_another_digest(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
+    """The lowest bit of one of a million weights is flipped."""
     before = Model("one", Classifier(squeezenet, squeezenet_spec), {}).digest
     with torch.no_grad():
         weight = squeezenet.features[12].expand3x3.weight.view(torch.int32)  # type: ignore[index, union-attr]
@@ -113,8 +113,8 @@ def test_any_other_weight_makes_another_digest(squeezenet: nn.Module, squeezenet
     assert Model("one", Classifier(squeezenet, squeezenet_spec), {}).digest != before
 
 
-def test_the_digest_does_not_heed_how_weights_lie_in_memory(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
-    """What the digest is of, by an independent way: the numbers in the order of their indices."""
+def test_the_digest_does_not_depend_on_the_memory_format(squeezenet: nn.Module, squeezenet_spec: Spec) -> None:
+    """The expected digest is computed independently, from the weights as lists in the order of their indices."""
     model = Model("one", Classifier(squeezenet, squeezenet_spec), {})
     digest = hashlib.sha256(repr(squeezenet_spec).encode())
     for name, weight in sorted(model.classifier.network.state_dict().items()):
@@ -125,12 +125,12 @@ def test_the_digest_does_not_heed_how_weights_lie_in_memory(squeezenet: nn.Modul
 
 
 @pytest.mark.parametrize("name", ["dogs", "", "notes", "../insects", "/etc/passwd", "insects.safetensors", "imagenet"])
-def test_an_unknown_name_lists_those_that_are_there(folder: Path, name: str) -> None:
+def test_the_message_for_an_unknown_name_lists_the_models(folder: Path, name: str) -> None:
     with pytest.raises(UnknownModel, match=r"there: cats-dogs, insects"):
         load(name, folder=folder)
 
 
-def test_an_empty_folder_says_so(tmp_path: Path) -> None:
+def test_the_message_for_an_empty_folder_says_that_there_are_none(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match="there: none"):
         load("insects", folder=tmp_path)
 
@@ -141,16 +141,16 @@ def test_an_unknown_architecture_is_an_unknown_model(name: str) -> None:
         load(name)
 
 
-def test_a_damaged_checkpoint_is_expected_trouble(folder: Path) -> None:
-    """A service goes on without it, so each such error is in EXPECTED."""
+def test_the_error_of_a_damaged_checkpoint_is_expected(folder: Path) -> None:
+    """The service starts without a damaged model, so it must be able to catch the error as one of EXPECTED."""
     (folder / "insects.safetensors").write_bytes(b"damaged")
     with pytest.raises(EXPECTED):
         load("insects", folder=folder)
 
 
-def test_torchvisions_own_file_is_loaded(home: Path) -> None:
-    """The very weights that lie in the cache answer, with torchvision's preprocessing and its thousand classes."""
-    weights = seeded("squeezenet1_1", 1)
+def test_weights_are_loaded_from_torchvisions_cache(home: Path) -> None:
+    """The weights are those of the file in the cache, with torchvision's preprocessing and its 1000 classes."""
+    weights = random_weights("squeezenet1_1", 1)
     torch.save(weights, home / "squeezenet1_1-b8a52dc0.pth")
     model = load("imagenet/squeezenet1_1")
     assert (model.name, model.spec) == ("imagenet/squeezenet1_1", imagenet_spec("squeezenet1_1"))
@@ -160,26 +160,26 @@ def test_torchvisions_own_file_is_loaded(home: Path) -> None:
     assert model.provenance["metrics"]["ImageNet-1K"]["acc@1"] == 58.178
 
 
-def test_what_is_in_the_cache_goes_before_what_must_be_fetched(home: Path) -> None:
-    """torchvision recommends MobileNetV2's second weights; with the first on the disk, no network is asked.
+def test_cached_weights_are_preferred_over_a_download(home: Path) -> None:
+    """torchvision recommends version 2 of MobileNetV2's weights; with version 1 in the cache, nothing is downloaded.
 
-    And the first weights' own preprocessing goes with them: a resize to 256 pixels, not to 232.
+    The preprocessing is that of version 1 as well: a resize to 256 pixels, not to 232.
     """
-    torch.save(seeded("mobilenet_v2", 1), home / "mobilenet_v2-b0353104.pth")
+    torch.save(random_weights("mobilenet_v2", 1), home / "mobilenet_v2-b0353104.pth")
     model = load("imagenet/mobilenet_v2")
     assert "IMAGENET1K_V1" in model.provenance["parent"]["name"]
     assert model.spec.resize == 256
 
 
-def test_the_recommended_go_first_where_both_are_there(home: Path) -> None:
-    torch.save(seeded("mobilenet_v2", 1), home / "mobilenet_v2-b0353104.pth")
-    torch.save(seeded("mobilenet_v2", 2), home / "mobilenet_v2-7ebf99e0.pth")
+def test_the_recommended_weights_are_preferred_where_both_are_cached(home: Path) -> None:
+    torch.save(random_weights("mobilenet_v2", 1), home / "mobilenet_v2-b0353104.pth")
+    torch.save(random_weights("mobilenet_v2", 2), home / "mobilenet_v2-7ebf99e0.pth")
     model = load("imagenet/mobilenet_v2")
     assert "IMAGENET1K_V2" in model.provenance["parent"]["name"]
     assert model.spec.resize == 232
 
 
-def test_without_a_network_the_message_says_which_file_goes_where(home: Path) -> None:
+def test_without_internet_the_message_names_the_file_and_its_folder(home: Path) -> None:
     with pytest.raises(WeightsUnavailable) as caught:
         load("imagenet/mobilenet_v2")
     assert "mobilenet_v2-7ebf99e0.pth" in str(caught.value)
@@ -196,7 +196,9 @@ def test_without_a_network_the_message_says_which_file_goes_where(home: Path) ->
         PermissionError(13, "read-only cache"),
     ],
 )
-def test_every_way_of_having_no_network(home: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+def test_every_failed_download_is_reported_as_unavailable_weights(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
@@ -206,8 +208,8 @@ def test_every_way_of_having_no_network(home: Path, monkeypatch: pytest.MonkeyPa
     assert list(home.iterdir()) == []
 
 
-def test_a_download_whose_digest_is_wrong_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file's name carries the first eight digits of its SHA-256; what a proxy sends instead is not kept."""
+def test_a_download_with_a_wrong_digest_is_deleted_and_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file name has the first eight digits of the SHA-256, so the page that a proxy sends instead is noticed."""
 
     class Page:
         headers = {"Content-Length": "5"}  # noqa: RUF012 - a stand-in for a response
@@ -240,35 +242,35 @@ def test_a_download_whose_digest_is_wrong_is_refused(home: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("content", ["page", "pickle", "other network"])
-def test_a_file_of_the_right_name_with_other_things_in_it(home: Path, content: str) -> None:
-    """A proxy's error page saved under the name, a pickle with code, another network's weights: all are told."""
+def test_a_cached_file_with_other_contents_is_refused(home: Path, content: str) -> None:
+    """The file holds the error page of a proxy, a pickle with code, or the weights of another network."""
     file = home / "squeezenet1_1-b8a52dc0.pth"
     if content == "page":
         file.write_bytes(b"<html>blocked</html>")
     elif content == "pickle":
         file.write_bytes(pickle.dumps(pickle.Unpickler, protocol=2))
     else:
-        torch.save(seeded("mobilenet_v3_small", 1), file)
+        torch.save(random_weights("mobilenet_v3_small", 1), file)
     with pytest.raises(EXPECTED, match="squeezenet1_1"):
         load("imagenet/squeezenet1_1")
 
 
 def test_auxiliary_heads_are_left_out(home: Path) -> None:
-    """GoogLeNet's file carries two more heads, which serve training alone."""
-    weights = seeded("googlenet", 1)
+    """The file of GoogLeNet has two more heads, which are used only in training."""
+    weights = random_weights("googlenet", 1)
     torch.save(
         {**weights, "aux1.fc1.weight": torch.zeros(1), "aux2.fc1.weight": torch.zeros(1)},
         home / "googlenet-1378be20.pth",
     )
-    found, name = pretrained_weights("googlenet")
-    assert set(found) == set(weights)
+    loaded, name = pretrained_weights("googlenet")
+    assert set(loaded) == set(weights)
     assert name == "torchvision GoogLeNet_Weights.IMAGENET1K_V1"
     load("imagenet/googlenet")
 
 
-def test_densenets_old_names_are_translated(home: Path) -> None:
-    """Its file of 2017 says `denselayer1.norm.1.weight` where today's network has `norm1.weight`."""
-    today = seeded("densenet121", 1)
+def test_old_weight_names_of_densenet_are_translated(home: Path) -> None:
+    """Its file of 2017 has `denselayer1.norm.1.weight` where the network of today has `denselayer1.norm1.weight`."""
+    today = random_weights("densenet121", 1)
     old = {
         key.replace(".norm1.", ".norm.1.")
         .replace(".norm2.", ".norm.2.")
@@ -283,11 +285,11 @@ def test_densenets_old_names_are_translated(home: Path) -> None:
     assert torch.equal(model.classifier.network[1].state_dict()["classifier.bias"], today["classifier.bias"])
 
 
-def test_the_cache_is_torchvisions_own(home: Path) -> None:
+def test_cached_files_are_looked_up_in_torchvisions_cache(home: Path) -> None:
     assert cached_file(MobileNet_V2_Weights.IMAGENET1K_V1) == home / "mobilenet_v2-b0353104.pth"
 
 
-def test_real_weights(imagenet: Model) -> None:
+def test_the_imagenet_fixture_loads_real_weights(imagenet: Model) -> None:
     assert isinstance(imagenet, Model)
     assert imagenet.spec.resize == 256
     assert len(imagenet.spec.classes) == 1000

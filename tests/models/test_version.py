@@ -1,4 +1,4 @@
-"""The version of the project stands in one place."""
+"""Tests that the version of the project is defined in one place only, pyproject.toml."""
 
 import tomllib
 from importlib import metadata
@@ -14,12 +14,14 @@ from training.provenance import versions
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_all_state_the_version_of_pyproject(tmp_path: Path) -> None:
+def test_package_service_and_training_report_the_version_of_pyproject(tmp_path: Path) -> None:
     stated = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     app = create_app(Settings(_env_file=None, models=("tiny",), checkpoints=tmp_path))
     assert (project_version(), app.version, versions()["mirage"]) == (stated, stated, stated)
 
 
-def test_an_installed_package_without_a_source_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_source_tree_the_version_is_that_of_the_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("models.version.__file__", str(tmp_path / "models" / "version.py"))
     assert project_version() == metadata.version("mirage-vision")
