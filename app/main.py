@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(max_rows=settings.max_rows, max_waiting=settings.max_waiting, max_weight=settings.max_pixels)
+        engine = Engine(max_rows=settings.max_rows, max_tasks=settings.max_waiting, max_weight=settings.max_pixels)
         app.state.service = Service(settings, registry, engine, ResultCache(settings.cache, settings.cache_bytes))
         registry.load_in_background(on_loaded)
         yield

@@ -43,13 +43,13 @@ class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
     At most `max_rows` rows go through a network at once; the number is halved for good when the device runs out of
-    memory. At most `max_waiting` tasks are alive, and their weights add up to at most `max_weight` (see Admission).
+    memory. At most `max_tasks` tasks are alive, and their weights add up to at most `max_weight` (see Admission).
     """
 
-    def __init__(self, *, max_rows: int = 32, max_waiting: int = 64, max_weight: float = math.inf) -> None:
+    def __init__(self, *, max_rows: int = 32, max_tasks: int = 64, max_weight: float = math.inf) -> None:
         self.max_rows = max_rows
         self.counters = Counters()
-        self.admission = Admission(max_waiting, max_weight, self.counters)
+        self.admission = Admission(max_tasks, max_weight, self.counters)
         self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._waiting: deque[Submission] = deque()  # for an answer, the longest waiting first
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)

@@ -69,7 +69,7 @@ async def _respond(
 ) -> Response:
     format = choose_format(request.headers.getlist("Accept"), options.format, offered=tuple(Format))
     resolved = resolve(service, model, subject, options)
-    key = await run_sync(resolved.key, service.registry.device, service.engine.max_rows)
+    key = await run_sync(resolved.cache_key, service.registry.device, service.engine.max_rows)
     if format is Format.events:
         if is_head(request):
             await delivery.check_room(service, resolved, key)

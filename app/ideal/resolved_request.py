@@ -55,7 +55,7 @@ class ResolvedRequest:
         size, count = self.options["size"], self.options["count"]
         return held_pixels(self.model.spec, self.options, size=size, count=count)
 
-    def key(self, device: torch.device, rows: int) -> str:
+    def cache_key(self, device: torch.device, rows: int) -> str:
         """Digest of everything that the response depends on, the machine included; hashes the model's weights.
 
         `rows` is the largest batch that goes through the network: it decides how sums are rounded.

@@ -130,7 +130,7 @@ def picture() -> bytes:
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    made = Engine(max_rows=8, max_waiting=40)
+    made = Engine(max_rows=8, max_tasks=40)
     yield made
     made.close(timeout_s=30)
     assert made.alive == 0

@@ -15,7 +15,7 @@ def network() -> Doubling:
 
 
 def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling) -> None:
-    engine = Engine(max_waiting=3)
+    engine = Engine(max_tasks=3)
     network.may_answer.clear()
     futures = [engine.submit(asking(), network) for _ in range(3)]
     with pytest.raises(Overloaded) as refused:
@@ -31,7 +31,7 @@ def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling)
 
 def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
     """But not to one that is closed."""
-    engine = Engine(max_waiting=1, max_weight=10)
+    engine = Engine(max_tasks=1, max_weight=10)
     network.may_answer.clear()
     first = engine.submit(asking(), network, weight=8)
     second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)

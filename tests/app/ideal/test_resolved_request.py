@@ -29,12 +29,12 @@ def resolved() -> ResolvedRequest:
 
 def test_the_same_has_the_same_key(resolved: ResolvedRequest) -> None:
     """Options in any order, and the same weights loaded once more from elsewhere."""
-    key = resolved.key(CPU, 32)
-    assert len(key) == 64 and resolved.key(CPU, 32) == key
+    key = resolved.cache_key(CPU, 32)
+    assert len(key) == 64 and resolved.cache_key(CPU, 32) == key
     backwards = dict(reversed(OPTIONS.items()))
     assert list(backwards) != list(OPTIONS)
-    assert replace(resolved, options=backwards).key(CPU, 32) == key
-    assert replace(resolved, model=replace(model(), provenance={"found": "elsewhere"})).key(CPU, 32) == key
+    assert replace(resolved, options=backwards).cache_key(CPU, 32) == key
+    assert replace(resolved, model=replace(model(), provenance={"found": "elsewhere"})).cache_key(CPU, 32) == key
 
 
 def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: ResolvedRequest) -> None:
@@ -56,7 +56,7 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: Resolve
         replace(resolved, judge=Judge(model("third"), 1)),
         replace(resolved, judge=Judge(model("other", seed=1), 1)),
     ]
-    keys = [request.key(CPU, 32) for request in requests]
+    keys = [request.cache_key(CPU, 32) for request in requests]
     assert len(set(keys)) == len(keys)
 
 
@@ -68,17 +68,17 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: Resolve
 def test_the_machine_and_the_edition_change_the_key(
     resolved: ResolvedRequest, what: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = resolved.key(CPU, 32)
+    key = resolved.cache_key(CPU, 32)
     monkeypatch.setattr(what, value)
-    assert resolved.key(CPU, 32) != key
+    assert resolved.cache_key(CPU, 32) != key
 
 
 def test_the_device_changes_the_key(resolved: ResolvedRequest) -> None:
-    assert len({resolved.key(torch.device(name), 32) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
+    assert len({resolved.cache_key(torch.device(name), 32) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
 
 
 def test_the_rows_of_a_batch_change_the_key(resolved: ResolvedRequest) -> None:
-    assert resolved.key(CPU, 16) != resolved.key(CPU, 32)
+    assert resolved.cache_key(CPU, 16) != resolved.cache_key(CPU, 32)
 
 
 def test_films_lie_beside_their_picture() -> None:
