@@ -49,17 +49,18 @@ class Call:
         self.backward += 1
 
 
-class Counted(nn.Module):
-    """A network that records its passes."""
+class Counted(nn.Sequential):
+    """A classifier's network, normalisation and all, that records its passes."""
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    def __init__(self, network: nn.Sequential) -> None:
+        super().__init__(*network)
         self.calls: list[Call] = []
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The network's own answer."""
-        logits: Tensor = self.network(pixels)
+        """Record the pass, and return the network's logits."""
+        logits = pixels
+        for module in self:
+            logits = module(logits)
         call = Call(len(pixels))
         self.calls.append(call)
         if logits.requires_grad:
@@ -150,7 +151,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.counted = Counted(self.classifier.network)
-        self.classifier.network = nn.Sequential(self.counted).eval()
+        self.classifier.network = self.counted.eval()
 
     def under(self, plan: Plan) -> "Bench":
         """The same model under another plan."""
