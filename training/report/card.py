@@ -93,21 +93,23 @@ def _robustness(metrics: Mapping[str, Any]) -> list[str]:
     curve = metrics.get("robustness")
     if not curve:
         return []
+    balanced = all("balanced_accuracy" in row for row in curve["curve"])  # earlier versions did not store it
     rows = [
         (
             _budget(row["epsilon"], curve["norm"]),
             percent(row["accuracy"]),
             " to ".join(map(percent, row["interval"])),
-            figure(row.get("balanced_accuracy")),
+            *([figure(row["balanced_accuracy"])] if balanced else []),
         )
         for row in curve["curve"]
     ]
+    heads = ("budget (largest change)", "accuracy", "95 % interval", *(["balanced accuracy"] if balanced else []))
     options = ", ".join(f"{name} {value}" for name, value in curve["options"].items())
     return [
         f"Accuracy under the attack `{curve['attack']}` in the {NORMS[curve['norm']]} norm ({options}), on "
         f"{curve['photos']:,} photos of the test split, each at its own resolution. An attack counts as successful if "
         "the 8-bit picture is classified wrongly:",
-        table(("budget (largest change)", "accuracy", "95 % interval", "balanced accuracy"), rows),
+        table(heads, rows),
     ]
 
 
@@ -125,14 +127,14 @@ def _confused(metrics: Mapping[str, Any], name: str) -> str:
 
 def _data(data: Mapping[str, Any]) -> str:
     rows = [(split, f"{sum(counts):,}", _range(counts)) for split, counts in data["photos"].items()]
-    problems = ", ".join(f"{count} {problem}" for problem, count in data["found"].items()) or "no problems"
+    problems = ", ".join(f"{problem} ({count})" for problem, count in data["found"].items()) or "none"
     return "\n\n".join(
         (
             "## Data",
             f"`{data['name']}`, {_split_by(data['given_sides'])}:",
             table(("split", "photos", "photos per class"), rows),
-            f"Problems of the files: {problems}. Files that cannot be decoded, and duplicates with the same pixels, "
-            "were left out. Number of photos with a near-duplicate in another split: "
+            f"Number of files with each problem: {problems}. Files that cannot be decoded, and duplicates with the "
+            "same pixels, were left out. Number of photos with a near-duplicate in another split: "
             f"{data['alike_on_several_sides']:,}.{_lost(data)}",
             f"SHA-256 of the pictures: `{data['files_digest']}`, of the split: `{data['split_digest']}`.",
         )

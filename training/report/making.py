@@ -7,11 +7,13 @@ from training.report.markdown import figure, table
 
 ACCURACIES = ("_accuracy", "_clean")
 """Endings of the columns of the history that are accuracies."""
+WEIGHTS = {"raw": "raw", "ema": "averaged"}
+"""Names of the candidates of an epoch for readers: the weights, and their moving average."""
 
 
 def training_section(provenance: Mapping[str, Any]) -> str:
     """The section with the commands, the kind of training, schedules, epochs, recipe and versions."""
-    recipe = table(("choice", "value"), [(f"`{key}`", str(value)) for key, value in provenance["recipe"].items()])
+    recipe = table(("option", "value"), [(f"`{key}`", str(value)) for key, value in provenance["recipe"].items()])
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
     parts = [
         "## How it was made",
@@ -26,10 +28,9 @@ def training_section(provenance: Mapping[str, Any]) -> str:
             for row in provenance["history"]
         ]
         attacked = provenance["recipe"]["attack_steps"] > 0
-        parts.append(
-            table(("epoch", "pixels", "training loss", *(_column_title(key, attacked) for key in columns)), rows)
-        )
-    return "\n\n".join([*parts, recipe, f"With {versions}."])
+        titles = (_column_title(key, attacked) for key in columns)
+        parts.append(table(("epoch", "image size in pixels", "training loss", *titles), rows))
+    return "\n\n".join([*parts, recipe, f"Versions: {versions}."])
 
 
 def _procedure(provenance: Mapping[str, Any]) -> str:
@@ -41,11 +42,18 @@ def _procedure(provenance: Mapping[str, Any]) -> str:
     budget = f"{recipe['epsilon'] * 255:g} levels of 255"
     attack = f" on pictures attacked by {kind} within {budget}" if steps else ""
     under_attack = " under attack" if steps else ""
+    frozen = recipe.get("frozen_blocks")
+    trained = f"all layers after the first {frozen} blocks" if frozen else "all layers"
     return (
-        f"A linear probe on the features of the pretrained weights, then fine-tuning of all weights{attack}. Of all "
-        f"candidates the `{best['weights']}` weights after epoch {best['epoch']} were best on the validation split"
-        f"{under_attack}.{_class_weights(recipe)}"
+        f"A linear probe on the features of the pretrained weights, then fine-tuning of {trained}{attack}. Of all "
+        f"candidates, {_candidate(best)} were best on the validation split{under_attack}.{_class_weights(recipe)}"
     )
+
+
+def _candidate(best: Mapping[str, Any]) -> str:
+    if best["weights"] == "probe":
+        return "the weights of the linear probe"
+    return f"the {WEIGHTS[best['weights']]} weights after epoch {best['epoch']}"
 
 
 def _class_weights(recipe: Mapping[str, Any]) -> str:
@@ -83,7 +91,7 @@ def _cut(row: Mapping[str, Any]) -> bool:
 
 def _column_title(key: str, attacked: bool) -> str:
     candidate, metric = key.split("_", 1)
-    weights = {"raw": "raw", "ema": "averaged"}[candidate]
+    weights = WEIGHTS[candidate]
     name = "balanced accuracy" if metric.endswith("balanced_accuracy") else "accuracy"
     under_attack = " under attack" if attacked and not metric.startswith("clean") else ""
     return f"validation {name} of {weights} weights{under_attack}"

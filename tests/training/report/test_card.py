@@ -48,12 +48,12 @@ def test_the_card_tells_every_figure() -> None:
         "| cat | 3 | 66.67 % | dog (1) |",
         "| 4 levels of 255 | 20.00 % | 4.00 % to 62.00 % |",
         "Accuracy under the attack `apgd` in the Linf norm (steps 20), on 5 photos",
-        "Problems of the files: 2 empty.",
+        "Number of files with each problem: empty (2).",
         "Number of photos with a near-duplicate in another split: 7.",
         "This run had not used these photos for anything else.",
         "split by the content of the pictures, with the same fractions of each class",
         "| train | 22 | 10 to 12 |",
-        "the `ema` weights after epoch 2 were best on the validation split.",
+        "the averaged weights after epoch 2 were best on the validation split.",
         "temperature 0.500",
         "| `backbone_rate` | 0.0001 |",
     ):
@@ -62,7 +62,7 @@ def test_the_card_tells_every_figure() -> None:
 
 def test_a_robust_run_says_what_it_trained_on() -> None:
     card = model_card("pets", SPEC, story(ROBUST))
-    assert "fine-tuning of all weights on pictures attacked by fast FGSM within 4 levels of 255" in card
+    assert "fine-tuning of all layers on pictures attacked by fast FGSM within 4 levels of 255" in card
     assert "best on the validation split under attack." in card
     assert "validation accuracy of raw weights under attack" in card
 
