@@ -3,7 +3,7 @@ import shlex
 from training.data.options import DataOptions
 
 
-def test_the_words_of_a_command_ask_for_the_same_choices_and_name_no_path() -> None:
+def test_options_become_arguments_of_a_command_without_folders() -> None:
     options = DataOptions(
         exclude=("old", "*.gif"), labels="/home/ann/labels.csv", file_column="image id", max_pixels=1_000
     )

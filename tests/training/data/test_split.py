@@ -20,37 +20,37 @@ def photos(counts: dict[str, int]) -> list[Photo]:
     ]
 
 
-def cut(given: list[Photo], seed: int = 0) -> Split:
-    folders = sorted({photo.folder for photo in given})
-    return split(given, folders, validation=0.15, test=0.15, seed=seed)
+def split_photos(every_photo: list[Photo], seed: int = 0) -> Split:
+    folders = sorted({photo.folder for photo in every_photo})
+    return split(every_photo, folders, validation=0.15, test=0.15, seed=seed)
 
 
 @given(st.integers(4, 60), st.integers(4, 60), st.integers(0, 5))
-def test_every_photo_is_on_one_side_and_each_side_has_every_class(x: int, y: int, seed: int) -> None:
-    given = photos({"x": x, "y": y})
-    parts = cut(given, seed)
+def test_every_photo_is_in_one_split_and_every_split_has_all_classes(x: int, y: int, seed: int) -> None:
+    every_photo = photos({"x": x, "y": y})
+    parts = split_photos(every_photo, seed)
     assert sorted([*parts.train, *parts.validation, *parts.test], key=lambda p: p.name) == sorted(
-        given, key=lambda p: p.name
+        every_photo, key=lambda p: p.name
     )
     assert all(min(counts) >= 1 for counts in parts.counts(("x", "y")).values())
 
 
 def test_the_split_is_stratified() -> None:
-    """Of 200 and of 40 photos, 15 % each are 30 and 6."""
-    counts = cut(photos({"x": 200, "y": 40})).counts(("x", "y"))
+    """15 % of 200 photos are 30, and 15 % of 40 are 6."""
+    counts = split_photos(photos({"x": 200, "y": 40})).counts(("x", "y"))
     assert counts == {"train": [140, 28], "validation": [30, 6], "test": [30, 6]}
 
 
-def test_the_seed_decides_and_names_do_not() -> None:
-    given = photos({"x": 50, "y": 50})
-    renamed = [Photo(f"other/{photo.name}", photo.folder, photo.digest) for photo in reversed(given)]
-    assert cut(given).digest == cut(given).digest == cut(renamed).digest
-    assert cut(given, seed=1).digest != cut(given).digest
+def test_the_split_depends_on_the_seed_and_not_on_names() -> None:
+    every_photo = photos({"x": 50, "y": 50})
+    renamed = [Photo(f"other/{photo.name}", photo.folder, photo.digest) for photo in reversed(every_photo)]
+    assert split_photos(every_photo).digest == split_photos(every_photo).digest == split_photos(renamed).digest
+    assert split_photos(every_photo, seed=1).digest != split_photos(every_photo).digest
 
 
-def test_added_photos_move_few_others() -> None:
-    """One more in a hundred can push one photo over each border, no more."""
-    before, after = cut(photos({"x": 100, "y": 100})), cut(photos({"x": 101, "y": 100}))
+def test_an_added_photo_moves_few_others() -> None:
+    """One more photo in a hundred can move at most one photo across either border between splits."""
+    before, after = split_photos(photos({"x": 100, "y": 100})), split_photos(photos({"x": 101, "y": 100}))
     moved = [
         split_name
         for split_name in ("train", "validation", "test")
@@ -59,14 +59,14 @@ def test_added_photos_move_few_others() -> None:
     assert len(moved) <= 2
 
 
-def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
-    """Of 100, of which 40 are one burst and 2 another, test and validation have 15 each whatever the seed."""
+def test_near_duplicates_are_in_one_split_that_has_room_for_them() -> None:
+    """Of 100 photos, 40 are one group and 2 another: for all seeds test and validation have 15 photos."""
     burst = [replace(photo, group="burst") for photo in photos({"x": 40})]
     pair = [replace(photo, folder="x", group="pair") for photo in photos({"pair": 2})]
     single = [replace(photo, folder="x") for photo in photos({"single": 58})]
     for seed in range(40):
         parts = split([*burst, *pair, *single], ["x"], validation=0.15, test=0.15, seed=seed)
-        assert {split_name: len(found) for split_name, found in parts.by_name.items()} == {
+        assert {split_name: len(members) for split_name, members in parts.by_name.items()} == {
             "train": 70,
             "validation": 15,
             "test": 15,
@@ -74,18 +74,18 @@ def test_photos_that_look_alike_go_to_one_side_that_has_room_for_them() -> None:
         assert parts.near_duplicates_across_splits == 0 and set(burst) <= set(parts.train)
 
 
-def test_too_few_photos_are_told() -> None:
+def test_a_class_with_too_few_photos_is_refused() -> None:
     with pytest.raises(BadData, match="'y' has only 3 usable photos, but at least 4 are needed: two for training"):
-        cut(photos({"x": 10, "y": 3}))
+        split_photos(photos({"x": 10, "y": 3}))
 
 
-def test_a_folder_without_photos_is_told() -> None:
+def test_a_class_without_photos_is_refused() -> None:
     with pytest.raises(BadData, match=r"'z' has no usable photos.*--exclude z"):
         split(photos({"x": 10}), ("x", "z"), validation=0.15, test=0.15, seed=0)
 
 
 def placed(**parts: tuple[str, ...]) -> list[Photo]:
-    """Eight photos of each class named in each part of the split."""
+    """Eight photos of every class in every split that is named."""
     return [
         Photo(f"{split_name}/{folder}/{number}", folder, f"{split_name}{folder}{number}", split_name)
         for split_name, folders in parts.items()
@@ -94,34 +94,34 @@ def placed(**parts: tuple[str, ...]) -> list[Photo]:
     ]
 
 
-def refused(found: list[Photo], left_out: dict[str, str] | None = None) -> str:
-    folders = sorted({photo.folder for photo in found} | set(left_out or {}))
-    with pytest.raises(BadData) as caught:
-        split(found, folders, validation=0.15, test=0.15, seed=0, left_out=left_out)
-    return str(caught.value)
+def refusal(every_photo: list[Photo], left_out: dict[str, str] | None = None) -> str:
+    folders = sorted({photo.folder for photo in every_photo} | set(left_out or {}))
+    with pytest.raises(BadData) as error:
+        split(every_photo, folders, validation=0.15, test=0.15, seed=0, left_out=left_out)
+    return str(error.value)
 
 
-def test_a_class_that_a_given_split_lacks_is_named_with_the_split() -> None:
-    told = refused(placed(train=("a", "b", "c"), validation=("a", "c")))
-    assert "the class 'b' has no photos in the validation split, which has photos of a, c; it has 8 in train" in told
-    assert "--exclude b" in told
+def test_the_error_names_a_class_that_a_split_of_the_data_lacks() -> None:
+    message = refusal(placed(train=("a", "b", "c"), validation=("a", "c")))
+    assert "the class 'b' has no photos in the validation split, which has photos of a, c; it has 8 in train" in message
+    assert "--exclude b" in message
 
 
-def test_a_class_that_is_only_judged_on_is_to_blame_not_the_healthy_ones() -> None:
-    """Kaggle's test folder of pictures without labels."""
-    told = refused(placed(train=("cats", "dogs"), test=("unknown",)))
-    assert told.startswith("the class 'unknown' has no photos in the train split, which has photos of cats, dogs")
-    assert told.endswith("if these pictures have no labels, leave them out: --exclude unknown")
+def test_the_error_names_the_class_that_is_only_in_the_test_split() -> None:
+    """Kaggle's data sets have a test folder of pictures without labels."""
+    message = refusal(placed(train=("cats", "dogs"), test=("unknown",)))
+    assert message.startswith("the class 'unknown' has no photos in the train split, which has photos of cats, dogs")
+    assert message.endswith("if these pictures have no labels, leave them out: --exclude unknown")
 
 
-def test_another_spelling_in_a_split_is_pointed_out() -> None:
-    told = refused(placed(train=("Cat", "dog"), test=("cat", "dog")))
-    assert "'cat' has no photos in the train split" in told and "The class 'Cat' has a similar name" in told
+def test_the_error_names_a_class_with_a_similar_name_in_the_other_split() -> None:
+    message = refusal(placed(train=("Cat", "dog"), test=("cat", "dog")))
+    assert "'cat' has no photos in the train split" in message and "The class 'Cat' has a similar name" in message
 
 
-def test_a_class_whose_photos_were_all_left_out_says_why() -> None:
-    told = refused(placed(train=("x",)), {"y": "5 too large (it has 9 x 9 pixels)"})
-    assert told.startswith(
+def test_the_error_says_why_all_photos_of_a_class_were_left_out() -> None:
+    message = refusal(placed(train=("x",)), {"y": "5 too large (it has 9 x 9 pixels)"})
+    assert message.startswith(
         "the class 'y' has no usable photos. Files of it that were left out: 5 too large (it has 9 x 9 pixels)."
     )
 
@@ -131,15 +131,15 @@ def test_a_class_whose_photos_were_all_left_out_says_why() -> None:
     [("[red]", "--exclude '[[]red]'"), ("sea lion", "--exclude 'sea lion'"), ("*star*", "--exclude '[*]star[*]'"),
      ("quo'te", """--exclude 'quo'"'"'te'"""), ("猫", "--exclude 猫"), ("v1.0", "--exclude v1.0")],
 )  # fmt: skip
-def test_the_option_that_leaves_a_class_out_can_be_pasted(folder: str, option: str) -> None:
-    """And leaves it out: in a pattern, brackets and stars mean something else."""
-    assert refused(placed(train=("cat", folder), test=("cat",))).endswith(f"leave the class out: {option}")
+def test_the_option_that_excludes_a_class_can_be_pasted(folder: str, option: str) -> None:
+    """The pattern matches the class although brackets and stars have a meaning in patterns."""
+    assert refusal(placed(train=("cat", folder), test=("cat",))).endswith(f"leave the class out: {option}")
     _, pattern = shlex.split(option)
     assert is_matched(f"train/{folder}/1.jpg", pattern) and not is_matched("train/cat/1.jpg", pattern)
 
 
 @pytest.mark.parametrize(
-    ("names", "options", "way"),
+    ("names", "options", "option"),
     [
         (("cat_train/1.jpg", "dog_train/1.jpg", "cat_test/2.jpg"), {}, "--exclude cat_test --exclude cat_train"),
         (("train/cat/1.jpg", "train/dog/1.jpg"), {}, "--exclude cat"),
@@ -148,11 +148,11 @@ def test_the_option_that_leaves_a_class_out_can_be_pasted(folder: str, option: s
         (("all/cat.1.jpg", "all/dog.1.jpg"), {"labels": "l.csv"}, "remove its rows from the table of labels"),
     ],
 )  # fmt: skip
-def test_what_leaves_a_class_out_is_said_of_where_its_labels_are(
-    names: tuple[str, ...], options: dict[str, str], way: str
+def test_the_way_to_exclude_a_class_depends_on_the_source_of_labels(
+    names: tuple[str, ...], options: dict[str, str], option: str
 ) -> None:
-    found = Layout(("cat", "dog"), {name: "dog" if "dog" in name else "cat" for name in names}, ())
+    layout = Layout(("cat", "dog"), {name: "dog" if "dog" in name else "cat" for name in names}, ())
     assert (
-        exclusion_options(found, DataOptions(**options))["cat"].removesuffix(" so that it does not match its files")
-        == way
+        exclusion_options(layout, DataOptions(**options))["cat"].removesuffix(" so that it does not match its files")
+        == option
     )

@@ -21,10 +21,10 @@ def layout_of(names: tuple[str, ...], **options: Any) -> Layout:
 
 
 def photos(*folders: str) -> tuple[str, ...]:
-    """One photo of a cat and one of a dog in each of these folders."""
+    """The names of one photo of a cat and one of a dog in all of these folders."""
     return tuple(f"{folder}/{animal}/1.jpg" for folder in folders for animal in ("cat", "dog"))
 
 
-def splits(found: Layout) -> dict[str, str]:
-    """The split of each class folder's photo, by the first folder of its path."""
-    return {name.split("/")[0]: split for name, split in found.split_of.items()}
+def splits(result: Layout) -> dict[str, str]:
+    """The split of the photos in a layout, by the first folder of their paths."""
+    return {name.split("/")[0]: split for name, split in result.split_of.items()}

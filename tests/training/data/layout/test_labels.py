@@ -9,7 +9,7 @@ from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData
 
 
-def data(folder: Path, *names: str, **tables: str) -> Path:
+def write_data(folder: Path, *names: str, **tables: str) -> Path:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
@@ -41,22 +41,24 @@ TABLES = {
 
 
 @pytest.mark.parametrize("text", TABLES.values(), ids=list(TABLES))
-def test_a_table_has_the_labels(tmp_path: Path, text: str) -> None:
-    found = read(data(tmp_path, "images/1.jpg", "images/2.jpg", "images/3.jpg", labels=text), labels="labels.csv")
-    assert found.folder_of == {"images/1.jpg": "cat", "images/2.jpg": "dog"} and found.folders == ("cat", "dog")
-    assert found.outside == ("images/3.jpg",) and found.no_class_reason == "not listed in labels.csv"
+def test_labels_are_read_from_a_table_in_any_common_form(tmp_path: Path, text: str) -> None:
+    result = read(
+        write_data(tmp_path, "images/1.jpg", "images/2.jpg", "images/3.jpg", labels=text), labels="labels.csv"
+    )
+    assert result.folder_of == {"images/1.jpg": "cat", "images/2.jpg": "dog"} and result.folders == ("cat", "dog")
+    assert result.outside == ("images/3.jpg",) and result.no_class_reason == "not listed in labels.csv"
 
 
-def test_a_table_may_lie_elsewhere_and_have_the_split(tmp_path: Path) -> None:
+def test_a_table_outside_the_data_can_have_the_splits(tmp_path: Path) -> None:
     text = "file,label,set\na/1.jpg,cat,Training\nb/1.jpg,dog,train\na/2.jpg,cat,val\nb/2.jpg,dog,holdout\n"
     (tmp_path / "elsewhere.csv").write_text(text)
-    folder = data(tmp_path / "data", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
-    found = read(folder, labels=str(tmp_path / "elsewhere.csv"))
-    assert found.split_of == {"a/1.jpg": "train", "b/1.jpg": "train", "a/2.jpg": "validation", "b/2.jpg": "test"}
+    folder = write_data(tmp_path / "data", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
+    result = read(folder, labels=str(tmp_path / "elsewhere.csv"))
+    assert result.split_of == {"a/1.jpg": "train", "b/1.jpg": "train", "a/2.jpg": "validation", "b/2.jpg": "test"}
 
 
 @pytest.mark.parametrize(
-    ("column", "cells", "wanted"),
+    ("column", "cells", "expected"),
     [
         ("is_valid", ("False", "True", "False"), ("train", "validation", "train")),
         ("is_training_image", ("1", "0", "1"), ("train", "test", "train")),
@@ -65,45 +67,45 @@ def test_a_table_may_lie_elsewhere_and_have_the_split(tmp_path: Path) -> None:
         ("data set", ("TRAIN", "dev", "hold-out"), ("train", "validation", "test")),
     ],
 )
-def test_a_split_may_be_a_word_a_mark_or_a_fold(
-    tmp_path: Path, column: str, cells: tuple[str, ...], wanted: tuple[str, ...]
+def test_the_split_of_a_row_can_be_a_word_a_mark_or_a_fold(
+    tmp_path: Path, column: str, cells: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
     files = ("1.jpg", "2.jpg", "3.jpg")
     rows = (f"{name},{label},{cell}\n" for name, label, cell in zip(files, ("cat", "dog", "cat"), cells, strict=True))
-    found = read(data(tmp_path, *files, labels=f"file,label,{column}\n" + "".join(rows)), labels="labels.csv")
-    assert found.split_of == dict(zip(files, wanted, strict=True))
-    assert any("contains folds" in note for note in found.notes) == ("fold" in column)
+    result = read(write_data(tmp_path, *files, labels=f"file,label,{column}\n" + "".join(rows)), labels="labels.csv")
+    assert result.split_of == dict(zip(files, expected, strict=True))
+    assert any("contains folds" in note for note in result.notes) == ("fold" in column)
 
 
-def test_two_words_for_one_split_are_one(tmp_path: Path) -> None:
+def test_two_words_for_one_split_do_not_contradict_each_other(tmp_path: Path) -> None:
     text = "file,label,set\n1.jpg,cat,train\n1.jpg,cat,Training\n2.jpg,dog,test\n"
-    found = read(data(tmp_path, "1.jpg", "2.jpg", labels=text), labels="labels.csv")
-    assert found.split_of == {"1.jpg": "train", "2.jpg": "test"}
+    result = read(write_data(tmp_path, "1.jpg", "2.jpg", labels=text), labels="labels.csv")
+    assert result.split_of == {"1.jpg": "train", "2.jpg": "test"}
 
 
-def test_what_the_table_lists_and_what_it_contradicts_is_told(tmp_path: Path) -> None:
+def test_missing_files_and_contradictory_labels_are_reported(tmp_path: Path) -> None:
     text = "file,label\n1.jpg,cat\n2.jpg,dog\n3.jpg,cat\n3.jpg,dog\ngone.jpg,cat\n4.jpg,\n"
-    found = read(data(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg", labels=text), labels="labels.csv")
-    assert found.folder_of == {"1.jpg": "cat", "2.jpg": "dog"}
-    assert found.missing == ("gone.jpg",) and found.contradictory == {"3.jpg": "cat and dog"}
-    assert found.outside == ("4.jpg",)
+    result = read(write_data(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg", labels=text), labels="labels.csv")
+    assert result.folder_of == {"1.jpg": "cat", "2.jpg": "dog"}
+    assert result.missing == ("gone.jpg",) and result.contradictory == {"3.jpg": "cat and dog"}
+    assert result.outside == ("4.jpg",)
 
 
-def test_columns_may_be_named(tmp_path: Path) -> None:
-    folder = data(tmp_path, "1.jpg", "2.jpg", labels="photo of,animal seen,id\n1.jpg,cat,7\n2.jpg,dog,8\n")
+def test_columns_can_be_named_by_options(tmp_path: Path) -> None:
+    folder = write_data(tmp_path, "1.jpg", "2.jpg", labels="photo of,animal seen,id\n1.jpg,cat,7\n2.jpg,dog,8\n")
     with pytest.raises(
         BadData,
         match=r"which column of labels.csv is the label; the columns are photo of, animal seen, id.*--label-column",
     ):
         read(folder, labels="labels.csv")
-    found = read(folder, labels="labels.csv", file_column="photo of", label_column="animal seen")
-    assert found.folder_of == {"1.jpg": "cat", "2.jpg": "dog"}
+    result = read(folder, labels="labels.csv", file_column="photo of", label_column="animal seen")
+    assert result.folder_of == {"1.jpg": "cat", "2.jpg": "dog"}
     with pytest.raises(BadData, match=r"--label-column: labels\.csv has no column 'breed'; it has photo of"):
         read(folder, labels="labels.csv", label_column="breed")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("file,label\nx.jpg,cat\n", "none of the 1 photos in the column 'file' of labels.csv is among the 3 files"),
         ("just words\n", "must be a table with a header"),
@@ -122,44 +124,46 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_table_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(BadData) as caught:
-        read(data(tmp_path, "a/1.jpg", "b/1.jpg", labels=text), labels="labels.csv")
-    assert told in str(caught.value)
+def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadData) as error:
+        read(write_data(tmp_path, "a/1.jpg", "b/1.jpg", labels=text), labels="labels.csv")
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
 def test_a_table_may_be_in_any_encoding(tmp_path: Path, encoding: str) -> None:
-    folder = data(tmp_path, "1.jpg", "2.jpg")
+    folder = write_data(tmp_path, "1.jpg", "2.jpg")
     (folder / "labels.csv").write_bytes("file,label\n1.jpg,Kätzchen\n2.jpg,Hündchen\n".encode(encoding))
     assert read(folder, labels="labels.csv").folders == ("Hündchen", "Kätzchen")
 
 
-def test_names_have_the_labels(tmp_path: Path) -> None:
-    """Kaggle's cats and dogs: `train/cat.0.jpg`; the split above them is kept."""
-    folder = data(tmp_path, "train/cat.0.jpg", "train/dog.0.jpg", "test/cat.1.jpg", "test/dog.1.jpg", "test/7.jpg")
-    found = read(folder, label_from=r"^(?P<label>cat|dog)\.")
-    assert found.folders == ("cat", "dog") and found.outside == ("test/7.jpg",)
-    assert found.split_of == {name: name.split("/")[0] for name in found.folder_of}
+def test_labels_can_be_read_from_file_names(tmp_path: Path) -> None:
+    """Kaggle's cats and dogs are called `train/cat.0.jpg`; the folder above is the split."""
+    folder = write_data(
+        tmp_path, "train/cat.0.jpg", "train/dog.0.jpg", "test/cat.1.jpg", "test/dog.1.jpg", "test/7.jpg"
+    )
+    result = read(folder, label_from=r"^(?P<label>cat|dog)\.")
+    assert result.folders == ("cat", "dog") and result.outside == ("test/7.jpg",)
+    assert result.split_of == {name: name.split("/")[0] for name in result.folder_of}
 
 
 def test_a_pattern_with_a_slash_is_searched_for_in_the_path(tmp_path: Path) -> None:
-    folder = data(tmp_path, "2019/cat/a.jpg", "2020/dog/a.jpg")
+    folder = write_data(tmp_path, "2019/cat/a.jpg", "2020/dog/a.jpg")
     assert read(folder, label_from=r"/(?P<label>\w+)/").folders == ("cat", "dog")
 
 
-def test_a_folder_above_does_not_give_the_label(tmp_path: Path) -> None:
-    folder = data(tmp_path, "cat.photos/dog.0.jpg", "cat.photos/cat.0.jpg")
-    found = read(folder, label_from=r"(?P<label>cat|dog)\.")
-    assert found.folder_of == {"cat.photos/dog.0.jpg": "dog", "cat.photos/cat.0.jpg": "cat"}
+def test_a_pattern_without_a_slash_ignores_the_folders(tmp_path: Path) -> None:
+    folder = write_data(tmp_path, "cat.photos/dog.0.jpg", "cat.photos/cat.0.jpg")
+    result = read(folder, label_from=r"(?P<label>cat|dog)\.")
+    assert result.folder_of == {"cat.photos/dog.0.jpg": "dog", "cat.photos/cat.0.jpg": "cat"}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"), [("(cat|dog)", "no group named label"), ("(?P<label>cat", "not a valid regular")]
+    ("pattern", "message"), [("(cat|dog)", "no group named label"), ("(?P<label>cat", "not a valid regular")]
 )
-def test_a_pattern_that_cannot_be_used_is_refused(tmp_path: Path, pattern: str, told: str) -> None:
-    with pytest.raises(BadData, match=told):
-        read(data(tmp_path, "cat.jpg"), label_from=pattern)
+def test_a_pattern_that_cannot_be_used_is_refused(tmp_path: Path, pattern: str, message: str) -> None:
+    with pytest.raises(BadData, match=message):
+        read(write_data(tmp_path, "cat.jpg"), label_from=pattern)
 
 
 @pytest.mark.parametrize(

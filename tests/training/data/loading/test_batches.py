@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> LabelledPhotos:
 
 @pytest.fixture
 def stored(data: LabelledPhotos, tmp_path: Path) -> LabelledPhotos:
-    """The same photos, out of a store."""
+    """The same photos, read from a store."""
     with PhotoStoreWriter(tmp_path / "cache", limit_bytes=10**6) as writer:
         for index, photo in enumerate(data.photos):
             writer.add(photo.digest, data.pixels(index))
@@ -44,13 +44,13 @@ def drawn(data: LabelledPhotos, start: int = 0, **options: int) -> list[tuple[to
     return list(training_batches(data, PLAN, start, **{"workers": 0, **options}))
 
 
-def same(these: list[tuple[torch.Tensor, torch.Tensor]], those: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
-    pairs = zip(these, those, strict=True)
+def same(first: list[tuple[torch.Tensor, torch.Tensor]], second: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
+    pairs = zip(first, second, strict=True)
     return all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in pairs)
 
 
-def test_validation_sees_what_the_service_shows(data: LabelledPhotos) -> None:
-    """Each row is models.preprocess of the decoded file, and the labels are in order."""
+def test_validation_batches_are_preprocessed_as_in_the_service(data: LabelledPhotos) -> None:
+    """Every row is models.preprocess of the decoded file, and the labels are in the order of the photos."""
     exact = replace(data, shorter=None)
     pixels, labels = zip(*serving_batches(exact, SPEC, batch_size=4, workers=0), strict=True)
     for row, photo in zip(torch.cat(pixels), data.photos, strict=True):
@@ -66,16 +66,16 @@ def test_a_run_is_two_epochs_of_whole_batches_at_growing_size(data: LabelledPhot
     assert drawn(data)[0][0].dtype == torch.uint8
 
 
-def test_a_run_may_begin_at_any_step(data: LabelledPhotos) -> None:
-    """And does not depend on what others draw."""
+def test_batches_can_start_at_any_step(data: LabelledPhotos) -> None:
+    """They do not depend on the state of torch's random number generator."""
     whole = drawn(data)
     torch.manual_seed(1)
     assert same(drawn(data, 3), whole[3:]) and same(drawn(data, 1), whole[1:])
     assert not same(whole[:1], whole[1:2])
 
 
-def test_the_store_gives_what_the_files_do(data: LabelledPhotos, stored: LabelledPhotos) -> None:
-    """Shrunk to 40 from 48, as read from the file; and the files are not needed any more."""
+def test_a_store_gives_the_same_batches_as_the_files(data: LabelledPhotos, stored: LabelledPhotos) -> None:
+    """The stored pixels are the files' pixels, shrunk from 48 to 40; the files are no longer needed."""
     expected = drawn(data)
     assert stored.pixels(3).shape == (3, SIDE, SIDE)
     whole = decode(data.source.read(data.photos[3].name))
@@ -85,8 +85,8 @@ def test_the_store_gives_what_the_files_do(data: LabelledPhotos, stored: Labelle
     assert same(drawn(stored), expected)
 
 
-def test_two_processes_share_each_batch(data: LabelledPhotos) -> None:
-    """Rank 0 has the photos at even places of the batch of one process, rank 1 the others."""
+def test_two_processes_share_every_batch(data: LabelledPhotos) -> None:
+    """Rank 0 has the photos at even places of the batch of a single process, and rank 1 the others."""
     whole, shares = drawn(data), [drawn(data, rank=rank, ranks=2) for rank in (0, 1)]
     for step, (pixels, labels) in enumerate(whole):
         for rank in (0, 1):
@@ -94,7 +94,7 @@ def test_two_processes_share_each_batch(data: LabelledPhotos) -> None:
             assert torch.equal(shares[rank][step][1], labels[rank::2])
 
 
-def test_augmentation_leaves_others_chance_alone(data: LabelledPhotos) -> None:
+def test_augmentation_does_not_use_torchs_random_number_generator(data: LabelledPhotos) -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
@@ -108,22 +108,20 @@ def test_workers_change_nothing(data: LabelledPhotos, stored: LabelledPhotos) ->
     assert same(drawn(stored, workers=2), drawn(data))
 
 
-def test_a_photo_that_was_changed_since_is_named(data: LabelledPhotos) -> None:
+def test_a_photo_that_can_no_longer_be_decoded_is_named(data: LabelledPhotos) -> None:
     (data.source.path / "x" / "0.png").write_bytes(b"gone bad")
     with pytest.raises(BadData, match=r"x/0\.png can no longer be decoded"):
         list(serving_batches(data, SPEC, batch_size=4, workers=0))
 
 
-def test_a_store_that_another_run_has_removed_is_read_from_the_files(
-    data: LabelledPhotos, stored: LabelledPhotos
-) -> None:
-    """As a worker that has not opened it yet finds it."""
+def test_files_are_read_if_the_store_was_removed(data: LabelledPhotos, stored: LabelledPhotos) -> None:
+    """Another run may remove the store before a worker has opened it."""
     assert stored.store is not None
     stored.store.path.unlink()
     assert same(drawn(stored), drawn(data))
 
 
-def test_photos_are_spread_evenly() -> None:
+def test_evenly_spaced_indices() -> None:
     assert (
         evenly_spaced(4, 10) == [0, 2, 5, 7]
         and evenly_spaced(3, 3) == [0, 1, 2]
@@ -132,7 +130,7 @@ def test_photos_are_spread_evenly() -> None:
     )
 
 
-def test_damaged_pixels_in_the_store_are_read_from_the_file(data: LabelledPhotos, stored: LabelledPhotos) -> None:
+def test_the_file_is_read_if_its_pixels_in_the_store_are_damaged(data: LabelledPhotos, stored: LabelledPhotos) -> None:
     assert stored.store is not None
     file = bytearray(stored.store.path.read_bytes())
     file[stored.store.rows[stored.photos[0].digest][0]] ^= 1

@@ -19,11 +19,11 @@ def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
 PICTURES = {"a": picture(20, 30), "b": picture(7, 5, 1), "c": picture(16, 16, 2)}
 
 
-def written(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, PhotoStoreWriter]:
+def write_store(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, PhotoStoreWriter]:
     with PhotoStoreWriter(folder, limit_bytes=limit_bytes) as writer:
         for digest, pixels in PICTURES.items():
             writer.add(digest, pixels)
-            writer.add(digest, pixels)  # a copy: passed over
+            writer.add(digest, pixels)  # a copy, which is not stored again
         return writer.finish(folder / "all.pixels"), writer
 
 
@@ -32,13 +32,13 @@ def written(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | None, 
     [((20, 30), 10, (10, 15)), ((300, 200), 100, (150, 100)), ((20, 30), 20, (20, 30)), ((20, 30), 64, (20, 30))],
 )
 def test_the_shorter_side_shrinks_and_never_grows(shape: tuple[int, int], side: int, expected: tuple[int, int]) -> None:
-    found = shrink(picture(*shape), side)
-    assert found.shape == (3, *expected)
-    assert torch.equal(found, transform.resize(picture(*shape), list(expected), antialias=True))
+    shrunk = shrink(picture(*shape), side)
+    assert shrunk.shape == (3, *expected)
+    assert torch.equal(shrunk, transform.resize(picture(*shape), list(expected), antialias=True))
 
 
-def test_pixels_come_back_as_they_were(tmp_path: Path) -> None:
-    store, _ = written(tmp_path)
+def test_stored_pixels_are_read_unchanged(tmp_path: Path) -> None:
+    store, _ = write_store(tmp_path)
     assert store is not None
     for digest, pixels in PICTURES.items():
         assert digest in store and torch.equal(store.pixels(digest), pixels)
@@ -46,9 +46,9 @@ def test_pixels_come_back_as_they_were(tmp_path: Path) -> None:
     assert "d" not in store
 
 
-def test_pixels_that_are_not_those_that_were_stored_are_never_given_out(tmp_path: Path) -> None:
-    """A disk that errs, or somebody who wrote into the file: of the same size, and in one picture alone."""
-    store, _ = written(tmp_path)
+def test_changed_pixels_are_refused(tmp_path: Path) -> None:
+    """One byte of one picture is changed; the other pictures can still be read."""
+    store, _ = write_store(tmp_path)
     assert store is not None
     data = bytearray(store.path.read_bytes())
     data[store.rows["b"][0] + 5] ^= 1
@@ -59,30 +59,30 @@ def test_pixels_that_are_not_those_that_were_stored_are_never_given_out(tmp_path
     assert torch.equal(again.pixels("a"), PICTURES["a"])
 
 
-def test_what_is_done_to_a_view_stays_out_of_the_file(tmp_path: Path) -> None:
-    store, _ = written(tmp_path)
+def test_changes_of_read_pixels_do_not_change_the_file(tmp_path: Path) -> None:
+    store, _ = write_store(tmp_path)
     assert store is not None
     before = (tmp_path / "all.pixels").read_bytes()
     store.pixels("a").zero_()
     assert (tmp_path / "all.pixels").read_bytes() == before
 
 
-def test_a_store_travels_without_its_pixels(tmp_path: Path) -> None:
-    """To a worker process, by its path."""
-    store, _ = written(tmp_path)
+def test_a_pickled_store_has_no_pixels(tmp_path: Path) -> None:
+    """Worker processes get the path of the store and open it themselves."""
+    store, _ = write_store(tmp_path)
     sent = pickle.dumps(store)
     assert len(sent) < 1000 and torch.equal(pickle.loads(sent).pixels("b"), PICTURES["b"])
 
 
-def test_beyond_the_limit_nothing_is_kept(tmp_path: Path) -> None:
-    store, writer = written(tmp_path, limit_bytes=2000)
+def test_a_store_above_the_limit_is_not_written(tmp_path: Path) -> None:
+    store, writer = write_store(tmp_path, limit_bytes=2000)
     assert store is None and "more than the limit of 0.0 GB" in writer.failure
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["shorter", "no index"])
 def test_a_damaged_store_is_not_opened(tmp_path: Path, damage: str) -> None:
-    written(tmp_path)
+    write_store(tmp_path)
     if damage == "shorter":
         (tmp_path / "all.pixels").write_bytes(b"half")
     else:
@@ -105,8 +105,8 @@ with PhotoStoreWriter(Path(sys.argv[1]), limit_bytes=10**9) as writer:
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
-def test_a_full_disk_costs_the_store_alone(tmp_path: Path) -> None:
-    """A write that the system refuses, here by a limit on files, ends in no store and no file, and no error."""
-    told = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "None File too large"
+def test_a_full_disk_means_no_store_and_no_error(tmp_path: Path) -> None:
+    """The system refuses to write, here because of a limit on the size of files: no file is left."""
+    process = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "None File too large"
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from tests.training.drawn import write_gratings
 from training.data.loading.workers import default_workers, quick_imports
 
 
-def test_what_is_imported_quickly_is_not_looked_through_again_and_the_collector_goes_on() -> None:
+def test_quick_imports_freeze_new_objects_and_reenable_the_garbage_collector() -> None:
     before = gc.get_freeze_count()
     try:
         with quick_imports():
@@ -22,8 +22,8 @@ def test_what_is_imported_quickly_is_not_looked_through_again_and_the_collector_
         gc.unfreeze()
 
 
-def test_a_command_with_workers_says_nothing_but_what_it_found(tmp_path: Path) -> None:
-    """The server of workers and what torch brings along end in silence."""
+def test_a_command_with_workers_prints_nothing_on_standard_error(tmp_path: Path) -> None:
+    """Neither the process that starts workers nor the processes of torch print a message when they end."""
     folder = write_gratings(tmp_path / "data", {"x": 2, "y": 2})
     command = [sys.executable, "-m", "training", "check", str(folder), "--workers", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

@@ -22,16 +22,16 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files may be believed at once: no test waits two seconds."""
+    """File times count as reliable at once, so that no test has to wait for two seconds."""
     monkeypatch.setattr(file_identity, "SETTLED_NS", 0)
 
 
-def recorded(source: Source) -> RecordedContents:
+def record_contents(source: Source) -> RecordedContents:
     return RecordedContents({name: content_digest(source.read(name)) for name in NAMES}, source.identities)
 
 
 class Counting:
-    """A source that counts what is read of it."""
+    """The reader of a source that records the names of the files that are read."""
 
     def __init__(self, source: Source) -> None:
         self.names: list[str] = []
@@ -47,9 +47,11 @@ def counted(source: Source) -> tuple[Source, Counting]:
     return replace(source, reader=reader), reader
 
 
-def test_what_the_system_says_is_untouched_is_believed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_with_unchanged_identities_are_not_read_but_for_a_sample(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("training.data.scan.file_contents.VERIFIED", 1)
-    before = recorded(open_source(folder))
+    before = record_contents(open_source(folder))
     source, reader = counted(open_source(folder))
     assert current_contents(source, NAMES, before) == before.contents
     assert len(reader.names) == 1, "a sample alone is read"
@@ -57,12 +59,12 @@ def test_what_the_system_says_is_untouched_is_believed(folder: Path, monkeypatch
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX systems keep a change time")
 @pytest.mark.parametrize("how", ["exchanged", "written", "replaced", "moved away and back"])
-def test_other_bytes_of_the_same_size_and_date_are_seen(folder: Path, how: str) -> None:
-    """Whatever is done to make a file look as it did."""
+def test_other_bytes_of_the_same_size_and_date_are_recognised(folder: Path, how: str) -> None:
+    """Four ways to change a file without changing its size or its modification time."""
     one, other = (folder / name for name in NAMES)
     for file in (one, other):
         os.utime(file, (1_700_000_000, 1_700_000_000))
-    before = recorded(open_source(folder))
+    before = record_contents(open_source(folder))
     if how == "exchanged":
         one.rename(folder / "t")
         other.rename(one)
@@ -83,25 +85,25 @@ def test_other_bytes_of_the_same_size_and_date_are_seen(folder: Path, how: str) 
     assert now == {name: content_digest((folder / name).read_bytes()) for name in NAMES} != before.contents
 
 
-def test_where_the_sample_shows_that_the_system_errs_all_is_read(folder: Path) -> None:
-    """A network file system whose change time does not move."""
+def test_all_files_are_read_if_the_sample_has_changed(folder: Path) -> None:
+    """On some network file systems the change time of a file stays the same."""
     source = open_source(folder)
-    before = recorded(source)
+    before = record_contents(source)
     (folder / NAMES[0]).write_bytes(b"another")
     now, reader = counted(source)  # with the identities of before
     assert current_contents(now, NAMES, before)[NAMES[0]] == content_digest(b"another")
     assert set(reader.names) == set(NAMES)
 
 
-def test_a_file_that_changed_just_now_is_not_believed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be written to again within the same tick of the file system's clock."""
+def test_a_file_that_changed_just_now_has_no_identity(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be written again within the same tick of the file system's clock."""
     monkeypatch.setattr(file_identity, "SETTLED_NS", 10**12)
     assert open_source(folder).identities == {}
 
 
 def test_a_file_that_cannot_be_read_has_no_digest(folder: Path) -> None:
     source = open_source(folder)
-    before = recorded(source)
+    before = record_contents(source)
     (folder / NAMES[0]).unlink()
     with pytest.raises(BadData):
         source.read(NAMES[0])

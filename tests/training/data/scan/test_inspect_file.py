@@ -18,13 +18,13 @@ from training.data.sources.source import BadData
 
 def scan(path: Path, workers: int = 0) -> Scan:
     source = open_source(path)
-    found = layout(source)
-    return select_photos(found, inspect_files(source, sorted(found.folder_of), workers))
+    data_layout = layout(source)
+    return select_photos(data_layout, inspect_files(source, sorted(data_layout.folder_of), workers))
 
 
 @pytest.fixture
 def dirty(tmp_path: Path) -> Path:
-    """Three sound photos per class, and one file with each thing that can be wrong."""
+    """Three valid photos per class, and one file for every problem that a file can have."""
     folder = write_gratings(tmp_path / "dirty", {"x": 3, "y": 3})
     photo = encoded(grating(0, 100, side=200).convert("RGB"), "JPEG")
     (folder / "x" / "empty.jpg").write_bytes(b"")
@@ -59,11 +59,11 @@ EXPECTED = {
 }
 
 
-def test_each_kind_of_bad_file_is_named(dirty: Path) -> None:
+def test_every_kind_of_problem_is_found(dirty: Path) -> None:
     assert {finding.name: finding.problem for finding in scan(dirty).findings} == EXPECTED
 
 
-def test_findings_say_of_what(dirty: Path) -> None:
+def test_findings_have_details(dirty: Path) -> None:
     details = {finding.name: finding.detail for finding in scan(dirty).findings}
     assert details["x/copy.png"] == details["x/copy.bmp"] == "the same picture as x/0.png, which is used instead"
     assert "y/there.png" in details["x/here.png"] and "x/here.png" in details["y/there.png"]
@@ -72,7 +72,7 @@ def test_findings_say_of_what(dirty: Path) -> None:
     assert details["x/blank.png"] == "the standard deviation of its pixels is 0.0 levels of 255"
 
 
-def test_only_sound_pictures_are_used_and_no_file_is_touched(dirty: Path) -> None:
+def test_only_valid_pictures_are_used_and_no_file_is_changed(dirty: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in dirty.rglob("*")}
     names = [photo.name for photo in scan(dirty).photos]
     odd = ["x/blank.png", "x/really_png.jpg", "x/tiny.png"]
@@ -80,12 +80,12 @@ def test_only_sound_pictures_are_used_and_no_file_is_touched(dirty: Path) -> Non
     assert {file: file.stat().st_mtime_ns for file in dirty.rglob("*")} == before
 
 
-def test_a_zip_of_the_folder_gives_the_same(dirty: Path, tmp_path: Path) -> None:
+def test_a_zip_of_the_folder_gives_the_same_scan(dirty: Path, tmp_path: Path) -> None:
     plain, packed = scan(dirty), scan(zipped(dirty, tmp_path / "dirty.zip"))
     assert (plain.photos, plain.findings, plain.digest) == (packed.photos, packed.findings, packed.digest)
 
 
-def test_the_digest_is_of_contents_not_of_names(tmp_path: Path) -> None:
+def test_the_digest_depends_on_contents_and_not_on_names(tmp_path: Path) -> None:
     folder = write_gratings(tmp_path / "data", {"x": 2, "y": 2})
     before = scan(folder).digest
     (folder / "x" / "0.png").rename(folder / "x" / "renamed.png")
@@ -94,12 +94,12 @@ def test_the_digest_is_of_contents_not_of_names(tmp_path: Path) -> None:
     assert scan(folder).digest != before
 
 
-def test_a_scan_survives_json(dirty: Path) -> None:
-    found = scan(dirty)
-    assert Scan.from_json(json.loads(json.dumps(found.to_json()))) == found
+def test_a_scan_is_unchanged_by_json(dirty: Path) -> None:
+    result = scan(dirty)
+    assert Scan.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
-def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_makes_one_broken_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def odd(*_: object, **__: object) -> None:
         raise TypeError("a number was wanted")
 
@@ -109,33 +109,31 @@ def test_what_nobody_thought_of_is_one_broken_file(dirty: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_worker_processes_find_the_same(dirty: Path) -> None:
+def test_worker_processes_give_the_same_scan(dirty: Path) -> None:
     assert scan(dirty, workers=2) == scan(dirty)
 
 
 @pytest.mark.slow
-def test_the_kaggle_zip_as_it_is(shared: Path) -> None:
-    """Its two empty files and its Thumbs.db, as its README says, and copies, exact and near, that are named."""
-    found = scan(shared / "data" / "cats-vs-dogs.zip", workers=2)
-    left_out = [finding for finding in found.findings if finding.problem not in ONLY_REPORTED]
+def test_the_scan_of_the_unchanged_kaggle_zip(shared: Path) -> None:
+    """Its two broken files and its Thumbs.db, which its README names, and its exact and near duplicates are found."""
+    result = scan(shared / "data" / "cats-vs-dogs.zip", workers=2)
+    left_out = [finding for finding in result.findings if finding.problem not in ONLY_REPORTED]
     bad = {finding.name for finding in left_out if finding.problem != FileProblem.DUPLICATE}
     assert bad == {"PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg", "PetImages/Cat/Thumbs.db"}
-    assert len(found.photos) + len(left_out) == 16_003
-    assert sum(finding.problem == FileProblem.NEAR_DUPLICATE for finding in found.findings) == 5
+    assert len(result.photos) + len(left_out) == 16_003
+    assert sum(finding.problem == FileProblem.NEAR_DUPLICATE for finding in result.findings) == 5
 
 
-def test_a_decoder_s_process_that_is_killed_is_told(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*_: object) -> None:
+def test_the_error_for_a_killed_worker_names_the_option_workers(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
         raise BrokenProcessPool
 
-    monkeypatch.setattr(Future, "result", killed)
+    monkeypatch.setattr(Future, "result", fail)
     with pytest.raises(BadData, match=r"was killed, perhaps because memory ran out: try --workers 0"):
         scan(dirty, workers=1)
 
 
-def test_a_picture_that_the_memory_does_not_hold_is_not_called_broken(
-    dirty: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_too_large_for_the_memory_is_not_called_broken(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 

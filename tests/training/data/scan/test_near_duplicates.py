@@ -21,24 +21,24 @@ def compressed(image: Image.Image, quality: int) -> Image.Image:
 
 
 def pairs(thumbnails: list[bytes]) -> set[tuple[int, int]]:
-    return {(one, other) for some in near_duplicate_pairs(thumbnails) for one, other in some.tolist()}
+    return {(one, other) for batch in near_duplicate_pairs(thumbnails) for one, other in batch.tolist()}
 
 
 def test_scaled_and_compressed_copies_are_found_and_others_are_not() -> None:
-    """Ten gratings; of the fourth a JPEG of quality 30, of the seventh half the size, of the first the same again."""
+    """Of 10 gratings, the fourth has a copy as JPEG of quality 30, the seventh at half size, the first as it is."""
     drawn = [grating(number % 3, number, side=96) for number in range(10)]
     copies = [compressed(drawn[3], 30), drawn[6].resize((48, 48), Image.Resampling.BILINEAR), drawn[0]]
-    assert pairs([thumbnail(each) for each in (*drawn, *copies)]) == {(3, 10), (6, 11), (0, 12)}
+    assert pairs([thumbnail(picture) for picture in (*drawn, *copies)]) == {(3, 10), (6, 11), (0, 12)}
 
 
-def test_the_same_in_other_colours_is_another_picture() -> None:
+def test_a_picture_with_exchanged_colours_is_no_near_duplicate() -> None:
     photo = grating(0, 1)
     red, green, blue = photo.split()
     assert pairs([thumbnail(photo), thumbnail(Image.merge("RGB", (blue, green, red)))]) == set()
 
 
-def test_blank_pictures_are_like_nothing() -> None:
-    """Their correlation with anything is rounding."""
+def test_blank_pictures_are_no_near_duplicates() -> None:
+    """The correlation of a blank picture with another is only rounding."""
     blank = [thumbnail(Image.new("RGB", (40, 40), (level, level, level))) for level in (100, 101, 102)]
     assert pairs(blank) == set()
 
@@ -50,32 +50,32 @@ def test_copies_across_blocks_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert pairs([*drawn, drawn[2], drawn[30]]) == {(2, 40), (30, 41)}
 
 
-def test_a_chain_of_slight_changes_is_one_group_of_which_the_ends_are_no_pair() -> None:
-    """b is like a, c like b but not like a: one of them may not judge what another was trained on."""
+def test_a_chain_of_near_duplicates_is_one_group_although_its_ends_differ() -> None:
+    """b is similar to a, and c to b but not to a: all three must be in the same split."""
     base = np.asarray(grating(0, 5).resize((16, 16))).astype(float)
     steps = [np.clip(base + change, 0, 255).astype(np.uint8) for change in (0, 3, 6)]
-    (found,) = near_duplicate_pairs([each.transpose(2, 0, 1).tobytes() for each in steps])
-    assert found.tolist() == [[0, 1], [1, 2]] and merge_groups(torch.arange(3), found).tolist() == [0, 0, 0]
+    (pairs_found,) = near_duplicate_pairs([step.transpose(2, 0, 1).tobytes() for step in steps])
+    assert pairs_found.tolist() == [[0, 1], [1, 2]] and merge_groups(torch.arange(3), pairs_found).tolist() == [0, 0, 0]
 
 
-def test_groups_are_connected_components_by_their_first() -> None:
-    """A path whose ends meet late, a pair, and one alone."""
-    found = merge_groups(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
-    assert found.tolist() == [0, 1, 2, 1, 1, 2, 1, 7]
+def test_groups_are_connected_components_numbered_by_their_first_member() -> None:
+    """The graph is a path that its last edges connect, a pair and isolated nodes."""
+    groups = merge_groups(torch.arange(8), torch.tensor([[3, 4], [1, 4], [1, 6], [2, 5]]))
+    assert groups.tolist() == [0, 1, 2, 1, 1, 2, 1, 7]
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 40])
-def test_groups_agree_with_scipy(at_once: int) -> None:
-    """However many pairs come at a time."""
+@pytest.mark.parametrize("batch_size", [1, 7, 40])
+def test_groups_agree_with_scipy(batch_size: int) -> None:
+    """The groups do not depend on how many pairs are merged at a time."""
     sparse, graphs = pytest.importorskip("scipy.sparse"), pytest.importorskip("scipy.sparse.csgraph")
     for seed in range(20):
         edges = torch.randint(0, 60, (40, 2), generator=torch.Generator().manual_seed(seed))
         matrix = sparse.coo_matrix((np.ones(40), edges.T.numpy()), shape=(60, 60))
         _, labels = graphs.connected_components(matrix, directed=False)
-        found = torch.arange(60)
-        for some in edges.split(at_once):
-            found = merge_groups(found, some)
-        assert found.tolist() == [labels.tolist().index(label) for label in labels.tolist()]
+        groups = torch.arange(60)
+        for batch in edges.split(batch_size):
+            groups = merge_groups(groups, batch)
+        assert groups.tolist() == [labels.tolist().index(label) for label in labels.tolist()]
 
 
 def test_partners_are_the_earliest() -> None:
@@ -83,5 +83,5 @@ def test_partners_are_the_earliest() -> None:
     assert known.tolist() == [5, 5, 5, 1, 2]
 
 
-def test_nothing_is_like_nothing() -> None:
+def test_without_pictures_there_are_no_pairs() -> None:
     assert list(near_duplicate_pairs([])) == []

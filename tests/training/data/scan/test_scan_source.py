@@ -22,12 +22,12 @@ DATE = (1_700_000_000, 1_700_000_000)
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files may be believed at once: no test waits two seconds."""
+    """File times count as reliable at once, so that no test has to wait for two seconds."""
     monkeypatch.setattr(file_identity, "SETTLED_NS", 0)
 
 
 def write(folder: Path, first: int = 0) -> Path:
-    """Three photos in each of two classes, as BMP: all of one size, and of one date."""
+    """Write three photos in each of two classes, as BMP: all files have the same size and date."""
     for label, name in enumerate(("cat", "dog")):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(3):
@@ -45,11 +45,11 @@ def packed(folder: Path, archive: Path) -> Path:
     return archive
 
 
-def looked(path: Path, cache: Cache) -> tuple[Scan, PhotoStore]:
+def scan_and_check(path: Path, cache: Cache) -> tuple[Scan, PhotoStore]:
     source = open_source(path)
     scan, store = scan_and_store(source, layout(source), cache, 48, 0, Console(file=io.StringIO()))
     assert store is not None
-    for photo in scan.photos:  # what would be trained on is what is in the files now, under its own digest
+    for photo in scan.photos:  # the stored pixels are those of the file now
         assert torch.equal(store.pixels(photo.digest), pictures.decode(source.read(photo.name)))
     return scan, store
 
@@ -71,47 +71,47 @@ def replace_the_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [exchange, write_others, replace_the_folder])
-def test_other_photos_of_the_same_names_sizes_and_dates_are_seen(tmp_path: Path, change: object) -> None:
+def test_changed_photos_with_the_same_names_sizes_and_dates_are_recognised(tmp_path: Path, change: object) -> None:
     assert callable(change)
     cache, folder = Cache(tmp_path / "cache"), write(tmp_path / "data")
-    before, _ = looked(folder, cache)
+    before, _ = scan_and_check(folder, cache)
     change(folder)
-    after, _ = looked(folder, cache)
+    after, _ = scan_and_check(folder, cache)
     assert after.digest != before.digest and len(after.photos) == len(before.photos) == 6
 
 
-def test_another_zip_of_the_same_name_size_and_date_is_seen(tmp_path: Path) -> None:
+def test_another_zip_with_the_same_name_size_and_date_is_recognised(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     path = packed(write(tmp_path / "one"), tmp_path / "data.zip")
-    before, _ = looked(path, cache)
+    before, _ = scan_and_check(path, cache)
     size = path.stat().st_size
     packed(write(tmp_path / "other", first=50), path)
     assert path.stat().st_size == size
-    assert looked(path, cache)[0].digest != before.digest
+    assert scan_and_check(path, cache)[0].digest != before.digest
 
 
-def test_files_that_are_untouched_are_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor are those that were written anew with the same bytes."""
+def test_unchanged_files_are_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were written again with the same bytes are not decoded either."""
     cache, folder = Cache(tmp_path / "cache"), write(tmp_path / "data")
-    first, _ = looked(folder, cache)
+    first, _ = scan_and_check(folder, cache)
 
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
     monkeypatch.setattr("training.data.scan.scan_source.inspect_files", refuse)
-    assert looked(folder, cache)[0] == first
+    assert scan_and_check(folder, cache)[0] == first
     write(folder)
-    assert looked(folder, cache)[0] == first
+    assert scan_and_check(folder, cache)[0] == first
 
 
 def test_another_layout_of_the_same_files_is_another_scan(tmp_path: Path) -> None:
     cache, folder = Cache(tmp_path / "cache"), write(tmp_path / "data")
-    looked(folder, cache)
+    scan_and_check(folder, cache)
     (folder / "dog").rename(folder / "wolf")
-    assert {photo.folder for photo in looked(folder, cache)[0].photos} == {"cat", "wolf"}
+    assert {photo.folder for photo in scan_and_check(folder, cache)[0].photos} == {"cat", "wolf"}
 
 
-def test_a_scan_without_pixels_is_kept_too(tmp_path: Path) -> None:
+def test_a_scan_without_pixels_is_cached_too(tmp_path: Path) -> None:
     cache, source = Cache(tmp_path / "cache"), open_source(write(tmp_path / "data"))
     arguments = {"workers": 0, "console": Console(file=io.StringIO()), "cache": cache}
     assert scan_files(source, layout(source), **arguments) == scan_files(source, layout(source), **arguments)

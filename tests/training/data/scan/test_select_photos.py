@@ -17,12 +17,12 @@ def scan_files(folder: Path, files: dict[str, Image.Image]) -> Scan:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(encoded(image))
     source = open_source(folder)
-    found = layout(source)
-    return select_photos(found, inspect_files(source, sorted(found.folder_of), 0))
+    data_layout = layout(source)
+    return select_photos(data_layout, inspect_files(source, sorted(data_layout.folder_of), 0))
 
 
 def nearly(image: Image.Image) -> Image.Image:
-    """As a JPEG would have it."""
+    """The picture after compression as a JPEG."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=60)
     return Image.open(buffer).convert("RGB")
@@ -32,7 +32,7 @@ def problems(scan: Scan) -> dict[str, FileProblem]:
     return {finding.name: finding.problem for finding in scan.findings}
 
 
-def test_what_is_nearly_a_copy_is_used_and_told_of(tmp_path: Path) -> None:
+def test_a_near_duplicate_is_used_and_reported(tmp_path: Path) -> None:
     photo = grating(0, 1)
     scan = scan_files(tmp_path, {"x/1.png": photo, "x/2.png": nearly(photo), "y/1.png": grating(1, 2)})
     assert problems(scan) == {"x/2.png": FileProblem.NEAR_DUPLICATE}
@@ -41,8 +41,8 @@ def test_what_is_nearly_a_copy_is_used_and_told_of(tmp_path: Path) -> None:
     assert first.group == second.group in (first.digest, second.digest) and other.group == other.digest
 
 
-def test_a_group_is_called_the_same_whatever_its_files_are(tmp_path: Path) -> None:
-    """Else renaming would move it to another side of a split."""
+def test_the_name_of_a_group_does_not_depend_on_file_names(tmp_path: Path) -> None:
+    """Otherwise renaming a file could move its group to another split."""
     one, other = grating(0, 1), nearly(grating(0, 1))
     groups = []
     for name, first, second in (("before", one, other), ("after", other, one)):
@@ -51,19 +51,19 @@ def test_a_group_is_called_the_same_whatever_its_files_are(tmp_path: Path) -> No
     assert groups[0] == groups[1] and len(groups[0]) == 1
 
 
-def test_what_nearly_is_in_two_classes_is_told_of_both(tmp_path: Path) -> None:
+def test_near_duplicates_in_two_classes_are_both_reported(tmp_path: Path) -> None:
     photo = grating(0, 1)
     scan = scan_files(tmp_path, {"x/1.png": photo, "y/2.png": nearly(photo), "y/1.png": grating(1, 2)})
     assert problems(scan) == {"x/1.png": FileProblem.NEAR_CONFLICT, "y/2.png": FileProblem.NEAR_CONFLICT}
     assert len(scan.photos) == 3
 
 
-def test_a_copy_of_what_judges_does_not_train(tmp_path: Path) -> None:
-    """Exactly or nearly the same in train and test, in train and val, in val and test: the stricter side has it."""
+def test_duplicates_in_several_splits_are_only_used_in_the_strictest(tmp_path: Path) -> None:
+    """Exact and near duplicates are in train and test, train and val, val and test: test comes first, then val."""
     both = [grating(0, number) for number in range(4)]
     files = {
-        f"{side}/{name}/0.png": grating(label, 50 + label + 10 * len(side))
-        for side in ("train", "val", "test")
+        f"{split}/{name}/0.png": grating(label, 50 + label + 10 * len(split))
+        for split in ("train", "val", "test")
         for label, name in enumerate("xy")
     }
     files |= {
@@ -83,10 +83,10 @@ def test_a_copy_of_what_judges_does_not_train(tmp_path: Path) -> None:
     assert details["train/x/2.png"] == "a near-duplicate of val/x/2.png of the validation split, which is used instead"
 
 
-def test_copies_that_both_train_are_in_no_two_splits(tmp_path: Path) -> None:
-    """One in the train split of its class, the other beside it in no split."""
+def test_a_copy_in_no_split_of_a_training_photo_is_a_duplicate_and_no_leak(tmp_path: Path) -> None:
+    """One copy is in the train split of its class, the other beside it in no split, which trains too."""
     photo = grating(0, 1)
-    others = {f"{own}/{side}/1.png": grating(n, n) for n, (own, side) in enumerate((("y", "train"), ("y", "test")))}
+    others = {f"{own}/{split}/1.png": grating(n, n) for n, (own, split) in enumerate((("y", "train"), ("y", "test")))}
     files = {"x/train/2.png": photo, "x/1.png": photo, "x/test/1.png": grating(1, 9), **others}
     scan = scan_files(tmp_path, files)
     assert [(finding.name, finding.problem, finding.detail) for finding in scan.findings] == [
@@ -94,8 +94,8 @@ def test_copies_that_both_train_are_in_no_two_splits(tmp_path: Path) -> None:
     ]
 
 
-def test_where_most_photos_look_alike_they_train_all_the_same(tmp_path: Path) -> None:
-    """Frames of one camera, say: what would leave nothing to train on is told of and used."""
+def test_training_photos_are_used_if_most_have_near_duplicates_in_test(tmp_path: Path) -> None:
+    """Frames of one camera are an example: leaving them out would leave too few training photos."""
     camera = [grating(label, 1) for label in range(2)]
     files = {f"train/{name}/train.png": camera[label] for label, name in enumerate("xy")}
     files |= {f"test/{name}/test.png": nearly(camera[label]) for label, name in enumerate("xy")}
@@ -109,8 +109,8 @@ def test_where_most_photos_look_alike_they_train_all_the_same(tmp_path: Path) ->
     )
 
 
-def test_a_chain_is_one_group(tmp_path: Path) -> None:
-    """c looks like b and b like a: the three are dealt to one side of a split."""
+def test_a_chain_of_near_duplicates_is_one_group(tmp_path: Path) -> None:
+    """c is similar to b and b to a, so the three belong into one split."""
     base = np.asarray(grating(0, 5)).astype(float)
     steps = [Image.fromarray(np.clip(base + change, 0, 255).astype(np.uint8)) for change in (0, 3, 6)]
     scan = scan_files(tmp_path, {f"x/{n}.png": step for n, step in enumerate(steps)} | {"y/1.png": grating(1, 2)})

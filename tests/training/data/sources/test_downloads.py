@@ -21,13 +21,13 @@ def quiet() -> Console:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves BODY, with ranges where `ranges`; breaks off after `cut` bytes as often as `breaks`."""
+    """Serves BODY, with ranges if `ranges`; the first `breaks` responses end after `cut` bytes."""
 
     ranges, cut, breaks = True, 3_000_000, 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[str | None] = []
+        self.ranges_requested: list[str | None] = []
 
     @property
     def address(self) -> str:
@@ -38,9 +38,9 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.server.asked.append(wanted)
-        start = int(wanted[6:-1]) if wanted and self.server.ranges else 0
+        range_header = self.headers.get("Range")
+        self.server.ranges_requested.append(range_header)
+        start = int(range_header[6:-1]) if range_header and self.server.ranges else 0
         if start >= len(BODY):
             self.send_error(416)
             return
@@ -59,66 +59,68 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as found:
-        thread = threading.Thread(target=found.serve_forever)
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield found
-        found.shutdown()
+        yield server
+        server.shutdown()
         thread.join()
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_was(server: Server, tmp_path: Path) -> None:
-    """Twice after 3,000,000 bytes: three requests, each from where the last one ended."""
+def test_an_interrupted_download_continues_where_it_ended(server: Server, tmp_path: Path) -> None:
+    """The connection breaks twice after 3,000,000 bytes: every request starts where the last one ended."""
     server.breaks = 2
     download(server.address, tmp_path / "file.zip", DIGEST, quiet(), pause_s=0)
     assert (tmp_path / "file.zip").read_bytes() == BODY
-    assert server.asked == [None, "bytes=3000000-", "bytes=6000000-"]
+    assert server.ranges_requested == [None, "bytes=3000000-", "bytes=6000000-"]
     assert [file.name for file in tmp_path.iterdir()] == ["file.zip"]
 
 
-def test_a_later_command_goes_on_too(server: Server, tmp_path: Path) -> None:
+def test_a_later_command_continues_the_download(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.zip.part").write_bytes(BODY[:5_000_000])
     download(server.address, tmp_path / "file.zip", DIGEST, quiet())
-    assert server.asked == ["bytes=5000000-"] and (tmp_path / "file.zip").read_bytes() == BODY
+    assert server.ranges_requested == ["bytes=5000000-"] and (tmp_path / "file.zip").read_bytes() == BODY
 
 
-def test_where_nothing_is_missing_nothing_is_fetched(server: Server, tmp_path: Path) -> None:
+def test_a_complete_partial_file_is_used(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file.zip.part").write_bytes(BODY)
     download(server.address, tmp_path / "file.zip", DIGEST, quiet())
     assert (tmp_path / "file.zip").read_bytes() == BODY
 
 
-def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_the_whole_file_again(server: Server, tmp_path: Path) -> None:
     server.ranges = False
     (tmp_path / "file.zip.part").write_bytes(b"something else")
     download(server.address, tmp_path / "file.zip", DIGEST, quiet())
     assert (tmp_path / "file.zip").read_bytes() == BODY
 
 
-def test_another_file_is_not_taken_for_it(server: Server, tmp_path: Path) -> None:
+def test_a_file_with_another_digest_is_refused(server: Server, tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"is not the expected file \(its SHA-256 is "):
         download(server.address, tmp_path / "file.zip", "0" * 64, quiet())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_cannot_be_reached_is_told(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"cannot be downloaded .*: repeat the command to continue"):
         download("http://127.0.0.1:9/file.zip", tmp_path / "file.zip", DIGEST, quiet(), pause_s=0)
 
 
-def test_what_was_downloaded_is_found_again(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_downloaded_file_is_not_downloaded_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(downloads, "CATS_DOGS", (server.address, DIGEST))
     for _ in range(2):
         assert find_data("cats-dogs", tmp_path / "data", quiet()) == tmp_path / "data" / "file.zip"
-    assert len(server.asked) == 1
+    assert len(server.ranges_requested) == 1
 
 
-def test_pets_are_torchvisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its class is told where to put them; what it cannot fetch is told with the way out."""
-    asked: list[tuple[str, bool]] = []
-    monkeypatch.setattr(downloads, "OxfordIIITPet", lambda root, download: asked.append((root, download)))
+def test_pets_are_downloaded_by_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its class gets the folder for the data; if it fails, the error says what to do."""
+    calls: list[tuple[str, bool]] = []
+    monkeypatch.setattr(downloads, "OxfordIIITPet", lambda root, download: calls.append((root, download)))
     assert find_data("oxford-iiit-pet", tmp_path, quiet()) == tmp_path / "oxford-iiit-pet"
-    assert asked == [(str(tmp_path), True)]
+    assert calls == [(str(tmp_path), True)]
 
     def refuse(root: str, download: bool) -> None:
         raise RuntimeError("File not found or corrupted.")
@@ -136,8 +138,8 @@ def test_a_path_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_data("dogs-cats", tmp_path / "data", quiet())
 
 
-def test_a_copy_in_a_folder_that_may_only_be_read_is_found(tmp_path: Path) -> None:
-    """Where no lock can be made: here a folder has its name."""
+def test_a_copy_in_a_read_only_folder_is_found(tmp_path: Path) -> None:
+    """No lock file can be made there; in this test because a folder has its name."""
     file = tmp_path / downloads.CATS_DOGS[0].rpartition("/")[2]
     file.write_bytes(b"photos")
     (tmp_path / "cats-dogs.lock").mkdir()

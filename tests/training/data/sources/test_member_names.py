@@ -4,7 +4,7 @@ from training.data.sources.member_names import UnknownEncoding, canonical_encodi
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "expected"),
     [
         ("photos\\cat\\1.jpg", "photos/cat/1.jpg"),
         ("./cat/1.jpg", "cat/1.jpg"),
@@ -18,8 +18,8 @@ from training.data.sources.member_names import UnknownEncoding, canonical_encodi
         ("x\\..\\cat/1.jpg", "cat/1.jpg"),
     ],
 )
-def test_names_have_slashes_and_nothing_else_between_folders(name: str, wanted: str) -> None:
-    assert clean_path(name) == wanted
+def test_cleaned_paths_are_relative_with_slashes_between_folders(name: str, expected: str) -> None:
+    assert clean_path(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_names_have_slashes_and_nothing_else_between_folders(name: str, wanted: 
         ("cp874", ["แมว", "สุนัข"]),
     ],
 )
-def test_the_code_page_of_names_is_found(encoding: str, words: list[str]) -> None:
-    """By what they read as: several code pages may give the same text."""
+def test_the_code_page_of_names_is_guessed(encoding: str, words: list[str]) -> None:
+    """The decoded text is compared, since several code pages may give the same text."""
     raw = [f"photos/{word}/{number}.jpg".encode(encoding) for word in words for number in range(3)]
-    found = guess_encoding(raw)
-    assert [word.encode(encoding).decode(found) for word in words] == words
+    encoding_found = guess_encoding(raw)
+    assert [word.encode(encoding).decode(encoding_found) for word in words] == words
 
 
 def test_names_in_ascii_need_no_guess() -> None:

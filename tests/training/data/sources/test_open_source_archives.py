@@ -1,4 +1,4 @@
-"""Zips and tars as people make them on other systems: read to the same photos as the folder that they were made of."""
+"""Zips and tars as programs of several systems write them have the same photos as the folder that was packed."""
 
 import bz2
 import gzip
@@ -55,7 +55,7 @@ def contents(source: Source) -> dict[str, bytes]:
 
 
 def test_backslashes_in_a_zip_are_separators(tmp_path: Path) -> None:
-    """PowerShell 5 and .NET; some programs mix both."""
+    """PowerShell 5 and .NET write backslashes, and some programs mix both."""
     names = {b"photos\\cat\\1.png": b"one", b"photos/cat\\2.png": b"two", b"photos\\dog\\1.png": b"three"}
     source = open_source(zip_with(tmp_path / "back.zip", names))
     assert contents(source) == {f"photos/{name}": data for name, data in PHOTOS.items()}
@@ -71,7 +71,9 @@ def test_backslashes_in_a_zip_are_separators(tmp_path: Path) -> None:
         ("cp1251", "кошки", "собаки"),
     ],
 )
-def test_names_in_a_code_page_are_read_and_the_guess_is_told(tmp_path: Path, encoding: str, cat: str, dog: str) -> None:
+def test_names_in_a_code_page_are_read_and_a_note_names_the_guess(
+    tmp_path: Path, encoding: str, cat: str, dog: str
+) -> None:
     names = {f"{animal}/1.png".encode(encoding): data for animal, data in ((cat, b"one"), (dog, b"two"))}
     source = open_source(zip_with(tmp_path / "old.zip", names))
     assert contents(source) == {f"{cat}/1.png": b"one", f"{dog}/1.png": b"two"}
@@ -79,8 +81,8 @@ def test_names_in_a_code_page_are_read_and_the_guess_is_told(tmp_path: Path, enc
     assert "does not say which encoding" in note and "--zip-encoding" in note and (cat in note or dog in note)
 
 
-def test_an_encoding_that_the_user_gives_is_taken(tmp_path: Path) -> None:
-    """Names that read as words in another one too: a guess could not know."""
+def test_the_encoding_of_the_option_is_used(tmp_path: Path) -> None:
+    """These names are words in another encoding too, so it could not be guessed."""
     path = zip_with(tmp_path / "old.zip", {"kuş/1.png".encode("cp1254"): b"one", "kedi/1.png".encode("cp1254"): b"two"})
     source = open_source(path, DataOptions(zip_encoding="cp1254"))
     assert layout(source).folders == ("kedi", "kuş") and layout(source).notes == ()
@@ -89,12 +91,12 @@ def test_an_encoding_that_the_user_gives_is_taken(tmp_path: Path) -> None:
 
 
 def test_utf8_without_its_flag_is_utf8(tmp_path: Path) -> None:
-    """As macOS writes it."""
+    """macOS writes zips without the flag."""
     source = open_source(zip_with(tmp_path / "mac.zip", {"Käse/1.png".encode(): b"one", b"Brot/1.png": b"two"}))
     assert layout(source).folders == ("Brot", "Käse") and layout(source).notes == ()
 
 
-def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     path = zip_with(tmp_path / "locked.zip", {b"cat/1.png": b"one"})
     raw = bytearray(path.read_bytes())
     for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -125,7 +127,7 @@ def test_a_tar_is_read_whatever_its_compression_and_name(tmp_path: Path, name: s
     assert [file.name for file in tmp_path.iterdir() if file.name != "unpacked"] == [name]
 
 
-def test_a_compressed_tar_is_unpacked_once_and_by_content(tmp_path: Path) -> None:
+def test_a_compressed_tar_is_unpacked_once_for_its_content(tmp_path: Path) -> None:
     unpacked = tmp_path / "unpacked"
     for name in ("one.tar.gz", "copy.tar.gz"):
         (tmp_path / name).write_bytes(gzip.compress(tar_of(PHOTOS), mtime=0))
@@ -136,9 +138,9 @@ def test_a_compressed_tar_is_unpacked_once_and_by_content(tmp_path: Path) -> Non
     assert len(list(unpacked.iterdir())) == 2 and file.is_file()
 
 
-def test_links_in_a_tar_lead_to_the_file(tmp_path: Path) -> None:
-    """`tar` writes a file that has two names once, and a link for the other; links out of the archive lead nowhere, and
-    are told when they are read, as in a folder; a pipe is passed over."""
+def test_links_in_a_tar_are_followed_inside_the_archive(tmp_path: Path) -> None:
+    """`tar` writes a link for the second name of a file. A link to a file outside of the archive is an error when it is
+    read, as in a folder; a pipe is ignored."""
     with tarfile.open(tmp_path / "links.tar", "w") as archive:
         for name, kind, target in (
             ("cat/1.png", tarfile.REGTYPE, ""),
@@ -159,13 +161,13 @@ def test_links_in_a_tar_lead_to_the_file(tmp_path: Path) -> None:
             source.read(name)
 
 
-def test_names_of_a_tar_in_a_code_page(tmp_path: Path) -> None:
+def test_names_of_a_tar_in_a_code_page_are_read(tmp_path: Path) -> None:
     (tmp_path / "old.tar").write_bytes(tar_of({"кошки/1.png": b"one", "собаки/1.png": b"two"}, encoding="cp1251"))
-    found = layout(open_source(tmp_path / "old.tar"))
-    assert found.folders == ("кошки", "собаки") and "--zip-encoding" in found.notes[0]
+    result = layout(open_source(tmp_path / "old.tar"))
+    assert result.folders == ("кошки", "собаки") and "--zip-encoding" in result.notes[0]
 
 
-def test_a_truncated_tar_is_told(tmp_path: Path) -> None:
+def test_a_truncated_tar_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(tar_of({"cat/1.png": bytes(range(256)) * 400}))
     (tmp_path / "half.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadData, match=r"half\.tar\.gz cannot be unpacked .*: download it again"):
@@ -173,7 +175,7 @@ def test_a_truncated_tar_is_told(tmp_path: Path) -> None:
     assert list((tmp_path / "unpacked").iterdir()) == []
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tars, "MAX_UNCHECKED_BYTES", 1000)
     (tmp_path / "bomb.tar.gz").write_bytes(gzip.compress(tar_of({"cat/1.png": bytes(10**7)})))
     with pytest.raises(BadData, match="more than 1000 times its size"):
@@ -181,7 +183,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"Rar!\x1a\x07", "is a RAR archive"),
         (b"7z\xbc\xaf'\x1c", "is a 7-Zip archive"),
@@ -190,9 +192,9 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (b"file,label", "not a zip or tar archive"),
     ],
 )
-def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes, told: str) -> None:
+def test_other_files_and_archives_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "photos").write_bytes(data)
-    with pytest.raises(BadData, match=told):
+    with pytest.raises(BadData, match=message):
         open_source(tmp_path / "photos", unpacked=tmp_path / "unpacked")
 
 
@@ -210,8 +212,8 @@ def test_a_backslash_within_a_character_is_no_separator(tmp_path: Path, encoding
     }
 
 
-def test_a_zip_that_takes_the_place_of_another_is_not_read_through_the_other(tmp_path: Path) -> None:
-    """In one process, as a notebook has it: the new file's own bytes, under the same names, sizes and dates."""
+def test_a_replaced_zip_is_read_anew(tmp_path: Path) -> None:
+    """In the same process, members with the same name, size and date have the bytes of the new zip."""
     for name, data in (("a.zip", b"old"), ("b.zip", b"new")):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr(zipfile.ZipInfo("cat/1.png"), data)
@@ -234,7 +236,7 @@ def with_method(path: Path, method: int, only: int | None = None) -> Path:
     return path
 
 
-def test_a_compression_that_is_not_read_is_told_by_name(tmp_path: Path) -> None:
+def test_the_error_names_an_unsupported_compression(tmp_path: Path) -> None:
     names = {name.encode(): data for name, data in PHOTOS.items()}
     with pytest.raises(BadData, match=r"x\.zip cannot be read: it is compressed by Deflate64.*unpack it"):
         open_source(with_method(zip_with(tmp_path / "x.zip", names), 9))
@@ -245,7 +247,7 @@ def test_a_compression_that_is_not_read_is_told_by_name(tmp_path: Path) -> None:
 
 
 def test_a_zip_may_be_compressed_by_zstandard(tmp_path: Path) -> None:
-    """As 7-Zip and WinZip write it: method 93, one frame for each member."""
+    """7-Zip and WinZip write method 93 with one frame for every member."""
     frames = {name.encode(): zstd.compress(data) for name, data in PHOTOS.items()}
     raw = bytearray(with_method(zip_with(tmp_path / "x.zip", frames), 93).read_bytes())
     for (name, frame), data in zip(frames.items(), PHOTOS.values(), strict=True):
@@ -258,7 +260,7 @@ def test_a_zip_may_be_compressed_by_zstandard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data.z01", "data.zip.001", "data.tar.gz.aa", "last.zip"])
-def test_one_piece_of_an_archive_is_told(tmp_path: Path, name: str) -> None:
+def test_one_part_of_a_split_archive_is_refused(tmp_path: Path, name: str) -> None:
     path = zip_with(tmp_path / name, {name.encode(): data for name, data in PHOTOS.items()})
     raw = bytearray(path.read_bytes())
     raw[raw.find(b"PK\x01\x02") + 34] = 1  # the disk on which the first member begins
@@ -267,8 +269,8 @@ def test_one_piece_of_an_archive_is_told(tmp_path: Path, name: str) -> None:
         open_source(path)
 
 
-def test_a_sparse_file_in_a_tar_is_not_passed_over(tmp_path: Path) -> None:
-    """`tar --sparse` leaves out runs of zeros: its bytes do not lie in one piece."""
+def test_reading_a_sparse_file_in_a_tar_is_an_error(tmp_path: Path) -> None:
+    """`tar --sparse` leaves out runs of zeros, so the bytes of the file are not in one piece."""
     header = tarfile.TarInfo("cat/1.png")
     header.type, header.size = tarfile.GNUTYPE_SPARSE, 512
     raw = bytearray(header.tobuf(tarfile.GNU_FORMAT))

@@ -10,7 +10,7 @@ from training.data.sources.open_source import open_source
 from training.data.sources.source import BadData
 
 
-def test_a_zip_lists_and_reads_what_its_folder_does(tmp_path: Path) -> None:
+def test_a_zip_has_the_names_and_contents_of_its_folder(tmp_path: Path) -> None:
     folder = write_gratings(tmp_path / "data", {"x": 2, "y": 1})
     plain, packed = open_source(folder), open_source(zipped(folder, tmp_path / "data.zip"))
     files = [name for name in plain.names if not name.endswith("/")]
@@ -18,7 +18,7 @@ def test_a_zip_lists_and_reads_what_its_folder_does(tmp_path: Path) -> None:
     assert all(plain.read(name) == packed.read(name) for name in files)
 
 
-def test_nothing_leaves_the_zip(tmp_path: Path) -> None:
+def test_no_member_is_written_outside_of_the_zip(tmp_path: Path) -> None:
     """A member called ../evil is read as bytes like any other, and no file appears anywhere."""
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("x/../../evil.png", b"data")
@@ -27,7 +27,7 @@ def test_nothing_leaves_the_zip(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.rglob("*")] == ["evil.zip"]
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "MAX_FILE_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/bomb.png", bytes(10**6))
@@ -35,7 +35,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         open_source(tmp_path / "bomb.zip").read("x/bomb.png")
 
 
-def test_what_is_no_data_is_told(tmp_path: Path) -> None:
+def test_missing_and_broken_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="there is no"):
         open_source(tmp_path / "missing")
     (tmp_path / "broken.zip").write_bytes(b"PK no zip")
@@ -43,13 +43,13 @@ def test_what_is_no_data_is_told(tmp_path: Path) -> None:
         open_source(tmp_path / "broken.zip")
 
 
-def test_a_file_that_vanished_is_named_without_its_path(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_without_its_folder(tmp_path: Path) -> None:
     folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
     source = open_source(folder)
     (folder / "x" / "0.png").unlink()
-    with pytest.raises(BadData, match=r"x/0\.png cannot be read") as caught:
+    with pytest.raises(BadData, match=r"x/0\.png cannot be read") as error:
         source.read("x/0.png")
-    assert str(tmp_path) not in str(caught.value)
+    assert str(tmp_path) not in str(error.value)
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -67,15 +67,15 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
-def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
-    """To open it would be to wait until somebody writes."""
+def test_a_named_pipe_is_ignored(tmp_path: Path) -> None:
+    """Opening it would wait until a process writes to it."""
     folder = write_gratings(tmp_path / "data", {"x": 1, "y": 1})
     os.mkfifo(folder / "x" / "pipe.png")
     assert "x/pipe.png" not in open_source(folder).names
 
 
 def test_a_damaged_member_is_named(tmp_path: Path) -> None:
-    """Bytes that inflate cannot make sense of."""
+    """The bytes of the member are no valid deflate stream."""
     with zipfile.ZipFile(tmp_path / "data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/0.png", bytes(range(256)) * 40)
     data = bytearray((tmp_path / "data.zip").read_bytes())
@@ -85,15 +85,15 @@ def test_a_damaged_member_is_named(tmp_path: Path) -> None:
         open_source(tmp_path / "data.zip").read("x/0.png")
 
 
-def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is in the list, as what cannot be read; of the data itself it is an error."""
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sub-folder is listed as a file that cannot be read; for the data set itself it is an error."""
     folder = write_gratings(tmp_path / "data", {"x": 1, "x/closed": 1})
-    whole = os.scandir
+    system_scandir = os.scandir
 
     def scandir(path: str) -> object:
         if Path(path) == closed:
             raise PermissionError(13, "Permission denied", str(path))
-        return whole(path)
+        return system_scandir(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
     closed = folder / "x" / "closed"
