@@ -133,12 +133,12 @@ def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     gives what they give for three equal channels. Raises BadWeights when anything else differs.
     """
     name, stem = head_name(network), f"{_stem_name(network)}.weight"
-    own = network.state_dict()
+    state = network.state_dict()
     backbone = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
-    if stem in backbone and own[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
+    if stem in backbone and state[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
         backbone[stem] = backbone[stem].sum(dim=1, keepdim=True)
-    needed = {key for key in own if not key.startswith(f"{name}.")}
-    load_exactly(network, {**own, **backbone}, missing=needed - set(backbone))
+    required = {key for key in state if not key.startswith(f"{name}.")}
+    load_exactly(network, {**state, **backbone}, missing=required - set(backbone))
 
 
 def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set[str] | None = None) -> None:
@@ -147,11 +147,11 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
     `missing` are the names that the caller knows to be missing, by default those that the network alone has. Raises
     BadWeights, which names the first few of each fault.
     """
-    own = network.state_dict()
+    state = network.state_dict()
     # num_batches_tracked is a counter that evaluation does not read, and older files lack it.
-    missing = {key for key in (missing or set(own) - set(weights)) if not key.endswith("num_batches_tracked")}
-    surplus = set(weights) - set(own)
-    shapes = {key for key in set(own) & set(weights) if own[key].shape != weights[key].shape}
+    missing = {key for key in (missing or set(state) - set(weights)) if not key.endswith("num_batches_tracked")}
+    surplus = set(weights) - set(state)
+    shapes = {key for key in set(state) & set(weights) if state[key].shape != weights[key].shape}
     if missing or surplus or shapes:
         faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
         details = [f"{len(keys)} {fault}: {', '.join(sorted(keys)[:3])}" for fault, keys in faults.items() if keys]

@@ -74,5 +74,5 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _draw_input(axes: Any, features: Features) -> None:
-    axes.imshow(features.seen.permute(1, 2, 0).cpu().numpy())
+    axes.imshow(features.network_input.permute(1, 2, 0).cpu().numpy())
     axes.set_title("what it saw", fontsize=8)

@@ -30,12 +30,12 @@ class Channel:
 class Features:
     """All channels of a layer, strongest first, and the maps of those in `shown`.
 
-    `seen` is the input of the network as 8-bit levels, `prediction` its most probable class.
+    `network_input` is the picture that the network sees, as 8-bit levels, `prediction` its most probable class.
     """
 
     layer: Layer
     prediction: Prediction
-    seen: UInt8[Tensor, "3 s s"]
+    network_input: UInt8[Tensor, "3 s s"]
     channels: tuple[Channel, ...]
     shown: tuple[Channel, ...]
     maps: Float[Tensor, "n h w"]
@@ -68,7 +68,7 @@ def features(
     return Features(
         layer=layer,
         prediction=rank(answer.logits[0], spec, top=1)[0],
-        seen=to_levels(pixels[0]),
+        network_input=to_levels(pixels[0]),
         channels=tuple(ranked),
         shown=tuple(shown),
         maps=maps[[channel.channel for channel in shown]],

@@ -159,8 +159,8 @@ def described(users: Mapping[str, Option], *, option: Option | None = None) -> s
     `option` replaces the merged option, for example where a client's numbers have closer bounds.
     """
     by_text: dict[str, list[str]] = {}
-    for owner, own in users.items():
-        by_text.setdefault(own.text, []).append(owner)
+    for owner, user_option in users.items():
+        by_text.setdefault(user_option.text, []).append(owner)
     if len(by_text) == 1:
         text = next(iter(by_text))
     else:

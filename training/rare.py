@@ -76,22 +76,22 @@ def _warning(
     split: str, names: Sequence[str], per_class: Mapping[str, Any], class_weights: str | None, *, predicted: bool
 ) -> str:
     photos = sum(per_class[name]["photos"] for name in names)
-    one, single = len(names) == 1, photos == 1
+    is_one_class, is_one_photo = len(names) == 1, photos == 1
     listed = ", ".join(f"'{name}'" for name in names[:MAX_NAMES])
     listed += f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
-    where = "on the photos measured" if split == "all" else f"on the {split} split"
-    which = f"the class {listed} is" if one else f"the classes {listed} are"
+    place = "on the photos measured" if split == "all" else f"on the {split} split"
+    subject = f"the class {listed} is" if is_one_class else f"the classes {listed} are"
     missed = (
         "its only photo there is"
-        if single and one
-        else f"all {photos:,} of {'its' if one else 'their'} photos there are"
+        if is_one_photo and is_one_class
+        else f"all {photos:,} of {'its' if is_one_class else 'their'} photos there are"
     )
     never = "predicted only for photos of other classes" if predicted else "never predicted"
-    return f"{which} {never} {where}: {missed} classified as other classes. {_advice(one, class_weights)}"
+    return f"{subject} {never} {place}: {missed} classified as other classes. {_advice(is_one_class, class_weights)}"
 
 
-def _advice(one: bool, class_weights: str | None) -> str:
-    more = f"train with more photos of {'it' if one else 'them'}"
+def _advice(is_one_class: bool, class_weights: str | None) -> str:
+    more = f"train with more photos of {'it' if is_one_class else 'them'}"
     if class_weights == "balanced":
         return f"To change that, {more}; --class-weights balanced was already used."
     return f"To change that, {more}, or with --class-weights balanced."

@@ -84,7 +84,7 @@ class Run(Generic[Options]):
                 cache=self.options.cache,
             )
         )
-        times = ", ".join(f"{name} {taken:.2f} s" for name, taken in seconds.items())
+        times = ", ".join(f"{name} {step_s:.2f} s" for name, step_s in seconds.items())
         print_line(self.console, f"precision {precision}" + (f" (a step takes: {times})" if times else ""))
         return precision
 

@@ -62,10 +62,10 @@ def _question(result: Adversarial, model: Model) -> Question[list[classify.Predi
 
 
 def _verdict(candidate: _Candidate, before: classify.Prediction, after: classify.Prediction) -> TransferVerdict:
-    left = before.index == candidate.original and after.index != candidate.original
+    lost_original = before.index == candidate.original and after.index != candidate.original
     return TransferVerdict(
         model=candidate.model.name,
         original=Prediction.model_validate(before),
         adversarial=Prediction.model_validate(after),
-        fooled=left if candidate.target is None else after.index == candidate.target != before.index,
+        fooled=lost_original if candidate.target is None else after.index == candidate.target != before.index,
     )

@@ -99,4 +99,6 @@ class Registry:
         if name in self.names:
             raise StillLoading(f"{name} is being loaded: try again in a moment")
         near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.4) or self.names[:5]
-        raise NotServed(f"no model {name[:100]!r} is served here; similar names: {', '.join(near)} (GET /models lists all)")
+        raise NotServed(
+            f"no model {name[:100]!r} is served here; similar names: {', '.join(near)} (GET /models lists all)"
+        )

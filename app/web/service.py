@@ -82,8 +82,8 @@ async def result_for(request: Request, work: "Future[Result] | asyncio.Future[Re
 
 async def result_while_connected(request: Request, result: "asyncio.Future[Result]") -> Result:
     """The result; if the client leaves first, ClientLeft is raised and the work goes on."""
-    async with _watch(request) as left:
-        await asyncio.wait([cast("asyncio.Future[Any]", result), left], return_when=asyncio.FIRST_COMPLETED)
+    async with _watch(request) as client_left:
+        await asyncio.wait([cast("asyncio.Future[Any]", result), client_left], return_when=asyncio.FIRST_COMPLETED)
     if not result.done():
         raise ClientLeft
     return result.result()

@@ -74,13 +74,13 @@ def _header(data: bytes, kind: bytes) -> Header:
             raise ValueError("a number is missing")
         tokens.append(token[1])
         place = token.end()
-    width, height = _whole(tokens[0]), _whole(tokens[1])
+    width, height = _whole_number(tokens[0]), _whole_number(tokens[1])
     if kind in b"fF":
         scale = float(tokens[2])
         if not (np.isfinite(scale) and scale):
             raise ValueError("its scale is no number")
         return Header(kind, width, height, CHANNELS[kind], 1, place + 1, "<" if scale < 0 else ">")
-    header = Header(kind, width, height, CHANNELS[kind], 1 if kind in b"14" else _whole(tokens[2]), place + 1)
+    header = Header(kind, width, height, CHANNELS[kind], 1 if kind in b"14" else _whole_number(tokens[2]), place + 1)
     # One blank ends the header. Programs on Windows may write two, and then the file is a byte longer.
     longer = data[place : place + 2] == b"\r\n" and len(data) == place + 2 + header.size
     return replace(header, start=place + 2) if longer else header
@@ -93,11 +93,11 @@ def _pam_header(data: bytes) -> Header:
         raise ValueError("its end is missing")
     lines = (line.split() for line in text.splitlines()[1:] if not line.startswith(b"#"))
     fields = {line[0]: line[1] for line in lines if len(line) > 1}
-    width, height, depth, white = (_whole(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    width, height, depth, white = (_whole_number(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
     return Header(b"7", width, height, depth, white, start)
 
 
-def _whole(token: bytes) -> int:
+def _whole_number(token: bytes) -> int:
     if not re.fullmatch(rb"[0-9]{1,10}", token):
         raise ValueError(f"{token[:10]!r} is no whole number")
     return int(token)

@@ -31,7 +31,7 @@ class Numbers:
     """The samples of a picture, which are read by rows.
 
     `rows(top, bottom)` returns the samples of these rows, [n, width, channels]. `name` describes the picture in errors.
-    `white` is the number that is white according to the file, or None. `whole` is the largest number of this type of
+    `white` is the number that is white according to the file, or None. `type_max` is the largest number of this type of
     samples: 65,535, 1 for floating point, None if there is no usual one. With `alpha` the last channel is the alpha
     channel, `inverted` means that 0 is white, and `clear` is the colour that is transparent.
     """
@@ -42,7 +42,7 @@ class Numbers:
     channels: int
     name: str
     white: float | None = None
-    whole: float | None = 65535.0
+    type_max: float | None = 65535.0
     alpha: bool = False
     inverted: bool = False
     clear: tuple[int, ...] | None = None
@@ -70,34 +70,35 @@ def white_of(numbers: Numbers) -> float:
         if most > numbers.white:
             _refuse(numbers, f"{contents}, although it says that {_text(numbers.white)} is white", least, most)
         return numbers.white
-    if numbers.whole is None:
+    if numbers.type_max is None:
         _refuse(numbers, f"{contents}, and does not say which of them is white", least, most)
-    if most > numbers.whole:
-        _refuse(numbers, f"{contents}, which leave the usual range of 0 to {_text(numbers.whole)}", least, most)
-    if numbers.whole == 65535 and _from_8_bits(numbers):
-        return numbers.whole
-    if most > HALF * numbers.whole and most - least >= EIGHTH * numbers.whole:
-        fault = _unlike_the_range(numbers, numbers.whole)
+    if most > numbers.type_max:
+        _refuse(numbers, f"{contents}, which leave the usual range of 0 to {_text(numbers.type_max)}", least, most)
+    if numbers.type_max == 65535 and _from_8_bits(numbers):
+        return numbers.type_max
+    if most > HALF * numbers.type_max and most - least >= EIGHTH * numbers.type_max:
+        fault = _unlike_the_range(numbers, numbers.type_max)
         if not fault:
-            return numbers.whole
+            return numbers.type_max
         _refuse(numbers, f"{contents}, {fault}", least, most)
     _refuse(
         numbers,
-        f"{contents}, too small a part of 0 to {_text(numbers.whole)} to be sure that {_text(numbers.whole)} is white",
+        f"{contents}, too small a part of 0 to {_text(numbers.type_max)} to be sure that {_text(numbers.type_max)} is"
+        " white",
         least,
         most,
     )
 
 
-def _unlike_the_range(numbers: Numbers, whole: float) -> str:
+def _unlike_the_range(numbers: Numbers, top: float) -> str:
     """Why samples that reach far up may still have another range; empty if they use this one."""
     samples = np.sort(_sample(numbers))
     ignored = int(len(samples) * FEW)
     low, high = float(samples[ignored]), float(samples[len(samples) - 1 - ignored])
-    if high - low < EIGHTH * whole:
+    if high - low < EIGHTH * top:
         return f"nearly all of which lie between {_text(low)} and {_text(high)}, so that it is not sure which is white"
-    at_the_ends = (samples < EIGHTH * whole) | (samples > (1 - EIGHTH) * whole)
-    if whole == 65535 and at_the_ends.all() and len(np.unique(samples)) > MOST_TONES:
+    at_the_ends = (samples < EIGHTH * top) | (samples > (1 - EIGHTH) * top)
+    if top == 65535 and at_the_ends.all() and len(np.unique(samples)) > MOST_TONES:
         return "none of which is near the middle, as if negative numbers had been stored without their sign"
     return ""
 
@@ -142,7 +143,7 @@ def _text(value: float) -> str:
 
 
 def _refuse(numbers: Numbers, contents: str, least: float, most: float) -> NoReturn:
-    guess = next((whole for whole in WHITES if HALF * whole < most <= whole), None)
+    guess = next((white for white in WHITES if HALF * white < most <= white), None)
     example = f" (where white is {guess:,}: numpy.rint(numbers * (255 / {guess})))" if guess and least >= 0 else ""
     raise UnclearLevels(
         f"the {numbers.name} holds {contents}",

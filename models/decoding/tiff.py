@@ -22,7 +22,7 @@ COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6
 Tags = Mapping[int, Any]
 
 
-def one(tags: Tags, tag: int, default: Any = None) -> Any:
+def first(tags: Tags, tag: int, default: Any = None) -> Any:
     """The first value of a tag."""
     value = tags.get(tag, default)
     return value[0] if isinstance(value, tuple) and value else value
@@ -30,9 +30,9 @@ def one(tags: Tags, tag: int, default: Any = None) -> Any:
 
 def described(tags: Tags) -> str:
     """A description such as `TIFF of 5 channels of 16 bits (unsigned, RGB)`."""
-    bits, samples = one(tags, BITS, 1), one(tags, SAMPLES, 1)
-    kind = FORMATS.get(one(tags, SAMPLE_FORMAT, 1), "unknown numbers")
-    colours = COLOURS.get(one(tags, PHOTOMETRIC), f"colour space {one(tags, PHOTOMETRIC)}")
+    bits, samples = first(tags, BITS, 1), first(tags, SAMPLES, 1)
+    kind = FORMATS.get(first(tags, SAMPLE_FORMAT, 1), "unknown numbers")
+    colours = COLOURS.get(first(tags, PHOTOMETRIC), f"colour space {first(tags, PHOTOMETRIC)}")
     return f"TIFF of {samples} channel{'s' * (samples != 1)} of {bits} bits ({kind}, {colours})"
 
 
@@ -43,14 +43,15 @@ def refuse_unknown(data: bytes) -> None:
         file = io.BytesIO(data)
         file.seek(tags.next)
         tags.load(file)
-        known = {BITS, WIDTH, HEIGHT} <= set(tags)
-        text = described(tags) if known else ""
+        has_size = {BITS, WIDTH, HEIGHT} <= set(tags)
+        text = described(tags) if has_size else ""
     except Exception:  # a damaged directory names nothing
         return
     refuse_raw(tags)
-    if one(tags, BITS, 1) == 8 and one(tags, COMPRESSION, 1) not in READ_COMPRESSIONS:
+    if first(tags, BITS, 1) == 8 and first(tags, COMPRESSION, 1) not in READ_COMPRESSIONS:
         raise BrokenPicture(
-            f"the picture is a {text}, packed by a method (compression {one(tags, COMPRESSION)}) that is not read here",
+            f"the picture is a {text}, packed by a method (compression {first(tags, COMPRESSION)}) that is not read"
+            " here",
             "save it without compression, with LZW or Deflate, or as PNG",
         )
     if text:
@@ -62,8 +63,8 @@ def refuse_unknown(data: bytes) -> None:
 
 def refuse_raw(tags: Tags) -> None:
     """Raise NotAPicture for a camera's raw file, which is a TIFF whose first picture is a small preview."""
-    raw = DNG_VERSION in tags or one(tags, PHOTOMETRIC) in (CFA, LINEAR_RAW)
-    preview = isinstance(one(tags, SUBFILE), int) and one(tags, SUBFILE) & 1 and SUB_DIRECTORIES in tags
+    raw = DNG_VERSION in tags or first(tags, PHOTOMETRIC) in (CFA, LINEAR_RAW)
+    preview = isinstance(first(tags, SUBFILE), int) and first(tags, SUBFILE) & 1 and SUB_DIRECTORIES in tags
     if raw or preview:
         raise NotAPicture(
             "the bytes are a camera's raw file (DNG, NEF, ARW or alike), no picture that is read here", DEVELOP
@@ -85,14 +86,14 @@ def check(tags: Tags, max_pixels: int) -> None:
     """Raise a PictureError for raw files, colours that cannot be converted, and tiles larger than `max_pixels`."""
     refuse_raw(tags)
     try:
-        tile = int(one(tags, TILE_WIDTH, 0)) * int(one(tags, TILE_LENGTH, 0))
+        tile = int(first(tags, TILE_WIDTH, 0)) * int(first(tags, TILE_LENGTH, 0))
     except (TypeError, ValueError) as error:
         raise BrokenPicture("the size of the TIFF's tiles is no number", "save it again") from error
     if tile > max_pixels:
         raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}", "save it again")
-    bits, planar = one(tags, BITS, 1), one(tags, PLANAR, 1) == 2
+    bits, planar = first(tags, BITS, 1), first(tags, PLANAR, 1) == 2
     wide = isinstance(bits, int) and bits > 8
-    if (planar and wide) or (one(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or one(tags, PHOTOMETRIC) == 8:
+    if (planar and wide) or (first(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or first(tags, PHOTOMETRIC) == 8:
         layout = ", each channel apart" if planar else ""
         raise UnclearLevels(
             f"the picture is a {described(tags)}{layout}, whose levels are not known for certain",
@@ -106,13 +107,13 @@ def stated_white(tags: Tags) -> float | None:
     It follows from an unusual number of bits, or from a stated largest value that is the end of a range of whole bits.
     Other stated values are ignored, since they may be the largest value of this one picture.
     """
-    bits = one(tags, BITS, 1)
-    if isinstance(bits, int) and bits not in (16, 32, 64) and one(tags, SAMPLE_FORMAT, 1) == 1:
+    bits = first(tags, BITS, 1)
+    if isinstance(bits, int) and bits not in (16, 32, 64) and first(tags, SAMPLE_FORMAT, 1) == 1:
         return float((1 << bits) - 1)
-    most = one(tags, SAMPLE_MOST, one(tags, MOST))
-    least = one(tags, SAMPLE_LEAST, one(tags, LEAST, 0))
+    most = first(tags, SAMPLE_MOST, first(tags, MOST))
+    least = first(tags, SAMPLE_LEAST, first(tags, LEAST, 0))
     if not isinstance(most, int | float) or least != 0:
         return None
     whole = most >= 255 and float(most).is_integer() and (int(most) & (int(most) + 1)) == 0
-    floats = one(tags, SAMPLE_FORMAT, 1) == 3
+    floats = first(tags, SAMPLE_FORMAT, 1) == 3
     return float(most) if whole or (floats and most == 1) else None

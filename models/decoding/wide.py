@@ -61,7 +61,7 @@ def of_netpbm(data: bytes) -> tuple[netpbm.Header, Callable[[], Numbers]]:
             f"netpbm picture (P{header.kind.decode()})",
             # Programs that know nothing of the samples but their type write 65535.
             white=None if floats or header.white == 65535 else float(header.white),
-            whole=1.0 if floats else 65535.0,
+            type_max=1.0 if floats else 65535.0,
             alpha=header.channels in (2, 4),
         )
 
@@ -76,14 +76,14 @@ def _of_grey(image: Image.Image, data: bytes, kind: str) -> Numbers:
         white = _white_of_png(_rows(image), image.height, data)
         stated = image.info.get("transparency")
         clear = (stated,) if isinstance(stated, int) else None
-    whole = {"F": 1.0, "I": None}.get(image.mode, 65535.0)
+    type_max = {"F": 1.0, "I": None}.get(image.mode, 65535.0)
     return Numbers(
         _rows(image),
         *(image.width, image.height, 1),
         tiff.described(tags) if tags else f"16-bit {kind}",
         white=white,
-        whole=whole,
-        inverted=kind == "TIFF" and tiff.one(tags, tiff.PHOTOMETRIC, 0) == tiff.WHITE_IS_ZERO,
+        type_max=type_max,
+        inverted=kind == "TIFF" and tiff.first(tags, tiff.PHOTOMETRIC, 0) == tiff.WHITE_IS_ZERO,
         clear=clear,
     )
 

@@ -50,7 +50,7 @@ def expanded(*, without: Collection[str] = (), stopped: str = "stopped") -> Call
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command)
         passed = [parameter for parameter in signature.parameters.values() if parameter.annotation is typer.Context]
-        own = {
+        expansions = {
             parameter.name: _expand(parameter.name, parameter.annotation, parameter.default, without)
             for parameter in signature.parameters.values()
             if parameter not in passed
@@ -59,11 +59,11 @@ def expanded(*, without: Collection[str] = (), stopped: str = "stopped") -> Call
         @functools.wraps(command)
         def run(**values: Any) -> None:
             with reported_errors(stopped):
-                built = {name: expansion.build(values) for name, expansion in own.items()}
+                built = {name: expansion.build(values) for name, expansion in expansions.items()}
                 contexts = {parameter.name: values[parameter.name] for parameter in passed}
                 command(**contexts, **{name: value for name, value in built.items() if value is not ABSENT})
 
-        options = [parameter for expansion in own.values() for parameter in expansion.parameters]
+        options = [parameter for expansion in expansions.values() for parameter in expansion.parameters]
         options.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)  # required ones first
         parameters = [*passed, *options]
         run.__signature__ = signature.replace(  # type: ignore[attr-defined]

@@ -147,12 +147,12 @@ def _lost(data: Mapping[str, Any]) -> str:
     return f" {data['lost']:,} more photos were missing when the run was finished; it may have been trained on them."
 
 
-def _split_by(given: Sequence[str]) -> str:
-    if not given:
+def _split_by(data_splits: Sequence[str]) -> str:
+    if not data_splits:
         return "split by the content of the pictures, with the same fractions of each class"
-    added = [split for split in ("validation", "test") if split not in given]
+    added = [split for split in ("validation", "test") if split not in data_splits]
     more = f"; {' and '.join(added)} taken from the training photos by their content" if added else ""
-    return f"with the splits of the data set ({', '.join(sorted(given))}){more}"
+    return f"with the splits of the data set ({', '.join(sorted(data_splits))}){more}"
 
 
 def _range(counts: Sequence[int]) -> str:

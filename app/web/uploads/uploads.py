@@ -98,8 +98,8 @@ def _read_options(model: type[Form], request: Request, fields: Sequence[Field]) 
         places[name]["query"].append(value)
     for field in fields:
         if field.name not in PICTURES or field.name not in model.model_fields:
-            known = field.name in model.model_fields
-            places[field.name]["body"].append(field.option() if known else None)
+            is_option = field.name in model.model_fields
+            places[field.name]["body"].append(field.option() if is_option else None)
     list_options = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
     options: dict[str, object] = {}
     for name, by_place in places.items():

@@ -118,9 +118,9 @@ def _splits_of_files(labels: Labels, options: DataOptions) -> dict[str, str]:
 
 
 def _too_few_classes(layout: Layout, files: list[str], least: int) -> str:
-    needed = "at least two classes are needed" if least > 1 else "at least one class is needed"
-    where = f"there is only {layout.folders[0]!r}" if layout.folders else f"none of {len(files):,} files is in one"
-    return f"{needed}, each a sub-folder with its pictures, but {where}{label_hint(files)}"
+    requirement = "at least two classes are needed" if least > 1 else "at least one class is needed"
+    situation = f"there is only {layout.folders[0]!r}" if layout.folders else f"none of {len(files):,} files is in one"
+    return f"{requirement}, each a sub-folder with its pictures, but {situation}{label_hint(files)}"
 
 
 def check_renamed_folders(layout: Layout, renamed: Mapping[str, str]) -> None:
