@@ -1,4 +1,4 @@
-"""Other libraries as oracles (make oracles), and the pictures on which ours are compared with them."""
+"""Fixtures for comparing attacks with those of other libraries (installed by `make oracles`) on the same pictures."""
 
 import sys
 import types
@@ -18,13 +18,13 @@ from tests.models.attacks.small_pictures import draw_small_pictures
 
 def _oracle(name: str) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # theirs to mend
+        warnings.simplefilter("ignore")  # warnings of the other library are not ours to fix
         return pytest.importorskip(name, reason=f"{name} is not installed: make oracles")
 
 
 @pytest.fixture(scope="session")
 def adv_lib() -> Any:
-    """adversarial-library, whose plotting server stays out of here."""
+    """Return adversarial-library, imported with a stand-in for the plotting server that it would need."""
     with pytest.MonkeyPatch.context() as patch:
         stand_in = types.ModuleType("visdom")
         stand_in.Visdom = object  # type: ignore[attr-defined]
@@ -45,6 +45,6 @@ def small_pictures() -> Tensor:
 
 @pytest.fixture(scope="session")
 def crops(imagenet: Model, imagenet_photos: list[tuple[int, bytes]]) -> Tensor:
-    """64 photos as MobileNetV2 sees them, [64, 3, 224, 224]: where attacks on the model's own size are compared."""
+    """Return 64 photos preprocessed for MobileNetV2, [64, 3, 224, 224], to compare attacks at the input size."""
     photos = [to_float(decode(data)).unsqueeze(0) for _, data in imagenet_photos[:64]]
     return to_lattice(torch.cat([preprocess(photo, imagenet.spec) for photo in photos]))

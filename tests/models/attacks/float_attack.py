@@ -1,4 +1,4 @@
-"""Run a float attack alone, at the model's own size: what other libraries do, and what closed forms are for."""
+"""Runs a float attack without the search on the lattice, at the model's input size, as other libraries do."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ def run_float_attack(
     mask: Tensor | None = None,
     **options: Any,
 ) -> Best:
-    """The best of a batch of pictures [n, 3, s, s]; `labels` are the original classes, or the targets.
+    """Return the best results for pictures [n, 3, s, s]; `labels` are the original classes, or the targets.
 
-    `norm` is passed to attacks that take one; it also measures the change of minimal attacks.
+    `norm` is passed to attacks that take one, and it measures the change of minimal attacks.
     """
     goal = Goal(labels, targeted, lambda pixels: pixels, confidence=confidence, mask=mask)
-    chosen = norm or attack.norms[0]
+    used_norm = norm or attack.norms[0]
     if "norm" in attack.defaults:
-        options["norm"] = chosen
+        options["norm"] = used_norm
 
     def task() -> Task[Best]:
         first = yield from goal.look(pictures, gradients=False)
-        best = Best(goal, pictures, first, measure=by(chosen) if attack.minimal else None)
+        best = Best(goal, pictures, first, measure=by(used_norm) if attack.minimal else None)
         yield from attack.run(pictures, goal, best, **options)
         return best
 
@@ -56,6 +56,6 @@ class LogitsModule(nn.Module):
 
 
 def predicted_classes(classifier: Classifier, pictures: Tensor) -> Tensor:
-    """The most probable class of each picture, [n]."""
+    """Return the most probable class of every picture, [n]."""
     with torch.no_grad():
         return classifier.logits(pictures).argmax(dim=1)

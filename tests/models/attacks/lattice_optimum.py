@@ -1,4 +1,4 @@
-"""Pictures on the lattice, and the smallest change on it that fools a linear model: known answers for tests."""
+"""Pictures on the lattice of 8-bit levels, and the smallest change on it that fools a linear model."""
 
 import torch
 from torch import Tensor
@@ -9,16 +9,16 @@ SIDE = 16
 
 
 def lattice_picture(seed: int) -> Tensor:
-    """On the lattice, and so far from black and white that no change of a few levels reaches them."""
+    """Return a picture on the lattice that is too far from black and white for a small change to reach them."""
     random = torch.Generator().manual_seed(seed)
     return torch.randint(60, 196, (1, 3, SIDE, SIDE), generator=random).float() / 255
 
 
 def least_l2(gap: float, weight: Tensor) -> float:
-    """The least L2 of whole levels that loses the gap: value i by round(s |w_i|) levels, s as small as can be.
+    """Return the least L2 of whole levels that closes the gap: value i changes by round(s |w_i|) levels, s minimal.
 
-    No other whole levels of that length lose more of a linear margin, since each further level of a value costs more
-    than its last: those of most gain per cost are taken first.
+    No other change of that length lowers a linear margin more: every further level of a value costs more than the one
+    before, so the levels of the largest gain per cost come first.
     """
     gains = weight.abs().flatten().double() / 255
     low, high = 0.0, 1e6

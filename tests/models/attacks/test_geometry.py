@@ -1,4 +1,4 @@
-"""Distances and balls, by hand and for any picture."""
+"""Tests norms and projections, on known values and on random pictures."""
 
 import math
 
@@ -31,15 +31,15 @@ def row(*values: float) -> Tensor:
     return torch.tensor(values).expand(3, 1, len(values))
 
 
-def test_projection_by_hand() -> None:
-    """0.5 may move by 0.1 and no more; 0.05 and 0.95 stop at black and white."""
+def test_the_linf_projection_clamps_to_the_ball_and_to_0_and_1() -> None:
+    """0.5 may change by at most 0.1; 0.05 and 0.95 stop at black and white."""
     moved, origin = row(0.9, 0.55, 0.1, -0.5, 1.5).unsqueeze(0), row(0.5, 0.5, 0.5, 0.05, 0.95).unsqueeze(0)
     result = project_linf(moved, origin, 0.1)
     torch.testing.assert_close(result[0, 0, 0], torch.tensor([0.6, 0.55, 0.4, 0.0, 1.0]))
 
 
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0, 1))
-def test_projection_is_idempotent_and_within(seed: int, epsilon: float) -> None:
+def test_the_linf_projection_is_idempotent_and_within_its_bounds(seed: int, epsilon: float) -> None:
     random = torch.Generator().manual_seed(seed)
     origin, moved = torch.rand(2, 3, 4, 4, generator=random), torch.randn(2, 3, 4, 4, generator=random)
     once = project_linf(moved, origin, epsilon)
@@ -49,31 +49,31 @@ def test_projection_is_idempotent_and_within(seed: int, epsilon: float) -> None:
     assert torch.equal(project_linf(once, origin, epsilon), once)
 
 
-def test_whole_levels_stay_whole() -> None:
-    """8/255 as a float32 or a float64 is 8 levels, not 7; so for all of them."""
+def test_an_epsilon_of_whole_levels_is_not_rounded_down() -> None:
+    """8/255 as a float32 or a float64 is 8 levels, not 7, and so for all numbers of levels."""
     for levels in range(1, 256):
         assert lattice_epsilon(levels / 255) == pytest.approx(levels / 255)
         assert lattice_epsilon(torch.tensor(levels / 255).item()) == pytest.approx(levels / 255)
-        # 0.0313725 for 8/255, as people and JSON write it.
+        # Seven decimals, such as 0.0313725 for 8/255, as people and JSON write it.
         assert lattice_epsilon(round(levels / 255, 7)) == pytest.approx(levels / 255)
 
 
 @given(st.floats(1 / 255, 1))
-def test_the_rest_of_a_level_is_not_used(epsilon: float) -> None:
-    """At most a ten-thousandth of a level above epsilon, which is what a float32 may lose, and less than one below."""
+def test_epsilon_is_rounded_down_to_whole_levels(epsilon: float) -> None:
+    """It is less than one level below epsilon, and at most 1e-4 levels above, which a float32 may lose."""
     result = lattice_epsilon(epsilon) * 255
     assert result == pytest.approx(round(result))
     assert epsilon * 255 - 1 < result <= epsilon * 255 + 1.001e-4
 
 
-def test_the_lattice_is_what_a_file_gives_back() -> None:
-    """Bit for bit what decoding the nearest levels gives."""
+def test_the_lattice_holds_the_values_that_a_file_gives_back() -> None:
+    """The values are exactly those of the nearest levels after decoding."""
     pixels = torch.rand(2, 3, 50, 50, generator=torch.Generator().manual_seed(0)) * 1.2 - 0.1
     assert torch.equal(to_lattice(pixels), to_float(to_levels(pixels)))
 
 
-def test_norms_by_hand() -> None:
-    """Changes of 3 and 4 levels in one pixel and of 12 in another: l1 19, l2 13, linf 12, two pixels."""
+def test_norms_of_a_known_change() -> None:
+    """Changes of 3 and 4 levels in one pixel and 12 in another give l1 = 19, l2 = 13, linf = 12 and l0 = 2 pixels."""
     origin = torch.full((3, 2, 2), 100, dtype=torch.uint8)
     picture = origin.clone()
     picture[0, 0, 0] += 3
@@ -89,16 +89,21 @@ def test_norms_by_hand() -> None:
     assert math.isclose(result["linf"], 12 / 255, rel_tol=1e-15)
 
 
-def test_norms_of_no_change_and_of_the_largest() -> None:
-    """Black to white: 1 per value; unsigned levels do not wrap around."""
+def test_norms_of_no_change_and_of_the_largest_change() -> None:
+    """Black to white is 1 per value in both directions; differences of unsigned levels must not wrap around."""
     black, white = torch.zeros(3, 4, 5, dtype=torch.uint8), torch.full((3, 4, 5), 255, dtype=torch.uint8)
     assert set(norms(black, black).values()) == {0}
-    for one, other in ((black, white), (white, black)):
-        assert norms(one, other) == {"linf": 1, "l2": pytest.approx(math.sqrt(60)), "l1": pytest.approx(60), "l0": 20}
+    for origin, picture in ((black, white), (white, black)):
+        assert norms(origin, picture) == {
+            "linf": 1,
+            "l2": pytest.approx(math.sqrt(60)),
+            "l1": pytest.approx(60),
+            "l0": 20,
+        }
 
 
 def test_a_change_of_epsilon_is_not_above_epsilon() -> None:
-    """norms.linf <= epsilon holds in floats too, where a client compares them."""
+    """Clients compare norms.linf <= epsilon in floats, so it must hold for all whole levels."""
     origin = torch.zeros(3, 1, 1, dtype=torch.uint8)
     for levels in range(1, 256):
         assert norms(torch.full_like(origin, levels), origin)["linf"] <= levels / 255
@@ -108,8 +113,8 @@ def random_pictures(rows: int, seed: int = 0) -> Tensor:
     return torch.rand(rows, 3, 7, 5, generator=torch.Generator().manual_seed(seed))
 
 
-def test_sizes_by_hand() -> None:
-    """One pixel moved by 3, 4 and 0, another by 12 in one channel: 12, 13, 19, and 2 pixels."""
+def test_sizes_of_known_changes() -> None:
+    """One pixel changes by 3, 4 and 0 and another by 12 in one channel: linf 12, l2 13, l1 19 and l0 2; row 2 by 0."""
     change = torch.zeros(2, 3, 4, 4)
     change[0, :, 1, 2] = torch.tensor([3.0, -4.0, 0.0])
     change[0, 1, 3, 3] = 12.0
@@ -117,8 +122,8 @@ def test_sizes_by_hand() -> None:
 
 
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.01, 12))
-def test_a_projection_onto_the_l2_ball(seed: int, epsilon: float) -> None:
-    """No longer than epsilon, in [0, 1], along the change; what is inside stays."""
+def test_the_l2_projection_shortens_the_change(seed: int, epsilon: float) -> None:
+    """The result is within epsilon in the direction of the change, and a change within epsilon is unchanged."""
     origin, moved = random_pictures(3, seed), random_pictures(3, seed + 1)
     projected = project_l2(moved, origin, epsilon)
     assert (size(projected - origin, "l2") <= epsilon * (1 + 1e-5)).all()
@@ -131,10 +136,10 @@ def test_a_projection_onto_the_l2_ball(seed: int, epsilon: float) -> None:
 
 @given(seed=st.integers(0, 1000), epsilon=st.floats(0.05, 30))
 @settings(max_examples=50)
-def test_a_projection_onto_the_l1_ball_and_the_box(seed: int, epsilon: float) -> None:
-    """It is the nearest point of both, by the condition of its optimum.
+def test_the_l1_projection_satisfies_its_optimality_condition(seed: int, epsilon: float) -> None:
+    """The nearest point of the L1 ball and of [0, 1] is known by the condition of its optimum.
 
-    One threshold t for all values, of which each ends at sign(d) min(max(|d| - t, 0), room).
+    There is one threshold t such that every change d becomes sign(d) min(max(|d| - t, 0), distance to 0 or 1).
     """
     origin = random_pictures(1, seed)
     moved = origin + 2 * (random_pictures(1, seed + 1) - 0.5)
@@ -147,22 +152,23 @@ def test_a_projection_onto_the_l1_ball_and_the_box(seed: int, epsilon: float) ->
         torch.testing.assert_close(projected, clamped)
         return
     assert length == pytest.approx(epsilon, rel=1e-4, abs=1e-4)
-    change, kept = (moved - origin).abs(), (projected - origin).abs()
-    free = (kept > 1e-5) & (projected > 1e-5) & (projected < 1 - 1e-5)
+    change, remaining = (moved - origin).abs(), (projected - origin).abs()
+    free = (remaining > 1e-5) & (projected > 1e-5) & (projected < 1 - 1e-5)
     if free.any():
-        thresholds = (change - kept)[free]
+        thresholds = (change - remaining)[free]
         assert thresholds.max() - thresholds.min() < 1e-3
-        gone = kept <= 1e-6
-        assert (change[gone & (clamped != origin)] <= thresholds.max() + 1e-3).all()
+        zeroed = remaining <= 1e-6
+        assert (change[zeroed & (clamped != origin)] <= thresholds.max() + 1e-3).all()
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 50.0, 1e4])
 @pytest.mark.parametrize("before", [(), (0.0,), (0.5,), (1.0,), (100.0,), (2.0, math.nan)])
 @pytest.mark.parametrize("pattern", ["dense", "sparse"])
-def test_the_projection_onto_l1_is_that_of_its_dual(pattern: str, before: tuple[float, ...], epsilon: float) -> None:
-    """A hundred halvings of the one threshold, in double precision, end at the same picture.
+def test_the_l1_projection_agrees_with_bisection(pattern: str, before: tuple[float, ...], epsilon: float) -> None:
+    """A hundred bisections of the threshold in double precision give the same picture.
 
-    Whatever was projected before: the same change, a smaller or a far larger one, none, or what is no number.
+    It holds whatever was projected before, since the projection starts from its last threshold: the same change, a
+    smaller one, a far larger one, none, or NaN.
     """
     random = torch.Generator().manual_seed(0)
     origin, change = (torch.rand(1, 3, 100, 100, generator=random).double() for _ in range(2))
@@ -180,8 +186,8 @@ def test_the_projection_onto_l1_is_that_of_its_dual(pattern: str, before: tuple[
     torch.testing.assert_close(project(origin + change, epsilon), (origin + shrunk).clamp(0, 1), rtol=0, atol=1e-5)
 
 
-def test_a_projection_onto_few_pixels() -> None:
-    """The two most changed pixels by their L2 over channels stay; a budget per row; none at all is the origin."""
+def test_the_l0_projection_keeps_the_most_changed_pixels() -> None:
+    """Pixels are ordered by the L2 of their channels; every row has its own budget of pixels, 2, 1 and 0."""
     origin = torch.full((3, 3, 2, 2), 0.5)
     change = torch.zeros(3, 3, 2, 2)
     change[:, 0] = torch.tensor([[0.1, 0.3], [0.2, 0.0]])
@@ -194,8 +200,8 @@ def test_a_projection_onto_few_pixels() -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_each_rows_budget_is_its_own(norm: Norm) -> None:
-    """Three rows with three budgets end as each alone."""
+def test_every_row_has_its_own_budget(norm: Norm) -> None:
+    """Three rows with three budgets have the same result as every row alone."""
     origin, moved = random_pictures(3, 5), random_pictures(3, 6)
     budgets = torch.tensor([2.0, 4.0, 1.0]) if norm != "linf" else torch.tensor([0.1, 0.2, 0.05])
     together = PROJECT[norm](moved, origin, budgets.reshape(-1, 1, 1, 1) if norm == "linf" else budgets)
@@ -204,8 +210,8 @@ def test_each_rows_budget_is_its_own(norm: Norm) -> None:
         torch.testing.assert_close(together[row : row + 1], alone)
 
 
-def test_of_two_changes_of_one_level_the_fewer_count_as_smaller() -> None:
-    """On the lattice most Linf are one level: then L2 decides, and never over a whole level."""
+def test_changes_of_equal_linf_are_ordered_by_l2() -> None:
+    """On the lattice many changes have the same Linf, so L2 decides between them but never outweighs a whole level."""
     change = torch.zeros(3, 3, 4, 4)
     change[0, 0, 0, 0] = 1 / 255
     change[1] = 1 / 255
@@ -216,9 +222,9 @@ def test_of_two_changes_of_one_level_the_fewer_count_as_smaller() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 100, 3000, 50_000])
-def test_the_largest_of_many_are_exactly_those(count: int) -> None:
-    """As sorting finds them, also where nearly all values are 0."""
+def test_the_largest_values_agree_with_sorting(count: int) -> None:
+    """This includes values that are nearly all 0."""
     values = torch.rand(224 * 224, generator=torch.Generator().manual_seed(0))
-    for some in (values, values * (values > 0.99)):
-        result = some[largest(some, count)]
-        assert torch.equal(result.sort(descending=True).values, some.sort(descending=True).values[:count])
+    for candidates in (values, values * (values > 0.99)):
+        result = candidates[largest(candidates, count)]
+        assert torch.equal(result.sort(descending=True).values, candidates.sort(descending=True).values[:count])

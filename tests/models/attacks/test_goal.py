@@ -1,4 +1,4 @@
-"""An attack's eye on the model, and its memory of the best."""
+"""Tests the goal of an attack, which queries the model, and the best result so far."""
 
 import torch
 
@@ -11,47 +11,47 @@ from models.query import Passes
 from models.run import run
 
 
-def made_up(loss: list[float], won: list[bool], value: float) -> Look:
+def make_look(loss: list[float], won: list[bool], value: float) -> Look:
     rows = len(loss)
     pictures, logits = torch.full((rows, 3, 2, 2), value), torch.full((rows, 4), value)
     return Look(pictures, logits, torch.tensor(loss), torch.zeros(rows), torch.tensor(won), None)
 
 
-def a_goal(rows: int) -> Goal:
+def make_goal(rows: int) -> Goal:
     return Goal(torch.zeros(rows, dtype=torch.int64), False, lambda pixels: pixels)
 
 
-def test_its_gradients_are_of_the_loss_at_the_pictures_own_size(tiny: Classifier) -> None:
-    """Back through resize and crop: the loss's own gradient at the picture, for either direction and any score."""
+def test_gradients_are_those_of_the_loss_at_the_size_of_the_picture(tiny: Classifier) -> None:
+    """They pass through resize and crop and agree with autograd, targeted or not, for every score."""
     pictures = torch.rand(2, 3, 50, 70, generator=torch.Generator().manual_seed(0))
     for targeted, score in ((False, log_odds), (True, log_odds), (True, margin)):
         goal = Goal(torch.tensor([1, 2]), targeted, preprocessor(tiny.spec))
         look = run(goal.look(pictures, score=score), tiny)
-        moving = pictures.clone().requires_grad_()
-        loss = score(tiny.logits(preprocessor(tiny.spec)(moving)), goal.labels) * (-1 if targeted else 1)
-        (expected,) = torch.autograd.grad(loss.sum(), moving)
+        leaf = pictures.clone().requires_grad_()
+        loss = score(tiny.logits(preprocessor(tiny.spec)(leaf)), goal.labels) * (-1 if targeted else 1)
+        (expected,) = torch.autograd.grad(loss.sum(), leaf)
         torch.testing.assert_close(look.loss, loss.detach(), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(look.gradients, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_it_must_win_in_every_view(tiny: Classifier) -> None:
-    """The loss is the mean over the views, its gradient too; the lead is the least, the logits are the first's."""
+def test_the_goal_must_be_reached_in_every_view(tiny: Classifier) -> None:
+    """Loss and gradients are means over the views, the lead is the smallest, and the logits are those of the first."""
     pictures = torch.rand(2, 3, 36, 36, generator=torch.Generator().manual_seed(0))
     dark, bright = (lambda x: 0.3 * x), (lambda x: 0.5 + 0.5 * x)
     labels = torch.tensor([1, 2])
-    both = Goal(labels, True, preprocessor(tiny.spec), views=(dark, bright))
-    one, two = (
+    goal = Goal(labels, True, preprocessor(tiny.spec), views=(dark, bright))
+    dark_look, bright_look = (
         run(Goal(labels, True, preprocessor(tiny.spec), views=(view,)).look(pictures), tiny) for view in (dark, bright)
     )
-    look = run(both.look(pictures), tiny)
-    torch.testing.assert_close(look.loss, (one.loss + two.loss) / 2)
-    torch.testing.assert_close(look.gradients, (one.gradients + two.gradients) / 2)
-    torch.testing.assert_close(look.lead, torch.minimum(one.lead, two.lead))
-    torch.testing.assert_close(look.logits, one.logits)
-    assert both.passes.forward == both.passes.backward == 4
+    look = run(goal.look(pictures), tiny)
+    torch.testing.assert_close(look.loss, (dark_look.loss + bright_look.loss) / 2)
+    torch.testing.assert_close(look.gradients, (dark_look.gradients + bright_look.gradients) / 2)
+    torch.testing.assert_close(look.lead, torch.minimum(dark_look.lead, bright_look.lead))
+    torch.testing.assert_close(look.logits, dark_look.logits)
+    assert goal.passes.forward == goal.passes.backward == 4
 
 
-def test_confidence_is_the_lead_that_is_asked_for(tiny: Classifier) -> None:
+def test_confidence_is_the_lead_needed_to_win(tiny: Classifier) -> None:
     pictures = torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))
     lead = run(Goal(torch.tensor([3]), False, preprocessor(tiny.spec)).look(pictures), tiny).lead.item()
     for confidence in (lead - 0.01, lead + 0.01):
@@ -59,7 +59,7 @@ def test_confidence_is_the_lead_that_is_asked_for(tiny: Classifier) -> None:
         assert run(goal.look(pictures), tiny).won.item() == (lead > confidence)
 
 
-def test_where_the_mask_is_zero_there_is_no_gradient(tiny: Classifier) -> None:
+def test_gradients_are_zero_outside_the_mask(tiny: Classifier) -> None:
     mask = torch.zeros(1, 1, 36, 36)
     mask[..., 5:20, 10:30] = 1
     goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec), mask=mask)
@@ -68,8 +68,8 @@ def test_where_the_mask_is_zero_there_is_no_gradient(tiny: Classifier) -> None:
     assert look.gradients.any()
 
 
-def test_what_the_crop_cuts_off_has_no_gradient(tiny: Classifier) -> None:
-    """Of 36 x 72 pixels the network sees the middle 32 x 32."""
+def test_gradients_are_zero_outside_the_crop(tiny: Classifier) -> None:
+    """Of 36 x 72 pixels, preprocessing crops the middle 32 x 32."""
     goal = Goal(torch.tensor([1]), False, preprocessor(tiny.spec))
     look = run(goal.look(torch.rand(1, 3, 36, 72, generator=torch.Generator().manual_seed(0))), tiny)
     outside = torch.ones(36, 72, dtype=torch.bool)
@@ -87,12 +87,14 @@ def test_a_look_without_gradients_costs_one_forward_pass(tiny: Classifier) -> No
     assert (passes.forward, passes.backward) == (4, 2)
 
 
-def test_the_best_is_kept_per_row() -> None:
-    """A win before none whatever its loss, then the lower loss; what is equal stays."""
+def test_the_best_result_is_tracked_per_row() -> None:
+    """A success beats a failure of any loss, then the lower loss counts; at equality the old result stays."""
     best = Best(
-        a_goal(5), torch.zeros(5, 3, 2, 2), made_up([1.0, 1.0, 1.0, 1.0, 1.0], [False, False, True, True, False], 0.0)
+        make_goal(5),
+        torch.zeros(5, 3, 2, 2),
+        make_look([1.0, 1.0, 1.0, 1.0, 1.0], [False, False, True, True, False], 0.0),
     )
-    better = best.update(made_up([2.0, 0.5, 0.5, 0.1, 1.0], [True, False, False, True, False], 1.0))
+    better = best.update(make_look([2.0, 0.5, 0.5, 0.1, 1.0], [True, False, False, True, False], 1.0))
     assert better.tolist() == [True, True, False, True, False]
     assert best.pictures[:, 0, 0, 0].tolist() == [1, 1, 0, 1, 0]
     assert best.logits[:, 0].tolist() == [1, 1, 0, 1, 0]
@@ -100,54 +102,54 @@ def test_the_best_is_kept_per_row() -> None:
     assert best.won.tolist() == [True, False, True, True, False]
 
 
-def test_by_a_measure_the_smaller_win_is_kept() -> None:
-    """A win before none, then the smaller change whatever its loss; of those that lose, the lower loss."""
+def test_with_a_measure_the_smaller_success_is_better() -> None:
+    """A success beats a failure; between successes the smaller change counts, between failures the lower loss."""
     start = torch.zeros(4, 3, 2, 2)
-    best = Best(a_goal(4), start, made_up([1.0] * 4, [False] * 4, 0.0), measure=by("linf"))
-    best.update(made_up([1.0, 1.0, 0.5, 1.0], [True, True, False, False], 0.5))
+    best = Best(make_goal(4), start, make_look([1.0] * 4, [False] * 4, 0.0), measure=by("linf"))
+    best.update(make_look([1.0, 1.0, 0.5, 1.0], [True, True, False, False], 0.5))
     assert best.size.tolist() == [0.5, 0.5, torch.inf, torch.inf]
-    best.update(made_up([9.0, 0.1, 9.0, 9.0], [True, False, True, False], 0.25))
+    best.update(make_look([9.0, 0.1, 9.0, 9.0], [True, False, True, False], 0.25))
     assert best.size.tolist() == [0.25, 0.5, 0.25, torch.inf]
-    best.update(made_up([0.0] * 4, [True] * 4, 0.75))
+    best.update(make_look([0.0] * 4, [True] * 4, 0.75))
     assert best.size.tolist() == [0.25, 0.5, 0.25, 0.75]
     assert best.pictures[:, 0, 0, 0].tolist() == [0.25, 0.5, 0.25, 0.75]
 
 
-def test_a_branch_does_not_see_later_results_and_passes_its_own_on() -> None:
-    """Row 0: the other attack's 0.25 is unknown to the branch. Row 1: the branch's own 0.5 is known to both."""
+def test_a_branch_ignores_later_results_and_passes_on_its_own() -> None:
+    """In row 0 the branch does not know the 0.25 of the other attack; in row 1 both know the branch's own 0.5."""
     start = torch.zeros(2, 3, 2, 2)
-    best = Best(a_goal(2), start, made_up([1.0] * 2, [False] * 2, 0.0), measure=by("linf"))
+    best = Best(make_goal(2), start, make_look([1.0] * 2, [False] * 2, 0.0), measure=by("linf"))
     branch = best.branch()
-    best.update(made_up([1.0] * 2, [True, False], 0.25))
+    best.update(make_look([1.0] * 2, [True, False], 0.25))
     assert branch.size.tolist() == [torch.inf, torch.inf]
-    branch.update(made_up([1.0] * 2, [True, True], 0.5))
+    branch.update(make_look([1.0] * 2, [True, True], 0.5))
     assert branch.size.tolist() == [0.5, 0.5]
     assert best.size.tolist() == [0.25, 0.5]
     assert torch.equal(branch.progress(1, 2).render(), best.pictures[0])
 
 
-def test_rescored_pictures_are_compared_by_the_new_loss() -> None:
-    """A loss of 0.9 beats the old loss of 1, but not the new one of 0.5; the pictures stay."""
-    best = Best(a_goal(1), torch.zeros(1, 3, 2, 2), made_up([1.0], [False], 0.0))
-    best.rescore(made_up([0.5], [False], 0.0))
-    assert not best.update(made_up([0.9], [False], 1.0)).any()
-    assert best.update(made_up([0.4], [False], 1.0)).all()
+def test_after_rescoring_the_new_loss_counts() -> None:
+    """A loss of 0.9 beats the old loss of 1 but not the rescored one of 0.5."""
+    best = Best(make_goal(1), torch.zeros(1, 3, 2, 2), make_look([1.0], [False], 0.0))
+    best.rescore(make_look([0.5], [False], 0.0))
+    assert not best.update(make_look([0.9], [False], 1.0)).any()
+    assert best.update(make_look([0.4], [False], 1.0)).all()
 
 
-def test_a_loss_that_is_no_number_is_never_better() -> None:
-    best = Best(a_goal(1), torch.zeros(1, 3, 2, 2), made_up([1.0], [False], 0.0))
-    best.update(made_up([float("nan")], [False], 1.0))
+def test_a_nan_loss_is_never_better() -> None:
+    best = Best(make_goal(1), torch.zeros(1, 3, 2, 2), make_look([1.0], [False], 0.0))
+    best.update(make_look([float("nan")], [False], 1.0))
     assert best.pictures.max() == 0
 
 
-def test_progress_tells_the_probability_of_the_goal(tiny: Classifier) -> None:
-    """Targeted: the target's; untargeted: that of all but the label."""
+def test_progress_reports_the_probability_of_the_goal(tiny: Classifier) -> None:
+    """Targeted it is the probability of the target, untargeted that of all classes but the label."""
     pictures = torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))
     for targeted in (True, False):
         goal = Goal(torch.tensor([2]), targeted, preprocessor(tiny.spec))
         look = run(goal.look(pictures), tiny)
-        reports = Best(goal, pictures, look).progress(3, 7)
+        report = Best(goal, pictures, look).progress(3, 7)
         probability = look.logits[0].softmax(dim=0)[2].item()
-        assert (reports.step, reports.steps) == (3, 7)
-        assert reports.score() is not None
-        assert abs(reports.score() - (probability if targeted else 1 - probability)) < 1e-5
+        assert (report.step, report.steps) == (3, 7)
+        assert report.score() is not None
+        assert abs(report.score() - (probability if targeted else 1 - probability)) < 1e-5

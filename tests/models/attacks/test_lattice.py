@@ -1,4 +1,4 @@
-"""From a float attack to a file: the smallest change on the lattice, on linear models whose optimum is known."""
+"""Tests the search for the smallest change on the lattice of levels, on linear models whose optimum is known."""
 
 import math
 
@@ -22,7 +22,7 @@ from tests.networks import Counting, LinearNetwork, unnormalised
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    """Two classes, linear: the odds' gradient is one and the same picture everywhere."""
+    """Return a linear model of two classes, whose gradient is the same for all pictures."""
     return Classifier(LinearNetwork(2, SIDE), unnormalised(2, SIDE))
 
 
@@ -42,7 +42,7 @@ def verified_best(
     quickly: bool = False,
     passes: Passes | None = None,
 ) -> Best:
-    """The verified best of a float change away from the class of the start."""
+    """Search the lattice from a float change away from the class of the start, and return the verified best."""
     inner = classifier.classifier if isinstance(classifier, Counting) else classifier
     labels = inner.logits(start).argmax(dim=1)
 
@@ -61,35 +61,37 @@ def verified_best(
     return run(task(), classifier)
 
 
-def away(classifier: Classifier, start: Tensor, weight: Tensor) -> tuple[float, Tensor]:
-    """The margin to lose, and the direction in which it falls."""
+def margin_and_direction(classifier: Classifier, start: Tensor, weight: Tensor) -> tuple[float, Tensor]:
+    """Return the margin of the start and the direction in which it falls."""
     logits = classifier.logits(start)[0]
     gap = (logits[0] - logits[1]).item()
     return abs(gap), -math.copysign(1, gap) * weight
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_in_l2_it_is_the_lattices_own_optimum(classifier: Classifier, weight: Tensor, seed: int) -> None:
-    """Within 1 % of the integer optimum of the linear model, from a float attack's shortest way."""
+def test_the_l2_result_is_the_optimum_of_the_lattice(classifier: Classifier, weight: Tensor, seed: int) -> None:
+    """From the shortest float change, the result is within 1 % of the integer optimum of the linear model."""
     start = lattice_picture(seed)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     change = direction * 1.001 * gap / weight.norm() ** 2
     best = verified_best(classifier, start, change, norm="l2")
     assert best.won
     assert torch.equal(best.pictures, to_lattice(best.pictures))
     result = norms(to_levels(best.pictures[0]), to_levels(start[0]))["l2"]
     assert result <= 1.01 * least_l2(gap, weight) + 1 / 255 / 10
-    assert result >= (gap / weight.norm()).item() * (1 - 1e-5), "no file is nearer than the border"
+    assert result >= (gap / weight.norm()).item() * (1 - 1e-5), "no file is nearer than the decision border"
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_in_linf_it_is_the_fewest_levels(classifier: Classifier, weight: Tensor, seed: int) -> None:
-    """As many as the float optimum rounded up, |margin| / |w|_1; and of those the L2 is no larger than it must be.
+def test_the_linf_result_has_the_fewest_levels_and_a_small_l2(
+    classifier: Classifier, weight: Tensor, seed: int
+) -> None:
+    """The fewest levels are |margin| / |w|_1 rounded up, and among such changes the L2 is within 3 % of the least.
 
-    That is by round(s |w|) levels, cut to so many: found within 3 %.
+    The least L2 changes every value by round(s |w|) levels, at most by the number of levels allowed.
     """
     start = lattice_picture(seed)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     optimum = gap / weight.abs().sum().item()
     best = verified_best(classifier, start, direction.sign() * 1.001 * optimum, norm="linf")
     levels = math.ceil((gap + SETTLED) / weight.abs().sum().item() * 255)
@@ -104,12 +106,12 @@ def test_in_linf_it_is_the_fewest_levels(classifier: Classifier, weight: Tensor,
 
 
 @pytest.mark.parametrize("norm", ["l1", "l0"])
-def test_in_l1_and_l0_nothing_is_larger_than_the_rounded_attack(
+def test_in_l1_and_l0_the_result_is_no_larger_than_plain_rounding(
     classifier: Classifier, weight: Tensor, norm: Norm
 ) -> None:
-    """What a sparse float attack found is never made larger than its plain rounding, where that wins at all."""
+    """A sparse change of a float attack is never made larger than its plain rounding."""
     start = lattice_picture(1)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     strongest = weight.abs() >= weight.abs().flatten().topk(60).values[-1]
     change = direction.sign() * strongest * 1.3 * gap / (weight.abs() * strongest).sum()
     best, plain = verified_best(classifier, start, change, norm=norm), to_lattice(start + change)
@@ -120,12 +122,12 @@ def test_in_l1_and_l0_nothing_is_larger_than_the_rounded_attack(
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @given(seed=st.integers(0, 50), share=st.floats(0.4, 3))
 @settings(max_examples=15)
-def test_within_a_budget_it_stays_there(
+def test_the_result_stays_within_the_budget(
     classifier: Classifier, weight: Tensor, norm: Norm, seed: int, share: float
 ) -> None:
-    """However large the float change was, the file's is at most the budget; and it says truly whether it wins."""
+    """For a float change of any size, the result is within the budget, and its success is verified."""
     start = lattice_picture(seed)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     change = direction * share * gap / weight.norm() ** 2
     budget = 2 / 255 if norm == "linf" else by(norm)(change).item()
     best = verified_best(classifier, start, change, norm=norm, epsilon=budget)
@@ -134,18 +136,18 @@ def test_within_a_budget_it_stays_there(
     assert best.won.item() == (margin(classifier.logits(best.pictures), labels) < -SETTLED).item()
 
 
-def test_what_won_by_a_hair_is_pushed_on_by_its_own_pixels() -> None:
-    """Twenty pixels, red as far as it helps, green half as far as it harms: the goal leads by 0.0005, too little.
+def test_a_narrow_success_is_strengthened_within_its_own_pixels() -> None:
+    """The float change moves red of 20 pixels towards the goal and green away from it, and leads by only 0.0005.
 
-    Scaled, green alone goes on, and of fewer pixels each is missing; back with green, and no other pixel moves.
+    Scaling would only move green further, and fewer pixels are not enough; moving green back wins.
     """
     network, start = LinearNetwork(2, SIDE), lattice_picture(3)
     weight = (network.layer.weight[0] - network.layer.weight[1]).detach().reshape(1, 3, SIDE, SIDE)
     helping = torch.where(weight < 0, 1 - start, -start)
     change = torch.zeros_like(start)
-    chosen = (helping[:, 0] * -weight[:, 0]).flatten().topk(20).indices
-    change[:, 0].view(-1)[chosen] = helping[:, 0].view(-1)[chosen]
-    change[:, 1].view(-1)[chosen] = -(helping[:, 1] / 2 * 255).round().view(-1)[chosen] / 255 / 4
+    pixels = (helping[:, 0] * -weight[:, 0]).flatten().topk(20).indices
+    change[:, 0].view(-1)[pixels] = helping[:, 0].view(-1)[pixels]
+    change[:, 1].view(-1)[pixels] = -(helping[:, 1] / 2 * 255).round().view(-1)[pixels] / 255 / 4
     gain = -(weight * change).sum()
     with torch.no_grad():
         odds = network(start)[0, 0] - network(start)[0, 1]
@@ -154,24 +156,24 @@ def test_what_won_by_a_hair_is_pushed_on_by_its_own_pixels() -> None:
     assert gain > 0 and classifier.logits(start).argmax() == 0
     best = verified_best(classifier, start, to_lattice(start + change) - start, norm="l0")
     assert best.won
-    moved = (best.pictures != start).any(dim=1).flatten()
-    assert set(moved.nonzero().flatten().tolist()) <= set(chosen.tolist())
+    changed = (best.pictures != start).any(dim=1).flatten()
+    assert set(changed.nonzero().flatten().tolist()) <= set(pixels.tolist())
 
 
-def test_a_change_that_does_not_win_is_told_as_it_is(classifier: Classifier, weight: Tensor) -> None:
-    """The rounded picture of the lower loss, verified as not winning."""
+def test_a_change_that_does_not_win_is_reported_as_a_failure(classifier: Classifier, weight: Tensor) -> None:
+    """The result is the rounded picture of the lowest loss, verified as not winning."""
     start = lattice_picture(0)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     best = verified_best(classifier, start, direction * 0.9 * gap / weight.norm() ** 2, norm="l2")
     assert not best.won
     labels = classifier.logits(start).argmax(dim=1)
     assert margin(classifier.logits(best.pictures), labels) <= margin(classifier.logits(start), labels)
 
 
-def test_in_a_hurry_it_asks_twelve_times_at_most(classifier: Classifier, weight: Tensor) -> None:
-    """When time is up the change is doubled until its rounding wins, and what is left of the looks makes it smaller."""
+def test_quick_rounding_takes_at_most_twelve_queries(classifier: Classifier, weight: Tensor) -> None:
+    """After a deadline the change is doubled until its rounding wins, and the remaining queries make it smaller."""
     start = lattice_picture(2)
-    gap, direction = away(classifier, start, weight)
+    gap, direction = margin_and_direction(classifier, start, weight)
     passes, network = Passes(), Counting(classifier)
     change = direction * 1.001 * gap / weight.norm() ** 2
     best = verified_best(network, start, change, norm="l2", quickly=True, passes=passes)

@@ -1,4 +1,4 @@
-"""Attacks from Python: one picture in whatever form, many in shared batches, and what they came to."""
+"""Tests the Python functions for attacks: `fool` for one picture, `fool_all` for many, and `summary`."""
 
 import inspect
 import math
@@ -31,7 +31,7 @@ QUICK: dict[str, Any] = {"attack": "pgd", "steps": 4, "epsilon": 8 / 255}
 
 @pytest.fixture(scope="module")
 def pictures(draw: Draw) -> list[Tensor]:
-    """Seven of as many sizes."""
+    """Return seven pictures of seven sizes."""
     return [draw(30 + 7 * seed, 61 - 4 * seed, seed) for seed in range(7)]
 
 
@@ -39,8 +39,8 @@ def predicted_index(classifier: Classifier, picture: Tensor) -> int:
     return run(classify(picture, classifier.spec), classifier)[0].index
 
 
-def test_a_picture_in_any_form(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
-    """Its path, the path as a text, its bytes, its levels: the same to the last bit, and what `adversarial` gives."""
+def test_a_picture_may_be_a_path_bytes_or_levels(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
+    """A path, a path as text, bytes and a tensor of levels all give exactly the result of the task `adversarial`."""
     data = encode(pictures[0])
     (tmp_path / "one.png").write_bytes(data)
     expected = run(adversarial(pictures[0], tiny.spec, **QUICK), tiny)
@@ -50,43 +50,45 @@ def test_a_picture_in_any_form(tiny: Classifier, pictures: list[Tensor], tmp_pat
         assert torch.equal(result.origin, pictures[0])
 
 
-def test_a_model_and_its_classifier_are_alike(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_a_model_and_its_classifier_give_the_same_result(tiny: Classifier, pictures: list[Tensor]) -> None:
     first, second = (fool(model, pictures[0], **QUICK) for model in (tiny, Model("tiny", tiny, {})))
     assert torch.equal(first.picture, second.picture)
 
 
-def test_without_a_choice_it_is_the_smallest_change(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_the_default_attack_depends_on_norm_and_epsilon(tiny: Classifier, pictures: list[Tensor]) -> None:
     result = fool(tiny, pictures[0], steps=5)
     assert (result.attack, result.norm) == ("auto", "l2")
     assert fool(tiny, pictures[0], norm="l0", steps=5).norm == "l0"
     assert fool(tiny, pictures[0], epsilon=4 / 255, steps=5).attack == "pgd"
 
 
-@pytest.mark.parametrize(("named", "index"), [("Siamese cat", 1), ("3", 2), (2, 2), ("0", 0), ("red-fox", 0)])
-def test_a_target_by_name_or_index(tiny: Classifier, pictures: list[Tensor], named: str | int, index: int) -> None:
-    """The class called 3 is the third, and the number 2 is its index."""
+@pytest.mark.parametrize(("target", "index"), [("Siamese cat", 1), ("3", 2), (2, 2), ("0", 0), ("red-fox", 0)])
+def test_a_target_is_a_name_or_an_index(
+    tiny: Classifier, pictures: list[Tensor], target: str | int, index: int
+) -> None:
+    """The class of index 2 is called "3", so the text "3" and the number 2 both mean it."""
     picture = next(picture for picture in pictures if predicted_index(tiny, picture) != index)
-    result = fool(tiny, picture, target=named, attack="ddn", steps=30)
+    result = fool(tiny, picture, target=target, attack="ddn", steps=30)
     assert result.success and result.target is not None
     assert result.target.index == result.adversarial.index == index
     assert predicted_index(tiny, result.picture) == index
 
 
 @pytest.mark.parametrize("target", ["wombat", "", "99", 4, -1])
-def test_an_unknown_target(tiny: Classifier, pictures: list[Tensor], target: str | int) -> None:
+def test_an_unknown_target_is_refused(tiny: Classifier, pictures: list[Tensor], target: str | int) -> None:
     with pytest.raises(UnknownClass):
         fool(tiny, pictures[0], target=target)
     with pytest.raises(UnknownClass):
         next(fool_all(tiny, pictures, target=target, progress=False))
 
 
-def test_the_class_that_it_is_already(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_the_predicted_class_is_refused_as_target(tiny: Classifier, pictures: list[Tensor]) -> None:
     with pytest.raises(AlreadyTarget):
         fool(tiny, pictures[0], target=predicted_index(tiny, pictures[0]))
 
 
-def test_what_cannot_be(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
-    """Each by the error that its docstring names."""
+def test_bad_arguments_raise_the_documented_errors(tiny: Classifier, pictures: list[Tensor], tmp_path: Path) -> None:
+    """The errors are those that the docstring of `fool` names."""
     with pytest.raises(BadAttack):
         fool(tiny, pictures[0], attack="ddn", epsilon=0.1)
     with pytest.raises(BadSurvival):
@@ -99,28 +101,30 @@ def test_what_cannot_be(tiny: Classifier, pictures: list[Tensor], tmp_path: Path
         fool(tiny, tmp_path / "none.png")
 
 
-def test_the_file_outlives_what_it_is_to_survive(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_the_result_survives_the_given_transformation(tiny: Classifier, pictures: list[Tensor]) -> None:
     result = fool(tiny, pictures[0], survive="jpeg:60,png", attack="ddn", steps=20)
     assert result.success and [survival.name for survival in result.survive] == ["png", "jpeg:60"]
     saved = decode(encode(result.picture, format="jpeg", quality=60))
     assert predicted_index(tiny, saved) != result.original.index
 
 
-def test_after_the_deadline_the_best_so_far(tiny: Classifier, pictures: list[Tensor]) -> None:
-    """Far fewer than a thousand steps, and a whole report; without a deadline all are taken."""
+def test_after_the_deadline_the_best_result_is_returned(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Far fewer than 1000 steps are taken and the result is complete; without a deadline all steps are taken."""
     result = fool(tiny, pictures[0], attack="ddn", steps=1000, deadline_s=0.1)
     assert result.stopped and result.passes.backward < 1000
     assert predicted_index(tiny, result.picture) == result.adversarial.index
     assert not fool(tiny, pictures[0], attack="ddn", steps=20).stopped
-    assert fool(tiny, pictures[0], deadline_s=-1.0).stopped, "the first look happens, whatever the deadline"
+    assert fool(tiny, pictures[0], deadline_s=-1.0).stopped, "the first query is always answered"
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 8])
-def test_every_picture_comes_once_as_it_does_alone(tiny: Classifier, pictures: list[Tensor], at_once: int) -> None:
-    """In shared batches of several sizes: the same verdict and, to a level, the same picture."""
-    numbered = list(fool_all(tiny, pictures, at_once=at_once, progress=False, **QUICK))
-    assert sorted(number for number, _ in numbered) == list(range(7))
-    for number, result in numbered:
+def test_fool_all_gives_every_picture_the_result_of_fool(
+    tiny: Classifier, pictures: list[Tensor], at_once: int
+) -> None:
+    """Batches hold pictures of several sizes; every picture has one result, with the same verdict as alone."""
+    results = list(fool_all(tiny, pictures, at_once=at_once, progress=False, **QUICK))
+    assert sorted(number for number, _ in results) == list(range(7))
+    for number, result in results:
         alone = fool(tiny, pictures[number], **QUICK)
         assert result is not None
         assert torch.equal(result.origin, pictures[number])
@@ -128,8 +132,8 @@ def test_every_picture_comes_once_as_it_does_alone(tiny: Classifier, pictures: l
         assert result.adversarial.probability == pytest.approx(alone.adversarial.probability, abs=0.01)
 
 
-def test_pictures_of_the_target_are_none(tiny: Classifier, pictures: list[Tensor]) -> None:
-    """Those that the model takes for it as they are, and no others."""
+def test_pictures_that_already_are_the_target_have_no_result(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """The result is None for exactly the pictures whose predicted class is the target."""
     classes = [predicted_index(tiny, picture) for picture in pictures]
     target = max(set(classes), key=classes.count)
     assert 1 <= classes.count(target) < 7
@@ -137,8 +141,8 @@ def test_pictures_of_the_target_are_none(tiny: Classifier, pictures: list[Tensor
     assert [result[number] is None for number in range(7)] == [index == target for index in classes]
 
 
-def test_pictures_are_read_as_there_is_room(tiny: Classifier, pictures: list[Tensor]) -> None:
-    """Of endless pictures, when the third result comes, no more have been read than are done or under way."""
+def test_pictures_are_read_only_when_they_are_needed(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """From endless pictures, only as many are read as are finished or running."""
     read = 0
 
     def endless() -> Iterator[Tensor]:
@@ -147,48 +151,52 @@ def test_pictures_are_read_as_there_is_room(tiny: Classifier, pictures: list[Ten
             read += 1
             yield pictures[read % 7]
 
-    coming = fool_all(tiny, endless(), at_once=2, progress=False, **QUICK)
+    results = fool_all(tiny, endless(), at_once=2, progress=False, **QUICK)
     assert read == 0
     for done in range(1, 6):
-        next(coming)
+        next(results)
         assert done <= read <= done + 2
-    coming.close()  # type: ignore[attr-defined]
+    results.close()  # type: ignore[attr-defined]
 
 
-def test_abandoned_midway_all_tasks_are_closed(
+def test_closing_fool_all_closes_all_running_tasks(
     tiny: Classifier, pictures: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, ended = [], []
+    started, ended = [], []
 
-    def watched(picture: Tensor, *args: Any, **options: Any) -> Generator[Any, Any, Adversarial]:
-        begun.append(picture)
+    def watched_adversarial(picture: Tensor, *args: Any, **options: Any) -> Generator[Any, Any, Adversarial]:
+        started.append(picture)
         try:
             return (yield from adversarial(picture, *args, **options))
         finally:
             ended.append(picture)
 
-    monkeypatch.setattr(library, "adversarial", watched)
-    coming = fool_all(tiny, pictures, target=predicted_index(tiny, pictures[0]), at_once=3, progress=False, **QUICK)
-    assert next(coming) == (0, None)  # after one look, when others have begun
-    assert (len(begun), len(ended)) == (3, 1)
-    coming.close()  # type: ignore[attr-defined]
-    assert (len(begun), len(ended)) == (3, 3)
+    monkeypatch.setattr(library, "adversarial", watched_adversarial)
+    results = fool_all(tiny, pictures, target=predicted_index(tiny, pictures[0]), at_once=3, progress=False, **QUICK)
+    assert next(results) == (0, None)  # after its first query, when other tasks have started
+    assert (len(started), len(ended)) == (3, 1)
+    results.close()  # type: ignore[attr-defined]
+    assert (len(started), len(ended)) == (3, 3)
 
 
-def test_the_bar(tiny: Classifier, pictures: list[Tensor], capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, with the number of pictures where it is known; none without progress."""
+def test_the_progress_bar_is_shown_on_standard_error(
+    tiny: Classifier, pictures: list[Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has the total number of pictures where that is known; with progress=False nothing is printed."""
     list(fool_all(tiny, pictures, progress=False, **QUICK))
     assert capsys.readouterr() == ("", "")
     list(fool_all(tiny, pictures, **QUICK))
-    shown = capsys.readouterr()
-    assert shown.out == "" and "7/7" in shown.err and "picture/s" in shown.err
+    captured = capsys.readouterr()
+    assert captured.out == "" and "7/7" in captured.err and "picture/s" in captured.err
     list(fool_all(tiny, iter(pictures[:2]), **QUICK))
     assert "2picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["path", "bytes"])
-def test_a_broken_file_is_named(tiny: Classifier, pictures: list[Tensor], tmp_path: Path, form: str) -> None:
-    """The decoder's own error tells what is wrong, and a note which picture it is; what is done has come before."""
+def test_the_error_of_a_broken_file_names_it(
+    tiny: Classifier, pictures: list[Tensor], tmp_path: Path, form: str
+) -> None:
+    """The error is that of the decoder, with a note that names the picture."""
     files: list[Picture] = []
     for number, picture in enumerate(pictures[:5]):
         data = encode(picture)[: 1000 if number == 3 else None]
@@ -201,25 +209,28 @@ def test_a_broken_file_is_named(tiny: Classifier, pictures: list[Tensor], tmp_pa
     assert note == (f"picture 3: {tmp_path / '3.png'}" if form == "path" else "picture 3: bytes")
 
 
-def test_bad_options_are_raised_at_the_first(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_bad_options_are_raised_before_the_first_result(tiny: Classifier, pictures: list[Tensor]) -> None:
     with pytest.raises(BadAttack, match="there is no attack 'magic'"):
         next(fool_all(tiny, pictures, attack="magic", progress=False))
     with pytest.raises(BadSurvival):
         next(fool_all(tiny, pictures, survive="gif", progress=False))
 
 
-def test_each_picture_has_its_own_deadline(tiny: Classifier, pictures: list[Tensor]) -> None:
+def test_every_picture_has_its_own_deadline(tiny: Classifier, pictures: list[Tensor]) -> None:
     result = list(fool_all(tiny, pictures[:3], attack="ddn", steps=1000, deadline_s=0.1, at_once=1, progress=False))
     assert len(result) == 3
-    assert all(one is not None and one.stopped and one.passes.backward > 1 for _, one in result)
+    assert all(
+        adversarial_result is not None and adversarial_result.stopped and adversarial_result.passes.backward > 1
+        for _, adversarial_result in result
+    )
 
 
-def test_the_summary_by_hand(tiny: Classifier, pictures: list[Tensor]) -> None:
-    """Three of four fooled; L2 of 1, 2 and 6 have the median 2, and the failure's 100 and the None do not count."""
-    made = fool(tiny, pictures[0], **QUICK)
+def test_the_summary_of_known_results(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Three of four succeed; their L2 of 1, 2 and 6 have the median 2. The failure of 100 and the None do not count."""
+    template = fool(tiny, pictures[0], **QUICK)
     results = [
         replace(
-            made,
+            template,
             success=success,
             norms={"linf": l2 / 10, "l2": l2, "l1": 3 * l2, "l0": int(l2)},
             passes=Passes(forward, backward),
@@ -231,35 +242,35 @@ def test_the_summary_by_hand(tiny: Classifier, pictures: list[Tensor]) -> None:
             (True, 2.0, 2, 0),
         ]
     ]
-    reports = summary([results[0], None, *results[1:]])
-    assert (reports.pictures, reports.fooled, reports.success_rate) == (4, 3, 0.75)
-    assert reports.median_norms == pytest.approx({"linf": 0.2, "l2": 2.0, "l1": 6.0, "l0": 2})
-    assert reports.passes_per_picture == (9 + 17 + 4 + 2) / 4
+    totals = summary([results[0], None, *results[1:]])
+    assert (totals.pictures, totals.fooled, totals.success_rate) == (4, 3, 0.75)
+    assert totals.median_norms == pytest.approx({"linf": 0.2, "l2": 2.0, "l1": 6.0, "l0": 2})
+    assert totals.passes_per_picture == (9 + 17 + 4 + 2) / 4
 
 
-def test_the_summary_of_nothing(tiny: Classifier, pictures: list[Tensor]) -> None:
-    """No figure is made up."""
+def test_the_summary_without_results_has_no_rates(tiny: Classifier, pictures: list[Tensor]) -> None:
+    """Rates and medians are NaN where there is nothing to compute them from."""
     for results in ([], [None]):
-        reports = summary(iter(results))
-        assert (reports.pictures, reports.fooled) == (0, 0)
-        assert all(map(math.isnan, (reports.success_rate, reports.passes_per_picture, *reports.median_norms.values())))
+        totals = summary(iter(results))
+        assert (totals.pictures, totals.fooled) == (0, 0)
+        assert all(map(math.isnan, (totals.success_rate, totals.passes_per_picture, *totals.median_norms.values())))
     failed = summary([replace(fool(tiny, pictures[0], **QUICK), success=False)])
     assert failed.success_rate == 0 and all(map(math.isnan, failed.median_norms.values()))
 
 
 def examples(function: Any) -> str:
-    """The indented lines of a docstring."""
+    """Return the indented lines of a docstring, which are its example."""
     return "\n".join(re.findall(r"^    (.*)$", inspect.getdoc(function) or "", flags=re.MULTILINE))
 
 
-def test_the_docstrings_examples_run(
+def test_the_examples_of_the_docstrings_run(
     tiny: Classifier,
     draw: Draw,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Line by line, with a small model for the bundled one, of a picture that it takes for no dog."""
+    """A small model replaces the bundled one, and the picture is one that it does not classify as a dog."""
     spec = replace(tiny.spec, classes=("dog", "cat", "mouse", "cow"))
     small = Model("cats-dogs", Classifier(tiny.network[1], spec), {})
     monkeypatch.setattr("models.store.load", lambda name: {"cats-dogs": small}[name])
@@ -279,8 +290,8 @@ def test_the_docstrings_examples_run(
     assert capsys.readouterr().out == f"{summary(names['results'].values())}\n"
 
 
-def test_the_bundled_model_is_fooled_about_a_photo(chelsea: Tensor) -> None:
-    """A cat, at a third of its size, becomes a dog within a few steps, in the file."""
+def test_the_bundled_model_is_fooled_on_a_photo(chelsea: Tensor) -> None:
+    """A photo of a cat, reduced to a third, is classified as a dog after five steps, also when saved as a file."""
     model = load("cats-dogs")
     result = fool(model, chelsea[:, ::3, ::3].contiguous(), target="dog", epsilon=8 / 255, steps=5)
     assert (result.original.label, result.adversarial.label, result.success) == ("cat", "dog", True)

@@ -1,4 +1,4 @@
-"""The attacks' options: every number has its bounds, and what is not fit is named."""
+"""Tests the options of attacks: defaults, bounds, and errors that name the bad option."""
 
 import math
 from typing import Annotated, Any
@@ -15,11 +15,11 @@ OPTIONS = [
     for attack, entry in ATTACKS.items()
     for name, option in entry.options.items()
 ]
-NUMBERS = [each for each in OPTIONS if each.values[2].kind in (int, float) and each.values[1] != "epsilon"]
+NUMBERS = [case for case in OPTIONS if case.values[2].kind in (int, float) and case.values[1] != "epsilon"]
 
 
-def test_a_new_attack_takes_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own option and a shared one are checked and have their defaults; other attacks' messages name it."""
+def test_a_new_attack_needs_only_an_entry_in_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its options, own and shared, have defaults and are checked, and messages about other attacks name it."""
 
     def shake(
         start: Any,
@@ -39,7 +39,7 @@ def test_a_new_attack_takes_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
         attack_options("fgsm", None, {"strength": 1.0})
 
 
-def test_without_a_choice_a_budget_decides() -> None:
+def test_the_default_attack_is_auto_or_pgd_with_a_budget() -> None:
     assert choose_attack(None, {}) == "auto"
     assert choose_attack(None, {"steps": 3}) == "auto"
     assert choose_attack(None, {"epsilon": 0.1, "steps": 3}) == "pgd"
@@ -47,8 +47,8 @@ def test_without_a_choice_a_budget_decides() -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_defaults_are_fit(attack: str) -> None:
-    """In every norm, and the first without a choice; a budget is the norm's, unless it is the attack's own."""
+def test_defaults_are_valid_in_every_norm(attack: str) -> None:
+    """The default norm is the first one, and the default epsilon is that of the norm."""
     entry = ATTACKS[attack]
     assert attack_options(attack, None, {})[0] == entry.norms[0]
     for norm in entry.norms:
@@ -62,12 +62,12 @@ def test_defaults_are_fit(attack: str) -> None:
 
 
 def test_bounds_are_those_that_clients_rely_on() -> None:
-    """The bounds of the options that clients know, written down here a second time; new options may be added."""
+    """Clients rely on these bounds, so they are repeated here; new options may be added."""
     bounds: dict[str, tuple[float | None, float | None]] = {}
     for case in NUMBERS:
         _, name, option = case.values
         assert bounds.setdefault(name, (option.least, option.most)) == (option.least, option.most), (
-            "one for all attacks"
+            "the same for all attacks"
         )
     known: dict[str, tuple[float, float]] = {
         "steps": (1, 1000),
@@ -91,13 +91,13 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_parameter_is_described(attack: str) -> None:
-    """What a caller may choose is an option with a text, but for the norm, which is a choice of its own."""
+def test_every_parameter_but_the_norm_is_an_option(attack: str) -> None:
+    """Every parameter that a caller may choose is annotated with an Option; the norm is chosen separately."""
     assert set(ATTACKS[attack].defaults) - {"norm"} == set(ATTACKS[attack].options)
 
 
 @pytest.mark.parametrize(("attack", "name", "option"), OPTIONS)
-def test_the_default_is_among_the_values(attack: str, name: str, option: Option) -> None:
+def test_every_option_has_a_text_and_a_default_within_its_bounds(attack: str, name: str, option: Option) -> None:
     assert option.text.endswith(".") and len(option.text.split()) >= 8
     assert option.default == ATTACKS[attack].defaults[name]
     if option.default is None:
@@ -111,20 +111,20 @@ def test_the_default_is_among_the_values(attack: str, name: str, option: Option)
 
 
 @pytest.mark.parametrize(("attack", "name", "option"), NUMBERS)
-def test_bounds_are_kept(attack: str, name: str, option: Option) -> None:
-    """The least and the most are taken, and what lies beyond is refused by name; so is what is no number."""
+def test_values_beyond_the_bounds_are_refused(attack: str, name: str, option: Option) -> None:
+    """Both bounds are accepted; values beyond them and values that are no numbers are refused by name."""
     assert option.least is not None and option.most is not None
     least, most = option.kind(option.least), option.kind(option.most)
-    for fit in (least, most):
-        assert attack_options(attack, None, {name: fit})[1][name] == fit
-    for unfit in (least - 1, most * 2 + 1, -math.inf, math.nan, "3", True, [1]):
+    for valid in (least, most):
+        assert attack_options(attack, None, {name: valid})[1][name] == valid
+    for invalid in (least - 1, most * 2 + 1, -math.inf, math.nan, "3", True, [1]):
         with pytest.raises(BadAttack, match=name):
-            attack_options(attack, None, {name: unfit})
+            attack_options(attack, None, {name: invalid})
 
 
 @pytest.mark.parametrize("huge", [pytest.param(10**400, id="above"), pytest.param(-(10**400), id="below")])
-def test_whole_numbers_beyond_any_float_are_refused_too(huge: int) -> None:
-    """And in few words."""
+def test_integers_too_large_for_a_float_are_refused(huge: int) -> None:
+    """The message stays short."""
     for option in ("steps", "seed", "epsilon", "step_size"):
         with pytest.raises(BadAttack, match=option) as caught:
             attack_options("pgd", None, {option: huge})
@@ -132,25 +132,25 @@ def test_whole_numbers_beyond_any_float_are_refused_too(huge: int) -> None:
 
 
 @pytest.mark.parametrize(("attack", "norm"), [("ddn", "linf"), ("fgsm", "l2"), ("pgd", "l0"), ("pgd", "l" * 5000)])
-def test_a_norm_that_it_does_not_work_in(attack: str, norm: str) -> None:
+def test_an_unsupported_norm_is_refused(attack: str, norm: str) -> None:
     with pytest.raises(BadAttack, match=f"{attack} works in {', '.join(ATTACKS[attack].norms)}, not in") as caught:
         attack_options(attack, norm, {})
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
-    ("norm", "fit", "unfit"),
+    ("norm", "valid", "invalid"),
     [("linf", 1 / 255, 0.9 / 255), ("linf", 1.0, 1.01), ("l2", 1 / 255, 0.9 / 255), ("l1", 1e7, 1.1e7)],
 )
-def test_budgets_that_a_file_can_use(norm: Norm, fit: float, unfit: float) -> None:
-    """One level of one value at least; in Linf from black to white at most."""
-    assert attack_options("pgd", norm, {"epsilon": fit})[1]["epsilon"] == fit
+def test_a_budget_is_at_least_one_level(norm: Norm, valid: float, invalid: float) -> None:
+    """It is at least one level of one value, since a file holds no less, and in Linf at most 1."""
+    assert attack_options("pgd", norm, {"epsilon": valid})[1]["epsilon"] == valid
     with pytest.raises(BadAttack, match="epsilon must be from 1/255"):
-        attack_options("pgd", norm, {"epsilon": unfit})
+        attack_options("pgd", norm, {"epsilon": invalid})
 
 
-def test_a_whole_number_will_do_for_a_fraction() -> None:
-    """And is one from then on; a fraction does not do for a whole number."""
+def test_an_integer_is_accepted_for_a_float_option() -> None:
+    """It is converted to a float; a float is not accepted for an integer option."""
     options = attack_options("pgd", "l2", {"epsilon": 3, "step_size": 1})[1]
     assert [(type(options[name]), options[name]) for name in ("epsilon", "step_size")] == [(float, 3.0), (float, 1.0)]
     assert type(attack_options("pgd", "linf", {"epsilon": 1})[1]["epsilon"]) is float
@@ -158,21 +158,21 @@ def test_a_whole_number_will_do_for_a_fraction() -> None:
         attack_options("pgd", "l2", {"steps": 3.0})
 
 
-def test_no_budget_is_the_norms_own() -> None:
+def test_an_epsilon_of_none_is_the_default_of_the_norm() -> None:
     for norm in ("linf", "l2", "l1"):
         assert attack_options("pgd", norm, {"epsilon": None})[1]["epsilon"] == DEFAULT_EPSILONS[norm]
 
 
 def test_the_default_budget_grows_with_the_picture() -> None:
-    """Twice as long: Linf as it is, L2 twice, L1 four times as much; a budget that was given stays."""
+    """At twice the side length, Linf is unchanged, L2 doubles and L1 is four times as large; a given epsilon stays."""
     for norm, times in (("linf", 1), ("l2", 2), ("l1", 4)):
         assert attack_options("pgd", norm, {}, scale=2.0)[1]["epsilon"] == times * DEFAULT_EPSILONS[norm]
         assert attack_options("pgd", norm, {"epsilon": 0.5}, scale=2.0)[1]["epsilon"] == 0.5
-        assert attack_options("pgd", norm, {}, scale=1 / 1000)[1]["epsilon"] >= 1 / 255, "what may be asked for"
+        assert attack_options("pgd", norm, {}, scale=1 / 1000)[1]["epsilon"] >= 1 / 255, "the smallest allowed epsilon"
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("options", "reason"),
     [
         ({"loss": "hinge"}, "loss must be one of ce, dlr, dlr_targeted, not 'hinge'"),
         ({"loss": None}, "loss must be one of"),
@@ -182,12 +182,12 @@ def test_the_default_budget_grows_with_the_picture() -> None:
         ({"steps": None}, "steps must be a whole number from 1 to 1000, not None"),
     ],
 )
-def test_what_is_not_fit_is_named(given: dict[str, Any], reason: str) -> None:
+def test_the_message_names_the_bad_option(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadAttack, match=reason):
-        attack_options("apgd", None, given)
+        attack_options("apgd", None, options)
 
 
-def test_truth_is_no_number() -> None:
+def test_a_boolean_option_takes_no_number() -> None:
     assert attack_options("pgd", None, {"random_start": False})[1]["random_start"] is False
     with pytest.raises(BadAttack, match="random_start must be true or false, not 1"):
         attack_options("pgd", None, {"random_start": 1})

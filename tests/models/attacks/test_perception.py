@@ -1,4 +1,4 @@
-"""What a person sees of a change: scikit-image's figures of the whole picture, computed in parts."""
+"""Tests the measures of how visible a change is: computed in bands, they equal those of scikit-image."""
 
 import matplotlib
 import numpy as np
@@ -15,16 +15,16 @@ from models.attacks.perception import Perception, heat_map, perception
 from tests.conftest import Draw
 
 
-def noisy(origin: Tensor, *, share: float = 1.0, seed: int = 0) -> Tensor:
-    """A share of the pixels moved by up to 9 levels."""
+def add_noise(origin: Tensor, *, share: float = 1.0, seed: int = 0) -> Tensor:
+    """Change a share of the pixels by up to 9 levels."""
     random = torch.Generator().manual_seed(seed)
     noise = torch.randint(-9, 10, origin.shape, generator=random)
     where = torch.rand(origin.shape[1:], generator=random) < share
     return (origin.int() + noise * where).clamp(0, 255).to(torch.uint8)
 
 
-def of_the_whole(picture: Tensor, origin: Tensor, window: int = 7) -> Perception:
-    """scikit-image on all pixels at once."""
+def expected_perception(picture: Tensor, origin: Tensor, window: int = 7) -> Perception:
+    """Compute the measures with scikit-image on the whole picture."""
     after, before = (levels.permute(1, 2, 0).numpy() for levels in (picture, origin))
     ssim = structural_similarity(after, before, win_size=window, channel_axis=2, data_range=255)
     distances = deltaE_ciede2000(rgb2lab(after), rgb2lab(before))
@@ -38,14 +38,14 @@ def assert_same(result: Perception, expected: Perception, tolerance: float = 1e-
 
 @pytest.mark.parametrize("band", [1, 700, 2**19])
 @pytest.mark.parametrize("share", [0.001, 0.03, 0.07, 0.5, 1.0])
-def test_the_figures_are_scikit_images(
+def test_the_measures_agree_with_scikit_image(
     monkeypatch: pytest.MonkeyPatch, chelsea: Tensor, band: int, share: float
 ) -> None:
-    """In bands of one row, of a few and of all: to a millionth the figures of the whole picture."""
+    """In bands of one row, of a few rows and of all rows, they agree to 1e-6."""
     monkeypatch.setattr(module, "BAND", band)
     origin = chelsea[:, :90, 100:211]
-    picture = noisy(origin, share=share)
-    assert_same(perception(picture, origin), of_the_whole(picture, origin))
+    picture = add_noise(origin, share=share)
+    assert_same(perception(picture, origin), expected_perception(picture, origin))
 
 
 @given(
@@ -55,28 +55,28 @@ def test_the_figures_are_scikit_images(
     seed=st.integers(0, 9),
 )
 @settings(max_examples=40)
-def test_a_few_pixels_anywhere_count_as_in_the_whole(
+def test_a_few_changed_pixels_are_measured_as_by_scikit_image(
     draw: Draw, height: int, width: int, pixels: list[tuple[int, int]], seed: int
 ) -> None:
-    """At corners and edges and in pictures hardly larger than a window, which has the largest odd side that fits."""
+    """This includes corners, edges and pictures smaller than a window, which then is the largest odd one that fits."""
     origin = draw(height, width, seed)
     picture = origin.clone()
     for down, across in pixels:
         picture[:, down % height, across % width] += 40
     shorter = min(height, width)
     window = min(7, shorter if shorter % 2 else shorter - 1)
-    assert_same(perception(picture, origin), of_the_whole(picture, origin, window))
+    assert_same(perception(picture, origin), expected_perception(picture, origin, window))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 5), (5, 2), (3, 3), (40, 30)])
-def test_nothing_is_seen_where_nothing_changed(draw: Draw, height: int, width: int) -> None:
+def test_an_unchanged_picture_has_perfect_measures(draw: Draw, height: int, width: int) -> None:
     origin = draw(height, width)
     assert perception(origin, origin.clone()) == Perception(1.0, 0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 5), (5, 2)])
-def test_under_three_pixels_across_there_is_no_structure(height: int, width: int) -> None:
-    """No window fits: SSIM is 0 as soon as anything changed. White to black is 100 in lightness, and in CIEDE2000."""
+def test_ssim_of_a_changed_picture_under_three_pixels_is_zero(height: int, width: int) -> None:
+    """No SSIM window fits, so SSIM is 0 for any change. White to black is a CIEDE2000 distance of 100."""
     white = torch.full((3, height, width), 255, dtype=torch.uint8)
     result = perception(torch.zeros_like(white), white)
     assert vars(result) == pytest.approx(
@@ -84,10 +84,10 @@ def test_under_three_pixels_across_there_is_no_structure(height: int, width: int
     )
 
 
-def test_of_many_changed_pixels_an_even_share_stands_for_all(monkeypatch: pytest.MonkeyPatch, chelsea: Tensor) -> None:
-    """A thousand of 16,000 changed pixels give the mean and the percentile within a tenth."""
-    picture = noisy(chelsea, share=0.12)
-    expected = of_the_whole(picture, chelsea)
+def test_many_changed_pixels_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch, chelsea: Tensor) -> None:
+    """A sample of 1000 of 16,000 changed pixels gives the mean and the percentile within 10 %."""
+    picture = add_noise(chelsea, share=0.12)
+    expected = expected_perception(picture, chelsea)
     monkeypatch.setattr(module, "SAMPLED", 1000)
     result = perception(picture, chelsea)
     assert result.ciede2000_mean == pytest.approx(expected.ciede2000_mean, rel=0.1)
@@ -96,8 +96,8 @@ def test_of_many_changed_pixels_an_even_share_stands_for_all(monkeypatch: pytest
     assert result.ssim == pytest.approx(expected.ssim, abs=1e-6)
 
 
-def test_the_heat_map_shows_where() -> None:
-    """The largest change of a pixel's channels over the largest of all: 0, half and whole along the colour map."""
+def test_the_heat_map_shows_the_relative_change_per_pixel() -> None:
+    """The largest changes of the three pixels are 0, 10 and 20, so they have the colours at 0, 1/2 and 1."""
     origin = torch.full((3, 1, 3), 100, dtype=torch.uint8)
     picture = origin.clone()
     picture[1, 0, 1] = 90
@@ -106,7 +106,7 @@ def test_the_heat_map_shows_where() -> None:
     assert torch.equal(heat_map(picture, origin), torch.from_numpy(colours).T.reshape(3, 1, 3))
 
 
-def test_no_change_is_no_heat() -> None:
+def test_the_heat_map_of_no_change_is_dark() -> None:
     origin = torch.full((3, 4, 5), 100, dtype=torch.uint8)
-    assert heat_map(origin, origin).amax() <= 4  # inferno's darkest
+    assert heat_map(origin, origin).amax() <= 4  # the darkest colour of inferno
     assert heat_map(origin, origin).shape == origin.shape

@@ -1,4 +1,4 @@
-"""What an attack's file must outlive: how it is named, what it does to pictures, and that an attack outlives it."""
+"""Tests the transformations that an adversarial file has to survive: their names, their pixels, and attacks on them."""
 
 import numpy as np
 import pytest
@@ -35,8 +35,8 @@ KERNELS = ["bilinear", "bicubic", "lanczos"]
         ("resize:0.1,resize:4,resize:2", ["resize:0.1", "resize:4", "resize:2"]),
     ],
 )
-def test_names(text: str, names: list[str]) -> None:
-    """In the order they were given, each once; the file itself is always verified, so "png" adds nothing."""
+def test_names_are_parsed_without_repetitions(text: str, names: list[str]) -> None:
+    """The order is that of the text; the file itself is always verified, so "png" and "none" add nothing."""
     assert [survival.name for survival in parse_survive(text)] == names
     assert parse_survive(text) == parse_survive(text)
 
@@ -49,7 +49,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_anything_else_is_refused(text: str) -> None:
+def test_other_names_are_refused(text: str) -> None:
     with pytest.raises(BadSurvival, match="png, none, jpeg:Q"):
         parse_survive(text)
 
@@ -58,7 +58,7 @@ def test_anything_else_is_refused(text: str) -> None:
 @example("x" * 1_000_000)
 @example("png," * 100_000)
 @example("\U000e0001" * 1000)
-def test_no_text_raises_anything_else_and_little_of_it_is_echoed(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_short_message(text: str) -> None:
     try:
         parse_survive(text)
     except BadSurvival as error:
@@ -66,8 +66,8 @@ def test_no_text_raises_anything_else_and_little_of_it_is_echoed(text: str) -> N
         assert text[:101] not in str(error) or len(text) <= 100
 
 
-def test_not_more_than_five_at_once() -> None:
-    """Each is a pass more per step; "png" costs nothing and counts for nothing."""
+def test_more_than_five_transformations_are_refused() -> None:
+    """Every transformation costs a pass per step; "png" costs nothing and is not counted."""
     five = ",".join(f"jpeg:{quality}" for quality in range(50, 55))
     assert len(parse_survive(f"png,none,{five}")) == 5
     with pytest.raises(BadSurvival, match="at most 5 at once, not 6"):
@@ -76,24 +76,22 @@ def test_not_more_than_five_at_once() -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("scale", [0.1, 0.37, 1.0, 2.5])
-def test_a_real_resize_is_pillows(draw: Draw, kernel: str, scale: float) -> None:
-    """Bit for bit, of the rounded picture, whether or not a gradient is wanted; sides are at least one pixel."""
+def test_a_real_resize_has_the_values_of_pillow(draw: Draw, kernel: str, scale: float) -> None:
+    """They equal exactly those of the rounded picture, with and without gradients; sides are at least one pixel."""
     levels = draw(4, 61)
     image = Image.fromarray(levels.permute(1, 2, 0).numpy())
     size = (round(61 * scale), max(1, round(4 * scale)))
     array = np.array(image.resize(size, Image.Resampling[kernel.upper()]))
     expected = to_float(torch.from_numpy(array).permute(2, 0, 1)).unsqueeze(0)
-    nearly = (to_float(levels).unsqueeze(0) + 0.3 / 255).requires_grad_()
-    assert torch.equal(ResizedFile(scale, kernel)(nearly.detach()), expected)
-    assert torch.equal(ResizedFile(scale, kernel)(nearly).detach(), expected)
+    pixels = (to_float(levels).unsqueeze(0) + 0.3 / 255).requires_grad_()
+    assert torch.equal(ResizedFile(scale, kernel)(pixels.detach()), expected)
+    assert torch.equal(ResizedFile(scale, kernel)(pixels).detach(), expected)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("scale", [0.3, 1.7])
-def test_a_soft_resize_is_close_to_the_real_one_and_lends_it_its_gradient(
-    draw: Draw, kernel: str, scale: float
-) -> None:
-    """Within two levels; Lanczos within more, since it takes the bicubic one's gradient."""
+def test_a_soft_resize_is_close_to_the_real_one_and_gives_its_gradient(draw: Draw, kernel: str, scale: float) -> None:
+    """They differ by less than two levels, and Lanczos by more, since its gradient is that of the bicubic resize."""
     pictures = to_float(draw(40, 61)).unsqueeze(0).requires_grad_()
     soft = Resized(scale, "bicubic" if kernel == "lanczos" else kernel)(pictures)
     real = ResizedFile(scale, kernel)(pictures)
@@ -104,8 +102,8 @@ def test_a_soft_resize_is_close_to_the_real_one_and_lends_it_its_gradient(
     assert (gradients[0] != 0).any()
 
 
-def test_soft_views_stay_in_range() -> None:
-    """Bicubic overshoots at an edge of black and white, and is cut."""
+def test_soft_views_stay_between_0_and_1() -> None:
+    """Bicubic interpolation overshoots at an edge of black and white and is clamped."""
     edge = torch.zeros(1, 3, 20, 20)
     edge[..., 10:] = 1
     for view in views(parse_survive("resize:2,jpeg:10"), real=False):
@@ -114,8 +112,8 @@ def test_soft_views_stay_in_range() -> None:
         assert viewed.max() <= 1
 
 
-def test_a_resize_past_all_memory_is_refused() -> None:
-    """6000 x 4000 pixels four times as wide and as high are 384 million."""
+def test_a_resize_to_too_many_pixels_is_refused() -> None:
+    """6000 x 4000 pixels, four times as wide and as high, are 384 million."""
     large = torch.zeros(1).expand(1, 3, 4000, 6000)
     (survival,) = parse_survive("resize:4")
     for view in (*survival.soft, *survival.real):
@@ -123,8 +121,8 @@ def test_a_resize_past_all_memory_is_refused() -> None:
             view(large)
 
 
-def test_the_picture_itself_is_always_looked_at(draw: Draw) -> None:
-    """First, as it is or rounded, whatever else may happen."""
+def test_the_unchanged_picture_is_always_the_first_view(draw: Draw) -> None:
+    """It comes first, as it is or rounded to levels, whatever transformations follow."""
     picture = to_float(draw(20, 30)).unsqueeze(0) + 0.3 / 255
     survive = parse_survive("jpeg:75,resize:0.5")
     assert views((), real=True) == ()
@@ -134,23 +132,23 @@ def test_the_picture_itself_is_always_looked_at(draw: Draw) -> None:
     assert [len(views(survive, real=real)) for real in (False, True)] == [1 + 1 + 2, 1 + 1 + 3]
 
 
-def attacked(model: Model, picture: Tensor, **options: object) -> Adversarial:
+def run_attack(model: Model, picture: Tensor, **options: object) -> Adversarial:
     return run(adversarial(picture, model.spec, **options), model.classifier)
 
 
-def seen_by(model: Model, data: bytes) -> int:
+def predicted_by(model: Model, data: bytes) -> int:
     return run(classify(decode(data), model.spec), model.classifier)[0].index
 
 
-def test_an_attack_outlives_its_own_jpeg(imagenet: Model, chelsea: Tensor) -> None:
-    """Read from the file at quality 75, and from the PNG that it is, the cat is no cat."""
+def test_an_attack_survives_jpeg_compression(imagenet: Model, chelsea: Tensor) -> None:
+    """Both the JPEG of quality 75 and the PNG are no longer classified as the cat."""
     options = {"attack": "pgd", "epsilon": 2 / 255, "steps": 10}
-    result = attacked(imagenet, chelsea, survive=parse_survive("jpeg:75"), **options)
+    result = run_attack(imagenet, chelsea, survive=parse_survive("jpeg:75"), **options)
     assert result.success
     assert result.survive[-1].name == "jpeg:75"
     cat = result.original.index
-    assert seen_by(imagenet, encode(result.picture, format="jpeg", quality=75)) != cat
-    assert seen_by(imagenet, encode(result.picture)) != cat
+    assert predicted_by(imagenet, encode(result.picture, format="jpeg", quality=75)) != cat
+    assert predicted_by(imagenet, encode(result.picture)) != cat
 
 
 @pytest.mark.parametrize(
@@ -163,14 +161,16 @@ def test_an_attack_outlives_its_own_jpeg(imagenet: Model, chelsea: Tensor) -> No
         ),
     ],
 )
-def test_so_does_a_minimal_one(imagenet: Model, chelsea: Tensor, survive: str, target: int | None) -> None:
-    """DDN's change is far below a level, and the search for a rounding ends with one that outlives the encoder."""
+def test_a_minimal_attack_survives_transformations(
+    imagenet: Model, chelsea: Tensor, survive: str, target: int | None
+) -> None:
+    """The change of DDN is far below one level, but the search for a rounding finds one that survives."""
     options = {"attack": "ddn", "steps": 20, "target": target, "survive": parse_survive(survive)}
-    result = attacked(imagenet, chelsea, **options)
+    result = run_attack(imagenet, chelsea, **options)
     assert result.success
     cat = result.original.index
     files = [encode(result.picture)]
     if "jpeg" in survive:
         files.append(encode(result.picture, format="jpeg", quality=int(survive[5:7])))
     for data in files:
-        assert seen_by(imagenet, data) == target if target else seen_by(imagenet, data) != cat
+        assert predicted_by(imagenet, data) == target if target else predicted_by(imagenet, data) != cat

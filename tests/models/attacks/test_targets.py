@@ -1,4 +1,4 @@
-"""The classes nearest to a picture: a linear model's distances are known."""
+"""Tests finding the classes nearest to a picture, on linear models whose distances are known."""
 
 import math
 
@@ -16,12 +16,12 @@ from tests.networks import Counting, LinearNetwork, unnormalised
 
 LOGITS = (4.0, 1.5, 1.0, 0.5, 0.0)
 LENGTHS = (1.0, 2.0, 1.0, 4.0, 0.9)
-"""Of each class's weight. All are orthogonal, so on the way to a class no third one's logit changes."""
+"""Length of the weight of every class; the weights are orthogonal, so moving between two classes changes no third."""
 
 
 @pytest.fixture(scope="module")
-def five() -> Classifier:
-    """Five classes, of which a grey picture has the logits LOGITS; each looks at a fifth of the values."""
+def five_classes() -> Classifier:
+    """Return a model of five classes that gives a grey picture LOGITS; every class reads a fifth of the values."""
     network = LinearNetwork(5, 16)
     weight = torch.zeros(5, 765 + 3)
     for index, length in enumerate(LENGTHS):
@@ -36,14 +36,14 @@ def grey(height: int, width: int) -> Tensor:
 
 
 def distance(index: int) -> float:
-    """To the border with class 0, straight along the difference of the weights: (z_0 - z_k) / |w_0 - w_k|."""
+    """Return the distance to the border with class 0: (z_0 - z_k) / |w_0 - w_k|."""
     return (LOGITS[0] - LOGITS[index]) / math.hypot(LENGTHS[0], LENGTHS[index])
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (40, 23), (100, 100)])
-def test_distances_are_those_to_the_borders(five: Classifier, height: int, width: int) -> None:
-    """Within DeepFool's overshoot of 2 %, at the model's resolution whatever the picture's; nearest first."""
-    near = run(suggest_targets(grey(height, width), five.spec), five)
+def test_distances_are_those_to_the_borders(five_classes: Classifier, height: int, width: int) -> None:
+    """They include DeepFool's overshoot of 2 % and are measured at the input size; the nearest class comes first."""
+    near = run(suggest_targets(grey(height, width), five_classes.spec), five_classes)
     assert near.original.index == 0
     assert [near_class.index for near_class in near.nearest] == sorted(range(1, 5), key=distance) == [3, 1, 2, 4]
     for near_class in near.nearest:
@@ -51,24 +51,24 @@ def test_distances_are_those_to_the_borders(five: Classifier, height: int, width
         assert near_class.label == f"class {near_class.index}"
 
 
-def test_probabilities_are_classifys(tiny: Classifier, draw: Draw) -> None:
-    """Of a picture of another size, for every class there is."""
-    reports = run(classify(draw(60, 41), tiny.spec), tiny)
+def test_probabilities_are_those_of_classify(tiny: Classifier, draw: Draw) -> None:
+    """All classes are listed, for a picture of another size than the input."""
+    predictions = run(classify(draw(60, 41), tiny.spec), tiny)
     near = run(suggest_targets(draw(60, 41), tiny.spec), tiny)
-    assert near.original == reports[0]
+    assert near.original == predictions[0]
     assert {near_class.index: near_class.probability for near_class in near.nearest} == {
-        report.index: report.probability for report in reports[1:]
+        prediction.index: prediction.probability for prediction in predictions[1:]
     }
     assert [near_class.distance for near_class in near.nearest] == sorted(
         near_class.distance for near_class in near.nearest
     )
 
 
-def test_only_the_candidates_are_measured_and_the_top_told(five: Classifier) -> None:
-    """The most probable are 1, 2, 3, 4 in this order, and the nearest 3, 1, 2, 4."""
+def test_only_candidates_are_measured_and_the_top_returned(five_classes: Classifier) -> None:
+    """By probability the order is 1, 2, 3, 4, and by distance 3, 1, 2, 4."""
 
     def indices(**options: int) -> list[int]:
-        near: NearClasses = run(suggest_targets(grey(16, 16), five.spec, **options), five)
+        near: NearClasses = run(suggest_targets(grey(16, 16), five_classes.spec, **options), five_classes)
         return [near_class.index for near_class in near.nearest]
 
     assert indices(candidates=2) == [1, 2]
@@ -79,8 +79,10 @@ def test_only_the_candidates_are_measured_and_the_top_told(five: Classifier) -> 
 
 
 @pytest.mark.parametrize(("candidates", "steps"), [(1, 1), (2, 3), (10, 20)])
-def test_passes_are_what_the_network_counted(tiny: Classifier, draw: Draw, candidates: int, steps: int) -> None:
-    """A look at the picture, then a row per candidate, with gradients, in each step, and without in the last look."""
+def test_reported_passes_are_those_that_the_network_counted(
+    tiny: Classifier, draw: Draw, candidates: int, steps: int
+) -> None:
+    """One pass for the picture, one with gradients per candidate and step, and one without per candidate at the end."""
     network = Counting(tiny)
     near = run(suggest_targets(draw(40, 40), tiny.spec, candidates=candidates, steps=steps), network)
     assert (near.passes.forward, near.passes.backward) == (network.forward, network.backward)
@@ -90,8 +92,8 @@ def test_passes_are_what_the_network_counted(tiny: Classifier, draw: Draw, candi
     assert (network.forward - 1) % rows == 0
 
 
-def test_a_class_without_a_way_is_infinitely_far() -> None:
-    """A model that sees nothing says the same of all pictures; nothing but its probabilities is known."""
+def test_without_gradients_all_classes_are_infinitely_far() -> None:
+    """The weights are zero, so no change of the picture reaches another class."""
     network = LinearNetwork(3, 16)
     network.layer.weight.data.zero_()
     network.layer.bias.data.copy_(torch.tensor([2.0, 0.0, 1.0]))
@@ -99,26 +101,26 @@ def test_a_class_without_a_way_is_infinitely_far() -> None:
     assert [(near_class.index, near_class.distance) for near_class in near.nearest] == [(2, math.inf), (1, math.inf)]
 
 
-def test_of_two_classes_there_is_one_to_go_to(draw: Draw) -> None:
+def test_with_two_classes_the_other_one_is_nearest(draw: Draw) -> None:
     network = LinearNetwork(2, 16)
-    two = Classifier(network, unnormalised(2, 16))
+    classifier = Classifier(network, unnormalised(2, 16))
     picture = draw(16, 16)
-    (near,) = run(suggest_targets(picture, two.spec), two).nearest
+    (near,) = run(suggest_targets(picture, classifier.spec), classifier).nearest
     weight = network.layer.weight.detach()
-    logits = two.logits(to_float(picture).unsqueeze(0))[0]
+    logits = classifier.logits(to_float(picture).unsqueeze(0))[0]
     assert near.index == logits.argmin()
     expected = (logits[0] - logits[1]).abs() / (weight[0] - weight[1]).norm()
     assert near.distance == pytest.approx(1.02 * expected.item(), rel=0.005)
 
 
-def test_the_picture_of_the_models_own_size_is_as_far(tiny: Classifier, draw: Draw) -> None:
-    """A photo and what the model sees of it, as far as 8 bits hold that."""
+def test_distances_do_not_depend_on_the_size_of_the_photo(tiny: Classifier, draw: Draw) -> None:
+    """A photo and its preprocessed pixels, rounded to 8 bits, have nearly the same distances."""
     picture = draw(200, 300)
     model_input = to_levels(preprocess(to_float(picture).unsqueeze(0), tiny.spec))[0]
     small = torch.nn.functional.pad(
         model_input, (2, 2, 2, 2)
-    )  # the resize to 36 leaves it as it is, the crop takes this off
-    near, again = (run(suggest_targets(levels, tiny.spec), tiny).nearest for levels in (picture, small))
-    assert [near_class.index for near_class in near] == [near_class.index for near_class in again]
-    for one, other in zip(near, again, strict=True):
-        assert one.distance == pytest.approx(other.distance, rel=0.05)
+    )  # padded to 36 pixels, it is not resized, and the crop removes the padding
+    near, near_of_input = (run(suggest_targets(levels, tiny.spec), tiny).nearest for levels in (picture, small))
+    assert [near_class.index for near_class in near] == [near_class.index for near_class in near_of_input]
+    for of_photo, of_input in zip(near, near_of_input, strict=True):
+        assert of_photo.distance == pytest.approx(of_input.distance, rel=0.05)

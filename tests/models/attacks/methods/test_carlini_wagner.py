@@ -1,4 +1,4 @@
-"""Carlini and Wagner: the known optimum of a linear model, and adversarial-library's own run."""
+"""Tests the attack of Carlini and Wagner: the optimum of a linear model, and comparison with adversarial-library."""
 
 from typing import Any
 
@@ -26,21 +26,21 @@ LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1}
 
 @pytest.mark.parametrize("targeted", [False, True])
 def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bool) -> None:
-    """Two classes: |margin| / |gradient|; found within 1 % by six searches of 200 steps."""
-    two = TwoClasses.draw()
-    labels = 1 - two.labels if targeted else two.labels
+    """For two classes it is |margin| / |gradient|, found within 1 % by six searches of 200 steps."""
+    problem = TwoClasses.draw()
+    labels = 1 - problem.labels if targeted else problem.labels
     best = run_float_attack(
-        ATTACKS["carlini_wagner"], two.classifier, two.pictures, labels, targeted=targeted, **LONGER
+        ATTACKS["carlini_wagner"], problem.classifier, problem.pictures, labels, targeted=targeted, **LONGER
     )
     assert best.won.all()
-    torch.testing.assert_close(best.size, two.margin / two.weight.norm(), rtol=0.01, atol=1e-3)
+    torch.testing.assert_close(best.size, problem.margin / problem.weight.norm(), rtol=0.01, atol=1e-3)
 
 
 @pytest.mark.parametrize("targeted", [False, True])
-def test_it_is_no_worse_than_adversarial_librarys(
+def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
 ) -> None:
-    """The same steps, searches and first constant."""
+    """Both use the same steps, searches and first constant."""
     targets = (predicted_classes(tiny, small_pictures) + 1) % 4 if targeted else None
     ours, theirs = compare_with_oracle(
         "carlini_wagner", "l2", tiny, small_pictures, _oracle(adv_lib, targeted=targeted), targets=targets, **SHORT
@@ -49,26 +49,31 @@ def test_it_is_no_worse_than_adversarial_librarys(
     assert_no_worse(ours, theirs)
 
 
-def test_black_and_white_can_be_left(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Pictures of black and white alone win too, stay in [0, 1], and what may not change is the start's to the bit."""
+def test_pictures_of_black_and_white_are_attacked_within_the_mask(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Pictures of only black and white win as well, stay in [0, 1], and are exactly unchanged outside the mask."""
     pictures = small_pictures[:4].round()
     assert_the_mask_confines("carlini_wagner", "l2", tiny, pictures, searches=4, initial_constant=1.0)
 
 
-def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
-    """One look at the start, and one per step and search; a search in which nothing falls ends after two fifths."""
+def test_the_number_of_passes(tiny: Classifier, small_pictures: Tensor) -> None:
+    """One pass for the start and one per step and search; a search whose loss never falls ends after 2/5 of them."""
     options = {"steps": 4, "searches": 3, "initial_constant": 100.0}
     assert count_passes("carlini_wagner", tiny, small_pictures[:2], **options) == (2 * (1 + 3 * 4), 2 * (1 + 3 * 4))
     network = LinearNetwork(2, 16)
     network.layer.weight.data.zero_()
-    blind = Classifier(network, unnormalised(2, 16))
+    constant_model = Classifier(network, unnormalised(2, 16))
     grey = torch.full((2, 3, 16, 16), 0.5)
-    assert count_passes("carlini_wagner", blind, grey, steps=50, searches=3) == (2 * (1 + 3 * 20), 2 * (1 + 3 * 20))
+    assert count_passes("carlini_wagner", constant_model, grey, steps=50, searches=3) == (
+        2 * (1 + 3 * 20),
+        2 * (1 + 3 * 20),
+    )
 
 
 @pytest.mark.slow
-def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
-    """The middles of 64 photos, MobileNetV2, three searches of 50 steps."""
+def test_on_photos_changes_are_no_larger_than_those_of_adversarial_library(
+    adv_lib: Any, imagenet: Model, crops: Tensor
+) -> None:
+    """On the middles of 64 photos, for MobileNetV2, with three searches of 50 steps."""
     ours, theirs = compare_with_oracle(
         "carlini_wagner", "l2", imagenet.classifier, centre_crops(crops), _oracle(adv_lib), **SHORT
     )

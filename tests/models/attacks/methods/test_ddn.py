@@ -1,4 +1,4 @@
-"""DDN: the known optimum of a linear model, and adversarial-library's own run, pixel for pixel."""
+"""Tests DDN: the optimum of a linear model, and equality with adversarial-library."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.networks import LinearNetwork, unnormalised
 
 
 def test_on_a_linear_model_the_change_is_the_distance_to_the_border() -> None:
-    """Two classes: the shortest way out is |margin| / |gradient|, straight along it; found within 1 %."""
+    """For two classes it is |margin| / |gradient|, found within 1 %."""
     network = LinearNetwork(2, 16)
     classifier = Classifier(network, unnormalised(2, 16))
     weight = network.layer.weight.detach()
@@ -26,8 +26,10 @@ def test_on_a_linear_model_the_change_is_the_distance_to_the_border() -> None:
 
 
 @pytest.mark.parametrize("targeted", [False, True])
-def test_it_is_adversarial_librarys(adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    """From the same start the same steps: every pixel agrees to 1e-5."""
+def test_ddn_agrees_with_adversarial_library(
+    adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
+) -> None:
+    """From the same start with the same steps, every pixel agrees to 1e-5."""
     labels = predicted_classes(tiny, small_pictures)
     if targeted:
         labels = (labels + 1) % 4

@@ -1,4 +1,4 @@
-"""DeepFool: a linear model's border in one step, and two libraries' runs."""
+"""Tests DeepFool: the border of a linear model in one step, and comparisons with two libraries."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ ORDER = {"l2": 2, "linf": float("inf")}
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("targeted", [False, True])
-def test_on_a_linear_model_one_step_is_the_distance_and_the_overshoot(norm: Norm, targeted: bool) -> None:
-    """|margin| over the gradient's L2 norm, in Linf over its L1 norm, times 1.02; to 1 %, in one step and one look."""
-    two = TwoClasses.draw()
-    distance = two.margin / (two.weight.norm() if norm == "l2" else two.weight.abs().sum())
-    labels = 1 - two.labels if targeted else two.labels
+def test_on_a_linear_model_one_step_reaches_the_border_with_overshoot(norm: Norm, targeted: bool) -> None:
+    """The change is 1.02 |margin| over the L2 norm of the gradient (in Linf over its L1 norm), within 1 %."""
+    problem = TwoClasses.draw()
+    distance = problem.margin / (problem.weight.norm() if norm == "l2" else problem.weight.abs().sum())
+    labels = 1 - problem.labels if targeted else problem.labels
     best = run_float_attack(
-        ATTACKS["deepfool"], two.classifier, two.pictures, labels, targeted=targeted, norm=norm, steps=1
+        ATTACKS["deepfool"], problem.classifier, problem.pictures, labels, targeted=targeted, norm=norm, steps=1
     )
     assert best.won.all()
     torch.testing.assert_close(best.size, 1.02 * distance, rtol=0.01, atol=1e-5)
@@ -40,7 +40,7 @@ def test_on_a_linear_model_one_step_is_the_distance_and_the_overshoot(norm: Norm
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_of_several_linear_classes_the_nearest_border_is_crossed(norm: Norm) -> None:
-    """Six classes: the least of the five distances."""
+    """With six classes, the change is the least of the five distances."""
     network = LinearNetwork(6, 16)
     classifier, weight = Classifier(network, unnormalised(6, 16)), network.layer.weight.detach()
     pictures = 0.4 + 0.2 * torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(2))
@@ -53,8 +53,8 @@ def test_of_several_linear_classes_the_nearest_border_is_crossed(norm: Norm) -> 
     torch.testing.assert_close(result.size, 1.02 * distances.amin(dim=1), rtol=0.01, atol=1e-5)
 
 
-def test_the_likeliest_class_is_not_always_the_nearest() -> None:
-    """Of the logits 0, -1 (gradient 1) and -2 (gradient 10), the second border is nearer: 0.2 away, not 1."""
+def test_the_most_probable_other_class_is_not_always_the_nearest() -> None:
+    """Of the logits 0, -1 (gradient 1) and -2 (gradient 10), the last border is nearer: 0.2 away, not 1."""
     network = LinearNetwork(3, 16)
     classifier = Classifier(network, unnormalised(3, 16))
     with torch.no_grad():
@@ -66,14 +66,14 @@ def test_the_likeliest_class_is_not_always_the_nearest() -> None:
         run_float_attack(ATTACKS["deepfool"], classifier, pictures, labels, candidates=count) for count in (2, 1)
     )
     torch.testing.assert_close(both.size, torch.tensor([0.204]), rtol=0.01, atol=0)
-    assert not likeliest.won  # white is 1 away, where the two are equal
+    assert not likeliest.won  # white is 1 away, and there the two logits are equal
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_it_is_no_worse_than_adversarial_librarys(
+def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm
 ) -> None:
-    """Which has no targeted one, and measures all of the three other classes."""
+    """Its DeepFool has no targeted mode and measures all three other classes."""
     ours, theirs = compare_with_oracle(
         "deepfool",
         norm,
@@ -85,20 +85,20 @@ def test_it_is_no_worse_than_adversarial_librarys(
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
-    """Every target is reached, and no nearer than the nearest class in the median."""
+def test_targeted_deepfool_reaches_every_target(tiny: Classifier, small_pictures: Tensor, norm: Norm) -> None:
+    """Every target is reached, and the median distance is larger than to the nearest class."""
     labels = predicted_classes(tiny, small_pictures)
-    away = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, labels, norm=norm)
-    there = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, (labels + 1) % 4, targeted=True, norm=norm)
-    assert there.won.all()
-    assert torch.equal(predicted_classes(tiny, there.pictures), (labels + 1) % 4)
-    assert there.size.median() > away.size.median()
+    untargeted = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, labels, norm=norm)
+    targeted = run_float_attack(ATTACKS["deepfool"], tiny, small_pictures, (labels + 1) % 4, targeted=True, norm=norm)
+    assert targeted.won.all()
+    assert torch.equal(predicted_classes(tiny, targeted.pictures), (labels + 1) % 4)
+    assert targeted.size.median() > untargeted.size.median()
 
 
-def test_passes() -> None:
-    """Linear, three rows: a step is one pass per candidate, and one more sees that all have won.
+def test_the_number_of_passes() -> None:
+    """On a linear model with three rows, a step is one pass per candidate, and one more shows that all have won.
 
-    With one step the last look is without gradients; targeted there is one plane; who has won already costs nothing.
+    With one step the last pass has no gradients; a targeted step has one candidate; rows that have won cost nothing.
     """
     network = LinearNetwork(6, 16)
     classifier = Classifier(network, unnormalised(6, 16))
@@ -107,12 +107,15 @@ def test_passes() -> None:
     assert count_passes("deepfool", classifier, pictures) == (3 * 6, 3 * 6)
     assert count_passes("deepfool", classifier, pictures, candidates=2, steps=1) == (3 * 3, 3 * 2)
     assert count_passes("deepfool", classifier, pictures, labels=(labels + 1) % 6) == (0, 0)
-    two = TwoClasses.draw(rows=3)
-    assert count_passes("deepfool", two.classifier, two.pictures, labels=1 - two.labels, targeted=True) == (6, 6)
+    problem = TwoClasses.draw(rows=3)
+    assert count_passes("deepfool", problem.classifier, problem.pictures, labels=1 - problem.labels, targeted=True) == (
+        6,
+        6,
+    )
 
 
-def test_a_model_that_sees_nothing_is_not_fooled() -> None:
-    """Without a gradient there is no border to go to: the start stays."""
+def test_a_model_without_gradients_is_not_fooled() -> None:
+    """Without a gradient there is no direction to a border, so the pictures are unchanged."""
     network = LinearNetwork(2, 16)
     network.layer.weight.data.zero_()
     pictures = torch.full((2, 3, 16, 16), 0.5)
@@ -124,8 +127,10 @@ def test_a_model_that_sees_nothing_is_not_fooled() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
-def test_on_photos_it_is_no_worse_than_foolboxs(foolbox: Any, imagenet: Model, crops: Tensor, norm: Norm) -> None:
-    """The middles of 64 photos, MobileNetV2, ten candidates; adversarial-library would ask for 999 at every step."""
+def test_on_photos_changes_are_no_larger_than_those_of_foolbox(
+    foolbox: Any, imagenet: Model, crops: Tensor, norm: Norm
+) -> None:
+    """MobileNetV2 with ten candidates; adversarial-library is not used, as it measures 999 classes at every step."""
     attacks = foolbox.attacks
     attack = {"l2": attacks.L2DeepFoolAttack, "linf": attacks.LinfDeepFoolAttack}[norm](steps=50, candidates=10)
 

@@ -1,4 +1,4 @@
-"""Fast minimum-norm: the known optimum of a linear model in four norms, and adversarial-library's own run."""
+"""Tests the fast minimum-norm attack: the optimum of a linear model, and comparison with adversarial-library."""
 
 from typing import Any
 
@@ -26,37 +26,37 @@ ORDER = {"l2": 2, "linf": float("inf"), "l1": 1, "l0": 0}
 @pytest.mark.parametrize("norm", ["l2", "linf", "l1"])
 @pytest.mark.parametrize("targeted", [False, True])
 def test_on_a_linear_model_the_change_is_the_distance_to_the_border(norm: Norm, targeted: bool) -> None:
-    """|margin| over the gradient's dual norm: L2 for L2, L1 for Linf, its largest value for L1; to 1 %.
+    """It is |margin| over the dual norm of the gradient (L2 for L2, L1 for Linf, Linf for L1), found within 1 %.
 
-    For L1 the margins are so small that the one value of largest gradient can do it before it is black or white.
+    For L1 the margins are so small that the value of the largest gradient crosses the border before black or white.
     """
-    two = TwoClasses.draw()
+    problem = TwoClasses.draw()
     if norm == "l1":
-        two = two.nearer(0.1)
-    dual = {"l2": two.weight.norm(), "linf": two.weight.abs().sum(), "l1": two.weight.abs().max()}[norm]
-    labels = 1 - two.labels if targeted else two.labels
-    best = run_float_attack(ATTACKS["fmn"], two.classifier, two.pictures, labels, targeted=targeted, norm=norm)
+        problem = problem.nearer(0.1)
+    dual = {"l2": problem.weight.norm(), "linf": problem.weight.abs().sum(), "l1": problem.weight.abs().max()}[norm]
+    labels = 1 - problem.labels if targeted else problem.labels
+    best = run_float_attack(ATTACKS["fmn"], problem.classifier, problem.pictures, labels, targeted=targeted, norm=norm)
     assert best.won.all()
-    torch.testing.assert_close(best.size, two.margin / dual, rtol=0.01, atol=1e-5)
+    torch.testing.assert_close(best.size, problem.margin / dual, rtol=0.01, atol=1e-5)
 
 
 @pytest.mark.parametrize("targeted", [False, True])
 def test_on_a_linear_model_the_fewest_pixels_change(targeted: bool) -> None:
-    """Pixels by their largest gain within [0, 1], summed until they are the margin; at most one more is taken."""
-    two = TwoClasses.draw()
-    labels = 1 - two.labels if targeted else two.labels
-    best = run_float_attack(ATTACKS["fmn"], two.classifier, two.pictures, labels, targeted=targeted, norm="l0")
-    surplus = best.size - two.fewest_pixels()
+    """The fewest pixels are known: those of the largest gain until the margin is reached. At most one more is used."""
+    problem = TwoClasses.draw()
+    labels = 1 - problem.labels if targeted else problem.labels
+    best = run_float_attack(ATTACKS["fmn"], problem.classifier, problem.pictures, labels, targeted=targeted, norm="l0")
+    surplus = best.size - problem.fewest_pixels()
     assert surplus.min() >= 0
     assert surplus.max() <= 1
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("targeted", [False, True])
-def test_it_is_no_worse_than_adversarial_librarys(
+def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool
 ) -> None:
-    """The same steps; L0 in pixels for both."""
+    """Both take the same steps, and L0 counts pixels for both."""
     targets = (predicted_classes(tiny, small_pictures) + 1) % 4 if targeted else None
 
     def oracle(model: LogitsModule, pictures: Tensor, labels: Tensor) -> Tensor:
@@ -67,15 +67,15 @@ def test_it_is_no_worse_than_adversarial_librarys(
     assert_no_worse(ours, theirs)
 
 
-def test_what_has_won_at_the_start_stays_there(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Labels that the model does not see: nothing changes, in no norm."""
+def test_rows_that_have_won_at_the_start_are_unchanged(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The labels are not the predicted classes, so nothing has to change, in any norm."""
     labels = (predicted_classes(tiny, small_pictures[:4]) + 1) % 4
     for norm in NORMS:
         best = run_float_attack(ATTACKS["fmn"], tiny, small_pictures[:4], labels, norm=norm, steps=5)
         assert best.size.tolist() == [0] * 4
 
 
-def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
+def test_the_number_of_passes(tiny: Classifier, small_pictures: Tensor) -> None:
     """One pass with gradients per step and row."""
     for norm in NORMS:
         assert count_passes("fmn", tiny, small_pictures[:3], norm=norm, steps=7) == (21, 21)
@@ -83,10 +83,10 @@ def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
-def test_on_photos_it_is_no_worse_than_adversarial_librarys(
+def test_on_photos_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, imagenet: Model, crops: Tensor, norm: Norm
 ) -> None:
-    """The middles of 64 photos, MobileNetV2, 100 steps."""
+    """On the middles of 64 photos, for MobileNetV2, with 100 steps."""
     ours, theirs = compare_with_oracle(
         "fmn",
         norm,

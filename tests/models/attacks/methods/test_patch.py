@@ -1,4 +1,4 @@
-"""The patch: on linear models the best square is known, and on a network it beats squares that nobody trained."""
+"""Tests the patch attack: the best square of linear models is known, and on a network it beats untrained squares."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def train_patch(
     mask: Tensor | None = None,
     **options: object,
 ) -> tuple[Best, Patch]:
-    """At the model's own size: the best of a batch, and the first row's square."""
+    """Train at the model's input size; return the best pictures of the batch and the patch of the first row."""
     goal = Goal(labels, targeted, lambda pixels: pixels, mask=mask)
 
     def task() -> Task[tuple[Best, Patch]]:
@@ -44,7 +44,7 @@ def train_patch(
 
 
 def two_classes(weight: Tensor) -> Classifier:
-    """A linear model whose odds of class 0 are `weight` times the pixels."""
+    """Return a linear model whose logits are plus and minus `weight` times the pixels."""
     network = LinearNetwork(2, SIDE)
     network.layer.weight.data.copy_(torch.stack([weight.flatten(), -weight.flatten()]))
     network.layer.bias.data.zero_()
@@ -56,8 +56,8 @@ def greys(rows: int) -> Tensor:
 
 
 @pytest.mark.parametrize("targeted", [False, True])
-def test_a_square_with_one_place_is_black_and_white_by_the_sign_of_the_weights(targeted: bool) -> None:
-    """As large as the picture, it lies in one way: away from class 0, and towards class 1, is against the weights."""
+def test_a_square_of_full_size_follows_the_sign_of_the_weights(targeted: bool) -> None:
+    """It has a single place; away from class 0, or towards class 1, is black where weights are positive, else white."""
     weight = torch.randn(3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([1 if targeted else 0])
     best, trained_patch = train_patch(
@@ -69,20 +69,20 @@ def test_a_square_with_one_place_is_black_and_white_by_the_sign_of_the_weights(t
     assert trained_patch.success_rate == 1.0
 
 
-def test_a_square_that_lies_anywhere_goes_by_the_weights_of_all_its_places() -> None:
-    """Weights that are the same all over: red counts for class 0, blue against it. Jitter does not change the sign."""
+def test_a_square_of_random_places_follows_constant_weights() -> None:
+    """Weights are the same everywhere: red and green count for class 0 and blue against it, with and without jitter."""
     weight = torch.tensor([1.0, 0.3, -0.5]).reshape(3, 1, 1).expand(3, SIDE, SIDE)
     for jitter in (False, True):
         _, trained_patch = train_patch(
             two_classes(weight), greys(1), torch.tensor([0]), steps=40, size=0.5, jitter=jitter
         )
-        # What is brightened past white has no gradient, so with jitter white may stop short of 255.
+        # Values brightened past white have no gradient, so with jitter they may stop below 255.
         assert (trained_patch.square[:2] == 0).all()
         assert (trained_patch.square[2] >= (200 if jitter else 255)).all()
 
 
-def test_it_lies_plainly_where_it_leads_most() -> None:
-    """Only the lower right corner counts for the model: there, and nowhere else, the kept photo has the square."""
+def test_the_square_is_placed_where_the_lead_is_largest() -> None:
+    """The model only reads the lower right corner, so the best picture has the square exactly there."""
     weight = torch.zeros(3, SIDE, SIDE)
     weight[:, 8:, 8:] = 1
     best, trained_patch = train_patch(
@@ -94,8 +94,8 @@ def test_it_lies_plainly_where_it_leads_most() -> None:
     assert torch.equal(to_lattice(best.pictures), best.pictures)
 
 
-def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Of ten photos' squares, at sixteen random places each; random colours and black are the competition."""
+def test_a_trained_square_beats_random_and_black_squares(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Success rates are means over ten pictures with sixteen random placements each."""
     rates = []
     for row in range(10):
         picture = small_pictures[row : row + 1]
@@ -112,8 +112,10 @@ def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: 
             PlacedSquares(picture, square, area.random(TRIALS, random, jitter=True)).pictures
             for square in untrained_squares
         ]
-        won = [(tiny.logits(pictures).argmax(dim=1) != label).float().mean().item() for pictures in untrained]
-        rates.append((trained_patch.success_rate, *won))
+        untrained_rates = [
+            (tiny.logits(pictures).argmax(dim=1) != label).float().mean().item() for pictures in untrained
+        ]
+        rates.append((trained_patch.success_rate, *untrained_rates))
     trained_rate, noise_rate, black_rate = torch.tensor(rates).mean(dim=0).tolist()
     assert trained_rate > 0.5
     assert trained_rate > 0.2 + max(noise_rate, black_rate)
@@ -128,10 +130,10 @@ def test_it_beats_squares_that_nobody_trained(tiny: Classifier, small_pictures: 
         ({"steps": 2, "size": 1.0}, 8, 8 + 1 + 16),
     ],
 )
-def test_passes(
+def test_the_number_of_passes(
     tiny: Classifier, small_pictures: Tensor, options: dict[str, float], backward: int, forward: int
 ) -> None:
-    """`samples` a step, nine places (one where there is no other), sixteen trials; and the test's own look, per row."""
+    """Per row: `samples` passes per step, 9 places (1 if there is no other), 16 trials, and the test's first look."""
     network = Counting(tiny)
     best, _ = train_patch(network, small_pictures[:2], torch.tensor([0, 1]), **options)
     assert (network.forward, network.backward) == (2 * (forward + 1), 2 * backward)
@@ -139,22 +141,24 @@ def test_passes(
 
 
 @pytest.mark.parametrize("targeted", [False, True])
-def test_a_row_alone_is_the_row_of_a_batch(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
-    """All rows meet the same placements; each has a square of its own."""
+def test_a_row_alone_gives_the_same_as_in_a_batch(tiny: Classifier, small_pictures: Tensor, targeted: bool) -> None:
+    """All rows use the same placements, and every row has its own square."""
     pictures = small_pictures[:3]
     labels = (tiny.logits(pictures).argmax(dim=1) + int(targeted)) % 4
-    together, first = train_patch(tiny, pictures, labels, targeted=targeted, steps=10)
+    together, first_patch = train_patch(tiny, pictures, labels, targeted=targeted, steps=10)
     for row in range(3):
-        alone, square = train_patch(tiny, pictures[row : row + 1], labels[row : row + 1], targeted=targeted, steps=10)
-        # One level: a sum in another order may round to the other side.
+        alone, trained_patch = train_patch(
+            tiny, pictures[row : row + 1], labels[row : row + 1], targeted=targeted, steps=10
+        )
+        # Another order of summation may round a value to the next level.
         torch.testing.assert_close(alone.pictures[0], together.pictures[row], rtol=0, atol=1.5 / 255)
         assert alone.won[0] == together.won[row]
         if row == 0:
-            assert (square.square.int() - first.square.int()).abs().max() <= 1
-            assert square.success_rate == first.success_rate
+            assert (trained_patch.square.int() - first_patch.square.int()).abs().max() <= 1
+            assert trained_patch.success_rate == first_patch.success_rate
 
 
-def test_the_seed_and_nothing_else_chooses_the_places(tiny: Classifier, small_pictures: Tensor) -> None:
+def test_placements_depend_only_on_the_seed(tiny: Classifier, small_pictures: Tensor) -> None:
     labels = torch.tensor([0])
     one, again, other = (
         train_patch(tiny, small_pictures[:1], labels, steps=5, seed=seed)[1].square for seed in (3, 3, 4)
@@ -163,17 +167,17 @@ def test_the_seed_and_nothing_else_chooses_the_places(tiny: Classifier, small_pi
     assert not torch.equal(one, other)
 
 
-def test_the_mask_does_not_matter(tiny: Classifier, small_pictures: Tensor) -> None:
-    """The patch is its own mask: the same square with the goal's all zero."""
-    free, masked = (
+def test_the_mask_of_the_goal_is_ignored(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The patch covers only its own place, so even a mask of zeros gives the same square."""
+    without_mask, with_mask = (
         train_patch(tiny, small_pictures[:1], torch.tensor([0]), steps=5, mask=mask)[1]
         for mask in (None, torch.zeros(1, 1, 32, 32))
     )
-    assert torch.equal(free.square, masked.square)
+    assert torch.equal(without_mask.square, with_mask.square)
 
 
-def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Once a step, with a probability and a photo that has the square as it is by then, in one of its places."""
+def test_progress_is_reported_for_every_step(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The score is a probability, and the preview shows the current square in one of its places."""
     reports: list[Progress] = []
     train_patch(tiny, small_pictures[:2], torch.tensor([0, 1]), reports.append, steps=5)
     assert [(report.step, report.steps) for report in reports] == [(step + 1, 5) for step in range(5)]
@@ -184,16 +188,16 @@ def test_progress_tells_each_step(tiny: Classifier, small_pictures: Tensor) -> N
         assert not torch.equal(report.render(), small_pictures[0])
 
 
-def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
-    """One look more, and the deadline goes on to whoever asked; 12 of 32 pixels are a third and more."""
+def test_at_the_deadline_the_square_is_placed_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
+    """The attack sends one more query, with the square of 12 pixels in the middle of 32, and raises again."""
     picture, goal = small_pictures[:1], Goal(torch.tensor([0]), False, lambda pixels: pixels)
     look = run(goal.look(picture, gradients=False), tiny)
-    best = Best(goal, picture, replace(look, loss=look.loss + 1e6))  # whatever comes is better
+    best = Best(goal, picture, replace(look, loss=look.loss + 1e6))  # so that any result is better
     task = patch(picture, goal, best, size=12 / 32)
     answer = None
     for _ in range(11):
-        request = task.send(answer)
-        answer = tiny.answer([request])[0] if isinstance(request, Query) else None
+        message = task.send(answer)
+        answer = tiny.answer([message])[0] if isinstance(message, Query) else None
     query = task.throw(DeadlineExceeded("time is up"))
     assert isinstance(query, Query)
     with pytest.raises(DeadlineExceeded):
@@ -207,8 +211,8 @@ def test_at_the_deadline_the_square_lies_in_the_middle(tiny: Classifier, small_p
     assert changed.amax(dim=0).tolist() == [21, 21]
 
 
-def test_a_placement_turns_scales_and_lights() -> None:
-    """A quarter turn of a square of four colours on black; twice the size; half as bright; all the contrast gone."""
+def test_a_placement_rotates_scales_and_changes_brightness_and_contrast() -> None:
+    """A square of 2 x 2 values on black is rotated by 90 degrees, darkened, without contrast, and enlarged."""
     colours = torch.tensor([[0.2, 0.4], [0.6, 0.8]]).expand(1, 3, 2, 2)
     black = torch.zeros(1, 3, 6, 6)
 
@@ -228,34 +232,34 @@ def test_a_placement_turns_scales_and_lights() -> None:
     assert ((larger != 0) == around(torch.ones(4, 4, dtype=torch.bool), 1)).all()
 
 
-def test_the_way_back_is_the_gradient() -> None:
-    """That of the mean over placements, by autograd through the very same laying, at every value of the square."""
+def test_gradients_of_the_square_agree_with_finite_differences() -> None:
+    """The gradient is that of the mean over the placements, compared at three values of the square."""
     random = torch.Generator().manual_seed(0)
     start, squares = greys(2), torch.rand(2, 3, 6, 6, generator=random)
     placements = PlacementArea(0, 0, SIDE, SIDE, 6).random(3, random, jitter=True)
     placed = PlacedSquares(start, squares, placements)
-    at_pictures = torch.randn(placed.pictures.shape, generator=random)
-    gradients = placed.gradients(at_pictures)
+    picture_gradients = torch.randn(placed.pictures.shape, generator=random)
+    gradients = placed.gradients(picture_gradients)
     for place in [(0, 0, 0, 0), (1, 2, 3, 4), (1, 1, 5, 5)]:
         change = torch.zeros_like(squares)
         change[place] = 1e-2
         up, down = (PlacedSquares(start, squares + sign * change, placements).pictures for sign in (1, -1))
-        slopes = ((up - down) * at_pictures).sum() / 2e-2 / 3
-        assert gradients[place].item() == pytest.approx(slopes.item(), rel=2e-2, abs=2e-3)
+        difference_quotient = ((up - down) * picture_gradients).sum() / 2e-2 / 3
+        assert gradients[place].item() == pytest.approx(difference_quotient.item(), rel=2e-2, abs=2e-3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(36, 72), (97, 50), (40, 40)])
 @pytest.mark.parametrize("jitter", [False, True])
-def test_places_lie_within_what_the_model_sees(tiny: Classifier, height: int, width: int, jitter: bool) -> None:
-    """The model crops 32 of 36: what lies there has a gradient, and a square whose corners it cuts is of no use."""
+def test_placements_lie_within_the_crop(tiny: Classifier, height: int, width: int, jitter: bool) -> None:
+    """Preprocessing crops 32 of 36 pixels, and a square beyond the crop would have parts without effect."""
     picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
     area = PlacementArea.of(picture, goal, 0.3)
     assert area.side == round(0.3 * min(height, width))
     assert (area.height, area.width) == (round(32 * goal.scale),) * 2
     random = torch.Generator().manual_seed(0)
-    grey = torch.full((1, 3, area.side, area.side), 2.0)  # no picture has it
-    placed = PlacedSquares(picture, grey, area.random(50, random, jitter=jitter)).pictures
+    marker = torch.full((1, 3, area.side, area.side), 2.0)  # a value that no picture has
+    placed = PlacedSquares(picture, marker, area.random(50, random, jitter=jitter)).pictures
     places = (placed != picture).any(dim=1).any(dim=0).nonzero()
     top, left = (height - area.height) // 2, (width - area.width) // 2
     assert (places.amin(dim=0) >= torch.tensor([top, left])).all()
@@ -264,8 +268,10 @@ def test_places_lie_within_what_the_model_sees(tiny: Classifier, height: int, wi
 
 @pytest.mark.parametrize("size", [0.01, 0.3, 1.0])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 20), (7, 3)])
-def test_pictures_of_a_few_pixels(tiny: Classifier, height: int, width: int, size: float) -> None:
-    """The square is one pixel at least and what the model sees at most."""
+def test_tiny_pictures_have_a_square_of_at_least_one_pixel(
+    tiny: Classifier, height: int, width: int, size: float
+) -> None:
+    """It is also at most as large as the picture."""
     picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     goal = Goal(torch.tensor([0]), False, preprocessor(tiny.spec), scale=min(height, width) / 36)
 

@@ -1,4 +1,4 @@
-"""sigma-zero: the known optimum of a linear model, and adversarial-library's own run."""
+"""Tests sigma-zero: the optimum of a linear model, and comparison with adversarial-library."""
 
 from typing import Any
 
@@ -19,17 +19,21 @@ from tests.models.attacks.minimal import (
 
 @pytest.mark.parametrize("targeted", [False, True])
 def test_on_a_linear_model_the_fewest_pixels_change(targeted: bool) -> None:
-    """Pixels by their largest gain within [0, 1], summed until they are the margin; at most one more is taken."""
-    two = TwoClasses.draw()
-    labels = 1 - two.labels if targeted else two.labels
-    best = run_float_attack(ATTACKS["sigma_zero"], two.classifier, two.pictures, labels, targeted=targeted, steps=1000)
-    surplus = best.size - two.fewest_pixels()
+    """The fewest pixels are known: those of the largest gain until the margin is reached. At most one more is used."""
+    problem = TwoClasses.draw()
+    labels = 1 - problem.labels if targeted else problem.labels
+    best = run_float_attack(
+        ATTACKS["sigma_zero"], problem.classifier, problem.pictures, labels, targeted=targeted, steps=1000
+    )
+    surplus = best.size - problem.fewest_pixels()
     assert surplus.min() >= 0
     assert surplus.max() <= 1
 
 
-def test_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, tiny: Classifier, small_pictures: Tensor) -> None:
-    """The same steps, both in pixels; theirs counts values, and has no targeted one."""
+def test_changes_are_no_larger_than_those_of_adversarial_library(
+    adv_lib: Any, tiny: Classifier, small_pictures: Tensor
+) -> None:
+    """Both take the same steps and are measured in pixels; the library minimises values and has no targeted mode."""
 
     def oracle(model: LogitsModule, pictures: Tensor, labels: Tensor) -> Tensor:
         return adv_lib.sigma_zero(model, pictures, labels, num_steps=100)
@@ -39,8 +43,8 @@ def test_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, tiny: Classifier
     assert_no_worse(ours, theirs)
 
 
-def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor) -> None:
-    """Every target is reached by at most a tenth of the 1024 pixels in the median."""
+def test_targeted_sigma_zero_reaches_every_target(tiny: Classifier, small_pictures: Tensor) -> None:
+    """Every target is reached, with a median of at most a tenth of the 1024 pixels."""
     targets = (predicted_classes(tiny, small_pictures) + 1) % 4
     best = run_float_attack(ATTACKS["sigma_zero"], tiny, small_pictures, targets, targeted=True, steps=100)
     assert best.won.all()
@@ -48,14 +52,16 @@ def test_targeted_it_gets_there(tiny: Classifier, small_pictures: Tensor) -> Non
     assert best.size.median() <= 102
 
 
-def test_passes(tiny: Classifier, small_pictures: Tensor) -> None:
+def test_the_number_of_passes(tiny: Classifier, small_pictures: Tensor) -> None:
     """One pass with gradients per step and row."""
     assert count_passes("sigma_zero", tiny, small_pictures[:3], steps=7) == (21, 21)
 
 
 @pytest.mark.slow
-def test_on_photos_it_is_no_worse_than_adversarial_librarys(adv_lib: Any, imagenet: Model, crops: Tensor) -> None:
-    """64 photos, MobileNetV2, 100 steps, both in pixels: of the middles the median is five, too few to compare."""
+def test_on_photos_changes_are_no_larger_than_those_of_adversarial_library(
+    adv_lib: Any, imagenet: Model, crops: Tensor
+) -> None:
+    """On whole crops of 64 photos with 100 steps; on their middles the median is five pixels, too few to compare."""
     ours, theirs = compare_with_oracle(
         "sigma_zero",
         "l0",
