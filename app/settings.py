@@ -94,8 +94,9 @@ class Settings(BaseSettings):
     )
     api_keys: Names = Field(
         default=(),
-        description="API keys, separated by commas. If there are any, every request except the health probes must send "
-        "one of them in the header X-API-Key. If this is empty, no key is needed.",
+        description="API keys, separated by commas. If there are any, every request must send one of them in the "
+        "header X-API-Key, except requests for the health probes, /docs and /openapi.json. If this is empty, no key is "
+        "needed.",
     )
     cors_origins: Names = Field(
         default=(),

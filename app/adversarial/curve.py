@@ -33,7 +33,8 @@ async def post_curve(
 ) -> Response:
     """Find the smallest perturbation that fools the model in each norm, and what an attack achieves within each budget.
 
-    The picture of the response is a plot of both probabilities against the budget.
+    The picture of the response is a plot of two probabilities against the budget: that of the original class, and that
+    of the target class (without a target, of all other classes together).
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)

@@ -29,7 +29,7 @@ def parse_norms(value: object) -> object:
 
 
 class CurveOptions(Options):
-    """Fields of POST /adversarial/curve."""
+    """The picture and the options of POST /adversarial/curve."""
 
     image: PictureFile = Field(description="The picture, as a file. Its own resolution is kept.")
     target: ClassName = Field(default=None, description=TARGET, max_length=200, examples=[""])
@@ -38,7 +38,7 @@ class CurveOptions(Options):
         min_length=1,
         max_length=4,
         description="Norms in which to look for the smallest perturbation: one or more of linf, l2, l1 and l0, "
-        "separated by commas. Each norm is one attack, and takes its time.",
+        "separated by commas. Each norm takes the time of one more attack.",
     )
     norm: Literal["linf", "l2", "l1"] = Field(
         default="l2",
@@ -58,7 +58,7 @@ class CurveOptions(Options):
 
 
 class TargetsOptions(Options):
-    """Fields of POST /adversarial/targets."""
+    """The picture and the options of POST /adversarial/targets."""
 
     image: PictureFile = Field(description="The picture, as a file.")
     top: int = Field(default=5, ge=1, le=50, description="Number of nearest classes to return, from 1 to 50.")

@@ -49,7 +49,7 @@ class CurvePoint(BaseModel):
     """What an attack within one budget achieves."""
 
     model_config = ConfigDict(from_attributes=True)
-    epsilon: float = Field(description="The budget: the largest allowed perturbation in `norm`, pixels from 0 to 1.")
+    epsilon: float = Field(description="The budget: the largest allowed perturbation in `norm`, pixel values 0 to 1.")
     original: float = Field(description="Probability of the original class after the attack, from 0 to 1.")
     goal: float = Field(
         description="Probability of the target class after the attack, from 0 to 1; without a target, of all classes "
@@ -70,9 +70,9 @@ class CurveResult(PictureResult):
     norm: str = Field(description="The norm of the budgets in `points`: linf, l2 or l1.")
     points: list[CurvePoint] = Field(description="The points of the curve, from a budget of 0 to the largest one.")
     image: PictureUrl = Field(description="The plot of the curve as a PNG, as a data URL.")
-    passes: Passes = Field(description="How much of the network's work all attacks together took.")
+    passes: Passes = Field(description="Numbers of pictures that all attacks together sent through the network.")
     stopped: bool = Field(description="Whether the deadline passed: the response then has the results until then.")
-    seconds: float = Field(description="Seconds that all attacks together took, their waiting time included.")
+    seconds: float = Field(description="Seconds that all attacks together took, including the time in the queue.")
 
     @classmethod
     def of(cls, curve: Curve, *, model: str, seconds: float) -> "CurveResult":
@@ -96,7 +96,7 @@ class NearestClass(Prediction):
 
     distance: float | None = Field(
         description="L2 norm of the perturbation by which DeepFool reaches the class, at the model's input size, "
-        "pixels from 0 to 1; null if DeepFool does not reach it."
+        "with pixel values from 0 to 1; null if DeepFool does not reach it."
     )
 
     @classmethod
@@ -112,7 +112,7 @@ class NearestClasses(BaseModel):
     model: str = Field(description="Name of the model.")
     original: Prediction = Field(description="The model's top class on the uploaded picture.")
     nearest: list[NearestClass] = Field(description="The classes that are easiest to reach, nearest first.")
-    passes: Passes = Field(description="How much of the network's work the measurement took.")
+    passes: Passes = Field(description="Numbers of pictures that the measurement sent through the network.")
 
     @classmethod
     def of(cls, result: NearClasses, *, model: str) -> "NearestClasses":

@@ -33,7 +33,7 @@ TARGET = (
 
 
 class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
-    """Fields of POST /adversarial."""
+    """The picture and the options of POST /adversarial."""
 
     image: PictureFile = Field(description="The picture to change, as a file. Its own resolution is kept.")
     target: ClassName = Field(default=None, description=TARGET, max_length=200, examples=[""])

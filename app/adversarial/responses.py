@@ -141,9 +141,9 @@ class AdversarialResult(PictureResult):
         description="What the success was verified on: the file itself (png or jpeg:QUALITY), then every conversion "
         "that the request asked to survive."
     )
-    passes: Passes = Field(description="How much of the network's work the attack took.")
+    passes: Passes = Field(description="Numbers of pictures that the attack sent through the network.")
     stopped: bool = Field(description="Whether the deadline passed: this is then the best result until then.")
-    seconds: float = Field(description="Seconds that the attack took, its waiting time included.")
+    seconds: float = Field(description="Seconds that the attack took, including the time in the queue.")
 
     @classmethod
     def of(

@@ -83,7 +83,7 @@ class Score(BaseModel):
     )
     variation: float = Field(
         description="Total variation: mean absolute difference of horizontal neighbours plus that of vertical ones, "
-        "pixels from 0 to 1."
+        "with pixel values from 0 to 1."
     )
     transfer: JudgeVerdict | None = Field(
         description="What the judge predicts; null if no other served model has the class, or if it failed or did not "
@@ -133,7 +133,7 @@ class IdealResult(PictureResult):
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "seconds"})
 
     model: str = Field(description="Name of the model.")
-    label: str = Field(description="Name of the class, or layer:channel.")
+    label: str = Field(description="Name of the class; for a channel, LAYER:CHANNEL such as features.14:3.")
     index: int | None = Field(description="Index of the class, from 0; null for a channel.")
     layer: str | None = Field(default=None, description="Name of the layer; null for a class.")
     channel: int | None = Field(default=None, description="Index of the channel, from 0; null for a class.")
@@ -147,7 +147,7 @@ class IdealResult(PictureResult):
     )
     pictures: list[OnePicture] = Field(description="Every requested picture, in the order of their seeds.")
     options: dict[str, OptionValue] = Field(description="Every option of the method with the value that was used.")
-    passes: Passes = Field(description="How much of the network's work all pictures together took.")
+    passes: Passes = Field(description="Numbers of pictures that drawing and scoring sent through the network.")
     seconds: float = Field(
         description="Seconds that it took to draw the pictures and to ask the judge; a stored response keeps the "
         "seconds of its first request."

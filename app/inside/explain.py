@@ -25,7 +25,7 @@ router = APIRouter(tags=["pictures"])
 
 @router.post(
     "/explain",
-    summary="Show which pixels a decision rests on",
+    summary="Show the pixels on which a prediction depends",
     response_class=Response,
     responses=picture_responses(ExplainResult) | problems(400, 404, 406, 413, 415, 422, 503, 504),
     openapi_extra=picture_request(ExplainOptions),
@@ -37,8 +37,8 @@ async def post_explain(
 ) -> Response:
     """Draw a heat map over the picture, of the pixels on which the score of a class depends.
 
-    Grad-CAM shows which regions speak for the class; it needs a layer with feature maps. SmoothGrad and integrated
-    gradients work for every network, and show the pixels that speak for the class or against it.
+    Grad-CAM shows which regions support the class; it needs a layer with feature maps. SmoothGrad and integrated
+    gradients work for every network, and show which pixels raise or lower the score of the class.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)

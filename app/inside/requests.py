@@ -40,7 +40,7 @@ def parse_channels(value: str) -> str:
 
 
 class FeaturesOptions(Options):
-    """Fields of POST /features."""
+    """The picture and the options of POST /features."""
 
     image: PictureFile = Field(description="The picture, as a file.")
     layer: str = Field(max_length=300, description="Name of a layer of the model, as GET /models/{name} lists them.")
@@ -60,7 +60,7 @@ ExplainMethodOptions = method_options(
 
 
 class ExplainOptions(ExplainMethodOptions):  # type: ignore[misc, valid-type]
-    """Fields of POST /explain."""
+    """The picture and the options of POST /explain."""
 
     image: PictureFile = Field(description="The picture, as a file.")
     target: ClassName = Field(
@@ -71,7 +71,7 @@ class ExplainOptions(ExplainMethodOptions):  # type: ignore[misc, valid-type]
     )
     method: Annotated[str, one_of(METHODS)] = Field(
         default="grad_cam",
-        description="Method of the explanation: grad_cam (regions of a layer that speak for the class), smooth_grad or "
+        description="Method of the explanation: grad_cam (regions of a layer that support the class), smooth_grad or "
         "integrated_gradients (pixels on which the score depends, for or against the class).",
     )
     layer: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(

@@ -20,8 +20,8 @@ MEANINGS = {
     406: "The service offers none of the media types in the Accept header.",
     413: "The body or the picture is larger than the service accepts.",
     415: "The file is not a picture, or its format is not supported.",
-    422: "The picture is damaged, or an option has a wrong value; the detail says which one and what to do.",
-    503: "The service is overloaded, or the model is not loaded; the header Retry-After says when to try again.",
+    422: "An option has a wrong value, or the uploaded picture is damaged; the detail says what to do.",
+    503: "The service is overloaded, or the model is not loaded. The header Retry-After may say when to try again.",
     504: "The deadline passed before the result was ready.",
 }
 """Descriptions of the problem responses."""
@@ -120,11 +120,23 @@ def form_schema(form: type[BaseModel]) -> Json:
 def _query_parameter(name: str, entry: Json) -> Json:
     """Without default and example: Swagger UI would send the option in the query as well as in the form."""
     schema = {key: value for key, value in entry.items() if key not in ("default", "examples", "description", "title")}
+    description = f"{entry['description'].rstrip('.')}."
+    if "default" in entry and "Default: " not in description:
+        description += f" Default: {_text_in_query(entry['default'])}."
     return {
         "name": name,
         "in": "query",
         "required": False,
         "schema": schema,
-        "description": f"{entry['description'].rstrip('.')}. (The same option as in the form; use the query if the "
-        "body is the picture itself.)",
+        "description": f"{description} (The same option as in the form; use the query if the body is the picture "
+        "itself.)",
     }
+
+
+def _text_in_query(value: object) -> str:
+    """A value as a client writes it in the query."""
+    if isinstance(value, list):
+        return ",".join(map(_text_in_query, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -122,7 +122,8 @@ def _describe_fault(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         return f"{option}: there is no option of this name: correct or remove it (GET /docs lists the options)"
     value = "" if isinstance(fault["input"], dict | bytes) else f"{str(fault['input'])[:50]!r} is not valid: "
-    return f"{option}: {value}{reason}: choose another value (GET /docs explains the option)"
+    advice = "" if reason.startswith("choose ") else ": choose another value"
+    return f"{option}: {value}{reason}{advice} (GET /docs explains the option)"
 
 
 def response(error: Exception, request: Request) -> Response:

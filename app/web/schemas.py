@@ -54,10 +54,10 @@ class Prediction(BaseModel):
 
 
 class Passes(BaseModel):
-    """How much of the network's work the result took."""
+    """How many pictures went through the network to compute the result."""
 
     model_config = ConfigDict(from_attributes=True)
-    forward: int = Field(description="Number of pictures that went through the network.")
+    forward: int = Field(description="Number of pictures that passed through the network, counted once per pass.")
     backward: int = Field(description="Number of these for which a gradient was computed as well.")
 
 

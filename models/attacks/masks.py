@@ -30,7 +30,7 @@ def mask_of_picture(mask: Tensor, height: int, width: int) -> Bool[Tensor, "h w"
 def mask_of_box(box: str, height: int, width: int) -> Bool[Tensor, "h w"]:
     """True inside `left,top,width,height` in pixels; raises BadMask if the text is no box within the picture."""
     if not (match := re.fullmatch(r"\s*([0-9]{1,6})" + r"\s*,\s*([0-9]{1,6})" * 3 + r"\s*", box)):
-        raise BadMask(f"box: left,top,width,height in pixels, like 40,30,200,150, not {box[:100]!r}")
+        raise BadMask(f"box must be left,top,width,height in pixels, like 40,30,200,150, not {box[:100]!r}")
     left, top, across, down = map(int, match.groups())
     if across < 1 or down < 1 or left + across > width or top + down > height:
         raise BadMask(f"box: {left},{top},{across},{down} does not lie in a picture of {width} x {height} pixels")

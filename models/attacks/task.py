@@ -128,7 +128,7 @@ class _Case:
         """What the verified result must reach, from the class of the unchanged picture; raises AlreadyTarget."""
         if self.target is not None and self.target == label.item():
             raise AlreadyTarget(
-                f"the model takes the picture for {self.spec.classes[self.target]!r} as it is: choose another target"
+                f"the model already classifies the picture as {self.spec.classes[self.target]!r}: choose another target"
             )
         return Goal(
             labels=label if self.target is None else torch.full_like(label, self.target),
