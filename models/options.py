@@ -84,7 +84,8 @@ def complete_options(
         names = ", ".join(unknown)[:200]
         users = [name for name, other_options in others.items() if unknown[0] in other_options]
         hint = f"; {unknown[0]} is an option of {', '.join(users)}" if users else ""
-        raise error(f"{owner} takes no {names}: its options are {', '.join(options) or 'none'}{hint}")
+        own = f"its options are {', '.join(options)}" if options else "it has no options"
+        raise error(f"{owner} takes no {names}: {own}{hint}")
     return {
         name: checked(name, values[name], option, error) if name in values else option.default
         for name, option in options.items()

@@ -17,9 +17,9 @@ from training.run_folder import RunFolder
 
 Data = Annotated[
     Path,
-    "The photos: a folder or an archive (zip, tar, tar.gz, tar.zst) with one sub-folder per class, or with these "
-    "below train/, val/ and test/ where the data is already split (--labels and --label-from read other layouts); or "
-    f"the name of a data set that is downloaded once: {', '.join(DATA_SETS)}.",
+    "The photos: a folder or an archive (zip, tar, tar.gz, tar.bz2, tar.xz, tar.zst) with one sub-folder per class, or "
+    "with these sub-folders below train/, val/ and test/ if the data is already split (--labels and --label-from read "
+    f"other layouts); or the name of a data set that is downloaded once: {', '.join(DATA_SETS)}.",
     CommandLine(positional=True),
 ]
 Architecture = Annotated[

@@ -95,7 +95,8 @@ def attack_options(
     entry = ATTACKS[attack]
     chosen = next((name for name in NORMS if name == norm), None) if norm is not None else entry.norms[0]
     if chosen not in entry.norms:
-        raise BadAttack(f"{attack} works in {', '.join(entry.norms)}, not in {str(norm)[:100]!r}")
+        norms = ", ".join(entry.norms)
+        raise BadAttack(f"{attack} works in {norms}, not in {str(norm)[:100]!r}: choose another norm or attack")
     values = {name: value for name, value in values.items() if (name, value) != ("epsilon", None)}
     others = {name: other.options for name, other in ATTACKS.items()}
     options = complete_options(attack, entry.options, values, BadAttack, others=others)

@@ -94,7 +94,7 @@ def test_the_message_of_an_unknown_option_names_who_has_it() -> None:
         complete_options("walk", OPTIONS, {"breath": 1.0}, Refused, others=others)
     with pytest.raises(Refused, match=r"^run takes no hop, jump: its options are steps, breath$"):
         complete_options("run", others["run"], {"jump": 1, "hop": 2}, Refused, others=others)
-    with pytest.raises(Refused, match=r"^stand takes no hop: its options are none$"):
+    with pytest.raises(Refused, match=r"^stand takes no hop: it has no options$"):
         complete_options("stand", {}, {"hop": 2}, Refused, others=others)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from rich.console import Console
 
-from models.attacks.options import ATTACKS
+from models.attacks.options import ATTACKS, BadAttack
 from models.options import described, users_by_option
 from training.cache import Cache
 from training.command_line import CommandLine
@@ -33,8 +33,8 @@ def evaluate(
     data: Data,
     on: Annotated[
         str,
-        "Photos to measure on: the train, validation or test split, all photos, or auto. auto is the test split if the "
-        "data has one, or if the classifier was trained on this data; otherwise it is all photos.",
+        "Photos to measure on: train, validation or test (one split), all, or auto. auto is the test split if the data "
+        "has one, or if the classifier was trained on this data; otherwise it is all photos.",
         CommandLine(old_name="--side"),
     ] = "auto",
     renamed: Renamed = {},  # noqa: B006 - it is only read
@@ -71,6 +71,8 @@ def evaluate(
 ) -> None:
     """Measure a classifier: accuracy, calibration, confusions between classes, and accuracy under attack by budget."""
     console = Console()
+    if attack not in (*ATTACKS_WITHIN_BUDGET, "none"):
+        raise BadAttack(f"--attack must be one of {', '.join(ATTACKS_WITHIN_BUDGET)} or none, not {attack[:100]!r}")
     attack_options: dict[str, Any] = {"attack": attack, "norm": norm}
     attack_options |= {"epsilons": budgets(epsilon)} if epsilon else {}
     attack_options |= {"steps": steps} if steps is not None else {}

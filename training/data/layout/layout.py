@@ -119,6 +119,8 @@ def _splits_of_files(labels: Labels, options: DataOptions) -> dict[str, str]:
 
 def _too_few_classes(layout: Layout, files: list[str], least: int) -> str:
     requirement = "at least two classes are needed" if least > 1 else "at least one class is needed"
+    if not files:
+        return f"{requirement}, each a sub-folder with its pictures, but there are no files: check the path of the data"
     situation = f"there is only {layout.folders[0]!r}" if layout.folders else f"none of {len(files):,} files is in one"
     return f"{requirement}, each a sub-folder with its pictures, but {situation}{label_hint(files)}"
 
