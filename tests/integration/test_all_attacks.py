@@ -1,4 +1,4 @@
-"""What every attack keeps: rows apart, pixels outside a mask, its confidence, and what the registry says of it."""
+"""Rules for every attack: rows are independent, masks and confidence hold, and the registry describes it truthfully."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.run import run
 from tests.conftest import Draw
+from tests.models.attacks.fallible import BASELINES
 from tests.models.attacks.float_attack import predicted_classes, run_float_attack
 from tests.models.attacks.minimal import assert_the_mask_confines
 from tests.models.attacks.small_pictures import draw_small_pictures
@@ -20,7 +21,7 @@ from tests.networks import LinearNetwork, unnormalised
 
 SIDE = 16
 MINIMAL = [(name, norm) for name, attack in ATTACKS.items() if attack.minimal for norm in attack.norms]
-"""Attacks that look for the smallest change, in each of their norms."""
+"""Attacks that look for the smallest perturbation, with each of their norms."""
 SHORT: dict[str, dict[str, Any]] = {
     "auto": {"steps": 30},
     "ddn": {"steps": 40},
@@ -43,7 +44,7 @@ def picture() -> Tensor:
 
 
 def quick(attack: str) -> dict[str, Any]:
-    """Few steps: what these tests check holds after any number of them."""
+    """Options with few steps: what these tests check holds after any number of steps."""
     return {"steps": 12} if "steps" in ATTACKS[attack].defaults else {}
 
 
@@ -51,10 +52,10 @@ def quick(attack: str) -> dict[str, Any]:
     ("attack", "norm"),
     [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms if not attack.minimal],
 )
-def test_rows_of_a_batch_end_as_they_do_alone(
+def test_a_row_of_a_batch_ends_as_it_does_alone(
     tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm
 ) -> None:
-    """Five pictures of several classes in one batch, and each alone: the same verdict, the same loss or norm."""
+    """Five pictures of several classes are attacked in one batch and one by one: success, loss and norm agree."""
     options = quick(attack) | ({"epsilon": DEFAULT_EPSILONS[norm] / 4} if "epsilon" in ATTACKS[attack].defaults else {})
     pictures = small_pictures[:5]
     labels = predicted_classes(tiny, pictures)
@@ -70,10 +71,10 @@ def test_rows_of_a_batch_end_as_they_do_alone(
 
 @pytest.mark.parametrize(("attack", "norm"), MINIMAL)
 @pytest.mark.parametrize("targeted", [False, True])
-def test_rows_of_a_batch_of_a_minimal_attack_end_as_they_do_alone(
+def test_a_row_of_a_batch_of_a_minimal_attack_ends_as_it_does_alone(
     tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm, targeted: bool
 ) -> None:
-    """Also those that have won before others: the same verdict, and the same norm to 1 % (in L0 to a pixel)."""
+    """Although some rows succeed before others: success agrees, and so does the norm to 1 % (in L0 to a pixel)."""
     pictures = small_pictures[:5]
     labels = (predicted_classes(tiny, pictures) + int(targeted)) % 4
     run = {"targeted": targeted, "norm": norm, **SHORT.get(attack, {})}
@@ -82,7 +83,7 @@ def test_rows_of_a_batch_of_a_minimal_attack_end_as_they_do_alone(
         run_float_attack(ATTACKS[attack], tiny, pictures[row : row + 1], labels[row : row + 1], **run)
         for row in range(5)
     ]
-    assert together.won.any()
+    assert together.won.any() or attack in BASELINES, "no picture fools the network"
     assert torch.equal(together.won, torch.cat([best.won for best in alone]))
     tolerance = {"rtol": 0.0, "atol": 1.0} if norm == "l0" else {"rtol": 0.01, "atol": 1e-5}
     torch.testing.assert_close(together.size, torch.cat([best.size for best in alone]), **tolerance)
@@ -90,7 +91,7 @@ def test_rows_of_a_batch_of_a_minimal_attack_end_as_they_do_alone(
 
 @pytest.mark.parametrize("attack", [name for name, attack in ATTACKS.items() if attack.takes_mask])
 def test_the_mask_confines_the_change(tiny: Classifier, draw: Draw, attack: str) -> None:
-    """Only pixels of a box change, at the picture's own size, and some do."""
+    """Only pixels inside the box change, at the picture's own size, and some do."""
     mask = torch.zeros(50, 60, dtype=torch.bool)
     mask[12:40, 20:45] = True
     result = run(adversarial(draw(50, 60), tiny.spec, attack=attack, mask=mask, **quick(attack)), tiny)
@@ -105,21 +106,23 @@ def test_the_mask_confines_the_float_change(tiny: Classifier, small_pictures: Te
 
 
 @pytest.mark.parametrize("attack", [name for name, attack in ATTACKS.items() if attack.minimal])
-def test_it_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor, attack: str) -> None:
-    """Every row wins, by more than two logits and, since the change is the smallest, not by much more."""
+def test_the_result_leads_by_the_confidence(tiny: Classifier, small_pictures: Tensor, attack: str) -> None:
+    """Every row leads by the two logits asked for and, since the perturbation is minimal, not by much more."""
     pictures, norm = small_pictures[:8], ATTACKS[attack].norms[0]
     labels = predicted_classes(tiny, pictures)
     best = run_float_attack(ATTACKS[attack], tiny, pictures, labels, norm=norm, confidence=2.0, **SHORT.get(attack, {}))
     logits = tiny.logits(best.pictures)
     label = logits.gather(1, labels[:, None])[:, 0]
     lead = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - label
-    assert (lead > 2.0 - 1e-3).all()
-    assert lead.median() < 1.2 * 2.0
+    assert (lead[best.won] > 2.0 - 1e-3).all()
+    if attack not in BASELINES:
+        assert best.won.all()
+        assert lead.median() < 1.2 * 2.0
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
-    """Without a gradient nothing is better than the original, which stays, and no figure is infinite."""
+def test_a_model_with_constant_logits_is_not_fooled(attack: str) -> None:
+    """With weights of zero there is no gradient: the result is the original picture, and no figure is infinite."""
     network = LinearNetwork(2, SIDE)
     network.layer.weight.data.zero_()
     blind = Classifier(network, unnormalised(2, SIDE))
@@ -128,11 +131,12 @@ def test_a_model_that_sees_nothing_is_not_fooled(attack: str) -> None:
     assert torch.equal(result.picture, picture())
 
 
-def test_the_registry_tells_each_attacks_norms() -> None:
-    """The first is what it works in without a choice; an attack without a choice takes no norm."""
-    for name, attack in ATTACKS.items():
-        assert set(attack.norms) <= set(NORMS)
-        assert ("norm" in attack.defaults) == (len(attack.norms) > 1)
-        assert attack.defaults.get("norm", attack.norms[0]) == attack.norms[0]
-        # A patch has pixels of its own choice, which it changes as it likes.
-        assert ("epsilon" in attack.defaults) != (attack.minimal or name == "patch")
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_registry_has_the_norms_of_every_attack(attack: str) -> None:
+    """The first norm is the default of the option `norm`; an attack with a single norm has no such option."""
+    entry = ATTACKS[attack]
+    assert set(entry.norms) <= set(NORMS)
+    assert ("norm" in entry.defaults) == (len(entry.norms) > 1), "`norm` is a parameter if there are several norms"
+    assert entry.defaults.get("norm", entry.norms[0]) == entry.norms[0]
+    # A patch is limited by its area, not by a budget.
+    assert ("epsilon" in entry.defaults) != (entry.minimal or attack == "patch"), "`epsilon`, or minimal=True"

@@ -1,4 +1,4 @@
-"""The law that makes shared batches sound: a row of an answer never depends on the other rows."""
+"""Shared batches are sound only if a row of an answer never depends on the other rows of its batch."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ FEW = {"steps": 12}
 
 
 class Recording:
-    """A network that remembers every query with the answer that it got among strangers."""
+    """A network that records every query with the answer that it got in a shared batch."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
@@ -44,8 +44,8 @@ SMOOTH = {nn.ReLU: nn.Softplus, nn.Hardswish: nn.SiLU, nn.Hardsigmoid: nn.Sigmoi
 def smooth_network() -> nn.Module:
     """A network of random weights whose gradients do not jump.
 
-    Where an activation has a kink, an input that is zero but for rounding gets the slope of either side: which one
-    depends on the batch and on the processor's instructions, and moves a gradient by percents.
+    Where an activation has a kink, an input of zero up to rounding gets the derivative of either side. Which one
+    depends on the batch and on the processor's instructions, and changes a gradient by percents.
     """
     torch.manual_seed(0)
     network = architectures.build(TINY.architecture, len(TINY.classes))
@@ -54,7 +54,7 @@ def smooth_network() -> nn.Module:
             if type(layer) in SMOOTH:
                 setattr(part, name, SMOOTH[type(layer)]())
     soft = torch.stack([to_float(drawn(TINY.input_size, TINY.input_size, seed=100 + k)) for k in range(32)])
-    # Noise and flat areas too, as attacks make them: on pictures unlike all that it was normalised by it would explode.
+    # Noise and flat areas, as attacks make them: on pictures unlike those of its statistics the network would explode.
     noise = torch.linspace(0, 1, 32).reshape(-1, 1, 1, 1) * torch.empty_like(soft).uniform_(-1, 1)
     flat = torch.rand(32, 3, 1, 1).round().expand_as(soft)
     normalise_by(network, Normalize(TINY)(torch.cat([soft, (soft + noise).clamp(0, 1), flat])))
@@ -68,14 +68,14 @@ def smooth_network() -> nn.Module:
 
 
 def test_alone_equals_together_for_every_task() -> None:
-    """Tasks of all kinds, options and resolutions in shared batches: each query's answer is what it gets alone.
+    """Tasks of all kinds, options and resolutions run in shared batches: each query gets the same answer as alone.
 
-    Logits to 5e-4 of their largest, gradients to 1e-3 of their norm. A sign magnifies the last bit, so whole results
-    agree in success, norms to 5 % and probabilities to 0.05.
+    Logits agree to 5e-4 of the largest, gradients to 1e-3 of their norm. Taking a sign magnifies rounding, so whole
+    results are only compared in their success and in their norms to 5 %.
     """
     classifier = Classifier(smooth_network(), TINY)
 
-    def other(picture: torch.Tensor) -> int:
+    def other_class(picture: torch.Tensor) -> int:
         return (run(classify(picture, TINY), classifier)[0].index + 1) % len(TINY.classes)
 
     def tasks() -> list[Task[object]]:
@@ -88,20 +88,20 @@ def test_alone_equals_together_for_every_task() -> None:
             for name, attack in ATTACKS.items()
             for number, norm in enumerate(attack.norms)
         ]
-        # Of a smallest change that outlives a JPEG one bit may send the halvings elsewhere: this one has a budget.
+        # With a budget: the bisection of a minimal attack that survives JPEG may take another way after one bit.
         attacks += [adversarial(pictures[2], TINY, attack="pgd", norm="l2", survive=parse_survive("jpeg:75"), **FEW)]
-        attacks += [adversarial(pictures[1], TINY, attack="pgd", target=other(pictures[1]), **FEW)]
+        attacks += [adversarial(pictures[1], TINY, attack="pgd", target=other_class(pictures[1]), **FEW)]
         ideals = [ideal(1, TINY, steps=9), ideal(3, TINY, steps=6, crops=3, size=100, seed=5)]
         layer = classifier.layers.find("features.3")
-        looks = [explain(pictures[0], TINY, method="grad_cam", layer=layer)]
-        looks += [explain(pictures[0], TINY, method=method) for method in METHODS if method != "grad_cam"]
-        shown = [features(pictures[1], TINY, layer), ideal((layer, 5), TINY, steps=5)]
-        return [*attacks, *ideals, *looks, *shown, *(classify(picture, TINY) for picture in pictures)]
+        explanations = [explain(pictures[0], TINY, method="grad_cam", layer=layer)]
+        explanations += [explain(pictures[0], TINY, method=method) for method in METHODS if method != "grad_cam"]
+        feature_tasks = [features(pictures[1], TINY, layer), ideal((layer, 5), TINY, steps=5)]
+        return [*attacks, *ideals, *explanations, *feature_tasks, *(classify(picture, TINY) for picture in pictures)]
 
     network, engine = Recording(classifier), Engine(max_rows=16)
     together = [future.result(60) for future in [engine.submit(task, network) for task in tasks()]]
     engine.close(timeout_s=30)
-    assert max(network.batches) > 3, "they did meet"
+    assert max(network.batches) > 3, "several queries did share a batch"
     for query, answer in network.pairs:
         (alone,) = classifier.answer([query])
         torch.testing.assert_close(answer.logits, alone.logits, rtol=0, atol=5e-4 * float(alone.logits.abs().max()))
@@ -109,13 +109,13 @@ def test_alone_equals_together_for_every_task() -> None:
             assert (answer.gradients - alone.gradients).norm() <= 1e-3 * alone.gradients.norm()
         assert (alone.gradients is None) == (answer.gradients is None)
 
-    solo = Engine(max_rows=16)  # what is asked apart is rounded by the rows of a batch
+    solo = Engine(max_rows=16)  # a task alone may be rounded differently
     for task, shared in zip(tasks(), together, strict=True):
         single = solo.submit(task, classifier).result(60)
         if hasattr(single, "success"):
             assert (single.attack, single.norm, single.success) == (shared.attack, shared.norm, shared.success)
             assert shared.norms[single.norm] == pytest.approx(single.norms[single.norm], rel=0.05, abs=1.01)
-        elif hasattr(single, "sheet"):  # asked apart: the very same
+        elif hasattr(single, "sheet"):  # ideal pictures are never batched with other tasks: exactly the same
             assert torch.equal(single.sheet, shared.sheet)
             assert single.pictures[0].score == shared.pictures[0].score
         elif hasattr(single, "heat"):
@@ -124,5 +124,5 @@ def test_alone_equals_together_for_every_task() -> None:
         elif hasattr(single, "maps"):
             torch.testing.assert_close(single.maps, shared.maps, rtol=1e-3, atol=1e-3)
         else:
-            assert [each.label for each in single] == [each.label for each in shared]
+            assert [prediction.label for prediction in single] == [prediction.label for prediction in shared]
     solo.close(timeout_s=30)

@@ -1,4 +1,4 @@
-"""Classes whose names are no plain words, in addresses and in the greeting."""
+"""Class names with characters that have a meaning in URLs, in routes and in the greeting."""
 
 import shlex
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A service of models whose classes are called so."""
+    """A service of models whose classes have these names."""
     folder: Path = tmp_path_factory.mktemp("odd")
     network = lively_network()
     for model, classes in NAMES.items():
@@ -38,11 +38,11 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.mark.parametrize(("model", "index"), [(model, index) for model in NAMES for index in range(4)])
 def test_each_class_is_found_by_its_name_and_by_its_index(odd: Live, model: str, index: int) -> None:
-    """HEAD validates as GET does, and draws nothing."""
+    """HEAD validates as GET does but draws nothing, so that the many names are quick to test."""
     name = NAMES[model][index]
     tags = set()
     for text in (quote(name, safe=""), str(index)):
-        # Dots of a path are removed by clients, so they are asked for by index alone.
+        # Clients remove the dots of a path, so these classes are only requested by their index.
         if name not in (".", ".."):
             head = odd.client.head(f"/ideal/{text}?model={model}&steps=1&size=32")
             assert head.status_code == 200, text
@@ -52,7 +52,7 @@ def test_each_class_is_found_by_its_name_and_by_its_index(odd: Live, model: str,
     assert (answer["label"], answer["index"]) == (name, index)
 
 
-def test_a_slash_as_it_is_and_unknown_names(odd: Live) -> None:
+def test_a_slash_in_a_name_may_be_unescaped_and_unknown_names_are_404(odd: Live) -> None:
     get = odd.client.get
     assert get("/ideal/AC/DC?model=music&steps=1&size=32&format=json").json()["label"] == "AC/DC"
     assert get("/ideal/ac%2Fdc?model=music&steps=1&size=32&format=json").json()["label"] == "AC/DC"
@@ -75,12 +75,12 @@ def test_a_slash_as_it_is_and_unknown_names(odd: Live) -> None:
         (("猫", "x"), "%E7%8C%AB"),
     ],
 )
-def test_a_class_in_an_address(classes: tuple[str, ...], text: str) -> None:
+def test_the_name_of_a_class_in_a_url(classes: tuple[str, ...], text: str) -> None:
     assert class_in_url(ClassNames(classes)) == text
 
 
 @pytest.mark.parametrize("model", NAMES)
-def test_the_greetings_address_is_this_class(odd: Live, model: str) -> None:
+def test_the_url_in_the_greeting_leads_to_a_class(odd: Live, model: str) -> None:
     registry = odd.service.registry
     alone = Registry((model,), folder=odd.service.settings.checkpoints, device=torch.device("cpu"))
     alone._models[model] = registry.get(model)

@@ -19,7 +19,7 @@ SERVING, TRAINING = ("serve", "serve-cpu"), ("train", "train-cpu")
 
 
 def mounts(service: str) -> dict[str, tuple[str, bool]]:
-    """Target -> source and whether it is read-only."""
+    """The volumes of a service: target -> source and whether it is read-only."""
     targets = {}
     for mount in SERVICES[service]["volumes"]:
         # A source may have a default, ${NAME:-value}, whose colon is no separator.
@@ -50,7 +50,7 @@ def test_every_service_is_locked_down(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*SERVING, *TRAINING])
-def test_the_gpu_is_asked_for_where_it_is_meant(name: str) -> None:
+def test_only_the_services_for_gpus_reserve_one(name: str) -> None:
     service, gpu = SERVICES[name], not name.endswith("-cpu")
     assert ("deploy" in service) == gpu
     if gpu:
@@ -64,26 +64,26 @@ def test_the_gpu_is_asked_for_where_it_is_meant(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_the_service_is_published_on_this_machine_alone(name: str) -> None:
+def test_the_service_is_published_only_on_this_machine(name: str) -> None:
     assert SERVICES[name]["ports"] == [f"127.0.0.1:{Settings.model_fields['port'].default}:{last('EXPOSE')}"]
     assert "network_mode" not in SERVICES[name]
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_the_services_settings_are_settings(name: str) -> None:
-    """Those that compose sets fit the image and the mounts, and win over what a .env says."""
-    given = SERVICES[name]["environment"]
-    assert {key.removeprefix("MIRAGE_").lower() for key in given} <= set(Settings.model_fields)
-    assert given["MIRAGE_HOST"] == "0.0.0.0"
-    assert str(given["MIRAGE_PORT"]) == last("EXPOSE")
-    source, read_only = mounts(name)[given["MIRAGE_CHECKPOINTS"]]
+def test_the_environment_of_a_service_has_only_known_settings(name: str) -> None:
+    """The host, port and checkpoints that compose sets agree with the image and with the volumes."""
+    settings = SERVICES[name]["environment"]
+    assert {key.removeprefix("MIRAGE_").lower() for key in settings} <= set(Settings.model_fields)
+    assert settings["MIRAGE_HOST"] == "0.0.0.0"
+    assert str(settings["MIRAGE_PORT"]) == last("EXPOSE")
+    source, read_only = mounts(name)[settings["MIRAGE_CHECKPOINTS"]]
     assert read_only
     assert (REPOSITORY / source).resolve() == BUNDLED.resolve()
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_only_the_cache_of_weights_can_be_written(name: str) -> None:
-    """It is where torchvision looks, and outlives the container."""
+def test_only_the_cache_of_weights_is_writable(name: str) -> None:
+    """The cache is the folder that torchvision uses, and a volume that outlives the container."""
     writable = {target: source for target, (source, read_only) in mounts(name).items() if not read_only}
     assert writable == {environment()["TORCH_HOME"]: "torch"}
     assert "torch" in COMPOSE["volumes"]
@@ -98,7 +98,7 @@ def test_requests_may_finish_before_the_service_is_killed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRAINING)
-def test_training_is_offline_and_writes_its_output_alone(name: str) -> None:
+def test_training_is_offline_and_writes_only_its_output(name: str) -> None:
     service = SERVICES[name]
     assert service["network_mode"] == "none"
     assert "ports" not in service
@@ -109,12 +109,12 @@ def test_training_is_offline_and_writes_its_output_alone(name: str) -> None:
     assert importlib.util.find_spec(f"{service['entrypoint'][2]}.__main__") is not None
 
 
-def test_the_command_that_compose_explains_is_understood() -> None:
-    """Its options exist: `fit` with --help in its place prints help that names --output."""
+def test_the_command_in_the_comments_of_compose_has_options_that_exist() -> None:
+    """The help of `fit` names --output, the only option of the command."""
     text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
     (command,) = re.findall(r"# docker compose run --rm train (.*)", text)
     assert command.split()[2:] == ["--output", "/output/model.safetensors"]
     variables = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
-    asked = [sys.executable, "-m", "training", command.split()[0], "--help"]
-    done = subprocess.run(asked, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
+    help_command = [sys.executable, "-m", "training", command.split()[0], "--help"]
+    done = subprocess.run(help_command, cwd=REPOSITORY, env=variables, check=True, capture_output=True, text=True)
     assert "--output" in done.stdout

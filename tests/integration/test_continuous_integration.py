@@ -52,10 +52,10 @@ def test_the_workflow_names_no_package_index_and_can_only_read() -> None:
 def test_the_hooks_are_what_make_check_runs() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, flags=re.MULTILINE)
-    wanted = [line.strip().replace("$(IN)", ".venv/bin/python -m") for line in recipe.splitlines()]
+    commands_of_make = [line.strip().replace("$(IN)", ".venv/bin/python -m") for line in recipe.splitlines()]
     (repository,) = HOOKS["repos"]
     assert repository["repo"] == "local"
-    assert [hook["entry"] for hook in repository["hooks"]] == wanted
+    assert [hook["entry"] for hook in repository["hooks"]] == commands_of_make
 
 
 @pytest.mark.parametrize("name", ["bug", "feature"])

@@ -27,8 +27,8 @@ def insert(path: Path, text: str, *, before: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_examples_work(tmp_path: Path) -> None:
-    """Written into a copy of the tree as the numbered steps say, they pass lint and their own tests."""
+def test_the_examples_pass_lint_and_their_tests(tmp_path: Path) -> None:
+    """In a copy of the tree, changed as the numbered steps say, the examples pass lint and their own tests."""
     for name in ("app", "models", "tests"):
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)

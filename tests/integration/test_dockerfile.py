@@ -26,20 +26,20 @@ def sent_to_docker(path: Path) -> bool:
             pattern = line.removeprefix("!")
             # In its patterns * does not cross folders, and **/ stands for any number of them, none included.
             anywhere = pattern.startswith("**/")
-            tried = [Path(name).name for name in names] if anywhere else [n for n in names if "/" not in n]
-            if any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for name in tried):
+            candidates = [Path(name).name for name in names] if anywhere else [n for n in names if "/" not in n]
+            if any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for name in candidates):
                 sent = line.startswith("!")
     return sent
 
 
 def copies(stage: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
-    """COPY's sources and target, of those from the build context."""
-    copied = []
+    """The sources and the target of every COPY from the build context."""
+    instructions = []
     for name, rest in stage:
         if name == "COPY" and not rest.startswith("--from="):
             *sources, target = rest.split()
-            copied.append((sources, target))
-    return copied
+            instructions.append((sources, target))
+    return instructions
 
 
 def test_what_is_copied_into_the_image_exists_and_is_sent() -> None:
@@ -53,8 +53,8 @@ def test_what_is_copied_into_the_image_exists_and_is_sent() -> None:
         assert all(sent_to_docker(file) for file in files), source
 
 
-def test_all_that_a_package_holds_is_sent() -> None:
-    """Checkpoints, the page and the synonyms too; bytecode not."""
+def test_all_files_of_the_packages_are_sent_to_docker() -> None:
+    """Checkpoints, web pages and the synonyms are among them; bytecode is not sent."""
     for package in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         for file in (REPOSITORY / package).rglob("*"):
             if file.is_file():
@@ -62,15 +62,15 @@ def test_all_that_a_package_holds_is_sent() -> None:
 
 
 @pytest.mark.parametrize("name", [".env", ".git", ".venv", "runs", "tests", "shared", "docs", "data.zip"])
-def test_nothing_else_is_sent(name: str) -> None:
-    """Neither secrets nor gigabytes."""
+def test_secrets_and_data_are_not_sent_to_docker(name: str) -> None:
+    """Neither the file or folder itself nor a file in it is sent."""
     assert not sent_to_docker(REPOSITORY / name)
     assert not sent_to_docker(REPOSITORY / name / "file")
 
 
 def test_each_step_of_the_image_has_the_files_that_it_needs(tmp_path: Path) -> None:
-    """The build stage replayed in an empty folder: what each `make` depends on has been copied before it."""
-    asked = []
+    """The build stage is replayed in an empty folder: the files that a `make` target needs are copied before it."""
+    targets = []
     for name, rest in stages()[1]:
         if name == "COPY":
             *sources, target = rest.split()
@@ -83,15 +83,15 @@ def test_each_step_of_the_image_has_the_files_that_it_needs(tmp_path: Path) -> N
         if name == "RUN" and "make " in rest and "apt-get" not in rest:
             goal = re.search(r"make (\w+)", rest)
             assert goal is not None
-            asked.append(goal[1])
-            # Dry: make still refuses where a prerequisite is missing.
+            targets.append(goal[1])
+            # A dry run: make still refuses if a prerequisite is missing.
             subprocess.run(["make", "-n", goal[1]], cwd=tmp_path, check=True, capture_output=True)
-    assert asked == ["dependencies", "install"]
+    assert targets == ["dependencies", "install"]
 
 
 @pytest.mark.slow
 def test_the_steps_of_the_image_make_a_service(tmp_path: Path) -> None:
-    """The same for real, from the package index: the service imports, and no tool of the tests is there."""
+    """The steps run for real with the package index: the service can be imported, and pytest cannot."""
     for sources, target in copies(stages()[1]):
         for source in sources:
             here = REPOSITORY / source
@@ -104,8 +104,8 @@ def test_the_steps_of_the_image_make_a_service(tmp_path: Path) -> None:
     assert subprocess.run([python, "-c", "import pytest"], capture_output=True).returncode == 1
 
 
-def test_the_image_runs_as_nobody_special() -> None:
-    """By number, so that Kubernetes' runAsNonRoot can tell; the user that is made is the one that runs."""
+def test_the_image_runs_as_an_unprivileged_user() -> None:
+    """The user is a number, which runAsNonRoot of Kubernetes can check, and is the one that useradd creates."""
     user = last("USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     names = [name for name, _ in stages()[-1]]
@@ -114,8 +114,8 @@ def test_the_image_runs_as_nobody_special() -> None:
     assert f"--uid {user.partition(':')[0]} " in made
 
 
-def test_both_stages_have_the_same_base_and_place() -> None:
-    """A virtual environment works only where it was made, on the Python that made it."""
+def test_both_stages_have_the_same_base_and_folder() -> None:
+    """A virtual environment works only in the folder where it was made, with the Python that made it."""
     build, final = stages()[1], stages()[-1]
     assert build[0][1].removesuffix(" AS build") == final[0][1] == "${PYTHON_IMAGE}"
     (default,) = [rest for name, rest in stages()[0] if name == "ARG"]
@@ -133,8 +133,8 @@ def test_the_image_runs_modules_that_exist() -> None:
     assert importlib.util.find_spec(f"{command[2]}.__main__") is not None
 
 
-def test_the_images_settings_are_settings() -> None:
-    """A misspelt MIRAGE_ variable would be passed over in silence; the address must be open to the host."""
+def test_the_environment_of_the_image_has_only_known_settings() -> None:
+    """A misspelt MIRAGE_ variable would be ignored silently; the service must listen on all addresses."""
     ours = {name: value for name, value in environment().items() if name.startswith("MIRAGE_")}
     assert {name.removeprefix("MIRAGE_").lower() for name in ours} <= set(Settings.model_fields)
     assert ours["MIRAGE_HOST"] == "0.0.0.0"

@@ -23,7 +23,7 @@ def prose(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_path_in_the_text_exists(page: Path) -> None:
-    """In backticks, with a slash: `models/attacks/goal.py`. A part in capitals is a placeholder: `tests/NAME.py`."""
+    """Paths are in backticks, with a slash: `models/attacks/goal.py`. Capitals are a placeholder: `tests/NAME.py`."""
     for path in re.findall(rf"`((?:{'|'.join(map(re.escape, FOLDERS))})/[^`\s]*)`", prose(page)):
         if not re.search(r"(?<![A-Za-z])[A-Z]{3,}(?![A-Za-z])", path) and not any(mark in path for mark in "*<{"):
             assert (REPOSITORY / path.partition(":")[0]).exists(), f"{name_of(page)} names {path}"
@@ -31,7 +31,7 @@ def test_every_path_in_the_text_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """Relative links name a file, and anchors a heading of it."""
+    """The file of a relative link exists, and so does the heading of its anchor."""
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if re.match(r"[a-z]+:", target):
             continue
@@ -50,14 +50,14 @@ def slug(heading: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_lines_of_text_have_at_most_120_characters(page: Path) -> None:
-    """But for tables, and lines of a single link or picture, which cannot be wrapped."""
+    """Tables and pictures are excepted, since they cannot be wrapped."""
     for number, line in enumerate(prose(page).splitlines(), start=1):
         if not line.startswith(("|", "![")):
             assert len(line) <= 120, f"{name_of(page)}, line {number} without code blocks"
 
 
 def test_the_example_of_the_architecture_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five steps make the cat a dog."""
+    """At the end of the example the model takes the picture of the cat for a dog."""
     page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
     monkeypatch.chdir(REPOSITORY)
     names: dict[str, object] = {}

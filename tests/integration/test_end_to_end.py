@@ -1,4 +1,4 @@
-"""From a folder of pictures to a served model: the two commands of the README, on pictures drawn by code."""
+"""From a folder of pictures to a served model with the two commands of the README, on pictures drawn by code."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from tests.training.drawn import ARCHITECTURE, encoded, grating, write_gratings,
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
-    """Trained by the command line, loaded by the service, right about pictures that it never saw, and fooled."""
+def test_a_model_trained_on_a_folder_can_be_served(tmp_path: Path) -> None:
+    """It is trained by the command line, and served: it classifies new pictures correctly and can be fooled."""
     data = write_gratings(tmp_path / "photos", {"stripes across": 20, "stripes up": 20})
     pretrained, output = write_pretrained(tmp_path / "weights.pth"), tmp_path / "checkpoints" / "stripes.safetensors"
     output.parent.mkdir()
@@ -31,7 +31,7 @@ def test_a_folder_becomes_a_service(tmp_path: Path) -> None:
     options += ["--cache", str(tmp_path / "cache")]
     options += ["--robustness-photos", "2"]
     environment = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    # Run elsewhere, since the run folder is made where one stands.
+    # The run folder is made in the current folder.
     subprocess.run(command + options, check=True, cwd=tmp_path, env=environment, timeout=300)
     with serve(checkpoints=output.parent) as live:
         for label, name in enumerate(("stripes across", "stripes up")):

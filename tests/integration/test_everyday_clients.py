@@ -1,4 +1,4 @@
-"""What clients send that is nearly right: read as it was meant where that is certain, else refused with the reason."""
+"""Requests that are nearly right: they are accepted if their meaning is certain, and refused with the reason if not."""
 
 import base64
 import gzip
@@ -20,8 +20,8 @@ def part(data: bytes, headers: str = DISPOSITION.format("image") + '; filename="
     return f"--b{end}{headers}{end}{end}".encode() + data + end.encode()
 
 
-def meant_well(picture: bytes) -> dict[str, dict[str, Any]]:
-    """Requests that can mean one thing alone, with `top=2` in the query."""
+def unambiguous_requests(picture: bytes) -> dict[str, dict[str, Any]]:
+    """Requests with only one possible meaning, to be sent with `top=2` in the query."""
     text = base64.b64encode(picture).decode()
     document = json.dumps({"image": text})
     lines = base64.encodebytes(picture).decode()
@@ -44,17 +44,17 @@ def meant_well(picture: bytes) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_what_can_mean_one_thing_alone(live: Live, picture: bytes) -> None:
+def test_a_request_with_only_one_meaning_is_accepted(live: Live, picture: bytes) -> None:
     expected = live.client.post("/classify", params={"top": 2}, files={"image": picture}).json()
     assert len(expected["predictions"]) == 2
-    for name, request in meant_well(picture).items():
+    for name, request in unambiguous_requests(picture).items():
         answer = live.client.post("/classify", params={"top": 2}, **request)
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json() == expected, name
 
 
 def test_no_plus_sign_is_lost_from_a_jpeg(live: Live) -> None:
-    """Of a JPEG a decoder may read what is left, and answer for another picture."""
+    """A decoder could read the rest of a damaged JPEG, and the response would be for another picture."""
     picture = next(
         jpeg for seed in range(99) if b"+" in base64.b64encode(jpeg := encode(drawn(96, 96, seed), format="jpeg"))
     )
@@ -66,7 +66,7 @@ def test_no_plus_sign_is_lost_from_a_jpeg(live: Live) -> None:
         assert live.client.post("/classify", **raw(body.encode(), kind)).json() == expected
 
 
-def test_a_class_as_a_number_of_json(live: Live, picture: bytes) -> None:
+def test_numbers_in_json_are_accepted(live: Live, picture: bytes) -> None:
     text = base64.b64encode(picture).decode()
     answer = live.client.post("/explain", json={"image": text, "target": 1, "format": "json"})
     assert answer.status_code == 200 and answer.json()["target"]["label"] == "dog"
@@ -74,16 +74,16 @@ def test_a_class_as_a_number_of_json(live: Live, picture: bytes) -> None:
     assert answer.status_code == 200 and len(answer.json()["shown"]) == 2
 
 
-def test_a_part_has_a_charset_of_its_own(live: Live, picture: bytes) -> None:
-    """The class that is not known is named with its own letters."""
+def test_the_charset_of_a_part_is_used(live: Live, picture: bytes) -> None:
+    """The error names the unknown class in Cyrillic letters, as it was sent in windows-1251."""
     target = DISPOSITION.format("target") + "\r\nContent-Type: text/plain; charset=windows-1251"
     body = part("кот".encode("cp1251"), target) + part(picture) + b"--b--\r\n"
     answer = live.client.post("/explain", **raw(body, FORM))
     assert answer.status_code == 404 and "'кот'" in answer.json()["detail"]
 
 
-def refused(picture: bytes) -> list[tuple[int, dict[str, Any], str]]:
-    """Status, request, and what the detail says of it."""
+def refused_requests(picture: bytes) -> list[tuple[int, dict[str, Any], str]]:
+    """The status, the request and a part of the detail of its error."""
     text = base64.b64encode(picture).decode()
     form = part(picture) + b"--b--\r\n"
     several = (
@@ -119,13 +119,13 @@ def refused(picture: bytes) -> list[tuple[int, dict[str, Any], str]]:
     ]  # fmt: skip
 
 
-def test_each_error_says_what_the_client_sent(live: Live, picture: bytes) -> None:
-    for status, request, message in refused(picture):
+def test_an_error_says_what_the_client_sent(live: Live, picture: bytes) -> None:
+    for status, request, message in refused_requests(picture):
         detail = str(refusal(live, status, **request)["detail"])
         assert message in detail, detail
 
 
-def test_a_long_text_of_blanks_is_judged_at_once(live: Live) -> None:
-    """Work that grew with the square of the length would take days."""
+def test_a_long_text_of_blanks_is_refused_quickly(live: Live) -> None:
+    """Work that grows with the square of the length would take days."""
     for blanks, status in ((" " * 5_000_000, 415), (" \n" * 2_500_000, 415), ("A" * 75 + " " * 5_000_000, 422)):
         refusal(live, status, json={"image": f"x{blanks}x"})

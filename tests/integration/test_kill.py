@@ -1,4 +1,4 @@
-"""kill -9 at random moments: a run that is resumed after each kill ends like one that was not killed."""
+"""kill -9 at random moments: a run that is resumed after every kill ends like one that was not killed."""
 
 import os
 import random
@@ -19,9 +19,9 @@ REPOSITORY = Path(__file__).parents[2]
 KILLS = 5
 
 
-def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
-    """The command line, as a user would give it, with its workers in a session of their own."""
-    words = [
+def start(folder: Path, name: str, *more: str) -> "subprocess.Popen[str]":
+    """Start a run by the command line; the process and its workers are in a session of their own."""
+    arguments = [
         "fit",
         "data",
         "--output",
@@ -32,36 +32,36 @@ def start(place: Path, name: str, *more: str) -> "subprocess.Popen[str]":
         "weights.pth",
     ]
     recipe = ["--epochs", "60", "--batch-size", "8", "--input-size", "48", "--precision", "float32"]
-    places = ["--cache", f"cache-{name}", "--workers", "1", "--save-every", "0", "--robustness-photos", "0"]
+    folders = ["--cache", f"cache-{name}", "--workers", "1", "--save-every", "0", "--robustness-photos", "0"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "training", *words, *recipe, *places, *more]
+    command = [sys.executable, "-m", "training", *arguments, *recipe, *folders, *more]
     return subprocess.Popen(
-        command, cwd=place, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [(), ("--robust", "--backbone-rate", "1e-4")])
-def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, kind: tuple[str, ...]) -> None:
-    """Within the scan, the probe, a step, a save or a validation, wherever the moments fall; most within training."""
+def test_a_run_killed_at_five_random_moments_ends_bit_identical(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The moments may be within the scan, the probe, a step, a save or a validation; most are within training."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
     write_pretrained(tmp_path / "weights.pth")
     begun = time.monotonic()
-    undisturbed = start(tmp_path, "undisturbed", *kind)
+    undisturbed = start(tmp_path, "undisturbed", *options)
     undisturbed.communicate()
-    took = time.monotonic() - begun
-    moments, went_on = random.Random(0), set()
+    seconds = time.monotonic() - begun
+    moments, saved_steps = random.Random(0), set()
     for _ in range(KILLS):
-        process = start(tmp_path, "killed", "--resume", *kind)
-        time.sleep(moments.uniform(0.05, 0.25) * took)
+        process = start(tmp_path, "killed", "--resume", *options)
+        time.sleep(moments.uniform(0.05, 0.25) * seconds)
         assert process.poll() is None, "the run ended before it was killed: give it more epochs"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         if (state := tmp_path / "runs" / "killed" / "state.pt").exists():
             learner = torch.load(state, weights_only=True)["learner"]
-            went_on.add(learner["step"] if learner else 0)
-    assert len(went_on - {0}) >= 3, "too few of the moments fell within training"
-    output, _ = start(tmp_path, "killed", "--resume", *kind).communicate()
+            saved_steps.add(learner["step"] if learner else 0)
+    assert len(saved_steps - {0}) >= 3, "too few of the moments fell within training"
+    output, _ = start(tmp_path, "killed", "--resume", *options).communicate()
     assert "continuing after step" in output
     expected, resumed = (checkpoint.read(tmp_path / f"{name}.safetensors") for name in ("undisturbed", "killed"))
     assert all(torch.equal(tensor, resumed.weights[key]) for key, tensor in expected.weights.items())
@@ -72,8 +72,8 @@ def test_killed_at_five_random_moments_a_run_ends_bit_identical(tmp_path: Path, 
 
 
 @pytest.mark.slow
-def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) -> None:
-    """From 30 epochs to 60, by a process that is left alone and by three that are killed."""
+def test_a_run_killed_while_it_is_extended_ends_bit_identical(tmp_path: Path) -> None:
+    """It is extended from 30 epochs to 60 by one undisturbed process, and by four of which three are killed."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
     write_pretrained(tmp_path / "weights.pth")
     start(tmp_path, "killed", "--epochs", "30").communicate()
@@ -81,12 +81,12 @@ def test_killed_while_it_is_extended_a_run_ends_bit_identical(tmp_path: Path) ->
     shutil.copytree(tmp_path / "cache-killed", tmp_path / "cache-undisturbed")
     begun = time.monotonic()
     output, _ = start(tmp_path, "undisturbed", "--resume").communicate()
-    took = time.monotonic() - begun
+    seconds = time.monotonic() - begun
     assert "is extended to 60: from epoch 31 on" in output
     moments, steps = random.Random(1), set()
     for _ in range(3):
         process = start(tmp_path, "killed", "--resume")
-        time.sleep(moments.uniform(0.2, 0.5) * took)
+        time.sleep(moments.uniform(0.2, 0.5) * seconds)
         assert process.poll() is None, "the run ended before it was killed: give it more epochs"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()

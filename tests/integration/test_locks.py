@@ -8,8 +8,8 @@ from tests.integration.project import LOCKS, PYPROJECT, locked
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_package_is_pinned_by_hash_and_from_no_address(lock: str) -> None:
-    """Nothing but names, versions, markers and hashes: where packages come from is for the installer to know."""
+def test_every_package_is_pinned_by_hash_and_without_an_address(lock: str) -> None:
+    """There are only names, versions, markers and hashes: the installer decides where packages come from."""
     pins = locked(lock)
     assert len(pins) >= 5
     for name, versions in pins.items():
@@ -28,7 +28,7 @@ def test_every_package_is_pinned_by_hash_and_from_no_address(lock: str) -> None:
     ids=["serving", "serving in dev", "dev", "install", "build"],
 )
 def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -> None:
-    """Run `make lock` after a change to pyproject.toml."""
+    """Every locked version is in the range of pyproject.toml; `make lock` renews the locks after a change to it."""
     pins = locked(lock)
     for requirement in map(Requirement, requirements):
         name = canonicalize_name(requirement.name)
@@ -43,8 +43,8 @@ def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -
             assert version in requirement.specifier, f"{name} {version}: run make lock"
 
 
-def test_tests_run_on_what_is_served() -> None:
-    """Every version of the runtime lock is the development lock's."""
+def test_tests_run_with_the_versions_of_the_runtime_lock() -> None:
+    """The development lock has every package of the runtime lock in the same version."""
     serving, developing = locked("requirements.lock"), locked("requirements-dev.lock")
     assert {name: developing.get(name) for name in serving} == serving
 

@@ -19,13 +19,13 @@ def make(*words: str, cwd: Path = REPOSITORY, check: bool = True) -> subprocess.
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What set-up needs of a fresh clone."""
+    """A folder with the files of a fresh clone that the set-up needs."""
     for name in ("Makefile", "pyproject.toml", *LOCKS):
         shutil.copy(REPOSITORY / name, tmp_path / name)
     return tmp_path
 
 
-def test_make_alone_lists_every_target_in_a_line() -> None:
+def test_make_without_a_target_lists_every_target() -> None:
     listed = {line.split()[1]: line.split()[2:] for line in make().stdout.splitlines()}
     assert {"serve", "test", "check", "train", "bench"} <= set(listed)
     assert all(len(words) > 2 for name, words in listed.items() if name != "help")
@@ -43,8 +43,8 @@ def test_make_alone_lists_every_target_in_a_line() -> None:
         ("bench", "requirements-dev.lock", "-m benchmarks"),
     ],
 )
-def test_each_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: str, ends: str) -> None:
-    """In this order: virtual environment, installer by hash, packages by hash, the project, then the command."""
+def test_a_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: str, ends: str) -> None:
+    """The order is: virtual environment, installer by hash, packages by hash, and the command at the end."""
     output = make("-n", goal, cwd=clone).stdout
     steps = ["-m venv", "--require-hashes -r requirements-install.lock", f"--require-hashes -r {lock}", ends]
     places = [output.find(step) for step in steps]
@@ -55,12 +55,12 @@ def test_each_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, loc
 
 
 def test_nothing_is_set_up_twice(clone: Path) -> None:
-    """With everything older than its stamp, `make test` is pytest alone; a changed lock is installed again."""
+    """If all files are older than the stamps, `make test` only runs pytest; a changed lock is installed again."""
     ready = make("-n", "test", "-o", ".venv/dev-ready", cwd=clone).stdout
     assert ready.startswith(".venv/bin/python -m pytest") and ready.count("\n") == 1
     stamps = [".venv/installer", ".venv/dependencies", ".venv/serve-ready", ".venv/dev-ready"]
     (clone / ".venv" / "bin").mkdir(parents=True)
-    # A virtual environment that works, for all that make can tell.
+    # A stand-in for the Python of a working virtual environment.
     (clone / ".venv" / "bin" / "python").symlink_to(shutil.which("true") or "/bin/true")
     for age, name in enumerate([*LOCKS, "pyproject.toml", *stamps]):
         (clone / name).touch()
@@ -80,15 +80,15 @@ def test_without_a_python_make_says_what_to_install(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-def test_training_without_data_says_how(clone: Path) -> None:
+def test_training_without_data_or_output_prints_an_example(clone: Path) -> None:
     for words in ([], ["DATA=photos.zip"], ["OUTPUT=model.safetensors"]):
         done = make("train", *words, "-o", ".venv/serve-ready", cwd=clone, check=False)
         assert done.returncode != 0
         assert "make train DATA=photos.zip OUTPUT=model.safetensors" in done.stderr
 
 
-def test_training_passes_its_words_on() -> None:
-    """Names with spaces in them stay whole."""
+def test_make_train_passes_its_variables_to_the_command() -> None:
+    """Names with spaces in them remain single arguments."""
     words = ["train", "DATA=my photos", "OUTPUT=my model.safetensors", "ARGS=--epochs 0", "-o", ".venv/serve-ready"]
     output = make("-n", *words).stdout.splitlines()[-1]
     assert shlex.split(output)[3:] == ["fit", "my photos", "--output", "my model.safetensors", "--epochs", "0"]
@@ -96,7 +96,7 @@ def test_training_passes_its_words_on() -> None:
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) -> None:
-    """Its own packages at the lock's versions, without the registry's CUDA; all others still by their hashes."""
+    """PyTorch's packages have the lock's versions, without CUDA; all others are still installed by their hashes."""
     output = make("-n", ".venv/dev-ready", "TORCH_BACKEND=cpu", cwd=clone).stdout.replace("\\\n", " ")
     (torch,) = [line for line in output.splitlines() if "--torch-backend=cpu" in line]
     assert "--no-deps" in torch
@@ -121,7 +121,7 @@ def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) 
 
 
 @pytest.mark.parametrize(
-    ("failing", "asked"),
+    ("failing", "targets"),
     [
         ("", ["oracles", "test", "check"]),
         ("oracles", ["oracles", "test", "check"]),
@@ -129,14 +129,14 @@ def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) 
         ("check", ["oracles", "test", "check"]),
     ],
 )
-def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, asked: list[str]) -> None:
-    """With a stand-in for make that writes down what it is asked and may fail."""
+def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, targets: list[str]) -> None:
+    """A stand-in for make records its targets, and fails for one of them."""
     stub = tmp_path / "make"
     stub.write_text(f'#!/bin/sh\nfor goal; do :; done\necho "$goal" >> {tmp_path}/asked\n[ "$goal" != "{failing}" ]\n')
     stub.chmod(0o755)
     variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", ".ci/run"], cwd=REPOSITORY, env=variables, capture_output=True, text=True)
-    assert (tmp_path / "asked").read_text().split() == asked
-    # Without other libraries to compare with, the tests that do are skipped.
+    assert (tmp_path / "asked").read_text().split() == targets
+    # Without the other libraries, the tests that compare with them are skipped.
     assert (done.returncode == 0) == (failing in ("", "oracles"))
     assert "== make test ==" in done.stdout

@@ -21,20 +21,20 @@ ADDRESS = "http://127.0.0.1:8000"
 
 
 def blocks(language: str) -> list[str]:
-    """The code blocks of this language; without one for what is typed into a shell."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    return [block for named, block in found if named == language]
+    """The code blocks of this language; those of the shell have no language."""
+    matches = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [block for name, block in matches if name == language]
 
 
 def commands(start: str) -> list[str]:
-    """The commands of the shell's blocks that begin so; a backslash at the end of a line continues it."""
+    """The commands of the shell that begin with `start`; a backslash at the end of a line continues it."""
     lines = [line for block in blocks("") for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if line.startswith(start)]
 
 
 @pytest.mark.slow
-def test_the_curl_lines(tmp_path: Path) -> None:
-    """In the order of the page, from the root of the project; those that need a download are left out."""
+def test_the_curl_commands_succeed(tmp_path: Path) -> None:
+    """They run in the order of the page; those that need a download are left out."""
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
     lines = [line for line in commands("curl") if "imagenet" not in line]
@@ -52,30 +52,30 @@ def test_the_curl_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "said", "written"), [(0, b"True", "fooled.png"), (1, b"Score(seen=", "cat.png")])
-def test_the_library_examples(tmp_path: Path, number: int, said: bytes, written: str) -> None:
-    """Each prints a success, and writes its picture."""
+@pytest.mark.parametrize(("number", "output", "picture"), [(0, b"True", "fooled.png"), (1, b"Score(seen=", "cat.png")])
+def test_the_examples_of_the_library_run(tmp_path: Path, number: int, output: bytes, picture: str) -> None:
+    """An example prints its result and writes a picture."""
     example = blocks("python")[number]
     (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
     script = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{example}"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True)
-    assert done.stdout.startswith(said), done.stdout[:200]
+    assert done.stdout.startswith(output), done.stdout[:200]
     assert number == 0 or b"rank=1," in done.stdout
-    assert (tmp_path / written).is_file()
+    assert (tmp_path / picture).is_file()
 
 
-def test_every_file_that_it_refers_to_exists() -> None:
+def test_every_file_that_the_readme_links_to_exists() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (REPOSITORY / target).exists(), target
 
 
-def test_no_blank_is_left() -> None:
-    """Every figure has been filled in."""
+def test_no_placeholder_is_left_in_the_readme() -> None:
+    """Placeholders of figures look like CAT_JSON or TIME_BEFORE."""
     assert re.findall(r"\b[A-Z]+_(?:JSON|LINE|BEFORE|AFTER|CAT|DOG)\b", README) == []
 
 
-def test_every_endpoint_is_in_its_table() -> None:
-    """The paths of the OpenAPI document, and the two of the documentation itself."""
+def test_every_endpoint_is_in_the_table_of_the_readme() -> None:
+    """The endpoints are the paths of the OpenAPI document, and the two of the documentation itself."""
     paths = create_app(Settings(_env_file=None, models=("imagenet/mobilenet_v2",))).openapi()["paths"]
     for path in [*paths, "/docs", "/openapi.json"]:
         assert re.search(rf"`(?:GET |POST )?{re.escape(path)}[`?]", README), path

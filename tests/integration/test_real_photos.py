@@ -1,4 +1,4 @@
-"""What the probe makes of photos that people took, where they lie beside the repository."""
+"""The accuracy of a probe on real photos, which are in a folder outside the repository."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from training.options import FitOptions
 WEIGHTS = "mobilenet_v2-imagenet1k.safetensors"
 
 
-def probed(shared: Path, place: Path, data: str) -> FitOptions:
-    """A checkpoint of the head alone."""
+def fit_probe(shared: Path, place: Path, data: str) -> FitOptions:
+    """Train only the head; the options name the checkpoint."""
     job = FitOptions(
         data=shared / "data" / data,
         output=place / "probe.safetensors",
@@ -30,15 +30,15 @@ def probed(shared: Path, place: Path, data: str) -> FitOptions:
 
 
 @pytest.mark.slow
-def test_37_breeds_from_seven_photos_each(shared: Path, tmp_path: Path) -> None:
-    """75 % of the 111 photos that the data set's own list keeps for the test."""
-    found = checkpoint.read(probed(shared, tmp_path, "oxford-iiit-pet.zip").output)
-    assert len(found.spec.classes) == 37 and "Great Pyrenees" in found.spec.classes
-    assert found.provenance["metrics"]["photos"] == 111 and found.provenance["metrics"]["accuracy"] >= 0.75
+def test_a_probe_recognises_37_breeds_from_seven_photos_each(shared: Path, tmp_path: Path) -> None:
+    """It is right on 75 % of the 111 photos of the data set's own test split."""
+    pets = checkpoint.read(fit_probe(shared, tmp_path, "oxford-iiit-pet.zip").output)
+    assert len(pets.spec.classes) == 37 and "Great Pyrenees" in pets.spec.classes
+    assert pets.provenance["metrics"]["photos"] == 111 and pets.provenance["metrics"]["accuracy"] >= 0.75
 
 
 @pytest.mark.slow
-def test_ants_and_bees(shared: Path, tmp_path: Path) -> None:
-    """93 % of the photos in the data set's own folder `val`."""
-    metrics = checkpoint.read(probed(shared, tmp_path, "hymenoptera.zip").output).provenance["metrics"]
+def test_a_probe_distinguishes_ants_and_bees(shared: Path, tmp_path: Path) -> None:
+    """It is right on 93 % of the photos in the data set's own folder `val`."""
+    metrics = checkpoint.read(fit_probe(shared, tmp_path, "hymenoptera.zip").output).provenance["metrics"]
     assert metrics["validation"]["photos"] > 100 and metrics["validation"]["accuracy"] >= 0.93

@@ -1,4 +1,4 @@
-"""The tree keeps its rules: tests mirror their sources, helpers are no tests, and files and folders stay small."""
+"""Rules of the source tree: tests mirror their sources, helpers are no tests, and files and folders stay small."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,9 @@ PACKAGES = ("app", "models", "training")
 SOURCES = [path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))]
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 MAX_LINES = 300
-"""Most lines of a source or test file."""
+"""Largest number of lines of a source or test file."""
 MAX_FILES = 20
-"""Most files in models/attacks, its folder of methods not counted: what a reader can take in at once."""
+"""Largest number of files in models/attacks, without its folder of methods, that a reader can survey."""
 
 
 def relative(path: Path) -> str:
@@ -38,8 +38,8 @@ def mirrored() -> list[Path]:
     return [path for path in TESTS if path.name.startswith("test_") and "integration" not in path.parts]
 
 
-def test_a_test_is_told_from_one_without_a_source() -> None:
-    """The rule itself, on names that are known."""
+def test_a_test_without_a_source_is_recognised() -> None:
+    """The rule itself, on names of existing and of invented test files."""
     attacks = REPOSITORY / "tests" / "models" / "attacks"
     assert has_source(attacks / "test_goal.py") and has_source(attacks / "test_goal_views.py")
     assert has_source(REPOSITORY / "tests" / "training" / "test_main.py")
@@ -47,23 +47,23 @@ def test_a_test_is_told_from_one_without_a_source() -> None:
 
 
 def test_every_test_mirrors_its_source() -> None:
-    """One that does not is renamed, or moved to tests/integration."""
+    """A test without a source at the mirrored place must be renamed, or moved to tests/integration."""
     assert [relative(path) for path in mirrored() if not has_source(path)] == []
 
 
 def test_no_test_imports_from_a_test() -> None:
-    """What several tests need is in a helper module."""
+    """Code that several tests need belongs into a helper module."""
     imports = re.compile(r"^\s*(?:from|import)\s+tests\b.*\btest_\w+", re.MULTILINE)
     assert [relative(path) for path in TESTS if imports.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_no_file_is_longer_than_a_reader_wants() -> None:
-    """One that is longer is split by topic."""
+def test_no_file_has_more_lines_than_allowed() -> None:
+    """A longer file must be split by topic."""
     lines = {relative(path): path.read_text(encoding="utf-8").count("\n") for path in [*SOURCES, *TESTS]}
     assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}
 
 
-def test_the_folder_of_attacks_can_be_taken_in_at_once() -> None:
+def test_the_folder_of_attacks_has_no_more_files_than_allowed() -> None:
     assert len(list((REPOSITORY / "models" / "attacks").glob("*.py"))) <= MAX_FILES
 
 

@@ -8,23 +8,23 @@ from pathlib import Path
 from tests.integration.project import PYPROJECT, REPOSITORY
 
 
-def test_the_wheel_holds_the_packages_and_their_data(tmp_path: Path) -> None:
-    """Everything that lies in the three packages but bytecode, the licence, and nothing of the tests."""
+def test_the_wheel_has_the_packages_and_their_data(tmp_path: Path) -> None:
+    """It has all files of the three packages except bytecode, the licence, and nothing of the tests."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     version = PYPROJECT["project"]["version"]
     assert wheel.name == f"mirage_vision-{version}-py3-none-any.whl"
-    wanted = {
+    expected = {
         str(file.relative_to(REPOSITORY))
         for package in ("app", "models", "training")
         for file in (REPOSITORY / package).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
-    assert "models/imagenet_synonyms.txt" in wanted
+    assert "models/imagenet_synonyms.txt" in expected
     metadata = f"mirage_vision-{version}.dist-info/"
-    assert {name for name in names if not name.startswith(metadata)} == wanted
+    assert {name for name in names if not name.startswith(metadata)} == expected
     assert f"{metadata}licenses/LICENSE" in names
 
 
