@@ -1,4 +1,4 @@
-"""Names as people give them to classes, splits, wrapping folders and files."""
+"""Names that people give to classes, splits, the folders around them, and files."""
 
 import unicodedata
 from random import Random
@@ -12,15 +12,15 @@ CLASSES = (
     "x y  z", "0001", "photo", "images of birds", "data.csv", "shoe.jpg", "set", "Trainer", "evaluate", "ab [12]", "+1",
     "1e5",
 )  # fmt: skip
-"""No two of them look alike, and none is a word for a split."""
+"""Names of classes; no two are similar, and none is a word for a split."""
 PAIRS = (
     ("A", "a"), ("Milk", "milk"), ("Ａ", "A"), ("big_truck", "big truck"), ("сор", "cop"), ("Ñandú", "ñandú"),
     ("STRASSE", "strasse"), ("it-em", "it em"), ("ёж", "Ёж"), ("no\u200bgo", "nogo"),
 )  # fmt: skip
-"""Two classes each, which a person would take for one."""
+"""Pairs of class names that a person would take for one."""
 DECOMPOSED = ("Käse", "crème brûlée", "Ünïcode", "고양이", "ガム", "Ñandú", "naïve", "Łódź", "ångström")
 WORDS = ("cat", "dog", "sea lion", "bird", "type1", "type2", "n07", "Zebra", "old car", "3", "4", "version 2", "A1")
-"""Classes whose names stand beside a split's in one folder's name, their words apart by a space."""
+"""Names of classes that can be in the name of a folder together with a split."""
 WRAPPERS = (
     "data", "photos", "My Pictures (1)", "archive", "数据", "dataset_v2", "images", "PetImages", "[new]", "train",
     "x.y", "Été",
@@ -33,7 +33,7 @@ KINDS = {
 }
 FILLED = ("{}", "{}", "{}_set", "{}-data", "{}set", "{} images", "{}_split", "{}Data", "img_{}", "data {}")
 SHARED = ("{}", "{}", "{}", "pets_{}", "{}2017", "{}_final", "my-{}", "{}_v2", "2023 {} pics", "CUB_{}")
-"""Around all the splits of one data set."""
+"""Patterns of names that all splits of a data set share."""
 CASES = (str, str, str.upper, str.title, str.capitalize)
 PARTS = (
     ("train", "test"), ("train", "validation"), ("train", "validation", "test"), ("train", "evaluation"),
@@ -55,7 +55,7 @@ STEMS = (
 
 
 def split_names(random: Random) -> dict[str, str]:
-    """Folders of a split, and what each must be taken for."""
+    """The folders of the splits, each with the split that must be read."""
     shared, change = random.choice(SHARED), random.choice(CASES)
     if random.random() < 0.2:
         count, start = random.randint(2, 5), random.choice((0, 1))
@@ -70,12 +70,12 @@ def split_names(random: Random) -> dict[str, str]:
     for part in parts:
         word = random.choice(FILLED).format(change(random.choice(KINDS[part])))
         folders[shared.format(word)] = part
-    judge = "validation" if "test" in parts else "test"
-    return {folder: judge if part == "evaluation" else part for folder, part in folders.items()}
+    evaluation_split = "validation" if "test" in parts else "test"
+    return {folder: evaluation_split if part == "evaluation" else part for folder, part in folders.items()}
 
 
 def class_names(random: Random, most: int = 4, *, pairs: bool = True) -> list[str]:
-    """Two classes or more, now and then two that look alike."""
+    """Two or more names of classes, sometimes a pair of similar ones."""
     chosen = random.sample(CLASSES, random.randint(2, most))
     if pairs and random.random() < 0.15:
         chosen = [*random.choice(PAIRS), *chosen[:1]]
@@ -85,7 +85,7 @@ def class_names(random: Random, most: int = 4, *, pairs: bool = True) -> list[st
 
 
 def pair_in(names: list[str]) -> bool:
-    """Whether two of them look alike."""
+    """Whether two of the names are a pair of similar ones."""
     return any(set(pair) <= set(names) for pair in PAIRS)
 
 

@@ -1,10 +1,10 @@
-"""What systems, programs and people leave beside photos, and what the user leaves out."""
+"""Files that systems, programs and people leave beside photos, and files that the user excludes."""
 
 import re
 
-from tests.training.data.messy import Item
-from tests.training.data.messy_builder import Builder
-from tests.training.data.messy_pictures import Content, lossless
+from tests.training.data.messy.builder import Builder
+from tests.training.data.messy.oracle import Item
+from tests.training.data.messy.pictures import Content, lossless
 from training.data.scan.findings import FileProblem
 
 SYSTEM = (
@@ -21,23 +21,25 @@ TEXT = Content(b"<xml/>", "", problem=FileProblem.NOT_A_PICTURE)
 
 
 def strew(builder: Builder) -> None:
-    """Put junk among the files of a case, of which none may be used, and none be told of as if it were a photo."""
+    """Add junk to the files of a case; none of it may be used or reported as a photo."""
     for place in (_system, _results, _hidden, _thumbs, _tables, _old, _formats, _nothing):
         if builder.chance(0.2):
             place(builder)
 
 
 def _copy(builder: Builder) -> Content:
-    """The very bytes of a photo of the data, so that it would be found were it looked at."""
+    """The bytes of a photo of the data, which would be reported as a duplicate if the file were read."""
     contents = [item.content for item in builder.case.items if item.content.pixels]
     return builder.random.choice(contents) if contents else lossless(builder.number(), "PNG")
 
 
 def _folders(builder: Builder) -> list[str]:
-    """The folders of the data set, from its top to those of the photos."""
-    found = {"", builder.top}
-    found |= {f"{item.name.rpartition('/')[0]}/" for item in builder.case.items if "/" in item.name and not item.silent}
-    return sorted(found)
+    """The folders of the data set: its top, and all folders with photos."""
+    folders = {"", builder.top}
+    folders |= {
+        f"{item.name.rpartition('/')[0]}/" for item in builder.case.items if "/" in item.name and not item.silent
+    }
+    return sorted(folders)
 
 
 def _silent(builder: Builder, name: str, content: Content) -> None:
@@ -45,10 +47,10 @@ def _silent(builder: Builder, name: str, content: Content) -> None:
 
 
 def _system(builder: Builder) -> None:
-    folder, own = builder.random.choice(_folders(builder)), builder.random.choice(SYSTEM)
-    _silent(builder, f"{folder}{own}/sub/1.jpg", _copy(builder))
-    _silent(builder, f"{folder}{own}/2.png", _copy(builder))
-    builder.case.notes += ["these folders of the system or of programs are left out", own]
+    folder, name = builder.random.choice(_folders(builder)), builder.random.choice(SYSTEM)
+    _silent(builder, f"{folder}{name}/sub/1.jpg", _copy(builder))
+    _silent(builder, f"{folder}{name}/2.png", _copy(builder))
+    builder.case.notes += ["these folders of the system or of programs are left out", name]
 
 
 def _results(builder: Builder) -> None:
@@ -66,26 +68,26 @@ def _hidden(builder: Builder) -> None:
 
 
 def _thumbs(builder: Builder) -> None:
-    """A file in a folder of photos is said to be no picture; one in no class to be in none."""
-    slot = builder.random.choice([item for item in builder.case.items if not item.silent])
+    """Add a file that is no picture; it is in the class of its folder, or in none."""
+    neighbour = builder.random.choice([item for item in builder.case.items if not item.silent])
     name = builder.random.choice(("Thumbs.db", "desktop.ini", "readme.txt"))
-    folder = slot.name.rpartition("/")[0]
-    named = f"{folder}/{name}" if folder else name
-    if named in builder.case.names():
+    folder = neighbour.name.rpartition("/")[0]
+    path = f"{folder}/{name}" if folder else name
+    if path in builder.case.names():
         return
     by_folder = not {"labels", "label_from"} & set(builder.case.options)
-    builder.case.items.append(Item(named, TEXT, slot.label if by_folder else None, slot.split))
+    builder.case.items.append(Item(path, TEXT, neighbour.label if by_folder else None, neighbour.split))
 
 
 def _tables(builder: Builder) -> None:
-    """Annotations beside the folders of the classes or of the splits: in no class."""
+    """Add annotations beside the folders of the classes or splits; they are in no class."""
     folder = builder.random.choice(("", builder.top))
     for number in range(2):
         builder.case.items.append(Item(f"{folder}annotations/{number}.xml", TEXT))
 
 
 def _old(builder: Builder) -> None:
-    """Photos in a folder that the user leaves out, by its name or its path."""
+    """Add photos in a folder that --exclude leaves out by its name or its path."""
     folder = builder.random.choice(_folders(builder))
     for number in range(2):
         _silent(builder, f"{folder}old ones/{number}.png", _copy(builder))
@@ -94,16 +96,18 @@ def _old(builder: Builder) -> None:
 
 
 def _formats(builder: Builder) -> None:
-    """All files of an ending are left out."""
-    seen = [(place, item) for place, item in enumerate(builder.case.items) if not item.silent]
-    left = [place for place, item in seen if item.name.endswith(".gif")]
-    remain = {item.name.rpartition("/")[0] for place, item in seen if place not in left and item.content.pixels}
-    if "labels" in builder.case.options or {item.name.rpartition("/")[0] for _, item in seen} - remain:
-        return  # a table would list them; a folder without files is lost in most archives
-    for place in left:
+    """Exclude all files with an ending."""
+    visible = [(place, item) for place, item in enumerate(builder.case.items) if not item.silent]
+    excluded = [place for place, item in visible if item.name.endswith(".gif")]
+    remaining_folders = {
+        item.name.rpartition("/")[0] for place, item in visible if place not in excluded and item.content.pixels
+    }
+    if "labels" in builder.case.options or {item.name.rpartition("/")[0] for _, item in visible} - remaining_folders:
+        return  # a table would list the files, and most archives lose a folder without files
+    for place in excluded:
         item = builder.case.items[place]
         builder.case.items[place] = Item(item.name, item.content, item.label, item.split, silent=True)
-    _exclude(builder, "*.gif", len(left))
+    _exclude(builder, "*.gif", len(excluded))
 
 
 def _nothing(builder: Builder) -> None:
@@ -120,5 +124,5 @@ def _exclude(builder: Builder, pattern: str, count: int) -> None:
 
 
 def _literal(folder: str) -> str:
-    """A path as a pattern that matches it alone."""
+    """A pattern that matches only this path."""
     return re.sub(r"([\[*?])", r"[\1]", folder)

@@ -1,4 +1,4 @@
-"""A data set as a folder, or packed as programs of several systems pack it."""
+"""Write a data set as a folder, or packed as programs of several systems do."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ PAGES = ("cp437", "cp1252", "cp1251", "gbk", "shift_jis", "cp949", "cp1253", "cp
 
 
 class _Member(zipfile.ZipInfo):
-    """A member whose name is written as these bytes, with or without the flag for UTF-8."""
+    """A member of a zip with these bytes as its name, with or without the flag for UTF-8."""
 
     raw: bytes
     flag: int
@@ -39,7 +39,7 @@ class _Member(zipfile.ZipInfo):
 
 
 def page_for(names: list[str]) -> str | None:
-    """A code page in which all names can be written, where one of them is not ASCII."""
+    """A code page that can write all names; None if there is none, or if all are ASCII."""
     if all(name.isascii() for name in names):
         return None
     for page in PAGES:
@@ -61,11 +61,11 @@ SPOKEN = {
     "cp949": ("고양이", "강아지", "자동차"),
     "cp1253": ("γάτες", "σκύλοι", "πουλιά"),
 }
-"""Words as people name classes by, in the code pages in which programs of their countries write them into zips."""
+"""Names of classes in the code pages in which programs of their countries write them into zips."""
 
 
 def zip_in(page: str, place: Path, files: Mapping[str, bytes]) -> Path:
-    """A zip that does not say in which code page its names are."""
+    """Write a zip that does not say in which code page its names are."""
     with zipfile.ZipFile(place / f"{page}.zip", "w") as archive:
         for name, data in files.items():
             member = _Member(name)
@@ -75,7 +75,7 @@ def zip_in(page: str, place: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def packed(packing: str, place: Path, files: Mapping[str, bytes], folders: list[str]) -> tuple[Path, dict[str, Any]]:
-    """Where the data lies now, and the options that this way of packing needs."""
+    """Write the data; its path, and the options that this way of packing needs."""
     if packing == "folder":
         return _folder(place / "data", files, folders), {}
     if packing in TARS:

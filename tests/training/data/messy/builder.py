@@ -1,4 +1,4 @@
-"""A data set that grows file by file, with what is known of each."""
+"""A builder of messy data sets, which adds file after file."""
 
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 
-from tests.training.data import messy_names as names
-from tests.training.data.messy import Case, Item
-from tests.training.data.messy_pictures import LOSSLESS, Content, ending, lossless, pool, refused, sound
+from tests.training.data.messy import names
+from tests.training.data.messy.oracle import Case, Item
+from tests.training.data.messy.pictures import LOSSLESS, Content, ending, lossless, pool, refused, valid
 
 Slot = tuple[str, str | None, str]
 """A folder (ending in a slash, or empty for the top), the class of the files in it, and their split."""
@@ -20,7 +20,7 @@ def _alone(label: str, stem: str) -> str:
 
 @dataclass
 class Builder:
-    """A case that grows, with the pictures that are left to use."""
+    """A case to which files are added, with the pictures that are not used yet."""
 
     random: Random
     case: Case = field(default_factory=Case)
@@ -35,41 +35,41 @@ class Builder:
         self.pictures = [*range(start, len(pool())), *range(start)]
 
     def number(self) -> int:
-        """A picture that no file has yet."""
+        """The number of a picture that no file has yet."""
         return self.pictures.pop()
 
     def chance(self, probability: float) -> bool:
-        """True so often."""
+        """True with this probability."""
         return self.random.random() < probability
 
     def nfc(self, folder: str) -> str:
-        """Now and then as macOS writes it."""
+        """The name of the folder, sometimes with decomposed letters as macOS writes it."""
         return unicodedata.normalize("NFD", folder) if self.chance(0.3) else folder
 
     def name(self, label: str | None) -> str:
-        """The stem of a new file, with its class in it where the layout has it there."""
-        own = self.random.choice(names.STEMS).format(next(self.stems))
-        return self.stem(label or "", self.nfc(own))
+        """The stem of a new file; some layouts have the class in it."""
+        stem = self.random.choice(names.STEMS).format(next(self.stems))
+        return self.stem(label or "", self.nfc(stem))
 
     def put(self, folder: str, content: Content, label: str | None, split: str, suffix: str = "") -> Item:
-        """Add a file."""
+        """Add a file to the folder."""
         item = Item(f"{folder}{self.name(label)}{suffix}", content, label, split)
         self.case.items.append(item)
         return item
 
     def fill(self, slots: list[Slot], least: int, most: int) -> None:
-        """Photos in each folder, among them some that must be refused."""
+        """Add photos to every folder, among them some that must be refused."""
         for folder, label, split in slots:
             for place in range(self.random.randint(least, most)):
                 if place and self.chance(0.08):
                     content, suffix = refused(self.random, self.number())
                 else:
-                    content = sound(self.random, self.number())
+                    content = valid(self.random, self.number())
                     suffix = ending(self.random, content.format)
                 self.put(folder, content, label, split, suffix)
 
     def copy_some(self, slots: list[Slot]) -> None:
-        """Copies in the same folder or another, byte by byte or in another format of the same pixels."""
+        """Add copies of photos in any folders, with the same bytes or the same pixels in another format."""
         for _ in range(self.random.choice((0, 0, 1, 2, 3))):
             picture = self.number()
             for _ in range(self.random.randint(2, 3)):
@@ -84,12 +84,12 @@ class Builder:
         ]
         self.random.shuffle(places)
         items = self.case.items
-        other = next((place for place in places if items[place].label != items[places[0]].label), None)
+        twin = next((place for place in places if items[place].label != items[places[0]].label), None)
         sizes = {pool()[number].size: number for number in self.pictures[:-1]}
         same = [
             (sizes[pool()[number].size], number) for number in self.pictures if sizes[pool()[number].size] != number
         ]
-        if other is not None:
-            for place, number in zip((places[0], other), same[0], strict=True):
+        if twin is not None:
+            for place, number in zip((places[0], twin), same[0], strict=True):
                 items[place] = replace(items[place], content=lossless(number, "BMP"))
-            self.case.twins = (items[places[0]].name, items[other].name)
+            self.case.twins = (items[places[0]].name, items[twin].name)

@@ -1,14 +1,14 @@
-"""Data sets whose labels are in a table, written as people and programs write theirs."""
+"""Data sets with their labels in a table, in the many forms that people and programs write."""
 
 import csv
 import io
 import unicodedata
 from itertools import count
 
-from tests.training.data import messy_names as names
-from tests.training.data.messy import Item
-from tests.training.data.messy_builder import Builder, Slot
-from tests.training.data.messy_layouts import LAYOUTS
+from tests.training.data.messy import names
+from tests.training.data.messy.builder import Builder, Slot
+from tests.training.data.messy.layouts import LAYOUTS
+from tests.training.data.messy.oracle import Item
 
 FILES = ("file", "Filename", "image_id", "IMAGE", "path", "file name", "img-path", "id")
 LABELS = ("label", "Class", "category", "target", "BREED", "class_name", "dx")
@@ -17,7 +17,7 @@ FORMS = ("path", "name", "stem", "windows", "elsewhere", "dot", "partly")
 
 
 def _written(item: Item, form: str, top: str) -> str:
-    """A file as a table may call it."""
+    """The name of a file in one of the forms that tables have."""
     name = item.name
     last = name.rpartition("/")[2]
     stem = last.rpartition(".")[0] or last
@@ -34,7 +34,7 @@ def _written(item: Item, form: str, top: str) -> str:
 
 
 def in_table(builder: Builder) -> None:
-    """Pictures in any folders, their classes and perhaps their split in a table, inside the data or elsewhere."""
+    """Pictures in any folders; a table inside the data or elsewhere has their classes and may have their splits."""
     random, case = builder.random, builder.case
     chosen = [*names.class_names(random), *random.choice(((), (), ("cats/tabby", 'a "b", c')))]
     numbers = count(1000)
@@ -48,7 +48,7 @@ def in_table(builder: Builder) -> None:
     builder.fill(slots, 4, 6)
     builder.copy_some(slots)
     case.classes |= set(chosen)
-    if builder.chance(0.3):  # photos that nobody labelled
+    if builder.chance(0.3):  # photos without a label
         builder.fill([(folders[0], None, "")], 1, 2)
     _write(builder, folders, parts)
     (case.notes if names.pair_in(chosen) else case.silence).append("warning: the classes")
@@ -67,20 +67,22 @@ def _write(builder: Builder, folders: list[str], parts: dict[str, str] | None) -
             continue
         label = unicodedata.normalize("NFD", item.label or "") if builder.chance(0.2) else item.label or ""
         rows.append([_written(item, form, builder.top), label] + ([words[item.split]] if parts else []))
-        if builder.chance(0.03) and sum(own.several for own in case.items) < 2:  # a second label
-            other = next(own for own in sorted(case.classes) if own != item.label)
+        if builder.chance(0.03) and sum(item.several for item in case.items) < 2:  # a second label
+            other = next(name for name in sorted(case.classes) if name != item.label)
             rows.append([_written(item, form, builder.top), other] + ([words[item.split]] if parts else []))
             case.items[place] = Item(item.name, item.content, item.label, item.split, several=True)
         elif builder.chance(0.05):  # the same again
             rows.append(rows[-1])
     for number in range(random.choice((0, 0, 1))):
-        gone = f"gone {number}.jpg"
-        case.missing.append(gone)
-        rows.append([gone, sorted(case.classes)[0]] + ([next(iter(words.values()))] if parts else []))
+        missing = f"gone {number}.jpg"
+        case.missing.append(missing)
+        rows.append([missing, sorted(case.classes)[0]] + ([next(iter(words.values()))] if parts else []))
     if builder.chance(0.3):
         header = ["width", *header, "note"]
         rows = [["640", *row, "a; b, c"] for row in rows]
-    if builder.chance(0.3) and "id" not in header:  # which would name files and classes, were there no better column
+    if (
+        builder.chance(0.3) and "id" not in header
+    ):  # without a better column, "id" would be the column of files or classes
         header = ["id", *header, "class id"]
         rows = [[str(place), *row, "7"] for place, row in enumerate(rows)]
     turned = list(range(len(header)))
@@ -88,11 +90,11 @@ def _write(builder: Builder, folders: list[str], parts: dict[str, str] | None) -
     rows = [[row[place] for place in turned] for row in [header, *rows]]
     case.table, case.options["labels"] = _encoded(builder, rows, folders)
     if builder.chance(0.3):
-        case.options |= {"label_column": next(own for own in header if own in LABELS)}
+        case.options |= {"label_column": next(title for title in header if title in LABELS)}
 
 
 def _encoded(builder: Builder, rows: list[list[str]], folders: list[str]) -> tuple[tuple[str, bytes], str]:
-    """The table's name (with a slash at its front where it does not lie in the data), its bytes, and --labels."""
+    """The name of the table (with a leading slash if it is not in the data), its bytes, and the value of --labels."""
     random = builder.random
     delimiter = random.choice(",;\t|")
     text = io.StringIO()

@@ -1,15 +1,15 @@
-"""Data sets laid out as people lay theirs out, with what must be made of them."""
+"""Layouts of folders as people have them, each with the classes and splits that must be read."""
 
 import unicodedata
 from collections.abc import Callable
 from itertools import count
 
-from tests.training.data import messy_names as names
-from tests.training.data.messy_builder import Builder, Slot
+from tests.training.data.messy import names
+from tests.training.data.messy.builder import Builder, Slot
 
 
 def _folder(builder: Builder, label: str) -> str:
-    """A class's folder, in one of its spellings."""
+    """The folder of a class, in one of its spellings."""
     return f"{builder.nfc(label)}/"
 
 
@@ -30,7 +30,7 @@ def _finish(builder: Builder, slots: list[Slot], chosen: list[str], least: int =
 
 
 def plain(builder: Builder) -> None:
-    """A folder per class, perhaps with folders of its own in it; perhaps one called `train`, or one empty."""
+    """A folder per class, which may contain other folders; one class may be called `train`, and one may be empty."""
     chosen = names.class_names(builder.random)
     if builder.chance(0.1):
         chosen.append("train")
@@ -47,7 +47,7 @@ def plain(builder: Builder) -> None:
 
 
 def above(builder: Builder) -> None:
-    """A split above the classes; perhaps nested twice, perhaps with a class that one of its parts lacks."""
+    """Splits above the classes, which may be nested twice; one split may lack a class."""
     chosen = names.class_names(builder.random)
     parts = names.split_names(builder.random)
     nested = builder.random.choice(("", "", "twice", "wrapped"))
@@ -64,7 +64,7 @@ def above(builder: Builder) -> None:
 
 
 def inside(builder: Builder) -> None:
-    """A split inside each class; perhaps photos of no split beside it, or a folder that is no part of it."""
+    """Splits inside every class; photos or another folder that are in no split may be beside them."""
     chosen = names.class_names(builder.random)
     parts = names.split_names(builder.random)
     middle = builder.random.choice(("", "", "images/"))
@@ -81,14 +81,14 @@ def inside(builder: Builder) -> None:
 
 
 def together(builder: Builder) -> None:
-    """Class and split in the name of one folder."""
+    """Folders with class and split in one name."""
     chosen = builder.random.sample(names.WORDS, builder.random.randint(2, 4))
     parts = {split: builder.random.choice(words) for split, words in names.KINDS.items() if split != "evaluation"}
     if builder.chance(0.5):
         del parts["validation"]
     between = builder.random.choice("_ -")
     first = builder.chance(0.3)
-    if all(label.isdecimal() for label in chosen):  # these may be pieces of one split, too
+    if all(label.isdecimal() for label in chosen):  # these may also be parts of one split
         builder.case.refusal = ["at least two classes"]
     slots: list[Slot] = []
     for label in chosen:
@@ -100,7 +100,7 @@ def together(builder: Builder) -> None:
 
 
 def unclear(builder: Builder) -> None:
-    """Folders that all hold the same folders: refused, until an option settles it."""
+    """Folders that all contain the same folders, which is refused without an option that says which are the classes."""
     outer = ["garden", "kitchen", "Wiese"][: builder.random.randint(2, 3)]
     inner = names.class_names(builder.random, 3, pairs=False)
     settled = builder.random.choice(("", "outer", "inner", "split"))
@@ -134,7 +134,7 @@ def unlabelled(builder: Builder) -> None:
 
 
 def in_names(builder: Builder) -> None:
-    """The class in the name of each file, found by --label-from; perhaps a split above."""
+    """The class is in the name of every file, to be read by --label-from; there may be splits above."""
     chosen = names.class_names(builder.random)
     between, pattern = builder.random.choice(((".", r"^(?P<label>.+?)\.\d+x"), ("__", r"^(?P<label>.+?)__"),
                                               ("@@", r"(?P<label>[^/]+?)@@")))  # fmt: skip
@@ -157,7 +157,7 @@ def in_names(builder: Builder) -> None:
 
 
 def without_classes(builder: Builder) -> None:
-    """Photos in no folder or in one alone: refused, with the options that may say what their classes are."""
+    """Photos in no folder or in only one, which is refused with the options that name the classes."""
     folder = builder.random.choice(("", "all photos/"))
     builder.case.refusal = ["at least two classes are needed", "--label-from"]
     builder.fill([(f"{builder.top}{folder}", None, "")], 3, 6)

@@ -1,4 +1,4 @@
-"""Small picture files of many formats, sound and not, with what is true of each."""
+"""Small picture files of many formats, valid and broken, with the findings that they must have."""
 
 import io
 from dataclasses import dataclass, field
@@ -22,13 +22,16 @@ ENDINGS = {
 }
 LOSSLESS = ("PNG", "BMP", "WEBP", "TIFF", "PPM")
 SAME = 0.97
-"""Correlation of thumbnails, above which two pictures might be taken for copies: those of the pool lie below it."""
+"""Largest correlation of the thumbnails of two pictures in the pool, so that none are near-duplicates."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """A file's bytes; `pixels` says which picture it decodes to (empty for none), `problem` why it does not decode, and
-    `odd` what is told of it although it is used."""
+    """The bytes of a file, and what is expected of it.
+
+    `pixels` names the picture that it decodes to (empty for none), `problem` is why it cannot be decoded, and `odd` are
+    findings of a file that is used all the same.
+    """
 
     data: bytes = field(repr=False)
     format: str
@@ -39,7 +42,7 @@ class Content:
 
 @cache
 def pool() -> tuple[Image.Image, ...]:
-    """Gratings of 32 to 48 pixels, of which no two look the same, whatever their colours."""
+    """Gratings of 32 to 48 pixels, of which no two are similar, also without their colours."""
     chosen: list[Image.Image] = []
     thumbnails: list[np.ndarray] = []
     for seed in range(600):
@@ -66,8 +69,8 @@ def lossless(number: int, format: str) -> Content:
     return Content(saved(pool()[number], format, **options), format, f"rgb {number}")
 
 
-def sound(random: Random, number: int) -> Content:
-    """A picture of the pool in any format; only those that `lossless` makes may be there twice."""
+def valid(random: Random, number: int) -> Content:
+    """A picture of the pool in any format; only the results of `lossless` may be in a data set twice."""
     kind = random.choice(("lossless", "lossless", "JPEG", "GIF", "lossy", "grey", "16 bits", "unit", "tiny", "flat"))
     picture = pool()[number]
     if kind == "JPEG":
@@ -79,7 +82,7 @@ def sound(random: Random, number: int) -> Content:
     if kind == "grey":
         format = random.choice(("PPM", "PNG", "JPEG", "TIFF"))  # a grey PPM is a PGM
         return Content(saved(picture.convert("L"), format), format, f"grey {format} {number}")
-    if kind == "16 bits":  # of a range that is used to its end, so that it is certain
+    if kind == "16 bits":  # with the full range of values, so that the range is certain
         return Content(saved(Image.fromarray((_unit(picture) * 65535).astype(np.uint16)), "PNG"), "PNG", f"16 {number}")
     if kind == "unit":
         return Content(saved(Image.fromarray(_unit(picture)), "TIFF"), "TIFF", f"unit {number}")
@@ -101,7 +104,7 @@ def _unit(picture: Image.Image) -> np.ndarray:
 
 
 def refused(random: Random, number: int) -> tuple[Content, str]:
-    """A file that is no picture or none that can be shown, and the ending that it comes with."""
+    """A file that is no picture or cannot be decoded, and its ending."""
     picture = pool()[number]
     png, jpeg = saved(picture, "PNG"), saved(picture, "JPEG")
     counted = Image.fromarray((_unit(picture) * 2_000_000_000).astype(np.int32))
@@ -121,15 +124,15 @@ def refused(random: Random, number: int) -> tuple[Content, str]:
 
 
 def ending(random: Random, format: str) -> str:
-    """One of a format's endings; now and then that of another format."""
+    """One of the endings of a format, sometimes that of another format."""
     if random.random() < 0.08:
         return random.choice([own[0] for other, own in ENDINGS.items() if other != format])
     return random.choice(ENDINGS[format])
 
 
 def is_misnamed(name: str, format: str) -> bool:
-    """Whether a file of a format has the ending of another."""
+    """Whether a file of this format has the ending of another format."""
     last = name.rpartition("/")[2]
     own = f".{last.rpartition('.')[2].lower()}" if "." in last else ""
-    known = {each.lower() for endings in ENDINGS.values() for each in endings if each}
-    return own in known and own not in {each.lower() for each in ENDINGS[format]}
+    known = {ending.lower() for endings in ENDINGS.values() for ending in endings if ending}
+    return own in known and own not in {ending.lower() for ending in ENDINGS[format]}
