@@ -1,4 +1,4 @@
-"""A data set, pretrained weights and a finished run that several test files look at."""
+"""A data set, pretrained weights and a finished run that several test files use."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, pretrained: Path) -> FitOptions:
-    """An undisturbed run."""
-    done = fit_options(tmp_path_factory.mktemp("finished"), data, pretrained, robustness_photos=4)
-    fit(done, quiet())
-    return done
+    """The options of a run that has finished without an interruption."""
+    options = fit_options(tmp_path_factory.mktemp("finished"), data, pretrained, robustness_photos=4)
+    fit(options, quiet())
+    return options

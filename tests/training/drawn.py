@@ -1,4 +1,4 @@
-"""Data sets drawn by code: gratings whose direction and colour say their class, and files with something wrong."""
+"""Data sets drawn by code: gratings whose direction and colour depend on their class, and pretrained weights."""
 
 import copy
 import io
@@ -15,7 +15,7 @@ from models import architectures
 from tests.networks import normalise_by
 
 ARCHITECTURE = "mobilenet_v3_small"
-"""Has batch norm and dropout, and is built in a blink."""
+"""An architecture with batch norm and dropout that is built quickly."""
 
 
 def grating(label: int, seed: int, side: int = 48) -> Image.Image:
@@ -37,9 +37,9 @@ def encoded(image: Image.Image, format: str = "PNG") -> bytes:
 
 
 def write_gratings(folder: Path, counts: dict[str, int], side: int = 48, mode: str = "RGB", seed: int = 0) -> Path:
-    """A folder with so many gratings per class, the classes in the order given; mode "L" has no colours.
+    """Write a folder with a number of gratings for every class; the first class has label 0. Mode "L" has no colours.
 
-    Another `seed` draws others.
+    Another `seed` draws other gratings.
     """
     for label, (name, count) in enumerate(counts.items()):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def zipped(folder: Path, archive: Path, prefix: str = "") -> Path:
 
 
 def trained_looking(classes: int, seed: int = 0) -> nn.Module:
-    """ARCHITECTURE with seeded random weights, and batch-norm statistics of gratings: without, it passes nothing on."""
+    """ARCHITECTURE with random weights; without the batch norm statistics of gratings, all logits would be equal."""
     return copy.deepcopy(_trained_looking(classes, seed))
 
 

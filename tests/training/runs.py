@@ -24,23 +24,23 @@ RECIPE = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, preci
 
 
 def fit_options(place: Path, data: Path, pretrained: Path, **fields: Any) -> FitOptions:
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "recipe": RECIPE,
         "architecture": ARCHITECTURE,
         "weights": pretrained,
         "runs": place / "runs",
     }
-    usual |= {"cache": Cache(place / "cache"), "robustness_photos": 0}
-    return FitOptions(data=data, output=place / "stripes.safetensors", **{**usual, **fields})
+    defaults |= {"cache": Cache(place / "cache"), "robustness_photos": 0}
+    return FitOptions(data=data, output=place / "stripes.safetensors", **{**defaults, **fields})
 
 
 def quiet() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def fitted(asked: FitOptions) -> Metrics:
-    """The figures of a run that goes through."""
-    metrics = fit(asked, quiet())
+def fit_to_end(options: FitOptions) -> Metrics:
+    """Run to the end, and return the metrics."""
+    metrics = fit(options, quiet())
     assert metrics is not None
     return metrics
 
@@ -49,23 +49,23 @@ def weights(file: Path) -> dict[str, torch.Tensor]:
     return dict(checkpoint.read(file).weights)
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = weights(one), weights(other)
+def assert_same_weights(first_file: Path, second_file: Path) -> None:
+    first, second = weights(first_file), weights(second_file)
     assert first.keys() == second.keys()
     assert [key for key in first if not torch.equal(first[key], second[key])] == []
 
 
-def stopped_after(
-    steps: int, monkeypatch: pytest.MonkeyPatch, asked: FitOptions, error: type[Exception] | None = None
+def stop_after(
+    steps: int, monkeypatch: pytest.MonkeyPatch, options: FitOptions, error: type[Exception] | None = None
 ) -> None:
-    """Run until Ctrl-C comes, or an error, after so many steps."""
-    whole = Learner.learn
+    """Run for this number of steps, which end with Ctrl-C or with the error."""
+    learn = Learner.learn
 
-    def interrupted(learner: Learner, *batch: Any) -> float:
+    def interrupt(learner: Learner, *batch: Any) -> float:
         if learner.step == steps:
             raise error("at this step") if error else KeyboardInterrupt
-        return whole(learner, *batch)
+        return learn(learner, *batch)
 
     with monkeypatch.context() as patch, pytest.raises(error or KeyboardInterrupt):
-        patch.setattr(Learner, "learn", interrupted)
-        fit(asked, quiet())
+        patch.setattr(Learner, "learn", interrupt)
+        fit(options, quiet())

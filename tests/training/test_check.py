@@ -16,7 +16,7 @@ def quiet() -> Console:
 
 @pytest.fixture
 def dirty(tmp_path: Path) -> Path:
-    """Sixty gratings per class; two of them lie in the other's folder, one is empty and one there twice."""
+    """Sixty gratings per class, and four problems: two are in the wrong folder, one is empty and one is a copy."""
     folder = write_gratings(tmp_path / "data", {"Reddish": 60, "Bluish": 60})
     (folder / "Bluish" / "wrong.png").write_bytes(encoded(grating(0, 500)))
     (folder / "Reddish" / "wrong <b>.png").write_bytes(encoded(grating(1, 501)))
@@ -25,16 +25,18 @@ def dirty(tmp_path: Path) -> Path:
     return folder
 
 
-def test_labels_that_were_planted_are_in_doubt(dirty: Path, tmp_path: Path) -> None:
+def test_wrong_labels_are_found(dirty: Path, tmp_path: Path) -> None:
     pretrained = write_pretrained(tmp_path / "weights.pth")
     scan = check(CheckOptions(dirty, probe=True, architecture=ARCHITECTURE, weights=pretrained), quiet())
-    doubted = {finding.name: finding.detail for finding in scan.findings if finding.problem is FileProblem.LABEL}
-    assert {"Bluish/wrong.png", "Reddish/wrong <b>.png"} <= set(doubted) and len(doubted) < 12
-    assert "the label is Bluish" in doubted["Bluish/wrong.png"] and "looks like Reddish" in doubted["Bluish/wrong.png"]
+    doubtful = {finding.name: finding.detail for finding in scan.findings if finding.problem is FileProblem.LABEL}
+    assert {"Bluish/wrong.png", "Reddish/wrong <b>.png"} <= set(doubtful) and len(doubtful) < 12
+    assert (
+        "the label is Bluish" in doubtful["Bluish/wrong.png"] and "looks like Reddish" in doubtful["Bluish/wrong.png"]
+    )
 
 
-def test_the_page_shows_what_was_found_and_runs_nothing(dirty: Path, tmp_path: Path) -> None:
-    """Thumbnails inside, names escaped, no script and no address."""
+def test_the_page_shows_the_findings_and_has_no_script(dirty: Path, tmp_path: Path) -> None:
+    """The page has thumbnails inside, no script and no URL; the data set is not changed."""
     before = {file: file.stat().st_mtime_ns for file in dirty.rglob("*")}
     check(CheckOptions(dirty, page=tmp_path / "page.html", csv=tmp_path / "list.csv"), quiet())
     page = (tmp_path / "page.html").read_text()
@@ -48,7 +50,7 @@ def test_the_page_shows_what_was_found_and_runs_nothing(dirty: Path, tmp_path: P
     assert {file: file.stat().st_mtime_ns for file in dirty.rglob("*")} == before
 
 
-def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
+def test_names_are_escaped_in_the_page(tmp_path: Path) -> None:
     folder = write_gratings(tmp_path / "data", {"x": 3, "y": 3})
     (folder / "x" / "<img src=x onerror=alert(1)>.png").write_bytes(encoded(grating(0, 0)))
     check(CheckOptions(folder, page=tmp_path / "page.html"), quiet())
@@ -57,8 +59,8 @@ def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_planted_labels_of_real_photos_are_found(shared: Path, tmp_path: Path) -> None:
-    """Of 400 cats and dogs with ten labels swapped: eight of the ten at least, among twenty in doubt at most."""
+def test_wrong_labels_of_real_photos_are_found(shared: Path, tmp_path: Path) -> None:
+    """Ten labels of 400 cats and dogs are swapped: eight or more of them are found, among at most twenty findings."""
     source = open_source(shared / "data" / "cats-vs-dogs.zip")
     swapped = set()
     for folder, other in (("Cat", "Dog"), ("Dog", "Cat")):
@@ -71,12 +73,12 @@ def test_planted_labels_of_real_photos_are_found(shared: Path, tmp_path: Path) -
                 swapped.add(f"{other}/{place.name}")
     pretrained = shared / "weights" / "mobilenet_v2-imagenet1k.safetensors"
     scan = check(CheckOptions(tmp_path / "data", probe=True, weights=pretrained, workers=2), quiet())
-    doubted = [finding.name for finding in scan.findings if finding.problem is FileProblem.LABEL]
-    assert len(swapped & set(doubted)) >= 8 and len(doubted) <= 20
+    doubtful = [finding.name for finding in scan.findings if finding.problem is FileProblem.LABEL]
+    assert len(swapped & set(doubtful)) >= 8 and len(doubtful) <= 20
 
 
-def test_classes_that_differ_in_capitals_alone_are_told_of_and_may_be_called_otherwise(tmp_path: Path) -> None:
-    """Letters, as in EMNIST: they stay two classes, and the line names the option that parts their names."""
+def test_a_warning_of_classes_that_differ_only_in_case_names_the_option_rename(tmp_path: Path) -> None:
+    """Letters, as in EMNIST, remain two classes; with another name for one of them the warning is not printed."""
     folder = write_gratings(tmp_path / "data", {"a": 2, "A": 3})
     console = quiet()
     assert check(CheckOptions(folder), console).counts == {"a": 2, "A": 3}
@@ -87,7 +89,7 @@ def test_classes_that_differ_in_capitals_alone_are_told_of_and_may_be_called_oth
     assert "capital a" in console.file.getvalue() and "warning" not in console.file.getvalue()
 
 
-def test_where_no_photo_can_be_used_its_probe_is_left_out(tmp_path: Path) -> None:
+def test_without_usable_photos_no_probe_is_trained(tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")

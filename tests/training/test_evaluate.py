@@ -28,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FitOptions:
     """A probe on twenty gratings in each of two classes."""
     place = tmp_path_factory.mktemp("trained")
     data = write_gratings(place / "gratings", {"Reddish": 20, "Bluish": 20})
-    job = FitOptions(
+    options = FitOptions(
         data=data,
         output=place / "stripes.safetensors",
         architecture=ARCHITECTURE,
@@ -38,15 +38,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FitOptions:
         cache=Cache(place / "cache"),
         robustness_photos=0,
     )
-    fit(job, quiet())
-    return job
+    fit(options, quiet())
+    return options
 
 
-def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(
-    trained: FitOptions, tmp_path: Path
-) -> None:
-    question = EvaluationOptions(str(trained.output), trained.data, report=tmp_path / "report")
-    metrics, curve = evaluate(question, quiet())
+def test_on_its_own_data_a_model_has_the_metrics_of_its_test_split(trained: FitOptions, tmp_path: Path) -> None:
+    options = EvaluationOptions(str(trained.output), trained.data, report=tmp_path / "report")
+    metrics, curve = evaluate(options, quiet())
     stored = checkpoint.read(trained.output).provenance["metrics"]
     assert metrics.photos == 6 and curve is None
     assert {key: stored[key] for key in ("accuracy", "nll", "ece")} == {
@@ -56,51 +54,53 @@ def test_on_its_own_data_the_test_side_is_measured_and_gives_the_same_figures(
     assert names == {"report.html", "confusion.png", "reliability.png", "metrics.json"}
 
 
-@pytest.mark.parametrize(("side", "photos"), [("all", 40), ("train", 28), ("validation", 6), ("test", 6)])
-def test_any_side_may_be_asked_for(trained: FitOptions, side: str, photos: int) -> None:
-    assert evaluate(EvaluationOptions(str(trained.output), trained.data, side), quiet())[0].photos == photos
+@pytest.mark.parametrize(("split", "photos"), [("all", 40), ("train", 28), ("validation", 6), ("test", 6)])
+def test_any_split_can_be_evaluated(trained: FitOptions, split: str, photos: int) -> None:
+    assert evaluate(EvaluationOptions(str(trained.output), trained.data, split), quiet())[0].photos == photos
 
 
-def test_other_data_is_measured_whole(trained: FitOptions, tmp_path: Path) -> None:
-    """Its folders are classes by their names, or as renamed."""
-    other = write_gratings(tmp_path / "other", {"reddish": 5, "cold": 4})
-    question = EvaluationOptions(str(trained.output), other, renamed={"cold": "Bluish"})
-    metrics, _ = evaluate(question, quiet())
+def test_all_photos_of_other_data_are_evaluated(trained: FitOptions, tmp_path: Path) -> None:
+    """Folders get their classes by name, or by the option --rename."""
+    other_data = write_gratings(tmp_path / "other", {"reddish": 5, "cold": 4})
+    options = EvaluationOptions(str(trained.output), other_data, renamed={"cold": "Bluish"})
+    metrics, _ = evaluate(options, quiet())
     assert metrics.photos == 9
     with pytest.raises(BadData, match=r"stripes has no class for the folder 'cold' .*: give --rename 'cold=CLASS'"):
-        evaluate(replace(question, renamed={}), quiet())
+        evaluate(replace(options, renamed={}), quiet())
 
 
-def test_a_folder_that_is_not_there_cannot_be_renamed(trained: FitOptions) -> None:
+def test_a_missing_folder_cannot_be_renamed(trained: FitOptions) -> None:
     with pytest.raises(BadData, match="there is no class folder 'Redish'; the class folders are: Bluish, Reddish"):
         evaluate(EvaluationOptions(str(trained.output), trained.data, renamed={"Redish": "Reddish"}), quiet())
 
 
-def test_what_a_run_has_looked_at_is_not_looked_at_again(trained: FitOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_that_a_run_has_scanned_are_not_scanned_again(
+    trained: FitOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("was looked at already")
 
     monkeypatch.setattr("training.data.scan.scan_source.inspect_files", refuse)
-    question = EvaluationOptions(str(trained.output), trained.data, cache=trained.cache)
-    assert evaluate(question, quiet())[0].photos == 6
+    options = EvaluationOptions(str(trained.output), trained.data, cache=trained.cache)
+    assert evaluate(options, quiet())[0].photos == 6
     with pytest.raises(AssertionError):
-        evaluate(replace(question, cache=None), quiet())
+        evaluate(replace(options, cache=None), quiet())
 
 
-def test_a_given_test_side_is_taken(trained: FitOptions, tmp_path: Path) -> None:
-    for side, count in (("train", 5), ("test", 3)):
-        write_gratings(tmp_path / "split" / side, {"Reddish": count, "Bluish": count}, seed=100 * count)
+def test_a_test_split_of_the_data_is_used(trained: FitOptions, tmp_path: Path) -> None:
+    for split, count in (("train", 5), ("test", 3)):
+        write_gratings(tmp_path / "split" / split, {"Reddish": count, "Bluish": count}, seed=100 * count)
     assert evaluate(EvaluationOptions(str(trained.output), tmp_path / "split"), quiet())[0].photos == 6
 
 
-def test_what_is_asked_wrongly_is_told(trained: FitOptions) -> None:
+def test_an_unknown_split_or_model_is_refused(trained: FitOptions) -> None:
     with pytest.raises(BadData, match="--on is auto, all, train, validation or test, not 'best'"):
         evaluate(EvaluationOptions(str(trained.output), trained.data, "best"), quiet())
     with pytest.raises(UnknownModel):
         evaluate(EvaluationOptions("no-such-model", trained.data), quiet())
 
 
-def test_under_attack_the_lines_have_the_curve(trained: FitOptions) -> None:
+def test_the_printed_lines_have_the_accuracies_under_attack(trained: FitOptions) -> None:
     attack = {"attack": "fgsm", "epsilons": (0.1, 0.3)}
     metrics, curve = evaluate(EvaluationOptions(str(trained.output), trained.data, attack=attack, photos=4), quiet())
     assert curve is not None and curve["photos"] == 4
@@ -110,16 +110,19 @@ def test_under_attack_the_lines_have_the_curve(trained: FitOptions) -> None:
     assert [row["epsilon"] for row in curve["curve"]] == [0, 0.1, 0.3]
 
 
-def test_a_split_that_cannot_be_made_again_is_told(trained: FitOptions, tmp_path: Path) -> None:
-    classifier, found = checkpoint.load(trained.output)
-    story = {**found.provenance, "data": {**found.provenance["data"], "split_digest": "another"}}
-    checkpoint.save(tmp_path / "other.safetensors", classifier.network[1], classifier.spec, story)
+def test_a_split_that_cannot_be_reproduced_is_refused(trained: FitOptions, tmp_path: Path) -> None:
+    classifier, trained_checkpoint = checkpoint.load(trained.output)
+    provenance = {
+        **trained_checkpoint.provenance,
+        "data": {**trained_checkpoint.provenance["data"], "split_digest": "another"},
+    }
+    checkpoint.save(tmp_path / "other.safetensors", classifier.network[1], classifier.spec, provenance)
     with pytest.raises(BadData, match=r"other was trained on another split of these photos, .*: --on all"):
         evaluate(EvaluationOptions(str(tmp_path / "other.safetensors"), trained.data), quiet())
 
 
-def test_photos_that_may_have_been_trained_on_are_told_of(trained: FitOptions, tmp_path: Path) -> None:
-    """One more, and it is not the data that the model was made of."""
+def test_photos_that_may_have_been_trained_on_cause_a_warning(trained: FitOptions, tmp_path: Path) -> None:
+    """With one more photo, the data is no longer that of the training."""
     shutil.copytree(trained.data, tmp_path / "more")
     (tmp_path / "more" / "Reddish" / "new.png").write_bytes(encoded(grating(0, 500)))
     console = quiet()
@@ -129,7 +132,7 @@ def test_photos_that_may_have_been_trained_on_are_told_of(trained: FitOptions, t
     )
 
 
-def test_photos_that_cannot_be_used_are_told_of(trained: FitOptions, tmp_path: Path) -> None:
+def test_data_without_usable_photos_is_refused(trained: FitOptions, tmp_path: Path) -> None:
     for name in ("Reddish", "Bluish"):
         (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "photo.heic").write_bytes(b"ftypheic")
@@ -137,8 +140,8 @@ def test_photos_that_cannot_be_used_are_told_of(trained: FitOptions, tmp_path: P
         evaluate(EvaluationOptions(str(trained.output), tmp_path / "data"), quiet())
 
 
-def test_a_class_without_photos_is_told_as_such() -> None:
-    """Measured on one of three classes: the figure of the others is no 0 %."""
+def test_a_class_without_photos_is_printed_without_an_accuracy() -> None:
+    """Only one of three classes has photos: the others have no accuracy rather than 0 %."""
     metrics = measure(torch.tensor([[2.0, 0, 0], [0, 2, 0]]), torch.tensor([0, 0]), ("a", "b", "c"))
     lines = metrics_text(metrics).splitlines()
     assert lines[0].startswith("top-1 50.00% (95 % interval") and "balanced accuracy 50.00%" in lines[0]

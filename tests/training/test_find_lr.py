@@ -24,7 +24,7 @@ def options(tmp_path: Path) -> TrainingOptions:
 def test_the_rates_grow_geometrically_and_losses_are_smoothed(
     options: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Losses 1, 2, 3, ... in turn: after two steps the average of the bias-corrected is (0.09 + 0.2) / 0.19."""
+    """Losses are 1, 2, 3, ...: after two steps the bias-corrected average is (0.09 * 1 + 0.1 * 2) / 0.19."""
     rates: list[tuple[float, float]] = []
 
     def learn(learner: Learner, *_: object) -> float:
@@ -40,7 +40,7 @@ def test_the_rates_grow_geometrically_and_losses_are_smoothed(
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "gratings", "weights.pth"}, "it writes nothing else"
 
 
-def test_it_ends_where_the_loss_is_no_number(options: TrainingOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_range_test_ends_when_training_diverges(options: TrainingOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def learn(learner: Learner, *_: object) -> float:
         learner.step += 1
         if learner.step == 4:
@@ -51,7 +51,7 @@ def test_it_ends_where_the_loss_is_no_number(options: TrainingOptions, monkeypat
     assert len(find_lr(options, Console(file=io.StringIO()), steps=20).rates) == 3
 
 
-def test_a_first_step_that_fails_is_told(options: TrainingOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_step_that_diverges_is_an_error(options: TrainingOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     def learn(learner: Learner, *_: object) -> float:
         raise Diverged("at once")
 
@@ -60,9 +60,9 @@ def test_a_first_step_that_fails_is_told(options: TrainingOptions, monkeypatch: 
         find_lr(options, Console(file=io.StringIO()), steps=20)
 
 
-def test_a_real_network_learns_slower_than_the_highest_rate(options: TrainingOptions) -> None:
+def test_the_suggestion_for_a_real_network_is_below_the_highest_rate(options: TrainingOptions) -> None:
     assert LOWEST <= find_lr(options, Console(file=io.StringIO()), steps=24).suggestion < HIGHEST / 3
 
 
-def test_the_suggestion_lies_before_the_least_loss() -> None:
+def test_the_suggestion_is_a_third_of_the_rate_with_the_least_loss() -> None:
     assert RangeTest([1e-4, 1e-3, 1e-2, 1e-1], [1.0, 0.8, 0.5, 2.0]).suggestion == pytest.approx(1e-2 / 3)

@@ -10,7 +10,7 @@ from models.ideal import imagine
 from models.run import run
 from models.store import load
 from tests.training.drawn import encoded, grating, write_gratings
-from tests.training.runs import RECIPE, fit_options, quiet, stopped_after, weights
+from tests.training.runs import RECIPE, fit_options, quiet, stop_after, weights
 from training.fit import fit
 from training.options import FitOptions
 from training.run_state import BadRun
@@ -18,16 +18,16 @@ from training.run_state import BadRun
 
 @pytest.fixture(scope="module")
 def in_grey(tmp_path_factory: pytest.TempPathFactory, pretrained: Path) -> FitOptions:
-    """A run over gratings without colours, from pretrained weights that have seen colours."""
+    """A run on gratings without colours, from pretrained weights for pictures with colours."""
     place = tmp_path_factory.mktemp("grey")
     data = write_gratings(place / "grey", {"Upright": 20, "Level": 20}, mode="L")
-    done = fit_options(place, data, pretrained, recipe=replace(RECIPE, grey=True))
-    fit(done, quiet())
-    return done
+    options = fit_options(place, data, pretrained, recipe=replace(RECIPE, grey=True))
+    fit(options, quiet())
+    return options
 
 
-def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: FitOptions) -> None:
-    """On gratings that were never seen, in grey by their file or by our own weights of the colours."""
+def test_a_network_of_one_channel_classifies_correctly(in_grey: FitOptions) -> None:
+    """The gratings are new, as grey files and as files with colours, which are converted to grey."""
     model = load("stripes", folder=in_grey.output.parent)
     assert model.spec.channels == 1 and model.spec.classes == ("Level", "Upright")
     assert weights(in_grey.output)["features.0.0.weight"].shape[1] == 1
@@ -39,24 +39,26 @@ def test_a_network_of_one_channel_is_trained_and_is_right(in_grey: FitOptions) -
 
 
 def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
-    """And it says of the file what was said of the drawing."""
+    """The probability of its class is the same when the drawn picture is classified."""
     model = load("stripes", folder=in_grey.output.parent)
     for name in ("Upright", "Level"):
-        found = imagine(model, name, steps=4).pictures[0]
-        red, green, blue = found.picture
+        drawn = imagine(model, name, steps=4).pictures[0]
+        red, green, blue = drawn.picture
         assert torch.equal(red, green) and torch.equal(green, blue)
-        said = {row.label: row.probability for row in run(classify(found.picture, model.spec), model.classifier)}
-        assert said[name] == pytest.approx(found.score.strength, abs=1e-5)
+        probabilities = {
+            row.label: row.probability for row in run(classify(drawn.picture, model.spec), model.classifier)
+        }
+        assert probabilities[name] == pytest.approx(drawn.score.strength, abs=1e-5)
 
 
-def test_the_command_that_makes_a_grey_network_again(in_grey: FitOptions) -> None:
-    found = checkpoint.read(in_grey.output).provenance
-    assert " --grey " in found["command"] and found["recipe"]["grey"] is True
+def test_the_stored_command_has_the_option_grey(in_grey: FitOptions) -> None:
+    provenance = checkpoint.read(in_grey.output).provenance
+    assert " --grey " in provenance["command"] and provenance["recipe"]["grey"] is True
 
 
 def test_a_run_in_colours_is_not_resumed_in_grey(
     tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped_after(0, monkeypatch, fit_options(tmp_path, data, pretrained))
+    stop_after(0, monkeypatch, fit_options(tmp_path, data, pretrained))
     with pytest.raises(BadRun, match="had grey False, not True"):
         fit(fit_options(tmp_path, data, pretrained, recipe=replace(RECIPE, grey=True), resume=True), quiet())

@@ -39,31 +39,31 @@ if __name__ == "__main__":
 """
 
 
-def start(place: Path, data: Path, pretrained: Path, how: str) -> "subprocess.Popen[str]":
+def start(place: Path, data: Path, pretrained: Path, mode: str) -> "subprocess.Popen[str]":
     script = place / "train.py"
     script.write_text(COMMAND)
-    words = [sys.executable, str(script), str(place), str(data), str(pretrained), how]
+    command = [sys.executable, str(script), str(place), str(data), str(pretrained), mode]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
 def alive_in_session(session: int) -> list[int]:
-    """Processes (but zombies) of a session; Linux."""
-    found = []
+    """The processes of a session, without zombies (Linux)."""
+    processes = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, _, own = status.read_text().rsplit(")", 1)[1].split()[:4]
+            state, _, _, session_of_process = status.read_text().rsplit(")", 1)[1].split()[:4]
         except OSError:  # it ended meanwhile
             continue
-        if int(own) == session and state != "Z":
-            found.append(int(status.parent.name))
-    return found
+        if int(session_of_process) == session and state != "Z":
+            processes.append(int(status.parent.name))
+    return processes
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for left-over processes in Linux' /proc")
 def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: Path, pretrained: Path) -> None:
-    """Killed within its third epoch it goes on after the step before, and its workers have ended with it."""
+    """A run killed within its third epoch continues after its last step, and its workers end with it."""
     killed = start(tmp_path, data, pretrained, "hang")
     assert killed.stdout is not None
     assert any("MID-EPOCH" in line for line in killed.stdout)
@@ -75,6 +75,6 @@ def test_kill_9_loses_no_saved_step_and_leaves_no_process(tmp_path: Path, data: 
             break
         time.sleep(0.1)
     assert alive_in_session(killed.pid) == []
-    told, _ = start(tmp_path, data, pretrained, "resume").communicate()
-    assert "continuing after step 7 of 9" in told
+    output, _ = start(tmp_path, data, pretrained, "resume").communicate()
+    assert "continuing after step 7 of 9" in output
     assert checkpoint.read(tmp_path / "stripes.safetensors").provenance["history"][-1]["epoch"] == 3

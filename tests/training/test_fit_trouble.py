@@ -11,7 +11,7 @@ from tests.training.runs import (
     assert_same_weights,
     fit_options,
     quiet,
-    stopped_after,
+    stop_after,
 )
 from training.cache import Cache
 from training.data.sources.source import BadData, Source
@@ -24,8 +24,8 @@ from training.recipe import BadRecipe
 from training.run_state import BadRun
 
 
-def test_what_is_refused_costs_no_earlier_run(finished: FitOptions) -> None:
-    """To start anew with more frozen blocks than there are, or to finish anew: the state that was there stays."""
+def test_a_refused_recipe_or_finish_leaves_the_earlier_run_unchanged(finished: FitOptions) -> None:
+    """Neither too many frozen blocks nor --finish with --overwrite changes the saved state."""
     before = finished.folder.state_file.read_bytes()
     wrong = replace(finished, overwrite=True, recipe=replace(RECIPE, frozen_blocks=999))
     with pytest.raises(BadRecipe):
@@ -42,27 +42,27 @@ def test_a_run_folder_among_the_photos_is_refused(tmp_path: Path, pretrained: Pa
     assert sorted(file.name for file in photos.iterdir()) == ["x", "y"]
 
 
-def test_what_is_refused_leaves_the_earlier_run_as_it_was(
+def test_missing_pretrained_weights_leave_the_earlier_run_unchanged(
     tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where it may be overwritten: pretrained weights that are not there, a batch that cannot be shared."""
-    stopped_after(2, monkeypatch, fit_options(tmp_path, data, pretrained, save_every_s=0.0))
-    kept = fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes()
+    """The run is refused although --overwrite allows to replace the earlier one."""
+    stop_after(2, monkeypatch, fit_options(tmp_path, data, pretrained, save_every_s=0.0))
+    before = fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes()
     with pytest.raises(BadPretrainedWeights):
         fit(fit_options(tmp_path, data, tmp_path / "typing-error.pth", overwrite=True), quiet())
-    assert fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes() == kept
+    assert fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes() == before
 
 
-def test_what_could_not_be_read_is_asked_for_again(
+def test_a_file_that_could_not_be_read_is_tried_again(
     tmp_path: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its permissions may have changed since, which neither size nor time of a file tell."""
-    folder, whole = write_gratings(tmp_path / "gratings", {"x": 10, "y": 10}), Source.read
+    """Its permissions may have changed since then, which neither the size nor the time of a file shows."""
+    folder, whole_read = write_gratings(tmp_path / "gratings", {"x": 10, "y": 10}), Source.read
 
     def read(source: Source, name: str) -> bytes:
         if name == "x/3.png":
             raise BadData("x/3.png cannot be read (PermissionError: Permission denied)")
-        return whole(source, name)
+        return whole_read(source, name)
 
     with monkeypatch.context() as patch:
         patch.setattr(Source, "read", read)
@@ -77,44 +77,46 @@ def test_a_disk_that_is_too_full_for_a_logger_does_not_end_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("training.fit.loggers", lambda _: [full])
-    asked = fit_options(tmp_path, data, pretrained, cache=finished.cache)
-    fit(asked, quiet())
-    assert_same_weights(asked.output, finished.output)
+    options = fit_options(tmp_path, data, pretrained, cache=finished.cache)
+    fit(options, quiet())
+    assert_same_weights(options.output, finished.output)
 
 
-def test_a_file_that_breaks_midway_is_named(tmp_path: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where decoded photos are not kept, files are read in each epoch."""
+def test_a_file_that_breaks_during_training_is_named(
+    tmp_path: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cache of decoded photos, files are read in every epoch."""
     folder = write_gratings(tmp_path / "gratings", {"x": 20, "y": 20})
-    whole = Learner.learn
+    learn = Learner.learn
 
-    def breaking(learner: Learner, *batch: Any) -> float:
+    def break_files(learner: Learner, *batch: Any) -> float:
         for file in folder.glob("*/*.png"):
             file.write_bytes(b"gone")
-        return whole(learner, *batch)
+        return learn(learner, *batch)
 
-    monkeypatch.setattr(Learner, "learn", breaking)
-    asked = fit_options(tmp_path, folder, pretrained, cache=Cache(tmp_path / "cache", 0))
+    monkeypatch.setattr(Learner, "learn", break_files)
+    options = fit_options(tmp_path, folder, pretrained, cache=Cache(tmp_path / "cache", 0))
     with pytest.raises(BadData, match=r"[xy]/\d+\.png can no longer be decoded"):
-        fit(asked, quiet())
-    assert asked.folder.state_file.is_file()
+        fit(options, quiet())
+    assert options.folder.state_file.is_file()
 
 
 def test_a_full_disk_while_saving_does_not_end_the_run(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every state after the first cannot be written: it is told, the run goes on and ends with the same weights."""
+    """No state but the first can be written: a message says so, and the run ends with the same weights."""
     from training.run_folder import RunFolder
 
     save, count = RunFolder.save_state, iter(range(100))
 
-    def refused(folder: RunFolder, state: Any) -> None:
+    def fail_after_first(folder: RunFolder, state: Any) -> None:
         if next(count):
             raise OSError(28, "No space left on device")
         save(folder, state)
 
-    monkeypatch.setattr(RunFolder, "save_state", refused)
-    asked, console = fit_options(tmp_path, data, pretrained, save_every_s=0.0), quiet()
-    fit(asked, console)
+    monkeypatch.setattr(RunFolder, "save_state", fail_after_first)
+    options, console = fit_options(tmp_path, data, pretrained, save_every_s=0.0), quiet()
+    fit(options, console)
     assert isinstance(console.file, io.StringIO)
     assert "could not be saved (No space left on device): the one before it is kept" in console.file.getvalue()
-    assert_same_weights(asked.output, finished.output)
+    assert_same_weights(options.output, finished.output)

@@ -9,8 +9,8 @@ from training.optim import backbone_blocks, block, freeze, optimiser, parameter_
 from training.recipe import BadRecipe, Recipe
 
 
-def test_the_schedule_rises_and_falls() -> None:
-    """Of 20 steps the first 2 rise to the top; half-way down the cosine it is at one half; it ends near 0."""
+def test_the_cosine_schedule_rises_and_falls() -> None:
+    """The first 2 of 20 steps rise to the highest rate; half-way down the cosine it is one half, at the end near 0."""
     rates = [schedule(step, 20, Recipe(warm_up=0.1)) for step in range(20)]
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[11] == pytest.approx(0.5)
@@ -18,7 +18,7 @@ def test_the_schedule_rises_and_falls() -> None:
     assert rates[2:] == sorted(rates[2:], reverse=True)
 
 
-def test_other_schedules() -> None:
+def test_the_linear_and_the_constant_schedule() -> None:
     linear, constant = Recipe(warm_up=0.2, schedule="linear"), Recipe(warm_up=0.2, schedule="constant")
     assert [schedule(step, 10, linear) for step in (0, 1, 2, 6, 9)] == [0.5, 1.0, 1.0, 0.5, pytest.approx(1 / 8)]
     assert [schedule(step, 10, constant) for step in (0, 1, 2, 9)] == [0.5, 1.0, 1.0, 1.0]
@@ -34,7 +34,7 @@ def test_every_parameter_is_in_one_group() -> None:
     assert all(parameter.ndim == 1 for group in groups if not group["weight_decay"] for parameter in group["params"])
 
 
-def test_earlier_blocks_learn_less() -> None:
+def test_earlier_blocks_have_lower_learning_rates() -> None:
     """MobileNetV3 small has 13 blocks in `features`, and one more Linear before its head: 14, each 0.5 of the next."""
     network = trained_looking(2)
     groups = parameter_groups(network, Recipe(head_rate=7.0, backbone_rate=1.0, layer_decay=0.5))
@@ -61,7 +61,7 @@ def test_blocks_by_name(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize("architecture", ["resnet18", "vgg11", "vit_b_16", "convnext_tiny", "densenet121", "swin_t"])
 def test_every_architecture_has_blocks(architecture: str) -> None:
-    """Several, in the order in which the network runs, so that the first learns least."""
+    """It has several, in the order in which the network runs: the first has the lowest learning rate."""
     with torch.device("meta"):
         network = architectures.build(architecture, 2)
     groups = parameter_groups(network, Recipe(head_rate=1.0, backbone_rate=1.0, layer_decay=0.9))
@@ -70,21 +70,21 @@ def test_every_architecture_has_blocks(architecture: str) -> None:
 
 
 def test_frozen_blocks_are_in_no_group() -> None:
-    """And the others keep the rates that they have without."""
+    """The parameters of the other blocks keep their learning rates."""
     network, recipe = trained_looking(2), Recipe(layer_decay=0.5)
-    free = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
+    before = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
     freeze(network, 3)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    left = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
-    gone = {block(names[each]) for each in free.keys() - left.keys()}
-    assert gone == {"features.0", "features.1", "features.2"} == set(backbone_blocks(network)[:3])
-    assert all(free[each] == rate for each, rate in left.items())
+    remaining = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
+    frozen = {block(names[parameter]) for parameter in before.keys() - remaining.keys()}
+    assert frozen == {"features.0", "features.1", "features.2"} == set(backbone_blocks(network)[:3])
+    assert all(before[parameter] == rate for parameter, rate in remaining.items())
     freeze(network, 0)
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
-    """MobileNetV3 small has 13 and one more Linear before its head; with all of them frozen the head alone learns."""
+    """MobileNetV3 small has 13 and a Linear before its head; with all of them frozen only the head is trained."""
     network = trained_looking(2)
     freeze(network, 14)
     assert sum(parameter.requires_grad for parameter in network.parameters()) == 2
@@ -93,14 +93,14 @@ def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
 
 
 def test_sgd_moves_by_its_formula() -> None:
-    """Nesterov's first step: rate x (1 + momentum) x gradient, plus decay on matrices alone."""
+    """Nesterov's first step is rate x (1 + momentum) x gradient, with weight decay only on matrices."""
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
-    found = optimiser(network, Recipe(optimiser="sgd", momentum=0.5, backbone_rate=0.1, weight_decay=0.2))
+    sgd = optimiser(network, Recipe(optimiser="sgd", momentum=0.5, backbone_rate=0.1, weight_decay=0.2))
     before = [parameter.detach().clone() for parameter in network[0].parameters()]
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
-    set_rates(found, 0.5)
-    found.step()
+    set_rates(sgd, 0.5)
+    sgd.step()
     weight, bias = network[0].parameters()
     assert torch.allclose(weight, before[0] - 0.05 * 1.5 * (1 + 0.2 * before[0]))
     assert torch.allclose(bias, before[1] - 0.05 * 1.5)

@@ -15,22 +15,22 @@ NET = "squeezenet1_1"
 
 def test_a_state_dict_is_read(tmp_path: Path, squeezenet: nn.Module) -> None:
     torch.save(squeezenet.state_dict(), tmp_path / "own.pth")
-    found = load_pretrained(NET, tmp_path / "own.pth", None)
-    assert (found.name, found.licence) == ("own", "unknown")
-    assert found.digest == hashlib.sha256((tmp_path / "own.pth").read_bytes()).hexdigest()
-    assert all(torch.equal(found.weights[key], tensor) for key, tensor in squeezenet.state_dict().items())
-    assert found.spec.input_size == 224
+    pretrained = load_pretrained(NET, tmp_path / "own.pth", None)
+    assert (pretrained.name, pretrained.licence) == ("own", "unknown")
+    assert pretrained.digest == hashlib.sha256((tmp_path / "own.pth").read_bytes()).hexdigest()
+    assert all(torch.equal(pretrained.weights[key], tensor) for key, tensor in squeezenet.state_dict().items())
+    assert pretrained.spec.input_size == 224
 
 
-def test_a_training_script_s_wrapping_is_seen_through(tmp_path: Path, squeezenet: nn.Module) -> None:
+def test_weights_inside_the_dictionary_of_a_training_script_are_read(tmp_path: Path, squeezenet: nn.Module) -> None:
     torch.save({"epoch": 3, "state_dict": squeezenet.state_dict()}, tmp_path / "wrapped.pth")
     assert set(load_pretrained(NET, tmp_path / "wrapped.pth", None).weights) == set(squeezenet.state_dict())
 
 
-def test_the_licence_comes_from_the_file_or_from_who_asks(tmp_path: Path, squeezenet: nn.Module) -> None:
-    save_file(dict(squeezenet.state_dict()), tmp_path / "told.safetensors", {"license": "MIT"})
-    assert load_pretrained(NET, tmp_path / "told.safetensors", None).licence == "MIT"
-    assert load_pretrained(NET, tmp_path / "told.safetensors", "Apache-2.0").licence == "Apache-2.0"
+def test_the_licence_comes_from_the_file_or_from_the_option(tmp_path: Path, squeezenet: nn.Module) -> None:
+    save_file(dict(squeezenet.state_dict()), tmp_path / "licensed.safetensors", {"license": "MIT"})
+    assert load_pretrained(NET, tmp_path / "licensed.safetensors", None).licence == "MIT"
+    assert load_pretrained(NET, tmp_path / "licensed.safetensors", "Apache-2.0").licence == "Apache-2.0"
 
 
 def test_a_checkpoint_brings_its_preprocessing_and_licence(
@@ -38,9 +38,9 @@ def test_a_checkpoint_brings_its_preprocessing_and_licence(
 ) -> None:
     file = tmp_path / "older.safetensors"
     checkpoint.save(file, squeezenet, squeezenet_spec, {"parent": {"licence": "BSD-3-Clause"}})
-    found = load_pretrained(NET, file, None)
-    assert found.spec == squeezenet_spec and found.licence == "BSD-3-Clause"
-    assert all(tensor.dtype == torch.float32 for tensor in found.weights.values())
+    pretrained = load_pretrained(NET, file, None)
+    assert pretrained.spec == squeezenet_spec and pretrained.licence == "BSD-3-Clause"
+    assert all(tensor.dtype == torch.float32 for tensor in pretrained.weights.values())
     with pytest.raises(BadPretrainedWeights, match="is a squeezenet1_1, not a mobilenet_v2"):
         load_pretrained("mobilenet_v2", file, None)
 
@@ -52,17 +52,17 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors", "missing.pth"])
-def test_unreadable_files_are_told(tmp_path: Path, name: str) -> None:
+def test_unreadable_files_are_refused(tmp_path: Path, name: str) -> None:
     if "broken" in name:
         (tmp_path / name).write_bytes(b"no weights")
     with pytest.raises(BadPretrainedWeights):
         load_pretrained(NET, tmp_path / name, None)
 
 
-def test_torchvisions_own_weights_by_name(imagenet_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Out of torchvision's cache folder."""
+def test_without_a_file_the_weights_are_torchvisions(imagenet_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read from torchvision's cache folder."""
     monkeypatch.setenv("TORCH_HOME", str(imagenet_home))
-    found = load_pretrained(NET, None, None)
-    assert found.name == "torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    assert "BSD-3-Clause" in found.licence and len(found.digest) == 64
-    architectures.load_exactly(architectures.build(NET, 1000), found.weights)
+    pretrained = load_pretrained(NET, None, None)
+    assert pretrained.name == "torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
+    assert "BSD-3-Clause" in pretrained.licence and len(pretrained.digest) == 64
+    architectures.load_exactly(architectures.build(NET, 1000), pretrained.weights)

@@ -22,7 +22,7 @@ def test_two_points_have_a_scalar_solution() -> None:
 
 
 def test_the_gradient_vanishes_in_standardised_coordinates() -> None:
-    """The condition of the optimum, from features of very different scales and offsets."""
+    """This is the condition of the optimum; the features have very different scales and offsets."""
     torch.manual_seed(0)
     labels = torch.randint(0, 3, (300,))
     features = (torch.randn(300, 6) + labels[:, None]) * torch.tensor([1, 10, 100, 1e-2, 1, 5]) + 7
@@ -44,7 +44,7 @@ def test_a_feature_that_never_varies_gets_no_weight() -> None:
 
 
 def test_validation_chooses_the_penalty() -> None:
-    """Noise in many features: no penalty fits the noise, a large one the signal alone."""
+    """Many features are noise: with nearly no penalty the probe fits the noise, with a large one only the signal."""
     torch.manual_seed(0)
     labels = torch.arange(80) % 2
     features = torch.randn(80, 60)
@@ -56,15 +56,15 @@ def test_validation_chooses_the_penalty() -> None:
     assert best.penalty == 1.0
 
 
-def test_a_probe_comes_back_as_it_was_kept() -> None:
-    kept = Probe(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([5.0, 6.0]), 0.01, 2 / 3, 0.5, 1 / 7)
-    back = Probe.from_tensors(kept.to_tensors())
-    assert torch.equal(back.weight, kept.weight) and torch.equal(back.bias, kept.bias)
-    assert (back.penalty, back.accuracy, back.balanced_accuracy, back.nll) == (0.01, 2 / 3, 0.5, 1 / 7)
+def test_a_probe_is_unchanged_by_saving_and_loading() -> None:
+    probe = Probe(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), torch.tensor([5.0, 6.0]), 0.01, 2 / 3, 0.5, 1 / 7)
+    loaded = Probe.from_tensors(probe.to_tensors())
+    assert torch.equal(loaded.weight, probe.weight) and torch.equal(loaded.bias, probe.bias)
+    assert (loaded.penalty, loaded.accuracy, loaded.balanced_accuracy, loaded.nll) == (0.01, 2 / 3, 0.5, 1 / 7)
 
 
-def test_weights_are_as_photos_that_come_more_than_once() -> None:
-    """Three of one class and one of the other, which weighs three times as much: as if it came three times."""
+def test_a_class_weight_acts_like_repeated_photos() -> None:
+    """A single photo whose class weighs three times as much acts as if it were there three times."""
     torch.manual_seed(0)
     features, labels = torch.randn(4, 3), torch.tensor([0, 0, 0, 1])
     weights = torch.tensor([4 / 6, 2.0])
@@ -79,18 +79,21 @@ def test_weights_are_as_photos_that_come_more_than_once() -> None:
 
 
 def test_with_weights_balanced_accuracy_chooses_the_penalty() -> None:
-    """Of 60 and 6 photos that overlap: the plain probe takes nearly all for the frequent class."""
+    """There are 60 and 6 overlapping photos: a probe without weights takes nearly all for the frequent class."""
     torch.manual_seed(3)
     labels = torch.tensor([0] * 60 + [1] * 6)
     features = torch.randn(66, 4)
     features[:, 0] += 1.5 * labels
-    held = torch.tensor([0] * 54 + [1] * 6)
+    validation_labels = torch.tensor([0] * 54 + [1] * 6)
     validation = torch.randn(60, 4)
-    validation[:, 0] += 1.5 * held
+    validation[:, 0] += 1.5 * validation_labels
     weights = class_weights(labels, 2)
     penalties = [1e-3, 0.1, 1.0, 10.0, 100.0]
-    chosen = best_probe((features, labels), (validation, held), "ab", penalties, weights)
-    alone = [best_probe((features, labels), (validation, held), "ab", [each], weights) for each in penalties]
-    assert chosen.balanced_accuracy == max(probe.balanced_accuracy for probe in alone)
-    plain = best_probe((features, labels), (validation, held), "ab", penalties)
+    chosen = best_probe((features, labels), (validation, validation_labels), "ab", penalties, weights)
+    probes = [
+        best_probe((features, labels), (validation, validation_labels), "ab", [penalty], weights)
+        for penalty in penalties
+    ]
+    assert chosen.balanced_accuracy == max(probe.balanced_accuracy for probe in probes)
+    plain = best_probe((features, labels), (validation, validation_labels), "ab", penalties)
     assert chosen.balanced_accuracy > plain.balanced_accuracy + 0.1

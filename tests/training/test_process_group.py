@@ -61,28 +61,28 @@ if __name__ == "__main__":
 """
 
 
-def launch(place: Path, processes: int, *how: str, restarts: int = 0) -> str:
-    """What a run says; `processes` 1 is a plain process; how: die, robust, balanced."""
+def launch(place: Path, processes: int, *modes: str, restarts: int = 0) -> str:
+    """The output of a run; `processes` 1 is a plain process; modes are die, robust and balanced."""
     script = place / "train.py"
     script.write_text(SCRIPT)
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
-    words = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), *how]
+    command = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), *modes]
     # Without it a restarted process group waits for a store that ended with the first (docs/training.md).
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=500)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    # An odd number to validate on: a sampler that pads would count one photo twice.
+    # The number of validation photos is odd: a sampler that pads would count one photo twice.
     write_gratings(tmp_path / "data", {"Reddish": 20, "Bluish": 26})
     write_pretrained(tmp_path / "weights.pth")
     return tmp_path
 
 
-def test_alone_everything_is_as_it_is() -> None:
+def test_a_single_process_changes_nothing() -> None:
     group, rows = SingleProcess(torch.device("cpu")), torch.arange(3)
     assert (group.rank, group.size) == (0, 1) and group.share("x") == "x" and torch.equal(group.collect(rows), rows)
     network = torch.nn.Linear(1, 1)
@@ -93,7 +93,7 @@ def test_alone_everything_is_as_it_is() -> None:
     assert isinstance(start_process_group(torch.device("cpu")), SingleProcess) and not was_restarted()
 
 
-def test_without_fabric_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fabric_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(NoProcessGroup, match=r"pip install 'mirage-vision\[distributed\]'"):
         DistributedProcesses(torch.device("cpu"))
@@ -101,19 +101,19 @@ def test_without_fabric_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [(), ("balanced",)])
-def test_two_processes_do_what_one_does(place: Path, how: tuple[str, ...]) -> None:
-    """The same weights and figures to float tolerance, with the same batches in all; one of them writes.
+def test_two_processes_train_the_same_weights_as_one(place: Path, how: tuple[str, ...]) -> None:
+    """Weights and metrics are the same to float tolerance; only one process writes.
 
-    By SGD without dropout: AdamW's first steps are signs, which magnify the last bit, and each process drops its own.
+    The recipe has SGD, since AdamW's first steps are signs, which magnify rounding, and no dropout, which is random.
     """
     launch(place, 1, *how)
     alone = checkpoint.read(place / "stripes.safetensors")
-    told = launch(place, 2, *how)
+    output = launch(place, 2, *how)
     together = checkpoint.read(place / "stripes.safetensors")
-    assert told.count("FIGURES") == told.count("NONE") == 1
+    assert output.count("FIGURES") == output.count("NONE") == 1
     for row, other in zip(alone.provenance["history"], together.provenance["history"], strict=True):
         assert row["loss"] == pytest.approx(other["loss"], rel=1e-3)
-        # Photos that are as good as sure have a likelihood of which float32 leaves few digits.
+        # The loss of photos with a probability near 1 has few digits in float32.
         assert row["raw_nll"] == pytest.approx(other["raw_nll"], rel=1e-3, abs=2e-6)
         assert row["raw_accuracy"] == other["raw_accuracy"]
     assert alone.provenance["metrics"]["validation"]["photos"] == 7
@@ -123,14 +123,14 @@ def test_two_processes_do_what_one_does(place: Path, how: tuple[str, ...]) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [(), ("robust",)])
-def test_a_lost_worker_comes_back_and_the_run_completes(place: Path, how: tuple[str, ...]) -> None:
-    """Rank 1 is killed with -9 at its fifth step: torchrun starts both again, and they end as two that were not.
+def test_a_run_completes_after_a_rank_was_killed(place: Path, how: tuple[str, ...]) -> None:
+    """Rank 1 is killed by SIGKILL at its fifth step: torchrun restarts both, and the weights are as without a restart.
 
-    Also where batch norm's statistics move, and an attack goes by them before the step.
+    This also holds for adversarial training with batch norm statistics that change.
     """
     launch(place, 2, *how)
     undisturbed = checkpoint.read(place / "stripes.safetensors")
-    told = launch(place, 2, "die", *how, restarts=1)
-    assert (place / "died").exists() and "continuing after step" in told
-    found = checkpoint.read(place / "stripes.safetensors")
-    assert all(torch.equal(tensor, found.weights[key]) for key, tensor in undisturbed.weights.items())
+    output = launch(place, 2, "die", *how, restarts=1)
+    assert (place / "died").exists() and "continuing after step" in output
+    restarted = checkpoint.read(place / "stripes.safetensors")
+    assert all(torch.equal(tensor, restarted.weights[key]) for key, tensor in undisturbed.weights.items())

@@ -10,7 +10,7 @@ from training.recipe import ROBUST, BadRecipe, Recipe
 
 
 @pytest.mark.parametrize(
-    ("choices", "told"),
+    ("choices", "message"),
     [
         ({"validation": 0.5, "test": 0.4}, "0.8 together at most"),
         ({"epochs": -1}, "epochs must be 0 to 100,000, not -1"),
@@ -27,18 +27,18 @@ from training.recipe import ROBUST, BadRecipe, Recipe
         ({"label_smoothing": float("nan")}, "label_smoothing must be 0 to 0.99, not nan"),
     ],
 )
-def test_what_makes_no_sense_is_refused(choices: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadRecipe, match=told):
+def test_impossible_values_are_refused(choices: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadRecipe, match=message):
         Recipe(**choices)
 
 
-def test_every_choice_has_a_text_and_is_an_option() -> None:
+def test_every_field_has_a_description_and_is_an_option() -> None:
     hints = get_type_hints(Recipe, include_extras=True)
     assert all(hints[field.name].__metadata__[0] for field in fields(Recipe))
-    told = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1", "TERMINAL_WIDTH": "300"}).invoke(app, ["fit", "--help"])
+    result = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1", "TERMINAL_WIDTH": "300"}).invoke(app, ["fit", "--help"])
     for field in fields(Recipe):
-        assert f"--{field.name.replace('_', '-')}" in told.output, field.name
-    assert "Default: 8, with --robust 16." in " ".join(told.output.replace("│", " ").split())
+        assert f"--{field.name.replace('_', '-')}" in result.output, field.name
+    assert "Default: 8, with --robust 16." in " ".join(result.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_every_choice_has_a_text_and_is_an_option() -> None:
         Recipe(attack_steps=4, epsilon=0.05),
     ],
 )
-def test_the_options_of_a_recipe_ask_for_that_recipe(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the card prints is what the command line understands."""
-    asked: list[Recipe] = []
+def test_the_options_of_a_recipe_give_that_recipe(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card prints these options, and the command line must understand them."""
+    recipes: list[Recipe] = []
 
-    def run(job: Any, console: object) -> None:
-        asked.append(job.recipe)
+    def run(options: Any, console: object) -> None:
+        recipes.append(options.recipe)
 
     monkeypatch.setattr("training.commands.fit.run_fit", run)
-    words = ["fit", "tests", "--output", "x.safetensors", *recipe_options(recipe)]
-    assert CliRunner().invoke(app, words).exit_code == 0
-    assert asked == [recipe]
+    arguments = ["fit", "tests", "--output", "x.safetensors", *recipe_options(recipe)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert recipes == [recipe]

@@ -19,18 +19,18 @@ def classifier() -> Classifier:
 
 @pytest.fixture
 def photos(classifier: Classifier) -> list[tuple[torch.Tensor, int]]:
-    """Grey-ish noise of little contrast, so that many lie near the border; a few have the other label."""
+    """Noise of little contrast, so that many photos are near the decision boundary; three have the wrong label."""
     random = torch.Generator().manual_seed(0)
-    found = []
+    photos = []
     for number in range(24):
         pixels = torch.randint(110, 146, (3, SIDE, SIDE), dtype=torch.uint8, generator=random)
         label = int(classifier.logits(to_float(pixels).unsqueeze(0)).argmax())
-        found.append((pixels, 1 - label if number % 8 == 7 else label))
-    return found
+        photos.append((pixels, 1 - label if number % 8 == 7 else label))
+    return photos
 
 
 def budget(classifier: Classifier, pixels: torch.Tensor, label: int) -> float:
-    """All values moved by e change a linear model's lead by e times the sum of |weights|: the levels that it takes."""
+    """The levels by which values must change: a change e lowers the lead of a linear model by e times sum |weights|."""
     weight = classifier.network[1].layer.weight
     lead = classifier.logits(to_float(pixels).unsqueeze(0))[0] @ torch.tensor([1.0 - 2 * label, 2.0 * label - 1])
     return (lead / (weight[0] - weight[1]).abs().sum()).item() * 255
@@ -40,20 +40,25 @@ def test_the_curve_of_a_linear_model_has_a_closed_form(
     classifier: Classifier, photos: list[tuple[torch.Tensor, int]]
 ) -> None:
     needed = [budget(classifier, *photo) for photo in photos]
-    assert sum(each < 0 for each in needed) == 3  # wrong as they stand
-    budgets = sorted(each for each in needed if each > 0)
+    assert sum(level < 0 for level in needed) == 3  # classified wrongly without an attack
+    budgets = sorted(level for level in needed if level > 0)
     epsilons = [level / 255 for level in (round(budgets[3] + 0.5), round(budgets[-4] + 0.5))]
-    found = robustness(classifier, photos, epsilons=epsilons, steps=10)
-    assert [row["epsilon"] for row in found["curve"]] == [0.0, *epsilons]
-    for row in found["curve"]:
-        right = sum(each > row["epsilon"] * 255 for each in needed)
+    result = robustness(classifier, photos, epsilons=epsilons, steps=10)
+    assert [row["epsilon"] for row in result["curve"]] == [0.0, *epsilons]
+    for row in result["curve"]:
+        right = sum(level > row["epsilon"] * 255 for level in needed)
         assert row["accuracy"] == right / 24 and row["interval"] == list(wilson(right, 24))
-    assert 1 > found["curve"][0]["accuracy"] > found["curve"][1]["accuracy"] > found["curve"][2]["accuracy"]
-    assert (found["attack"], found["norm"], found["photos"], found["options"]) == ("apgd", "linf", 24, {"steps": 10})
+    assert 1 > result["curve"][0]["accuracy"] > result["curve"][1]["accuracy"] > result["curve"][2]["accuracy"]
+    assert (result["attack"], result["norm"], result["photos"], result["options"]) == (
+        "apgd",
+        "linf",
+        24,
+        {"steps": 10},
+    )
 
 
 @pytest.mark.parametrize(("norm", "least", "most"), [("linf", 1 / 255, 8 / 255), ("l2", 0.5, 4.0), ("l1", 10.0, 300.0)])
-def test_budgets_are_of_the_norm_s_own_size(
+def test_default_budgets_depend_on_the_norm(
     classifier: Classifier, photos: list[tuple[torch.Tensor, int]], norm: str, least: float, most: float
 ) -> None:
     curve = robustness(classifier, photos[:2], norm=norm, steps=1)["curve"]

@@ -18,16 +18,16 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def state() -> State:
-    kept = Candidate("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
-    return State(IDENTITY, "float32", kept, [{"epoch": 1, "loss": 0.25}], [0.5], {"step": 7})
+    best = Candidate("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
+    return State(IDENTITY, "float32", best, [{"epoch": 1, "loss": 0.25}], [0.5], {"step": 7})
 
 
-def test_a_state_comes_back_whole(folder: RunFolder) -> None:
+def test_a_saved_state_is_loaded_unchanged(folder: RunFolder) -> None:
     folder.save_state(state())
-    found = folder.load_state(IDENTITY)
-    assert found is not None
-    assert torch.equal(found.best.weights["weight"], torch.tensor([1.0, 2.0]))
-    assert (found.best.name, found.history, found.losses, found.learner) == (
+    loaded = folder.load_state(IDENTITY)
+    assert loaded is not None
+    assert torch.equal(loaded.best.weights["weight"], torch.tensor([1.0, 2.0]))
+    assert (loaded.best.name, loaded.history, loaded.losses, loaded.learner) == (
         "probe",
         state().history,
         [0.5],
@@ -36,7 +36,7 @@ def test_a_state_comes_back_whole(folder: RunFolder) -> None:
     assert (folder.path / "history.csv").read_text().split() == ["epoch,loss", "1,0.25"]
 
 
-def test_no_state_is_no_error(folder: RunFolder) -> None:
+def test_a_missing_state_is_none(folder: RunFolder) -> None:
     assert folder.load_state(IDENTITY) is None
 
 
@@ -49,14 +49,14 @@ def test_another_recipe_or_other_data_is_refused(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no state", None])
-def test_a_damaged_state_is_told(folder: RunFolder, damage: bytes | None) -> None:
+def test_a_damaged_state_is_refused(folder: RunFolder, damage: bytes | None) -> None:
     folder.save_state(state())
     folder.state_file.write_bytes(folder.state_file.read_bytes()[:300] if damage is None else damage)
     with pytest.raises(BadRun, match="is damaged: start a new run with --overwrite"):
         folder.load_state(IDENTITY)
 
 
-def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+def test_an_existing_run_is_not_overwritten_without_the_option(folder: RunFolder, tmp_path: Path) -> None:
     output = tmp_path / "name.safetensors"
     claim(output, folder, resume=False, overwrite=False)
     folder.save_state(state())
@@ -70,13 +70,13 @@ def test_a_run_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path
     assert not folder.state_file.exists() and not folder.launch_file.exists()
 
 
-def test_an_output_in_the_way_is_not_overwritten_unasked(folder: RunFolder, tmp_path: Path) -> None:
+def test_an_existing_output_is_not_overwritten_without_the_option(folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "name.safetensors").write_bytes(b"precious")
     with pytest.raises(BadRun, match="exists: give --overwrite"):
         claim(tmp_path / "name.safetensors", folder, resume=False, overwrite=False)
 
 
-def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolder, tmp_path: Path) -> None:
+def test_an_output_without_a_run_is_not_overwritten_by_resuming(folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "name.safetensors").write_bytes(b"precious")
     with pytest.raises(BadRun, match=r"there is no run to continue in .* exists: give --overwrite"):
         claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
@@ -84,26 +84,26 @@ def test_an_output_without_a_run_is_not_overwritten_by_going_on(folder: RunFolde
     claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
 
 
-def test_what_was_refused_is_refused_again_when_torchrun_restarts_it(folder: RunFolder, tmp_path: Path) -> None:
-    """And what has begun in its folder goes on; what has not starts anew, over what another left there."""
+def test_a_refused_run_is_refused_again_when_torchrun_restarts_it(folder: RunFolder, tmp_path: Path) -> None:
+    """A restarted run that had begun in its folder continues; one that had not begun starts, over an earlier run."""
     output = tmp_path / "name.safetensors"
     output.write_bytes(b"precious")
-    words: dict[str, Any] = {"resume": False, "overwrite": False, "launch": "none 77"}
+    options: dict[str, Any] = {"resume": False, "overwrite": False, "launch": "none 77"}
     for restarted in (False, True):
         with pytest.raises(BadRun, match="exists"):
-            claim(output, folder, **words, restarted=restarted)
-    assert claim(output, folder, **{**words, "overwrite": True}, restarted=False)
-    assert claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+            claim(output, folder, **options, restarted=restarted)
+    assert claim(output, folder, **{**options, "overwrite": True}, restarted=False)
+    assert claim(output, folder, **{**options, "overwrite": True}, restarted=True)
     folder.begin("none 77", Split((), (), ()))
     folder.save_state(state())
-    assert not claim(output, folder, **{**words, "overwrite": True}, restarted=True)
+    assert not claim(output, folder, **{**options, "overwrite": True}, restarted=True)
     with pytest.raises(BadRun, match="has the state of a run"):
-        claim(output, folder, **words, restarted=False)  # another torchrun, whose number is the same by chance
+        claim(output, folder, **options, restarted=False)  # another torchrun, whose number is the same by chance
     with pytest.raises(BadRun, match="has the state of a run"):
-        claim(output, folder, **words, restarted=True)
+        claim(output, folder, **options, restarted=True)
 
 
-def test_what_a_kill_left_behind_is_swept(folder: RunFolder, tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_run_are_removed(folder: RunFolder, tmp_path: Path) -> None:
     folder.save_state(state())
     (folder.path / ".state.pt.abc").write_bytes(b"half")
     (folder.path / ".ipynb_checkpoints").mkdir()
@@ -112,7 +112,7 @@ def test_what_a_kill_left_behind_is_swept(folder: RunFolder, tmp_path: Path) -> 
 
 
 def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> None:
-    """A wrong ending, a file for a folder, both switches."""
+    """The output has a wrong ending, or is below a file; or both --resume and --overwrite are given."""
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadRun, match=r"must end in \.safetensors"):
         claim(tmp_path / "model.pth", folder, resume=False, overwrite=False)
@@ -122,7 +122,7 @@ def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> No
         claim(tmp_path / "model.safetensors", folder, resume=True, overwrite=True)
 
 
-def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
+def test_only_one_process_at_a_time_can_use_a_folder(folder: RunFolder) -> None:
     with locked(folder), pytest.raises(BadRun, match="another process is at work"), locked(folder):
         pass
     with locked(folder):
@@ -132,15 +132,15 @@ def test_one_process_at_a_time_is_in_a_folder(folder: RunFolder) -> None:
     assert folder.findings_file.exists()
 
 
-def test_a_run_that_wrote_nothing_leaves_nothing(folder: RunFolder) -> None:
+def test_a_run_without_files_leaves_no_folder(folder: RunFolder) -> None:
     with pytest.raises(BadRun), locked(folder):
         assert folder.path.is_dir()
         raise BadRun
     assert not folder.path.exists()
 
 
-def test_the_split_comes_back_without_what_is_gone(folder: RunFolder) -> None:
-    """By content, whatever the files are called; what has come since is in no split."""
+def test_a_saved_split_is_loaded_without_missing_photos(folder: RunFolder) -> None:
+    """Photos are matched by content, not by name; new photos are in no split."""
     photos = [Photo(f"x/{n}, \udcff.png", "x", f"d{n}") for n in range(5)]
     folder.begin("", Split(tuple(photos[:3]), (photos[3],), (photos[4],)))
     now = [Photo(f"y/{n}.png", "x", f"d{n}") for n in (7, 4, 3, 1)]

@@ -11,7 +11,7 @@ from training.run_state import BadRun, Candidate, State, differences
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
 
-def test_better_means_more_right_then_less_loss() -> None:
+def test_a_candidate_is_better_by_accuracy_and_then_by_loss() -> None:
     usual = Candidate("raw", 1, 0.9, 0.3, {})
     assert Candidate("ema", 1, 0.91, 0.5, {}).beats(usual)
     assert Candidate("ema", 1, 0.9, 0.2, {}).beats(usual)
@@ -19,7 +19,7 @@ def test_better_means_more_right_then_less_loss() -> None:
     assert not Candidate("ema", 1, 0.89, 0.1, {}).beats(usual)
 
 
-def test_differences_in_words() -> None:
+def test_differences_are_named_with_both_values() -> None:
     assert differences({"a": 1, "b": {"c": [1, 2]}}, {"a": 1, "b": {"c": [1, 3]}}) == ["c 1, 2, not 1, 3"]
     assert differences(IDENTITY, IDENTITY) == []
 
@@ -48,11 +48,11 @@ EARLIER: dict[str, Any] = {
     "looks": 1,
     "stages": [[0, 4], [4, 8]],
 }
-"""A state as versions up to 0.1.0 saved it: pretrained weights were `parent`, the backbone was `trunk`."""
+"""A state as versions up to 0.1.0 saved it: pretrained weights were called `parent`, the backbone `trunk`."""
 
 
 def identity_today(**recipe: Any) -> dict[str, Any]:
-    """The identity of the same run by the names of today, with an option that those versions did not have yet."""
+    """The identity of the same run with the present names, and an option that earlier versions did not have."""
     identity = {name: value for name, value in EARLIER["identity"].items() if name != "parent"}
     options = {"seed": 0, "epochs": 8, "head_rate": 0.5, "backbone_rate": 0.25, "clip": Recipe().clip}
     return {**identity, "weights": "a" * 64, "recipe": {**options, **recipe}}
@@ -77,7 +77,7 @@ def test_a_run_of_an_earlier_version_is_continued(earlier: RunFolder) -> None:
     assert again is not None and again.identity == state.identity and vars(again.best).keys() == vars(state.best).keys()
 
 
-def test_a_run_of_an_earlier_version_is_compared_with_the_options_of_today(earlier: RunFolder) -> None:
+def test_a_run_of_an_earlier_version_is_compared_with_the_present_options(earlier: RunFolder) -> None:
     with pytest.raises(BadRun, match=r"had backbone_rate 0\.25, not 0\.125: give the same options"):
         earlier.load_state(identity_today(backbone_rate=0.125))
     with pytest.raises(BadRun, match=r"had weights a{12}\.\.\., not b{12}\.\.\."):
@@ -86,7 +86,7 @@ def test_a_run_of_an_earlier_version_is_compared_with_the_options_of_today(earli
         earlier.load_state(identity_today(clip=2.0))
 
 
-def test_a_file_with_something_else_is_damaged(earlier: RunFolder) -> None:
+def test_a_file_without_a_complete_state_is_damaged(earlier: RunFolder) -> None:
     for content in ([1, 2], {**EARLIER, "kept": {}}, {**EARLIER, "identity": {}}, {**EARLIER, "more": 1}):
         torch.save(content, earlier.state_file)
         with pytest.raises(BadRun, match="is damaged"):

@@ -26,12 +26,12 @@ OLD_NAMES = [
 
 
 class Stopped(RuntimeError):
-    """The library was called; there is nothing more to test."""
+    """Raised when the library is called, which ends the command."""
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The options with which the library was called, in place of doing what they ask for."""
+    """The options with which the library is called; the calls have no effect."""
     calls: list[Any] = []
 
     def record(options: Any, *_: object) -> None:
@@ -43,16 +43,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def invoke(*words: str) -> Result:
-    return CliRunner(env={"COLUMNS": "250", "NO_COLOR": "1", "TERMINAL_WIDTH": "250"}).invoke(app, words)
+def invoke(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "250", "NO_COLOR": "1", "TERMINAL_WIDTH": "250"}).invoke(app, arguments)
 
 
 @pytest.mark.parametrize(("command", "old", "new", "value"), OLD_NAMES)
 def test_an_old_name_means_the_same_and_is_hidden(
     calls: list[Any], command: tuple[str, ...], old: str, new: str, value: str
 ) -> None:
-    usual = invoke(*command)
-    assert isinstance(usual.exception, Stopped), usual.output
+    result = invoke(*command)
+    assert isinstance(result.exception, Stopped), result.output
     for name in (old, new):
         assert isinstance(invoke(*command, name, value).exception, Stopped)
     default, by_old, by_new = calls
@@ -70,8 +70,10 @@ def test_an_old_name_beside_the_new_one_is_an_error(
     assert f"{old} is the old name of {new}: give only {new}" in result.stderr
 
 
-def test_what_is_not_given_has_the_default_of_the_library(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the workers, one per core, and for the number of epochs, which was not asked for."""
+def test_options_that_are_not_given_have_the_defaults_of_the_library(
+    calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of epochs is marked as not given, since a resumed run then keeps its own."""
     monkeypatch.delenv("MIRAGE_TRAINING_CACHE", raising=False)
     invoke(*FIT, "--workers", "0", "--device", "cpu")
     assert calls == [FitOptions(data=Path("tests"), output=Path("x.safetensors"), epochs_asked=False)]
@@ -79,7 +81,7 @@ def test_what_is_not_given_has_the_default_of_the_library(calls: list[Any], monk
     assert calls[1] == TrainingOptions(data=Path("tests"), workers=3)
 
 
-def test_words_become_the_values_that_the_library_takes(calls: list[Any]) -> None:
+def test_arguments_become_the_values_of_the_library(calls: list[Any]) -> None:
     invoke(
         *FIT, "--rename", "a=b", "--rename", "c=d=e", "--exclude", "x", "--exclude", "y", "--cache", "place",
         "--cache-bytes", "7", "--crop-scale", "0.2", "0.9", "--probe-penalties", "0.5", "--device", "cpu",
@@ -102,29 +104,29 @@ def test_words_become_the_values_that_the_library_takes(calls: list[Any]) -> Non
     ]
 
 
-def test_evaluate_passes_its_attack_on(calls: list[Any]) -> None:
-    words = ("--norm", "l2", "--epsilon", "1/2", "--epsilon", "3", "--steps", "4", "--restarts", "2")
-    invoke("evaluate", "name", "tests", *words, "--on", "test", "--photos", "9")
+def test_evaluate_passes_the_options_of_its_attack(calls: list[Any]) -> None:
+    arguments = ("--norm", "l2", "--epsilon", "1/2", "--epsilon", "3", "--steps", "4", "--restarts", "2")
+    invoke("evaluate", "name", "tests", *arguments, "--on", "test", "--photos", "9")
     (options,) = calls
     assert isinstance(options, EvaluationOptions) and options.photos == 9
     assert options.attack == {"attack": "apgd", "norm": "l2", "epsilons": (0.5, 3.0), "steps": 4, "restarts": 2}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (("--save-every", "-1"), "greater than or equal to 0"),
         (("--phase", "half"), "'half' is not one of"),
         (("--trunk", "1"), "No such option"),
     ],
 )
-def test_what_no_option_takes_is_refused(calls: list[Any], words: tuple[str, ...], told: str) -> None:
-    result = invoke(*FIT, *words)
-    assert result.exit_code == 2 and told in result.stderr and not calls
+def test_wrong_arguments_are_refused(calls: list[Any], arguments: tuple[str, ...], message: str) -> None:
+    result = invoke(*FIT, *arguments)
+    assert result.exit_code == 2 and message in result.stderr and not calls
 
 
-def test_every_text_is_one_or_more_sentences_and_stands_in_help() -> None:
-    """Each field that is described is an option of fit; its text ends as a sentence does."""
+def test_every_description_is_a_sentence_in_the_help() -> None:
+    """The help of fit has the description of every field, which begins and ends like a sentence."""
     help_ = " ".join(invoke("fit", "--help").output.replace("│", " ").split())
     for owner in (FitOptions, DataOptions, Recipe, Cache):
         hints = get_type_hints(owner, include_extras=True)
@@ -132,9 +134,9 @@ def test_every_text_is_one_or_more_sentences_and_stands_in_help() -> None:
             if hasattr(hints[field.name], "__metadata__"):
                 text = hints[field.name].__metadata__[0]
                 assert text.endswith(".") and text[0].isupper() and text in help_, field.name
-    for told in (
+    for sentence in (
         "Range: 0 to 100,000. Default: 8, with --robust 16.",
         "Default: on, with --robust off.",
         "Default: 60.",
     ):
-        assert told in help_
+        assert sentence in help_

@@ -44,13 +44,13 @@ CURVE = {
     ],
     ids=["curves", "confusion", "confusion of 200", "reliability", "Linf", "L2", "rates"],
 )
-def test_every_plot_is_a_picture_with_something_on_it(draw: Callable[[], bytes]) -> None:
+def test_every_plot_is_a_picture_that_is_not_blank(draw: Callable[[], bytes]) -> None:
     pixels = picture(draw())
     assert min(pixels.shape[:2]) >= 300 and 0.005 < (pixels.min(axis=2) < 200).mean() < 0.9
 
 
-def test_the_matrix_is_dark_where_photos_are() -> None:
-    """All of two classes right: of the two squares on the diagonal the middle is dark blue, the others are white."""
+def test_the_confusion_matrix_is_dark_where_photos_are() -> None:
+    """All photos of two classes are right: the two squares of the diagonal are dark blue, the others white."""
     pixels = picture(plots.confusion([[9, 0], [0, 9]], ("a", "b")))
     dark = (pixels[..., 2] - pixels[..., 0] > 60) & (pixels[..., 0] < 60)
     rows, columns = np.nonzero(dark[:, : int(pixels.shape[1] * 0.75)])
@@ -58,8 +58,8 @@ def test_the_matrix_is_dark_where_photos_are() -> None:
     assert (top == left).mean() > 0.9  # the bar of colours beside it lies on both
 
 
-def test_the_balanced_accuracy_is_a_line_of_its_own() -> None:
-    """Which is dashed; where an earlier epoch lacks it, it begins later."""
+def test_the_balanced_accuracy_has_its_own_line() -> None:
+    """The line is dashed; if an early epoch has no such figure, it begins later."""
     rows = [{"epoch": epoch, "loss": 0.5, "raw_accuracy": 0.9} for epoch in (1, 2, 3)]
     both = [{**row, "raw_balanced_accuracy": 0.5} for row in rows]
     orange = [(255, 127, 14)]  # matplotlib's second colour
@@ -75,17 +75,19 @@ NAMES = ("$a_{$", "猫", "Кошка", "قطة", "แมว\nb", "_hidden", "\ud
 
 
 @pytest.mark.parametrize("place", range(len(NAMES)))
-def test_any_name_stands_at_the_axes_of_a_matrix(place: int) -> None:
-    """And the matrix keeps its room: without a warning, which would be an error here."""
+def test_any_name_can_be_at_the_axes_of_a_confusion_matrix(place: int) -> None:
+    """The matrix is about as large as with short names, and there is no warning, which would be an error here."""
     names = (NAMES[place], "dog")
-    shown = picture(plots.confusion([[9, 1], [0, 4]], names))
-    usual = picture(plots.confusion([[9, 1], [0, 4]], ("cat", "dog")))
-    dark, expected = (int(((each[..., 2] - each[..., 0] > 60) & (each[..., 0] < 60)).sum()) for each in (shown, usual))
-    assert dark > 0.7 * expected > 5000 and max(shown.shape) < 2 * max(usual.shape)
+    plot = picture(plots.confusion([[9, 1], [0, 4]], names))
+    plain_plot = picture(plots.confusion([[9, 1], [0, 4]], ("cat", "dog")))
+    dark, expected = (
+        int(((pixels[..., 2] - pixels[..., 0] > 60) & (pixels[..., 0] < 60)).sum()) for pixels in (plot, plain_plot)
+    )
+    assert dark > 0.7 * expected > 5000 and max(plot.shape) < 2 * max(plain_plot.shape)
 
 
-def test_what_no_font_has_is_numbered_as_in_the_table_of_classes() -> None:
-    """Cuneiform, which is drawn as `class 1` is, and said to be."""
+def test_a_name_that_no_font_can_draw_is_replaced_by_its_number() -> None:
+    """Cuneiform is drawn as `class 1`; the axis and the table of classes explain the number."""
     matrix, names = [[9, 1], [0, 4]], ("dog", "\U00012000")
     numbered, plain = plots.confusion(matrix, names), plots.confusion(matrix, ("dog", "class 1"))
     assert (picture(numbered) != picture(plain)).any(), "the axis says where the names are"
