@@ -90,6 +90,8 @@ class Conversation(Generic[Result]):
         except StopIteration as stop:
             self._query, self._result, self.done = None, stop.value, True
             return
+        if not isinstance(message, Query):  # without this check, the engine would fail, and every other task with it
+            raise TypeError(f"a task yields a Query or a Progress, not {type(message).__name__}")
         if self._queries_left is not None:
             self._queries_left -= 1
             if self._queries_left < 0:

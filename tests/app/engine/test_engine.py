@@ -1,4 +1,4 @@
-"""Continuous batching: which queries share a batch, and that every caller gets its result or error."""
+"""Tests continuous batching: which queries share a batch, and that every caller gets its result or error."""
 
 import threading
 from concurrent.futures import CancelledError
@@ -17,14 +17,14 @@ def network() -> Doubling:
     return Doubling()
 
 
-def test_every_task_gets_its_own_rows(engine: Engine, network: Doubling) -> None:
-    """Twice the value that each asked about, three times over, whoever it shared a batch with."""
+def test_every_task_gets_its_own_answers(engine: Engine, network: Doubling) -> None:
+    """Each of 20 tasks gets twice its own value for all three queries."""
     futures = [engine.submit(asking(3, value=float(value)), network) for value in range(20)]
     assert [future.result(30) for future in futures] == [[2.0 * value] * 3 for value in range(20)]
 
 
 def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) -> None:
-    """16 tasks of 5 steps each that wait together, 8 rows a batch: 10 batches."""
+    """16 waiting tasks of 5 steps are 80 rows, so with 8 rows per batch there are 10 batches."""
     hold(engine, network)
     futures = [engine.submit(asking(5, gradients=True), network) for _ in range(16)]
     network.may_answer.set()
@@ -34,7 +34,7 @@ def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) ->
     assert (engine.counters.gradient_batches, engine.counters.gradient_rows) == (10, 80)
 
 
-def test_a_query_larger_than_the_cap_goes_alone_and_in_parts(engine: Engine, network: Doubling) -> None:
+def test_a_query_larger_than_the_cap_is_answered_alone_in_parts(engine: Engine, network: Doubling) -> None:
     hold(engine, network)
     futures = [engine.submit(asking(rows=count), network) for count in (3, 12, 2)]
     network.may_answer.set()
@@ -44,13 +44,13 @@ def test_a_query_larger_than_the_cap_goes_alone_and_in_parts(engine: Engine, net
 
 
 def test_a_query_for_logits_waits_for_one_gradient_step_at_most(engine: Engine, network: Doubling) -> None:
-    """Submitted during a gradient step, it is in the very next batch, before 30 attacks that came earlier."""
+    """A query submitted during a gradient step is in the next batch, before the 30 attacks that came earlier."""
     network.may_answer.clear()
     attacks = [engine.submit(asking(4, gradients=True), network) for _ in range(30)]
     eventually(lambda: network.batches)
-    quick = engine.submit(asking(value=7.0), network)
+    future = engine.submit(asking(value=7.0), network)
     network.may_answer.set()
-    assert quick.result(30) == [14.0]
+    assert future.result(30) == [14.0]
     kinds = ["gradients" if batch[0].objective else "logits" for batch in network.batches]
     assert kinds.index("logits") == 1
     for attack in attacks:
@@ -58,7 +58,7 @@ def test_a_query_for_logits_waits_for_one_gradient_step_at_most(engine: Engine, 
 
 
 def test_all_tasks_are_answered_once_before_any_is_answered_twice(engine: Engine, network: Doubling) -> None:
-    """Three times the cap of tasks: after three batches each has been asked about once."""
+    """24 tasks with 8 rows per batch: the first three batches contain every task once."""
     hold(engine, network)
     futures = [engine.submit(asking(2, value=float(value)), network) for value in range(1, 25)]
     network.may_answer.set()
@@ -68,8 +68,8 @@ def test_all_tasks_are_answered_once_before_any_is_answered_twice(engine: Engine
     assert sorted(values) == [float(value) for value in range(1, 25)]
 
 
-def test_a_query_that_asks_apart_is_alone_in_its_batch(engine: Engine, network: Doubling) -> None:
-    """Of ten tasks of two steps every third asks apart: never among others, and no later than its turn."""
+def test_a_query_marked_apart_is_alone_in_its_batch(engine: Engine, network: Doubling) -> None:
+    """Of ten tasks of two steps every third is marked `apart`; it is never with others, and does not wait longer."""
     hold(engine, network)
     tasks = [asking(2, value=float(value), gradients=True, apart=value % 3 == 0) for value in range(10)]
     futures = [engine.submit(task, network) for task in tasks]
@@ -79,20 +79,20 @@ def test_a_query_that_asks_apart_is_alone_in_its_batch(engine: Engine, network: 
     assert sorted(batch for batch in batches if batch[0] % 3 == 0) == [[0], [0], [3], [3], [6], [6], [9], [9]]
     assert not any(value % 3 == 0 for batch in batches if len(batch) > 1 for value in batch)
     first = {value: next(n for n, batch in enumerate(batches) if value in batch) for value in range(10)}
-    assert max(first.values()) <= 4, "all were asked before any was asked again"
+    assert max(first.values()) <= 4, "every task has been answered once before any is answered twice"
 
 
-def test_networks_do_not_share_batches(engine: Engine, network: Doubling) -> None:
-    other = Doubling()
+def test_queries_to_different_networks_do_not_share_a_batch(engine: Engine, network: Doubling) -> None:
+    other_network = Doubling()
     hold(engine, network)
-    futures = [engine.submit(asking(value=float(k)), (network, other)[k % 2]) for k in range(6)]
+    futures = [engine.submit(asking(value=float(k)), (network, other_network)[k % 2]) for k in range(6)]
     network.may_answer.set()
     assert [future.result(30) for future in futures] == [[2.0 * k] for k in range(6)]
-    assert [rows(batch) for batch in other.batches] == [3]
+    assert [rows(batch) for batch in other_network.batches] == [3]
 
 
 def test_a_cancelled_task_ends_within_two_steps(engine: Engine, network: Doubling) -> None:
-    """Cancelled during a step: that step is the last it takes part in, and its generator is closed."""
+    """A task cancelled during a step has no further queries answered, and its generator is closed."""
     closed = threading.Event()
 
     def task() -> Task[None]:
@@ -105,12 +105,12 @@ def test_a_cancelled_task_ends_within_two_steps(engine: Engine, network: Doublin
     future = engine.submit(task(), network)
     eventually(lambda: network.batches)
     future.cancel()
-    other = engine.submit(asking(5), network)
+    other_future = engine.submit(asking(5), network)
     network.may_answer.set()
-    other.result(30)
+    other_future.result(30)
     assert closed.wait(30)
-    fives = [query for batch in network.batches for query in batch if query.pixels[0, 0, 0, 0] == 5.0]
-    assert len(fives) == 1
+    queries_of_task = [query for batch in network.batches for query in batch if query.pixels[0, 0, 0, 0] == 5.0]
+    assert len(queries_of_task) == 1
     assert engine.counters.left == 1
     with pytest.raises(CancelledError):
         future.result()
@@ -122,7 +122,7 @@ def test_progress_reaches_the_listener_in_order(engine: Engine, network: Doublin
     assert steps == [1, 2, 3, 4, 5]
 
 
-def test_a_listener_that_fails_does_not_hurt_its_task(engine: Engine, network: Doubling) -> None:
+def test_a_failing_listener_does_not_affect_its_task(engine: Engine, network: Doubling) -> None:
     def listener(progress: Progress) -> None:
         raise RuntimeError("gone")
 
@@ -140,7 +140,22 @@ def test_a_task_that_raises_fails_alone(engine: Engine, network: Doubling) -> No
     assert good.result(30) == [2.0] * 4
 
 
-def test_a_task_that_runs_out_of_memory_fails_with_what_to_do(engine: Engine, network: Doubling) -> None:
+def test_a_task_that_yields_something_else_fails_alone(engine: Engine, network: Doubling) -> None:
+    """A task that yields None breaks its contract; the task beside it goes on."""
+
+    def broken() -> Task[None]:
+        yield from asking(1)
+        yield None  # type: ignore[misc]
+
+    hold(engine, network)
+    futures = engine.submit(broken(), network), engine.submit(asking(5), network)
+    network.may_answer.set()
+    with pytest.raises(TypeError, match="not NoneType"):
+        futures[0].result(30)
+    assert futures[1].result(30) == [2.0] * 5
+
+
+def test_the_error_of_a_task_out_of_memory_says_what_to_do(engine: Engine, network: Doubling) -> None:
     def task() -> Task[None]:
         yield from asking(1)
         raise torch.OutOfMemoryError("full")
@@ -157,19 +172,19 @@ def test_an_error_while_a_task_is_closed_affects_no_other_task(engine: Engine, n
             raise ValueError("at closing")
 
     future = engine.submit(task(), network)
-    other = engine.submit(asking(5), network)
+    other_future = engine.submit(asking(5), network)
     future.cancel()
-    assert other.result(30) == [2.0] * 5
+    assert other_future.result(30) == [2.0] * 5
     eventually(lambda: engine.alive == 0)
 
 
 def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nobody alive its loop does not turn at all."""
+    """Without tasks the loop of the engine does not run at all."""
     engine.submit(asking(), network).result(30)
     eventually(lambda: engine.alive == 0)
     turns: list[bool] = []
     monkeypatch.setattr(Engine, "_drop_cancelled", lambda self: turns.append(True))
-    threading.Event().wait(0.2)  # what is already under way may end
+    threading.Event().wait(0.2)  # a running turn may end first
     turns.clear()
     threading.Event().wait(0.5)
     assert turns == []
