@@ -1,4 +1,4 @@
-"""Requests to POST /classify that must fail, and requests whose body is given as bytes."""
+"""Helpers for requests to POST /classify: requests that must fail, and requests with a raw body."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from tests.app.live_service import Live
 
 
 def refusal(live: Live, status: int, **request: object) -> dict[str, object]:
-    """The problem details of a POST to /classify, which must fail with the status."""
+    """Send a POST to /classify that must fail with this status, and return its problem details."""
     response = live.client.post("/classify", **request)  # type: ignore[arg-type]
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -18,5 +18,5 @@ def refusal(live: Live, status: int, **request: object) -> dict[str, object]:
 
 
 def raw(body: bytes, content_type: str | None = "image/png", **headers: str) -> dict[str, Any]:
-    """Arguments of httpx for a request with this body, its Content-Type and further headers."""
+    """Return arguments of httpx for a request with this body, this Content-Type and more headers."""
     return {"content": body, "headers": ({} if content_type is None else {"Content-Type": content_type}) | headers}

@@ -1,4 +1,4 @@
-"""A network whose answers are known, a task that asks it, and ways to look at who was asked with whom."""
+"""A fake network whose answers are known, a task that queries it, and helpers to look at its batches."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tests.app.live_service import eventually
 
 
 class Doubling:
-    """A network whose logits are twice the mean of each row; remembers each batch, and waits until it may answer."""
+    """A network whose logits are twice the mean of every row; it records every batch and waits until it may answer."""
 
     def __init__(self, fails: Callable[[list[Query]], Exception | None] = lambda queries: None) -> None:
         self.batches: list[list[Query]] = []
@@ -34,15 +34,15 @@ class Doubling:
 def asking(
     times: int = 1, *, rows: int = 1, value: float = 1.0, gradients: bool = False, apart: bool = False
 ) -> Task[list[float]]:
-    """Ask the same thing several times; the result is all that was answered."""
+    """Send the same query several times; the result is the list of the answered logits."""
     objective = (lambda logits: logits[:, 0]) if gradients else None
-    heard: list[float] = []
+    values: list[float] = []
     for step in range(times):
         answer = yield Query(torch.full((rows, 3, 2, 2), value), objective, apart=apart)
         assert answer is not None
-        heard.append(answer.logits[0].item())
+        values.append(answer.logits[0].item())
         yield Progress(step + 1, times)
-    return heard
+    return values
 
 
 def rows(batch: list[Query]) -> int:
@@ -50,7 +50,7 @@ def rows(batch: list[Query]) -> int:
 
 
 def hold(engine: Engine, network: Doubling) -> None:
-    """Keep the network busy, so that all that is submitted meanwhile waits for the same tick."""
+    """Keep the network busy, so that all tasks submitted meanwhile wait for the next batch together."""
     network.may_answer.clear()
     engine.submit(asking(value=0.0), network)
     eventually(lambda: network.batches)

@@ -1,4 +1,4 @@
-"""Reading server-sent events."""
+"""Parses server-sent events."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and parsed data of each event."""
+    """Yield the name and the parsed JSON data of every event."""
     name, data = "", ""
     for line in lines:
         field, _, value = line.partition(": ")

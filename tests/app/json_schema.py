@@ -1,4 +1,4 @@
-"""Whether a value is what a JSON schema says; only the keywords that our OpenAPI document uses, no others."""
+"""Checks values against JSON schemas, for the keywords that our OpenAPI document uses."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
 }
 ANNOTATIONS = {"title", "description", "default", "examples", "example", "format", "contentEncoding"}
-"""Keywords that do not judge a value."""
+"""Keywords that do not restrict a value."""
 REFERENCE = "#/components/schemas/"
 
 
 def faults(value: object, schema: dict[str, Any], components: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the value, one text for each fault; raises KeyError for a keyword that is not known here."""
+    """Yield one text for every fault of the value; raise KeyError for a keyword that is not known here."""
     for keyword, limit in schema.items():
         if keyword not in ANNOTATIONS:
             yield from KEYWORDS[keyword](value, limit, schema, components)

@@ -1,4 +1,4 @@
-"""A live service on a free port, with a small model of random weights; spoken to over HTTP, as clients do."""
+"""Runs the service on a free port with a small model of random weights, for tests over HTTP."""
 
 import contextlib
 import tempfile
@@ -32,7 +32,7 @@ TINY = Spec("mobilenet_v3_small", ("cat", "dog", "Siamese cat", "sea_lion"), inp
 
 @dataclass(frozen=True)
 class Live:
-    """A running service: a client to ask it, and its inside to look at."""
+    """A running service: an HTTP client, its URL, and the application itself."""
 
     client: httpx.Client
     url: str
@@ -49,8 +49,8 @@ class Live:
 def serve(**settings: Any) -> Iterator[Live]:
     """Run the application under uvicorn on a thread until the block ends."""
     with tempfile.TemporaryDirectory() as cache:
-        usual: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "device": "cpu", "cache": Path(cache)}
-        with _serve(Settings(_env_file=None, **(usual | settings))) as running:
+        defaults: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "device": "cpu", "cache": Path(cache)}
+        with _serve(Settings(_env_file=None, **(defaults | settings))) as running:
             yield running
 
 
@@ -72,22 +72,22 @@ def _serve(settings: Settings) -> Iterator[Live]:
 
 
 def eventually(condition: Callable[[], object], *, timeout_s: float = 30) -> None:
-    """Wait for something that another thread brings about; the time-out is for hangs alone."""
+    """Wait until a condition holds that another thread makes true; fail after the timeout."""
     until = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < until, "it never happened"
+        assert time.monotonic() < until, "the condition did not become true in time"
         time.sleep(0.002)
 
 
 def lively_network() -> nn.Module:
-    """A network of random weights, scaled so that different pictures get different and decided verdicts."""
+    """Return a network of random weights, scaled so that pictures get different classes with high probabilities."""
     torch.manual_seed(0)
     network = architectures.build(TINY.architecture, len(TINY.classes))
     pictures = torch.stack([to_float(drawn(TINY.input_size, TINY.input_size, seed=100 + k)) for k in range(32)])
     pictures = Normalize(TINY)(pictures)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # the statistics become those of this one batch
+            layer.momentum = None  # the statistics are those of this one batch
     with torch.no_grad():
         network.train()(pictures)
         features = architectures.features(network.eval(), pictures)
@@ -99,7 +99,7 @@ def lively_network() -> nn.Module:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the checkpoint `tiny`."""
+    """Return a folder with the checkpoint `tiny`."""
     folder = tmp_path_factory.mktemp("checkpoints")
     checkpoint.save(
         folder / "tiny.safetensors", lively_network(), TINY, {"metrics": {"accuracy": 0.25}, "recipe": {"seed": 0}}
@@ -109,13 +109,13 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def live(checkpoints: Path) -> Iterator[Live]:
-    """The service that most tests share."""
+    """Return the service that most tests share."""
     with serve(checkpoints=checkpoints) as running:
         yield running
 
 
 def drawn(height: int = 96, width: int = 128, seed: int = 0) -> torch.Tensor:
-    """A picture of soft colours, uint8 [3, h, w], away from black and white so that no attack is clipped."""
+    """Return a smooth picture, uint8 [3, h, w], so far from black and white that no attack is clamped."""
     random = np.random.default_rng(seed)
     coarse = torch.from_numpy(random.uniform(60, 190, (1, 3, 5, 6)))
     smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", antialias=True)
@@ -124,13 +124,13 @@ def drawn(height: int = 96, width: int = 128, seed: int = 0) -> torch.Tensor:
 
 @pytest.fixture
 def picture() -> bytes:
-    """A small picture as a PNG file."""
+    """Return a small picture as a PNG file."""
     return encode(drawn())
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    made = Engine(max_rows=8, max_tasks=40)
-    yield made
-    made.close(timeout_s=30)
-    assert made.alive == 0
+    new_engine = Engine(max_rows=8, max_tasks=40)
+    yield new_engine
+    new_engine.close(timeout_s=30)
+    assert new_engine.alive == 0

@@ -1,4 +1,4 @@
-"""Parsers of origins, path prefixes, networks and host names."""
+"""Tests the parsers of origins, path prefixes, networks and host names."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from app.addresses import parse_host, parse_network, parse_origin, parse_prefix
         ("null", "null"),
     ],
 )
-def test_origins_as_browsers_write_them(text: str, origin: str) -> None:
+def test_origins_are_normalised_as_browsers_write_them(text: str, origin: str) -> None:
     assert parse_origin(text) == origin
 
 
@@ -29,7 +29,7 @@ def test_origins_as_browsers_write_them(text: str, origin: str) -> None:
     ["localhost:3000", "example.com", "http://localhost:3000/", "http://a/b", "http://a?b", "https://*.example.com",
      "http://u@a", "http://", "http://a:port", "//a", "http:a", "http://a b", "http://a:99999", "http://a\\b"],
 )  # fmt: skip
-def test_what_is_not_an_origin(text: str) -> None:
+def test_a_malformed_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="for example http"):
         parse_origin(text)
 
@@ -39,7 +39,7 @@ def test_what_is_not_an_origin(text: str) -> None:
     [("", ""), ("/", ""), ("/mirage", "/mirage"), ("/mirage/", "/mirage"), ("/a/b-c/d.e", "/a/b-c/d.e"),
      ("/user/me@x.org/proxy", "/user/me@x.org/proxy"), ("/...", "/...")],
 )  # fmt: skip
-def test_prefixes(text: str, prefix: str) -> None:
+def test_prefixes_lose_their_trailing_slash(text: str, prefix: str) -> None:
     assert parse_prefix(text) == prefix
 
 
@@ -48,12 +48,12 @@ def test_prefixes(text: str, prefix: str) -> None:
     ["mirage", "//evil.com", "/a//b", "/..", "/a/../b", "/.", "/a?b", "/a#b", "/a b", "/a\r\nX: y", '/"><script>',
      "/'", "/%2e%2e", "\\evil", "https://evil.com", "/a//"],
 )  # fmt: skip
-def test_what_is_not_a_prefix(text: str) -> None:
+def test_a_malformed_prefix_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write one such as /mirage"):
         parse_prefix(text)
 
 
-def test_networks_and_hosts() -> None:
+def test_networks_and_hosts_are_parsed_or_refused() -> None:
     for text in ("127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "*"):
         assert parse_network(text) == text
     for text in ("localhost", "10.0.0.1/8", "300.1.1.1", "proxy.example"):

@@ -1,4 +1,4 @@
-"""The check of values against schemas refuses what JSON Schema refuses."""
+"""Tests the JSON Schema checker of the tests itself."""
 
 from typing import Any
 
@@ -28,7 +28,9 @@ OBJECT = {"type": "object", "properties": {"size": SIZE}, "required": ["size"], 
         ({"type": "object", "additionalProperties": SIZE}, [{}, {"a": 1}], [{"a": 0}]),
     ],
 )
-def test_values(schema: dict[str, Any], good: list[object], bad: list[object]) -> None:
+def test_values_are_accepted_or_refused_as_by_json_schema(
+    schema: dict[str, Any], good: list[object], bad: list[object]
+) -> None:
     for value in good:
         assert list(faults(value, schema, COMPONENTS)) == [], value
     for value in bad:

@@ -1,4 +1,4 @@
-"""python -m app as a process: what keeps it from starting, and how it ends."""
+"""Tests `python -m app` as a process: errors at its start, and how it ends."""
 
 import os
 import signal
@@ -28,9 +28,9 @@ def start(**settings: str) -> "subprocess.Popen[bytes]":
 
 
 def test_a_port_in_use_is_reported_in_one_line(checkpoints: Path) -> None:
-    """Exit code 1, without a traceback or an abort."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
+    """The exit code is 1, and there is no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = str(occupied.getsockname()[1])
         process = start(MIRAGE_CHECKPOINTS=str(checkpoints), MIRAGE_PORT=port)
         _, errors = process.communicate(timeout=300)
     assert process.returncode == 1, errors
@@ -64,22 +64,22 @@ def test_a_port_in_use_is_reported_in_one_line(checkpoints: Path) -> None:
 def test_a_wrong_setting_is_reported_in_one_line(
     name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A text that Python prints to stderr before it ends with exit code 1."""
+    """SystemExit has the message as its code, so Python prints it to stderr and exits with code 1."""
     monkeypatch.setattr("app.__main__.signal.signal", lambda *_: None)
-    monkeypatch.setattr("app.__main__._end_despite_threads", lambda: None)  # other tests' threads are alive
+    monkeypatch.setattr("app.__main__._end_despite_threads", lambda: None)  # threads of other tests may be running
     monkeypatch.setattr("app.__main__.keep_freed_memory", lambda: None)
     monkeypatch.setenv("MIRAGE_PORT", "0")
     monkeypatch.setenv(f"MIRAGE_{name}", value)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as system_exit:
         main()
-    text = ended.value.code
+    text = system_exit.value.code
     assert isinstance(text, str) and text.startswith(f"mirage: {message}") and "\n" not in text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_while_models_are_loaded(checkpoints: Path, tmp_path: Path, how: signal.Signals) -> None:
-    """Exit code 0, and the socket's file is gone; output to a pipe that knows ASCII alone shows any class name."""
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_the_process_ends_cleanly_on_a_signal(checkpoints: Path, tmp_path: Path, signal_number: signal.Signals) -> None:
+    """The exit code is 0 and the socket file is removed; SIGINT comes while models are loaded."""
     names = tmp_path / "checkpoints"
     names.mkdir()
     spec = replace(TINY, classes=("кошка", *TINY.classes[1:]))
@@ -90,12 +90,12 @@ def test_it_ends_cleanly_while_models_are_loaded(checkpoints: Path, tmp_path: Pa
         MIRAGE_CACHE=str(tmp_path / "cache"),
     )  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
-    if how is signal.SIGINT:  # in the middle of it
+    if signal_number is signal.SIGINT:  # while the models are loaded
         while b"startup complete" not in process.stderr.readline():
             assert process.poll() is None
     else:
         assert b"Mirage serves \\u732b on cpu at unix:" in process.stdout.readline()
-    process.send_signal(how)
+    process.send_signal(signal_number)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert b"Traceback" not in errors and b"Fatal" not in errors and not path.exists()

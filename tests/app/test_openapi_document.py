@@ -1,4 +1,4 @@
-"""The OpenAPI document: what it promises works as it stands."""
+"""Tests that the OpenAPI document is complete and that its examples work."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from tests.app.live_service import Live, drawn
 
 
 def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:
-    """What "Try it out" sends when nothing is filled in but what is required."""
+    """This is what "Try it out" in Swagger UI sends when only the required fields are filled in."""
     document = live.client.get("/openapi.json").json()
-    tried = 0
+    count = 0
     for path, operations in document["paths"].items():
         if "get" not in operations:
             continue
@@ -20,25 +20,25 @@ def test_every_documented_get_succeeds_with_its_examples(live: Live) -> None:
         query = {entry["name"]: examples[entry["name"]] for entry in required if entry["in"] == "query"}
         address = path.format(**examples)
         assert live.client.get(address, params=query, timeout=120).status_code == 200, address
-        tried += 1
-    assert tried == 7
+        count += 1
+    assert count == 7
 
 
 def test_the_form_that_swagger_ui_fills_in_succeeds(live: Live) -> None:
-    """Each field's example, else its default, as the page sends it; empty ones are left out."""
+    """Swagger UI sends the example of a field or else its default; empty fields are left out."""
     document = live.client.get("/openapi.json").json()
     fields = document["components"]["schemas"]["AdversarialOptions"]["properties"]
-    filled = {name: str(field.get("examples", [field.get("default")])[0]) for name, field in fields.items()}
-    del filled["image"]
-    sent = {name: value.lower() if value == "False" else value for name, value in filled.items() if value != ""}
-    del sent["format"]  # a choice without a default: the page offers its values
-    assert sent == {"attack": "auto", "confidence": "0.0", "survive": "png", "deadline_s": "60", "previews": "false"}
-    answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data=sent)
+    examples = {name: str(field.get("examples", [field.get("default")])[0]) for name, field in fields.items()}
+    del examples["image"]
+    data = {name: value.lower() if value == "False" else value for name, value in examples.items() if value != ""}
+    del data["format"]  # a choice without a default: the page offers its values
+    assert data == {"attack": "auto", "confidence": "0.0", "survive": "png", "deadline_s": "60", "previews": "false"}
+    answer = live.client.post("/adversarial", files={"image": encode(drawn())}, data=data)
     assert answer.status_code == 200
 
 
-def test_no_form_is_filled_in_with_a_word_of_swagger_ui(live: Live) -> None:
-    """A text without example or default is sent as `string`, which is no model and no class."""
+def test_every_text_field_of_a_form_has_an_example_or_a_default(live: Live) -> None:
+    """Swagger UI fills a text field without them with `string`, which is neither a model nor a class."""
     document = live.client.get("/openapi.json").json()
     forms = {path["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
              for path in document["paths"].values() if "requestBody" in path.get("post", {})}  # fmt: skip
@@ -51,11 +51,11 @@ def test_no_form_is_filled_in_with_a_word_of_swagger_ui(live: Live) -> None:
                 assert "examples" in field or "default" in field, f"{form}.{name}"
 
 
-def test_the_document_refers_to_nothing_that_is_missing(live: Live) -> None:
+def test_every_referenced_schema_is_defined(live: Live) -> None:
     document = live.client.get("/openapi.json").json()
-    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
-    assert "Problem" in named
-    missing = named - set(document["components"]["schemas"])
+    referenced = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert "Problem" in referenced
+    missing = referenced - set(document["components"]["schemas"])
     assert not missing, f"not defined: {missing}; forms are listed in FORMS in app/openapi_document.py"
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document explains everything that it names, and its examples and defaults are what its schemas say."""
+"""Tests that the OpenAPI document describes all its parts, and that examples and defaults satisfy their schemas."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.app.live_service import Live
 Json = dict[str, Any]
 ARTICLES = {"a", "an", "the"}
 FEWEST_WORDS = 3
-"""Fewer words than this do not explain anything."""
+"""Smallest number of words of a description."""
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,12 @@ def document(live: Live) -> Json:
 
 
 def words(text: str) -> list[str]:
-    """The words of a name or a sentence, without case, underscores and articles."""
+    """Return the words of a name or a sentence in lower case, without articles."""
     return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in ARTICLES]
 
 
 def text_faults(where: str, name: str, text: str | None) -> Iterator[str]:
-    """What is wrong with the text that explains a name."""
+    """Yield what is wrong with the description of a name."""
     if not text:
         yield f"{where}: no description"
     elif len(text.split()) < FEWEST_WORDS:
@@ -43,7 +43,7 @@ def operations(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def contents(document: Json) -> Iterator[tuple[str, Json]]:
-    """The entry of each media type of each request body and response."""
+    """Yield the entry of every media type of every request body and response."""
     for where, operation in operations(document):
         bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
         for kind, body in bodies.items():
@@ -52,7 +52,7 @@ def contents(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def schemas(document: Json) -> Iterator[tuple[str, Json]]:
-    """Every schema of the document, with those inside it."""
+    """Yield every schema of the document and all schemas nested in it."""
     roots = dict(document["components"]["schemas"])
     roots |= {where: content["schema"] for where, content in contents(document) if "schema" in content}
     for where, operation in operations(document):
@@ -99,13 +99,13 @@ def test_every_parameter_is_explained(document: Json) -> None:
 
 
 def description_of(field: Json, document: Json) -> str | None:
-    """The field's own description; pydantic leaves it out where it repeats that of the schema which the field names."""
+    """Return the description of a field, or that of the schema to which the field refers."""
     schema = document["components"]["schemas"].get(field.get("$ref", "").removeprefix(REFERENCE), {})
     return field.get("description") or schema.get("description")
 
 
 def test_every_field_of_every_schema_is_explained(document: Json) -> None:
-    """Of requests, of responses, and of what they consist of."""
+    """The schemas are those of requests, of responses, and of their parts."""
     described = [(where, schema) for where, schema in schemas(document) if "properties" in schema]
     assert len(described) > 20
     text_errors = [
@@ -133,7 +133,7 @@ def test_every_schema_and_every_response_is_explained(document: Json) -> None:
 
 
 def examples(document: Json) -> Iterator[tuple[str, Json, object]]:
-    """Each example and each default, with the schema that it must satisfy."""
+    """Yield every example and every default with the schema that it must satisfy."""
     for where, schema in schemas(document):
         for example in schema.get("examples", []):
             yield f"{where} example", schema, example
@@ -149,7 +149,7 @@ def examples(document: Json) -> Iterator[tuple[str, Json, object]]:
 
 
 def test_every_example_and_default_satisfies_its_schema(document: Json) -> None:
-    """An empty text stands for an option that is not given, so that Swagger UI fills in nothing."""
+    """Empty examples are not checked: they make Swagger UI leave the option empty."""
     components = document["components"]["schemas"]
     checked = [entry for entry in examples(document) if entry[2] != ""]
     assert len(checked) > 30
@@ -175,5 +175,5 @@ def test_only_optional_fields_have_an_empty_example(document: Json) -> None:
         ("input_size", "Height and width of the input.", None),
     ],
 )
-def test_what_explains_nothing(name: str, text: str | None, fault: str | None) -> None:
+def test_missing_short_and_repeating_descriptions_are_faults(name: str, text: str | None, fault: str | None) -> None:
     assert list(text_faults("x", name, text)) == ([] if fault is None else [fault])

@@ -1,4 +1,4 @@
-"""Settings from the environment, and their texts."""
+"""Tests reading settings from the environment, and their descriptions."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.settings import Settings
 
 
-def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRAGE_MODELS", "cats-dogs, imagenet/resnet18,")
     monkeypatch.setenv("MIRAGE_CHECKPOINTS", "somewhere")
     monkeypatch.setenv("MIRAGE_PORT", "9000")
@@ -17,26 +17,26 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.checkpoints, settings.port) == (Path("somewhere"), 9000)
 
 
-def test_folder_and_size_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_and_size_of_the_cache_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default folder is in the home folder of the user; a size of 0 is allowed."""
     monkeypatch.setenv("HOME", "/home/somebody")
-    usual = Settings(_env_file=None)
-    assert (usual.cache, usual.cache_bytes) == (Path("/home/somebody/.cache/mirage"), 256_000_000)
+    defaults = Settings(_env_file=None)
+    assert (defaults.cache, defaults.cache_bytes) == (Path("/home/somebody/.cache/mirage"), 256_000_000)
     monkeypatch.setenv("MIRAGE_CACHE", "/srv/kept")
     monkeypatch.setenv("MIRAGE_CACHE_BYTES", "0")
     settings = Settings(_env_file=None)
     assert (settings.cache, settings.cache_bytes) == (Path("/srv/kept"), 0)
 
 
-def test_a_tilde_is_home_in_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No shell has expanded it there."""
+def test_a_tilde_in_an_env_file_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No shell expands the tilde in a file, so the setting must do it."""
     monkeypatch.setenv("HOME", "/home/somebody")
     (tmp_path / ".env").write_text("MIRAGE_CACHE=~/kept\n")
     assert Settings(_env_file=tmp_path / ".env").cache == Path("/home/somebody/kept")
 
 
-def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's user may have no entry in /etc/passwd."""
+def test_without_a_home_folder_the_tilde_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user of a container may have no entry in /etc/passwd; creating the settings must not fail."""
 
     def unknown(_: int) -> None:
         raise KeyError("no such user")
@@ -57,7 +57,7 @@ def test_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "loud"),
     ],
 )
-def test_a_wrong_value_is_refused_and_the_setting_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_wrong_value_names_the_setting(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"MIRAGE_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings(_env_file=None)
@@ -70,13 +70,13 @@ def test_the_readme_lists_every_setting() -> None:
 
 
 @pytest.mark.parametrize("host", ["", " "])
-def test_an_empty_host_opens_nothing_to_the_network(host: str) -> None:
-    """To the operating system an empty host means all addresses; `MIRAGE_HOST=$UNSET` must not mean this."""
+def test_an_empty_host_means_localhost(host: str) -> None:
+    """For the operating system an empty host means all addresses, so `MIRAGE_HOST=$UNSET` would open the service."""
     assert Settings(_env_file=None, host=host).host == "127.0.0.1"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_explained_in_sentences(name: str) -> None:
-    """With a capital letter and a full stop."""
+def test_every_setting_has_a_description_in_sentences(name: str) -> None:
+    """A description starts with a capital letter, ends with a full stop and has at least 8 words."""
     description = Settings.model_fields[name].description or ""
     assert description[:1].isupper() and description.endswith(".") and len(description.split()) >= 8

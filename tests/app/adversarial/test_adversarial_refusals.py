@@ -1,4 +1,4 @@
-"""What POST /adversarial refuses, and what the refusals say."""
+"""Tests which requests POST /adversarial refuses, and the messages."""
 
 import pytest
 
@@ -30,7 +30,9 @@ from tests.app.picture_requests import fool
         ({"epsilonn": "0.1"}, 422, "epsilonn: "),
     ],
 )
-def test_options_out_of_range(live: Live, picture: bytes, fields: dict[str, str], status: int, detail: str) -> None:
+def test_options_out_of_range_are_refused(
+    live: Live, picture: bytes, fields: dict[str, str], status: int, detail: str
+) -> None:
     response = live.client.post("/adversarial", files={"image": picture}, data=fields)
     assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in response.json()["detail"]
@@ -58,19 +60,19 @@ def test_options_out_of_range(live: Live, picture: bytes, fields: dict[str, str]
         ({"nonsense": "1"}, "nonsense: there is no option of this name"),
     ],
 )
-def test_hostile_options_are_named(live: Live, picture: bytes, fields: dict[str, str], reason: str) -> None:
+def test_the_message_names_the_bad_option(live: Live, picture: bytes, fields: dict[str, str], reason: str) -> None:
     response = live.client.post("/adversarial", files={"image": picture}, data=fields)
     assert response.status_code == (404 if "target" in fields else 422)
     assert reason in response.json()["detail"]
 
 
-def test_the_present_class_is_no_target(live: Live, picture: bytes) -> None:
-    present = fool(live, picture, steps=1)["original"]["label"]
-    response = live.client.post("/adversarial", files={"image": picture}, data={"target": present})
+def test_the_predicted_class_is_refused_as_target(live: Live, picture: bytes) -> None:
+    label = fool(live, picture, steps=1)["original"]["label"]
+    response = live.client.post("/adversarial", files={"image": picture}, data={"target": label})
     assert response.status_code == 422 and "choose another target" in response.json()["detail"]
 
 
-def test_broken_pictures_and_missing_ones(live: Live) -> None:
+def test_broken_and_missing_pictures_are_refused(live: Live) -> None:
     for content, status in ((b"junk", 415), (encode(drawn())[:3000], 422)):
         assert live.client.post("/adversarial", files={"image": content}).status_code == status
     response = live.client.post("/adversarial", data={"epsilon": "0.1"})

@@ -1,4 +1,4 @@
-"""The mask and the box of POST /adversarial."""
+"""Tests the mask and the box of POST /adversarial, which restrict the pixels that may change."""
 
 import torch
 
@@ -7,7 +7,7 @@ from tests.app.live_service import Live, drawn
 from tests.app.picture_requests import fool, pixels
 
 
-def test_only_the_box_changes(live: Live, picture: bytes) -> None:
+def test_only_pixels_of_the_box_change(live: Live, picture: bytes) -> None:
     result = fool(live, picture, attack="pgd", steps=5, box="20,10,50,60")
     changed = (pixels(result["image"]) != decode(picture)).any(dim=0)
     assert changed[10:70, 20:70].any()
@@ -15,8 +15,8 @@ def test_only_the_box_changes(live: Live, picture: bytes) -> None:
     assert not changed.any()
 
 
-def test_only_where_the_mask_is_light_does_it_change(live: Live, picture: bytes) -> None:
-    """And where a box is given too, only where both allow it."""
+def test_only_light_pixels_of_the_mask_change(live: Live, picture: bytes) -> None:
+    """With a box as well, only pixels that both allow change."""
     mask = torch.zeros(3, 96, 128, dtype=torch.uint8)
     mask[:, :, 64:] = 255
     for box, allowed in (("", (slice(0, 96), slice(64, 128))), ("0,0,100,50", (slice(0, 50), slice(64, 100)))):
@@ -29,14 +29,14 @@ def test_only_where_the_mask_is_light_does_it_change(live: Live, picture: bytes)
         assert not changed.any()
 
 
-def test_a_mask_of_another_size_is_named(live: Live, picture: bytes) -> None:
+def test_a_mask_of_another_size_is_refused(live: Live, picture: bytes) -> None:
     files = {"image": picture, "mask": encode(drawn(50, 50))}
     response = live.client.post("/adversarial", files=files)
     assert response.status_code == 422
     assert "mask: it has 50 x 50 pixels and the picture 128 x 96" in response.json()["detail"]
 
 
-def test_a_box_beside_the_mask_allows_nothing(live: Live, picture: bytes) -> None:
+def test_a_box_that_does_not_overlap_the_mask_is_refused(live: Live, picture: bytes) -> None:
     mask = torch.zeros(3, 96, 128, dtype=torch.uint8)
     mask[:, :, 64:] = 255
     files = {"image": picture, "mask": encode(mask)}

@@ -1,4 +1,4 @@
-"""POST /adversarial/curve over HTTP."""
+"""Tests POST /adversarial/curve over HTTP."""
 
 import pytest
 
@@ -11,18 +11,18 @@ from tests.app.picture_requests import classify, fool, pixels, post, post_for_js
 QUICK = {"steps": "3", "norms": "l2", "norm": "linf"}
 
 
-def test_every_field_of_a_curve(live: Live, picture: bytes) -> None:
-    """All norms, with figures that /adversarial tells as well."""
+def test_the_fields_of_a_curve_agree_with_adversarial_and_classify(live: Live, picture: bytes) -> None:
+    """The smallest changes of all norms equal those of single requests to /adversarial."""
     result = post_for_json(live, "/adversarial/curve", picture, norm="linf", steps=5)
     assert set(result) == {
         "model", "original", "target", "smallest", "norm", "points", "image", "passes", "stopped", "seconds",
     }  # fmt: skip
     assert (result["model"], result["norm"], result["target"], result["stopped"]) == ("tiny", "linf", None, False)
     assert list(result["smallest"]) == ["linf", "l2", "l1", "l0"]
-    for norm, each in result["smallest"].items():
+    for norm, smallest in result["smallest"].items():
         alone = fool(live, picture, attack="auto", norm=norm, steps=5)
-        assert (each["success"], each["label"]) == (alone["success"], alone["adversarial"]["label"])
-        assert each["norms"][norm] == pytest.approx(alone["norms"][norm], rel=1e-6)
+        assert (smallest["success"], smallest["label"]) == (alone["success"], alone["adversarial"]["label"])
+        assert smallest["norms"][norm] == pytest.approx(alone["norms"][norm], rel=1e-6)
     assert [round(255 * point["epsilon"], 6) for point in result["points"]] == [0, *LEVELS]
     for point in result["points"]:
         assert set(point) == {"epsilon", "original", "goal", "success"}
@@ -30,24 +30,24 @@ def test_every_field_of_a_curve(live: Live, picture: bytes) -> None:
     prediction = classify(live, picture)[0]
     assert result["original"]["label"] == prediction["label"]
     assert result["points"][0]["original"] == pytest.approx(prediction["probability"], abs=1e-4)
-    shown = pixels(result["image"])
-    assert shown.shape[0] == 3 and min(shown.shape[1:]) >= 300
+    plot = pixels(result["image"])
+    assert plot.shape[0] == 3 and min(plot.shape[1:]) >= 300
     assert result["passes"]["forward"] > result["passes"]["backward"] > 8 * 5
 
 
-def test_a_point_is_an_attack_of_its_own(live: Live, picture: bytes) -> None:
+def test_a_point_equals_a_single_attack(live: Live, picture: bytes) -> None:
     result = post_for_json(live, "/adversarial/curve", picture, seed=7, **QUICK)
-    alone = fool(live, picture, attack="pgd", norm="linf", epsilon="3/255", steps=3, seed=7)
-    (point,) = [each for each in result["points"] if round(255 * each["epsilon"]) == 3]
-    assert point["success"] is alone["success"]
-    assert point["original"] == pytest.approx(alone["probabilities"]["original"]["after"], abs=1e-4)
+    attack = fool(live, picture, attack="pgd", norm="linf", epsilon="3/255", steps=3, seed=7)
+    (point,) = [entry for entry in result["points"] if round(255 * entry["epsilon"]) == 3]
+    assert point["success"] is attack["success"]
+    assert point["original"] == pytest.approx(attack["probabilities"]["original"]["after"], abs=1e-4)
     assert post_for_json(live, "/adversarial/curve", picture, seed=8, **QUICK)["points"] != result["points"]
 
 
-def test_the_curve_towards_a_target(live: Live, picture: bytes) -> None:
-    """The goal is its probability: at the last point that of an attack which has won."""
-    present = classify(live, picture)[0]["label"]
-    target = next(label for label in ("dog", "cat") if label != present)
+def test_a_targeted_curve_shows_the_probability_of_the_target(live: Live, picture: bytes) -> None:
+    """The last budget is three times the smallest L2 change that succeeds, so the last point is a success."""
+    predicted = classify(live, picture)[0]["label"]
+    target = next(label for label in ("dog", "cat") if label != predicted)
     result = post_for_json(live, "/adversarial/curve", picture, target=target, norm="l2", norms="l2,linf", steps=12)
     assert result["target"] == {"label": target, "index": ["cat", "dog"].index(target)}
     assert list(result["smallest"]) == ["l2", "linf"]
@@ -56,8 +56,8 @@ def test_the_curve_towards_a_target(live: Live, picture: bytes) -> None:
     assert result["points"][-1]["epsilon"] == pytest.approx(3 * result["smallest"]["l2"]["norms"]["l2"])
 
 
-def test_the_plot_is_the_picture(live: Live, picture: bytes) -> None:
-    """With its figures in the file; the same as in the JSON."""
+def test_the_picture_of_a_curve_is_its_plot(live: Live, picture: bytes) -> None:
+    """The PNG equals the picture in the JSON response; a JPEG has the same size."""
     response = post(live, "/adversarial/curve", picture, **QUICK)
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Mirage-Model"] == "tiny"
@@ -67,8 +67,8 @@ def test_the_plot_is_the_picture(live: Live, picture: bytes) -> None:
     assert jpeg.headers["Content-Type"] == "image/jpeg" and decode(jpeg.content).shape == decode(response.content).shape
 
 
-def test_progress_counts_attacks_then_comes_the_result(live: Live, picture: bytes) -> None:
-    """Two norms and eight budgets."""
+def test_progress_events_count_attacks_and_are_followed_by_the_result(live: Live, picture: bytes) -> None:
+    """Two norms and eight budgets are ten attacks."""
     data = {"format": "events", **QUICK}
     with live.client.stream("POST", "/adversarial/curve", files={"image": picture}, data=data) as response:
         received = list(events(response.iter_lines()))
@@ -77,7 +77,7 @@ def test_progress_counts_attacks_then_comes_the_result(live: Live, picture: byte
     assert len(received[-1][1]["points"]) == 9
 
 
-def test_a_failure_midway_is_an_event(live: Live, picture: bytes) -> None:
+def test_a_failure_during_the_stream_is_an_event(live: Live, picture: bytes) -> None:
     present = classify(live, picture)[0]["label"]
     data = {"format": "events", "target": present}
     with live.client.stream("POST", "/adversarial/curve", files={"image": picture}, data=data) as response:
@@ -85,8 +85,8 @@ def test_a_failure_midway_is_an_event(live: Live, picture: bytes) -> None:
     assert (name, result["status"], result["type"]) == ("problem", 422, "urn:mirage:problem:already-target")
 
 
-def test_a_clients_deadline_gives_what_is_known(live: Live) -> None:
-    """Two attacks of a thousand steps are not done; what has won until then is result."""
+def test_at_the_deadline_of_a_client_the_finished_part_is_returned(live: Live) -> None:
+    """The two attacks of 1000 steps are not finished in time; only a success found until then is reported."""
     result = post_for_json(live, "/adversarial/curve", encode(drawn(300, 300)), norms="l2", steps=1000, deadline_s=2)
     assert result["stopped"] is True
     assert len(result["points"]) == 1 and set(result["smallest"]) <= {"l2"}

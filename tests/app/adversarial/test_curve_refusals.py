@@ -1,4 +1,4 @@
-"""What POST /adversarial/curve and POST /adversarial/targets refuse."""
+"""Tests which requests POST /adversarial/curve and POST /adversarial/targets refuse."""
 
 import pytest
 
@@ -36,7 +36,7 @@ from tests.app.picture_requests import classify, post
         ("targets", {"target": "cat"}, 422, "target: there is no option"),
     ],
 )
-def test_hostile_options(
+def test_the_message_names_the_bad_option(
     live: Live, picture: bytes, operation: str, fields: dict[str, str], status: int, detail: str
 ) -> None:
     response = post(live, f"/adversarial/{operation}", picture, **fields)
@@ -44,15 +44,15 @@ def test_hostile_options(
     assert detail in response.json()["detail"]
 
 
-def test_the_present_class_is_no_target(live: Live, picture: bytes) -> None:
-    present = classify(live, picture)[0]["label"]
-    response = post(live, "/adversarial/curve", picture, target=present)
+def test_the_predicted_class_is_refused_as_target(live: Live, picture: bytes) -> None:
+    label = classify(live, picture)[0]["label"]
+    response = post(live, "/adversarial/curve", picture, target=label)
     assert (response.status_code, response.headers["Content-Type"]) == (422, "application/problem+json")
     assert "choose another target" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["curve", "targets"])
-def test_broken_pictures_and_missing_ones(live: Live, path: str) -> None:
+def test_broken_and_missing_pictures_are_refused(live: Live, path: str) -> None:
     for content, status in ((b"junk", 415), (encode(drawn())[:3000], 422)):
         response = post(live, f"/adversarial/{path}", content)
         assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
@@ -61,7 +61,7 @@ def test_broken_pictures_and_missing_ones(live: Live, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["curve", "targets"])
-def test_the_model_may_stand_in_the_address(live: Live, picture: bytes, path: str) -> None:
+def test_the_model_may_be_given_in_the_query(live: Live, picture: bytes, path: str) -> None:
     for address, status in (("?model=tiny", 200), ("?model=lost", 404), ("?bogus=1", 422)):
         data = {"steps": "1", "norms": "l1"} if path == "curve" else {}
         response = live.client.post(f"/adversarial/{path}{address}", files={"image": picture}, data=data)

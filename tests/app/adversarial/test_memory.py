@@ -1,4 +1,4 @@
-"""How much memory attacks may take, alone and together."""
+"""Tests the limits on the memory of attacks, alone and together, and that attacks share batches."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,55 +20,55 @@ from tests.app.picture_requests import fool
         ("pgd", "png", False, {}, 1200),
         (None, "png", True, {}, 2 * 1200),
         ("pgd", "jpeg:80,jpeg:70", False, {}, 3 * 1200),
-        ("pgd", "resize:0.5", False, {}, 1200 + 3 * 300),  # three kernels, each of a quarter of the pixels
+        ("pgd", "resize:0.5", False, {}, 1200 + 3 * 300),  # three kernels with a quarter of the pixels
         ("patch", "png", False, {}, 4 * 1200),  # its default number of samples
         ("patch", "jpeg:80", True, {"samples": 2}, 2 * 3 * 1200),
     ],
 )
-def test_the_pixels_that_an_attack_holds(
+def test_the_weight_of_an_attack_is_its_number_of_pixels_in_memory(
     attack: str | None, survive: str, jpeg: bool, options: dict[str, object], weight: int
 ) -> None:
-    """Of a picture of 30 x 40 pixels; the limit is 4 times the largest picture, here exactly what is held."""
+    """The picture has 30 x 40 = 1200 pixels. The limit is 4 x max_pixels, here exactly the weight or just below it."""
     picture, survivals = torch.zeros(3, 30, 40, dtype=torch.uint8), parse_survive(survive)
-    held = partial(attack_weight, picture, attack, options, survivals, jpeg=jpeg)
-    assert held(max_pixels=weight // 4) == weight
+    weigh = partial(attack_weight, picture, attack, options, survivals, jpeg=jpeg)
+    assert weigh(max_pixels=weight // 4) == weight
     with pytest.raises(PictureTooLarge, match=f"{weight:,} pixels at once"):
-        held(max_pixels=weight // 4 - 1)
+        weigh(max_pixels=weight // 4 - 1)
 
 
-def test_pictures_under_attack_are_bounded_together(checkpoints: Path) -> None:
-    """With room for 20,000 pixels, a picture of 12,288 keeps a second one out, but not a classification."""
+def test_a_second_attack_is_refused_when_memory_is_short(checkpoints: Path) -> None:
+    """With room for 20,000 pixels, an attack on 12,288 pixels leaves none for a second one; /classify still works."""
     with serve(checkpoints=checkpoints, max_pixels=20_000) as live, ThreadPoolExecutor(1) as pool:
-        long = pool.submit(fool, live, encode(drawn()), attack="pgd", steps=1000, deadline_s=3)
+        long_attack = pool.submit(fool, live, encode(drawn()), attack="pgd", steps=1000, deadline_s=3)
         eventually(lambda: live.service.engine.alive)
         response = live.client.post("/adversarial", files={"image": encode(drawn())})
         assert (response.status_code, response.json()["type"]) == (503, "urn:mirage:problem:overloaded")
         assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
-        assert long.result()["stopped"]
+        assert long_attack.result()["stopped"]
         eventually(lambda: not live.service.engine.alive)
         assert fool(live, encode(drawn()), attack="pgd", steps=1)["passes"]["backward"] == 1
 
 
-def test_what_one_attack_holds_is_bounded(checkpoints: Path) -> None:
-    """A picture of 12,288 pixels, resized to four times its sides in three views, where 20,000 are allowed."""
+def test_an_attack_that_needs_too_much_memory_is_refused(checkpoints: Path) -> None:
+    """A picture of 12,288 pixels is resized to four times its sides in three views, with max_pixels of 20,000."""
     with serve(checkpoints=checkpoints, max_pixels=20_000) as live:
         response = live.client.post("/adversarial", files={"image": encode(drawn())}, data={"survive": "resize:4"})
         assert response.status_code == 413 and "pixels at once" in response.json()["detail"]
 
 
-def test_sixteen_at_once_share_batches(live: Live) -> None:
-    """More than 8 rows a batch on average, by the engine's own counters as /metrics tells them."""
+def test_sixteen_simultaneous_attacks_share_batches(live: Live) -> None:
+    """By the counters of /metrics, a batch has more than 8 rows on average."""
 
     def counters() -> tuple[float, float]:
         values = dict(line.rsplit(" ", 1) for line in live.client.get("/metrics").text.splitlines() if line[0] != "#")
-        return tuple(float(values[f"mirage_engine_gradient_{what}_total"]) for what in ("rows", "batches"))  # type: ignore[return-value]
+        return tuple(float(values[f"mirage_engine_gradient_{unit}_total"]) for unit in ("rows", "batches"))  # type: ignore[return-value]
 
     eventually(lambda: live.service.engine.alive == 0)
     rows, batches = counters()
     with ThreadPoolExecutor(16) as pool:
         pictures = [encode(drawn(90 + seed, 120, seed)) for seed in range(16)]
         results = list(pool.map(lambda picture: fool(live, picture, attack="pgd", steps=40), pictures))
-    now_rows, now_batches = counters()
+    rows_after, batches_after = counters()
     assert all(result["success"] for result in results)
-    assert now_rows - rows == 16 * 40
-    assert (now_rows - rows) / (now_batches - batches) > 8
+    assert rows_after - rows == 16 * 40
+    assert (rows_after - rows) / (batches_after - batches) > 8

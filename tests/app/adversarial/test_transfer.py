@@ -1,4 +1,4 @@
-"""What other served models predict for an adversarial picture, and that their failures never cost the result."""
+"""Tests the predictions of other served models for an adversarial picture; their failure never affects the result."""
 
 import asyncio
 import shutil
@@ -21,7 +21,7 @@ from tests.app.live_service import TINY, Live, drawn, lively_network, serve
 from tests.app.picture_requests import classify, fool, pixels, post
 
 ORDER = (2, 0, 3, 1)
-"""The index in tiny of each class of its twin."""
+"""For every class of `twin`, the index of this class in `tiny`."""
 MODELS = ("tiny", "failed", "stubborn", "strangers", "twin", "digits")
 
 
@@ -51,15 +51,15 @@ def several(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def picture_of(live: Live, label: str) -> bytes:
-    """A picture whose top class in tiny is this one."""
+    """Return a picture whose top-1 class in `tiny` is this one."""
     files = (encode(drawn(seed=seed)) for seed in range(40))
     return next(file for file in files if classify(live, file, "tiny")[0]["label"] == label)
 
 
 @pytest.mark.parametrize(("label", "target"), [("cat", ""), ("dog", ""), ("dog", "cat"), ("cat", "dog")])
 def test_models_that_know_the_classes_are_asked(several: Live, label: str, target: str) -> None:
-    """Each verdict is what /classify of that model says about both files, by its own index. The attacked model, models
-    without both classes, and the one that could not be loaded are left out.
+    """Every verdict agrees with /classify of that model for both files. The attacked model, models without both
+    classes, and the model that could not be loaded are left out.
     """
     picture = picture_of(several, label)
     result = fool(several, picture, model="tiny", attack="ddn", steps=20, target=target)
@@ -89,8 +89,8 @@ def test_the_twin_can_be_attacked_as_well(several: Live) -> None:
 
 
 @pytest.fixture(scope="module")
-def attacked(several: Live) -> Adversarial:
-    """The result of a successful attack on tiny."""
+def attack_result(several: Live) -> Adversarial:
+    """Return the result of a successful attack on `tiny`."""
     model = several.service.registry.get("tiny")
     result = run(adversarial(drawn(), model.spec, attack="ddn", steps=20), model.classifier)
     assert result.success
@@ -98,38 +98,40 @@ def attacked(several: Live) -> Adversarial:
 
 
 def names(live: Live, result: Adversarial) -> list[str]:
-    """The models that give a verdict, in order."""
+    """Return the names of the models that give a verdict, in order."""
     verdicts = asyncio.run(ask_other_models(live.service, result, "tiny"))
     return [verdict.model for verdict in verdicts]
 
 
-def test_a_class_called_by_a_digit_is_no_index_elsewhere(several: Live, attacked: Adversarial) -> None:
-    """Another model's class `1` is not tiny's dog."""
-    digit = replace(attacked, original=replace(attacked.original, label="1", index=3))
-    assert names(several, digit) == ["digits"]
-    original = replace(attacked.original, label="cat")
-    target = replace(attacked, original=original, target=replace(attacked.adversarial, label="3"))
-    assert names(several, target) == ["digits"]
+def test_a_class_whose_name_is_a_number_is_no_index_of_another_model(several: Live, attack_result: Adversarial) -> None:
+    """The class called "1" of `digits` is not the class of index 1 of another model."""
+    renamed = replace(attack_result, original=replace(attack_result.original, label="1", index=3))
+    assert names(several, renamed) == ["digits"]
+    original = replace(attack_result.original, label="cat")
+    renamed_target = replace(
+        attack_result, original=original, renamed_target=replace(attack_result.adversarial, label="3")
+    )
+    assert names(several, renamed_target) == ["digits"]
 
 
-def test_a_full_service_lets_the_questions_in(
-    several: Live, attacked: Adversarial, monkeypatch: pytest.MonkeyPatch
+def test_other_models_are_asked_even_when_the_service_is_full(
+    several: Live, attack_result: Adversarial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each costs two forward passes, and refusing them would lose what hundreds of passes have found."""
+    """A question costs two forward passes, but refusing it would lose the result of hundreds of passes."""
     monkeypatch.setattr("app.web.second_opinions.TIMEOUT_S", 60)
-    everyone = names(several, attacked)
-    assert set(everyone) >= {"stubborn", "twin"}
+    all_names = names(several, attack_result)
+    assert set(all_names) >= {"stubborn", "twin"}
     with monkeypatch.context() as patch:
         patch.setattr(several.service.engine.admission, "max_tasks", 0)
         with pytest.raises(Overloaded):
             several.service.engine.check_room()
-        assert names(several, attacked) == everyone
+        assert names(several, attack_result) == all_names
 
 
 def test_a_model_that_fails_is_left_out(
     several: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The reason goes to the log, and the client gets the attack's own result."""
+    """The reason is logged, and the client gets the result of the attack."""
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of order")
@@ -144,7 +146,7 @@ def test_a_model_that_fails_is_left_out(
 
 
 def fool_as(live: Live, format: str) -> dict[str, Any]:
-    """The result of an attack on tiny, as JSON or at the end of an event stream."""
+    """Return the result of an attack on `tiny`, from JSON or from the last event of a stream."""
     response = post(live, "/adversarial", encode(drawn()), model="tiny", attack="ddn", steps=20, format=format)
     if format == "json":
         return dict(response.json())
@@ -153,5 +155,5 @@ def fool_as(live: Live, format: str) -> dict[str, Any]:
     return data
 
 
-def test_alone_there_is_nobody_to_ask(live: Live) -> None:
+def test_without_other_models_transfer_is_empty(live: Live) -> None:
     assert fool(live, encode(drawn()), attack="ddn", steps=5)["transfer"] == []

@@ -1,4 +1,4 @@
-"""How many tasks the engine admits, who is refused, and what happens when it closes."""
+"""Tests how many tasks the engine admits, which it refuses, and what happens when it closes."""
 
 import threading
 
@@ -18,9 +18,9 @@ def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling)
     engine = Engine(max_tasks=3)
     network.may_answer.clear()
     futures = [engine.submit(asking(), network) for _ in range(3)]
-    with pytest.raises(Overloaded) as refused:
+    with pytest.raises(Overloaded) as error:
         engine.submit(asking(), network)
-    assert refused.value.retry_after_s >= 1
+    assert error.value.retry_after_s >= 1
     assert engine.counters.refused == 1
     network.may_answer.set()
     for future in futures:
@@ -30,7 +30,7 @@ def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling)
 
 
 def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
-    """But not to one that is closed."""
+    """A closed engine does not admit it."""
     engine = Engine(max_tasks=1, max_weight=10)
     network.may_answer.clear()
     first = engine.submit(asking(), network, weight=8)
@@ -44,8 +44,8 @@ def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
         engine.submit(asking(), network, sequel=True)
 
 
-def test_the_weights_of_tasks_add_up(network: Doubling) -> None:
-    """Two of weight 5 do not fit into 8, one of 50 does alone, and what weighs nothing always does."""
+def test_tasks_are_refused_when_their_weights_exceed_the_limit(network: Doubling) -> None:
+    """Beside a task of weight 50, which was admitted alone, a task of weight 5 does not fit into 8."""
     engine = Engine(max_weight=8)
     network.may_answer.clear()
     heavy = engine.submit(asking(), network, weight=50)
@@ -57,15 +57,15 @@ def test_the_weights_of_tasks_add_up(network: Doubling) -> None:
     engine.close(timeout_s=30)
 
 
-def test_a_task_without_weight_has_room_beside_one_that_is_too_heavy(network: Doubling) -> None:
+def test_a_task_without_weight_is_always_admitted(network: Doubling) -> None:
     engine = Engine(max_weight=10)
     network.may_answer.clear()
     heavy = engine.submit(asking(), network, weight=11)
     engine.check_room()
     light = engine.submit(asking(value=3.0), network)
-    for refused in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
+    for submit_weighted in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
         with pytest.raises(Overloaded):
-            refused()
+            submit_weighted()
     network.may_answer.set()
     assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
     engine.close(timeout_s=30)

@@ -1,4 +1,4 @@
-"""What a process frees stays with it, where glibc can be told so."""
+"""Tests that a process keeps the memory that it frees, where the allocator of glibc supports this."""
 
 import json
 import platform
@@ -13,7 +13,7 @@ PROBE = """
 import json, resource, threading
 from app.engine.allocator import keep_freed_memory
 
-told = keep_freed_memory() if {keep} else None
+applied = keep_freed_memory() if {keep} else None
 import torch
 
 def faults():
@@ -21,37 +21,37 @@ def faults():
         for _ in range(20):
             torch.ones(2**24)  # 64 MB
 
-    use()  # the first time costs them in any case
+    use()  # the first use has page faults in any case
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     use()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-found = []
-thread = threading.Thread(target=lambda: found.append(faults()))
+counts = []
+thread = threading.Thread(target=lambda: counts.append(faults()))
 thread.start()
 thread.join()
-print(json.dumps([told, found[0]]))
+print(json.dumps([applied, counts[0]]))
 """
 
 
 def probe(*, keep: bool) -> tuple[bool | None, int]:
-    """What was answered in a process of its own, and its page faults while a thread takes and frees 64 MB 20 times."""
-    done = subprocess.run(
+    """Run PROBE in a new process; return the result of the call and the page faults of 20 blocks of 64 MB."""
+    process = subprocess.run(
         [sys.executable, "-c", PROBE.format(keep=keep)], capture_output=True, check=True, env={"GLIBC_TUNABLES": ""}
     )
-    told, faults = json.loads(done.stdout)
-    return told, faults
+    applied, faults = json.loads(process.stdout)
+    return applied, faults
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is told")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the allocator of glibc is configured")
 @pytest.mark.slow
-def test_a_block_is_taken_again_without_page_faults() -> None:
-    """64 MB are 16,384 pages, or 32 huge ones: at least that many faults for each of 20 blocks, or hardly any."""
+def test_freed_memory_is_reused_without_page_faults() -> None:
+    """64 MB are 16,384 pages or 32 huge ones, so 20 blocks have at least 20 x 32 page faults if memory is not kept."""
     assert probe(keep=False)[1] >= 20 * 32
-    told, faults = probe(keep=True)
-    assert told is True and faults < 200
+    applied, faults = probe(keep=True)
+    assert applied is True and faults < 200
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_glibc_nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert keep_freed_memory() is False

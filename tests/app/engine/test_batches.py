@@ -1,4 +1,4 @@
-"""Batches that do not fit, or hold a query that fails."""
+"""Tests batches that do not fit into memory, or contain a query that fails."""
 
 import pytest
 import torch
@@ -9,12 +9,12 @@ from tests.app.doubling import Doubling, asking, hold, rows
 
 
 def test_only_the_query_that_causes_an_error_fails(engine: Engine) -> None:
-    """A batch with one bad row fails as a whole; its error reaches that row's owner, the other seven get answers."""
+    """A batch with a bad row fails as a whole, but only the task of that row gets the error; the others get answers."""
 
-    def bad(queries: list[Query]) -> Exception | None:
+    def fail_on_3(queries: list[Query]) -> Exception | None:
         return ValueError("bad row") if any(query.pixels.max() == 3 for query in queries) else None
 
-    network = Doubling(bad)
+    network = Doubling(fail_on_3)
     hold(engine, network)
     futures = [engine.submit(asking(value=float(value)), network) for value in range(8)]
     network.may_answer.set()
@@ -24,12 +24,12 @@ def test_only_the_query_that_causes_an_error_fails(engine: Engine) -> None:
 
 
 def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
-    """A device that holds three rows: eight tasks, one of four rows among them, all get their answers."""
+    """The device holds three rows, and one of five tasks has four; all get their answers."""
 
-    def full(queries: list[Query]) -> Exception | None:
+    def fail_above_3_rows(queries: list[Query]) -> Exception | None:
         return torch.OutOfMemoryError("full") if rows(queries) > 3 else None
 
-    network = Doubling(full)
+    network = Doubling(fail_above_3_rows)
     hold(engine, network)
     futures = [engine.submit(asking(2, value=float(k), rows=4 if k == 2 else 1), network) for k in range(5)]
     network.may_answer.set()
@@ -38,7 +38,7 @@ def test_out_of_memory_halves_the_batch(engine: Engine) -> None:
 
 
 def test_the_memory_of_a_failed_batch_is_freed_before_the_next_try(engine: Engine) -> None:
-    """A device of eight rows whose failed batches count until Python frees them: sixteen rows go in two halves."""
+    """The device holds eight rows, including those of a failed batch that Python has not freed; 16 rows are halved."""
 
     class Memory:
         held = 0
@@ -52,10 +52,10 @@ def test_the_memory_of_a_failed_batch_is_freed_before_the_next_try(engine: Engin
 
     class Device(Doubling):
         def answer(self, queries: list[Query]) -> list[Answer]:
-            mine = Memory(rows(queries))
+            memory = Memory(rows(queries))
             if Memory.held > 8:
                 raise torch.OutOfMemoryError("full")
-            assert mine.rows
+            assert memory.rows
             return super().answer(queries)
 
     network = Device()
@@ -64,10 +64,10 @@ def test_the_memory_of_a_failed_batch_is_freed_before_the_next_try(engine: Engin
 
 
 def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine) -> None:
-    def full(queries: list[Query]) -> Exception | None:
+    def fail_on_1(queries: list[Query]) -> Exception | None:
         return torch.OutOfMemoryError("full") if any(query.pixels.max() == 1 for query in queries) else None
 
-    network = Doubling(full)
+    network = Doubling(fail_on_1)
     good, bad = engine.submit(asking(value=0.5), network), engine.submit(asking(value=1.0), network)
     assert good.result(30) == [1.0]
     with pytest.raises(MemoryError, match="does not fit"):

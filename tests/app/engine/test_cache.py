@@ -1,4 +1,4 @@
-"""Answers on disk: bounded, shared, and never a reason for an answer to fail."""
+"""Tests the cache of results on disk: its bound, its errors, and its use by several threads and processes."""
 
 import contextlib
 import logging
@@ -18,8 +18,8 @@ from app.engine.cache import FILE, ResultCache
 REPOSITORY = Path(__file__).parents[3]
 
 
-def stored(results: ResultCache, keys: str) -> str:
-    """The keys that are in the cache; asks in SQL, since `get` counts as use."""
+def stored_keys(results: ResultCache, keys: str) -> str:
+    """Return those of the keys that are in the cache; read by SQL, since `get` counts as a use."""
     with contextlib.closing(sqlite3.connect(results.file)) as database:
         in_file = {row[0] for row in database.execute("SELECT key FROM answers")}
     return "".join(key for key in keys if key in in_file)
@@ -41,25 +41,25 @@ def test_a_new_instance_finds_the_stored_values(tmp_path: Path) -> None:
 
 
 def test_the_bound_is_in_bytes_of_values(tmp_path: Path) -> None:
-    """Four values of 25 are 100: a bound of 100 keeps the last four, one of 99 three."""
+    """A bound of 100 bytes keeps the last four values of 25 bytes, and a bound of 99 the last three."""
     for bound, expected in ((100, "efgh"), (99, "fgh")):
         results = ResultCache(tmp_path / str(bound), bound)
         for key in "abcdefgh":
             results.put(key, bytes(25))
-        assert stored(results, "abcdefgh") == expected
+        assert stored_keys(results, "abcdefgh") == expected
 
 
 def test_the_least_recently_used_value_is_dropped_first(tmp_path: Path) -> None:
-    """To be got is to be used, as is to be put once more."""
+    """Both `get` and a repeated `put` count as a use."""
     results = ResultCache(tmp_path, 100)
     for key in "abcd":
         results.put(key, bytes(25))
     results.get("a")
     results.put("c", bytes(25))
     results.put("e", bytes(25))
-    assert stored(results, "abcde") == "acde"
+    assert stored_keys(results, "abcde") == "acde"
     results.put("f", bytes(50))
-    assert stored(results, "abcdef") == "cef"
+    assert stored_keys(results, "abcdef") == "cef"
 
 
 def test_a_value_larger_than_the_bound_is_not_stored_and_drops_nothing(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_value_larger_than_the_bound_is_not_stored_and_drops_nothing(tmp_path:
     results.put("b", bytes(101))
     assert (results.get("a"), results.get("b")) == (b"one", None)
     results.put("b", bytes(100))
-    assert stored(results, "ab") == "b"
+    assert stored_keys(results, "ab") == "b"
 
 
 def test_a_bound_of_0_writes_nothing(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_bound_of_0_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_shrinks_with_what_it_holds(tmp_path: Path) -> None:
-    """Four megabytes, then another bound and one small value more."""
+def test_the_file_shrinks_when_values_are_dropped(tmp_path: Path) -> None:
+    """The file has 4 MB of values, and is then opened with a smaller bound and given one more value."""
     results = ResultCache(tmp_path, 5_000_000)
     for key in range(40):
         results.put(str(key), bytes(100_000))
@@ -90,10 +90,10 @@ def test_the_file_shrinks_with_what_it_holds(tmp_path: Path) -> None:
     assert ResultCache(tmp_path, 150_000).get("39") is not None
 
 
-# What may be wrong.
+# Damaged, locked and unwritable files.
 
 
-def filled(folder: Path) -> ResultCache:
+def new_filled_cache(folder: Path) -> ResultCache:
     results = ResultCache(folder, 1_000_000)
     for key in "abcdefgh":
         results.put(key, bytes(20_000))
@@ -102,11 +102,11 @@ def filled(folder: Path) -> ResultCache:
 
 @pytest.mark.parametrize("damage", ["a page", "zeros", "half of it", "no header", "all but the header"])
 def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whichever part is hit, neither reading nor writing raises, and what is put from then on is kept.
+    """Whatever part is damaged, neither reading nor writing raises, and new values are stored.
 
-    A journal that lay beside goes too: it would be played back into the new file.
+    A journal of the old file is deleted as well, since SQLite would apply it to the new file.
     """
-    results = filled(tmp_path)
+    results = new_filled_cache(tmp_path)
     data = results.file.read_bytes()
     junk = random.Random(0).randbytes(len(data))
     broken = {
@@ -125,17 +125,17 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str, caplog: pytest.
     assert len(caplog.records) == 1 and FILE in caplog.text and caplog.records[0].levelno == logging.WARNING
 
 
-def test_damage_that_is_met_when_writing(tmp_path: Path) -> None:
-    results = filled(tmp_path)
+def test_damage_that_is_noticed_when_writing_is_repaired(tmp_path: Path) -> None:
+    results = new_filled_cache(tmp_path)
     data = results.file.read_bytes()
     results.file.write_bytes(data[:4096] + random.Random(0).randbytes(len(data) - 4096))
-    results.put("a", b"one")  # lost: it is computed again
+    results.put("a", b"one")  # this value is lost, but the file is replaced
     results.put("a", b"one")
     assert results.get("a") == b"one"
 
 
 def test_a_folder_that_cannot_be_written_is_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A folder that is a file, or below one, or a file that is a folder: so for root, too."""
+    """The folder is a file or below a file, or the database is a folder; this fails for root as well."""
     (tmp_path / "file").write_bytes(b"mine")
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "folder"):
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_is_only_logged(tmp_path: Path, caplog: 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder(tmp_path: Path) -> None:
+def test_a_read_only_folder_raises_nothing(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     results = ResultCache(tmp_path, 1000)
     results.put("a", b"one")
@@ -159,41 +159,43 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
 def test_a_locked_file_is_not_treated_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another holds the file for longer than we wait, nothing is got or kept, and nothing lost."""
+    """While another connection holds the lock for too long, nothing is read or stored, and nothing is lost."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 0)
     results = ResultCache(tmp_path, 1000)
     results.put("a", b"one")
-    with contextlib.closing(sqlite3.connect(results.file)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with contextlib.closing(sqlite3.connect(results.file)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
         results.put("b", b"two")
         assert results.get("a") is None
     assert "locked" in caplog.text
     assert (results.get("a"), results.get("b")) == (b"one", None)
 
 
-# Who shares it.
+# Several threads and processes.
 
 
-def test_several_threads(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six threads begin with a folder that is not there; each finds what it has put, and all of the others'."""
+def test_several_threads_share_the_cache(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six threads start without a folder; every thread reads what it stored, and in the end all values are there."""
     monkeypatch.setattr(cache, "TIMEOUT_S", 300)
     results = ResultCache(tmp_path / "new", 1_000_000)
-    wrong: list[str] = []
-    together = threading.Barrier(6)
+    lost: list[str] = []
+    barrier = threading.Barrier(6)
 
     def work(name: int) -> None:
-        together.wait()
+        barrier.wait()
         for number in range(5):
             results.put(f"{name}:{number}", f"{name} {number}".encode() * 100)
             if results.get(f"{name}:{number}") != f"{name} {number}".encode() * 100:
-                wrong.append(f"{name}:{number}")
+                lost.append(f"{name}:{number}")
 
     threads = [threading.Thread(target=work, args=[name]) for name in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == [] and caplog.text == ""
+    assert lost == [] and caplog.text == ""
     assert all(results.get(f"{name}:{number}") for name in range(6) for number in range(5))
 
 
@@ -212,8 +214,8 @@ for number in range(15):
 """
 
 
-def test_several_processes(tmp_path: Path) -> None:
-    """Two write into a folder that is not there; nothing is lost, and neither has anything to complain of."""
+def test_several_processes_share_the_cache(tmp_path: Path) -> None:
+    """Two processes start without a folder; no value is lost, and neither prints an error."""
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path / "new"), name],

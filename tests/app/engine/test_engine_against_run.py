@@ -1,4 +1,4 @@
-"""The engine and `models.run.run` treat a task alike: the same queries, deadline, grace, reports and errors."""
+"""Tests that the engine and `models.run.run` treat a task in the same way: queries, deadline, reports and errors."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DEADLINE_S = 10.0
 
 
 class Clock:
-    """Stands in for the module `time` where a driver reads it: time passes when a test says so."""
+    """Replaces the module `time`; its time only passes when a test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -28,7 +28,7 @@ class Clock:
 
 @dataclass
 class Log:
-    """All that can be seen of a task from outside."""
+    """Everything that is visible of a task from outside: queries, reports and outcome."""
 
     queries: list[tuple[Tensor, tuple[Any, ...]]] = field(default_factory=list)
     reports: list[tuple[int, int]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Log:
 
 
 class Network:
-    """Twice each row's mean as logits; writes down each query, and is late with the answer numbered `late`."""
+    """A network whose logits are twice the mean of a row; it logs queries, and answer number `late` takes too long."""
 
     def __init__(self, log: Log, clock: Clock, late: int | None) -> None:
         self.log, self.clock, self.late = log, clock, late
@@ -60,11 +60,11 @@ class Network:
         ]
 
 
-def by_run(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
+def drive_with_run(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
     return run(task, network, listener, deadline_s=DEADLINE_S)
 
 
-def by_engine(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
+def drive_with_engine(task: Task[Any], network: Network, listener: Callable[[Progress], None]) -> object:
     engine = Engine()
     try:
         return engine.submit(task, network, deadline_s=DEADLINE_S, on_progress=listener).result(30)
@@ -76,7 +76,7 @@ def by_engine(task: Task[Any], network: Network, listener: Callable[[Progress], 
 def log_of(
     drive: Callable[..., object], task: Task[Any], monkeypatch: pytest.MonkeyPatch, late: int | None = None
 ) -> Log:
-    """The log of the task in the hands of this driver; the deadline passes during the answer numbered `late`."""
+    """Run the task with this driver and return its log; the deadline passes during answer number `late`."""
     log, clock = Log(), Clock()
     monkeypatch.setattr("models.run.time", clock)
     try:
@@ -93,8 +93,8 @@ def first(logits: Tensor) -> Tensor:
     return logits[:, 0]
 
 
-def varied(steps: int) -> Task[list[float]]:
-    """Queries of all kinds whose pixels follow from the answers, with one report after two of three."""
+def varied_queries(steps: int) -> Task[list[float]]:
+    """Send queries of all kinds, whose pixels depend on the answers, and a report after two of every three."""
     value, values = 0.125, list[float]()
     for step in range(steps):
         query = Query(
@@ -113,10 +113,10 @@ def varied(steps: int) -> Task[list[float]]:
     return values
 
 
-def verifying(queries: int) -> Task[str]:
-    """When its time is up, as many queries as are named, with a report after each, and a result."""
+def queries_after_deadline(queries: int) -> Task[str]:
+    """After the deadline, send the given number of queries, each followed by a report, and return a result."""
     try:
-        yield from varied(10**9)
+        yield from varied_queries(10**9)
     except DeadlineExceeded:
         yield Progress(0, queries)
         for step in range(queries):
@@ -126,56 +126,65 @@ def verifying(queries: int) -> Task[str]:
     return "done"
 
 
-def stubborn() -> Task[None]:
-    """Asks on, whatever it is told."""
+def ignores_deadline() -> Task[None]:
+    """Send queries forever, ignoring the deadline."""
     while True:
         try:
-            yield from varied(10**9)
+            yield from varied_queries(10**9)
         except DeadlineExceeded:
             continue
 
 
-def faulty() -> Task[None]:
-    yield from varied(4)
+def fails() -> Task[None]:
+    yield from varied_queries(4)
     raise ValueError("my own fault")
 
 
-def test_the_same_queries_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, served = (log_of(drive, varied(17), monkeypatch) for drive in (by_run, by_engine))
-    assert len(alone.queries) == 17 and len(alone.outcome) == 17
-    assert len({kind for _, kind in alone.queries}) == 6
-    assert alone == served
+def test_both_send_the_same_queries_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_of_run, log_of_engine = (
+        log_of(drive, varied_queries(17), monkeypatch) for drive in (drive_with_run, drive_with_engine)
+    )
+    assert len(log_of_run.queries) == 17 and len(log_of_run.outcome) == 17
+    assert len({kind for _, kind in log_of_run.queries}) == 6
+    assert log_of_run == log_of_engine
 
 
 @pytest.mark.parametrize("late", [1, 4])
 @pytest.mark.parametrize("queries", [0, 1, GRACE, GRACE + 1, 3 * GRACE])
-def test_the_same_grace_after_the_deadline(monkeypatch: pytest.MonkeyPatch, queries: int, late: int) -> None:
-    """Up to sixteen queries after the late one are answered, and a task that asks for a seventeenth is ended."""
-    alone, served = (log_of(drive, verifying(queries), monkeypatch, late) for drive in (by_run, by_engine))
-    assert len(alone.queries) == late + min(queries, GRACE)
+def test_both_allow_the_same_queries_after_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, queries: int, late: int
+) -> None:
+    """Up to GRACE queries after the late one are answered; a task that sends one more gets the error."""
+    log_of_run, log_of_engine = (
+        log_of(drive, queries_after_deadline(queries), monkeypatch, late)
+        for drive in (drive_with_run, drive_with_engine)
+    )
+    assert len(log_of_run.queries) == late + min(queries, GRACE)
     if queries <= GRACE:
-        assert alone.outcome == "best so far"
+        assert log_of_run.outcome == "best so far"
     else:
-        assert alone.outcome[0] is DeadlineExceeded and alone.outcome[1].startswith("not done after 20.0 s")
-    assert alone == served
+        assert log_of_run.outcome[0] is DeadlineExceeded and log_of_run.outcome[1].startswith("not done after 20.0 s")
+    assert log_of_run == log_of_engine
 
 
-def test_a_task_that_asks_on_is_ended_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, served = (log_of(drive, stubborn(), monkeypatch, 3) for drive in (by_run, by_engine))
-    assert len(alone.queries) == 3 + GRACE and alone.outcome[0] is DeadlineExceeded
-    assert alone == served
+def test_both_end_a_task_that_ignores_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_of_run, log_of_engine = (
+        log_of(drive, ignores_deadline(), monkeypatch, 3) for drive in (drive_with_run, drive_with_engine)
+    )
+    assert len(log_of_run.queries) == 3 + GRACE and log_of_run.outcome[0] is DeadlineExceeded
+    assert log_of_run == log_of_engine
 
 
-def test_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, served = (log_of(drive, faulty(), monkeypatch) for drive in (by_run, by_engine))
-    assert alone.outcome == (ValueError, "my own fault") and len(alone.queries) == 4
-    assert alone == served
+def test_both_raise_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_of_run, log_of_engine = (log_of(drive, fails(), monkeypatch) for drive in (drive_with_run, drive_with_engine))
+    assert log_of_run.outcome == (ValueError, "my own fault") and len(log_of_run.queries) == 4
+    assert log_of_run == log_of_engine
 
 
-def test_the_deadline_counts_from_the_submission_in_the_engine_and_from_the_first_query_in_run(
+def test_the_deadline_counts_from_submission_in_the_engine_and_from_the_first_query_in_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Preparing takes longer than the deadline: in the engine no query is answered before it passes, in run all are."""
+    """The preparation takes longer than the deadline: the engine answers no query, and run() answers all."""
     clock = Clock()
     may_begin = threading.Event()
 
@@ -183,14 +192,14 @@ def test_the_deadline_counts_from_the_submission_in_the_engine_and_from_the_firs
         assert may_begin.wait(30)
         clock.now += 2 * DEADLINE_S
         try:
-            return (yield from varied(3))
+            return (yield from varied_queries(3))
         except DeadlineExceeded:
             return "expired"
 
     monkeypatch.setattr("models.run.time", clock)
     may_begin.set()
     counts = []
-    for drive, expired in ((by_run, False), (by_engine, True)):
+    for drive, expired in ((drive_with_run, False), (drive_with_engine, True)):
         log = Log()
         assert (drive(slow_to_begin(), Network(log, clock, None), lambda progress: None) == "expired") is expired
         counts.append(len(log.queries))

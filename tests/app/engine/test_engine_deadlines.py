@@ -1,4 +1,4 @@
-"""What a task may do in the engine when its time is up."""
+"""Tests what a task may do in the engine after its deadline."""
 
 import pytest
 
@@ -31,22 +31,22 @@ def test_a_task_may_return_its_best_at_the_deadline(engine: Engine, network: Dou
     assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
 
 
-@pytest.mark.parametrize("more", [1, GRACE])
-def test_a_task_may_verify_its_best_after_the_deadline(engine: Engine, network: Doubling, more: int) -> None:
-    """Up to GRACE further queries are answered."""
+@pytest.mark.parametrize("count", [1, GRACE])
+def test_a_task_may_send_a_few_queries_after_the_deadline(engine: Engine, network: Doubling, count: int) -> None:
+    """Up to GRACE more queries are answered, so that a task can verify its best result."""
 
     def task() -> Task[list[float]]:
         try:
             yield from asking(10**9)
         except DeadlineExceeded:
-            return (yield from asking(more))
+            return (yield from asking(count))
         return []
 
-    assert engine.submit(task(), network, deadline_s=0.05).result(30) == [2.0] * more
+    assert engine.submit(task(), network, deadline_s=0.05).result(30) == [2.0] * count
     assert (engine.counters.expired, engine.counters.done, engine.counters.failed) == (1, 1, 0)
 
 
-def test_a_task_that_asks_one_query_too_many_fails(engine: Engine, network: Doubling) -> None:
+def test_a_task_that_sends_too_many_queries_after_the_deadline_fails(engine: Engine, network: Doubling) -> None:
     def task() -> Task[list[float]]:
         try:
             yield from asking(10**9)
@@ -59,7 +59,7 @@ def test_a_task_that_asks_one_query_too_many_fails(engine: Engine, network: Doub
     assert engine.counters.failed == 1
 
 
-def test_a_task_that_asks_on_after_its_deadline_is_closed(engine: Engine, network: Doubling) -> None:
+def test_a_task_that_ignores_its_deadline_fails(engine: Engine, network: Doubling) -> None:
     def task() -> Task[None]:
         while True:
             try:

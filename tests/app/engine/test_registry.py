@@ -1,4 +1,4 @@
-"""The models that are served."""
+"""Tests the registry of served models."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from app.engine.registry import LoadingFailed, NotServed, Registry
 from tests.app.live_service import serve
 
 
-def test_an_empty_folder_is_refused_with_advice(tmp_path: Path) -> None:
+def test_the_error_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotServed, match="train one"), serve(checkpoints=tmp_path):
         pass
 
 
-def test_every_checkpoint_is_served_without_a_choice(checkpoints: Path) -> None:
+def test_by_default_every_checkpoint_is_served(checkpoints: Path) -> None:
     registry = Registry((), folder=checkpoints, device=torch.device("cpu"))
     assert (registry.names, registry.state("tiny")) == (("tiny",), "loading")
     registry.load_all()
@@ -23,7 +23,7 @@ def test_every_checkpoint_is_served_without_a_choice(checkpoints: Path) -> None:
         registry.get("tini")
 
 
-def test_a_failure_is_kept_with_its_reason(checkpoints: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_to_load_is_reported_with_its_reason(checkpoints: Path, caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry(("lost",), folder=checkpoints, device=torch.device("cpu"))
     registry.load_all()
     with pytest.raises(LoadingFailed, match="no checkpoint 'lost'"):

@@ -1,4 +1,4 @@
-"""Services for the tests of ideal pictures."""
+"""Fixtures that start services for the tests of ideal pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +11,14 @@ from tests.app.live_service import TINY, Live, lively_network, serve
 
 @pytest.fixture
 def fresh(checkpoints: Path, tmp_path: Path) -> Iterator[Live]:
-    """A service of its own, whose cache is empty."""
+    """Return a separate service whose cache is empty."""
     with serve(checkpoints=checkpoints, cache=tmp_path / "cache") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Two models that know a cat, and one of other classes."""
+    """Return a service of two models that have the class cat, and one with other classes."""
     folder = tmp_path_factory.mktemp("three")
     network = lively_network()
     checkpoint.save(folder / "tiny.safetensors", network, TINY, {})

@@ -1,4 +1,4 @@
-"""Clients of GET /ideal that wait for the same computation, or leave before it ends."""
+"""Tests clients of GET /ideal that share a computation, or disconnect before it ends."""
 
 import threading
 
@@ -9,8 +9,8 @@ from tests.app.events import events
 from tests.app.live_service import Live, eventually
 
 
-def test_many_who_ask_at_once_share_one_computation(fresh: Live) -> None:
-    """Eight askers in three representations: the network is asked once, and all get the same."""
+def test_simultaneous_equal_requests_share_one_computation(fresh: Live) -> None:
+    """Eight requests in three formats cost one computation (40 steps of 4 crops), and all get the same result."""
     formats = ["png", "json", "png", "events", "png", "json", "png", "events"]
     responses: dict[int, httpx.Response] = {}
 
@@ -30,14 +30,17 @@ def test_many_who_ask_at_once_share_one_computation(fresh: Live) -> None:
     assert results == [("result", responses[1].json())] * 2
 
 
-def test_the_last_who_leaves_ends_it(fresh: Live) -> None:
-    """Of two askers one leaves: it goes on; the other leaves: it ends, long before its thousand steps."""
+def test_a_shared_computation_ends_when_its_last_client_disconnects(fresh: Live) -> None:
+    """It goes on after the first of two clients has left, and ends when the second leaves, long before 1000 steps."""
     engine, params = fresh.service.engine, {"steps": 1000, "crops": 32, "patience": 0, "format": "events"}
-    with httpx.Client(base_url=fresh.url, timeout=60) as one, httpx.Client(base_url=fresh.url, timeout=60) as other:
-        with one.stream("GET", "/ideal/cat", params=params) as first:
-            chunks = first.iter_bytes()  # which closes the connection when it is forgotten
+    with (
+        httpx.Client(base_url=fresh.url, timeout=60) as first_client,
+        httpx.Client(base_url=fresh.url, timeout=60) as second_client,
+    ):
+        with first_client.stream("GET", "/ideal/cat", params=params) as first:
+            chunks = first.iter_bytes()  # the connection is closed when this is deleted
             next(chunks)
-            with other.stream("GET", "/ideal/cat", params=params) as second:
+            with second_client.stream("GET", "/ideal/cat", params=params) as second:
                 next(second.iter_bytes())
             rows = engine.counters.gradient_rows
             eventually(lambda: engine.counters.gradient_rows > rows + 64)
@@ -47,9 +50,9 @@ def test_the_last_who_leaves_ends_it(fresh: Live) -> None:
 
 
 @pytest.mark.parametrize("format", ["png", "events", "film"])
-def test_a_client_that_leaves_frees_the_engine(live: Live, format: str) -> None:
-    """A thousand steps asked for; the client hangs up, and the task ends long before them."""
-    left, engine = live.service.engine.counters.left, live.service.engine
+def test_a_client_that_disconnects_frees_the_engine(live: Live, format: str) -> None:
+    """The client disconnects, and the task ends long before its 1000 steps."""
+    left_before, engine = live.service.engine.counters.left, live.service.engine
     with (
         httpx.Client(base_url=live.url, timeout=0.5) as client,
         pytest.raises(httpx.TimeoutException),
@@ -57,4 +60,4 @@ def test_a_client_that_leaves_frees_the_engine(live: Live, format: str) -> None:
     ):
         next(response.iter_bytes())
         raise httpx.ReadTimeout("enough")
-    eventually(lambda: engine.counters.left == left + 1 and engine.alive == 0)
+    eventually(lambda: engine.counters.left == left_before + 1 and engine.alive == 0)

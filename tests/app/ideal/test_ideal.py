@@ -1,4 +1,4 @@
-"""GET /ideal/{class} and GET /ideal over HTTP: formats, options and figures."""
+"""Tests GET /ideal/{class} and GET /ideal over HTTP: formats, options and reported values."""
 
 import io
 import json
@@ -11,8 +11,8 @@ from tests.app.ideal.ideal_requests import FAST, PASSES, get_json, picture_of
 from tests.app.live_service import Live
 
 
-def test_the_picture_carries_its_figures(live: Live) -> None:
-    """As headers and in the PNG's text chunk; they are what the service says when the picture is posted again."""
+def test_a_png_has_its_values_in_headers_and_in_a_text_chunk(live: Live) -> None:
+    """They agree with the response of /classify for the returned picture."""
     response = live.client.get("/ideal/dog", params=FAST)
     assert response.headers["Content-Type"] == "image/png"
     image = Image.open(io.BytesIO(response.content))
@@ -21,15 +21,15 @@ def test_the_picture_carries_its_figures(live: Live) -> None:
     assert (figures["label"], figures["index"]) == ("dog", 1) == (response.headers["X-Mirage-Label"], 1)
     assert figures["passes"] == PASSES
     ranked = live.client.post("/classify", files={"image": response.content}).json()["predictions"]
-    assert [each["label"] for each in ranked].index("dog") + 1 == figures["score"]["rank"]
-    predictions = {each["label"]: each["probability"] for each in ranked}["dog"]
-    assert figures["score"]["probability"] == pytest.approx(predictions, abs=1e-4)
-    assert float(response.headers["X-Mirage-Probability"]) == pytest.approx(predictions, abs=1e-3)
+    assert [prediction["label"] for prediction in ranked].index("dog") + 1 == figures["score"]["rank"]
+    probability = {prediction["label"]: prediction["probability"] for prediction in ranked}["dog"]
+    assert figures["score"]["probability"] == pytest.approx(probability, abs=1e-4)
+    assert float(response.headers["X-Mirage-Probability"]) == pytest.approx(probability, abs=1e-3)
     assert float(response.headers["X-Mirage-Robust"]) == pytest.approx(figures["score"]["robust"], abs=1e-3)
-    assert "seconds" not in figures, "they would be other bytes each time"
+    assert "seconds" not in figures, "they would make every file different"
 
 
-def test_json_holds_the_same_picture_and_the_whole_verdict(live: Live) -> None:
+def test_json_has_the_same_picture_and_the_full_score(live: Live) -> None:
     png = live.client.get("/ideal/dog", params=FAST).content
     result = get_json(live, "/ideal/dog")
     assert picture_of(result["image"]).tobytes() == Image.open(io.BytesIO(png)).tobytes()
@@ -47,11 +47,11 @@ def test_json_holds_the_same_picture_and_the_whole_verdict(live: Live) -> None:
     assert result["pictures"] == [{"seed": 0, "steps": 4, "score": score, "reason": result["reason"], "image": None}]
 
 
-def test_several_pictures_are_one_sheet_or_apart(live: Live) -> None:
-    """Three from seed 5: each is what its own seed gives alone, the sheet has two rows of two places."""
+def test_several_pictures_are_returned_singly_and_as_a_sheet(live: Live) -> None:
+    """Three pictures of seeds 5 to 7 agree with those drawn alone; the sheet has two rows of two places."""
     result = get_json(live, "/ideal/cat", seed=5, count=3)
-    assert [each["seed"] for each in result["pictures"]] == [5, 6, 7]
-    pictures = [picture_of(each["image"]) for each in result["pictures"]]
+    assert [entry["seed"] for entry in result["pictures"]] == [5, 6, 7]
+    pictures = [picture_of(entry["image"]) for entry in result["pictures"]]
     sheet = picture_of(result["image"])
     assert sheet.size == (132, 132)
     corners = [(0, 0), (68, 0), (0, 68)]
@@ -63,7 +63,7 @@ def test_several_pictures_are_one_sheet_or_apart(live: Live) -> None:
     assert result["passes"] == {name: 3 * value for name, value in PASSES.items()}
 
 
-def test_seed_and_size(live: Live) -> None:
+def test_seed_and_size_change_the_picture(live: Live) -> None:
     def pixels(**options: object) -> bytes:
         content = live.client.get("/ideal/0", params={**FAST, **options}).content
         return Image.open(io.BytesIO(content)).tobytes()
@@ -73,15 +73,15 @@ def test_seed_and_size(live: Live) -> None:
 
 
 @pytest.mark.parametrize("method", ["fourier", "pixel", "maco"])
-def test_methods(live: Live, method: str) -> None:
+def test_every_method_draws_a_picture(live: Live, method: str) -> None:
     result = get_json(live, "/ideal/cat", method=method)
     assert result["options"]["method"] == method and result["passes"] == PASSES
 
 
-def test_a_channel_of_a_layer(live: Live) -> None:
-    """Named as GET /models lists it; the score has its activation, and no class."""
+def test_a_channel_of_a_layer_is_drawn(live: Live) -> None:
+    """The layer is named as in GET /models; the score has an activation instead of a probability and a rank."""
     detail = live.client.get("/models/tiny").json()
-    layer = next(each for each in detail["layers"] if each["name"] == "features.3")
+    layer = next(entry for entry in detail["layers"] if entry["name"] == "features.3")
     assert layer["channels"] == 24 and layer["height"] == layer["width"] == 8
     result = get_json(live, "/ideal", layer="features.3", channel=7, steps=8)
     assert (result["label"], result["layer"], result["channel"], result["index"]) == (
@@ -97,14 +97,14 @@ def test_a_channel_of_a_layer(live: Live) -> None:
     assert response.headers["Content-Type"] == "image/png" and "X-Mirage-Activation" in response.headers
 
 
-def test_the_plain_recipe_of_a_channel(live: Live) -> None:
+def test_the_plain_recipe_can_draw_a_channel(live: Live) -> None:
     plain = {"method": "pixel", "crops": 0, "clamp": "false", "steps": 2}
     result = get_json(live, "/ideal", layer="features.3", channel=7, **plain)
     assert result["pictures"][0]["steps"] == 2 and "objective" not in result["options"]
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp", "png", "json", "events", "film", "gif"])
-def test_format_goes_before_accept(live: Live, format: str) -> None:
+def test_the_option_format_takes_precedence_over_accept(live: Live, format: str) -> None:
     response = live.client.get("/ideal/cat", params={**FAST, "format": format}, headers={"Accept": "image/png"})
     expected = {"json": "application/json", "events": "text/event-stream", "film": "image/webp"}
     assert response.headers["Content-Type"].split(";")[0] == expected.get(format, f"image/{format}")
@@ -112,7 +112,7 @@ def test_format_goes_before_accept(live: Live, format: str) -> None:
 
 @pytest.mark.parametrize("format", ["film", "gif"])
 def test_a_film_shows_every_step_and_ends_with_the_picture(live: Live, format: str) -> None:
-    """Five steps and the picture itself, which is held; a film is a film to who accepts image/gif, too."""
+    """It has five steps and the picture, which is shown for longer. Accept: image/gif gives a film as well."""
     params = {"steps": 5, "crops": 2, "noise": 0.1}
     film = Image.open(io.BytesIO(live.client.get("/ideal/cat", params={**params, "format": format}).content))
     assert film.n_frames == 6 and film.size == (64, 64)
@@ -122,14 +122,14 @@ def test_a_film_shows_every_step_and_ends_with_the_picture(live: Live, format: s
         frames.append(film.convert("RGB"))
     still = Image.open(io.BytesIO(live.client.get("/ideal/cat", params=params).content))
     difference = sum(abs(a - b) for a, b in zip(frames[-1].tobytes(), still.tobytes(), strict=True)) / (64 * 64 * 3)
-    assert difference < 12, "lossy, or of few colours"
+    assert difference < 12, "the format is lossy or has few colours"
     assert len({frame.tobytes() for frame in frames}) == 6
     assert film.info["duration"] == 2000
     accepted = live.client.get("/ideal/cat", params=params, headers={"Accept": "image/gif"})
     assert accepted.headers["Content-Type"] == "image/gif"
 
 
-def test_events_tell_every_step_then_the_result(live: Live) -> None:
+def test_events_report_every_step_and_then_the_result(live: Live) -> None:
     params = {**FAST, "previews": "true", "seed": 77}
     with live.client.stream("GET", "/ideal/cat", params=params, headers={"Accept": "text/event-stream"}) as response:
         received = list(events(response.iter_lines()))
@@ -140,12 +140,12 @@ def test_events_tell_every_step_then_the_result(live: Live) -> None:
 
 
 def test_empty_options_are_defaults(live: Live) -> None:
-    """As a form sends what was left blank."""
+    """A form sends empty texts for fields that were left blank."""
     address = "/ideal/cat?model=&method=fourier&steps=2&crops=1&tv=&seed=0&size=&judge=&decay=&format="
     result = live.client.get(address, headers={"Accept": "application/json"}).json()
     assert (result["options"]["tv"], result["options"]["decay"], result["options"]["size"]) == (20.0, 1.25, 64)
 
 
-def test_classes_by_any_name(live: Live) -> None:
+def test_classes_are_found_in_any_spelling(live: Live) -> None:
     for name, label in (("DOG", "dog"), ("siamese-cat", "Siamese cat"), ("sea lion", "sea_lion"), ("0", "cat")):
         assert get_json(live, f"/ideal/{name}", steps=1, crops=1)["label"] == label

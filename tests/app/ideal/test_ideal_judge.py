@@ -1,4 +1,4 @@
-"""The judge in responses of GET /ideal."""
+"""Tests the judge, another model whose prediction is part of the response of GET /ideal."""
 
 import io
 import json
@@ -10,32 +10,32 @@ from tests.app.ideal.ideal_requests import FAST, get_json
 from tests.app.live_service import Live
 
 
-def test_another_model_that_knows_the_class_is_asked(two: Live) -> None:
-    """`strange` does not know it, `other` does, under another index; it says of the file what /classify says."""
+def test_the_judge_is_another_model_that_has_the_class(two: Live) -> None:
+    """`other` has the class under another index, `strange` does not; the prediction is that of /classify."""
     response = two.client.get("/ideal/cat", params=FAST)
     transfer = json.loads(Image.open(io.BytesIO(response.content)).text["mirage"])["score"]["transfer"]
     predictions = two.client.post("/classify?model=other", files={"image": response.content}).json()["predictions"]
     assert transfer["model"] == "other" and transfer["label"] == predictions[0]["label"]
-    (place,) = [number for number, each in enumerate(predictions) if each["label"] == "CAT"]
+    (place,) = [number for number, prediction in enumerate(predictions) if prediction["label"] == "CAT"]
     assert transfer["rank"] == place + 1
     assert transfer["probability"] == pytest.approx(predictions[place]["probability"], abs=1e-5)
 
 
-def test_what_the_judge_could_not_be_asked_is_not_kept(two: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The drawing is not lost; the next asker gets all of it."""
+def test_a_response_without_its_judge_is_not_stored(two: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is returned although the judge failed, and the next request has the prediction of the judge."""
     other = two.service.registry.get("other").classifier
     params = {**FAST, "seed": 77}
     with monkeypatch.context() as patch:
         patch.setattr(other, "answer", lambda _: 1 / 0)
-        poor = two.client.get("/ideal/cat", params={**params, "format": "json"})
-    assert poor.status_code == 200 and poor.json()["score"]["transfer"] is None
-    assert "ETag" not in poor.headers and poor.headers["Cache-Control"] == "no-store"
-    whole = two.client.get("/ideal/cat", params={**params, "format": "json"})
-    assert whole.json()["score"]["transfer"]["model"] == "other" and "ETag" in whole.headers
-    assert whole.json()["image"] == poor.json()["image"]
+        without_judge = two.client.get("/ideal/cat", params={**params, "format": "json"})
+    assert without_judge.status_code == 200 and without_judge.json()["score"]["transfer"] is None
+    assert "ETag" not in without_judge.headers and without_judge.headers["Cache-Control"] == "no-store"
+    with_judge = two.client.get("/ideal/cat", params={**params, "format": "json"})
+    assert with_judge.json()["score"]["transfer"]["model"] == "other" and "ETag" in with_judge.headers
+    assert with_judge.json()["image"] == without_judge.json()["image"]
 
 
-def test_a_judge_of_ones_choice(two: Live) -> None:
+def test_the_judge_can_be_chosen(two: Live) -> None:
     assert get_json(two, "/ideal/a", model="strange")["score"]["transfer"] is None
     assert get_json(two, "/ideal/cat", model="other", judge="tiny")["score"]["transfer"]["model"] == "tiny"
     for params, status, detail in (

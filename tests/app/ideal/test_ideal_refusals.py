@@ -1,4 +1,4 @@
-"""What GET /ideal refuses, and what the refusals say."""
+"""Tests which requests GET /ideal refuses, and the messages."""
 
 import pytest
 
@@ -38,12 +38,12 @@ from tests.app.live_service import Live
         ("/ideal?layer=features.3&channel=-1", 422, "channel: "),
     ],
 )
-def test_what_cannot_be_answered(live: Live, path: str, status: int, detail: str) -> None:
+def test_bad_requests_are_refused(live: Live, path: str, status: int, detail: str) -> None:
     response = live.client.get(path)
     assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
     assert detail in response.json()["detail"]
 
 
-def test_an_accept_header_that_nothing_meets(live: Live) -> None:
+def test_an_accept_header_without_a_supported_format_is_refused(live: Live) -> None:
     response = live.client.get("/ideal/cat", headers={"Accept": "video/mp4"})
     assert response.status_code == 406 and "image/png" in response.json()["detail"]

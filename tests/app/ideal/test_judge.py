@@ -1,4 +1,4 @@
-"""Which other model is shown a picture, and under which index it knows the class."""
+"""Tests which other model judges a picture, and under which index it has the class."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ CLASSES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One network under four names with other classes each, and a file that is none."""
+    """Return a folder of four checkpoints of one network with different classes, and a broken file."""
     place = tmp_path_factory.mktemp("judges")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[Service]:
-    """All of them, the broken one before those that know a cat."""
+    """Return a service of all these models; the broken one comes before those with the class cat."""
     registry = Registry(["first", "broken", "strange", "other", "last"], folder=folder, device=torch.device("cpu"))
     registry.load_all()
     engine = Engine()
@@ -50,50 +50,52 @@ def service(folder: Path) -> Iterator[Service]:
     engine.close(timeout_s=30)
 
 
-def chosen(service: Service, drawer: str, label: str | None, wanted: str | None = None) -> tuple[str, int] | None:
-    found = choose_judge(service, service.registry.get(drawer), label, wanted)
-    return None if found is None else (found.model.name, found.index)
+def chosen_judge(
+    service: Service, drawing_model: str, label: str | None, name: str | None = None
+) -> tuple[str, int] | None:
+    judge = choose_judge(service, service.registry.get(drawing_model), label, name)
+    return None if judge is None else (judge.model.name, judge.index)
 
 
-def test_the_first_other_model_that_knows_the_class(service: Service) -> None:
-    """By name, in whatever letters, with the other model's own index; those that failed to load are passed over."""
-    assert chosen(service, "first", "cat") == ("other", 3)
-    assert chosen(service, "first", "dog") == ("other", 1)
-    assert chosen(service, "other", "CAT") == ("first", 0)
-    assert chosen(service, "other", "cow") == ("last", 0)
+def test_the_first_other_model_with_the_class_is_the_judge(service: Service) -> None:
+    """Names match in any spelling, and the index is that of the judge; models that failed to load are skipped."""
+    assert chosen_judge(service, "first", "cat") == ("other", 3)
+    assert chosen_judge(service, "first", "dog") == ("other", 1)
+    assert chosen_judge(service, "other", "CAT") == ("first", 0)
+    assert chosen_judge(service, "other", "cow") == ("last", 0)
 
 
-def test_who_knows_it_twice_is_passed_over(service: Service) -> None:
-    """`last` has two classes that go by this name."""
-    assert chosen(service, "first", "tabby cat") is None
-    assert chosen(service, "last", "tabby-cat") == ("first", 3)
+def test_a_model_with_an_ambiguous_class_is_skipped(service: Service) -> None:
+    """`last` has two classes of this name."""
+    assert chosen_judge(service, "first", "tabby cat") is None
+    assert chosen_judge(service, "last", "tabby-cat") == ("first", 3)
 
 
-def test_a_name_of_digits_is_no_index(service: Service) -> None:
-    """The class `3` of the first model is nobody else's fourth."""
-    assert chosen(service, "first", "3") is None
+def test_a_class_name_of_digits_is_no_index(service: Service) -> None:
+    """The class called "3" of the first model is not the class of index 3 of another model."""
+    assert chosen_judge(service, "first", "3") is None
     with pytest.raises(UnknownClass, match="'3'"):
-        chosen(service, "first", "3", "other")
+        chosen_judge(service, "first", "3", "other")
 
 
-def test_nobody_else_knows_it(service: Service) -> None:
-    assert chosen(service, "strange", "a") is None
+def test_without_another_model_of_the_class_there_is_no_judge(service: Service) -> None:
+    assert chosen_judge(service, "strange", "a") is None
 
 
-def test_nobody_else_has_the_channel(service: Service) -> None:
-    assert chosen(service, "first", None) is None
+def test_a_channel_has_no_judge(service: Service) -> None:
+    assert chosen_judge(service, "first", None) is None
     with pytest.raises(BadIdeal, match="judge"):
-        chosen(service, "first", None, "other")
+        chosen_judge(service, "first", None, "other")
 
 
-def test_a_model_of_ones_choice(service: Service) -> None:
-    assert chosen(service, "first", "cat", "last") == ("last", 1)
+def test_the_judge_can_be_chosen_by_name(service: Service) -> None:
+    assert chosen_judge(service, "first", "cat", "last") == ("last", 1)
     model = service.registry.get("last")
     assert choose_judge(service, service.registry.get("first"), "cat", "last") == Judge(model, 1)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "error", "told"),
+    ("name", "error", "message"),
     [
         ("first", BadIdeal, "name another one"),
         ("nobody", NotServed, "'nobody'"),
@@ -101,16 +103,16 @@ def test_a_model_of_ones_choice(service: Service) -> None:
         ("strange", UnknownClass, "'cat'"),
     ],
 )
-def test_a_choice_that_cannot_serve(service: Service, wanted: str, error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told):
-        chosen(service, "first", "cat", wanted)
+def test_an_unsuitable_choice_is_refused(service: Service, name: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        chosen_judge(service, "first", "cat", name)
 
 
-def test_while_the_others_are_loading(service: Service, folder: Path) -> None:
-    """Nobody is waited for; who is named is told of."""
+def test_models_that_are_still_loading_are_skipped_or_refused(service: Service, folder: Path) -> None:
+    """By default they are skipped; a judge that is chosen by name is refused while it is loading."""
     loading = Registry(["other", "last"], folder=folder, device=torch.device("cpu"))
-    early = Service(service.settings, loading, service.engine, service.cache)
+    loading_service = Service(service.settings, loading, service.engine, service.cache)
     model = service.registry.get("first")
-    assert choose_judge(early, model, "cat", None) is None
+    assert choose_judge(loading_service, model, "cat", None) is None
     with pytest.raises(StillLoading):
-        choose_judge(early, model, "cat", "other")
+        choose_judge(loading_service, model, "cat", "other")

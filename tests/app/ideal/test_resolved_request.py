@@ -1,4 +1,4 @@
-"""The cache key of a request: everything that the response depends on changes it, and nothing else."""
+"""Tests that the cache key of a request changes with everything that its response depends on, and only then."""
 
 from dataclasses import replace
 
@@ -27,8 +27,8 @@ def resolved() -> ResolvedRequest:
     return ResolvedRequest(model(), 1, "fourier", OPTIONS, None)
 
 
-def test_the_same_has_the_same_key(resolved: ResolvedRequest) -> None:
-    """Options in any order, and the same weights loaded once more from elsewhere."""
+def test_equal_requests_have_the_same_key(resolved: ResolvedRequest) -> None:
+    """The order of options and the provenance of the weights do not matter."""
     key = resolved.cache_key(CPU, 32)
     assert len(key) == 64 and resolved.cache_key(CPU, 32) == key
     backwards = dict(reversed(OPTIONS.items()))
@@ -37,7 +37,7 @@ def test_the_same_has_the_same_key(resolved: ResolvedRequest) -> None:
     assert replace(resolved, model=replace(model(), provenance={"found": "elsewhere"})).cache_key(CPU, 32) == key
 
 
-def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: ResolvedRequest) -> None:
+def test_every_part_of_the_request_changes_the_key(resolved: ResolvedRequest) -> None:
     layer, other = resolved.model.classifier.layers[0], model("other")
     options = [{**OPTIONS, name: "x" if isinstance(value, str) else value + 1} for name, value in OPTIONS.items()]
     requests = [
@@ -51,7 +51,7 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: Resolve
         replace(resolved, subject=(replace(layer, name="other"), 1)),
         replace(resolved, method="maco"),
         replace(resolved, options=dict(list(OPTIONS.items())[1:])),
-        *(replace(resolved, options=each) for each in options),
+        *(replace(resolved, options=changed_options) for changed_options in options),
         replace(resolved, judge=Judge(other, 1)),
         replace(resolved, judge=Judge(model("third"), 1)),
         replace(resolved, judge=Judge(model("other", seed=1), 1)),
@@ -61,15 +61,15 @@ def test_each_thing_that_the_answer_depends_on_changes_the_key(resolved: Resolve
 
 
 @pytest.mark.parametrize(
-    ("what", "value"),
+    ("target", "value"),
     [("app.ideal.resolved_request.EDITION", 0), ("torch.get_num_threads", lambda: 77), ("torch.__version__", "0.1")],
     ids=["edition", "threads", "torch"],
 )
-def test_the_machine_and_the_edition_change_the_key(
-    resolved: ResolvedRequest, what: str, value: object, monkeypatch: pytest.MonkeyPatch
+def test_edition_threads_and_torch_version_change_the_key(
+    resolved: ResolvedRequest, target: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = resolved.cache_key(CPU, 32)
-    monkeypatch.setattr(what, value)
+    monkeypatch.setattr(target, value)
     assert resolved.cache_key(CPU, 32) != key
 
 
@@ -77,9 +77,9 @@ def test_the_device_changes_the_key(resolved: ResolvedRequest) -> None:
     assert len({resolved.cache_key(torch.device(name), 32) for name in ("cpu", "cuda:0", "cuda:1")}) == 3
 
 
-def test_the_rows_of_a_batch_change_the_key(resolved: ResolvedRequest) -> None:
+def test_the_batch_size_changes_the_key(resolved: ResolvedRequest) -> None:
     assert resolved.cache_key(CPU, 16) != resolved.cache_key(CPU, 32)
 
 
-def test_films_lie_beside_their_picture() -> None:
+def test_films_have_other_keys_than_their_picture() -> None:
     assert len({film_key("key", Format.film), film_key("key", Format.gif), "key"}) == 3

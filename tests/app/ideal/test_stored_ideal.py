@@ -1,4 +1,4 @@
-"""Stored responses of GET /ideal: how they are read and written, and their outcomes."""
+"""Tests reading and writing stored responses of GET /ideal, and the outcomes made from them."""
 
 import base64
 import contextlib
@@ -27,17 +27,17 @@ SCORE = {
 
 
 def figures(count: int = 1, **score: object) -> dict[str, Any]:
-    usual = {**SCORE, "probability": 0.98765, "robust": 0.5}
-    one = {"steps": 3, "score": {**usual, **score}, "reason": None, "image": None}
+    default_score = {**SCORE, "probability": 0.98765, "robust": 0.5}
+    picture = {"steps": 3, "score": {**default_score, **score}, "reason": None, "image": None}
     return {
-        "model": "tiny", "label": "cat", "index": 0, "layer": None, "channel": None, "score": one["score"],
-        "reason": None, "pictures": [{"seed": seed, **one} for seed in range(count)], "options": {"tv": 20.0},
+        "model": "tiny", "label": "cat", "index": 0, "layer": None, "channel": None, "score": picture["score"],
+        "reason": None, "pictures": [{"seed": seed, **picture} for seed in range(count)], "options": {"tv": 20.0},
         "passes": {"forward": 46, "backward": 3}, "seconds": 0.123,
     }  # fmt: skip
 
 
 def document(figures: object, files: Iterable[bytes]) -> bytes:
-    """A cache entry, written without the code under test."""
+    """Return a cache entry, written without the code under test."""
     return json.dumps({"figures": figures, "pictures": [base64.b64encode(file).decode() for file in files]}).encode()
 
 
@@ -49,8 +49,8 @@ def stored(count: int = 1, **score: object) -> StoredIdeal:
     return StoredIdeal.from_bytes(document(figures(count, **score), files(count)))
 
 
-def test_it_is_written_as_it_was_read() -> None:
-    """Every figure and every byte."""
+def test_a_stored_ideal_is_written_as_it_was_read() -> None:
+    """All values and all bytes of the pictures are unchanged."""
     assert json.loads(stored(3).to_bytes()) == json.loads(document(figures(3), files(3)))
 
 
@@ -65,7 +65,7 @@ def test_the_outcome_of_one_picture() -> None:
 
 
 def test_the_outcome_of_several_pictures() -> None:
-    """A sheet of two places across, and each picture by itself in the JSON; none of them in the text of a PNG."""
+    """The picture is a sheet of two; the JSON has every picture by itself, and the text of a PNG has none."""
     outcome = stored(2).outcome()
     assert tuple(outcome.image().shape) == (3, 16, 36)
     urls = [picture["image"] for picture in json.loads(outcome.json())["pictures"]]
@@ -73,10 +73,10 @@ def test_the_outcome_of_several_pictures() -> None:
     assert [picture["image"] for picture in json.loads(outcome.body.text())["pictures"]] == [None, None]
 
 
-def test_headers_of_a_channel_and_of_a_poor_picture() -> None:
+def test_headers_of_a_poor_picture_of_a_channel() -> None:
     of_channel = figures(probability=None, activation=12.34567, rank=None)
-    poor = StoredIdeal.from_bytes(document({**of_channel, "reason": "too few steps"}, files(1)))
-    headers = poor.outcome().headers
+    stored_ideal = StoredIdeal.from_bytes(document({**of_channel, "reason": "too few steps"}, files(1)))
+    headers = stored_ideal.outcome().headers
     assert "Probability" not in headers
     assert (headers["Activation"], headers["Reason"]) == ("12.3457", "too few steps")
 
@@ -102,31 +102,31 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_what_cannot_be_read_counts_as_absent(
-    live: Live, tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("damage", BROKEN)
+def test_an_unreadable_entry_counts_as_absent(
+    live: Live, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = replace(live.service, cache=ResultCache(tmp_path, 100_000))
     assert load_stored(service, "key") is None and caplog.text == ""
-    service.cache.put("key", BROKEN[what])
+    service.cache.put("key", BROKEN[damage])
     assert load_stored(service, "key") is None
     assert "drawn anew" in caplog.text
     service.cache.put("key", document(figures(), files(1)))
-    read = load_stored(service, "key")
-    assert read is not None and json.loads(read.to_bytes()) == json.loads(document(figures(), files(1)))
+    loaded = load_stored(service, "key")
+    assert loaded is not None and json.loads(loaded.to_bytes()) == json.loads(document(figures(), files(1)))
 
 
 @pytest.mark.parametrize("format", ["png", "events"])
-def test_an_answer_does_not_break_on_what_is_kept(live: Live, format: str) -> None:
-    """The entry is spoilt under its key: the picture is drawn anew, to the same bytes, and kept again."""
+def test_a_damaged_entry_is_drawn_again_and_replaced(live: Live, format: str) -> None:
+    """The entry in the cache file is overwritten; the new picture has the same bytes and is stored again."""
     params = {"steps": 1, "crops": 1, "seed": 4242}
-    whole = live.client.get("/ideal/cat", params=params)
+    original = live.client.get("/ideal/cat", params=params)
     with contextlib.closing(sqlite3.connect(live.service.cache.file)) as database, database:
         newest = "SELECT key FROM answers ORDER BY used DESC LIMIT 1"
         database.execute(f"UPDATE answers SET value = ? WHERE key = ({newest})", [b"spoilt"])
     rows = live.service.engine.counters.gradient_rows
-    again = live.client.get("/ideal/cat", params={**params, "format": format})
-    assert again.status_code == 200 and live.service.engine.counters.gradient_rows == rows + 1
-    assert "event: problem" not in again.text if format == "events" else again.content == whole.content
+    response = live.client.get("/ideal/cat", params={**params, "format": format})
+    assert response.status_code == 200 and live.service.engine.counters.gradient_rows == rows + 1
+    assert "event: problem" not in response.text if format == "events" else response.content == original.content
     assert Image.open(io.BytesIO(live.client.get("/ideal/cat", params=params).content)).size == (64, 64)
     assert live.service.engine.counters.gradient_rows == rows + 1

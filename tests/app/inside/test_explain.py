@@ -1,4 +1,4 @@
-"""POST /explain over HTTP."""
+"""Tests POST /explain over HTTP."""
 
 import io
 
@@ -9,7 +9,7 @@ from tests.app.live_service import Live
 from tests.app.picture_requests import classify, post, post_for_json
 
 
-def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
+def test_the_overlay_has_the_size_of_the_upload(live: Live, picture: bytes) -> None:
     response = post(live, "/explain", picture)
     assert response.headers["Content-Type"] == "image/png"
     assert Image.open(io.BytesIO(response.content)).size == Image.open(io.BytesIO(picture)).size == (128, 96)
@@ -25,7 +25,7 @@ def test_an_overlay_of_the_uploads_size(live: Live, picture: bytes) -> None:
         ("integrated_gradients", {"forward": 34, "backward": 32}),
     ],
 )
-def test_methods(live: Live, picture: bytes, method: str, passes: dict[str, int]) -> None:
+def test_every_method_reports_its_passes(live: Live, picture: bytes, method: str, passes: dict[str, int]) -> None:
     result = post_for_json(live, "/explain", picture, method=method)
     assert (result["method"], result["passes"]) == (method, passes)
     assert result["heat_map"].startswith("data:image/png;base64,")
@@ -33,8 +33,8 @@ def test_methods(live: Live, picture: bytes, method: str, passes: dict[str, int]
     assert (result["missing"] is None) == (method != "integrated_gradients")
 
 
-def test_a_class_of_ones_choice(live: Live, picture: bytes) -> None:
-    """Its probability is what /classify says; empty means what the model sees."""
+def test_the_target_class_can_be_chosen(live: Live, picture: bytes) -> None:
+    """Its probability is that of /classify; an empty target means the top-1 class."""
     predictions = {prediction["label"]: prediction for prediction in classify(live, picture)}
     for name, label in (("sea lion", "sea_lion"), ("1", "dog")):
         result = post_for_json(live, "/explain", picture, target=name)
@@ -45,7 +45,7 @@ def test_a_class_of_ones_choice(live: Live, picture: bytes) -> None:
     )
 
 
-def test_options_of_a_method(live: Live, picture: bytes) -> None:
+def test_options_of_a_method_are_used_and_reported(live: Live, picture: bytes) -> None:
     result = post_for_json(live, "/explain", picture, method="smooth_grad", samples=3, noise=0.3, seed=5)
     assert result["options"] == {"samples": 3, "noise": 0.3, "seed": 5}
     result = post_for_json(live, "/explain", picture, layer="features.3")
@@ -69,7 +69,7 @@ def test_options_of_a_method(live: Live, picture: bytes) -> None:
         ({"model": "other"}, 404, "similar names: tiny"),
     ],
 )
-def test_what_cannot_be_answered(
+def test_bad_requests_are_refused(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
     response = post(live, "/explain", picture, **fields)
@@ -77,5 +77,5 @@ def test_what_cannot_be_answered(
     assert detail in response.json()["detail"]
 
 
-def test_no_picture(live: Live) -> None:
+def test_a_file_that_is_no_picture_is_refused(live: Live) -> None:
     assert post(live, "/explain", b"no picture").status_code == 415

@@ -1,4 +1,4 @@
-"""POST /features over HTTP."""
+"""Tests POST /features over HTTP."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from tests.app.live_service import Live
 from tests.app.picture_requests import classify, post, post_for_json
 
 
-def test_a_sheet_and_its_figures(live: Live, picture: bytes) -> None:
+def test_the_sheet_and_its_json_values(live: Live, picture: bytes) -> None:
     response = post(live, "/features", picture, layer="features.3")
     assert response.headers["Content-Type"] == "image/png"
     assert (response.headers["X-Mirage-Layer"], response.headers["X-Mirage-Model"]) == ("features.3", "tiny")
@@ -29,14 +29,14 @@ def test_a_sheet_and_its_figures(live: Live, picture: bytes) -> None:
     assert result["prediction"] == pytest.approx(prediction, abs=1e-5)
 
 
-def test_channels_by_number_or_by_how_many(live: Live, picture: bytes) -> None:
+def test_channels_are_chosen_by_number_or_as_a_list(live: Live, picture: bytes) -> None:
     assert len(post_for_json(live, "/features", picture, layer="features.3", channels=5)["shown"]) == 5
     assert post_for_json(live, "/features", picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
     assert post_for_json(live, "/features", picture, layer="features.3", channels="7,")["shown"] == [7]
 
 
 @pytest.mark.parametrize("format", ["webp", "jpeg", "events"])
-def test_formats(live: Live, picture: bytes, format: str) -> None:
+def test_every_format_has_its_content_type(live: Live, picture: bytes, format: str) -> None:
     kind = "text/event-stream" if format == "events" else f"image/{format}"
     assert (
         post(live, "/features", picture, layer="classifier.3", format=format).headers["Content-Type"].split(";")[0]
@@ -70,7 +70,7 @@ def test_every_listed_layer_can_be_shown(live: Live, picture: bytes) -> None:
         ({"layer": "features.3", "layers": "x"}, 422, "layers: "),
     ],
 )
-def test_what_cannot_be_answered(
+def test_bad_requests_are_refused(
     live: Live, picture: bytes, fields: dict[str, object], status: int, detail: str
 ) -> None:
     response = post(live, "/features", picture, **fields)
@@ -78,6 +78,6 @@ def test_what_cannot_be_answered(
     assert detail in response.json()["detail"]
 
 
-def test_no_picture(live: Live) -> None:
+def test_a_missing_or_invalid_picture_is_refused(live: Live) -> None:
     assert post(live, "/features", b"no picture", layer="features.3").status_code == 415
     assert live.client.post("/features", data={"layer": "features.3"}).status_code == 422

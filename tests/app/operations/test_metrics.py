@@ -1,4 +1,4 @@
-"""GET /metrics."""
+"""Tests GET /metrics."""
 
 from dataclasses import fields
 
@@ -8,15 +8,15 @@ from models.pictures import encode
 from tests.app.live_service import Live, drawn
 
 
-def counted(live: Live) -> dict[str, float]:
+def read_metrics(live: Live) -> dict[str, float]:
     lines = [line for line in live.client.get("/metrics").text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-def test_a_classification_is_one_row_of_one_batch(live: Live) -> None:
-    before = counted(live)
+def test_a_classification_counts_as_one_row_of_one_batch(live: Live) -> None:
+    before = read_metrics(live)
     live.client.post("/classify", files={"image": encode(drawn())})
-    after = counted(live)
+    after = read_metrics(live)
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {f"mirage_engine_{name}_total" for name in ("forward_batches", "forward_rows", "done")}
     assert after["mirage_engine_forward_rows_total"] == before["mirage_engine_forward_rows_total"] + 1
@@ -26,9 +26,9 @@ def test_every_counter_has_a_help_text() -> None:
     assert set(HELP) == {field.name for field in fields(Counters)}
 
 
-def test_the_names_that_dashboards_read(live: Live) -> None:
-    """A counter is scraped with the suffix _total."""
+def test_the_names_of_metrics_do_not_change(live: Live) -> None:
+    """Dashboards rely on them; the names of counters end in _total."""
     counters = ("forward_batches", "forward_rows", "gradient_batches", "gradient_rows", "done", "failed", "left",
                 "expired", "refused")  # fmt: skip
     names = {f"mirage_engine_{name}_total" for name in counters} | {"mirage_engine_alive", "mirage_engine_max_rows"}
-    assert set(counted(live)) == names
+    assert set(read_metrics(live)) == names

@@ -1,4 +1,4 @@
-"""The text that is printed when the models are loaded."""
+"""Tests the text that is printed when the models are loaded."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.startup.greeting import greeting
 
 
-def test_it_names_the_address_and_commands_to_try(checkpoints: Path) -> None:
+def test_the_greeting_names_the_address_and_commands_to_try(checkpoints: Path) -> None:
     registry = Registry(("tiny", "lost"), folder=checkpoints, device=torch.device("cpu"))
     registry.load_all()
     text = greeting(Settings(_env_file=None, host="0.0.0.0", port=8001), registry)
@@ -23,7 +23,7 @@ def test_it_names_the_address_and_commands_to_try(checkpoints: Path) -> None:
     assert "curl --unix-socket '/run/m i.sock' -o ideal.png http://localhost/ideal/cat" in text
 
 
-def test_it_says_if_the_default_model_is_missing(checkpoints: Path) -> None:
+def test_the_greeting_says_if_the_default_model_is_missing(checkpoints: Path) -> None:
     registry = Registry(("lost", "tiny"), folder=checkpoints, device=torch.device("cpu"))
     registry.load_all()
     assert "default model could not be loaded" in greeting(Settings(_env_file=None), registry)

@@ -1,4 +1,4 @@
-"""The documentation pages."""
+"""Tests the documentation pages."""
 
 import re
 
@@ -6,7 +6,7 @@ from tests.app.live_service import Live
 
 
 def test_swagger_ui_needs_no_internet(live: Live) -> None:
-    """Everything that the page refers to is served from here."""
+    """Everything that the page refers to is served by the service itself."""
     page = live.client.get("/docs").text
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(addresses) >= 3
@@ -15,5 +15,5 @@ def test_swagger_ui_needs_no_internet(live: Live) -> None:
         assert live.client.get(address).status_code == 200
 
 
-def test_the_root_leads_to_the_documentation(live: Live) -> None:
+def test_the_root_redirects_to_the_documentation(live: Live) -> None:
     assert live.client.get("/", follow_redirects=True).url.path == "/docs"

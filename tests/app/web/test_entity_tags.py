@@ -1,4 +1,4 @@
-"""RFC 9110: 8.8.3 for what a tag is, 13.1.2 for how If-None-Match is compared."""
+"""Tests entity tags (RFC 9110, section 8.8.3) and their comparison with If-None-Match (section 13.1.2)."""
 
 import re
 
@@ -9,7 +9,7 @@ from app.web.formats import Format
 
 
 @pytest.mark.parametrize(
-    ("headers", "known"),
+    ("headers", "matches"),
     [
         ([], False),
         ([""], False),
@@ -29,16 +29,16 @@ from app.web.formats import Format
         (['"*"'], False),
     ],
 )
-def test_comparison_is_weak_and_with_every_tag_of_the_headers(headers: list[str], known: bool) -> None:
+def test_the_tag_is_weakly_compared_with_every_tag_of_the_headers(headers: list[str], matches: bool) -> None:
     for tag in ('W/"abc"', '"abc"'):
-        assert tag_matches(tag, headers) is known
+        assert tag_matches(tag, headers) is matches
 
 
 def test_a_tag_is_weak_and_quoted_and_short() -> None:
     assert re.fullmatch(r'W/"[0-9a-f]{32}"', entity_tag("key", Format.png))
 
 
-def test_each_representation_of_each_key_has_its_own_tag_and_always_the_same() -> None:
+def test_every_key_and_format_has_its_own_constant_tag() -> None:
     tags = [entity_tag(key, format) for key in ("key", "another", "") for format in Format]
     assert len(set(tags)) == len(tags)
     assert tags == [entity_tag(key, format) for key in ("key", "another", "") for format in Format]

@@ -1,4 +1,4 @@
-"""The event stream: progress, previews, the result, and clients that leave."""
+"""Tests the event stream: progress, previews, the result, and clients that disconnect."""
 
 import asyncio
 import gc
@@ -20,8 +20,8 @@ from models.query import Progress
 from tests.app.events import events
 
 
-def test_a_slow_client_gets_the_latest() -> None:
-    """Of 100 steps that nobody took the last 32 are left."""
+def test_a_slow_client_gets_the_latest_events() -> None:
+    """Of 100 steps that the client has not read, the last MAX_PENDING_EVENTS remain."""
 
     async def steps() -> list[int]:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
@@ -33,7 +33,7 @@ def test_a_slow_client_gets_the_latest() -> None:
     assert asyncio.run(steps()) == list(range(100 - MAX_PENDING_EVENTS, 100))
 
 
-def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
+def test_a_preview_is_reduced_and_only_made_on_request() -> None:
     picture = torch.rand(3, 400, 800)
 
     async def preview_of(previews: bool) -> tuple[Progress, torch.Tensor | None]:
@@ -47,7 +47,7 @@ def test_a_preview_is_small_and_only_kept_where_it_is_wanted() -> None:
     assert asyncio.run(preview_of(False))[1] is None
 
 
-def test_a_preview_is_drawn_once_and_only_where_it_is_wanted() -> None:
+def test_a_preview_is_drawn_once_and_only_on_request() -> None:
     drawn: list[int] = []
 
     def preview() -> torch.Tensor:
@@ -62,11 +62,11 @@ def test_a_preview_is_drawn_once_and_only_where_it_is_wanted() -> None:
         assert len(drawn) == times
 
 
-# Streams of a computation that several clients share; each client has a seat in it.
+# Streams of a computation that several clients share; every client has a subscription to it.
 
 
 class Body(PictureResult):
-    """The response of an endpoint that exists here only."""
+    """The response of an endpoint of this test."""
 
     steps: int
     image: PictureUrl
@@ -77,24 +77,24 @@ async def compose(steps: int) -> Callable[[], Outcome]:
     return lambda: Outcome(body, body.image, {})
 
 
-def streamed(seat: Subscription[int], inbox: Inbox, leave: Callable[[], object]) -> Response:
-    """As an endpoint makes the stream."""
-    seat.task.add_done_callback(inbox.wake)
+def stream_for(subscription: Subscription[int], inbox: Inbox, leave: Callable[[], object]) -> Response:
+    """Create the stream as an endpoint does."""
+    subscription.task.add_done_callback(inbox.wake)
     request = SimpleNamespace(state=SimpleNamespace(request_id="r1"))
     service = SimpleNamespace(presenters=CapacityLimiter(1))
-    return event_stream(request, service, seat.task, inbox, compose, leave=leave)  # type: ignore[arg-type]
+    return event_stream(request, service, subscription.task, inbox, compose, leave=leave)  # type: ignore[arg-type]
 
 
 @dataclass
 class Client:
-    """Says when it has received something, and leaves when the test sets `leaves`."""
+    """A client that sets `received` when it has received something, and disconnects when `leaves` is set."""
 
     received: asyncio.Event = field(default_factory=asyncio.Event)
     leaves: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def sent(response: Response, client: Client) -> str:
-    """What a server sends until the stream ends or the client is gone."""
+async def receive_stream(response: Response, client: Client) -> str:
+    """Return what the server sends until the stream ends or the client disconnects."""
     body = bytearray()
 
     async def receive() -> dict[str, Any]:
@@ -110,94 +110,96 @@ async def sent(response: Response, client: Client) -> str:
     return body.decode()
 
 
-async def count_to_three(tell: Listener) -> int:
+async def count_to_three(report: Listener) -> int:
     for step in (1, 2, 3):
-        await asyncio.to_thread(tell, Progress(step, 3))
+        await asyncio.to_thread(report, Progress(step, 3))
     return 3
 
 
-def test_a_stream_of_a_shared_computation() -> None:
-    """Every step, then the result; the seat is given back."""
+def test_a_stream_has_every_step_and_the_result() -> None:
+    """At the end the stream leaves the subscription."""
 
     async def listen() -> tuple[str, int]:
-        left: list[int] = []
+        leave_count: list[int] = []
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = SharedComputations[int]().join("key", count_to_three, inbox.put)
-        text = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
-        return text, len(left)
+        subscription = SharedComputations[int]().join("key", count_to_three, inbox.put)
+        text = await receive_stream(stream_for(subscription, inbox, lambda: leave_count.append(1)), Client())
+        return text, len(leave_count)
 
-    text, left = asyncio.run(listen())
+    text, leave_count = asyncio.run(listen())
     received = list(events(text.splitlines()))
     assert [name for name, _ in received] == ["progress"] * 3 + ["result"]
     assert [data["step"] for _, data in received[:3]] == [1, 2, 3] and received[3][1]["steps"] == 3
-    assert left >= 1
+    assert leave_count >= 1
 
 
-def test_a_stream_of_what_is_done_already_is_its_result() -> None:
+def test_a_stream_of_a_finished_computation_is_its_result() -> None:
     async def listen() -> str:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = SharedComputations[int]().join("key", count_to_three)
-        await seat.task
-        return await sent(streamed(seat, inbox, seat.leave), Client())
+        subscription = SharedComputations[int]().join("key", count_to_three)
+        await subscription.task
+        return await receive_stream(stream_for(subscription, inbox, subscription.leave), Client())
 
     assert [name for name, _ in events(asyncio.run(listen()).splitlines())] == ["result"]
 
 
-def test_a_client_that_leaves_gives_its_seat_back_and_no_more() -> None:
-    """In the midst of the work: another who has a seat keeps the computation; when the last one has gone it ends."""
+def test_a_client_that_disconnects_leaves_only_its_own_subscription() -> None:
+    """The computation goes on for the other client, and is cancelled when the last one has disconnected."""
 
     async def listen() -> None:
         shared: SharedComputations[int] = SharedComputations()
 
-        async def endless(tell: Listener) -> int:
-            tell(Progress(1, 2))
+        async def endless(report: Listener) -> int:
+            report(Progress(1, 2))
             await asyncio.Event().wait()
             return 0
 
-        clients, served = [Client(), Client()], []
+        clients, streams = [Client(), Client()], []
         for client in clients:
             inbox = Inbox(asyncio.get_running_loop(), previews=False)
-            seat = shared.join("key", endless, inbox.put)
-            served.append(asyncio.ensure_future(sent(streamed(seat, inbox, seat.leave), client)))
-        for client, serving in zip(clients, served, strict=True):
+            subscription = shared.join("key", endless, inbox.put)
+            streams.append(
+                asyncio.ensure_future(receive_stream(stream_for(subscription, inbox, subscription.leave), client))
+            )
+        for client, stream in zip(clients, streams, strict=True):
             await client.received.wait()
-            assert not seat.task.done()
+            assert not subscription.task.done()
             client.leaves.set()
-            assert [name for name, _ in events((await serving).splitlines())] == ["progress"]
-        await asyncio.wait([seat.task])
-        assert seat.task.cancelled()
+            assert [name for name, _ in events((await stream).splitlines())] == ["progress"]
+        await asyncio.wait([subscription.task])
+        assert subscription.task.cancelled()
 
     asyncio.run(listen())
 
 
-def test_what_a_shared_computation_raises_is_told_as_a_problem() -> None:
+def test_an_error_of_a_shared_computation_is_sent_as_a_problem() -> None:
     async def listen() -> tuple[str, int]:
-        left: list[int] = []
+        leave_count: list[int] = []
 
         async def fail(_: Listener) -> int:
             raise TimeoutError("too slow")
 
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = SharedComputations[int]().join("key", fail, inbox.put)
-        text = await sent(streamed(seat, inbox, lambda: left.append(1)), Client())
-        return text, len(left)
+        subscription = SharedComputations[int]().join("key", fail, inbox.put)
+        text = await receive_stream(stream_for(subscription, inbox, lambda: leave_count.append(1)), Client())
+        return text, len(leave_count)
 
-    text, left = asyncio.run(listen())
+    text, leave_count = asyncio.run(listen())
     ((name, data),) = events(text.splitlines())
     assert (name, data["status"], data["request_id"]) == ("problem", 500, "r1")
-    assert left >= 1
+    assert leave_count >= 1
 
 
-def test_a_stream_that_never_began_gives_its_seat_back() -> None:
-    """As above, for a seat: the response is dropped before its first byte."""
+def test_a_stream_that_never_began_leaves_its_subscription() -> None:
+    """The response is deleted before its first byte is sent, and the computation is cancelled."""
 
     async def drop() -> None:
         inbox = Inbox(asyncio.get_running_loop(), previews=False)
-        seat = SharedComputations[int]().join("key", count_to_three, inbox.put)
-        response = streamed(seat, inbox, seat.leave)
+        subscription = SharedComputations[int]().join("key", count_to_three, inbox.put)
+        response = stream_for(subscription, inbox, subscription.leave)
         del response
         gc.collect()
-        await asyncio.wait([seat.task])
-        assert seat.task.cancelled()
+        await asyncio.wait([subscription.task])
+        assert subscription.task.cancelled()
 
     asyncio.run(drop())

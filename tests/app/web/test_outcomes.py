@@ -1,4 +1,4 @@
-"""An outcome as a picture file and as JSON."""
+"""Tests responding with an outcome as a picture file and as JSON."""
 
 import io
 import json
@@ -17,7 +17,7 @@ WHITE = torch.full((3, 2, 4), 255, dtype=torch.uint8)
 
 
 class Body(PictureResult):
-    """The response of an endpoint that exists here only."""
+    """The response of an endpoint of this test."""
 
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "second"})
     label: str
@@ -27,7 +27,7 @@ class Body(PictureResult):
 
 
 def outcome(draws: list[str] | None = None, **headers: str) -> Outcome:
-    """The names of the pictures that are drawn are added to `draws`."""
+    """Return an outcome that appends the names of the pictures it draws to `draws`."""
 
     def draw(name: str, picture: torch.Tensor) -> torch.Tensor:
         (draws if draws is not None else []).append(name)
@@ -39,7 +39,7 @@ def outcome(draws: list[str] | None = None, **headers: str) -> Outcome:
     return Outcome(body, body.image, headers)
 
 
-def test_json_has_every_figure_and_every_picture() -> None:
+def test_json_has_all_values_and_pictures() -> None:
     draws: list[str] = []
     response = respond(outcome(draws), Format.json)
     body = json.loads(bytes(response.body))
@@ -49,8 +49,8 @@ def test_json_has_every_figure_and_every_picture() -> None:
     assert (response.headers["Content-Type"], response.headers["Vary"]) == ("application/json", "Accept")
 
 
-def test_a_png_has_the_figures_in_a_text_chunk() -> None:
-    """No other picture is drawn for it."""
+def test_a_png_has_the_values_in_a_text_chunk() -> None:
+    """Other pictures of the outcome are not drawn."""
     draws: list[str] = []
     response = respond(outcome(draws), Format.png)
     image: Any = Image.open(io.BytesIO(bytes(response.body)))

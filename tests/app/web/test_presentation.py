@@ -1,4 +1,4 @@
-"""How a task is run for a client: what is awaited before its outcome is made, and where."""
+"""Tests running a task for a client: the follow-up before its outcome, threads, and clients that disconnect."""
 
 import asyncio
 import gc
@@ -21,21 +21,23 @@ from tests.app.events import events
 
 
 class Body(PictureResult):
-    """The response of an endpoint that exists here only."""
+    """The response of an endpoint of this test."""
 
     value: str
     image: PictureUrl
 
 
 def to_outcome(value: str, seconds: float) -> Outcome:
-    assert threading.current_thread() is not threading.main_thread(), "it may take long"
+    assert threading.current_thread() is not threading.main_thread(), (
+        "it may take long, so it must not block the event loop"
+    )
     assert seconds >= 0
     body = Body(value=value, image=lambda: torch.zeros(3, 2, 2, dtype=torch.uint8))
     return Outcome(body, body.image, {})
 
 
 class Service:
-    """Has the result of every task at once, and one place for writing responses."""
+    """A service that has the result of every task at once, and one place for writing responses."""
 
     def __init__(self) -> None:
         self.presenters = CapacityLimiter(1)
@@ -56,15 +58,15 @@ async def stay() -> dict[str, str]:
 
 
 async def body_of(response: Any) -> str:
-    """The body, streamed or whole."""
+    """Return the body of a response, whether it is streamed or not."""
     if hasattr(response, "body_iterator"):
         return "".join([part.decode() if isinstance(part, bytes) else part async for part in response.body_iterator])
     return str(response.body.decode())
 
 
 @pytest.mark.parametrize("format", [Format.json, Format.events])
-def test_what_follows_up_holds_no_place_of_the_presenters(format: Format) -> None:
-    """While it is awaited, others can write their responses; the outcome is made of what it returns."""
+def test_a_follow_up_occupies_no_place_for_writing_responses(format: Format) -> None:
+    """While it runs, other responses can be written; the outcome is made from its result."""
     service = Service()
 
     async def follow_up(result: str) -> str:
@@ -92,11 +94,11 @@ def test_what_follows_up_holds_no_place_of_the_presenters(format: Format) -> Non
         assert '"value":"result and opinions"' in text
 
 
-def test_a_client_that_leaves_meanwhile_ends_it() -> None:
-    asked, cancelled = asyncio.Event(), []
+def test_a_follow_up_is_cancelled_when_the_client_disconnects() -> None:
+    follow_up_started, cancelled = asyncio.Event(), []
 
     async def follow_up(result: str) -> str:
-        asked.set()
+        follow_up_started.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -105,7 +107,7 @@ def test_a_client_that_leaves_meanwhile_ends_it() -> None:
         return result
 
     async def leave() -> dict[str, str]:
-        await asked.wait()
+        await follow_up_started.wait()
         return {"type": "http.disconnect"}
 
     async def run() -> None:
@@ -126,7 +128,7 @@ def test_a_client_that_leaves_meanwhile_ends_it() -> None:
 
 
 def test_a_stream_that_never_began_cancels_its_task() -> None:
-    """The client left between its request and the first byte: the response is dropped, and the task with it."""
+    """The client has disconnected before the first byte, so the response is deleted and its task cancelled."""
     future: Future[None] = Future()
 
     class Submitting:

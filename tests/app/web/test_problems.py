@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details."""
+"""Tests errors as problem details (RFC 9457)."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from tests.app.live_service import Live, drawn
 
 
 def test_every_status_has_a_title() -> None:
-    """RFC 9110's, whatever Python's own phrases are."""
+    """Titles are those of RFC 9110, which some Python versions do not have."""
     assert set(STATUS.values()) <= set(TITLES)
     assert (TITLES[413], TITLES[422]) == ("Content Too Large", "Unprocessable Content")
 
@@ -26,7 +26,7 @@ def test_every_status_has_a_title() -> None:
         (KeyError("ours"), "internal-server-error", 500),
     ],
 )
-def test_type_and_status(error: Exception, kind: str, status: int) -> None:
+def test_type_and_status_of_known_errors(error: Exception, kind: str, status: int) -> None:
     details = problem(error, "id")
     assert (details.type, details.status, details.request_id) == (f"urn:mirage:problem:{kind}", status, "id")
     assert "ours" not in details.detail
@@ -36,9 +36,9 @@ def test_every_error_of_the_table_is_handled(live: Live) -> None:
     assert set(STATUS) <= set(live.app.exception_handlers)
 
 
-def test_a_fault_of_ours_is_a_problem_without_a_traceback(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_problem_without_a_traceback(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.operations.classify.classify", lambda *args, **kwargs: 1 / 0)
-    # A connection of its own: uvicorn closes one on which the application has failed.
-    answer = httpx.post(f"{live.url}/classify", files={"image": encode(drawn())})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
-    assert "ZeroDivision" not in answer.text and answer.json()["request_id"] == answer.headers["X-Request-ID"]
+    # A separate connection, since uvicorn closes one on which the application has failed.
+    response = httpx.post(f"{live.url}/classify", files={"image": encode(drawn())})
+    assert (response.status_code, response.headers["Content-Type"]) == (500, "application/problem+json")
+    assert "ZeroDivision" not in response.text and response.json()["request_id"] == response.headers["X-Request-ID"]

@@ -1,4 +1,4 @@
-"""Questions to other models: the answers come together, and what fails or is slow costs the others nothing."""
+"""Tests questions to other models: a model that fails or is slow does not affect the answers of the others."""
 
 import asyncio
 from concurrent.futures import Future
@@ -11,19 +11,19 @@ from models.query import Task
 
 
 def task(number: int) -> Task[int]:
-    """A task that is never run here; the stand-in of the service answers for it."""
+    """Return a stand-in for a task; the fake service answers it by its number."""
     return number  # type: ignore[return-value]
 
 
 class Service:
-    """Answers a task with ten times its number, at once; the tasks in `broken` fail, and those in `slow` never end."""
+    """Answers a task with ten times its number at once; the tasks in `broken` fail, and those in `slow` never end."""
 
     def __init__(self, broken: frozenset[int] = frozenset(), slow: frozenset[int] = frozenset()) -> None:
         self.broken, self.slow = broken, slow
         self.futures: dict[int, Future[int]] = {}
 
     def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
-        assert sequel, "a question is let in where all places are taken"
+        assert sequel, "a question is admitted even when the service is full"
         future = self.futures[number] = Future()
         if number in self.broken:
             future.set_exception(RuntimeError("out of order"))
@@ -39,7 +39,7 @@ def question(name: str, *numbers: int) -> Question[int]:
 def ask(service: Service, *questions: Question[int]) -> list[list[int] | None]:
     async def run() -> list[list[int] | None]:
         answers = await second_opinions(service, questions)  # type: ignore[arg-type]
-        await asyncio.sleep(0)  # what is cancelled reaches the engine's futures at the next turn of the loop
+        await asyncio.sleep(0)  # a cancellation reaches the futures of the engine in the next turn of the loop
         return answers
 
     return asyncio.run(run())
@@ -49,12 +49,12 @@ def test_every_model_answers_in_the_order_of_the_questions() -> None:
     assert ask(Service(), question("a", 2, 1), question("b"), question("c", 3)) == [[20, 10], [], [30]]
 
 
-def test_nobody_is_asked() -> None:
+def test_without_questions_there_are_no_answers() -> None:
     assert ask(Service()) == []
 
 
 def test_a_model_that_fails_has_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """The other models' answers are there; the reason goes to the log."""
+    """The other models answer, and the reason is logged."""
     service = Service(broken=frozenset([2]))
     assert ask(service, question("a", 1, 2, 3), question("b", 4)) == [None, [40]]
     assert "a could not be asked" in caplog.text and "out of order" in caplog.text
@@ -62,7 +62,7 @@ def test_a_model_that_fails_has_no_answer(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_model_that_is_slow_has_no_answer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """After the seconds for all together; what it was asked is cancelled."""
+    """The time limit is for all models together; unfinished tasks are cancelled."""
     monkeypatch.setattr("app.web.second_opinions.TIMEOUT_S", 0.05)
     service = Service(slow=frozenset([2, 4, 5]))
     assert ask(service, question("a", 1, 2), question("b", 3), question("c", 4, 5)) == [None, [30], None]
@@ -70,8 +70,8 @@ def test_a_model_that_is_slow_has_no_answer(monkeypatch: pytest.MonkeyPatch, cap
     assert "a could not be asked" in caplog.text and "c could not be asked" in caplog.text
 
 
-def test_a_refusal_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    """As while the service shuts down."""
+def test_a_model_that_refuses_a_task_has_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """This happens while the service shuts down."""
 
     class Closed(Service):
         def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
@@ -84,7 +84,7 @@ def test_a_refusal_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
     assert service.futures[1].cancelled() and "no new work" in caplog.text
 
 
-def test_who_stops_waiting_cancels_what_was_asked() -> None:
+def test_cancelling_the_wait_cancels_all_tasks() -> None:
     service = Service(slow=frozenset([1, 2]))
 
     async def leave() -> None:

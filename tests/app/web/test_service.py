@@ -1,4 +1,4 @@
-"""What the service as a whole bounds: places, time, sizes."""
+"""Tests the limits of the service: simultaneous tasks, time and sizes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,30 +11,30 @@ from tests.app.live_service import drawn, eventually, serve
 
 
 def test_overload_is_refused_at_once(checkpoints: Path) -> None:
-    """Two places, both taken by long tasks: the third request gets 503 with Retry-After, and a place when they left."""
+    """With both places taken, a third request gets 503 with Retry-After; after the clients have left it is admitted."""
     with serve(checkpoints=checkpoints, max_waiting=2) as live, ThreadPoolExecutor(2) as pool:
-        long = "/ideal/cat?steps=1000&crops=32&patience=0&seed="
+        path = "/ideal/cat?steps=1000&crops=32&patience=0&seed="
 
         def hold(seed: int) -> None:
             with pytest.raises(httpx.TimeoutException):
-                httpx.get(f"{live.url}{long}{seed}", timeout=2)
+                httpx.get(f"{live.url}{path}{seed}", timeout=2)
 
-        held = [pool.submit(hold, seed) for seed in range(2)]
+        long_requests = [pool.submit(hold, seed) for seed in range(2)]
         eventually(lambda: live.service.engine.alive == 2)
-        answer = live.client.post("/classify", files={"image": encode(drawn())})
-        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
-        assert answer.json()["type"] == "urn:mirage:problem:overloaded"
-        stream = live.client.get(f"{long}2", headers={"Accept": "text/event-stream"})
+        response = live.client.post("/classify", files={"image": encode(drawn())})
+        assert response.status_code == 503 and int(response.headers["Retry-After"]) >= 1
+        assert response.json()["type"] == "urn:mirage:problem:overloaded"
+        stream = live.client.get(f"{path}2", headers={"Accept": "text/event-stream"})
         assert stream.status_code == 503, "refused before a stream begins"
-        with live.client.stream("GET", f"{long}1", headers={"Accept": "text/event-stream"}) as shared:
-            assert shared.status_code == 200, "what is under way needs no place"
-        for each in held:
-            each.result()
+        with live.client.stream("GET", f"{path}1", headers={"Accept": "text/event-stream"}) as joined:
+            assert joined.status_code == 200, "joining a running computation needs no place"
+        for long_request in long_requests:
+            long_request.result()
         eventually(lambda: live.service.engine.alive == 0)
         assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
 
 
-def test_the_services_deadline(checkpoints: Path) -> None:
+def test_the_deadline_of_the_service_gives_504(checkpoints: Path) -> None:
     with serve(checkpoints=checkpoints, deadline_s=0.3) as live:
         answer = live.client.get("/ideal/cat?steps=1000&crops=32")
         assert answer.status_code == 504 and "not done after" in answer.json()["detail"]

@@ -1,10 +1,10 @@
-"""Bodies over the limit."""
+"""Tests the limit on the size of request bodies."""
 
 from tests.app.classify_requests import refusal
 from tests.app.live_service import Live
 
 
-def test_a_body_over_the_limit_announced_or_not(live: Live) -> None:
+def test_a_body_over_the_limit_is_refused_with_and_without_content_length(live: Live) -> None:
     size = live.service.settings.max_bytes + 1
     headers = {"Content-Type": "image/png"}
     assert "over 20,000,000 bytes" in refusal(live, 413, content=bytes(size), headers=headers)["detail"]

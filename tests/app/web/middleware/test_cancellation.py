@@ -1,4 +1,4 @@
-"""Requests that are cancelled because the process must end."""
+"""Tests requests that are cancelled because the process ends."""
 
 import asyncio
 from typing import Any
@@ -10,12 +10,12 @@ from app.web.middleware.cancellation import CancelledRequests
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("begun", [False, True])
-async def test_a_cancelled_request_is_answered(begun: bool) -> None:
-    """A second Ctrl-C: 503 where nothing was sent yet, else no more; and nothing is left for the server to log."""
+@pytest.mark.parametrize("response_started", [False, True])
+async def test_a_cancelled_request_gets_503_unless_its_response_has_started(response_started: bool) -> None:
+    """This happens at a second Ctrl-C. The cancellation is not raised, so the server logs no traceback."""
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        if begun:
+        if response_started:
             await send({"type": "http.response.start", "status": 200, "headers": []})
         raise asyncio.CancelledError
 
@@ -29,9 +29,9 @@ async def test_a_cancelled_request_is_answered(begun: bool) -> None:
 
     scope: dict[str, Any] = {"type": "http", "headers": [], "state": {}}
     await CancelledRequests(slow)(scope, receive, send)
-    assert sent[0]["status"] == (200 if begun else 503)
-    assert len(sent) == (1 if begun else 2)
-    if not begun:
+    assert sent[0]["status"] == (200 if response_started else 503)
+    assert len(sent) == (1 if response_started else 2)
+    if not response_started:
         assert b"send the request again" in sent[1]["body"]
 
 

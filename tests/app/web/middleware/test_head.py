@@ -1,4 +1,4 @@
-"""HEAD wherever GET works."""
+"""Tests HEAD, which works wherever GET does."""
 
 import httpx
 import pytest
@@ -14,25 +14,25 @@ IDEAL = "/ideal/cat?steps=1&size=32&seed=71"
      "/nothing", "/docs/files/swagger-ui.css", "/ideal/nope", "/ideal/cat?steps=0", "/ideal/cat?stepz=1",
      "/ideal?layer=x&channel=1", "/ideal/cat?model=none", "/classify", IDEAL],
 )  # fmt: skip
-def test_the_same_without_a_body(live: Live, path: str) -> None:
-    """Status and headers; an ideal picture is kept before, so that all of its headers are known."""
+def test_head_has_the_status_and_headers_of_get(live: Live, path: str) -> None:
+    """GET comes first, so that an ideal picture is stored and all of its headers are known."""
     get = live.client.get(path)
     head = live.client.head(path)
     assert (head.status_code, head.content) == (get.status_code, b"")
-    apart = {"date", "x-request-id"}
-    assert {name: head.headers[name] for name in head.headers if name not in apart} == {
-        name: get.headers[name] for name in get.headers if name not in apart
+    varying = {"date", "x-request-id"}
+    assert {name: head.headers[name] for name in head.headers if name not in varying} == {
+        name: get.headers[name] for name in get.headers if name not in varying
     }
 
 
-def test_metrics_too(live: Live) -> None:
+def test_head_of_metrics_has_a_content_length(live: Live) -> None:
     head = live.client.head("/metrics")
     assert (head.status_code, head.content) == (200, b"") and int(head.headers["Content-Length"]) > 500
 
 
 @pytest.mark.parametrize(("seed", "format"), [*enumerate(["png", "jpeg", "json", "film", "gif", "events"], 100)])
-def test_nothing_is_drawn_for_it(live: Live, seed: int, format: str) -> None:
-    """The tag is known before, and is that of the picture; the engine does not move."""
+def test_head_draws_no_picture(live: Live, seed: int, format: str) -> None:
+    """The tag is known without drawing and is that of the later picture; the engine stays idle."""
     path = f"/ideal/dog?steps=1&size=32&seed={seed}&format={format}"
     before = live.service.engine.counters.gradient_batches
     head = live.client.head(path)
@@ -43,20 +43,20 @@ def test_nothing_is_drawn_for_it(live: Live, seed: int, format: str) -> None:
     for name in ("ETag", "Content-Type", "Vary", "Cache-Control"):
         assert head.headers.get(name) == get.headers.get(name), name
     if format != "events":
-        again = live.client.head(path, headers={"If-None-Match": get.headers["ETag"]})
-        assert again.status_code == 304
+        not_modified = live.client.head(path, headers={"If-None-Match": get.headers["ETag"]})
+        assert not_modified.status_code == 304
 
 
-def test_a_connection_goes_on_after_it(live: Live) -> None:
-    """No byte of a body is left on the line to be taken for the next answer."""
+def test_a_connection_can_be_reused_after_head(live: Live) -> None:
+    """No byte of a body is sent that could be taken for the next response."""
     with httpx.Client(base_url=live.url) as client:
         for path in ("/docs", IDEAL, "/nothing", "/models"):
             client.head(path)
             assert client.get("/health/live").json() == {"status": "live"}
 
 
-def test_allow_names_it_where_get_is(live: Live) -> None:
+def test_allow_lists_head_beside_get(live: Live) -> None:
     assert live.client.put("/models").headers["Allow"] == "GET, HEAD"
     assert live.client.options("/classify").headers["Allow"] == "POST"
-    refused = live.client.head("/classify")
-    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+    response = live.client.head("/classify")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")

@@ -1,4 +1,4 @@
-"""The picture and the options in a request, in every way that clients send them."""
+"""Tests every way in which clients send the picture and the options of a request."""
 
 import base64
 import gzip
@@ -21,11 +21,11 @@ ROUTES = {
     "/features": {"layer": "features.3", "channels": "2", "format": "json"},
     "/explain": {"target": "dog", "format": "json"},
 }
-"""Every operation that takes a picture, with options that keep it short."""
+"""Every operation that takes a picture, with options for a short run."""
 
 
 def unnamed_part(picture: bytes, name: str = "image") -> dict[str, Any]:
-    """What `curl -F "image=<cat.png;type=image/png"` sends: a part with no file name."""
+    """Return the request of `curl -F "image=<cat.png;type=image/png"`, whose part has no file name."""
     body = (
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode()
         + picture
@@ -34,8 +34,8 @@ def unnamed_part(picture: bytes, name: str = "image") -> dict[str, Any]:
     return {"content": body, "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
 
 
-def ways(picture: bytes) -> dict[str, dict[str, Any]]:
-    """Requests whose options stand in the query."""
+def picture_requests(picture: bytes) -> dict[str, dict[str, Any]]:
+    """Return requests that send the picture in different ways."""
     text = base64.b64encode(picture).decode()
     wrapped = base64.encodebytes(picture).decode()
     bare = zlib.compressobj(wbits=-15)
@@ -65,18 +65,18 @@ def ways(picture: bytes) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_way_is_the_same_picture(live: Live, picture: bytes) -> None:
+def test_every_way_of_sending_gives_the_same_result(live: Live, picture: bytes) -> None:
     expected = live.client.post("/classify", params={"top": 2}, files={"image": picture}).json()
     assert len(expected["predictions"]) == 2
-    for name, request in ways(picture).items():
+    for name, request in picture_requests(picture).items():
         answer = live.client.post("/classify", params={"top": 2}, **request)
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json() == expected, name
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_operation_takes_them(live: Live, picture: bytes, route: str) -> None:
-    """The options in the form, in the query beside a part, a raw body and JSON, and in JSON: the same answer."""
+def test_every_operation_takes_every_way_of_sending(live: Live, picture: bytes, route: str) -> None:
+    """Options in the form, in the query (beside a form and a raw body) and in JSON give the same result."""
     options = ROUTES[route]
     text = base64.b64encode(picture).decode()
     requests: list[dict[str, Any]] = [
@@ -93,7 +93,7 @@ def test_every_operation_takes_them(live: Live, picture: bytes, route: str) -> N
     assert answers[1:] == answers[:1] * 3
 
 
-def test_a_number_of_json_and_a_list(live: Live, picture: bytes) -> None:
+def test_json_options_may_be_numbers_and_lists(live: Live, picture: bytes) -> None:
     text = base64.b64encode(picture).decode()
     answer = live.client.post(
         "/adversarial/curve?steps=2&format=json", json={"image": text, "norms": ["l2"], "steps": 2}
@@ -106,8 +106,8 @@ def test_a_number_of_json_and_a_list(live: Live, picture: bytes) -> None:
     )
 
 
-def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
-    """A mask of another size is refused as that; an empty field is no mask."""
+def test_a_mask_may_be_sent_in_json(live: Live, picture: bytes) -> None:
+    """A damaged mask is refused by name; an empty field counts as no mask."""
     text = base64.b64encode(picture).decode()
     options = {"attack": "fgsm", "epsilon": "8/255", "format": "json"}
     assert live.client.post("/adversarial", json={"image": text, "mask": text, **options}).status_code == 200
@@ -155,15 +155,15 @@ def test_a_mask_comes_in_json_too(live: Live, picture: bytes) -> None:
         (400, raw(gzip.compress(b"x" * 99)[:-9], **{"Content-Encoding": "gzip"}), "break off before their end"),
     ],
 )  # fmt: skip
-def test_each_error_says_what_is_wrong_and_what_to_send(live: Live, status: int, request_: Any, message: str) -> None:
+def test_every_error_says_what_is_wrong_and_what_to_send(live: Live, status: int, request_: Any, message: str) -> None:
     assert message in str(refusal(live, status, **request_)["detail"])
 
 
-def test_two_pictures_and_options_in_two_places(live: Live, picture: bytes) -> None:
-    two = [("image", picture), ("image", picture)]
-    assert "image: the request has 2 pictures in this field" in str(refusal(live, 422, files=two)["detail"])
-    twice = refusal(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
-    assert "top: the request has two values of this option, '1' and '2': send only one" in str(twice)
+def test_repeated_pictures_and_options_are_refused_if_they_differ(live: Live, picture: bytes) -> None:
+    files = [("image", picture), ("image", picture)]
+    assert "image: the request has 2 pictures in this field" in str(refusal(live, 422, files=files)["detail"])
+    detail = refusal(live, 422, params={"top": 1}, data={"top": "2"}, files={"image": picture})["detail"]
+    assert "top: the request has two values of this option, '1' and '2': send only one" in str(detail)
     for request in ({"params": {"top": 1}, "data": {"top": "1"}}, {"params": {"top": ""}, "data": {"top": "1"}}):
         answer = live.client.post("/classify", files={"image": picture}, **request)
         assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
@@ -175,7 +175,7 @@ def test_two_pictures_and_options_in_two_places(live: Live, picture: bytes) -> N
     )
 
 
-def test_misspelt_options_are_errors_wherever_they_stand(live: Live, picture: bytes) -> None:
+def test_unknown_options_are_refused_in_query_form_and_json(live: Live, picture: bytes) -> None:
     assert "topp" in str(refusal(live, 422, params={"topp": 1}, files={"image": picture})["detail"])
     assert "topp" in str(refusal(live, 422, data={"topp": 1}, files={"image": picture})["detail"])
     text = base64.b64encode(picture).decode()
@@ -183,18 +183,18 @@ def test_misspelt_options_are_errors_wherever_they_stand(live: Live, picture: by
     assert refusal(live, 404, data={"model": "x"}, files={"image": picture})["type"] == "urn:mirage:problem:not-served"
 
 
-def test_empty_options_are_none(live: Live, picture: bytes) -> None:
+def test_empty_options_count_as_absent(live: Live, picture: bytes) -> None:
     assert live.client.post("/classify?model=&top=", files={"image": picture}).status_code == 200
 
 
-def test_a_charset_that_is_none(live: Live) -> None:
+def test_an_unsupported_charset_is_refused(live: Live) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
     body = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
     assert "charset" in str(refusal(live, 400, content=body, headers=headers)["detail"])
 
 
-def test_an_option_in_another_charset(live: Live, picture: bytes) -> None:
-    """A Latin-1 form's text is read as that: the class that is not known is named with its own letters."""
+def test_options_are_decoded_with_the_charset_of_the_form(live: Live, picture: bytes) -> None:
+    """The text of a Latin-1 form is decoded as Latin-1, so the message names the unknown class correctly."""
     headers = {"Content-Type": "multipart/form-data; boundary=b; charset=iso-8859-1"}
     body = (
         b'--b\r\nContent-Disposition: form-data; name="target"\r\n\r\n\xe9t\xe9\r\n'
@@ -204,8 +204,8 @@ def test_an_option_in_another_charset(live: Live, picture: bytes) -> None:
     assert answer.status_code == 404 and "'été'" in answer.json()["detail"]
 
 
-def test_a_bomb_in_gzip_is_stopped_at_the_limit(live: Live) -> None:
-    """40 MB of zeros in 40 KB, and the same packed twice."""
+def test_a_decompression_bomb_is_stopped_at_the_limit(live: Live) -> None:
+    """40 MB of zeros are compressed to less than 100 kB, once or twice."""
     bomb = gzip.compress(bytes(40_000_000))
     for body, encoding in (
         (bomb, "gzip"),
@@ -216,8 +216,8 @@ def test_a_bomb_in_gzip_is_stopped_at_the_limit(live: Live) -> None:
         assert len(body) < 100_000 and "MIRAGE_MAX_BYTES" in str(refusal(live, 413, **request)["detail"])
 
 
-def test_a_body_that_comes_in_single_bytes(live: Live, picture: bytes) -> None:
-    """Chunked, each byte alone, form and gzip: what is split anywhere is read as if it were not."""
+def test_a_body_may_be_split_anywhere(live: Live, picture: bytes) -> None:
+    """The first 300 bytes are sent as single chunks, for a form, for gzip and for deflate."""
     expected = live.client.post("/classify", files={"image": picture}).json()
     small = httpx.Request("POST", "http://x", files={"image": picture})
     form = {"content": small.read(), "headers": {"Content-Type": small.headers["Content-Type"]}}
@@ -235,8 +235,8 @@ def test_a_body_that_comes_in_single_bytes(live: Live, picture: bytes) -> None:
         assert answer.json() == expected
 
 
-def test_the_document_tells_all_of_this(live: Live) -> None:
-    """Form, raw bodies and JSON, and each option as a query parameter without a default of its own."""
+def test_the_openapi_document_describes_every_way_of_sending(live: Live) -> None:
+    """It has forms, raw bodies and JSON, and every option as a query parameter without a default."""
     document = live.client.get("/openapi.json").json()
     for route in ROUTES:
         operation = document["paths"][route]["post"]
@@ -258,7 +258,7 @@ def test_the_document_tells_all_of_this(live: Live) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_the_documents_json_examples_succeed(live: Live) -> None:
+def test_the_json_examples_of_the_openapi_document_succeed(live: Live) -> None:
     document = live.client.get("/openapi.json").json()
     for route in ("/classify", "/features"):
         example = document["paths"][route]["post"]["requestBody"]["content"]["application/json"]["example"]
