@@ -1,5 +1,6 @@
 """Options of attacks, ideal methods and explain methods as fields of requests, with their types, bounds and texts."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
@@ -25,6 +26,14 @@ class MethodOptions(Options):
 
     option_names: ClassVar[frozenset[str]] = frozenset()
     """Names of these options; a subclass has further fields, such as the picture."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Raise TypeError if a further field has the name of an option, which it would replace."""
+        for name in sorted(cls.option_names & inspect.get_annotations(cls).keys()):
+            raise TypeError(
+                f"{name} is a field of {cls.__name__} and also an option of an attack or method: rename the option"
+            )
 
     def chosen_options(self) -> dict[str, Any]:
         """The options of attacks or methods to which the client gave a value, by name."""

@@ -1,4 +1,4 @@
-"""Fields of requests are what the options of attacks and methods say."""
+"""Tests that request fields are created from the options of attacks and methods."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError, create_model
 
 from app.web.fields import MAX_SEED, Options
-from app.web.option_fields import option_fields
+from app.web.option_fields import method_options, option_fields
 from models.options import Option, options_of
 
 
@@ -29,7 +29,7 @@ def form(*, in_form: bool = True) -> type[BaseModel]:
 
 
 def test_the_document_has_bounds_and_a_description() -> None:
-    """The widest bounds of all that take the option, and no number that JavaScript cannot write."""
+    """Bounds are the widest of all owners of the option, limited to integers that JavaScript can represent."""
     seed = form().model_json_schema()["properties"]["seed"]
     assert seed["anyOf"] == [{"type": "integer", "minimum": -5, "maximum": MAX_SEED}, {"type": "null"}]
     assert seed["description"] == (
@@ -46,14 +46,14 @@ def test_only_a_form_has_empty_examples(in_form: bool) -> None:
 
 
 def test_without_a_value_a_field_is_none() -> None:
-    """Left out or left empty."""
+    """A field may be left out or empty."""
     assert set(form()().model_dump().values()) == {None}
     assert set(form()(seed="", budget="", way="", loud="").model_dump().values()) == {None}
 
 
-def test_texts_of_a_form_are_read() -> None:
-    read = form()(seed="3", budget="8/255", share="0.25", way="down", loud="false").model_dump()
-    assert read == {"seed": 3, "budget": 8 / 255, "share": 0.25, "way": "down", "loud": False}
+def test_texts_of_a_form_are_parsed() -> None:
+    values = form()(seed="3", budget="8/255", share="0.25", way="down", loud="false").model_dump()
+    assert values == {"seed": 3, "budget": 8 / 255, "share": 0.25, "way": "down", "loud": False}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,16 @@ def test_texts_of_a_form_are_read() -> None:
         ("loud", "perhaps", "valid boolean"),
     ],
 )
-def test_what_is_refused(name: str, value: str, message: str) -> None:
+def test_values_out_of_range_are_refused(name: str, value: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         form()(**{name: value})
+
+
+def test_a_field_may_not_replace_an_option() -> None:
+    """A field of the request with the name of an option is refused; a field with another name is not."""
+    base = method_options("Base", {"one": options_of(one)}, in_form=True)
+    assert create_model("Longer", __base__=base, picture=(str, "")).model_fields.keys() == {
+        *options_of(one), "picture"
+    }  # fmt: skip
+    with pytest.raises(TypeError, match="share is a field of Shadow and also an option"):
+        create_model("Shadow", __base__=base, share=(float, 1.0))
