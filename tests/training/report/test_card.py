@@ -67,6 +67,11 @@ def test_the_card_of_a_robust_run_names_the_attack_of_its_training() -> None:
     assert "validation accuracy of raw weights under attack" in card
 
 
+def test_the_card_says_how_many_blocks_were_frozen() -> None:
+    card = model_card("pets", SPEC, provenance_of(Recipe(frozen_blocks=4)))
+    assert "fine-tuning of all layers after the first 4 blocks. Of all" in card
+
+
 @pytest.mark.parametrize(
     ("splits", "text"),
     [
