@@ -17,6 +17,7 @@ def option_fields(owners: Mapping[str, Mapping[str, Option]], *, in_form: bool) 
     `owners` maps the name of each attack or method to its options. `in_form` gives every field an empty example, since
     Swagger UI fills in a number of its own otherwise.
     """
+    # Any, because pydantic.create_model takes its fields as keyword arguments of any kind.
     examples = {"examples": [""]} if in_form else {}
     return {name: _field(users, examples) for name, users in users_by_option(owners).items()}
 
@@ -37,6 +38,7 @@ class MethodOptions(Options):
 
     def chosen_options(self) -> dict[str, Any]:
         """The options of attacks or methods to which the client gave a value, by name."""
+        # Any, because each option has a type of its own and the function that takes them checks it.
         return self.model_dump(include=set(self.option_names), exclude_none=True)
 
 

@@ -41,7 +41,7 @@ def start(folder: Path, name: str, *more: str) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [(), ("--robust", "--backbone-rate", "1e-4")])
+@pytest.mark.parametrize("options", [(), ("--robust", "--backbone-rate", "1e-4")])
 def test_a_run_killed_at_five_random_moments_ends_bit_identical(tmp_path: Path, options: tuple[str, ...]) -> None:
     """The moments may be within the scan, the probe, a step, a save or a validation; most are within training."""
     write_gratings(tmp_path / "data", {"x": 40, "y": 40})
