@@ -108,9 +108,7 @@ def test_a_class_whose_name_is_a_number_is_no_index_of_another_model(several: Li
     renamed = replace(attack_result, original=replace(attack_result.original, label="1", index=3))
     assert names(several, renamed) == ["digits"]
     original = replace(attack_result.original, label="cat")
-    renamed_target = replace(
-        attack_result, original=original, renamed_target=replace(attack_result.adversarial, label="3")
-    )
+    renamed_target = replace(attack_result, original=original, target=replace(attack_result.adversarial, label="3"))
     assert names(several, renamed_target) == ["digits"]
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
@@ -29,6 +29,7 @@ def through_pillow(levels: Tensor, quality: int) -> Tensor:
 @settings(max_examples=40)
 def test_values_are_those_of_the_real_encoder(height: int, width: int, quality: int, seed: int) -> None:
     """They equal exactly those of the rounded picture, with and without gradients."""
+    assume(max(height, width) <= 32 * min(height, width))  # the decoder refuses narrower pictures
     pictures = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(seed))
     expected = to_float(torch.stack([through_pillow((row * 255).round().byte(), quality) for row in pictures]))
     assert torch.equal(Jpeg(quality)(pictures), expected)
