@@ -20,7 +20,7 @@ from models.run import run
 from tests.app.live_service import TINY, drawn
 from tests.networks import normalise_by
 
-FEW = {"steps": 12}
+FEW = {"steps": 6}
 
 
 class Recording:

@@ -133,4 +133,4 @@ def test_the_card_has_the_figures(finished: FitOptions) -> None:
     card = finished.output.with_suffix(".md").read_text()
     low = checkpoint.read(finished.output).provenance["metrics"]["interval"][0]
     assert "**100.00 % of 6 test photos classified correctly**" in card and f"{100 * low:.2f} %" in card
-    assert "`Bluish`, `Reddish`" in card and "1 not a picture" in card and "| Reddish | 3 | 100.00 % | none |" in card
+    assert "`Bluish`, `Reddish`" in card and "not a picture (1)" in card and "| Reddish | 3 | 100.00 % | none |" in card
