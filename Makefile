@@ -34,8 +34,12 @@ serve: .venv/serve-ready ## start the service on http://127.0.0.1:8000 (settings
 	$(IN) app
 
 # One process per core, each with one thread: 1.8 times as fast on two cores. At most four, since each loads PyTorch.
+# Tests start dozens of processes. Compiled bytecode saves each of them seconds, so it is kept in .venv even where the
+# environment forbids to write it beside the sources.
+KEEP_BYTECODE := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"
+
 test: .venv/dev-ready ## run all tests except slow ones and those that need a GPU
-	$(IN) pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(KEEP_BYTECODE) $(IN) pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: .venv/dev-ready ## check lint, format, types and import contracts
 	$(IN) ruff check .

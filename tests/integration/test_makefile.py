@@ -57,7 +57,7 @@ def test_a_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: 
 def test_nothing_is_set_up_twice(clone: Path) -> None:
     """If all files are older than the stamps, `make test` only runs pytest; a changed lock is installed again."""
     ready = make("-n", "test", "-o", ".venv/dev-ready", cwd=clone).stdout
-    assert ready.startswith(".venv/bin/python -m pytest") and ready.count("\n") == 1
+    assert ".venv/bin/python -m pytest " in ready and ready.count("\n") == 1
     stamps = [".venv/installer", ".venv/dependencies", ".venv/serve-ready", ".venv/dev-ready"]
     (clone / ".venv" / "bin").mkdir(parents=True)
     # A stand-in for the Python of a working virtual environment.
