@@ -15,7 +15,7 @@ from training.learner import Learner
 from training.prepare import Options, PreparedRun
 from training.probe import Features, Probe, best_probe
 from training.rare import class_weights
-from training.run_state import Candidate, State
+from training.run_state import CandidateWeights, State
 from training.validate import SplitBatches
 
 
@@ -125,9 +125,9 @@ def copy_weights(network: nn.Module) -> dict[str, Tensor]:
     return {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
 
 
-def candidate(name: str, epoch: int, figures: dict[str, float], weights: dict[str, Tensor]) -> Candidate:
+def candidate(name: str, epoch: int, figures: dict[str, float], weights: dict[str, Tensor]) -> CandidateWeights:
     """A candidate with the figures that `SplitBatches.figures` has measured."""
-    return Candidate(name, epoch, figures["accuracy"], figures["nll"], weights, figures["balanced_accuracy"])
+    return CandidateWeights(name, epoch, figures["accuracy"], figures["nll"], weights, figures["balanced_accuracy"])
 
 
 def figures_text(figures: dict[str, float]) -> str:

@@ -26,7 +26,7 @@ class DamagedState(ValueError):
 
 
 @dataclass
-class Candidate:
+class CandidateWeights:
     """Weights that may become the checkpoint, with their figures on the validation split.
 
     `name` is "probe", "raw" or "ema" (the averaged weights), after `epoch` epochs. In a robust run accuracy and loss
@@ -40,7 +40,7 @@ class Candidate:
     weights: dict[str, Tensor]
     balanced_accuracy: float = 0.0
 
-    def beats(self, other: "Candidate", *, balanced: bool = False) -> bool:
+    def beats(self, other: "CandidateWeights", *, balanced: bool = False) -> bool:
         """Whether its accuracy is better, or as good with less loss; by balanced accuracy if `balanced`."""
         if balanced:
             return (self.balanced_accuracy, -self.nll) > (other.balanced_accuracy, -other.nll)
@@ -59,7 +59,7 @@ class State:
 
     identity: dict[str, Any]
     precision: str
-    best: Candidate
+    best: CandidateWeights
     history: list[dict[str, Any]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     learner: dict[str, Any] | None = None
@@ -80,7 +80,8 @@ class State:
             fields = torch.load(file, map_location="cpu", weights_only=True)
             fields["identity"] = _with_new_names(fields["identity"])
             return cls(
-                **{name: value for name, value in fields.items() if name != "kept"}, best=Candidate(**fields["kept"])
+                **{name: value for name, value in fields.items() if name != "kept"},
+                best=CandidateWeights(**fields["kept"]),
             )
         except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, KeyError, AttributeError) as error:
             raise DamagedState(str(error)) from error

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.adversarial.responses import TransferVerdict
 from app.web.schemas import Prediction
-from app.web.second_opinions import Question, second_opinions
+from app.web.second_opinions import ModelTasks, second_opinions
 from app.web.service import Service
 from models import classify
 from models.attacks.task import Adversarial
@@ -28,8 +28,8 @@ async def ask_other_models(service: Service, result: Adversarial, attacked: str)
     A model that fails or does not answer in time is left out as well.
     """
     candidates = _candidates(service, result, attacked)
-    questions = [_question(result, candidate.model) for candidate in candidates]
-    answers = await second_opinions(service, questions)
+    tasks = [_verdict_tasks(result, candidate.model) for candidate in candidates]
+    answers = await second_opinions(service, tasks)
     return [
         _verdict(candidate, *(predictions[0] for predictions in answer))
         for candidate, answer in zip(candidates, answers, strict=True)
@@ -56,9 +56,9 @@ def _indices(result: Adversarial, spec: Spec) -> tuple[int, int | None]:
     return spec.names.by_name(result.original.label), target
 
 
-def _question(result: Adversarial, model: Model) -> Question[list[classify.Prediction]]:
+def _verdict_tasks(result: Adversarial, model: Model) -> ModelTasks[list[classify.Prediction]]:
     pictures = (result.origin, result.picture)
-    return Question(model, [classify.classify(picture, model.spec, top=1) for picture in pictures])
+    return ModelTasks(model, [classify.classify(picture, model.spec, top=1) for picture in pictures])
 
 
 def _verdict(candidate: _Candidate, before: classify.Prediction, after: classify.Prediction) -> TransferVerdict:

@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from app.ideal.responses import JudgeVerdict
-from app.web.second_opinions import Question, second_opinions
+from app.web.second_opinions import ModelTasks, second_opinions
 from app.web.service import Service
 from models.classes import UnknownClass
 from models.ideal import BadIdeal
@@ -60,7 +60,7 @@ async def ask_judge(
     if judge is None:
         return [None] * len(pictures)
     tasks = [judgement_task(picture, judge.index, judge.model.spec) for picture in pictures]
-    (judgements,) = await second_opinions(service, [Question(judge.model, tasks)])
+    (judgements,) = await second_opinions(service, [ModelTasks(judge.model, tasks)])
     if judgements is None:
         return None
     return [JudgeVerdict.of(judgement, model=judge.model.name) for judgement in judgements]

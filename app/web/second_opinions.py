@@ -17,32 +17,32 @@ TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Question(Generic[Answer]):
+class ModelTasks(Generic[Answer]):
     """The tasks that one other model is to run, each of a few forward passes."""
 
     model: Model
     tasks: Sequence[Task[Answer]]
 
 
-async def second_opinions(service: Service, questions: Sequence[Question[Answer]]) -> list[list[Answer] | None]:
-    """The answers of each model, in the order of the questions; None for a model that fails or is too slow.
+async def second_opinions(service: Service, tasks_by_model: Sequence[ModelTasks[Answer]]) -> list[list[Answer] | None]:
+    """The answers of each model, in the order of the argument; None for a model that fails or is too slow.
 
     A request that has got so far has cost hundreds of passes, and its result must not be lost. So the tasks are
     admitted even if the service is full, a failure is only logged, and answers that are missing after TIMEOUT_S are
     left out.
     """
-    return list(await asyncio.gather(*(_ask(service, question) for question in questions)))
+    return list(await asyncio.gather(*(_ask(service, model_tasks) for model_tasks in tasks_by_model)))
 
 
-async def _ask(service: Service, question: Question[Answer]) -> list[Answer] | None:
+async def _ask(service: Service, model_tasks: ModelTasks[Answer]) -> list[Answer] | None:
     futures: list[asyncio.Future[Answer]] = []
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            for task in question.tasks:
-                futures.append(asyncio.wrap_future(service.submit(task, question.model, sequel=True)))
+            for task in model_tasks.tasks:
+                futures.append(asyncio.wrap_future(service.submit(task, model_tasks.model, sequel=True)))
             return list(await asyncio.gather(*futures))
     except Exception:
-        logger.exception("%s could not be asked for a second opinion", question.model.name)
+        logger.exception("%s could not be asked for a second opinion", model_tasks.model.name)
         return None
     finally:
         for future in futures:

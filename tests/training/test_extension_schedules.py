@@ -7,7 +7,7 @@ import pytest
 from training.data.loading.plan import Plan
 from training.extension import MAY_CHANGE, extend, schedules, stages
 from training.recipe import Recipe
-from training.run_state import Candidate, State
+from training.run_state import CandidateWeights, State
 
 RECIPE = Recipe(epochs=2, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
 
@@ -15,7 +15,7 @@ RECIPE = Recipe(epochs=2, full_size_epochs=1, batch_size=8, input_size=48, preci
 def state(epochs: int, done: int, step: int, looks: int = 0) -> State:
     learner = {"step": step} if step else None
     identity = {"recipe": {"epochs": epochs}}
-    best = Candidate("probe", 0, 0.5, 0.7, {})
+    best = CandidateWeights("probe", 0, 0.5, 0.7, {})
     return State(identity, "float32", best, [{"epoch": n + 1} for n in range(done)], learner=learner, looks=looks)
 
 

@@ -7,7 +7,7 @@ import torch
 from training.data.scan.findings import Photo
 from training.data.split import Split
 from training.run_folder import RunFolder, claim, locked
-from training.run_state import BadRun, Candidate, State
+from training.run_state import BadRun, CandidateWeights, State
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def state() -> State:
-    best = Candidate("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
+    best = CandidateWeights("probe", 0, 0.5, 0.7, {"weight": torch.tensor([1.0, 2.0])})
     return State(IDENTITY, "float32", best, [{"epoch": 1, "loss": 0.25}], [0.5], {"step": 7})
 
 

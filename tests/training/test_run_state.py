@@ -6,17 +6,17 @@ import torch
 
 from training.recipe import Recipe
 from training.run_folder import RunFolder
-from training.run_state import BadRun, Candidate, State, differences
+from training.run_state import BadRun, CandidateWeights, State, differences
 
 IDENTITY: dict[str, Any] = {"data": "abc", "recipe": {"seed": 0, "epochs": 8}}
 
 
 def test_a_candidate_is_better_by_accuracy_and_then_by_loss() -> None:
-    usual = Candidate("raw", 1, 0.9, 0.3, {})
-    assert Candidate("ema", 1, 0.91, 0.5, {}).beats(usual)
-    assert Candidate("ema", 1, 0.9, 0.2, {}).beats(usual)
-    assert not Candidate("ema", 1, 0.9, 0.3, {}).beats(usual)
-    assert not Candidate("ema", 1, 0.89, 0.1, {}).beats(usual)
+    usual = CandidateWeights("raw", 1, 0.9, 0.3, {})
+    assert CandidateWeights("ema", 1, 0.91, 0.5, {}).beats(usual)
+    assert CandidateWeights("ema", 1, 0.9, 0.2, {}).beats(usual)
+    assert not CandidateWeights("ema", 1, 0.9, 0.3, {}).beats(usual)
+    assert not CandidateWeights("ema", 1, 0.89, 0.1, {}).beats(usual)
 
 
 def test_differences_are_named_with_both_values() -> None:
@@ -95,5 +95,5 @@ def test_a_file_without_a_complete_state_is_damaged(earlier: RunFolder) -> None:
 
 def test_the_file_keeps_the_names_that_earlier_versions_read(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.save_state(State(IDENTITY, "float32", Candidate("raw", 1, 0.5, 0.7, {})))
+    folder.save_state(State(IDENTITY, "float32", CandidateWeights("raw", 1, 0.5, 0.7, {})))
     assert torch.load(folder.state_file, weights_only=True).keys() == EARLIER.keys()

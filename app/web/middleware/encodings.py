@@ -24,7 +24,7 @@ MAX_ENCODINGS = 3
 """Largest number of encodings that may be applied one after the other."""
 
 
-class UnknownEncoding(HTTPException):
+class UnknownContentEncoding(HTTPException):
     """The Content-Encoding of the request is not supported."""
 
     def __init__(self, encoding: str) -> None:
@@ -100,7 +100,7 @@ class DecodedBodies:
         if not encodings:
             return await self.app(scope, receive, send)
         if len(encodings) > MAX_ENCODINGS or not set(encodings) <= set(WBITS):
-            return await problems.response(UnknownEncoding(header), Request(scope))(scope, receive, send)
+            return await problems.response(UnknownContentEncoding(header), Request(scope))(scope, receive, send)
         headers = [pair for pair in scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")]
         body = _DecompressedBody(receive, [Inflater(encoding) for encoding in reversed(encodings)], self.max_bytes)
         await self.app({**scope, "headers": headers}, body.receive, send)

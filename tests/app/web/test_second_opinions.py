@@ -1,4 +1,4 @@
-"""Tests questions to other models: a model that fails or is slow does not affect the answers of the others."""
+"""Tests the questions to other models: a model that fails or is slow does not affect the answers of the others."""
 
 import asyncio
 from concurrent.futures import Future
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.web.second_opinions import Question, second_opinions
+from app.web.second_opinions import ModelTasks, second_opinions
 from models.query import Task
 
 
@@ -23,7 +23,7 @@ class Service:
         self.futures: dict[int, Future[int]] = {}
 
     def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
-        assert sequel, "a question is admitted even when the service is full"
+        assert sequel, "a task is admitted even when the service is full"
         future = self.futures[number] = Future()
         if number in self.broken:
             future.set_exception(RuntimeError("out of order"))
@@ -32,13 +32,13 @@ class Service:
         return future
 
 
-def question(name: str, *numbers: int) -> Question[int]:
-    return Question(SimpleNamespace(name=name), [task(number) for number in numbers])  # type: ignore[arg-type]
+def model_tasks(name: str, *numbers: int) -> ModelTasks[int]:
+    return ModelTasks(SimpleNamespace(name=name), [task(number) for number in numbers])  # type: ignore[arg-type]
 
 
-def ask(service: Service, *questions: Question[int]) -> list[list[int] | None]:
+def ask(service: Service, *tasks_by_model: ModelTasks[int]) -> list[list[int] | None]:
     async def run() -> list[list[int] | None]:
-        answers = await second_opinions(service, questions)  # type: ignore[arg-type]
+        answers = await second_opinions(service, tasks_by_model)  # type: ignore[arg-type]
         await asyncio.sleep(0)  # a cancellation reaches the futures of the engine in the next turn of the loop
         return answers
 
@@ -46,7 +46,7 @@ def ask(service: Service, *questions: Question[int]) -> list[list[int] | None]:
 
 
 def test_every_model_answers_in_the_order_of_the_questions() -> None:
-    assert ask(Service(), question("a", 2, 1), question("b"), question("c", 3)) == [[20, 10], [], [30]]
+    assert ask(Service(), model_tasks("a", 2, 1), model_tasks("b"), model_tasks("c", 3)) == [[20, 10], [], [30]]
 
 
 def test_without_questions_there_are_no_answers() -> None:
@@ -56,7 +56,7 @@ def test_without_questions_there_are_no_answers() -> None:
 def test_a_model_that_fails_has_no_answer(caplog: pytest.LogCaptureFixture) -> None:
     """The other models answer, and the reason is logged."""
     service = Service(broken=frozenset([2]))
-    assert ask(service, question("a", 1, 2, 3), question("b", 4)) == [None, [40]]
+    assert ask(service, model_tasks("a", 1, 2, 3), model_tasks("b", 4)) == [None, [40]]
     assert "a could not be asked" in caplog.text and "out of order" in caplog.text
     assert "b could not be asked" not in caplog.text
 
@@ -65,7 +65,7 @@ def test_a_model_that_is_slow_has_no_answer(monkeypatch: pytest.MonkeyPatch, cap
     """The time limit is for all models together; unfinished tasks are cancelled."""
     monkeypatch.setattr("app.web.second_opinions.TIMEOUT_S", 0.05)
     service = Service(slow=frozenset([2, 4, 5]))
-    assert ask(service, question("a", 1, 2), question("b", 3), question("c", 4, 5)) == [None, [30], None]
+    assert ask(service, model_tasks("a", 1, 2), model_tasks("b", 3), model_tasks("c", 4, 5)) == [None, [30], None]
     assert [number for number, future in service.futures.items() if future.cancelled()] == [2, 4, 5]
     assert "a could not be asked" in caplog.text and "c could not be asked" in caplog.text
 
@@ -80,7 +80,7 @@ def test_a_model_that_refuses_a_task_has_no_answer(caplog: pytest.LogCaptureFixt
             return super().submit(number, model, sequel=sequel)
 
     service = Closed(slow=frozenset([1]))
-    assert ask(service, question("a", 1, 2), question("b", 3)) == [None, [30]]
+    assert ask(service, model_tasks("a", 1, 2), model_tasks("b", 3)) == [None, [30]]
     assert service.futures[1].cancelled() and "no new work" in caplog.text
 
 
@@ -88,7 +88,7 @@ def test_cancelling_the_wait_cancels_all_tasks() -> None:
     service = Service(slow=frozenset([1, 2]))
 
     async def leave() -> None:
-        waiting = asyncio.ensure_future(second_opinions(service, [question("a", 1), question("b", 2)]))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(second_opinions(service, [model_tasks("a", 1), model_tasks("b", 2)]))  # type: ignore[arg-type]
         while len(service.futures) < 2:
             await asyncio.sleep(0)
         waiting.cancel()
