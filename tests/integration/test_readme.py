@@ -52,7 +52,9 @@ def test_the_curl_commands_succeed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "output", "picture"), [(0, b"True", "fooled.png"), (1, b"Score(strength=", "cat.png")])
+@pytest.mark.parametrize(
+    ("number", "output", "picture"), [(0, b"True", "fooled.png"), (1, b"Score(strength=", "cat.png")]
+)
 def test_the_examples_of_the_library_run(tmp_path: Path, number: int, output: bytes, picture: str) -> None:
     """An example prints its result and writes a picture."""
     example = blocks("python")[number]
