@@ -142,6 +142,11 @@ def test_evaluate_prints_the_metrics_and_the_accuracies_under_attack(
     assert once.exit_code == 0 and "under fgsm (linf, {}), 2 photos" in once.output
     refused = command("evaluate", trained, dirty, "--attack", "fgsm", "--steps", "5", "--workers", "0")
     assert refused.exit_code == 2 and "fgsm takes no steps" in refused.output and "photos" not in refused.output
+    for option, most in (("--steps", 1000), ("--restarts", 20)):  # the bounds of the attack's own options
+        for value in (0, most + 1):
+            refused = command("evaluate", trained, dirty, option, str(value), "--workers", "0")
+            name = option.removeprefix("--")
+            assert refused.exit_code == 2 and f"{name} must be a whole number from 1 to {most}" in refused.output
 
 
 def test_find_lr_has_no_option_without_an_effect(dirty: Path) -> None:

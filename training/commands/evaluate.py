@@ -55,8 +55,8 @@ def evaluate(
         "fraction like 4/255. Give the option several times for several budgets. By default 1/255, 2/255, 4/255 and "
         "8/255 in linf, 0.5, 1, 2 and 4 in l2, and 10, 30, 100 and 300 in l1.",
     ] = (),
-    steps: Annotated[int | None, described(USERS["steps"]), CommandLine(least=1)] = None,
-    restarts: Annotated[int, described(USERS["restarts"]), CommandLine(least=1)] = 1,
+    steps: Annotated[int | None, described(USERS["steps"])] = None,
+    restarts: Annotated[int, described(USERS["restarts"])] = 1,
     photos: Annotated[
         int,
         "Largest number of photos that are attacked, taken evenly from all. More photos measure more exactly, and take "
@@ -76,7 +76,7 @@ def evaluate(
     attack_options: dict[str, Any] = {"attack": attack, "norm": norm}
     attack_options |= {"epsilons": budgets(epsilon)} if epsilon else {}
     attack_options |= {"steps": steps} if steps is not None else {}
-    attack_options |= {"restarts": restarts} if restarts > 1 else {}
+    attack_options |= {"restarts": restarts} if restarts != 1 else {}  # 1 is what an attack without restarts does
     options = EvaluationOptions(
         model,
         data_path(data, cache, console),
