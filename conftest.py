@@ -5,7 +5,7 @@ attack calls the same functions thousands of times with the same shapes, and hal
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from types import CodeType
 from typing import Any
@@ -50,7 +50,6 @@ jaxtyping.jaxtyped = check_first_calls  # type: ignore[assignment]
 
 
 @pytest.fixture(autouse=True)
-def check_again() -> Iterator[None]:
+def check_again() -> None:
     """Begin to count anew, so that each test checks what it calls."""
     calls.clear()
-    yield
