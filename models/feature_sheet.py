@@ -32,7 +32,7 @@ def feature_sheet(features: Features, model: str) -> UInt8[Tensor, "3 h w"]:
     caption = "value by channel" if layer.height * layer.width == 1 else "channel: largest value"
     title = f"{escaped(model)}  {layer.name} ({layer.kind}, {shape})"
     label = lettered([features.prediction.label], [features.prediction.index])
-    text = f"{title}\n{caption}; seen as {label.texts[0]}"
+    text = f"{title}\n{caption}; classified as {label.texts[0]}"
     figure.suptitle(text, fontsize=9, parse_math=False, fontfamily=list(label.families))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -75,4 +75,4 @@ def _figure(width: float, height: float) -> Figure:
 
 def _draw_input(axes: Any, features: Features) -> None:
     axes.imshow(features.network_input.permute(1, 2, 0).cpu().numpy())
-    axes.set_title("what it saw", fontsize=8)
+    axes.set_title("network input", fontsize=8)

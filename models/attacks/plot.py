@@ -17,7 +17,7 @@ SIZE_FORMATS = {"linf": "Linf {:.0f}/255", "l2": "L2 {:.3f}", "l1": "L1 {:.2f}",
 
 
 def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
-    """Both probabilities against the budget; the title has the smallest change that wins in each norm."""
+    """Both probabilities against the budget; the title has the smallest change found in each norm."""
     figure = Figure(figsize=(7.2, 4.8), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -30,12 +30,12 @@ def plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
     axes.plot(budgets, [point.goal for point in curve.points], "s-", label=f"p({goal})")
     smallest = curve.smallest.get(curve.norm)
     if smallest is not None and smallest.success:
-        axes.axvline(smallest.norms[curve.norm] * unit, color="grey", linestyle="--", label="smallest that wins")
+        axes.axvline(smallest.norms[curve.norm] * unit, color="grey", linestyle="--", label="smallest change found")
     axes.set(xlabel=f"budget ({UNITS[curve.norm]})", ylabel="probability", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.3)
     for text in axes.legend().get_texts():
         text.set(parse_math=False, fontfamily=list(names.families))
-    title = f"{FROM_LEFT}{original} as {goal}\n{_smallest(curve)}"
+    title = f"{FROM_LEFT}original: {original}, target: {goal}\n{_smallest(curve)}"
     figure.suptitle(title, fontsize=10, parse_math=False, fontfamily=list(names.families))
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -47,4 +47,4 @@ def _smallest(curve: Curve) -> str:
     for norm, result in curve.smallest.items():
         value = result.norms[norm] * (255 if norm == "linf" else 1)
         sizes.append(SIZE_FORMATS[norm].format(value) if result.success else f"{norm} not found")
-    return "smallest change: " + (", ".join(sizes) or "not looked for")
+    return "smallest change: " + (", ".join(sizes) or "not searched for")
