@@ -2,6 +2,7 @@
 
 import platform
 import random
+import re
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -11,21 +12,54 @@ from pathlib import Path
 import torch
 import torchvision
 
+from models.classifier import choose_device
 from models.query import Answer, Network, Query
 
 
-def machine(device: torch.device) -> str:
+@dataclass(frozen=True)
+class Machine:
     """The processor or accelerator, its threads, and the versions of the libraries that decide about speed."""
-    cpu = platform.processor() or platform.machine()
+
+    processor: str
+    features: str
+    """The instruction sets that PyTorch uses: such as `avx2`, `avx512` or `avx512 amx`."""
+    threads: int
+    accelerator: str | None
+    versions: str
+
+    @property
+    def text(self) -> str:
+        """The machine in one line."""
+        processor = f"{self.processor} ({self.features}), {self.threads} threads"
+        return "; ".join(part for part in (self.accelerator, processor, self.versions) if part)
+
+    @property
+    def slug(self) -> str:
+        """A name for files: what decides about the speed."""
+        words = self.accelerator or f"{self.processor.split()[0]} {self.features} {self.threads} threads"
+        return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def describe_machine(device: torch.device | None = None) -> Machine:
+    """This machine; with its accelerator if `device` is one, or if it is None and there is one."""
+    device = choose_device() if device is None else device
     information = Path("/proc/cpuinfo")
-    if information.exists():
-        models = [
-            line.partition(":")[2].strip() for line in information.read_text().splitlines() if "model name" in line
-        ]
-        cpu = models[0] if models else cpu
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{cpu}, {torch.get_num_threads()} threads"
+    text = information.read_text() if information.exists() else ""
+    models = re.findall(r"model name\s*: (.*)", text)
+    capability = torch.backends.cpu.get_cpu_capability().lower()
     versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}, Python {platform.python_version()}"
-    return f"{where}; {versions}; {platform.system()}"
+    return Machine(
+        processor=models[0].strip() if models else platform.processor() or platform.machine(),
+        features=f"{capability} amx" if capability == "avx512" and "amx_tile" in text else capability,
+        threads=torch.get_num_threads(),
+        accelerator=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        versions=f"{versions}; {platform.system()}",
+    )
+
+
+def machine(device: torch.device) -> str:
+    """The machine in one line."""
+    return describe_machine(device).text
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,23 @@
+"""The parts of `make bench`: which scripts run, with which options, and how long each takes."""
+
+from dataclasses import dataclass
+
+SKIPPED = 3
+"""Exit status of a script that cannot run here, because data or another package is missing; it says so in a line."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One script `benchmarks/NAME.py`, which writes its figures with `--json FILE`.
+
+    `title` says what the figures are. `seconds` is what the part takes on two cores without other work; it is stopped
+    after three times as long.
+    """
+
+    name: str
+    title: str
+    seconds: int
+    options: tuple[str, ...] = ()
+
+
+PARTS = (Part("first_results", "The first results over HTTP", 400),)
