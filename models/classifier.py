@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.activations import without_copies
 from models.fold import fold_batch_norms
 from models.layers import Layers, layers, watching
 from models.preprocessing import preprocess, to_float
@@ -58,7 +59,8 @@ class Classifier:
     def fold(self) -> "Classifier":
         """A classifier that gives the same logits in less time; its weights are no longer those of the checkpoint."""
         shape = (self.spec.channels, self.spec.input_size, self.spec.input_size)
-        return Classifier(fold_batch_norms(self.network[1], shape), self.spec, device=self.device)
+        folded = fold_batch_norms(self.network[1], shape)
+        return Classifier(without_copies(folded), self.spec, device=self.device)
 
     def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
         """Logits, divided by the temperature, of pixels in [0, 1] at the model's input size."""
