@@ -5,7 +5,7 @@ They are written atomically, and loading one runs no code of the file.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,25 @@ def save(path: Path, network: nn.Module, spec: Spec, provenance: Mapping[str, An
         key: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for key, tensor in network.state_dict().items()
     }
-    golden = golden_logits(Classifier(_rebuild(spec, weights), spec))
+    _write(path, Checkpoint(spec, weights, provenance, golden_logits(Classifier(_rebuild(spec, weights), spec))))
+
+
+def replace_provenance(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a checkpoint file anew with other provenance; spec, weights and golden logits stay as they are.
+
+    Raises BadCheckpoint or FileNotFoundError.
+    """
+    _write(path, replace(read(path), provenance=provenance))
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
     header = {
         "mirage": FORMAT,
-        "spec": json.dumps(asdict(spec)),
-        "provenance": json.dumps(dict(provenance)),
-        "golden": json.dumps(golden),
+        "spec": json.dumps(asdict(checkpoint.spec)),
+        "provenance": json.dumps(dict(checkpoint.provenance)),
+        "golden": json.dumps(checkpoint.golden),
     }
-    write_atomically(path, serialise(weights, header))
+    write_atomically(path, serialise(dict(checkpoint.weights), header))
 
 
 def read(path: Path) -> Checkpoint:

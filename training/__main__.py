@@ -4,8 +4,13 @@ import sys
 
 from training.data.loading.workers import quick_imports, warm_up
 
-if __name__ == "__main__" and sys.argv[1:2] in (["check"], ["fit"]):
+WITH_WORKERS = ("check", "fit", "evaluate", "find-lr")
+"""Commands that decode photos in worker processes."""
+
+if __name__ == "__main__" and sys.argv[1:2] and sys.argv[1] in WITH_WORKERS and "--help" not in sys.argv:
     warm_up()  # the imports of its workers and of this process take seconds each: let them run at the same time
+    if sys.stdout.isatty():
+        print("loading PyTorch ...", flush=True)  # nothing else can be printed for the first seconds
 
 with quick_imports():
     import typer

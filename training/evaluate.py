@@ -1,6 +1,5 @@
 """Evaluation of a classifier on any data set: its metrics, and its accuracy under attack."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from training.metrics import Metrics, gather, measure
 from training.rare import rare_class_warnings
 from training.recipe import Recipe
 from training.report.folder import write_report
-from training.robustness import checked_options, robustness, sampled
+from training.robustness import checked_options, curve_text, robustness, sampled
 
 MAX_CLASS_LINES = 100
 """Largest number of classes for which each class has a line in the terminal."""
@@ -183,16 +182,4 @@ def metrics_text(metrics: Metrics) -> str:
             for name, row in metrics.per_class.items()
         ]
     lines += [f"  {name} classified as {predicted}: {count}" for name, predicted, count in metrics.mistaken()[:10]]
-    return "\n".join(lines)
-
-
-def curve_text(curve: Mapping[str, Any]) -> str:
-    """Accuracy by budget, as lines for a terminal."""
-    scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
-    lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
-    lines += [
-        f"  within {row['epsilon'] * scale:g}{unit}: {row['accuracy']:.2%} "
-        f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%}), balanced {row['balanced_accuracy']:.2%}"
-        for row in curve["curve"]
-    ]
     return "\n".join(lines)

@@ -41,11 +41,11 @@ def find_lr(options: TrainingOptions, console: Console, steps: int = 100) -> Ran
     recipe = replace(options.recipe, epsilon_warm_up=0.0)  # attacks as they are after the warm-up
     options = replace(options, recipe=recipe)
     run = Run(prepare(options, console), console)
-    state = run.fit_probe()
+    run.fit_probe()
     epochs = math.ceil(steps / run.plan.steps_per_epoch)
     plan = replace(run.plan, recipe=replace(recipe, epochs=epochs, full_size_epochs=0))
     rates = [LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1)) for step in range(steps)]
-    learner = run.learner(state.precision, rate=lambda step: rates[step] / recipe.backbone_rate)
+    learner = run.learner(run.choose_precision(), rate=lambda step: rates[step] / recipe.backbone_rate)
     batches = track(console, run.training_batches(0, plan), what="rates", total=steps)
     result, average = RangeTest(), 0.0
     for (pixels, labels), rate in zip(batches, rates, strict=False):

@@ -126,6 +126,8 @@ class FitRun(Run[FitOptions]):
     def _fine_tune(self, state: State) -> None:
         """Make a step for each batch, validate after each epoch, and save the state in regular intervals."""
         self.network.load_state_dict(state.best.weights)
+        if state.learner is None:
+            state.precision = self.choose_precision()
         learner = self.learner(state.precision)
         if state.learner is not None:
             learner.restore(state.learner)

@@ -107,10 +107,17 @@ class FitOptions(TrainingOptions):
     ] = 60.0
     robustness_photos: Annotated[
         int,
-        "Number of photos of the test split that are attacked at the end, to measure accuracy under attack; 0 measures "
-        "none. More photos measure more exactly, and take proportionally more time.",
+        "Largest number of photos of the test split that are attacked at the end, to measure accuracy under attack; 0 "
+        "measures none. More photos measure more exactly, and take proportionally more time.",
         CommandLine(least=0),
-    ] = 100
+    ] = 500
+    robustness_seconds: Annotated[
+        float | None,
+        "Seconds for measuring accuracy under attack, once the checkpoint can be used: no photo is attacked that would "
+        "end later, and at least one is; inf sets no limit. By default a tenth of the time that the run has taken, or "
+        "20 if that is more.",
+        CommandLine(least=0),
+    ] = None
     tensorboard: Annotated[bool, "Also write the figures of each epoch to the run folder for TensorBoard."] = False
     runs: Annotated[
         Path,

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+import time
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,7 +30,10 @@ AnyOptions = TypeVar("AnyOptions", bound=TrainingOptions, covariant=True)
 
 @dataclass(frozen=True)
 class PreparedRun(Generic[AnyOptions]):
-    """Everything that a run needs to start. `lost` counts photos that a resumed run began with and that are gone."""
+    """Everything that a run needs to start. `lost` counts photos that a resumed run began with and that are gone.
+
+    `begun` is when preparing began, on the clock of time.monotonic().
+    """
 
     options: AnyOptions
     group: ProcessGroup
@@ -38,6 +42,7 @@ class PreparedRun(Generic[AnyOptions]):
     spec: Spec
     pretrained: PretrainedWeights
     lost: int = 0
+    begun: float = field(default_factory=time.monotonic)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def prepare(
     `licence` is the licence of the weights if their file does not state one. Writes nothing but the cache and
     `findings_file`, the table of files that are left out or unusual. Raises the errors of what it reads.
     """
-    group = group or SingleProcess(options.device)
+    begun, group = time.monotonic(), group or SingleProcess(options.device)
     opened = open_data_set(options.data, options.data_options, options.cache.unpacked)
     classes = class_names(opened.layout, options.renamed)
     for message in layout_messages(opened.layout, classes):
@@ -110,7 +115,7 @@ def prepare(
         print_line(console, f"the list is in {findings_file}")
     split = data.split(validation=recipe.validation, test=recipe.test, seed=recipe.seed)
     check_batch_shares(min(recipe.batch_size, len(split.train)), len(split.validation), group.size)
-    return PreparedRun(options, group, data, split, spec, pretrained)
+    return PreparedRun(options, group, data, split, spec, pretrained, begun=begun)
 
 
 def check_batch_shares(batch: int, validation: int, processes: int) -> None:

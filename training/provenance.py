@@ -4,6 +4,7 @@ import json
 import platform
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -22,21 +23,44 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 
 
 def provenance(
-    prepared: PreparedRun[FitOptions],
-    state: State,
-    *,
-    validation: Metrics,
-    test: Metrics,
-    robustness: dict[str, Any] | None,
+    prepared: PreparedRun[FitOptions], state: State, *, validation: Metrics, test: Metrics
 ) -> dict[str, Any]:
     """Recipe, data, metrics, versions, pretrained weights and date.
 
-    The metrics are those on the test split; those of `validation` and `robustness` are keys in them.
+    The metrics are those on the test split; those on `validation` are a key in them, and so is `robustness`, which is
+    None until accuracy under attack has been measured.
     """
+    return {
+        **_origin(prepared, state),
+        "command": commands(prepared.options, state),
+        "metrics": {
+            **test.to_json(),
+            "split": "test",
+            "earlier_looks": _earlier_looks(state),
+            "validation": validation.to_json(),
+            "robustness": None,
+        },
+        "versions": versions(),
+        "created": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def is_of(written: Mapping[str, Any], prepared: PreparedRun[FitOptions], state: State) -> bool:
+    """Whether the provenance of a checkpoint says that it was written from exactly this state of the run."""
+    origin = _origin(prepared, state)
+    looks = written.get("metrics", {}).get("earlier_looks")
+    return looks == _earlier_looks(state) and all(written.get(key) == value for key, value in origin.items())
+
+
+def _earlier_looks(state: State) -> int:
+    return state.looks - 1  # `looks` includes the measurement of these metrics
+
+
+def _origin(prepared: PreparedRun[FitOptions], state: State) -> dict[str, Any]:
+    """What determines the weights: the same for every process that finishes the same state. Plain JSON."""
     folders, pretrained = prepared.data.layout.folders, prepared.pretrained
     result = {
         "recipe": {**asdict(prepared.options.recipe), "precision": state.precision},
-        "command": commands(prepared.options, state),
         "data": {
             "name": prepared.data.source.path.resolve().name,
             "folders": dict(zip(prepared.spec.classes, folders, strict=True)),
@@ -48,17 +72,9 @@ def provenance(
             "given_sides": sorted({photo.split for photo in prepared.data.scan.photos} - {""}),
             "found": dict(Counter(finding.problem.value for finding in prepared.data.scan.findings)),
         },
-        "metrics": {
-            **test.to_json(),
-            "split": "test",
-            "earlier_looks": state.looks - 1,  # `looks` includes the measurement of these metrics
-            "validation": validation.to_json(),
-            "robustness": robustness,
-        },
         "kept": {"weights": state.best.name, "epoch": state.best.epoch},
         "schedules": schedules(state, prepared.options.recipe),
         "history": state.history,
-        "versions": versions(),
         "parent": {
             "name": pretrained.name,
             "digest": pretrained.digest,
@@ -66,7 +82,6 @@ def provenance(
             "split_differs": pretrained.data.get("files_digest") == prepared.data.scan.digest
             and pretrained.data.get("split_digest") != prepared.split.digest,
         },
-        "created": datetime.now(UTC).date().isoformat(),
     }
     # A name may contain bytes that are not UTF-8, which not all readers of JSON accept.
     readable: dict[str, Any] = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))

@@ -1,5 +1,8 @@
 """Accuracy under attack: the fraction of photos that a classifier still gets right, as a curve over budgets."""
 
+import json
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +14,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.figures import balanced_accuracy
-from models.query import Task
+from models.query import Result, Task
 from models.run import run_all
 from models.spec import Spec
 from training.data.loading.batches import LabelledPhotos, evenly_spaced
@@ -23,8 +26,8 @@ EPSILONS = {
     "l1": (10.0, 30.0, 100.0, 300.0),
 }
 """Default budgets in each norm, for pixel values from 0 to 1."""
-AT_ONCE = 16
-"""Number of photos that are attacked at the same time."""
+AT_ONCE, AT_ONCE_ON_CPU = 16, 8
+"""Number of photos that are attacked at the same time. More of them gain nothing on a CPU, and end later."""
 
 Track = Callable[[Iterable[tuple[int, float]]], Iterable[tuple[int, float]]]
 
@@ -36,13 +39,16 @@ def robustness(
     attack: str = "apgd",
     norm: str = "linf",
     epsilons: Sequence[float] | None = None,
+    seconds: float = math.inf,
     track: Track = lambda results: results,
     **options: Any,
 ) -> dict[str, Any]:
     """Accuracy on photos [3, h, w] with their labels, without an attack and within each budget: plain JSON.
 
     Each row of the curve also has Wilson's 95 % interval and the balanced accuracy. Budgets are in the unit of the
-    norm, with pixel values from 0 to 1; by default those in EPSILONS.
+    norm, with pixel values from 0 to 1; by default those in EPSILONS. Photos are taken in their order until the next
+    one would probably end after `seconds`; every photo that has been taken counts, so that the choice of photos does
+    not depend on how hard they are to attack. At least one is measured.
 
     The attack is that of the service: it changes the photo at its own resolution, and it has succeeded if the
     classifier misclassifies the 8-bit picture. A photo that is misclassified within one budget counts as misclassified
@@ -50,26 +56,46 @@ def robustness(
     """
     budgets = sorted(epsilons or default_epsilons(norm))
     options = checked_options(attack=attack, norm=norm, epsilons=budgets, **options)
-    labels: list[int] = []
+    pace = _Pace(photos, seconds)
     tasks = (
         _smallest_budget(pixels, label, classifier.spec, attack, norm, budgets, options)
-        for pixels, label in _recording_labels(photos, labels)
+        for pixels, label in pace.photos()
     )
-    smallest = dict(track(run_all(tasks, classifier.fold(), at_once=AT_ONCE)))
+    at_once = AT_ONCE_ON_CPU if classifier.device.type == "cpu" else AT_ONCE
+    smallest = dict(track(pace.counted(run_all(tasks, classifier.fold(), at_once=at_once))))
     rows = [
-        _row(epsilon, {number: budget > epsilon for number, budget in smallest.items()}, labels)
+        _row(epsilon, {number: budget > epsilon for number, budget in smallest.items()}, pace.labels)
         for epsilon in (0.0, *budgets)
     ]
     return {"attack": attack, "norm": norm, "options": options, "photos": len(smallest), "curve": rows}
 
 
-def _recording_labels(
-    photos: Iterable[tuple[UInt8[Tensor, "3 _ _"], int]], labels: list[int]
-) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
-    """Pass the photos on, and append their labels to `labels` as they are drawn."""
-    for pixels, label in photos:
-        labels.append(label)
-        yield pixels, label
+class _Pace:
+    """Hands out photos as long as all that have been handed out will probably end within `seconds`."""
+
+    def __init__(self, photos: Iterable[tuple[UInt8[Tensor, "3 _ _"], int]], seconds: float) -> None:
+        self.all, self.seconds, self.start = photos, seconds, time.monotonic()
+        self.labels: list[int] = []
+        self.ended = 0
+
+    def photos(self) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
+        """The photos; their labels are in `labels` once they have been handed out."""
+        for pixels, label in self.all:
+            if self.labels and self._seconds_with_one_more() > self.seconds:
+                return
+            self.labels.append(label)
+            yield pixels, label
+
+    def counted(self, results: Iterable[Result]) -> Iterator[Result]:
+        """The results as they are; each one is that of a photo that has ended."""
+        for result in results:
+            self.ended += 1
+            yield result
+
+    def _seconds_with_one_more(self) -> float:
+        """The expected time of all photos so far and another one, where those under way are half done on average."""
+        done = (self.ended + len(self.labels)) / 2
+        return (time.monotonic() - self.start) / done * (len(self.labels) + 1)
 
 
 def _row(epsilon: float, right: Mapping[int, bool], labels: Sequence[int]) -> dict[str, Any]:
@@ -102,9 +128,19 @@ def default_epsilons(norm: str) -> tuple[float, ...]:
 
 
 def sampled(data: LabelledPhotos, count: int) -> Iterator[tuple[UInt8[Tensor, "3 _ _"], int]]:
-    """`count` photos with their labels, evenly spaced over the data, each decoded only when it is needed."""
-    for index in evenly_spaced(count, len(data)):
-        yield data.pixels(index), data.label(index)
+    """`count` photos with their labels, evenly spaced over the data, each decoded only when it is needed.
+
+    They come in an order of which every beginning is spread over the data too.
+    """
+    indices = evenly_spaced(count, len(data))
+    for number in scattered(len(indices)):
+        yield data.pixels(indices[number]), data.label(indices[number])
+
+
+def scattered(count: int) -> list[int]:
+    """The numbers below `count` ordered by their bits in reverse (van der Corput 1935): 0, 4, 2, 6, 1, ... below 8."""
+    bits = max(1, (count - 1).bit_length())
+    return sorted(range(count), key=lambda number: int(f"{number:0{bits}b}"[::-1], 2))
 
 
 def _smallest_budget(
@@ -119,3 +155,15 @@ def _smallest_budget(
         if result.success:
             return epsilon
     return float("inf")
+
+
+def curve_text(curve: Mapping[str, Any]) -> str:
+    """Accuracy by budget, as lines for a terminal."""
+    scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
+    lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
+    lines += [
+        f"  within {row['epsilon'] * scale:g}{unit}: {row['accuracy']:.2%} "
+        f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%}), balanced {row['balanced_accuracy']:.2%}"
+        for row in curve["curve"]
+    ]
+    return "\n".join(lines)

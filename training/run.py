@@ -60,8 +60,12 @@ class Run(Generic[Options]):
         )
 
     def fit_probe(self) -> State:
-        """Fit the head and nothing else, and give it to the network; returns the state of a run at this point."""
-        precision = self._choose_precision()
+        """Fit the head and nothing else, and give it to the network; returns the state of a run at this point.
+
+        Its precision is float32 unless the recipe names one: a single pass over the photos does not pay for measuring
+        which precision is fastest, and a run that fine-tunes later begins with the same head as one that goes on.
+        """
+        precision = "float32" if self.recipe.precision == "auto" else self.recipe.precision
         learner = self.learner(precision)
         probe = self._probe(learner, precision)
         architectures.set_head(self.network, probe.weight, probe.bias)
@@ -72,7 +76,8 @@ class Run(Generic[Options]):
         print_line(self.console, f"probe (penalty {probe.penalty:g}): validation {figures_text(figures)}")
         return State(self.prepared.identity, precision, candidate("probe", 0, figures, copy_weights(self.network)))
 
-    def _choose_precision(self) -> str:
+    def choose_precision(self) -> str:
+        """The precision of fine-tuning, the same for all processes; it is printed with what was measured."""
         precision, seconds = self.group.share(
             speed.choose_precision(
                 self.network,

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +130,10 @@ def claim(
         raise BadRun(f"{nothing}{output} exists: give --overwrite, or another --output")
     for file in (output, output.with_suffix(".md"), folder.state_file):
         _check_writable(file)
-    for unfinished in folder.path.glob(".*"):  # what a kill -9 left of a file that was being written
+    beside_output = (
+        output.parent.glob(f".{escape(file.name)}.????????") for file in (output, output.with_suffix(".md"))
+    )
+    for unfinished in chain(folder.path.glob(".*"), *beside_output):  # what a kill -9 left of a file being written
         if unfinished.is_file():
             unfinished.unlink()
     return overwrite and not again

@@ -70,7 +70,7 @@ def test_fit_and_evaluate_print_every_name(
     data: Path, pretrained: Path, encoding: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Errors name it on standard error, where nothing else is printed."""
-    monkeypatch.setattr("training.finish.write_report", lambda *_: None)
+    monkeypatch.setattr("training.afterwards.write_report", lambda *_: None)
     file = str(tmp_path / "модель-猫.safetensors")
     usual = ["--architecture", ARCHITECTURE, "--weights", str(pretrained), "--input-size", "32", "--phase", "probe"]
     usual += ["--robustness-photos", "0", "--workers", "0", "--runs", str(tmp_path / "runs")]

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from models import checkpoint, files
-from models.checkpoint import BadCheckpoint, load, read, save
+from models.checkpoint import BadCheckpoint, load, read, replace_provenance, save
 from models.golden import golden_pictures
 from models.preprocessing import to_float
 from models.spec import Spec
@@ -134,6 +134,15 @@ def test_saving_again_replaces_the_checkpoint(path: Path, squeezenet: nn.Module,
     save(path, squeezenet, squeezenet_spec, {"second": True})
     assert read(path).provenance == {"second": True}
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_other_provenance_leaves_everything_else_as_it_is(path: Path) -> None:
+    before = read(path)
+    replace_provenance(path, {"metrics": {"accuracy": 1.0}})
+    _, after = load(path)
+    assert after.provenance == {"metrics": {"accuracy": 1.0}}
+    assert (after.spec, after.golden) == (before.spec, before.golden)
+    assert all(torch.equal(tensor, after.weights[name]) for name, tensor in before.weights.items())
 
 
 def test_a_checkpoint_is_readable_by_every_user(path: Path) -> None:

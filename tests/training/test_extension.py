@@ -68,7 +68,7 @@ def fit_options(folder: Path, data: Path, pretrained: Path, cache: Cache) -> Fit
 def without_plots() -> Iterator[None]:
     """No report is written: it has tests of its own, and takes longer than these runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.finish.write_report", lambda *_: None)
+        patch.setattr("training.afterwards.write_report", lambda *_: None)
         yield
 
 

@@ -103,7 +103,8 @@ def test_fit_prints_the_accuracy_and_ctrl_c_prints_how_to_resume(
     assert stopped.exit_code == 130 and "--resume" in stopped.output
     done = fit(dirty, tmp_path, *arguments, "--resume")
     assert done.exit_code == 0, done.output
-    assert "of 2 test photos right (95 % interval" in done.output
+    assert "out.safetensors is ready: " in done.output and "of 2 test photos right (95 % interval" in done.output
+    assert "under apgd (linf" in done.output and "the report is runs/out/report.html" in done.output
     assert "`fox`" in (tmp_path / "out.md").read_text()
     files = {file.name for file in (tmp_path / "runs" / "out").iterdir()}
     assert {"state.pt", "history.csv", "report.html", "curves.png", "confusion.png", "robustness.png"} <= files

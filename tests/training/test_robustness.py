@@ -1,12 +1,16 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 
 from models.attacks.options import BadAttack
 from models.classifier import Classifier
 from models.preprocessing import to_float
+from models.query import Answer, Query, Task
 from tests.networks import LinearNetwork, unnormalised
+from training import robustness as module
 from training.metrics import wilson
-from training.robustness import robustness
+from training.robustness import robustness, scattered
 
 SIDE = 16
 LEVELS = (1, 2, 4, 8)
@@ -63,6 +67,45 @@ def test_default_budgets_depend_on_the_norm(
 ) -> None:
     curve = robustness(classifier, photos[:2], norm=norm, steps=1)["curve"]
     assert [row["epsilon"] for row in curve][:2] == [0.0, least] and curve[-1]["epsilon"] == most
+
+
+def test_without_time_one_photo_is_measured(classifier: Classifier, photos: list[tuple[torch.Tensor, int]]) -> None:
+    curve = robustness(classifier, iter(photos), seconds=0.0, steps=1)
+    assert curve["photos"] == 1 and curve["curve"][0]["interval"] == list(wilson(1, 1))
+
+
+def test_photos_are_taken_as_long_as_they_will_end_in_time(
+    classifier: Classifier, photos: list[tuple[torch.Tensor, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By this clock each pass takes a second, and two photos at a time take two passes: a second for each photo.
+
+    After 2n photos and 2n seconds the next photo is expected to end after 2n + 1, so that five pairs begin in ten.
+    """
+    seconds, answer = 0.0, Classifier.answer
+
+    def timed(network: Classifier, queries: Sequence[Query]) -> list[Answer]:
+        nonlocal seconds
+        seconds += 1
+        return answer(network, queries)
+
+    def two_passes(pixels: torch.Tensor, label: int, *_: object) -> Task[float]:
+        yield Query(to_float(pixels).unsqueeze(0))
+        yield Query(to_float(pixels).unsqueeze(0))
+        return float("inf")
+
+    monkeypatch.setattr(Classifier, "answer", timed)
+    monkeypatch.setattr(module, "_smallest_budget", two_passes)
+    monkeypatch.setattr(module, "AT_ONCE_ON_CPU", 2)
+    monkeypatch.setattr(module.time, "monotonic", lambda: seconds)
+    assert robustness(classifier, photos, seconds=10.0, steps=1)["photos"] == 10
+    assert robustness(classifier, photos, steps=1)["photos"] == 24
+
+
+def test_every_beginning_of_the_order_is_spread() -> None:
+    """The bits of 0 to 7 in reverse; with fewer numbers those that are too large are left out."""
+    assert scattered(8) == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert scattered(6) == [0, 4, 2, 1, 5, 3]
+    assert (scattered(1), scattered(0)) == ([0], [])
 
 
 def test_an_attack_without_a_budget_is_refused(classifier: Classifier, photos: list[tuple[torch.Tensor, int]]) -> None:

@@ -104,11 +104,16 @@ def test_a_refused_run_is_refused_again_when_torchrun_restarts_it(folder: RunFol
 
 
 def test_temporary_files_of_a_killed_run_are_removed(folder: RunFolder, tmp_path: Path) -> None:
+    """Beside the output only names that tempfile has given are removed: other hidden files there are the user's."""
     folder.save_state(state())
     (folder.path / ".state.pt.abc").write_bytes(b"half")
     (folder.path / ".ipynb_checkpoints").mkdir()
+    leftovers = [tmp_path / ".name.safetensors.a1_b2c3d", tmp_path / ".name.md.a1_b2c3d"]
+    for file in (*leftovers, tmp_path / ".name.safetensors.mine"):
+        file.write_bytes(b"half")
     claim(tmp_path / "name.safetensors", folder, resume=True, overwrite=False)
     assert sorted(file.name for file in folder.path.iterdir()) == [".ipynb_checkpoints", "history.csv", "state.pt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".name.safetensors.mine", "runs"]
 
 
 def test_impossible_outputs_are_refused(folder: RunFolder, tmp_path: Path) -> None:

@@ -10,17 +10,23 @@ from torchvision.models import VisionTransformer
 
 from models.spec import Spec
 from tests.training.drawn import trained_looking
+from training import speed
 from training.cache import Cache
 from training.learner import Diverged, Learner
 from training.recipe import BadRecipe, Recipe
-from training.speed import choose_precision, early_size
+from training.speed import choose_precision, early_size, step_seconds
 
 CPU = torch.device("cpu")
 SPEC = Spec("mobilenet_v3_small", ("a", "b"), input_size=32, resize=36)
 
 
-def test_the_measurement_never_diverges(tmp_path: Path) -> None:
+def refuse(*_: object, **__: object) -> float:
+    raise AssertionError("nothing may be measured")
+
+
+def test_the_measurement_never_diverges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Training on noise at the rates of this recipe diverges, but the measurement does not change the network."""
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: True)
     recipe = replace(Recipe(), batch_size=4, head_rate=100.0, backbone_rate=100.0)
     network = trained_looking(2)
     before = {name: weight.clone() for name, weight in network.state_dict().items()}
@@ -36,13 +42,10 @@ def test_the_measurement_never_diverges(tmp_path: Path) -> None:
 
 def test_the_precision_is_measured_once_per_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another run uses the cached figures; one that does not train or names its precision needs none."""
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: True)
     network, recipe = trained_looking(2), replace(Recipe(), batch_size=4)
     first = choose_precision(network, SPEC, recipe, size=32, device=CPU, photos=4, cache=Cache(tmp_path))
-
-    def refuse(*_: object, **__: object) -> float:
-        raise AssertionError("was measured already")
-
-    monkeypatch.setattr("training.speed.step_seconds", refuse)
+    monkeypatch.setattr(speed, "step_seconds", refuse)
     other = replace(recipe, seed=1)
     assert choose_precision(network, SPEC, other, size=32, device=CPU, photos=4, cache=Cache(tmp_path)) == first
     for changes, expected in (({"epochs": 0}, "float32"), ({"precision": "float16"}, "float16")):
@@ -53,10 +56,41 @@ def test_the_precision_is_measured_once_per_machine(tmp_path: Path, monkeypatch:
         )
 
 
-def test_pictures_of_few_pixels_train_in_float32(tmp_path: Path) -> None:
+def test_pictures_of_few_pixels_train_in_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bfloat16 the CPU's weight gradient of a strided convolution of one pixel may be NaN."""
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: True)
     choice = choose_precision(trained_looking(2), SPEC, Recipe(), size=16, device=CPU, photos=2, cache=Cache(tmp_path))
-    assert choice[0] == "float32" and set(choice[1]) == {"float32"}
+    assert choice == ("float32", {})
+
+
+def test_a_processor_without_bfloat16_trains_in_float32_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(speed, "step_seconds", refuse)
+    choice = choose_precision(trained_looking(2), SPEC, Recipe(), size=32, device=CPU, photos=2, cache=Cache(tmp_path))
+    assert choice == ("float32", {})
+
+
+def test_an_emulated_precision_is_given_up_in_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit has passed when the first layer ends, so that the loss is never reached."""
+    monkeypatch.setattr("training.learner.training_loss", refuse)
+    arguments = {"size": 32, "device": CPU, "precision": "float32", "photos": 2}
+    assert step_seconds(trained_looking(2), SPEC, Recipe(), limit_s=0.0, **arguments) == math.inf
+
+
+def test_the_limit_is_twice_the_time_of_the_fastest_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps of 0.5 s each, twice, and the second that is always allowed."""
+    limits = {}
+
+    def seconds(*_: object, precision: str, limit_s: float, **__: object) -> float:
+        limits[precision] = limit_s
+        return 0.5 if precision == "float32" else math.inf
+
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(speed, "step_seconds", seconds)
+    choice = choose_precision(trained_looking(2), SPEC, Recipe(), size=32, device=CPU, photos=2, cache=Cache(tmp_path))
+    assert choice[0] == "float32" and limits == {"float32": math.inf, "bfloat16": 4.0}
 
 
 @pytest.mark.parametrize(("size", "expected"), [(224, 160), (160, 112), (48, 32), (32, 32), (16, 16)])
@@ -83,6 +117,7 @@ def test_a_precision_that_needs_too_much_memory_is_not_chosen(tmp_path: Path, mo
             raise torch.OutOfMemoryError
         return whole_learn(learner, *batch)
 
+    monkeypatch.setattr(speed, "multiplies_bfloat16", lambda: True)
     monkeypatch.setattr(Learner, "learn", learn)
     too_large = {torch.float32}
     precision, seconds = choose_precision(
