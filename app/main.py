@@ -1,5 +1,6 @@
 """create_app: builds the service, loads its models in the background and finishes its requests at the end."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 
 from app import openapi_document
 from app.adversarial import adversarial, curve, targets
+from app.engine.allocator import return_freed_memory_regularly
 from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.registry import Registry
@@ -67,7 +69,9 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         engine = Engine(max_rows=settings.max_rows, max_tasks=settings.max_waiting, max_weight=settings.max_pixels)
         app.state.service = Service(settings, registry, engine, ResultCache(settings.cache, settings.cache_bytes))
         registry.load_in_background(on_loaded)
+        returning = asyncio.create_task(return_freed_memory_regularly())
         yield
+        returning.cancel()
         await run_in_threadpool(registry.stop)
         await run_in_threadpool(engine.close)
 

@@ -1,12 +1,19 @@
-"""torchvision's classification networks: building one by name, replacing its head, computing the features before it."""
+"""torchvision's classification networks: building one by name, replacing its head, computing the features before it.
+
+torchvision itself is imported when something needs it: building the bundled checkpoints' network does not.
+"""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
-import torchvision.models
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models
+
+from models.mobilenet import MobileNetV2
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 TENSORFLOWS = ("googlenet", "inception_v3")
 """Networks whose published weights come from TensorFlow and expect (pixels - 0.5) / 0.5; they compute this from
@@ -23,16 +30,20 @@ class BadWeights(ValueError):
 
 def architectures() -> list[str]:
     """The names of torchvision's classification networks."""
-    names: list[str] = list_models(module=torchvision.models)
+    import torchvision.models
+
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
     return names
 
 
-def weight_choices(architecture: str) -> list[WeightsEnum]:
+def weight_choices(architecture: str) -> "list[WeightsEnum]":
     """torchvision's published weights of an architecture, those that it recommends first.
 
     Weights without classes are left out: VGG16's IMAGENET1K_FEATURES, whose head is NaN. Raises UnknownArchitecture.
     """
     _check_name(architecture)
+    from torchvision.models import get_model_weights
+
     choices = get_model_weights(architecture)
     default: WeightsEnum | None = getattr(choices, "DEFAULT", None)
     with_classes = [weights for weights in choices if weights.meta["categories"]]
@@ -46,18 +57,25 @@ def build(architecture: str, classes: int, *, channels: int = 3, published: bool
     `published` the head is as torchvision's published weights need it: MaxViT's has no bias, and a ReLU follows
     SqueezeNet's. Raises UnknownArchitecture.
     """
+    network = MobileNetV2(classes) if architecture == "mobilenet_v2" else _torchvisions(architecture, classes, channels)
+    if not published:
+        _make_head_linear(network)
+    if channels != 3:
+        _read_channels(network, channels)
+    return network.eval()
+
+
+def _torchvisions(architecture: str, classes: int, channels: int) -> nn.Module:
     _check_name(architecture)
+    from torchvision.models import get_model
+
     extra: dict[str, object] = {}
     if architecture in TENSORFLOWS:
         # Only training from scratch uses their auxiliary heads, their own initialisation takes a minute, and their
         # published weights expect the input scaled as `transform_input` does it.
         extra = {"aux_logits": False, "init_weights": False, "transform_input": channels == 3}
     network: nn.Module = get_model(architecture, weights=None, num_classes=classes, **extra)
-    if not published:
-        _make_head_linear(network)
-    if channels != 3:
-        _read_channels(network, channels)
-    return network.eval()
+    return network
 
 
 def _stem_name(network: nn.Module) -> str:

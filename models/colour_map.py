@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 
-import matplotlib
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -18,4 +17,6 @@ def coloured(values: Float[Tensor, "h w"]) -> UInt8[Tensor, "3 h w"]:
 
 @lru_cache(maxsize=1)
 def _colours() -> NDArray[np.uint8]:
+    import matplotlib  # late: most requests draw nothing (docs/decisions/0042)
+
     return np.asarray(matplotlib.colormaps["inferno"](np.arange(256), bytes=True)[:, :3])

@@ -3,7 +3,6 @@
 Each method is a function from a `Question` to `Attributions`; METHODS lists them by name.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,13 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from models.classify import Prediction
 from models.layers import Layer
 from models.options import BadOption, Option, complete_options, options_of
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Query, Task
+from models.resampling import gaussian_blur, resize
 from models.spec import Spec
 
 ROWS = 8
@@ -265,10 +264,9 @@ def heat(attributions: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "s s"
     """
     strength: Tensor = attributions.sum(dim=0).abs().unsqueeze(0)
     if strength.shape[1:] == (size, size):
-        sigma = BLUR * size
-        strength = functional.gaussian_blur(strength, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma] * 2)
+        strength = gaussian_blur(strength, BLUR * size)
     else:
-        strength = functional.resize(strength, [size, size], antialias=True)
+        strength = resize(strength, [size, size])
     most = strength.flatten().quantile(0.995).clamp(min=1e-12)
     scaled: Tensor = (strength[0] / most).clamp(0, 1)
     return scaled

@@ -68,6 +68,18 @@ def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
 
     These are the parts that are called once in a pass and output one tensor with a row for each picture.
     """
+    found = _recordable(network, pair)
+    shapes = {name: shape[1:] for name, (shape, _) in found.items() if len(shape) == 4}
+    last = _channels_last(network, pair, shapes)
+    # In the order in which they end: a block comes after its parts.
+    return Layers(
+        _layer(name, network.get_submodule(name), shape, decides=decides, channels_last=name in last)
+        for name, (shape, decides) in found.items()
+    )
+
+
+def _recordable(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> dict[str, tuple[torch.Size, bool]]:
+    """Shape of the output of each layer that can be recorded, and whether the logits depend on it."""
     outputs: dict[str, list[Tensor | None]] = {}
 
     def hook(name: str, output: object) -> Tensor | None:
@@ -83,26 +95,25 @@ def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
         for name, module in network.named_modules()
         if name and not type(module).__name__.startswith(IDLE)
     ]
+    pixels = pair.detach().requires_grad_()
     try:
         with torch.enable_grad():
-            scores = network(pair.detach().requires_grad_()).sum()
+            scores = network(pixels).sum()
     finally:
         for handle in hooks:
             handle.remove()
     single = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
-    gradients = torch.autograd.grad(scores, list(single.values()), materialize_grads=True)
-    shapes = {name: output.shape[1:] for name, output in single.items() if output.ndim == 4}
-    last = _channels_last(network, pair, shapes)
-    # In the order in which they end: a block comes after its parts.
-    return Layers(
-        _layer(name, network.get_submodule(name), gradient, channels_last=name in last)
-        for name, gradient in zip(single, gradients, strict=True)
-    )
+    decisive = set()
+    for name, output in single.items():
+        # Looked at as it comes: the gradients of all layers together would take hundreds of megabytes.
+        output.register_hook(lambda gradient, name=name: decisive.add(name) if gradient.any() else None)
+    torch.autograd.grad(scores, pixels)
+    return {name: (output.shape, name in decisive) for name, output in single.items()}
 
 
-def _layer(name: str, module: nn.Module, gradients: Float[Tensor, "2 *shape"], *, channels_last: bool) -> Layer:
-    _, channels, height, width = maps(gradients, channels_last=channels_last).shape
-    return Layer(name, type(module).__name__, channels, height, width, bool(gradients.any()), channels_last)
+def _layer(name: str, module: nn.Module, shape: torch.Size, *, decides: bool, channels_last: bool) -> Layer:
+    _, channels, height, width = maps(torch.empty(shape, device="meta"), channels_last=channels_last).shape
+    return Layer(name, type(module).__name__, channels, height, width, decides, channels_last)
 
 
 def _channels_last(

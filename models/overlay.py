@@ -2,10 +2,10 @@
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from models.colour_map import coloured
 from models.preprocessing import to_float, to_levels
+from models.resampling import resize
 from models.spec import Spec
 
 MOST_SIDE = 1600
@@ -20,11 +20,12 @@ def overlay(picture: UInt8[Tensor, "3 h w"], heat: Float[Tensor, "s s"], spec: S
     """The photo in grey, with the heat map of the centre crop over it; `heat` is in [0, 1], and 0 is transparent."""
     picture = _bounded(picture)
     height, width = picture.shape[1:]
-    grey = functional.rgb_to_grayscale(to_float(picture), num_output_channels=3)
+    red, green, blue = to_float(picture)
+    grey = (0.299 * red + 0.587 * green + 0.114 * blue).expand(3, -1, -1)
     # The centre crop of the preprocessing, in pixels of the photo.
     side = max(1, round(spec.input_size * min(height, width) / spec.resize))
     top, left = (height - side) // 2, (width - side) // 2
-    resized = functional.resize(heat.unsqueeze(0), [side, side], antialias=True)[0].clamp(0, 1)
+    resized = resize(heat.unsqueeze(0), [side, side])[0].clamp(0, 1)
     inside = grey[:, top : top + side, left : left + side]
     result = UNSEEN * grey
     opacity = MOST_OPAQUE * resized
@@ -39,4 +40,4 @@ def _bounded(picture: UInt8[Tensor, "3 h w"]) -> UInt8[Tensor, "3 height width"]
     if scale >= 1:
         return picture
     size = [max(1, round(height * scale)), max(1, round(width * scale))]
-    return to_levels(functional.resize(to_float(picture), size, antialias=True))
+    return to_levels(resize(to_float(picture), size))

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torchvision.models import WeightsEnum
 
 from models import architectures, checkpoint
 from models.classifier import Classifier
 from models.spec import Spec
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 IMAGENET = "imagenet/"
 """Beginning of the names of torchvision's models."""
@@ -91,7 +93,7 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
     return Model(name, Classifier(network, spec, device=device).fold(), provenance)
 
 
-def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec:
+def imagenet_spec(architecture: str, weights: "WeightsEnum | None" = None) -> Spec:
     """The spec that torchvision states for its weights, by default for those that it recommends."""
     weights = weights or architectures.weight_choices(architecture)[0]
     transforms = weights.transforms()
@@ -106,7 +108,7 @@ def imagenet_spec(architecture: str, weights: WeightsEnum | None = None) -> Spec
     )
 
 
-def cached_file(weights: WeightsEnum) -> Path:
+def cached_file(weights: "WeightsEnum") -> Path:
     """Path of a weight file in torchvision's cache, TORCH_HOME/hub/checkpoints; the file may be missing."""
     name: str = weights.url.rsplit("/", 1)[-1]
     return Path(torch.hub.get_dir()) / "checkpoints" / name
@@ -118,13 +120,13 @@ def pretrained_weights(architecture: str) -> tuple[Mapping[str, torch.Tensor], s
     return _state(weights, f"{IMAGENET}{architecture}"), f"torchvision {weights}"
 
 
-def _preferred_weights(architecture: str) -> WeightsEnum:
+def _preferred_weights(architecture: str) -> "WeightsEnum":
     """The weights that torchvision recommends, or others that need no download; raises UnknownArchitecture."""
     choices = architectures.weight_choices(architecture)
     return next((choice for choice in choices if cached_file(choice).is_file()), choices[0])
 
 
-def _state(weights: WeightsEnum, name: str) -> dict[str, torch.Tensor]:
+def _state(weights: "WeightsEnum", name: str) -> dict[str, torch.Tensor]:
     file = cached_file(weights)
     try:
         state: dict[str, torch.Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -145,6 +147,6 @@ def _current_name(key: str) -> str:
     return re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.", r"\1\2.", key)
 
 
-def _metrics(weights: WeightsEnum) -> Mapping[str, Any]:
+def _metrics(weights: "WeightsEnum") -> Mapping[str, Any]:
     published: Mapping[str, Any] = weights.meta.get("_metrics", {})
     return published

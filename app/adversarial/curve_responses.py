@@ -2,13 +2,14 @@
 
 import math
 
+from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from torch import Tensor
 
 from app.adversarial.responses import Norms, TargetClass
 from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
 from models.attacks.curve import Curve
-from models.attacks.plot import plot
 from models.attacks.targets import NearClass, NearClasses
 from models.attacks.task import Adversarial
 
@@ -84,11 +85,17 @@ class CurveResult(PictureResult):
             smallest={norm: Smallest.of(result) for norm, result in curve.smallest.items()},
             norm=curve.norm,
             points=[CurvePoint.model_validate(point) for point in curve.points],
-            image=lambda: plot(curve),
+            image=lambda: _plot(curve),
             passes=Passes.model_validate(curve.passes),
             stopped=curve.stopped,
             seconds=round(seconds, 3),
         )
+
+
+def _plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
+    from models.attacks.plot import plot  # late: it imports matplotlib (docs/decisions/0042)
+
+    return plot(curve)
 
 
 class NearestClass(Prediction):

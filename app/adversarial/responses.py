@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.web.schemas import OptionValue, Passes, PictureResult, PictureUrl, Prediction
-from models.attacks import perception
 from models.attacks.task import Adversarial
 
 EXAMPLE: JsonDict = {
@@ -150,6 +149,8 @@ class AdversarialResult(PictureResult):
         cls, result: Adversarial, *, model: str, transfer: list[TransferVerdict], seconds: float
     ) -> "AdversarialResult":
         """The response for a result of the attack on this model; compares the two pictures, which takes a while."""
+        from models.attacks import perception  # late: it imports scikit-image and SciPy (docs/decisions/0042)
+
         return cls(
             model=model,
             attack=result.attack,

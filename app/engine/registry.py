@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from app.engine.allocator import return_freed_memory
 from models import store
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Registry:
             try:
                 model = store.load(name, folder=self._folder, device=self.device)
                 model.classifier.warm_up()
+                return_freed_memory()  # warming up takes more than most requests
                 self._models[name] = model
                 logger.info("serving %s (%s, %d classes)", name, model.spec.architecture, len(model.spec.classes))
             except Exception as error:

@@ -2,13 +2,14 @@
 
 from typing import ClassVar
 
+from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from torch import Tensor
 
 from app.web.schemas import LayerDetail, OptionValue, Passes, PictureResult, PictureUrl, Prediction
 from models.colour_map import coloured
 from models.explain import Explanation
-from models.feature_sheet import feature_sheet
 from models.features import Features
 
 FEATURES_EXAMPLE: JsonDict = {
@@ -76,10 +77,16 @@ class FeaturesResult(PictureResult):
             prediction=Prediction.model_validate(result.prediction),
             shown=[channel.channel for channel in result.shown],
             channels=[ChannelStrength.model_validate(channel) for channel in result.channels],
-            image=lambda: feature_sheet(result, model),
+            image=lambda: _sheet(result, model),
             passes=Passes.model_validate(result.passes),
             seconds=round(seconds, 3),
         )
+
+
+def _sheet(result: Features, model: str) -> UInt8[Tensor, "3 h w"]:
+    from models.feature_sheet import feature_sheet  # late: it imports matplotlib (docs/decisions/0042)
+
+    return feature_sheet(result, model)
 
 
 class ExplainResult(PictureResult):

@@ -2,9 +2,9 @@
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from models.preprocessing import to_levels
+from models.resampling import resize
 
 
 def thumbnail(picture: Float[Tensor, "3 h w"], side: int) -> UInt8[Tensor, "3 height width"]:
@@ -12,4 +12,4 @@ def thumbnail(picture: Float[Tensor, "3 h w"], side: int) -> UInt8[Tensor, "3 he
     height, width = picture.shape[1:]
     scale = min(1.0, side / max(height, width))
     size = [max(1, round(height * scale)), max(1, round(width * scale))]
-    return to_levels(functional.resize(picture, size, antialias=True))
+    return to_levels(resize(picture, size))

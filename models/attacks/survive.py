@@ -9,14 +9,13 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2.functional import resize
 
 from models.attacks.geometry import Pictures, to_lattice
 from models.attacks.goal import View
 from models.attacks.jpeg import Jpeg
 from models.pictures import MAX_PIXELS
 from models.preprocessing import to_float, to_levels
+from models.resampling import resize
 
 Resizes = Float[Tensor, "n 3 resized_h resized_w"]
 
@@ -72,8 +71,7 @@ class Resized:
 
     def __call__(self, pictures: Pictures) -> Resizes:
         size = _resized_size(pictures, self.scale)
-        resized: Tensor = resize(pictures, list(size), InterpolationMode(self.kernel), antialias=True)
-        return resized.clamp(0, 1)  # bicubic overshoots
+        return resize(pictures, size, self.kernel).clamp(0, 1)  # bicubic overshoots
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
-from torchvision.transforms.v2 import functional
+
+from models.resampling import resize
 
 
 def random_crops(
@@ -27,7 +28,7 @@ def random_crops(
     """
     if picture.shape[-1] > 2 * input_size:
         # grid_sample reads four neighbours only: without this a crop of a large picture would skip most of its pixels.
-        picture = functional.resize(picture, [2 * input_size], antialias=True)
+        picture = resize(picture, [2 * input_size] * 2)
     side = _uniform(random, count, smallest, largest)
     angle = _uniform(random, count, -math.radians(turn), math.radians(turn))
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)

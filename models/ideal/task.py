@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from models.gather import gather
 from models.ideal.crops import random_crops
@@ -23,6 +22,7 @@ from models.ideal.views import MOST_VIEWS
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
+from models.resampling import resize
 from models.spec import Spec
 
 
@@ -160,8 +160,7 @@ def _views(
 def _whole(picture: Float[Tensor, "1 3 h w"], spec: Spec) -> Float[Tensor, "1 3 s s"]:
     if picture.shape[-1] == spec.input_size:
         return picture
-    resized: Tensor = functional.resize(picture, [spec.input_size] * 2, antialias=True)
-    return resized
+    return resize(picture, [spec.input_size] * 2)
 
 
 def _preview(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:

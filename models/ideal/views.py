@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
+from torch.nn.functional import pad
 
 from models.ideal.crops import random_crops
 from models.pictures import decode, encode
 from models.preprocessing import preprocess, to_float
+from models.resampling import gaussian_blur, resize
 from models.spec import Spec
 
 REFERENCE = 224
@@ -32,7 +33,7 @@ def crops(picture: Levels, spec: Spec) -> Views:
 def shifts(picture: Levels, spec: Spec) -> Views:
     """The picture shifted by 24 pixels in each of 8 directions, reflected at its edge."""
     distance = max(1, round(24 * picture.shape[-1] / REFERENCE))
-    padded = functional.pad(_batch(picture), [distance] * 4, padding_mode="reflect")
+    padded = pad(_batch(picture), [distance] * 4, mode="reflect")
     height, width = picture.shape[1:]
     views = []
     for eighth in range(8):
@@ -47,8 +48,7 @@ def blurs(picture: Levels, spec: Spec) -> Views:
     views = []
     for sigma in (1.0, 1.5, 2.0):
         scaled = sigma * picture.shape[-1] / REFERENCE
-        kernel = 2 * math.ceil(3 * scaled) + 1
-        views.append(preprocess(functional.gaussian_blur(_batch(picture), [kernel] * 2, [scaled] * 2), spec))
+        views.append(preprocess(gaussian_blur(_batch(picture), scaled), spec))
     return torch.cat(views)
 
 
@@ -67,8 +67,9 @@ def noises(picture: Levels, spec: Spec) -> Views:
 
 def halves(picture: Levels, spec: Spec) -> Views:
     """The picture resized to half its resolution and back."""
-    small = functional.resize(_batch(picture), [max(1, picture.shape[-1] // 2)], antialias=True)
-    return preprocess(functional.resize(small, list(picture.shape[1:]), antialias=True), spec)
+    height, width = picture.shape[1:]
+    small = resize(_batch(picture), [max(1, height // 2), max(1, width // 2)])
+    return preprocess(resize(small, [height, width]), spec)
 
 
 FAMILIES: Mapping[str, Callable[[Levels, Spec], Views]] = {

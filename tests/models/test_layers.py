@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+from torchvision.models import get_model
 
 from models import architectures
 from models.classifier import Classifier
@@ -116,7 +117,7 @@ def test_layers_that_share_a_module_are_left_out() -> None:
 )
 def test_shapes_of_real_networks(architecture: str, name: str, shape: tuple[int, int, int]) -> None:
     extra = {"image_size": 64} if architecture.startswith("vit") else {}
-    network = architectures.get_model(architecture, weights=None, num_classes=4, **extra).eval()
+    network = get_model(architecture, weights=None, num_classes=4, **extra).eval()
     layer = layers(network, torch.zeros(2, 3, 64, 64)).find(name)
     assert (layer.channels, layer.height, layer.width) == shape
 

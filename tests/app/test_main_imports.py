@@ -1,0 +1,36 @@
+"""Tests that the service imports large libraries only when a request needs them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LATE = ["matplotlib", "onnx", "onnxruntime", "scipy", "skimage", "sympy", "torch._dynamo", "torchvision"]
+"""Libraries that take tenths of seconds and tens of megabytes (docs/decisions/0042)."""
+IMPORTS = "import app.__main__"
+LOADS = """
+import torch
+from models import store
+from models.query import Query
+model = store.load("cats-dogs")
+model.classifier.warm_up()
+"""
+ANSWERS = """
+from models.classify import classify
+from models.run import run
+run(classify(torch.zeros(3, 40, 40, dtype=torch.uint8), model.spec), model.classifier)
+"""
+
+
+def imported(program: str) -> list[str]:
+    """The libraries of LATE that a new process has imported when the program has ended."""
+    program += f"\nimport json, sys\nprint(json.dumps([name for name in {LATE} if name in sys.modules]))"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    names: list[str] = json.loads(process.stdout)
+    return names
+
+
+@pytest.mark.parametrize("program", [IMPORTS, IMPORTS + LOADS + ANSWERS])
+def test_large_libraries_are_imported_late(program: str) -> None:
+    assert imported(program) == []
