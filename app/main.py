@@ -27,6 +27,7 @@ from app.web.middleware.encodings import DecodedBodies
 from app.web.middleware.head import Head
 from app.web.middleware.proxy import BehindProxy, RelativeRedirects, TrustedHosts
 from app.web.middleware.request_id import RequestId
+from app.web.pixel_budget import PixelBudget
 from app.web.security import require_key
 from app.web.service import Service
 from models.classifier import choose_device
@@ -67,7 +68,9 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(max_rows=settings.max_rows, max_tasks=settings.max_waiting, max_weight=settings.max_pixels)
-        app.state.service = Service(settings, registry, engine, ResultCache(settings.cache, settings.cache_bytes))
+        cache = ResultCache(settings.cache, settings.cache_bytes)
+        # The largest picture alone, or as many smaller ones at once as have no more pixels together.
+        app.state.service = Service(settings, registry, engine, cache, PixelBudget(settings.max_pixels))
         registry.load_in_background(on_loaded)
         returning = asyncio.create_task(return_freed_memory_regularly())
         yield

@@ -77,8 +77,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1_000,
-        description="Largest number of pixels of one picture, at least 1000. All pictures that are attacked, drawn or "
-        "explained at the same time may not have more together either; this bounds the memory that they need.",
+        description="Largest number of pixels of one picture, at least 1000. All pictures that are decoded at the same "
+        "time, and all that are attacked, drawn or explained, may not have more together either; this bounds the "
+        "memory that they need.",
     )
     cache: Path = Field(
         default=Path("~/.cache/mirage"),

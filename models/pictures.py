@@ -1,7 +1,7 @@
 """Decoding picture files, which may come from anywhere, to uint8 tensors, and encoding them."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,23 +69,34 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -
 
 
 def inspect(
-    data: bytes, *, max_pixels: int = MAX_PIXELS, reduce_above: int | None = None, limit_name: str = ""
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reduce_above: int | None = None,
+    limit_name: str = "",
+    admit: Callable[[int], None] | None = None,
 ) -> Decoded:
     """Decode a picture file as `decode` does, and return its true format too (a PNG may be named .jpg).
 
     A picture of more than `reduce_above` pixels is reduced to no more: a JPEG is decoded at 1/2, 1/4 or 1/8 of its
     width and height, and after decoding both sides are divided by a whole number.
+
+    `admit` is called once, when the header was checked and before the pixels are decoded, with the number of pixels
+    that will be in memory; it may wait until there is room for them.
     """
     kind = kind_of(data)
     limits.allow(max_pixels)
     if kind == "PPM":
-        return _netpbm(data, max_pixels, reduce_above, limit_name)
+        return _netpbm(data, max_pixels, reduce_above, limit_name, admit)
     stripped = without_metadata(data, kind)
     image = open_picture(stripped, kind, limit_name)
     limits.check_shape(image.width, image.height, max_pixels, limit_name)
     limits.check_cost(image, stripped, max_pixels)
     width, height = image.size
     rendering.draft(image, reduce_above)
+    if admit is not None:
+        # A progressive JPEG is held whole, also where it is decoded at a smaller scale.
+        admit(width * height if "progressive" in image.info else image.width * image.height)
     raw = wide.raw_mode(image)
     try:
         image.load()
@@ -103,9 +114,13 @@ def inspect(
     return Decoded(_tensor(levels), image.format or kind, width, height)
 
 
-def _netpbm(data: bytes, max_pixels: int, reduce_above: int | None, limit_name: str) -> Decoded:
+def _netpbm(
+    data: bytes, max_pixels: int, reduce_above: int | None, limit_name: str, admit: Callable[[int], None] | None
+) -> Decoded:
     header, numbers = wide.of_netpbm(data)
     limits.check_shape(header.width, header.height, max_pixels, limit_name)
+    if admit is not None:
+        admit(header.width * header.height)
     levels = rendering.render(numbers(), None, reduce_above)
     return Decoded(_tensor(levels), "PPM", header.width, header.height)
 

@@ -16,6 +16,7 @@ from app.engine.progress import Listener
 from app.engine.registry import Registry, State
 from app.engine.shared_computations import SharedComputations
 from app.settings import Settings
+from app.web.pixel_budget import PixelBudget
 from app.web.problems import ClientLeft
 from models.query import Task
 from models.store import Model
@@ -31,10 +32,12 @@ class Service:
     registry: Registry
     engine: Engine
     cache: ResultCache
+    # Pixels of uploads that are decoded at once.
+    pixels: PixelBudget
     # Computations that are under way, by key: requests for the same thing wait for the same computation.
     shared: SharedComputations[Any] = field(default_factory=SharedComputations)
-    # Threads that decode uploads. Decoding needs 14 to 25 bytes per pixel, and the pool has 40 threads.
-    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    # Threads that decode uploads, or wait until `pixels` has room for theirs.
+    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
     # Threads that write responses. A large photo takes seconds to encode and compare, and memory for several copies.
     presenters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 

@@ -15,7 +15,7 @@ from app.web.fields import PICTURES
 from app.web.service import Service
 from app.web.uploads.bodies import WAYS_TO_SEND, Field, body_fields
 from app.web.uploads.pictures_in_text import picture_of_field
-from models.pictures import PictureError, decode
+from models.pictures import PictureError, inspect
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -48,11 +48,13 @@ async def decode_upload(data: bytes, service: Service, *, name: str = "image") -
 
     def decode_to_device() -> Tensor:
         # uint8 is copied to the device, which is a quarter of the bytes of float32.
-        try:
-            pixels = decode(data, max_pixels=service.settings.max_pixels, limit_name="MIRAGE_MAX_PIXELS")
-        except PictureError as error:
-            raise type(error)(f"{name}: {error.fault}", error.remedy) from error
-        return pixels.to(service.registry.device)
+        max_pixels = service.settings.max_pixels
+        with service.pixels.lease() as lease:
+            try:
+                decoded = inspect(data, max_pixels=max_pixels, limit_name="MIRAGE_MAX_PIXELS", admit=lease.take)
+            except PictureError as error:
+                raise type(error)(f"{name}: {error.fault}", error.remedy) from error
+            return decoded.pixels.to(service.registry.device)
 
     return await run_sync(decode_to_device, limiter=service.decoders)
 

@@ -12,6 +12,7 @@ from app.engine.engine import Engine
 from app.engine.registry import LoadingFailed, NotServed, Registry, StillLoading
 from app.ideal.judge import Judge, choose_judge
 from app.settings import Settings
+from app.web.pixel_budget import PixelBudget
 from app.web.service import Service
 from models import checkpoint
 from models.classes import UnknownClass
@@ -46,7 +47,7 @@ def service(folder: Path) -> Iterator[Service]:
     registry = Registry(["first", "broken", "strange", "other", "last"], folder=folder, device=torch.device("cpu"))
     registry.load_all()
     engine = Engine()
-    yield Service(Settings(_env_file=None), registry, engine, ResultCache(folder, 0))
+    yield Service(Settings(_env_file=None), registry, engine, ResultCache(folder, 0), PixelBudget(1))
     engine.close(timeout_s=30)
 
 
@@ -111,7 +112,7 @@ def test_an_unsuitable_choice_is_refused(service: Service, name: str, error: typ
 def test_models_that_are_still_loading_are_skipped_or_refused(service: Service, folder: Path) -> None:
     """By default they are skipped; a judge that is chosen by name is refused while it is loading."""
     loading = Registry(["other", "last"], folder=folder, device=torch.device("cpu"))
-    loading_service = Service(service.settings, loading, service.engine, service.cache)
+    loading_service = Service(service.settings, loading, service.engine, service.cache, service.pixels)
     model = service.registry.get("first")
     assert choose_judge(loading_service, model, "cat", None) is None
     with pytest.raises(StillLoading):
