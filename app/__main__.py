@@ -1,10 +1,12 @@
 """python -m app: starts the service and prints its address and commands to try."""
 
+import gc
 import signal
 
 if __name__ == "__main__":
     # Importing PyTorch takes seconds. Until then, Ctrl-C ends the process at once and without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # what is imported stays: to search it for garbage takes a tenth of the time
 
 import contextlib
 import io
@@ -20,10 +22,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from app.engine.allocator import keep_freed_memory
-from app.engine.registry import NotServed
+from app.engine.registry import NotServed, Registry
 from app.main import create_app
 from app.settings import Settings
 from app.startup.greeting import display_address, greeting
+from app.startup.late_imports import import_late
 from app.startup.sockets import CannotListen, open_sockets
 
 logger = logging.getLogger("app")
@@ -48,7 +51,7 @@ def main() -> None:
 
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
-    app = create_app(settings, on_loaded=lambda registry: print(greeting(settings, registry), flush=True))
+    app = create_app(settings, on_loaded=lambda registry: _when_loaded(settings, registry))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -63,6 +66,11 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         logger.info("listening at %s (press Ctrl-C to stop)", display_address(settings))
         server.run(sockets=sockets)
+
+
+def _when_loaded(settings: Settings, registry: Registry) -> None:
+    print(greeting(settings, registry), flush=True)
+    import_late()
 
 
 def _escape_unprintable_letters() -> None:
@@ -114,4 +122,6 @@ def _end_despite_threads() -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # nor is it searched later
+    gc.enable()
     main()

@@ -1,0 +1,12 @@
+"""Imports what the service can be ready without, so that no request waits for it."""
+
+import importlib
+
+LATE = ("models.attacks.perception", "models.attacks.plot", "models.feature_sheet")
+"""Modules that import scikit-image, SciPy or matplotlib: those that describe attacks and draw plots."""
+
+
+def import_late() -> None:
+    """Import the modules of LATE; this takes about a second, in which other threads go on."""
+    for name in LATE:
+        importlib.import_module(name)
