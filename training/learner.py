@@ -1,13 +1,12 @@
 """A network that learns: training steps, the running average of its weights, and the state to resume from."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torchvision.transforms import v2
 
 from models import architectures
 from models.classifier import Normalize
@@ -19,6 +18,9 @@ from training.process_group import ProcessGroup, SingleProcess
 from training.rare import training_loss
 from training.recipe import Recipe
 from training.robust import attacked
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -203,11 +205,14 @@ def averaging(recipe: Recipe, steps: int) -> Callable[..., None]:
     return average
 
 
-def mixing(recipe: Recipe, classes: int) -> v2.Transform | None:
+def mixing(recipe: Recipe, classes: int) -> "v2.Transform | None":
     """Mixup or CutMix, or one of both at random for each batch, as the recipe says; None for neither."""
+    if not (recipe.mixup or recipe.cutmix):
+        return None
+    from torchvision.transforms import v2
+
     kinds = ((v2.MixUp, recipe.mixup), (v2.CutMix, recipe.cutmix))
-    transforms = [kind(alpha=alpha, num_classes=classes) for kind, alpha in kinds if alpha]
-    return v2.RandomChoice(transforms) if transforms else None
+    return v2.RandomChoice([kind(alpha=alpha, num_classes=classes) for kind, alpha in kinds if alpha])
 
 
 def train_mode(network: nn.Module, *, frozen_statistics: bool) -> None:

@@ -1,15 +1,18 @@
 """Random augmentation of training photos: crop, horizontal flip and, if the recipe asks for it, TrivialAugment."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms import v2
 
 from training.data.loading.plan import Key
 from training.data.loading.seeds import stable_seed
 from training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 Levels = UInt8[Tensor, "3 h w"]
 
@@ -35,12 +38,14 @@ class Augment:
             return self.transforms[size](pixels)
 
 
-def transforms(recipe: Recipe, size: int) -> v2.Compose:
+def transforms(recipe: Recipe, size: int) -> "v2.Compose":
     """The transforms of torchvision that the recipe asks for.
 
     RandomResizedCrop is from Szegedy et al. 2014 (arXiv:1409.4842), TrivialAugment from Müller & Hutter 2021
-    (arXiv:2103.10158).
+    (arXiv:2103.10158). torchvision is imported here, since it takes seconds and a linear probe needs no transforms.
     """
+    from torchvision.transforms import v2
+
     chosen: list[torch.nn.Module] = [
         v2.RandomResizedCrop(size, scale=recipe.crop_scale, antialias=True),
         v2.RandomHorizontalFlip(recipe.flip),

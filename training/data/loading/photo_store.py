@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transform
+from torch.nn import functional
 
 from models.files import write_atomically
 
@@ -32,8 +32,8 @@ class DamagedStore(OSError):
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     """The picture resized with antialiased bilinear interpolation and rounded to 8 bits."""
-    smaller: Tensor = transform.resize(pixels, [height, width], antialias=True)
-    return smaller
+    smaller = functional.interpolate(pixels.unsqueeze(0), (height, width), mode="bilinear", antialias=True)
+    return smaller.squeeze(0)
 
 
 def shrink(pixels: Pixels, shorter: int) -> Pixels:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from filelock import FileLock
 from rich.console import Console
-from torchvision.datasets import OxfordIIITPet
 
 from training.console import print_line, track
 from training.data.sources.source import BadData
@@ -59,6 +58,8 @@ def oxford_iiit_pet(folder: Path, console: Console) -> Path:
     The data set has 37 breeds of cats and dogs, and an official split.
     """
     print_line(console, f"Oxford-IIIT Pet (800 MB) is downloaded to {folder}, unless it is there already")
+    from torchvision.datasets import OxfordIIITPet  # it takes seconds, and nothing else here needs it
+
     try:
         OxfordIIITPet(str(folder), download=True)
     except (OSError, RuntimeError) as error:

@@ -32,9 +32,11 @@ def write_store(folder: Path, limit_bytes: int = 10**6) -> tuple[PhotoStore | No
     [((20, 30), 10, (10, 15)), ((300, 200), 100, (150, 100)), ((20, 30), 20, (20, 30)), ((20, 30), 64, (20, 30))],
 )
 def test_the_shorter_side_shrinks_and_never_grows(shape: tuple[int, int], side: int, expected: tuple[int, int]) -> None:
+    """As torchvision does it; without AVX2 that rounds in another way, by at most one level."""
     shrunk = shrink(picture(*shape), side)
     assert shrunk.shape == (3, *expected)
-    assert torch.equal(shrunk, transform.resize(picture(*shape), list(expected), antialias=True))
+    resized = transform.resize(picture(*shape), list(expected), antialias=True)
+    assert (shrunk.int() - resized.int()).abs().max() <= 1
 
 
 def test_stored_pixels_are_read_unchanged(tmp_path: Path) -> None:

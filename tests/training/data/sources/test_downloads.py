@@ -118,14 +118,14 @@ def test_a_downloaded_file_is_not_downloaded_again(
 def test_pets_are_downloaded_by_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its class gets the folder for the data; if it fails, the error says what to do."""
     calls: list[tuple[str, bool]] = []
-    monkeypatch.setattr(downloads, "OxfordIIITPet", lambda root, download: calls.append((root, download)))
+    monkeypatch.setattr("torchvision.datasets.OxfordIIITPet", lambda root, download: calls.append((root, download)))
     assert find_data("oxford-iiit-pet", tmp_path, quiet()) == tmp_path / "oxford-iiit-pet"
     assert calls == [(str(tmp_path), True)]
 
     def refuse(root: str, download: bool) -> None:
         raise RuntimeError("File not found or corrupted.")
 
-    monkeypatch.setattr(downloads, "OxfordIIITPet", refuse)
+    monkeypatch.setattr("torchvision.datasets.OxfordIIITPet", refuse)
     with pytest.raises(BadData, match="download it yourself and give its folder or zip"):
         find_data("oxford-iiit-pet", tmp_path, quiet())
 
