@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8
 """Parameters of `mallopt`, as numbered in glibc's malloc.h."""
-INTERVAL_S = 20.0
+INTERVAL_S = 30.0
 """Seconds between two times that freed memory is returned."""
 
 
