@@ -38,7 +38,7 @@ class CurveOptions(Options):
         min_length=1,
         max_length=4,
         description="Norms in which to look for the smallest perturbation: one or more of linf, l2, l1 and l0, "
-        "separated by commas. Each norm takes the time of one more attack.",
+        "separated by commas. Each norm takes about the time of one more attack.",
     )
     norm: Literal["linf", "l2", "l1"] = Field(
         default="l2",
@@ -48,8 +48,8 @@ class CurveOptions(Options):
         default=40,
         ge=1,
         le=1000,
-        description="Number of steps of each attack, from 1 to 1000. More steps find smaller perturbations, and take "
-        "proportionally more time.",
+        description="Number of steps of each search for the smallest perturbation, from 1 to 1000; within each budget "
+        "there are at most half as many. More steps find smaller perturbations, and take more time.",
     )
     seed: Seed = Field(default=0, description=SEED)
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])

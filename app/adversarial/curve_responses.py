@@ -9,9 +9,8 @@ from torch import Tensor
 
 from app.adversarial.responses import Norms, TargetClass
 from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
-from models.attacks.curve import Curve
+from models.attacks.curve import Curve, Known
 from models.attacks.targets import NearClass, NearClasses
-from models.attacks.task import Adversarial
 
 EXAMPLE: JsonDict = {
     "model": "cats-dogs",
@@ -23,13 +22,13 @@ EXAMPLE: JsonDict = {
     },
     "norm": "linf",
     "points": [
-        {"epsilon": 0.0, "original": 0.998, "goal": 0.002, "success": False},
-        {"epsilon": 0.0039, "original": 0.03, "goal": 0.97, "success": True},
+        {"epsilon": 0.0, "original": 0.998, "goal": 0.002, "success": False, "size": 0.0, "attack": None},
+        {"epsilon": 0.0039, "original": 0.03, "goal": 0.97, "success": True, "size": 0.0039, "attack": "pgd"},
     ],
     "image": "data:image/png;base64,...",
-    "passes": {"forward": 900, "backward": 700},
+    "passes": {"forward": 420, "backward": 230},
     "stopped": False,
-    "seconds": 25.0,
+    "seconds": 12.0,
 }
 
 
@@ -41,22 +40,31 @@ class Smallest(BaseModel):
     norms: Norms = Field(description="The size of the perturbation in every norm.")
 
     @classmethod
-    def of(cls, result: Adversarial) -> "Smallest":
-        """The response part that describes the result of one attack."""
-        return cls(success=result.success, label=result.adversarial.label, norms=Norms.model_validate(result.norms))
+    def of(cls, known: Known) -> "Smallest":
+        """The response part that describes one changed picture."""
+        return cls(success=known.success, label=known.adversarial.label, norms=Norms.model_validate(known.norms))
 
 
 class CurvePoint(BaseModel):
-    """What an attack within one budget achieves."""
+    """The most successful picture that is known within one budget, also if it was found for a smaller one.
+
+    Larger budgets are therefore never less successful, and the model is fooled from the size of the smallest
+    perturbation on.
+    """
 
     model_config = ConfigDict(from_attributes=True)
     epsilon: float = Field(description="The budget: the largest allowed perturbation in `norm`, pixel values 0 to 1.")
-    original: float = Field(description="Probability of the original class after the attack, from 0 to 1.")
+    original: float = Field(description="Probability of the original class in that picture, from 0 to 1.")
     goal: float = Field(
-        description="Probability of the target class after the attack, from 0 to 1; without a target, of all classes "
+        description="Probability of the target class in that picture, from 0 to 1; without a target, of all classes "
         "but the original one together."
     )
-    success: bool = Field(description="Whether the attack fools the model within this budget.")
+    success: bool = Field(description="Whether the model is fooled, as verified in the 8-bit picture.")
+    size: float = Field(description="Size of the picture's perturbation in `norm`, at most `epsilon`.")
+    attack: str | None = Field(
+        description="The attack that found the picture: `pgd` within this or a smaller budget, or `auto`, which looks "
+        "for the smallest perturbation; null for the unchanged picture."
+    )
 
 
 class CurveResult(PictureResult):
@@ -69,7 +77,10 @@ class CurveResult(PictureResult):
     target: TargetClass | None = Field(description="The target class; null if the request named none.")
     smallest: dict[str, Smallest] = Field(description="For each norm, the smallest perturbation that was found in it.")
     norm: str = Field(description="The norm of the budgets in `points`: linf, l2 or l1.")
-    points: list[CurvePoint] = Field(description="The points of the curve, from a budget of 0 to the largest one.")
+    points: list[CurvePoint] = Field(
+        description="The points of the curve, from a budget of 0 to the largest one. One point is the size of the "
+        "smallest perturbation."
+    )
     image: PictureUrl = Field(description="The plot of the curve as a PNG, as a data URL.")
     passes: Passes = Field(description="Numbers of pictures that all attacks together sent through the network.")
     stopped: bool = Field(description="Whether the deadline passed: the response then has the results until then.")

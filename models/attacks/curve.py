@@ -1,52 +1,85 @@
 """How easily a model is fooled about one picture: the smallest change in each norm, and confidence against budget."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, NORMS
-from models.attacks.options import BadAttack
-from models.attacks.task import Adversarial, adversarial
-from models.classify import Prediction
-from models.query import DeadlineExceeded, Passes, Progress, Task
+from models.attacks.geometry import LEVEL, NORMS, Norm
+from models.attacks.geometry import norms as sizes
+from models.attacks.goal import Best, Goal, Look
+from models.attacks.methods.budgets import BudgetSearch
+from models.attacks.objectives import SETTLED
+from models.attacks.options import BadAttack, attack_options
+from models.attacks.reduced import LARGE
+from models.attacks.task import adversarial
+from models.classify import Prediction, rank
+from models.gather import gather
+from models.preprocessing import preprocessor, to_float, to_levels
+from models.query import DeadlineExceeded, Passes, Progress, Query, Task
 from models.relay import relay
 from models.spec import Spec
 
-DRAWN = ("linf", "l2", "l1")
+DRAWN: tuple[Norm, ...] = ("linf", "l2", "l1")
 """Norms in which a curve can be drawn."""
 LEVELS = (1, 2, 3, 4, 6, 8, 12, 16)
 """Budgets of a curve in Linf, in levels (1/255)."""
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 """Budgets of a curve in L2 or L1, in units of the smallest change that wins."""
 
+NEAR = 0.01
+"""Relative difference to the size of the smallest change below which a budget has no point of its own."""
+
 
 @dataclass(frozen=True)
 class Point:
-    """The result of PGD within the budget `epsilon`, in units of the norm: two probabilities of the 8-bit picture.
+    """The most successful result that is known within the budget `epsilon`, in units of the norm.
 
-    `original` is the probability of the original class, and `goal` that of the target, or of all classes but the
-    original one. `success` says whether the goal is reached.
+    `original` is the probability of the original class in the 8-bit picture, and `goal` that of the target, or of all
+    classes but the original one. `success` says whether the goal is reached. `size` is the norm of the change, and
+    `attack` the attack that has found it; a budget that brings nothing has the unchanged picture, with size 0 and None.
     """
 
     epsilon: float
     original: float
     goal: float
     success: bool
+    size: float
+    attack: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A changed picture, or the unchanged one (`attack` is None), with figures that are verified.
+
+    `norms` are the sizes of the change, `original` and `goal` the probabilities that a `Point` has, and `adversarial`
+    is the most probable class.
+    """
+
+    picture: UInt8[Tensor, "3 h w"]
+    norms: Mapping[str, float]
+    success: bool
+    original: float
+    goal: float
+    adversarial: Prediction
+    attack: str | None
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One verified result per norm (`smallest`), and `points` in `norm` from a budget of 0 to the largest.
+    """The smallest change that is known in each norm (`smallest`), and `points` in `norm` from a budget of 0 upwards.
 
-    `stopped` says whether a deadline cut it short; norms and points may then be missing.
+    Where no change reaches the goal, `smallest` has the result of the norm's own attack. `stopped` says whether a
+    deadline cut the searches short; norms and points may then be missing.
     """
 
     original: Prediction
     target: Prediction | None
-    smallest: Mapping[str, Adversarial]
+    smallest: Mapping[str, Known]
     norm: str
     points: tuple[Point, ...]
     passes: Passes
@@ -62,92 +95,182 @@ def curve(
     norm: str = "l2",
     steps: int = 40,
     seed: int = 0,
+    rows: int = 4,
     best_at_deadline: bool = False,
 ) -> Task[Curve]:
     """The smallest change in each of `norms` by `auto`, then PGD within a series of budgets in `norm` (not L0).
 
-    Each attack takes `steps` steps. With `best_at_deadline` a task whose time is up returns the attacks that are
-    complete, and the smallest change so far of one that was cut short, `stopped` set.
-    Raises BadAttack, AlreadyTarget.
+    `auto` takes `steps` steps, PGD up to half as many from the smallest change. The norms are searched side by side,
+    and then the budgets, as queries of up to `rows` pictures. With `best_at_deadline` a task whose time is up returns
+    what is known until then, `stopped` set. Raises BadAttack, AlreadyTarget.
     """
-    if norm not in DRAWN or not norms or set(norms) - set(NORMS):
+    drawn = next((each for each in DRAWN if each == norm), None)
+    if drawn is None or not norms or set(norms) - set(NORMS):
         raise BadAttack(
             f"norm is {norm!r} and norms are {', '.join(norms) or 'empty'}: the curve is drawn in one of "
             f"{', '.join(DRAWN)}, and the smallest change is looked for in one or more of {', '.join(NORMS)}"
         )
+    attack_options("auto", norm, {"steps": steps, "seed": seed})  # raises BadAttack before the first query
+    start, passes = to_float(picture).unsqueeze(0), Passes()
+    answer = yield from passes.ask(Query(preprocessor(spec)(start)))
+    label = answer.logits.argmax(dim=1)
+    goal = Goal(
+        labels=label if target is None else torch.full_like(label, target),
+        targeted=target is not None,
+        preprocess=preprocessor(spec),
+        passes=passes,
+        confidence=SETTLED,
+        scale=min(picture.shape[1:]) / spec.resize,
+    )
+    searches = _Searches(picture, spec, goal.judge(start, answer.logits.unsqueeze(0)), goal, rows)
     searched_norms = list(dict.fromkeys([*norms, norm]))
-    total = len(searched_norms) + len(LEVELS)
-    shared = {"target": target, "steps": steps, "seed": seed, "best_at_deadline": best_at_deadline}
-    attempts = _Attempts(picture, spec, shared)
-    points: list[Point] = []
-    stopped = False
+    budgets: list[float] = []
     try:
-        for searched_norm in searched_norms:
-            yield from attempts.run("auto", searched_norm)
-            yield Progress(len(attempts.results), total)
-        for epsilon in _budgets(norm, attempts.smallest[norm]):
-            points.append(_point(epsilon, (yield from attempts.run("pgd", norm, epsilon=epsilon))))
-            yield Progress(len(attempts.results), total)
+        options = {"target": target, "steps": steps, "seed": seed, "best_at_deadline": best_at_deadline}
+        yield from searches.minimise(searched_norms, options)
+        budgets = _budgets(norm, searches.smallest(norm))
+        yield from searches.strengthen(drawn, budgets, steps=max(1, steps // 2), best_at_deadline=best_at_deadline)
     except DeadlineExceeded:
-        if not best_at_deadline or not attempts.results:
+        if not best_at_deadline:
             raise
-        stopped = True
-    first = attempts.results[0]
+        searches.stopped = True
+    smallest = {each: searches.smallest(each) for each in searched_norms}
+    probabilities = answer.logits[0].softmax(dim=0)
     return Curve(
-        original=first.original,
-        target=first.target_before,
-        smallest=attempts.smallest,
+        original=rank(answer.logits[0], spec, top=1)[0],
+        target=None if target is None else Prediction(spec.classes[target], target, probabilities[target].item()),
+        smallest={each: known for each, known in smallest.items() if known is not None},
         norm=norm,
-        points=(_point_without_budget(first), *points),
-        passes=_sum([result.passes for result in attempts.results]),
-        stopped=stopped,
+        points=searches.points(norm, budgets),
+        passes=_sum(searches.passes),
+        stopped=searches.stopped,
     )
 
 
-@dataclass
-class _Attempts:
-    """One attack after another on one picture; `smallest` holds the results of `auto` by norm.
+class _Searches:
+    """The searches for one picture, and what they have found so far."""
 
-    An attack that was stopped before it won is not in `smallest`.
-    """
+    def __init__(self, picture: UInt8[Tensor, "3 h w"], spec: Spec, original: Look, goal: Goal, rows: int) -> None:
+        self.picture, self.spec, self.original, self.goal, self.rows = picture, spec, original, goal, rows
+        unchanged = self._to_known(Best(goal, original.pictures, original), None)
+        self.known = [unchanged]
+        """All that was verified, beginning with the unchanged picture."""
+        self.own: dict[str, Known] = {}
+        """The result of each norm's own search."""
+        self.passes = [goal.passes]
+        self.stopped = False
+        self._shares: dict[str, float] = {}
+        """How much of each search is done."""
 
-    picture: UInt8[Tensor, "3 h w"]
-    spec: Spec
-    shared: Mapping[str, Any]
-    smallest: dict[str, Adversarial] = field(default_factory=dict)
-    results: list[Adversarial] = field(default_factory=list)
+    def minimise(self, norms: Sequence[str], options: Mapping[str, Any]) -> Task[None]:
+        """Search for the smallest change in each norm."""
+        yield from self._side_by_side({norm: self._minimise(norm, options) for norm in norms}, later=len(MULTIPLES))
 
-    def run(self, attack: str, norm: str, **options: Any) -> Task[Adversarial]:
-        """Run the next attack; if a deadline stops it, its result is recorded before DeadlineExceeded is raised."""
-        task = adversarial(self.picture, self.spec, attack=attack, norm=norm, **self.shared, **options)
-        result = yield from relay(task, lambda report: None)  # the progress of a curve counts whole attacks
-        assert result is not None, "the attack was not ended early"
-        self.results.append(result)
-        if attack == "auto" and (result.success or not result.stopped):
-            self.smallest[norm] = result
-        if result.stopped:
-            raise DeadlineExceeded("time is up")
-        return result
+    def strengthen(self, norm: Norm, budgets: Sequence[float], *, steps: int, best_at_deadline: bool) -> Task[None]:
+        """Search within each budget, from the smallest change."""
+        smallest = self.smallest(norm)
+        known = smallest.picture if smallest is not None and smallest.success else None
+        search = BudgetSearch(self.original, self.goal, self.spec, norm=norm, steps=steps, known=known)
+        yield from self._side_by_side(
+            {str(epsilon): self._strengthen(search, epsilon, best_at_deadline) for epsilon in budgets}
+        )
+
+    def smallest(self, norm: str) -> Known | None:
+        """The smallest change known in this norm; None if a deadline came before the norm's own search found one."""
+        own = self.own.get(norm)
+        if own is None or not own.success:
+            return own
+        return min((known for known in self.known if known.success), key=lambda known: known.norms[norm])
+
+    def points(self, norm: str, budgets: Sequence[float]) -> tuple[Point, ...]:
+        """One point for no change, one for each budget, and in place of the next one the smallest change's size."""
+        epsilons = {0.0, *budgets}
+        if (smallest := self.smallest(norm)) is not None and smallest.success:
+            size = smallest.norms[norm]
+            epsilons = {epsilon for epsilon in epsilons if not math.isclose(epsilon, size, rel_tol=NEAR)} | {size}
+        return tuple(self._point(norm, epsilon) for epsilon in sorted(epsilons))
+
+    def _point(self, norm: str, epsilon: float) -> Point:
+        within = [known for known in self.known if known.norms[norm] <= epsilon]
+        best = max(within, key=lambda known: (known.success, known.goal))
+        return Point(epsilon, best.original, best.goal, best.success, size=best.norms[norm], attack=best.attack)
+
+    def _minimise(self, norm: str, options: Mapping[str, Any]) -> Task[None]:
+        result = yield from adversarial(self.picture, self.spec, attack="auto", norm=norm, **options)
+        self.passes.append(result.passes)
+        self.stopped |= result.stopped
+        original = result.original_after.probability
+        known = Known(
+            picture=result.picture,
+            norms=result.norms,
+            success=result.success,
+            original=original,
+            goal=1 - original if result.target is None else result.target.probability,
+            adversarial=result.adversarial,
+            attack=result.attack,
+        )
+        self.known.append(known)
+        if result.success or not result.stopped:
+            self.own[norm] = known
+
+    def _strengthen(self, search: BudgetSearch, epsilon: float, best_at_deadline: bool) -> Task[None]:
+        verified, stopped = yield from search.run(epsilon, best_at_deadline=best_at_deadline)
+        self.stopped |= stopped
+        self.known.append(self._to_known(verified, "pgd"))
+
+    def _to_known(self, best: Best, attack: str | None) -> Known:
+        picture = to_levels(best.pictures[0])
+        return Known(
+            picture=picture,
+            norms=sizes(picture, self.picture),
+            success=bool(best.won),
+            original=best.logits[0].softmax(dim=0)[self.original.logits.argmax()].item(),
+            goal=self.goal.probability(best.logits),
+            adversarial=rank(best.logits[0], self.spec, top=1)[0],
+            attack=attack,
+        )
+
+    def _side_by_side(self, searches: Mapping[str, Task[None]], *, later: int = 0) -> Task[None]:
+        """Run the searches in shared batches; those of a large photo, which need memory, run one after the other.
+
+        `later` is how many searches are still to come, for the progress.
+        """
+        total = len(self._shares) + len(searches) + later
+        tasks = [self._counted(name, search) for name, search in searches.items()]
+        self._shares |= dict.fromkeys(searches, 0.0)
+        last = 0
+
+        def merge(_: Sequence[Progress | None]) -> Progress:
+            return Progress(round(100 * sum(self._shares.values()) / total), 100)
+
+        def when_further(report: Progress) -> Progress | None:
+            nonlocal last
+            further, last = report.step > last, max(report.step, last)
+            return report if further else None
+
+        large = self.picture.shape[1] * self.picture.shape[2] >= LARGE
+        for group in [[task] for task in tasks] if large else [tasks]:
+            yield from relay(gather(group, merge, max_rows=self.rows), when_further)
+            if self.stopped:
+                raise DeadlineExceeded("time is up")
+
+    def _counted(self, name: str, search: Task[None]) -> Task[None]:
+        """The search, with what is done of it in `_shares`."""
+
+        def count(report: Progress) -> Progress:
+            self._shares[name] = report.step / report.steps
+            return report
+
+        yield from relay(search, count)
+        self._shares[name] = 1.0
 
 
-def _budgets(norm: str, smallest: Adversarial) -> list[float]:
+def _budgets(norm: str, smallest: Known | None) -> list[float]:
     if norm == "linf":
-        return [levels * LEVEL for levels in LEVELS]
-    if not smallest.success:
+        return [levels / 255 for levels in LEVELS]
+    if smallest is None or not smallest.success:
         return []
     return [multiple * smallest.norms[norm] for multiple in MULTIPLES if multiple * smallest.norms[norm] >= LEVEL]
-
-
-def _point(epsilon: float, result: Adversarial) -> Point:
-    original = result.original_after.probability
-    goal = 1 - original if result.target is None else result.target.probability
-    return Point(epsilon, original, goal, result.success)
-
-
-def _point_without_budget(result: Adversarial) -> Point:
-    original = result.original.probability
-    goal = 1 - original if result.target_before is None else result.target_before.probability
-    return Point(0.0, original, goal, False)
 
 
 def _sum(counts: Sequence[Passes]) -> Passes:

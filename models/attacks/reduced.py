@@ -61,6 +61,12 @@ class Reduced:
         down, across = self.lift_matrices
         return self.unit * (down @ (pictures - GREY) @ across.T)
 
+    def lower(self, change: Float[Tensor, "n 3 h w"]) -> Small:
+        """The small variable whose change of the photo is nearest to this one (least squares)."""
+        # The columns of each matrix are orthogonal: its pseudoinverse is the transpose, divided by their squared norms.
+        down, across = (matrix / matrix.square().sum(dim=0).clamp(min=1e-12) for matrix in self.lift_matrices)
+        return (GREY + (down.T @ change @ across) / self.unit).clamp(0, 1)
+
     def goal(self, goal: Goal) -> Goal:
         """The same goal for the small problem, whose picture has the model's size."""
         return replace(goal, preprocess=self.view, scale=1.0)

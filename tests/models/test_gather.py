@@ -7,7 +7,7 @@ import torch
 
 from models.classifier import Classifier
 from models.gather import gather
-from models.query import Passes, Progress, Query, Task
+from models.query import DeadlineExceeded, Passes, Progress, Query, Task
 from models.run import run
 from tests.networks import Counting
 
@@ -123,3 +123,59 @@ def test_objectives_within_layers_share_a_batch(tiny: Classifier) -> None:
     results = run(gather([*(ask(*target) for target in targets if target[0]), last()], least_advanced), tiny)
     for result, expected in zip(results[:3], alone, strict=True):
         assert result == pytest.approx(expected, rel=1e-3)
+
+
+def until_deadline(answers: int, steps: int = 100) -> Task[int]:
+    """Ask until the deadline; then ask `answers` times more and return how many answers came in all."""
+    count = 0
+    pixels = torch.zeros(1, 3, 32, 32)
+    try:
+        for _ in range(steps):
+            yield from Passes().ask(Query(pixels))
+            count += 1
+    except DeadlineExceeded:
+        for _ in range(answers):
+            yield from Passes().ask(Query(pixels))
+            count += 1
+    return count
+
+
+def expired_after(task: Task[list[int]], network: Classifier, queries: int) -> tuple[list[int], list[int]]:
+    """Throw DeadlineExceeded in place of an answer; return the results and the rows of the queries after it."""
+    query = task.send(None)
+    for _ in range(queries):
+        query = task.send(network.answer([query])[0])
+    rows = []
+    message = task.throw(DeadlineExceeded("time is up"))
+    try:
+        while True:
+            rows.append(len(message.pixels))
+            message = task.send(network.answer([message])[0])
+    except StopIteration as end:
+        return end.value, rows
+
+
+def test_a_deadline_reaches_every_task(tiny: Classifier) -> None:
+    """Each answers with what it has: after two steps, and 0, 1 and 3 more answers, in as few queries as possible."""
+    task = gather([until_deadline(0), until_deadline(1), until_deadline(3)], least_advanced, max_rows=3)
+    assert expired_after(task, tiny, 2) == ([2, 3, 5], [2, 1, 1])
+
+
+def test_after_a_deadline_batches_are_as_large_as_possible(tiny: Classifier) -> None:
+    """With one row at a time, the first two of three tasks have been answered; they end together."""
+    task = gather([until_deadline(1) for _ in range(3)], least_advanced, max_rows=1)
+    assert expired_after(task, tiny, 2) == ([2, 2, 1], [3])
+
+
+def test_a_task_that_has_not_begun_at_the_deadline_makes_it_an_error(tiny: Classifier) -> None:
+    """One row at a time, two of the four tasks have begun, and may end."""
+    with pytest.raises(DeadlineExceeded, match="time is up"):
+        expired_after(gather([until_deadline(1) for _ in range(4)], least_advanced, max_rows=1), tiny, 0)
+
+
+def test_a_task_that_returns_nothing_at_the_deadline_makes_it_an_error(tiny: Classifier) -> None:
+    closed: list[int] = []
+    tasks = [ascend(0, 9, closed=closed), ascend(1, 9, closed=closed)]
+    with pytest.raises(DeadlineExceeded, match="time is up"):
+        expired_after(gather(tasks, least_advanced), tiny, 0)
+    assert sorted(closed) == [0, 1]

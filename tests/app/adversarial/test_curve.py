@@ -12,7 +12,7 @@ QUICK = {"steps": "3", "norms": "l2", "norm": "linf"}
 
 
 def test_the_fields_of_a_curve_agree_with_adversarial_and_classify(live: Live, picture: bytes) -> None:
-    """The smallest changes of all norms equal those of single requests to /adversarial."""
+    """The smallest changes of all norms are those of single requests to /adversarial, or smaller."""
     result = post_for_json(live, "/adversarial/curve", picture, norm="linf", steps=5)
     assert set(result) == {
         "model", "original", "target", "smallest", "norm", "points", "image", "passes", "stopped", "seconds",
@@ -22,26 +22,28 @@ def test_the_fields_of_a_curve_agree_with_adversarial_and_classify(live: Live, p
     for norm, smallest in result["smallest"].items():
         alone = fool(live, picture, attack="auto", norm=norm, steps=5)
         assert (smallest["success"], smallest["label"]) == (alone["success"], alone["adversarial"]["label"])
-        assert smallest["norms"][norm] == pytest.approx(alone["norms"][norm], rel=1e-6)
-    assert [round(255 * point["epsilon"], 6) for point in result["points"]] == [0, *LEVELS]
+        assert smallest["norms"][norm] <= 1.01 * alone["norms"][norm]
+    own_levels = round(255 * result["smallest"]["linf"]["norms"]["linf"], 6)
+    assert {round(255 * point["epsilon"], 6) for point in result["points"]} == {0, *LEVELS, own_levels}
     for point in result["points"]:
-        assert set(point) == {"epsilon", "original", "goal", "success"}
+        assert set(point) == {"epsilon", "original", "goal", "success", "size", "attack"}
         assert point["original"] + point["goal"] == pytest.approx(1)
     prediction = classify(live, picture)[0]
     assert result["original"]["label"] == prediction["label"]
     assert result["points"][0]["original"] == pytest.approx(prediction["probability"], abs=1e-4)
     plot = pixels(result["image"])
     assert plot.shape[0] == 3 and min(plot.shape[1:]) >= 300
-    assert result["passes"]["forward"] > result["passes"]["backward"] > 8 * 5
+    assert result["passes"]["forward"] > result["passes"]["backward"] > 8
 
 
-def test_a_point_equals_a_single_attack(live: Live, picture: bytes) -> None:
-    result = post_for_json(live, "/adversarial/curve", picture, seed=7, **QUICK)
-    attack = fool(live, picture, attack="pgd", norm="linf", epsilon="3/255", steps=3, seed=7)
-    (point,) = [entry for entry in result["points"] if round(255 * entry["epsilon"]) == 3]
-    assert point["success"] is attack["success"]
-    assert point["original"] == pytest.approx(attack["probabilities"]["original"]["after"], abs=1e-4)
-    assert post_for_json(live, "/adversarial/curve", picture, seed=8, **QUICK)["points"] != result["points"]
+def test_the_model_is_fooled_from_the_smallest_perturbation_on(live: Live, picture: bytes) -> None:
+    result = post_for_json(live, "/adversarial/curve", picture, seed=7, norms="l2", norm="l2", steps=10)
+    smallest = result["smallest"]["l2"]
+    assert smallest["success"]
+    for point in result["points"]:
+        assert point["success"] is (point["epsilon"] >= smallest["norms"]["l2"])
+        assert point["size"] <= point["epsilon"]
+    assert smallest["norms"]["l2"] in [point["epsilon"] for point in result["points"]]
 
 
 def test_a_targeted_curve_shows_the_probability_of_the_target(live: Live, picture: bytes) -> None:
@@ -67,14 +69,16 @@ def test_the_picture_of_a_curve_is_its_plot(live: Live, picture: bytes) -> None:
     assert jpeg.headers["Content-Type"] == "image/jpeg" and decode(jpeg.content).shape == decode(response.content).shape
 
 
-def test_progress_events_count_attacks_and_are_followed_by_the_result(live: Live, picture: bytes) -> None:
-    """Two norms and eight budgets are ten attacks."""
+def test_progress_events_count_percent_and_are_followed_by_the_result(live: Live, picture: bytes) -> None:
     data = {"format": "events", **QUICK}
     with live.client.stream("POST", "/adversarial/curve", files={"image": picture}, data=data) as response:
         received = list(events(response.iter_lines()))
-    assert [name for name, _ in received] == ["progress"] * 10 + ["result"]
-    assert [(data["step"], data["steps"]) for _, data in received[:-1]] == [(count, 10) for count in range(1, 11)]
-    assert len(received[-1][1]["points"]) == 9
+    *progress, (last, result) = received
+    assert {name for name, _ in progress} == {"progress"} and last == "result"
+    steps = [data["step"] for _, data in progress]
+    assert steps == sorted(set(steps)) and steps[-1] == 100
+    assert {data["steps"] for _, data in progress} == {100}
+    assert len(result["points"]) >= 9
 
 
 def test_a_failure_during_the_stream_is_an_event(live: Live, picture: bytes) -> None:
@@ -86,8 +90,8 @@ def test_a_failure_during_the_stream_is_an_event(live: Live, picture: bytes) -> 
 
 
 def test_at_the_deadline_of_a_client_the_finished_part_is_returned(live: Live) -> None:
-    """The two attacks of 1000 steps are not finished in time; only a success found until then is reported."""
+    """The search of 1000 steps is not finished in time; only a success found until then is reported."""
     result = post_for_json(live, "/adversarial/curve", encode(drawn(300, 300)), norms="l2", steps=1000, deadline_s=2)
     assert result["stopped"] is True
-    assert len(result["points"]) == 1 and set(result["smallest"]) <= {"l2"}
+    assert len(result["points"]) == 1 + len(result["smallest"]) and set(result["smallest"]) <= {"l2"}
     assert 0 < result["passes"]["backward"] < 2000

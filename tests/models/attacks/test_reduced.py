@@ -56,6 +56,14 @@ def test_the_norm_of_the_variable_is_proportional_to_that_of_the_change(
     )
 
 
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_lowering_undoes_lifting(draw: Draw, norm: Norm, height: int, width: int) -> None:
+    small = reduce(large_photo(draw, height, width), norm, SPEC)
+    lowered = small.lower(small.lift(small_variable(norm)))
+    torch.testing.assert_close(lowered, small_variable(norm), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_the_variable_allows_large_changes(draw: Draw, norm: Norm) -> None:
     """For a photo of any size, a variable in [0, 1] can change the preprocessed pixels by at least 1/3."""
