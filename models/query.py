@@ -122,12 +122,14 @@ class Progress:
     Most reports have no reader, so the score and the preview are computed only when a listener calls `score` or
     `render`. `compute_score` returns the score. `picture` is the preview, float [3, h, w] in [0, 1], or a function
     that draws it. A tensor belongs to the task, which may change it later: a listener that keeps it makes a copy.
+    `success` says whether a result that reaches the goal has been verified in the file; None if there is no such goal.
     """
 
     step: int
     steps: int
     compute_score: Callable[[], float] | None = None
     picture: Tensor | Callable[[], Tensor] | None = None
+    success: bool | None = None
 
     def score(self) -> float | None:
         """How near the task is to its goal: a probability, or a channel's activation; None if the task has no score.

@@ -108,6 +108,7 @@ def _progress_event(progress: Progress, preview: Tensor | None) -> str:
         "step": progress.step,
         "steps": progress.steps,
         "score": progress.score(),
+        "success": progress.success,
     }
     if preview is not None:
         event["preview"] = data_url(preview)

@@ -196,7 +196,7 @@ class _Searches:
         return Point(epsilon, best.original, best.goal, best.success, size=best.norms[norm], attack=best.attack)
 
     def _minimise(self, norm: str, options: Mapping[str, Any]) -> Task[None]:
-        result = yield from adversarial(self.picture, self.spec, attack="auto", norm=norm, **options)
+        result = yield from adversarial(self.picture, self.spec, attack="auto", norm=norm, rows=self.rows, **options)
         self.passes.append(result.passes)
         self.stopped |= result.stopped
         original = result.original_after.probability

@@ -14,6 +14,8 @@ LEVEL = 1 / 255
 """One level of an 8-bit picture, in pixel values from 0 to 1."""
 SAMPLE_SIZE = 2**13
 """About how many values are sampled to estimate the threshold of the largest values."""
+MOST_VALUES = 4_000_000
+"""Most values of the pictures that a task puts together in one query."""
 Norm = Literal["linf", "l2", "l1", "l0"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
 
@@ -26,6 +28,11 @@ Measure = Callable[[Tensor], Tensor]
 def rows(values: Tensor) -> Tensor:
     """One value per row [n], reshaped to [n, 1, 1, 1] so that it can be multiplied with pictures."""
     return values.reshape(-1, 1, 1, 1)
+
+
+def most_rows(pictures: Pictures) -> int:
+    """How many pictures of this size one query may have, so that it takes little memory: one of a large photo."""
+    return max(1, MOST_VALUES // pictures[0].numel())
 
 
 def size(change: Pictures, norm: Norm) -> PerRow:

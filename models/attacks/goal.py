@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -40,6 +40,12 @@ class Look:
         assert self.optional_gradients is not None, "this look was made without gradients"
         return self.optional_gradients
 
+    def row(self, number: int) -> "Look":
+        """The look at one of the pictures alone."""
+        one = slice(number, number + 1)
+        gradients = None if self.optional_gradients is None else self.optional_gradients[one]
+        return Look(self.pictures[one], self.logits[one], self.loss[one], self.lead[one], self.won[one], gradients)
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -48,6 +54,7 @@ class Goal:
     The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel may
     change: gradients are 0 there, and an attack multiplies its noise by the mask. `scale` is the picture's shorter side
     divided by the model's; a change that looks the same has an L2 norm `scale` times as large at the picture's size.
+    `rows` is how many pictures of one query pay off.
     """
 
     labels: Int[Tensor, " n"]
@@ -58,6 +65,11 @@ class Goal:
     mask: Float[Tensor, "1 1 h w"] | None = None
     views: tuple[View, ...] = ()
     scale: float = 1.0
+    rows: int = 4
+
+    def repeated(self, count: int) -> "Goal":
+        """The goal of one row for `count` pictures, such as the same change at several strengths."""
+        return replace(self, labels=self.labels.expand(count))
 
     def objective(self, score: Score) -> Objective:
         """The per-row loss that an attack minimises: the score of the label, or its negative where it is a target."""
@@ -150,14 +162,15 @@ class Best:
     Of two that win, the one with the smaller change is better; of two that do not win, the one with the lower loss.
     Without a `measure` of change the loss decides in both cases. Every attack updates one `Best` after each look, so
     that a task that is stopped midway has a result. `size` is the measured change of the rows that won, infinite in
-    the others. `patch` is the square of an attack that trains one.
+    the others. `start_lead` is the goal's lead at the start. `patch` is the square of an attack that trains one.
     """
 
     def __init__(self, goal: Goal, start: Pictures, look: Look, *, measure: Measure | None = None) -> None:
         self.goal, self.start, self.measure = goal, start, measure
         self.pictures, self.logits, self.loss, self.won = start, look.logits, look.loss, look.won
-        self.size = self._size(look)
+        self.size, self.start_lead = self._size(look), look.lead
         self.patch: Patch | None = None
+        self.confirmed: bool | None = None
         self._origin: Best | None = None
 
     def _size(self, look: Look) -> PerRow:
@@ -184,15 +197,20 @@ class Best:
         return better
 
     def rescore(self, look: Look) -> None:
-        """Replace the loss and the logits of the present pictures by those of another look at the same pictures.
+        """Replace the loss and the logits of the start by those of another look at it.
 
         For a goal with views: the start was judged without them, and is to be compared with looks through all of them.
         """
-        self.logits, self.loss = look.logits, look.loss
+        self.logits, self.loss, self.start_lead = look.logits, look.loss, look.lead
 
     def add_patch(self, patch: Patch) -> None:
         """Set the square that the attack has trained, finished or not."""
         self.patch = patch
+
+    @property
+    def settled(self) -> bool:
+        """Whether all rows have won, and are confirmed if somebody verifies successes in the file."""
+        return bool(self.won.all()) and self.confirmed is not False
 
     def branch(self) -> "Best":
         """A copy for one of several attacks, which then runs as it would alone: it sees no other attack's results.

@@ -8,18 +8,24 @@ the smallest verified result is returned. The "lattice" is the set of pictures w
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, Measure, Norm, Pictures, by, size, to_lattice
+from models.attacks.geometry import LEVEL, Measure, Norm, Pictures, by, most_rows, size, to_lattice
 from models.attacks.goal import Best
 from models.attacks.objectives import margin
-from models.attacks.roundings import PRECISION, STRONGEST, Rounding, roundings_of, scaled, strongest, unit_l2
+from models.attacks.roundings import Rounding, roundings_of, scaled, strongest, unit_l2
+from models.bracket import LEAST_GAP, Bracket
 from models.query import Task
 
-STRIDE = 1 / 16
-"""First step towards smaller strengths, as an exponent of 2: 2^(1/16) is 4 %."""
 QUICK_LOOKS = 12
 """Looks of `round_quickly`, fewer than a task may still make after its deadline (models.query.GRACE)."""
+FIRST_LOOKS, FIRST_GROWTH = 4, 1.25
+"""Looks of `round_until_won`, and by how much the strength grows from one to the next."""
+WEAKEST_PRECISION = 0.0025
+"""Fraction of a strength to which the weakest that wins is known before its search ends."""
+MOST_LOOKS = 24
+"""Largest number of looks at one rounding: doubled so often, any change becomes black and white."""
 SLACK = 1e-5
 """Share by which a measured change may exceed its budget, for rounding errors of float32 sums."""
 PUSHES, PUSH = 20, 2 * LEVEL
@@ -37,18 +43,24 @@ class Candidate:
 
 
 def search_lattice(
-    candidate: Candidate, verified: Best, *, norm: Norm, epsilon: float | None = None, black_box: bool = False
+    candidate: Candidate,
+    verified: Best,
+    *,
+    norm: Norm,
+    epsilon: float | None = None,
+    black_box: bool = False,
+    rows: int = 1,
 ) -> Task[None]:
     """Find the smallest change on the lattice that wins; with a budget `epsilon`, one that wins within it.
 
     `verified` begins with the look at the original. Its goal judges a picture by what becomes of its file, and it
     receives every better result, so all that it holds is verified. With a budget, a `black_box` search asks for no
-    gradients.
+    gradients. A query tries up to `rows` strengths at once, fewer of a large photo.
     """
     if epsilon is not None:
         yield from _search_budget(candidate, verified, norm, epsilon, black_box=black_box)
     elif candidate.won:
-        yield from _search_smallest(candidate, verified, norm)
+        yield from _search_smallest(candidate, verified, norm, min(rows, most_rows(candidate.pictures)))
     else:
         yield from round_quickly(candidate, verified, norm=norm, epsilon=None)
 
@@ -63,29 +75,33 @@ def round_quickly(candidate: Candidate, verified: Best, *, norm: Norm, epsilon: 
         fits = _fits(rounding(1.0), verified, norm, epsilon)
         strength = 1.0 if fits else _strongest_within(rounding, verified, norm, epsilon)
         yield from _wins(rounding(strength), verified)
-        return
-    if not candidate.won:
+    elif candidate.won:
+        yield from _find_weakest(rounding, verified, rows=1, looks=QUICK_LOOKS)
+    else:
         yield from _wins(rounding(1.0), verified)
+
+
+def round_until_won(candidate: Candidate, verified: Best, *, norm: Norm, epsilon: float | None) -> Task[None]:
+    """Verify a float change that wins, in FIRST_LOOKS looks: without a budget it is made stronger until it wins."""
+    if epsilon is not None:
+        yield from round_quickly(candidate, verified, norm=norm, epsilon=epsilon)
         return
-    low, high = 0.5, 1.0
-    for _ in range(QUICK_LOOKS):
-        if verified.won:
-            middle = (low * high) ** 0.5
-            low, high = (low, middle) if (yield from _wins(rounding(middle), verified)) else (middle, high)
-        elif not (yield from _wins(rounding(high), verified)):
-            low, high = high, high * 2
+    rounding = scaled(verified.start, candidate.pictures - verified.start)
+    for look in range(FIRST_LOOKS):
+        if (yield from _wins(rounding(FIRST_GROWTH**look), verified)):
+            return
 
 
-def _search_smallest(candidate: Candidate, verified: Best, norm: Norm) -> Task[None]:
-    """Bisect the strength of each rounding that suits the norm."""
+def _search_smallest(candidate: Candidate, verified: Best, norm: Norm, rows: int) -> Task[None]:
+    """Find the weakest strength of each rounding that suits the norm."""
     look = yield from verified.goal.look(candidate.pictures, score=margin)
     change = candidate.pictures - verified.start
     for rounding in roundings_of(verified.start, change, look.gradients, norm):
-        yield from _bisect_weakest(rounding, verified)
+        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
     if not verified.won:
         yield from _push(candidate, verified)
     elif norm == "l2":
-        yield from _relinearise(look.gradients, verified)
+        yield from _relinearise(look.gradients, verified, rows)
 
 
 def _search_budget(candidate: Candidate, verified: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
@@ -115,31 +131,27 @@ def _strongest_within(rounding: Rounding, verified: Best, norm: Norm, epsilon: f
     return strongest(rounding, verified.start, by(norm), epsilon * (1 + SLACK))
 
 
-def _bisect_weakest(rounding: Rounding, verified: Best) -> Task[None]:
-    """Bisect for the weakest strength that wins; after a first win only smaller changes are worth a look."""
-    low, high, step = 0.5, 1.0, 1.0
-    if not verified.won:
-        while not (yield from _wins(rounding(high), verified)):
-            low, high = high, high * 2
-            if high > STRONGEST:
-                return
-    else:
-        high = strongest(rounding, verified.start, _measure(verified), verified.size.item())
-        if high == 0.0 or not (yield from _wins(rounding(high), verified)):
+def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int) -> Task[None]:
+    """Find the weakest strength that wins; after a first win only smaller changes are worth a look.
+
+    By how much the goal leads is nearly a line in the strength. A query has up to `rows` strengths; there are at most
+    `looks` queries.
+    """
+    strength = 1.0
+    if verified.won:
+        strength = strongest(rounding, verified.start, _measure(verified), verified.size.item())
+    confidence = verified.goal.confidence
+    bracket = Bracket(min(verified.start_lead.item() - confidence, -LEAST_GAP), WEAKEST_PRECISION)
+    strengths = [strength] if strength else []
+    while strengths and looks:
+        pictures = torch.cat([rounding(strength) for strength in strengths])
+        look = yield from verified.goal.repeated(len(pictures)).look(pictures, gradients=False)
+        for row in range(len(pictures)):
+            verified.update(look.row(row))
+        bracket.narrow(strengths, (look.lead - confidence).tolist())
+        if verified.won and math.isinf(bracket.high):  # not even the strength that equals the best so far wins
             return
-        # A rounding that beats the best so far mostly does so by little, so the steps to smaller ones start short.
-        step = STRIDE
-        while (yield from _wins(rounding(high * 2**-step), verified)):
-            high, step = high * 2**-step, step * 2
-            if high < 1 / STRONGEST:
-                return
-        low = high * 2**-step
-    while high > (1 + PRECISION) * low:
-        middle = (low * high) ** 0.5
-        if (yield from _wins(rounding(middle), verified)):
-            high = middle
-        else:
-            low = middle
+        strengths, looks = bracket.next(rows), looks - 1
 
 
 def _wins(pictures: Pictures, verified: Best) -> Task[bool]:
@@ -165,14 +177,15 @@ def _push(candidate: Candidate, verified: Best) -> Task[None]:
         pictures = to_lattice(pictures - PUSH * changed * look.gradients.sign())
 
 
-def _relinearise(gradients: Tensor, verified: Best) -> Task[None]:
+def _relinearise(gradients: Tensor, verified: Best, rows: int) -> Task[None]:
     """Try new directions, each corrected by the gradient at the rounded picture, which differs from the float one's."""
     direction = unit_l2(gradients)
     for _ in range(RELINEARISATIONS):
         look = yield from verified.goal.look(verified.pictures, score=margin)
         direction = unit_l2(0.7 * direction + 0.3 * unit_l2(look.gradients))
         length = verified.size.item()
-        yield from _bisect_weakest(scaled(verified.start, -length * direction), verified)
+        rounding = scaled(verified.start, -length * direction)
+        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
 
 
 def _measure(verified: Best) -> Measure:

@@ -1,17 +1,17 @@
 """From a picture to its verified result: the float attack at the size that suits it, then the search on the lattice."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from models.attacks.geometry import Norm, by, in_levels, lattice_epsilon
 from models.attacks.goal import Best, Goal, Look, Patch
-from models.attacks.lattice import Candidate, round_quickly, search_lattice
+from models.attacks.lattice import Candidate, round_quickly, round_until_won, search_lattice
 from models.attacks.objectives import SETTLED
 from models.attacks.options import Attack
 from models.attacks.reduced import Reduced, is_reduced, reduce
-from models.query import DeadlineExceeded, Task
+from models.query import DeadlineExceeded, Progress, Task
 from models.relay import relay
 from models.spec import Spec
 
@@ -43,7 +43,14 @@ class Search:
 
     @staticmethod
     def of(
-        attack: Attack, norm: Norm, options: Mapping[str, Any], original: Look, spec: Spec, *, goal: Goal, real: Goal
+        attack: Attack,
+        norm: Norm,
+        options: Mapping[str, Any],
+        original: Look,
+        spec: Spec,
+        *,
+        goal: Goal,
+        real: Goal,
     ) -> "Search":
         """Set up a search: `original` is the look at the upload, `goal` is what the float attack differentiates.
 
@@ -75,7 +82,7 @@ class Search:
             if not best_at_deadline:
                 raise
             stopped = True
-            if not self.verified.won:
+            if self.epsilon is None or not self.verified.won:
                 yield from round_quickly(self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon)
         return SearchResult(self.verified, self.float_best.patch, stopped)
 
@@ -84,13 +91,47 @@ class Search:
             look = yield from self.verified.goal.look(self.verified.start, gradients=False)
             self.verified.rescore(look)
             self.float_best.rescore(look)
-        best = self.float_best
-        task = self.attack.run(best.start, best.goal, best, **self._attack_options())
-        yield from task if self.small is None else relay(task, self.small.show_model_input)
+        best, first = self.float_best, self.options.get("stop") == "first"
+        attack = self.attack.run(best.start, best.goal, best, **self._attack_options())
+        if first:
+            best.confirmed = False
+        soon = self._verify_soon(again=first) if first or self.attack.minimal else None
+        yield from relay(attack, self._report, before_report=soon)
+        if first and self.verified.won:
+            return
         black_box = self.attack.black_box
         yield from search_lattice(
-            self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon, black_box=black_box
+            self._candidate(),
+            self.verified,
+            norm=self.norm,
+            epsilon=self.epsilon,
+            black_box=black_box,
+            rows=self.verified.goal.rows,
         )
+
+    def _verify_soon(self, *, again: bool) -> Callable[[], Task[None]]:
+        """A task for after each step: it verifies the attack's first success, so that little is lost at a deadline.
+
+        With `again` it verifies the later ones too, until one is confirmed.
+        """
+        best, looked_at = self.float_best, self.float_best.pictures
+
+        def verify() -> Task[None]:
+            nonlocal looked_at
+            tried = looked_at is not best.start and not again
+            if self.verified.won or tried or not best.won or best.pictures is looked_at:
+                return
+            looked_at = best.pictures
+            yield from round_until_won(self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon)
+            if best.confirmed is False:
+                best.confirmed = bool(self.verified.won)
+
+        return verify
+
+    def _report(self, report: Progress) -> Progress:
+        """The attack's report, with the verified success, and for a large photo with what the model sees."""
+        report = replace(report, success=bool(self.verified.won))
+        return report if self.small is None else self.small.show_model_input(report)
 
     def _attack_options(self) -> dict[str, Any]:
         """The options with a budget in whole levels, lengths converted to the unit of the small picture."""

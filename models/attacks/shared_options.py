@@ -3,7 +3,7 @@
 Each attack gives its own default. An option of one attack alone is described in that attack's file.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from models.attacks.geometry import Norm
 from models.options import Option
@@ -62,6 +62,15 @@ Restarts = Annotated[
         "proportionally more time.",
         least=1,
         most=20,
+    ),
+]
+
+Stop = Annotated[
+    Literal["strongest", "first"],
+    Option(
+        "When the attack ends. strongest: after all its steps, with the picture of which the model is most certain. "
+        "first: with the first picture that is verified to reach the goal in the file, which is sooner and succeeds as "
+        "often."
     ),
 ]
 

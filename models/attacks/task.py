@@ -74,6 +74,7 @@ def adversarial(
     survive: tuple[Survival, ...] = (),
     jpeg: int | None = None,
     best_at_deadline: bool = False,
+    rows: int = 4,
     **options: Any,
 ) -> Task[Adversarial]:
     """Attack a picture of any size at its own resolution; the result is what an 8-bit file holds, verified.
@@ -83,6 +84,7 @@ def adversarial(
     own, have an epsilon. Only pixels where the `mask` is true may change. The result must also win after each of
     `survive`. With `jpeg` the file is a JPEG of that quality, which changes pixels by itself: budget and mask then hold
     for the encoded picture. With `best_at_deadline` a task whose time is up returns its best so far, `stopped` set.
+    `rows` is how many pictures of one query pay off on this machine.
     Raises BadAttack, AlreadyTarget.
     """
     attack, scale = choose_attack(attack, options), min(picture.shape[1:]) / spec.resize
@@ -92,7 +94,7 @@ def adversarial(
     case = _Case(picture, spec, attack, chosen_norm, options, target, confidence, mask, survive, jpeg, scale)
     passes = Passes()
     answer = yield from passes.ask(Query(preprocessor(spec)(case.start)))
-    goal = case.goal(answer.logits.argmax(dim=1), passes)
+    goal = case.goal(answer.logits.argmax(dim=1), passes, rows)
     result = yield from case.search(goal, answer.logits).run(best_at_deadline=best_at_deadline)
     return case.report(answer.logits, result, passes)
 
@@ -124,7 +126,7 @@ class _Case:
     def start(self) -> Float[Tensor, "1 3 h w"]:
         return to_float(self.picture).unsqueeze(0)
 
-    def goal(self, label: Int[Tensor, " 1"], passes: Passes) -> Goal:
+    def goal(self, label: Int[Tensor, " 1"], passes: Passes, rows: int) -> Goal:
         """What the verified result must reach, from the class of the unchanged picture; raises AlreadyTarget."""
         if self.target is not None and self.target == label.item():
             raise AlreadyTarget(
@@ -139,6 +141,7 @@ class _Case:
             mask=None if self.mask is None else self.mask.to(self.picture.device, torch.float32)[None, None],
             views=views(self.survive, real=True, jpeg=self.jpeg),
             scale=self.scale,
+            rows=rows,
         )
 
     def search(self, goal: Goal, logits: Float[Tensor, "1 k"]) -> Search:

@@ -13,7 +13,7 @@ from models.attacks.methods.apgd_l1 import SparseSteps
 from models.attacks.methods.apgd_steps import HalvedSteps
 from models.attacks.methods.steepest import random_point
 from models.attacks.objectives import dlr, dlr_towards, log_odds, most_probable_others
-from models.attacks.shared_options import Epsilon, Restarts, Seed, Steps
+from models.attacks.shared_options import Epsilon, Restarts, Seed, Steps, Stop
 from models.options import Option
 from models.query import Objective, Task
 
@@ -47,6 +47,7 @@ def apgd(
         ),
     ] = 9,
     seed: Seed = 0,
+    stop: Stop = "strongest",
 ) -> Task[None]:
     """Take steps from a random point of the ball; once they stop helping, shorten them and go back to the best point.
 
@@ -83,6 +84,8 @@ def apgd(
                 gradients = _choose(restart, lowest_gradients, gradients)
             pictures = adaptive.step(pictures, gradients)
             yield best.progress(run * steps + step + 1, len(objectives) * steps)
+            if stop == "first" and best.settled:
+                return
 
 
 def _begin(

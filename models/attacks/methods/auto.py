@@ -10,12 +10,14 @@ import torch
 from models.attacks.geometry import LEVEL, Norm, PerRow, Pictures
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.apgd import apgd
-from models.attacks.methods.ddn import ddn
+from models.attacks.methods.ddn import ddn, refine
+from models.attacks.methods.deepfool import deepfool
 from models.attacks.methods.fmn import fmn
 from models.attacks.methods.pgd import pgd
 from models.attacks.methods.sigma_zero import sigma_zero
 from models.attacks.shared_options import Seed
 from models.attacks.survive import round_before
+from models.effort import Effort
 from models.options import Option
 from models.query import Progress, Task
 from models.relay import relay
@@ -26,6 +28,17 @@ MOST_ATTEMPTS = len(LEVELS) + 5
 """Largest number of budgets that are tried: all LEVELS, and five more to bisect between 32 and 64."""
 CHEAP = 10
 """Steps of the first, cheap run, enough for a picture on which the model is easily fooled."""
+CANDIDATES, DEEPFOOL_STEPS = 3, 10
+"""Options of DeepFool where it only finds out how far the decision boundary is."""
+HALVINGS = 6
+"""Largest number of times that DeepFool's change is halved before DDN."""
+STEPS: dict[Norm, dict[Effort, int]] = {
+    "l2": {"quick": 10, "standard": 20, "thorough": 100},
+    "linf": {"quick": 10, "standard": 25, "thorough": 100},
+    "l1": {"quick": 12, "standard": 20, "thorough": 100},
+    "l0": {"quick": 40, "standard": 70, "thorough": 100},
+}
+"""Steps of each attack by effort (docs/decisions/0038-efforts-and-the-first-success.md)."""
 
 
 def auto(
@@ -34,40 +47,71 @@ def auto(
     best: Best,
     *,
     norm: Norm = "l2",
-    steps: Annotated[
-        int,
+    effort: Annotated[
+        Effort,
         Option(
-            "Number of steps of each of the attacks that auto runs (three times as many of sigma_zero in l0). More "
-            "steps make the perturbation smaller, and take proportionally more time.",
+            "How much work the search puts in. quick: a small perturbation soon. standard: nearly the smallest that "
+            "auto can find. thorough: the smallest, in several times the time."
+        ),
+    ] = "standard",
+    steps: Annotated[
+        int | None,
+        Option(
+            "Number of steps of each of the attacks that auto runs. More steps make the perturbation smaller, and take "
+            "proportionally more time.",
             least=1,
             most=1000,
+            default_text="as many as the effort needs; 100 with effort=thorough",
         ),
-    ] = 100,
+    ] = None,
     seed: Seed = 0,
 ) -> Task[None]:
-    """Run the strongest attacks for the norm, with `steps` steps each; `best` keeps the smallest change that wins.
+    """Run the attacks that suit the norm and the effort; `best` keeps the smallest change that wins.
 
-    L2: DDN with CHEAP steps, DDN, then FMN. L1: FMN. L0: FMN, then sigma-zero with three times the steps. Linf: the
-    budget in whole levels is doubled until PGD or APGD wins on the rounded picture, and then bisected; a run ends as
-    soon as it has won. Costs one pass with gradients per step, and in Linf one without at the end of each run.
+    L2: DeepFool, whose change is halved while it wins, then DDN from there; thorough: DDN with CHEAP steps, DDN, then
+    FMN. L1: FMN. L0: sigma-zero; thorough: FMN, then sigma-zero with three times the steps. Linf: the budget in whole
+    levels is doubled until PGD or APGD wins on the rounded picture, and then bisected; a run ends as soon as it has
+    won. Costs one pass with gradients per step, and in Linf one without at the end of each run.
     """
+    steps = STEPS[norm][effort] if steps is None else steps
+    thorough = effort == "thorough"
     if norm == "linf":
         yield from _fewest_levels(start, goal, best, steps=steps, seed=seed)
-    elif norm == "l2":
-        attacks: list[tuple[Task[None], int]] = [
+        return
+    attacks: list[tuple[Task[None], int]]
+    if norm == "l2" and thorough:
+        attacks = [
             (ddn(start, goal, best, steps=CHEAP), CHEAP),
             (ddn(start, goal, best, steps=steps), steps),
             (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
-        yield from _run_in_turn(attacks)
+    elif norm == "l2":
+        attacks = [
+            (deepfool(start, goal, best, steps=DEEPFOOL_STEPS, candidates=CANDIDATES), DEEPFOOL_STEPS),
+            (_halve(start, goal, best), 0),
+            (refine(start, goal, best, steps=steps), steps),
+        ]
     elif norm == "l1":
-        yield from fmn(start, goal, best, norm="l1", steps=steps)
-    else:
+        attacks = [(fmn(start, goal, best, norm="l1", steps=steps), steps)]
+    elif thorough:
         attacks = [
             (fmn(start, goal, best, norm="l0", steps=steps), steps),
             (sigma_zero(start, goal, best, steps=3 * steps), 3 * steps),
         ]
-        yield from _run_in_turn(attacks)
+    else:
+        attacks = [(sigma_zero(start, goal, best, steps=steps), steps)]
+    yield from _run_in_turn(attacks)
+
+
+def _halve(start: Pictures, goal: Goal, best: Best) -> Task[None]:
+    """Halve the change while it wins: where the model is not linear, DeepFool goes several times too far."""
+    change = best.pictures - start
+    for _ in range(HALVINGS if best.won.any() else 0):
+        change = change / 2
+        look = yield from goal.look(start + change, gradients=False)
+        best.update(look)
+        if not look.won.any():
+            return
 
 
 def _run_in_turn(attacks: list[tuple[Task[None], int]]) -> Task[None]:

@@ -1,5 +1,6 @@
 """Carlini and Wagner's minimal L2 attack (Carlini & Wagner 2017, arxiv.org/abs/1608.04644)."""
 
+import math
 from typing import Annotated
 
 import torch
@@ -18,7 +19,9 @@ INSIDE = 1e-2
 With the authors' 1e-6 no picture of black and white alone was fooled within 100 steps; with this one all were.
 """
 CHECKS = 5
-"""Checks per search whether a row's loss still falls; Adam's first steps, which are too long for photos, have none."""
+"""Checks per search whether a row's loss still falls (the authors' abort_early); Adam's first steps have none."""
+SHORTEST, LONGEST = 1e-5, 1e-2
+"""Bounds of the default step size; the longest is the authors' own step size."""
 STILL_FALLING = 0.9999
 """A row's loss still falls if it is at most this share of its loss at the last check."""
 
@@ -48,14 +51,15 @@ def carlini_wagner(
         ),
     ] = 9,
     step_size: Annotated[
-        float,
+        float | None,
         Option(
             "Learning rate of Adam on the variable w, where the pixel values are (1 + tanh w) / 2. Larger values move "
             "faster and settle less exactly.",
             least=1e-6,
             most=1e6,
+            default_text="as long as leads to the decision boundary in about two steps; at most 0.01",
         ),
-    ] = 0.01,
+    ] = None,
     initial_constant: Annotated[
         float,
         Option(
@@ -76,6 +80,7 @@ def carlini_wagner(
     """
     first = yield from goal.look(start, score=margin)
     best.update(first)
+    step_sizes = _step_sizes(first, goal) if step_size is None else torch.full_like(first.loss, step_size)
     constant = torch.full_like(first.loss, initial_constant * goal.scale**2)
     lower, upper = torch.zeros_like(constant), torch.full_like(constant, torch.inf)
     check_every = max(1, steps // CHECKS)
@@ -88,7 +93,7 @@ def carlini_wagner(
                 resting.check(_loss(look, space.change, constant, goal))
                 if resting.rows.all():
                     break
-            space.descend(look.gradients * rows(constant / 2 * ~look.won), step_size, resting.rows)
+            space.descend(look.gradients * rows(constant / 2 * ~look.won), step_sizes, resting.rows)
             look = yield from goal.look((start + goal.masked(space.change)).clamp_(0, 1), score=margin)
             best.update(look)
             won = won | look.won
@@ -96,6 +101,15 @@ def carlini_wagner(
         upper = torch.where(won, upper.minimum(constant), upper)
         lower = torch.where(won, lower, lower.maximum(constant))
         constant = torch.where(upper.isfinite(), (lower + upper) / 2, constant * 10)
+
+
+def _step_sizes(first: Look, goal: Goal) -> PerRow:
+    """The L2 distance to the decision boundary of the model taken as linear, per value.
+
+    Adam moves each w by about the step size, and a grey value by half as much.
+    """
+    distance = (first.loss + goal.confidence).abs() / size(first.gradients, "l2").clamp(min=1e-30)
+    return (distance / math.sqrt(first.pictures[0].numel())).clamp(SHORTEST, LONGEST)
 
 
 def _loss(look: Look, change: Tensor, constant: PerRow, goal: Goal) -> PerRow:
@@ -127,7 +141,7 @@ class _TanhSpace:
         self.place, self.adam = self.origin.clone(), Adam(self.origin)
         self.pictures, self.change = self.base.clone(), torch.zeros_like(self.base)
 
-    def descend(self, gradients: Pictures, step_size: float, resting: Tensor) -> None:
+    def descend(self, gradients: Pictures, step_sizes: PerRow, resting: Tensor) -> None:
         """One step down half the squared L2 norm plus the loss with these gradients; rows that rest do not move.
 
         Overwrites `gradients`.
@@ -135,7 +149,7 @@ class _TanhSpace:
         # d/dw is 2 x (1 - x) d/dx; constant factors make no difference to Adam.
         gradients.add_(self.change).mul_(torch.addcmul(self.pictures, self.pictures, self.pictures, value=-1))
         before = self.place.clone() if resting.any() else None
-        self.adam.descend(self.place, gradients, 2 * step_size)
+        self.adam.descend(self.place, gradients, 2 * rows(step_sizes))
         if before is not None:
             self.place = torch.where(rows(resting), before, self.place)
         torch.sigmoid(self.place, out=self.pictures)

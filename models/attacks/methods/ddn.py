@@ -1,16 +1,23 @@
 """Decoupled direction and norm (DDN), a minimal L2 attack (Rony et al. 2019, arxiv.org/abs/1811.09600)."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 
-from models.attacks.geometry import Pictures, rows, size
+from models.attacks.geometry import PerRow, Pictures, rows, size
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.steepest import steepest
 from models.attacks.shared_options import Gamma, Steps
 from models.options import Option
 from models.query import Task
+
+REFINING = 0.5
+"""The first step of `refine`, as a share of the change that is refined."""
+COARSE, FINE = 0.3, 0.01
+"""In `refine`, the share by which the length changes at the first step and, geometrically, at the end: a change that
+DeepFool found may be several times too long."""
 
 
 def ddn(
@@ -37,15 +44,37 @@ def ddn(
     0.01 along a cosine, in units of L2 at the model's own resolution; like `initial` it is multiplied by `goal.scale`.
     `best` receives every look. Costs `steps` passes with gradients.
     """
-    change = torch.zeros_like(start)
+    unit = torch.full_like(best.loss, goal.scale)
+    yield from _follow(start, goal, best, torch.zeros_like(start), initial * unit, unit, [gamma] * steps)
+
+
+def refine(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
+    """DDN from each row's best picture, whose steps are in units of that change: for a change that is nearly smallest.
+
+    The share by which the length changes falls from COARSE to FINE. A row whose best is the start begins as in `ddn`.
+    Costs `steps` passes with gradients.
+    """
+    change = best.pictures - start
+    length = size(change, "l2")
+    moved = length > 0
+    length = torch.where(moved, length, goal.scale)
+    unit = torch.where(moved, REFINING * length, goal.scale)
+    shares = [COARSE * (FINE / COARSE) ** (step / steps) for step in range(steps)]
+    yield from _follow(start, goal, best, change, length, unit, shares)
+
+
+def _follow(
+    start: Pictures, goal: Goal, best: Best, change: Pictures, length: PerRow, unit: PerRow, shares: Sequence[float]
+) -> Task[None]:
+    """One step per share, from this change, whose length is to be `length`; the first step is `unit` long."""
     longest = size(torch.maximum(start, 1 - start), "l2")
-    length = torch.full_like(longest, initial * goal.scale).minimum(longest)
-    for step in range(steps):
+    length, steps = length.minimum(longest), len(shares)
+    for step, share in enumerate(shares):
         look = yield from goal.look(start + change)
         best.update(look)
-        step_size = 0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2
-        change = change.sub(steepest(look.gradients, "l2"), alpha=step_size * goal.scale)
-        length = torch.where(look.won, (1 - gamma) * length, (1 + gamma) * length).minimum(longest)
+        step_size = (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2) * unit
+        change = change.addcmul(steepest(look.gradients, "l2"), rows(step_size), value=-1)
+        length = torch.where(look.won, (1 - share) * length, (1 + share) * length).minimum(longest)
         change *= rows(length / size(change, "l2").clamp(min=1e-12))
         change = change.add_(start).clamp_(0, 1).sub_(start)
         yield best.progress(step + 1, steps)

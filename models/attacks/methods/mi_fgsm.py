@@ -6,7 +6,7 @@ import torch
 
 from models.attacks.geometry import Pictures, rows, size
 from models.attacks.goal import Best, Goal
-from models.attacks.shared_options import Epsilon, Steps
+from models.attacks.shared_options import Epsilon, Steps, Stop
 from models.options import Option
 from models.query import Task
 
@@ -27,6 +27,7 @@ def mi_fgsm(
             most=10.0,
         ),
     ] = 1.0,
+    stop: Stop = "strongest",
 ) -> Task[None]:
     """From the picture itself, steps of epsilon / steps along the sign of a running sum of gradients, in Linf.
 
@@ -43,4 +44,6 @@ def mi_fgsm(
         velocity.mul_(momentum).addcmul_(look.gradients, rows(weight))
         picture = torch.add(picture, velocity.sign(), alpha=-epsilon / steps).clamp_(lowest, highest)
         yield best.progress(step + 1, steps)
+        if stop == "first" and best.settled:
+            return
     best.update((yield from goal.look(picture, gradients=False)))

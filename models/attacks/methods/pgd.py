@@ -8,7 +8,7 @@ import torch
 from models.attacks.geometry import Norm, Pictures, projection
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.steepest import random_point, steepest
-from models.attacks.shared_options import STEP_SIZE, Epsilon, Restarts, Seed, Steps
+from models.attacks.shared_options import STEP_SIZE, Epsilon, Restarts, Seed, Steps, Stop
 from models.options import Option
 from models.query import Task
 
@@ -28,13 +28,15 @@ def pgd(
         Option("Whether the first run begins at a random point within the budget (true) or at the picture itself."),
     ] = True,
     seed: Seed = 0,
+    stop: Stop = "strongest",
 ) -> Task[None]:
     """From a random point of the ball, `steps` steps of steepest descent, each projected back into the ball.
 
     A step is 2.5 epsilon / steps long by default, measured in the norm. Each of the `restarts` runs begins at another
     random point; without `random_start` the first begins at the picture itself. In L1 a step moves the hundredth of the
     values with the largest gradients (Tramer & Boneh 2019, arxiv.org/abs/1904.13000). `best` holds the start's look and
-    receives every look. Costs `steps` passes with gradients and one without, per run.
+    receives every look. With `stop` "first" the attack ends once all rows have won. Costs `steps` passes with
+    gradients and one without, per run.
     """
     random = torch.Generator().manual_seed(seed)
     project = projection(norm, start)
@@ -48,4 +50,6 @@ def pgd(
             best.update(look)
             picture = project(picture.sub(steepest(look.gradients, norm), alpha=length), epsilon)
             yield best.progress(restart * steps + step + 1, restarts * steps)
+            if stop == "first" and best.settled:
+                return
         best.update((yield from goal.look(picture, gradients=False)))

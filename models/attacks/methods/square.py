@@ -11,7 +11,7 @@ from torch import Tensor
 from models.attacks.geometry import Norm, Pictures, rows, size
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.windows import TINY, Window, area, bump, energy, unit
-from models.attacks.shared_options import Epsilon, Seed
+from models.attacks.shared_options import Epsilon, Seed, Stop
 from models.options import Option
 from models.query import Task
 
@@ -47,6 +47,7 @@ def square(
         ),
     ] = 0.8,
     seed: Seed = 0,
+    stop: Stop = "strongest",
 ) -> Task[None]:
     """Change one square window per query, and keep the change in the rows where the goal's lead grows.
 
@@ -70,6 +71,8 @@ def square(
             look = goal.judge(search.pictures.clone(), logits)
             best.update(replace(look, won=look.won & better, loss=look.loss.masked_fill(~better, torch.inf)))
         yield best.progress(query + 1, steps)
+        if stop == "first" and best.settled:
+            return
 
 
 class _Search:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from models.attacks.options import ATTACKS
 from models.attacks.task import Adversarial, adversarial
 from models.classifier import Classifier
 from models.classify import classify
+from models.effort import Effort
 from models.preprocessing import to_levels
 from models.query import Progress
 from models.run import run
@@ -55,7 +57,8 @@ def test_on_a_linear_model_the_result_is_the_optimum_of_the_lattice(norm: Norm, 
         zip(problem.pictures, problem.labels.tolist(), problem.margin.tolist(), strict=True)
     ):
         target = 1 - label if targeted else None
-        result = run_attack(problem.classifier, picture, norm=norm, target=target, steps=30 if norm == "linf" else 100)
+        steps = 30 if norm == "linf" else 100
+        result = run_attack(problem.classifier, picture, norm=norm, target=target, effort="thorough", steps=steps)
         assert result.success
         if norm == "l2":
             assert result.norms["l2"] <= 1.01 * least_l2(margin, problem.weight)
@@ -72,7 +75,9 @@ def test_the_float_attack_finds_the_distance_to_the_border(norm: Norm) -> None:
     """The distance is |margin| over the dual norm of the gradient; it is found within 1 %."""
     problem = TwoClasses.draw().nearer(0.1) if norm == "l1" else TwoClasses.draw()
     dual = problem.weight.norm() if norm == "l2" else problem.weight.abs().max()
-    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels, norm=norm)
+    best = run_float_attack(
+        ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels, norm=norm, effort="thorough"
+    )
     assert best.won.all()
     torch.testing.assert_close(best.size, problem.margin / dual, rtol=0.01, atol=1e-5)
 
@@ -102,6 +107,32 @@ def test_a_row_that_cannot_be_fooled_does_not_affect_the_others() -> None:
     assert math.ceil(best.size[0].item() * 255 - 1e-3) == fewest == 3
 
 
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize(("norm", "excess"), [("l2", 1.01), ("linf", 1.0), ("l1", 1.1), ("l0", 1.4)])
+def test_with_less_effort_the_result_is_near_the_optimum(
+    norm: Norm, excess: float, targeted: bool, effort: Effort
+) -> None:
+    """The result is at most `excess` times the optimum of the linear model, in a fraction of the passes."""
+    problem = on_lattice(TwoClasses.draw(2).nearer(0.1) if norm == "l1" else TwoClasses.draw(2))
+    for row, (picture, label) in enumerate(zip(problem.pictures, problem.labels.tolist(), strict=True)):
+        options = {"norm": norm, "target": 1 - label if targeted else None}
+        best = run_attack(problem.classifier, picture, effort="thorough", **options)
+        result = run_attack(problem.classifier, picture, effort=effort, **options)
+        assert result.success
+        assert result.norms[norm] <= excess * best.norms[norm] + 1e-9, row
+        if norm != "linf":
+            assert 3 * result.passes.backward < best.passes.backward
+
+
+def test_without_success_of_deepfool_ddn_begins_anew(tiny: Classifier, small_pictures: Tensor) -> None:
+    """DeepFool may take no step at all, and DDN still finds a change."""
+    labels = predicted_classes(tiny, small_pictures)
+    with mock.patch("models.attacks.methods.auto.DEEPFOOL_STEPS", 0):
+        best = run_float_attack(ATTACKS["auto"], tiny, small_pictures, labels, steps=20)
+    assert best.won.all()
+
+
 PARTS: dict[Norm, list[tuple[str, int]]] = {
     "l2": [("ddn", CHEAP), ("ddn", 20), ("fmn", 20)],
     "l1": [("fmn", 20)],
@@ -118,7 +149,7 @@ def test_the_change_is_the_smallest_of_the_attacks_it_runs(
     labels = predicted_classes(tiny, small_pictures)
     labels = (labels + 1) % 4 if targeted else labels
     options = {"targeted": targeted, "norm": norm}
-    ours = run_float_attack(ATTACKS["auto"], tiny, small_pictures, labels, steps=20, **options)
+    ours = run_float_attack(ATTACKS["auto"], tiny, small_pictures, labels, steps=20, effort="thorough", **options)
     sizes = [
         run_float_attack(ATTACKS[attack], tiny, small_pictures, labels, steps=steps, **options).size
         for attack, steps in PARTS[norm]
@@ -145,7 +176,10 @@ def test_in_linf_pgd_and_apgd_fail_with_one_level_less(tiny: Classifier, draw: D
 def test_every_step_takes_one_pass_with_gradients(
     tiny: Classifier, small_pictures: Tensor, norm: Norm, expected: int
 ) -> None:
-    assert count_passes("auto", tiny, small_pictures[:1], norm=norm, steps=30) == (expected, expected)
+    assert count_passes("auto", tiny, small_pictures[:1], norm=norm, steps=30, effort="thorough") == (
+        expected,
+        expected,
+    )
 
 
 def test_without_success_all_linf_levels_are_tried() -> None:

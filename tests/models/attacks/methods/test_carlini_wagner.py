@@ -21,7 +21,7 @@ from tests.models.attacks.minimal import (
 from tests.networks import LinearNetwork, unnormalised
 
 SHORT = {"steps": 50, "searches": 3, "initial_constant": 1.0}
-LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1}
+LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1, "step_size": 0.01}
 
 
 @pytest.mark.parametrize("targeted", [False, True])
@@ -40,10 +40,17 @@ def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bo
 def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
 ) -> None:
-    """Both use the same steps, searches and first constant."""
+    """Both use the same steps, searches, first constant and step size."""
     targets = (predicted_classes(tiny, small_pictures) + 1) % 4 if targeted else None
     ours, theirs = compare_with_oracle(
-        "carlini_wagner", "l2", tiny, small_pictures, _oracle(adv_lib, targeted=targeted), targets=targets, **SHORT
+        "carlini_wagner",
+        "l2",
+        tiny,
+        small_pictures,
+        _oracle(adv_lib, targeted=targeted),
+        targets=targets,
+        step_size=0.01,
+        **SHORT,
     )
     assert ours.isfinite().all()
     assert_no_worse(ours, theirs)
