@@ -43,7 +43,8 @@ def picture_responses(body: type[PictureResult]) -> Responses:
     examples = body.model_json_schema(mode="serialization").get("examples", [])
     assert len(examples) == 1, f"{body.__name__} needs one example in the json_schema_extra of its model_config"
     picture = {"schema": {"type": "string", "format": "binary"}}
-    events = 'event: progress\ndata: {"step": 7, "steps": 40, "score": 0.83}\n\nevent: result\ndata: {...}\n\n'
+    progress = '{"step": 7, "steps": 40, "score": 0.83, "success": true}'
+    events = f"event: progress\ndata: {progress}\n\nevent: result\ndata: {{...}}\n\n"
     return {
         200: {
             "model": body,

@@ -35,8 +35,8 @@ HALVINGS = 6
 STEPS: dict[Norm, dict[Effort, int]] = {
     "l2": {"quick": 10, "standard": 20, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
-    "l1": {"quick": 12, "standard": 20, "thorough": 100},
-    "l0": {"quick": 40, "standard": 70, "thorough": 100},
+    "l1": {"quick": 40, "standard": 70, "thorough": 100},
+    "l0": {"quick": 80, "standard": 160, "thorough": 100},
 }
 """Steps of each attack by effort (docs/decisions/0038-efforts-and-the-first-success.md)."""
 

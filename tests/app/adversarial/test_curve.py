@@ -55,7 +55,9 @@ def test_a_targeted_curve_shows_the_probability_of_the_target(live: Live, pictur
     assert list(result["smallest"]) == ["l2", "linf"]
     assert result["smallest"]["l2"]["label"] == target
     assert result["points"][-1]["success"] and result["points"][-1]["goal"] > result["points"][0]["goal"]
-    assert result["points"][-1]["epsilon"] == pytest.approx(3 * result["smallest"]["l2"]["norms"]["l2"])
+    # The budgets follow from the search for the smallest change; a search within one of them may find a smaller one.
+    smallest = result["smallest"]["l2"]["norms"]["l2"]
+    assert result["points"][-1]["epsilon"] == pytest.approx(3 * smallest, rel=0.05)
 
 
 def test_the_picture_of_a_curve_is_its_plot(live: Live, picture: bytes) -> None:
