@@ -6,10 +6,12 @@ python -m benchmarks.ideals --seeds 3 --sheets docs/pictures
 import argparse
 import time
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.ideals_subjects import CLASSES, Verdict, draw, load_two, summary
 from benchmarks.measure import machine
 from models.classifier import choose_device
+from models.effort import Effort
 from models.ideal import METHODS, IdealPicture
 from models.ideal.sheet import tile
 from models.pictures import encode
@@ -30,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--classes", nargs="+", default=list(CLASSES))
+    parser.add_argument("--effort", default="standard", choices=get_args(Effort))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sheets", type=Path, help="folder for a picture of each method's pictures of seed 0")
     parser.add_argument("--device", default="auto")
@@ -43,7 +46,7 @@ def main() -> None:
         )
         begun, verdicts = time.monotonic(), []
         for seed in range(options.seeds):
-            pictures = draw(two.draws, method, options.classes, seed)
+            pictures = draw(two.draws, method, options.classes, seed, options.effort)
             for label, drawn in zip(options.classes, pictures, strict=True):
                 verdicts.append(Verdict(label, drawn.score, two.judgement(drawn.picture, label)))
                 print_row(label, seed, drawn, verdicts[-1])

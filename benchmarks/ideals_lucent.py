@@ -27,8 +27,14 @@ CROPS = 4
 
 
 def ours(two: Two, label: str, seed: int, evaluations: int) -> Tensor:
-    """Draw with our default method, with all its steps and no early stop."""
-    options: dict[str, Any] = {"seed": seed, "steps": evaluations // CROPS, "crops": CROPS, "patience": 0}
+    """Draw with the default method and the options of `thorough`, with all the steps and no early stop."""
+    options: dict[str, Any] = {
+        "effort": "thorough",
+        "seed": seed,
+        "steps": evaluations // CROPS,
+        "crops": CROPS,
+        "patience": 0,
+    }
     task = ideal(two.index(label), two.draws.spec, device=two.draws.classifier.device, **options)
     return run(task, two.draws.classifier).pictures[0].picture
 

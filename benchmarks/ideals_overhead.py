@@ -7,6 +7,7 @@ import argparse
 import statistics
 import time
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -46,7 +47,7 @@ class Bench:
         self.batches = recording.batches
         self.shares: list[float] = []
 
-    def task(self, **options: int) -> Task[Ideal]:
+    def task(self, **options: Any) -> Task[Ideal]:
         """The whole task of drawing a picture, its final score included."""
         return ideal(ZEBRA, self.classifier.spec, method=self.method, device=self.classifier.device, **options)
 

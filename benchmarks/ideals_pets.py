@@ -11,6 +11,7 @@ and in the views that score a picture (`models/ideal/views.py`): a JPEG may chan
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from torchvision.transforms.v2 import functional as transform
 from benchmarks.ideals_subjects import JUDGES, draw
 from benchmarks.measure import machine
 from models.classifier import choose_device
+from models.effort import Effort
 from models.ideal import METHODS
 from models.ideal.sheet import GAP
 from models.ideal.views import FAMILIES
@@ -56,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(NAMES))
     parser.add_argument("--method", default="fourier", choices=list(METHODS))
+    parser.add_argument("--effort", default="standard", choices=get_args(Effort))
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--sheets", type=Path, help="folder for a picture of each model's pictures")
     parser.add_argument("--device", default="auto")
@@ -69,7 +72,9 @@ def main() -> None:
         pictures: dict[str, list[Tensor]] = {label: [] for label in BREEDS}
         by_class: dict[str, list[float]] = {label: [] for label in BREEDS}
         for seed in range(options.seeds):
-            for label, drawn in zip(BREEDS, draw(model, options.method, tuple(BREEDS), seed), strict=True):
+            for label, drawn in zip(
+                BREEDS, draw(model, options.method, tuple(BREEDS), seed, options.effort), strict=True
+            ):
                 shares, top = judge_picture(drawn.picture, judge)
                 pictures[label].append(drawn.picture)
                 by_class[label].append(shares[label])

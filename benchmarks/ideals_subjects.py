@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.effort import Effort
 from models.ideal import IdealPicture, ideal
 from models.ideal.judge import Judgement, judge
 from models.ideal.score import Score, score
@@ -67,10 +68,14 @@ class Two:
         return Verdict(label, run(task, self.draws.classifier), self.judgement(picture, label))
 
 
-def draw(model: Model, method: str, labels: Sequence[str], seed: int) -> list[IdealPicture]:
-    """The ideal picture of each class, drawn at the same time in shared batches."""
+def draw(
+    model: Model, method: str, labels: Sequence[str], seed: int, effort: Effort = "standard"
+) -> list[IdealPicture]:
+    """The ideal picture of each class; several are drawn in turns."""
     index, device = model.spec.names.find, model.classifier.device
-    tasks = [ideal(index(label), model.spec, method=method, seed=seed, device=device) for label in labels]
+    tasks = [
+        ideal(index(label), model.spec, method=method, effort=effort, seed=seed, device=device) for label in labels
+    ]
     results = dict(run_all(tasks, model.classifier, at_once=4))
     return [results[number].pictures[0] for number in range(len(labels))]
 

@@ -1,6 +1,6 @@
 """The options of GET /ideal."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,10 +16,18 @@ from app.web.fields import (
     without_empty,
 )
 from app.web.option_fields import method_options
+from models.effort import Effort
 from models.ideal.options import LEAST_SIZE, METHODS, MOST_PICTURES, MOST_SIZE
 
 IdealMethodOptions = method_options(
     "MethodOptions", {name: method.options for name, method in METHODS.items()}, in_form=False
+)
+
+
+EFFORT = (
+    "How much work goes into the picture: quick (a first look), standard, or thorough (several times the passes of "
+    "standard). It chooses the defaults of the other options; a value that the request gives replaces them. The plain "
+    "textbook recipe (method=pixel, crops=0 and clamp=false) is the same at every effort."
 )
 
 
@@ -32,6 +40,7 @@ class IdealOptions(IdealMethodOptions):  # type: ignore[misc, valid-type]
         description="Parametrisation of the picture: fourier (its spectrum), maco (the phases of a spectrum of fixed "
         "magnitude) or pixel (its pixel values).",
     )
+    effort: Annotated[str, one_of(get_args(Effort))] = Field(default="standard", description=EFFORT)
     seed: Seed = Field(default=0, description=SEED)
     count: int = Field(
         default=1,

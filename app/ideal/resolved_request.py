@@ -16,7 +16,7 @@ from models.ideal.task import default_size, held_pixels
 from models.layers import Layer
 from models.store import Model
 
-EDITION = 1
+EDITION = 2
 """Version of the stored responses and of the way in which pictures are drawn; another number makes every cache entry
 unknown, so that all pictures are drawn anew."""
 
@@ -25,7 +25,7 @@ unknown, so that all pictures are drawn anew."""
 class ResolvedRequest:
     """What to draw: a class by index or a channel of a layer, with the value of every option.
 
-    `options` are the method's own, and `seed`, `count` and `size`.
+    `options` are the effort, the method's own, and `seed`, `count` and `size`.
     """
 
     model: Model
@@ -77,7 +77,14 @@ def resolve(service: Service, model: Model, subject: int | tuple[Layer, int], op
     of_class = isinstance(subject, int)
     label = model.spec.classes[subject] if isinstance(subject, int) else None
     size = options.size or default_size(model.spec)
-    completed = ideal_options(options.method, size, options.chosen_options(), count=options.count, of_class=of_class)
-    all_options = {**completed, "seed": options.seed, "count": options.count, "size": size}
+    completed = ideal_options(
+        options.method,
+        size,
+        options.chosen_options(),
+        effort=options.effort,
+        count=options.count,
+        of_class=of_class,
+    )
+    all_options = {"effort": options.effort, **completed, "seed": options.seed, "count": options.count, "size": size}
     judge = choose_judge(service, model, label, options.judge)
     return ResolvedRequest(model, subject, options.method, all_options, judge)

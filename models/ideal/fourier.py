@@ -58,6 +58,7 @@ class Fourier:
         random = torch.Generator().manual_seed(seed)  # on the CPU, so that all devices begin with the same picture
         start = torch.randn(planes, *self.amplitude.shape, 2, generator=random) * 0.01
         self.variable = start.to(device).requires_grad_()
+        self.learning_rate = learning_rate
         self.optimiser = torch.optim.Adam([self.variable], lr=learning_rate, fused=True)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
@@ -65,7 +66,8 @@ class Fourier:
         spectrum = torch.view_as_complex(self.variable * self.scale)
         return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
 
-    def step(self) -> None:
+    def step(self, rate: float) -> None:
         """One step of the optimiser along the gradient of `variable`, which is then cleared."""
+        self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
         self.optimiser.zero_grad()

@@ -56,6 +56,7 @@ class Maco:
         # Uniform: phases near 0 would add up to a peak in one corner, which leaves no contrast for the rest.
         start = 2 * math.pi * torch.rand(planes, *self.magnitude.shape, generator=random)
         self.variable = start.to(device).requires_grad_()
+        self.learning_rate = learning_rate
         self.optimiser = torch.optim.NAdam([self.variable], lr=learning_rate)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
@@ -64,7 +65,8 @@ class Maco:
         planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
         return colours((planes - planes.mean()) / (planes.std() + 1e-4))
 
-    def step(self) -> None:
+    def step(self, rate: float) -> None:
         """One step of the optimiser along the gradient of `variable`, which is then cleared."""
+        self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
         self.optimiser.zero_grad()

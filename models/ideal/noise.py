@@ -17,12 +17,12 @@ class Noise:
         self.pool = torch.randn(POOL * self.numbers if largest else 0, generator=random).to(device)
 
     @torch.no_grad()
-    def added_to(self, views: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
-        """The views with noise, still in [0, 1]; without gradients."""
+    def added_to(self, views: Float[Tensor, "n 3 s s"], share: float = 1.0) -> Float[Tensor, "n 3 s s"]:
+        """The views with `share` times the noise, still in [0, 1]; without gradients."""
         if not self.largest:
             return views.detach()
         begins = torch.randint(len(self.pool) - self.numbers, [len(views)], generator=self.random).tolist()
-        scales = (self.largest * torch.rand(len(views), generator=self.random)).tolist()
+        scales = (share * self.largest * torch.rand(len(views), generator=self.random)).tolist()
         noisy = torch.empty_like(views)
         for row, view, begin, scale in zip(noisy, views, begins, scales, strict=True):
             torch.add(view, self.pool[begin : begin + self.numbers].view_as(view), alpha=scale, out=row).clamp_(0, 1)

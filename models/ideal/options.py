@@ -1,13 +1,14 @@
 """The methods of ideal pictures by name, with the options of each, and the checks of a request's choices."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.effort import Effort
 from models.ideal.fourier import Fourier
 from models.ideal.maco import Maco
 from models.ideal.pixel import Pixel
@@ -27,14 +28,14 @@ class Drawing(Protocol):
         """The picture, differentiable with respect to the variable."""
         ...
 
-    def step(self) -> None:
-        """Move the variable along its gradient."""
+    def step(self, rate: float) -> None:
+        """Move the variable along its gradient, at `rate` times the learning rate."""
         ...
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """The options of gradient ascent, which every method takes, with their usual defaults."""
+    """The options of gradient ascent, which every method takes, with the usual defaults of the effort `thorough`."""
 
     objective: Annotated[
         ClassObjective,
@@ -72,11 +73,21 @@ class Ascent:
             most=1.0,
         ),
     ] = 0.2
+    noise_rise: Annotated[
+        float,
+        Option(
+            "Fraction of `steps` in which the noise rises linearly from none to its full strength; with 0 it is full "
+            "from the first step. At the first steps the picture is faint, and noise hides it from the network.",
+            least=0.0,
+            most=1.0,
+        ),
+    ] = 0.0
     patience: Annotated[
         int,
         Option(
             "Number of steps after which the ascent ends early if the class or channel was not recognised better in "
-            "any of them; with 0 it never ends early. Larger values wait longer for late progress.",
+            "any of them; with 0 it never ends early. Steps count once the noise has risen. Larger values wait longer "
+            "for late progress.",
             least=0,
             most=2000,
         ),
@@ -90,17 +101,29 @@ class Ascent:
             most=2000.0,
         ),
     ] = 20.0
+    final_rate: Annotated[
+        float,
+        Option(
+            "Learning rate of the last of `steps` as a fraction of that of the first; it falls linearly. With 1 it "
+            "stays the same. Smaller values let the picture settle towards the end.",
+            least=0.0,
+            most=1.0,
+        ),
+    ] = 1.0
 
 
 @dataclass(frozen=True)
 class Method:
-    """A parametrisation: `make(size, planes, seed=, device=, **own options)`, and its defaults of the shared options.
+    """A parametrisation: `make(size, planes, seed=, device=, **own options)`, and the defaults of its options.
 
-    Its own options are the parameters of `make` that are annotated with a models.options.Option.
+    Its own options are the parameters of `make` that are annotated with a models.options.Option. `ascent` has the
+    defaults of the shared options for the effort `thorough`; `efforts` has the defaults of both kinds of options that
+    are different for another effort.
     """
 
     make: Callable[..., Drawing]
     ascent: Ascent = Ascent()
+    efforts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def own(self) -> dict[str, Option]:
@@ -109,24 +132,65 @@ class Method:
 
     @property
     def options(self) -> dict[str, Option]:
-        """All options by name: those of gradient ascent with this method's defaults, then its own."""
-        shared = options_of(Ascent)
+        """All options by name, with the defaults of the effort `standard`; their texts tell those of every effort."""
+        thorough, quick = self.options_at("thorough"), self.options_at("quick")
         return {
-            **{name: replace(option, default=getattr(self.ascent, name)) for name, option in shared.items()},
-            **self.own,
+            name: option
+            if option.default == quick[name].default == thorough[name].default
+            else replace(option, default_text=_every_default(quick[name], option, thorough[name]))
+            for name, option in self.options_at("standard").items()
         }
 
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """The default of every option."""
-        return {name: option.default for name, option in self.options.items()}
+    def options_at(self, effort: str) -> dict[str, Option]:
+        """All options by name: those of gradient ascent, then the method's own, with the defaults of this effort."""
+        shared = {
+            name: replace(option, default=getattr(self.ascent, name)) for name, option in options_of(Ascent).items()
+        }
+        chosen = self.efforts.get(effort, {})
+        return {
+            name: replace(option, default=chosen.get(name, option.default))
+            for name, option in {**shared, **self.own}.items()
+        }
 
+    def defaults(self, effort: str = "standard") -> dict[str, Any]:
+        """The default of every option at this effort."""
+        return {name: option.default for name, option in self.options_at(effort).items()}
+
+
+def _every_default(quick: Option, standard: Option, thorough: Option) -> str:
+    return f"{standard.shown_default} (quick {quick.shown_default}, thorough {thorough.shown_default})"
+
+
+SHORT: Mapping[str, Any] = {"crops": 1, "patience": 0, "final_rate": 0.2}
+"""Defaults that `quick` and `standard` share: few passes, all of which are made, since the last ones, at a low learning
+rate, are those in which the picture settles."""
 
 METHODS: Mapping[str, Method] = {
-    "fourier": Method(Fourier),
-    "maco": Method(Maco, Ascent(steps=160, noise=0.0, tv=0.0)),
-    "pixel": Method(Pixel, Ascent(tv=60.0)),
+    "fourier": Method(
+        Fourier,
+        efforts={
+            "quick": {**SHORT, "steps": 40, "noise_rise": 0.5, "learning_rate": 0.08},
+            "standard": {**SHORT, "steps": 96, "noise_rise": 0.5, "learning_rate": 0.06},
+        },
+    ),
+    "maco": Method(
+        Maco,
+        Ascent(steps=160, noise=0.0, tv=0.0),
+        efforts={
+            "quick": {**SHORT, "steps": 80},
+            "standard": {**SHORT, "steps": 160},
+        },
+    ),
+    "pixel": Method(
+        Pixel,
+        Ascent(tv=60.0),
+        efforts={
+            "quick": {**SHORT, "steps": 40, "noise_rise": 0.5},
+            "standard": {**SHORT, "steps": 96, "noise_rise": 0.5},
+        },
+    ),
 }
+"""The methods by name."""
 
 PLAIN_RECIPE: Mapping[str, Any] = {
     "objective": "cross_entropy",
@@ -134,11 +198,13 @@ PLAIN_RECIPE: Mapping[str, Any] = {
     "noise": 0.0,
     "tv": 0.0005,
     "learning_rate": 10.0,
+    "noise_rise": 0.0,
     "patience": 0,
+    "final_rate": 1.0,
 }
-"""Defaults of `pixel` with crops=0 and clamp=False, the plain recipe of textbooks and lectures: from noise N(0, 1), it
-takes 1000 steps of size 1 down the gradient of 10 x cross-entropy + 0.005 x sum of |dx| + |dy|. Here the loss is a
-tenth of that, and a step ten times as long. `tv` is for the sum of the differences; `ideal_options`
+"""Defaults of `pixel` with crops=0 and clamp=False at every effort, the plain recipe of textbooks and lectures: from
+noise N(0, 1), it takes 1000 steps of size 1 down the gradient of 10 x cross-entropy + 0.005 x sum of |dx| + |dy|. Here
+the loss is a tenth of that, and a step ten times as long. `tv` is for the sum of the differences; `ideal_options`
 converts it to a mean."""
 
 LEAST_SIZE, MOST_SIZE = 16, 1024
@@ -150,19 +216,27 @@ MOST_PIXELS = 4 * MOST_SIZE**2
 
 
 def ideal_options(
-    method: str, size: int, values: Mapping[str, Any], *, count: int = 1, of_class: bool = True
+    method: str,
+    size: int,
+    values: Mapping[str, Any],
+    *,
+    effort: str = "standard",
+    count: int = 1,
+    of_class: bool = True,
 ) -> dict[str, Any]:
-    """Every option of the method with its value: from `values`, or its default.
+    """Every option of the method with its value: from `values`, or its default at this effort.
 
     They are for `count` pictures with sides of `size` pixels, of a class, or of a channel, which has no `objective`.
     Raises BadIdeal.
     """
     if method not in METHODS:
         raise BadIdeal(f"there is no method {method[:100]!r}: choose one of {', '.join(METHODS)}")
+    if effort not in get_args(Effort):
+        raise BadIdeal(f"there is no effort {effort[:100]!r}: choose one of {', '.join(get_args(Effort))}")
     _check_size(size, count)
     if not of_class and "objective" in values:
         raise BadIdeal("objective is only for classes; for a channel it is always the mean activation: leave it out")
-    known = METHODS[method].options
+    known = METHODS[method].options_at(effort)
     if method == "pixel" and values.get("crops") == 0 and values.get("clamp") is False:
         # The mean is over 3 x size x (size - 1) differences across, and as many down.
         plain = {**PLAIN_RECIPE, "tv": PLAIN_RECIPE["tv"] * 3 * size * (size - 1)}

@@ -48,14 +48,16 @@ class Pixel:
         start = (0.5 + 0.05 * noise).clamp(0, 1) if clamp else noise
         self.variable = start.to(device).requires_grad_()
         kind = torch.optim.Adam if clamp else torch.optim.SGD
+        self.learning_rate = learning_rate
         self.optimiser = kind([self.variable], lr=learning_rate)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture, in [0, 1] with `clamp`; differentiable with respect to `variable`."""
         return self.variable.expand(3, -1, -1).unsqueeze(0)
 
-    def step(self) -> None:
+    def step(self, rate: float) -> None:
         """One step of the optimiser along the gradient of `variable`, which is then cleared; `clamp` follows."""
+        self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
         self.optimiser.zero_grad()
         if self.clamp:

@@ -15,10 +15,9 @@ from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
 from models.ideal.options import MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
-from models.ideal.score import Score, score, variation_gradient
+from models.ideal.score import ROWS, Score, score, variation_gradient
 from models.ideal.sheet import tile
 from models.ideal.subject import ChannelSubject, ClassSubject, Subject
-from models.ideal.views import MOST_VIEWS
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
@@ -63,6 +62,7 @@ def ideal(
     spec: Spec,
     *,
     method: str = "fourier",
+    effort: str = "standard",
     seed: int = 0,
     count: int = 1,
     size: int | None = None,
@@ -80,7 +80,7 @@ def ideal(
     BadIdeal.
     """
     size = default_size(spec) if size is None else size
-    options = ideal_options(method, size, options, count=count, of_class=isinstance(subject, int))
+    options = ideal_options(method, size, options, effort=effort, count=count, of_class=isinstance(subject, int))
     device, passes, on_noise = torch.device(device), Passes(), None
     chosen: Subject
     if isinstance(subject, int):
@@ -92,7 +92,7 @@ def ideal(
         for own_seed in range(seed, seed + count)
     ]
     pictures = yield from gather(tasks, partial(_merge_progress, steps=options["steps"]))
-    every_option = {"method": method, **options, "seed": seed, "count": count, "size": size}
+    every_option = {"method": method, "effort": effort, **options, "seed": seed, "count": count, "size": size}
     return Ideal(chosen, tuple(pictures), method, every_option, passes)
 
 
@@ -101,7 +101,7 @@ def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int
 
     A view in the score has no autograd graph, and takes a quarter of the memory.
     """
-    rows: int = max(options["crops"], MOST_VIEWS // 4)
+    rows: int = max(options["crops"], ROWS // 4)
     return count * (size**2 + rows * spec.input_size**2)
 
 
@@ -130,15 +130,18 @@ def _draw(
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()
         views = _views(picture, options["crops"], spec, random)
-        answer = yield from passes.ask(subject.query(noise.added_to(views), gradients=True))
+        share = _share_of_noise(steps, options)
+        noisy = noise.added_to(views, share)
+        answer = yield from passes.ask(subject.query(noisy, gradients=True))
         # The network's gradient is propagated to the variable through the views, and not through the noise and its
         # clamp, which would cost a tenth of a step. The total variation does not depend on the network.
         gradients = [answer.gradients, options["tv"] * variation_gradient(picture)]
         torch.autograd.backward([views, picture], gradients)
-        canvas.step()
+        canvas.step(_rate(steps, options))
         steps += 1
         strength = subject.strength(answer).mean()
-        patience.update(strength)
+        if share == 1:  # while the noise rises, the strength may fall although the picture gets better
+            patience.update(strength)
         yield Progress(steps, options["steps"], strength.item, partial(_preview, picture))
     with torch.no_grad():
         last = canvas.picture()
@@ -148,6 +151,18 @@ def _draw(
     return IdealPicture(
         levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
     )
+
+
+def _share_of_noise(step: int, options: Mapping[str, Any]) -> float:
+    """The share of the noise at this step, counted from 0: it rises linearly to 1 within `noise_rise` of the steps."""
+    rise: float = options["noise_rise"] * options["steps"]
+    return min(1.0, step / rise) if rise else 1.0
+
+
+def _rate(step: int, options: Mapping[str, Any]) -> float:
+    """The share of the learning rate at this step, counted from 0: it falls linearly from 1 to `final_rate`."""
+    fall: float = (1 - options["final_rate"]) / max(1, options["steps"] - 1)
+    return 1 - fall * step
 
 
 def _views(

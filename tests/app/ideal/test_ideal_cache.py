@@ -101,7 +101,7 @@ def test_a_picture_that_is_drawn_again_has_the_same_bytes(checkpoints: Path) -> 
             thread.join()
         rows = running.service.engine.counters.gradient_rows
     assert with_other_tasks.content == alone.content
-    assert rows == 2 * (12 * 3 * 2) + 3 * 30 * 4
+    assert rows == 2 * (12 * 3 * 2) + 3 * 30 * 1
 
 
 def test_a_failure_is_not_stored(fresh: Live) -> None:

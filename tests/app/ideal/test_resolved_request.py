@@ -15,7 +15,7 @@ from models.store import Model
 from tests.networks import LinearNetwork, unnormalised
 
 CPU = torch.device("cpu")
-OPTIONS = {**ideal_options("fourier", 16, {}), "seed": 0, "count": 1, "size": 16}
+OPTIONS = {"effort": "standard", **ideal_options("fourier", 16, {}), "seed": 0, "count": 1, "size": 16}
 
 
 def model(name: str = "linear", seed: int = 0, **spec: object) -> Model:

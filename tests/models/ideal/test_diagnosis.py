@@ -10,8 +10,8 @@ from models.ideal.options import METHODS
 from models.ideal.score import Score
 
 GOOD = Score(1.0, 1.0, 1, 0.99, 0.99, {"crops": 0.99, "blur": 0.98}, 1.2, 0.1)
-OPTIONS = METHODS["fourier"].defaults
-PLAIN = {**METHODS["pixel"].defaults, "crops": 0, "clamp": False}
+OPTIONS = METHODS["fourier"].defaults()
+PLAIN = {**METHODS["pixel"].defaults(), "crops": 0, "clamp": False}
 PICTURE = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 GREY = torch.full((3, 32, 32), 128, dtype=torch.uint8)
 CHANNEL = replace(GOOD, rank=None, strength=2.0, promised=2.0)

@@ -89,6 +89,6 @@ def test_the_first_step_is_one_of_adam() -> None:
     assert before.std().item() == pytest.approx(0.01, rel=0.05)
     gradient = torch.randn(before.shape, generator=torch.Generator().manual_seed(1))
     drawing.variable.grad = gradient.clone()
-    drawing.step()
+    drawing.step(1.0)
     torch.testing.assert_close(drawing.variable.detach(), before - 0.05 * gradient.sign(), rtol=0, atol=1e-4)
     assert drawing.variable.grad is None

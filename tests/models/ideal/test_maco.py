@@ -34,7 +34,7 @@ def test_the_magnitude_is_that_of_photos_for_any_phases(decay: float) -> None:
         assert ratio.std() < 5e-3 * ratio.mean()
         drawing.picture().pow(2).sum().backward()
         before = drawing.variable.detach().clone()
-        drawing.step()
+        drawing.step(1.0)
         assert not torch.equal(drawing.variable, before), "the phases move"
 
 
@@ -103,7 +103,7 @@ def test_a_step_is_one_of_nadam_and_changes_only_phases() -> None:
     expected = drawing.variable.detach().clone().requires_grad_()
     expected.grad, drawing.variable.grad = gradient.clone(), gradient.clone()
     torch.optim.NAdam([expected], lr=0.3).step()
-    drawing.step()
+    drawing.step(1.0)
     torch.testing.assert_close(drawing.variable, expected)
     assert drawing.variable.grad is None
     assert torch.equal(drawing.magnitude, magnitude) and not magnitude.requires_grad

@@ -41,6 +41,13 @@ def test_noise_of_zero_changes_nothing() -> None:
     assert torch.equal(new_noise(0.0).added_to(pixels), pixels)
 
 
+def test_a_share_of_the_noise_is_the_same_noise_but_weaker() -> None:
+    grey = torch.full((2, 3, 48, 48), 0.5)
+    whole, quarter, none = (new_noise(0.1).added_to(grey, share) - 0.5 for share in (1.0, 0.25, 0.0))
+    torch.testing.assert_close(quarter, 0.25 * whole, atol=1e-6, rtol=0)
+    assert not none.any()
+
+
 def test_noise_depends_only_on_the_seed() -> None:
     grey = torch.full((3, 3, 48, 48), 0.5)
     one, again, other = (new_noise(0.2, seed=seed).added_to(grey) for seed in (1, 1, 2))

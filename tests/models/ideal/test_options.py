@@ -1,23 +1,46 @@
 """Tests the defaults and bounds of the options of every method that draws ideal pictures."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
+from models.effort import Effort
 from models.ideal.fourier import Fourier
 from models.ideal.options import METHODS, PLAIN_RECIPE, BadIdeal, drawing, ideal_options
 
+EFFORTS = get_args(Effort)
 PLAIN = {"crops": 0, "clamp": False}
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_defaults_are_within_bounds_and_may_be_given(method: str) -> None:
-    defaults = ideal_options(method, 224, {})
-    assert defaults == METHODS[method].defaults == ideal_options(method, 224, defaults)
+def test_defaults_are_within_bounds_and_may_be_given(method: str, effort: Effort) -> None:
+    defaults = ideal_options(method, 224, {}, effort=effort)
+    assert defaults == METHODS[method].defaults(effort) == ideal_options(method, 224, defaults)
     for name, option in METHODS[method].options.items():
         if option.kind in (int, float):
             assert option.least is not None and option.least <= defaults[name] <= (option.most or 0)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_given_values_replace_those_of_the_effort(effort: Effort) -> None:
+    given = {"steps": 7, "crops": 9, "patience": 3, "learning_rate": 0.3, "final_rate": 0.7}
+    assert ideal_options("fourier", 224, given, effort=effort) == {**METHODS["fourier"].defaults(effort), **given}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_text_of_an_option_tells_its_default_at_every_effort(method: str) -> None:
+    quick, standard, thorough = (METHODS[method].defaults(effort)["steps"] for effort in EFFORTS)
+    assert METHODS[method].options["steps"].shown_default == f"{standard} (quick {quick}, thorough {thorough})"
+    assert METHODS[method].options["objective"].shown_default == "logit"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quick_takes_half_the_passes_of_standard_and_standard_a_third_of_those_of_thorough(method: str) -> None:
+    defaults = [METHODS[method].defaults(effort) for effort in EFFORTS]
+    quick, standard, thorough = (values["steps"] * values["crops"] for values in defaults)
+    assert 2 * quick <= standard and 3 * standard <= thorough
 
 
 @pytest.mark.parametrize(("method", "options"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
@@ -29,7 +52,7 @@ def test_resolved_options_of_a_channel_can_be_sent_again(method: str, options: d
 
 def test_given_values_replace_defaults() -> None:
     result = ideal_options("fourier", 224, {"tv": 3.0, "steps": 7})
-    assert (result["tv"], result["steps"], result["decay"]) == (3.0, 7, METHODS["fourier"].defaults["decay"])
+    assert (result["tv"], result["steps"], result["decay"]) == (3.0, 7, METHODS["fourier"].defaults()["decay"])
 
 
 def test_the_plain_recipe_is_converted_to_the_units_used_here() -> None:
@@ -42,6 +65,7 @@ def test_the_plain_recipe_is_converted_to_the_units_used_here() -> None:
     assert (result["steps"], result["learning_rate"], result["objective"]) == (1000, 10.0, "cross_entropy")
     assert (result["noise"], result["patience"]) == (0.0, 0)
     assert ideal_options("pixel", 224, {**PLAIN, "steps": 20})["steps"] == 20
+    assert all(ideal_options("pixel", 224, PLAIN, effort=effort) == result for effort in EFFORTS)
     for half in ({"crops": 0}, {"clamp": False}):
         assert ideal_options("pixel", 224, half)["steps"] != PLAIN_RECIPE["steps"]
 
@@ -50,6 +74,7 @@ def test_the_plain_recipe_is_converted_to_the_units_used_here() -> None:
     ("method", "size", "options", "message"),
     [
         ("magic", 224, {}, "choose one of fourier, maco, pixel"),
+        ("fourier", 224, {"final_rate": 1.1}, "final_rate must be a number from 0 to 1, not 1.1"),
         ("fourier", 15, {}, "size must be from 16 to 1024 pixels"),
         ("fourier", 1025, {}, "size must be from 16 to 1024 pixels"),
         ("fourier", 224, {"clamp": True}, "fourier takes no clamp: .*; clamp is an option of pixel"),
@@ -82,7 +107,7 @@ def test_every_method_creates_a_drawing_that_takes_steps(method: str, planes: in
     assert one.picture().shape == (1, 3, 20, 20)
     assert torch.equal(one.picture(), again.picture()) and not torch.equal(one.picture(), other.picture())
     one.picture()[:, :, :10].sum().backward()
-    one.step()
+    one.step(1.0)
     assert not torch.equal(one.picture(), again.picture())
 
 
@@ -101,6 +126,8 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
         "decay": (0.0, 3.0),
         "learning_rate": (1e-6, 1000.0),
         "patience": (0, 2000),
+        "final_rate": (0.0, 1.0),
+        "noise_rise": (0.0, 1.0),
     }
     for method in METHODS:
         options = METHODS[method].options
@@ -110,15 +137,20 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
                 assert ideal_options(method, 224, {name: value})[name] == value
 
 
-def test_defaults_are_those_that_clients_rely_on() -> None:
-    """Clients rely on the defaults of every method, so they are repeated here."""
-    shared = {"objective": "logit", "crops": 4, "patience": 20}
-    assert METHODS["fourier"].defaults == {
+def test_an_unknown_effort_is_refused() -> None:
+    with pytest.raises(BadIdeal, match="there is no effort 'lazy': choose one of quick, standard, thorough"):
+        ideal_options("fourier", 224, {}, effort="lazy")
+
+
+def test_the_defaults_of_thorough_are_those_before_there_were_efforts() -> None:
+    """Clients that ask for `thorough` get the pictures that every request got before, so they are repeated here."""
+    shared = {"objective": "logit", "crops": 4, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0}
+    assert METHODS["fourier"].defaults("thorough") == {
         **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05
     }  # fmt: skip
-    assert METHODS["maco"].defaults == {
+    assert METHODS["maco"].defaults("thorough") == {
         **shared, "steps": 160, "noise": 0.0, "tv": 0.0, "decay": 1.0, "learning_rate": 0.3
     }  # fmt: skip
-    assert METHODS["pixel"].defaults == {
+    assert METHODS["pixel"].defaults("thorough") == {
         **shared, "steps": 96, "noise": 0.2, "tv": 60.0, "clamp": True, "learning_rate": 0.05
     }  # fmt: skip

@@ -24,7 +24,7 @@ def test_an_unclamped_picture_starts_as_normal_noise_and_takes_plain_gradient_st
     start = drawing.picture().detach().clone()
     assert (start.mean().item(), start.std().item()) == pytest.approx((0, 1), abs=0.02)
     (3 * drawing.picture().sum()).backward()
-    drawing.step()
+    drawing.step(1.0)
     torch.testing.assert_close(drawing.picture(), start - 1.5)
 
 
@@ -32,7 +32,7 @@ def test_a_clamped_picture_stays_between_0_and_1() -> None:
     drawing = new_drawing(clamp=True)
     for _ in range(5):
         (drawing.picture()[:, :2].sum() - drawing.picture()[:, 2].sum()).backward()
-        drawing.step()
+        drawing.step(1.0)
     assert drawing.picture()[:, :2].max() == 0 and drawing.picture()[:, 2].min() == 1
 
 
@@ -44,10 +44,10 @@ def test_one_plane_gives_a_grey_picture() -> None:
 def test_a_gradient_is_cleared_after_its_step() -> None:
     drawing = new_drawing(clamp=False)
     drawing.picture().sum().backward()
-    drawing.step()
+    drawing.step(1.0)
     once = drawing.picture().detach().clone()
     drawing.picture().sum().backward()
-    drawing.step()
+    drawing.step(1.0)
     torch.testing.assert_close(drawing.picture(), once - 0.5)
 
 
@@ -57,7 +57,7 @@ def test_the_first_step_of_a_clamped_picture_is_one_of_adam() -> None:
     before = drawing.variable.detach().clone()
     gradient = torch.randn(before.shape, generator=torch.Generator().manual_seed(1))
     drawing.variable.grad = gradient.clone()
-    drawing.step()
+    drawing.step(1.0)
     torch.testing.assert_close(drawing.variable.detach(), before - 0.05 * gradient.sign(), rtol=0, atol=1e-4)
 
 

@@ -14,7 +14,7 @@ from models.ideal.subject import ChannelSubject, ClassSubject
 from models.ideal.views import FAMILIES
 from models.layers import maps
 from models.preprocessing import preprocess, to_float
-from models.query import Passes, Query
+from models.query import Answer, Passes, Query
 from models.run import run
 from tests.conftest import Draw
 from tests.networks import Counting, TwoChannelNetwork, unnormalised
@@ -79,14 +79,22 @@ def test_relative_values_of_a_negative_activation_are_negative() -> None:
     assert list(result.families.values()) == pytest.approx([-1] * 6, abs=0.05)
 
 
-def test_scoring_takes_43_forward_passes(tiny: Classifier, draw: Draw) -> None:
+def test_scoring_takes_43_forward_passes_in_queries_of_eight(tiny: Classifier, draw: Draw) -> None:
     """24 crops, 8 shifts, 3 blurs, 3 JPEGs, 2 noises, 1 half size, the picture, and its tensor before rounding."""
-    network, passes = Counting(tiny), Passes()
-    task = score(
-        draw(32, 32), torch.zeros(1, 3, 32, 32), ClassSubject(0, tiny.spec), tiny.spec, passes, trained_on=frozenset()
+    subject, sizes = ClassSubject(0, tiny.spec), []
+
+    class Sizes(Counting):
+        def answer(self, queries: list[Query]) -> list[Answer]:
+            sizes.extend(len(query.pixels) for query in queries)
+            return super().answer(queries)
+
+    network, passes = Sizes(tiny), Passes()
+    run(
+        score(draw(32, 32), torch.zeros(1, 3, 32, 32), subject, tiny.spec, passes, trained_on=frozenset()),
+        network,
     )
-    run(task, network)
     assert (passes.forward, passes.backward) == (network.forward, network.backward) == (43, 0)
+    assert sizes == [8, 8, 8, 8, 8, 3]
 
 
 def test_total_variation_is_the_sum_of_mean_differences() -> None:

@@ -1,6 +1,6 @@
 """Tests the task that POST /ideal runs: sizes, seeds, passes, options and scores of the drawn pictures."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models.classifier import Classifier
 from models.classify import classify
+from models.effort import Effort
 from models.ideal import task
 from models.ideal.options import METHODS, BadIdeal, drawing
 from models.ideal.task import held_pixels, ideal
@@ -45,7 +46,9 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Classifier) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("options", [{"crops": 2, "noise": 0.0}, {"crops": 0, "noise": 0.3}], ids=["crops", "noise"])
+@pytest.mark.parametrize(
+    "options", [{"crops": 2, "noise": 0.0}, {"crops": 0, "noise": 0.3, "noise_rise": 0.0}], ids=["crops", "noise"]
+)
 def test_crops_and_noise_depend_only_on_the_seed(
     tiny: Classifier, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,8 +89,9 @@ def test_a_channel_has_no_objective(tiny: Classifier) -> None:
 
 
 def test_the_number_of_pixels_in_memory(tiny: Classifier) -> None:
-    """Every picture counts itself and 6 views (a quarter of 24) of 32 x 32 pixels, or its crops if they are more."""
-    assert held_pixels(tiny.spec, {"crops": 4}, size=100, count=1) == 10_000 + 6 * 1024
+    """Every picture counts itself and 2 views (a quarter of 8) of 32 x 32 pixels, or its crops if they are more."""
+    assert held_pixels(tiny.spec, {"crops": 1}, size=100, count=1) == 10_000 + 2 * 1024
+    assert held_pixels(tiny.spec, {"crops": 4}, size=100, count=1) == 10_000 + 4 * 1024
     assert held_pixels(tiny.spec, {"crops": 32}, size=16, count=3) == 3 * (256 + 32 * 1024)
 
 
@@ -112,11 +116,26 @@ def test_reported_passes_are_those_that_the_network_counted(tiny: Classifier) ->
         assert (network.forward, network.backward) == (forward, backward)
 
 
+def test_an_effort_is_a_set_of_defaults(tiny: Classifier) -> None:
+    """A picture at an effort has the pixels of one for which every option is given, and takes steps x crops passes."""
+    rows = []
+    for effort in get_args(Effort):
+        defaults = {**METHODS["fourier"].defaults(effort), "patience": 0}
+        network = Counting(tiny)
+        result = run(ideal(1, tiny.spec, effort=effort, patience=0), network)
+        assert result.options["effort"] == effort
+        assert torch.equal(result.sheet, draw_ideal(tiny, 1, **defaults).sheet)
+        assert network.backward == defaults["steps"] * defaults["crops"]
+        rows.append(network.backward)
+    quick, standard, thorough = rows
+    assert 2 * quick <= standard and 3 * standard <= thorough == 384
+
+
 def test_the_result_reports_the_resolved_options(tiny: Classifier) -> None:
     result = draw_ideal(tiny, 0, steps=2, crops=3, tv=1.5, seed=9, size=40, count=2)
     assert result.options == {
-        **METHODS["fourier"].defaults, "method": "fourier", "steps": 2, "crops": 3, "tv": 1.5, "seed": 9, "size": 40,
-        "count": 2,
+        **METHODS["fourier"].defaults(), "method": "fourier", "effort": "standard", "steps": 2, "crops": 3, "tv": 1.5,
+        "seed": 9, "size": 40, "count": 2,
     }  # fmt: skip
     assert result.subject.label == "red fox"
 

@@ -1,6 +1,7 @@
 """Tests the gradient ascent of ideal pictures: its results, the effect of its options, and when it stops."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 from models.classifier import Classifier
 from models.ideal.options import METHODS
 from models.ideal.score import total_variation
+from models.ideal.task import ideal
 from models.preprocessing import preprocess, to_float
+from models.run import run
 from models.spec import Spec
 from tests.models.ideal.draw import draw_one
-from tests.networks import unnormalised
+from tests.networks import Recording, unnormalised
 
 
 class Colours(nn.Module):
@@ -28,7 +31,7 @@ class Colours(nn.Module):
 def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
     """The mean colour becomes clearly red, green or blue, but MACO's phases cannot change a mean by much."""
     classifier = Classifier(Colours(), unnormalised(3, 16))
-    result = draw_one(classifier, index, method=method, steps=200, patience=0)
+    result = draw_one(classifier, index, method=method, effort="thorough", steps=200, patience=0)
     means = result.picture.float().mean(dim=(1, 2))
     others = means[[channel for channel in range(3) if channel != index]]
     assert result.score.rank == 1
@@ -88,23 +91,36 @@ def test_the_plain_recipe_agrees_with_a_loop_written_out(linear: Classifier) -> 
     assert result.score.promised == pytest.approx(linear.logits(picture.unsqueeze(0)).softmax(dim=1)[0, 1].item())
 
 
+class Mean(nn.Module):
+    """A network of two classes whose logits are the mean of all pixels, and 0."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        mean = pixels.mean(dim=(1, 2, 3))
+        return torch.stack([mean, 0 * mean], dim=1)
+
+
+def rise_of_the_mean(**options: Any) -> float:
+    """Draw by plain gradient descent with steps of 3 x 16 x 16 for Mean, and return by how much its logit rose."""
+    plain = {"objective": "logit", "noise": 0.0, "tv": 0.0, "clamp": False, "patience": 0}
+    classifier = Classifier(Mean(), unnormalised(2, 16))
+    result = draw_one(classifier, 0, method="pixel", learning_rate=3.0 * 16 * 16, **plain, **options)
+    start = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(0)).mean().item()
+    return torch.tensor(result.score.promised).logit().item() - start
+
+
 @pytest.mark.parametrize("crops", [0, 1, 5])
 def test_a_step_follows_the_mean_over_the_crops(crops: int) -> None:
     """The logit is the picture's mean, so one step of size 3 x 16 x 16 raises it by 1, however many crops there are.
 
     The weights of a crop's pixels sum to 1 wherever it lies. The other logit is 0, so the score gives the logit.
     """
+    assert rise_of_the_mean(crops=crops, steps=1) == pytest.approx(1, abs=1e-4)
 
-    class Mean(nn.Module):
-        def forward(self, pixels: Tensor) -> Tensor:
-            mean = pixels.mean(dim=(1, 2, 3))
-            return torch.stack([mean, 0 * mean], dim=1)
 
-    options = {"objective": "logit", "crops": crops, "noise": 0.0, "tv": 0.0, "clamp": False}
-    classifier = Classifier(Mean(), unnormalised(2, 16))
-    result = draw_one(classifier, 0, method="pixel", steps=1, learning_rate=3.0 * 16 * 16, **options)
-    start = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(0)).mean().item()
-    assert torch.tensor(result.score.promised).logit().item() == pytest.approx(start + 1, abs=1e-4)
+@pytest.mark.parametrize(("final_rate", "rise"), [(1.0, 3), (0.5, 1 + 0.75 + 0.5), (0.0, 1 + 0.5 + 0)])
+def test_the_learning_rate_falls_linearly_to_the_final_rate(final_rate: float, rise: float) -> None:
+    """Every step at the full learning rate would raise the logit by 1."""
+    assert rise_of_the_mean(crops=2, steps=3, final_rate=final_rate) == pytest.approx(rise, abs=1e-3)
 
 
 @pytest.mark.parametrize("objective", ["logit", "cross_entropy", "margin"])
@@ -112,7 +128,8 @@ def test_a_step_follows_the_mean_over_the_crops(crops: int) -> None:
 def test_the_probability_rises_during_the_ascent(tiny: Classifier, method: str, objective: str) -> None:
     """On a small convolutional network, 40 steps end with a much higher probability than one step."""
     start, end = (
-        draw_one(tiny, 2, method=method, objective=objective, steps=steps, tv=0.0, patience=0) for steps in (1, 40)
+        draw_one(tiny, 2, method=method, effort="thorough", objective=objective, steps=steps, tv=0.0, patience=0)
+        for steps in (1, 40)
     )
     assert end.score.strength > start.score.strength + (0.05 if method == "maco" else 0.4)
 
@@ -149,19 +166,39 @@ def test_a_larger_decay_gives_a_larger_spectral_slope(tiny: Classifier) -> None:
 
 def test_the_ascent_stops_when_the_score_no_longer_rises(tiny: Classifier) -> None:
     """The probability reaches its maximum soon, so far fewer than 1000 steps are taken; with patience 0, all are."""
-    result = draw_one(tiny, 1, steps=1000, crops=2, patience=10)
+    result = draw_one(tiny, 1, effort="thorough", steps=1000, crops=2, patience=10)
     assert 18 <= result.steps < 200
     assert draw_one(tiny, 1, steps=250, crops=1, patience=0).steps == 250
 
 
+class Blind(nn.Module):
+    """A network with the same output for all pictures, so that no step changes the picture."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return 0 * pixels.mean(dim=(2, 3))
+
+
+def test_the_noise_rises_linearly() -> None:
+    """Within 0.8 of ten steps it rises from 0 to all; the picture and the random numbers are the same each time."""
+    classifier, seen = Classifier(Blind(), unnormalised(3, 16)), []
+    for options in ({"noise": 0.0}, {"noise_rise": 0.0}, {"noise_rise": 0.8}):
+        network = Recording(classifier)
+        run(ideal(0, classifier.spec, steps=10, crops=0, patience=0, tv=0.0, **{"noise": 0.05, **options}), network)
+        seen.append(torch.cat(network.pixels[:10]))
+    without, full, rising = seen
+    for step in range(10):
+        expected = without[step] + min(1, step / 8) * (full[step] - without[step])
+        torch.testing.assert_close(rising[step], expected, atol=1e-5, rtol=0)
+    assert not torch.equal(full, without)
+
+
 @pytest.mark.parametrize("patience", [1, 5])
 def test_a_constant_score_stops_after_window_plus_patience(patience: int) -> None:
-    """The network has the same output for all pictures, so it stops after the window of 8 steps and the patience."""
+    """The network has the same output for all pictures, so it stops after the window of 8 steps and the patience.
 
-    class Blind(nn.Module):
-        def forward(self, pixels: Tensor) -> Tensor:
-            return 0 * pixels.mean(dim=(2, 3))
-
+    Both begin after the 20 steps in which the noise rises, if it does.
+    """
     classifier = Classifier(Blind(), unnormalised(3, 16))
-    assert draw_one(classifier, 0, steps=50, patience=patience).steps == 8 + patience
+    assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.0).steps == 8 + patience
+    assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.4).steps == 20 + 8 + patience
     assert draw_one(classifier, 0, steps=50, patience=0).steps == 50

@@ -18,17 +18,17 @@ from tests.models.ideal.draw import draw_one
 
 
 def test_a_short_run_draws_a_recognised_zebra(imagenet: Model) -> None:
-    """Half the steps and half the crops of the defaults already give a picture whose top-1 class is the zebra."""
-    result = draw_one(imagenet.classifier, 340, steps=48, crops=2)
+    """A quick picture, with less than half the steps of the default, already has the zebra as its top-1 class."""
+    result = draw_one(imagenet.classifier, 340, effort="quick")
     assert result.score.rank == 1
 
 
 @pytest.mark.slow
 def test_the_default_options_draw_a_robust_zebra(imagenet: Model) -> None:
-    """MobileNetV2 gives its zebra (class 340) a probability of 0.99, and 0.95 on average when it is transformed."""
+    """MobileNetV2 gives its zebra (class 340) a probability of 0.99, and 0.98 on average when it is transformed."""
     result = draw_one(imagenet.classifier, 340)
     assert result.score.rank == 1 and result.score.strength >= 0.99
-    assert result.score.robust >= 0.95 and 0.9 <= result.score.slope <= 1.5 and result.reason is None
+    assert result.score.robust >= 0.98 and 0.9 <= result.score.slope <= 1.5 and result.reason is None
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_every_method_raises_the_score_on_every_architecture(architecture: str, 
         options: dict[str, Any] = {"method": method, "steps": 10, "crops": 0, "tv": 0.0, "noise": 0.0}
         options |= {"objective": "cross_entropy"} if isinstance(subject, int) else {}
         if "learning_rate" in METHODS[method].own:
-            options["learning_rate"] = METHODS[method].defaults["learning_rate"] / 10
+            options["learning_rate"] = METHODS[method].defaults()["learning_rate"] / 10
         (result,) = run(
             ideal(subject, classifier.spec, **options),
             classifier,
