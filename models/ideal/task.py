@@ -1,5 +1,6 @@
 """The task behind /ideal: gradient ascent from noise to the picture that a class or a channel responds to most."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,7 +75,8 @@ def ideal(
     `count` pictures of `size` x `size` pixels (by default the network's input size) are drawn in shared batches, from
     the seeds `seed`, `seed` + 1, ... Each of at most `steps` steps raises the mean of the `objective` over `crops`
     random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. It ends
-    early when the subject was not recognised better for `patience` steps (0: never). `options` are the method's
+    early when the subject was not recognised better for `patience` steps (0: never), or when the mean probability of a
+    class reaches `sure`. `options` are the method's
     options, which models/ideal/options.py describes. On a CPU the same seed gives the same bytes with the same number
     of threads. Costs `crops` passes with gradients per step, 43 without per picture, and 4 more for a channel. Raises
     BadIdeal.
@@ -125,7 +127,8 @@ def _draw(
     canvas = drawing(method, size, spec.channels, options, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
     noise = Noise(spec.input_size, options["noise"], random, device)
-    patience = Patience(options["patience"])
+    sure = options.get("sure", 1.0)
+    patience = Patience(options["patience"], sure if sure < 1 else math.inf)
     steps = 0
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()

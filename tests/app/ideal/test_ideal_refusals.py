@@ -25,7 +25,7 @@ from tests.app.live_service import Live
         ("/ideal/cat?seed=-1", 422, "seed: "),
         ("/ideal/cat?size=99999", 422, "size: "),
         ("/ideal/cat?method=magic", 422, "choose one of fourier"),
-        ("/ideal/cat?effort=lazy", 422, "effort: choose one of quick, standard, thorough"),
+        ("/ideal/cat?effort=lazy", 422, "choose one of quick, standard, thorough"),
         ("/ideal/cat?clamp=false", 422, "clamp is an option of pixel"),
         ("/ideal/cat?method=pixel&decay=1", 422, "pixel takes no decay"),
         ("/ideal/cat?objective=x", 422, "choose one of logit"),

@@ -46,8 +46,12 @@ def test_quick_takes_half_the_passes_of_standard_and_standard_a_third_of_those_o
 @pytest.mark.parametrize(("method", "options"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
 def test_resolved_options_of_a_channel_can_be_sent_again(method: str, options: dict[str, object]) -> None:
     result = ideal_options(method, 224, options, of_class=False)
-    assert "objective" not in result and ideal_options(method, 224, result, of_class=False) == result
-    assert result == {name: value for name, value in ideal_options(method, 224, options).items() if name != "objective"}
+    assert (
+        "objective" not in result
+        and "sure" not in result
+        and ideal_options(method, 224, result, of_class=False) == result
+    )
+    assert result == {name: value for name, value in ideal_options(method, 224, options).items() if name in result}
 
 
 def test_given_values_replace_defaults() -> None:
@@ -128,6 +132,7 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
         "patience": (0, 2000),
         "final_rate": (0.0, 1.0),
         "noise_rise": (0.0, 1.0),
+        "sure": (0.0, 1.0),
     }
     for method in METHODS:
         options = METHODS[method].options
@@ -144,7 +149,7 @@ def test_an_unknown_effort_is_refused() -> None:
 
 def test_the_defaults_of_thorough_are_those_before_there_were_efforts() -> None:
     """Clients that ask for `thorough` get the pictures that every request got before, so they are repeated here."""
-    shared = {"objective": "logit", "crops": 4, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0}
+    shared = {"objective": "logit", "sure": 1.0, "crops": 4, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0}
     assert METHODS["fourier"].defaults("thorough") == {
         **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05
     }  # fmt: skip

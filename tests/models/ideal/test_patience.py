@@ -16,6 +16,16 @@ def steps_until_exhausted(scores: list[float], patience: int) -> int | None:
     return None
 
 
+@pytest.mark.parametrize("patience", [0, 5])
+def test_a_mean_that_is_enough_stops(patience: int) -> None:
+    """Scores of 0.02 x step have a mean of 0.02 x (step - 3.5) over 8 steps, which reaches 0.4 at step 24."""
+    watcher = Patience(patience, enough=0.4)
+    for step in range(1, 25):
+        assert not watcher.exhausted
+        watcher.update(torch.tensor(0.02 * step))
+    assert watcher.exhausted
+
+
 def test_a_rising_score_never_stops() -> None:
     assert steps_until_exhausted([0.02 * step for step in range(50)], 5) is None
 

@@ -80,12 +80,13 @@ def test_several_pictures_equal_those_drawn_alone(tiny: Classifier) -> None:
 
 
 def test_a_channel_has_no_objective(tiny: Classifier) -> None:
-    """The option `objective` is for the logits of classes, so a channel neither reports nor takes it."""
+    """A channel neither reports nor takes the options `objective` and `sure`, which are about classes."""
     subject = (tiny.layers.find("0"), 1)
     result = draw_ideal(tiny, subject, steps=1, crops=1)
-    assert "objective" not in result.options and result.options["steps"] == 1
-    with pytest.raises(BadIdeal, match="objective is only for classes"):
-        draw_ideal(tiny, subject, objective="logit")
+    assert not {"objective", "sure"} & set(result.options) and result.options["steps"] == 1
+    for options in ({"objective": "logit"}, {"sure": 0.9}):
+        with pytest.raises(BadIdeal, match=f"{next(iter(options))} is only for classes"):
+            draw_ideal(tiny, subject, **options)
 
 
 def test_the_number_of_pixels_in_memory(tiny: Classifier) -> None:
@@ -120,9 +121,9 @@ def test_an_effort_is_a_set_of_defaults(tiny: Classifier) -> None:
     """A picture at an effort has the pixels of one for which every option is given, and takes steps x crops passes."""
     rows = []
     for effort in get_args(Effort):
-        defaults = {**METHODS["fourier"].defaults(effort), "patience": 0}
+        defaults = {**METHODS["fourier"].defaults(effort), "patience": 0, "sure": 1.0}
         network = Counting(tiny)
-        result = run(ideal(1, tiny.spec, effort=effort, patience=0), network)
+        result = run(ideal(1, tiny.spec, effort=effort, patience=0, sure=1.0), network)
         assert result.options["effort"] == effort
         assert torch.equal(result.sheet, draw_ideal(tiny, 1, **defaults).sheet)
         assert network.backward == defaults["steps"] * defaults["crops"]

@@ -73,7 +73,7 @@ def test_the_ideals_of_a_one_channel_network_are_grey() -> None:
     for method in METHODS:
         red, green, blue = draw_one(classifier, 1, method=method, steps=60).picture
         assert torch.equal(red, green) and torch.equal(green, blue)
-    result = draw_one(classifier, 1, steps=60)
+    result = draw_one(classifier, 1, effort="thorough", steps=60)
     assert result.picture.float().mean() < 60 and result.score.rank == 1 and result.score.strength > 0.95
 
 
@@ -190,6 +190,14 @@ def test_the_noise_rises_linearly() -> None:
         expected = without[step] + min(1, step / 8) * (full[step] - without[step])
         torch.testing.assert_close(rising[step], expected, atol=1e-5, rtol=0)
     assert not torch.equal(full, without)
+
+
+def test_the_ascent_stops_when_the_class_is_sure(tiny: Classifier) -> None:
+    """The probability of every step is far above 0.01, so only the window of 8 steps is waited for."""
+    options = {"steps": 50, "patience": 0}
+    assert draw_one(tiny, 1, sure=0.01, noise_rise=0.0, **options).steps == 8
+    assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, **options).steps == 25 + 8
+    assert draw_one(tiny, 1, sure=1.0, **options).steps == 50
 
 
 @pytest.mark.parametrize("patience", [1, 5])
