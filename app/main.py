@@ -63,7 +63,8 @@ class Application(FastAPI):
 def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registry], None] | None = None) -> FastAPI:
     """The application; it calls `on_loaded` on another thread when all models are loaded or have failed to load."""
     settings = settings or Settings()
-    registry = Registry(settings.models, folder=settings.checkpoints, device=choose_device(settings.device))
+    device = choose_device(settings.device)
+    registry = Registry(settings.models, folder=settings.checkpoints, device=device, max_rows=settings.max_rows)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

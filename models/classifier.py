@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.activations import without_copies
 from models.fold import fold_batch_norms
 from models.layers import Layers, layers, watching
+from models.pass_times import PassTimes
 from models.preprocessing import preprocess, to_float
 from models.query import Answer, Query
 from models.spec import Spec
@@ -47,6 +48,7 @@ class Classifier:
     def __init__(self, network: nn.Module, spec: Spec, *, device: torch.device | str = "cpu") -> None:
         self.spec = spec
         self.device = torch.device(device)
+        self.pass_times = PassTimes(self.device)
         if self.device.type == "cuda":
             # TF32 keeps 10 bits of a product, and which ones depends on the size of the batch. Predictions near a
             # decision boundary would depend on it too.

@@ -7,6 +7,7 @@ service interleaves many tasks on one thread.
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -36,11 +37,14 @@ class Query:
     the requests that happen to run beside it (docs/decisions/0012).
     """
 
-    def halves(self) -> tuple["Query", "Query"]:
-        """The query as two queries of about half its rows each, in order; it must have two rows or more."""
-        rows = len(self.pixels)
-        middle = rows // 2
-        return self._part(0, middle), self._part(middle, rows)
+    def parts(self, most: int) -> "list[Query]":
+        """The query as few queries of nearly equal size, in order, of at most `most` rows each."""
+        rows = self.pixels.shape[0]
+        if rows <= most:
+            return [self]
+        count = -(-rows // most)
+        bounds = [rows * number // count for number in range(count + 1)]
+        return [self._part(start, stop) for start, stop in pairwise(bounds)]
 
     @staticmethod
     def join(queries: "Sequence[Query]") -> "Query":
@@ -100,28 +104,32 @@ class Answer:
         return [Answer(*rows) for rows in zip(*columns, strict=True)]
 
     @staticmethod
-    def join(first: "Answer", second: "Answer") -> "Answer":
-        """The answer to a query from the answers to its two halves."""
+    def join(answers: "Sequence[Answer]") -> "Answer":
+        """The answer to a query from the answers to its parts; a single one is returned as it is."""
+        if len(answers) == 1:
+            return answers[0]
         return Answer(
-            torch.cat([first.logits, second.logits]),
-            _both(first.losses, second.losses),
-            _both(first.gradients, second.gradients),
-            _both(first.activations, second.activations),
-            _both(first.activation_gradients, second.activation_gradients),
+            torch.cat([answer.logits for answer in answers]),
+            _joined([answer.losses for answer in answers]),
+            _joined([answer.gradients for answer in answers]),
+            _joined([answer.activations for answer in answers]),
+            _joined([answer.activation_gradients for answer in answers]),
         )
 
 
-def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    return None if first is None or second is None else torch.cat([first, second])
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    tensors = [part for part in parts if part is not None]
+    return torch.cat(tensors) if tensors else None
 
 
 @dataclass(frozen=True)
 class Progress:
     """A task's report after one of its steps: `step` of `steps`, counted from 1, with a score and a preview.
 
-    Most reports have no reader, so the score and the preview are computed only when a listener calls `score` or
-    `render`. `compute_score` returns the score. `picture` is the preview, float [3, h, w] in [0, 1], or a function
-    that draws it. A tensor belongs to the task, which may change it later: a listener that keeps it makes a copy.
+    Most reports have no reader, so the score, the preview and the seconds left are computed only when a listener calls
+    `score`, `render` or `eta_s`. `compute_score` returns the score. `compute_eta` is added by what drives the task.
+    `picture` is the preview, float [3, h, w] in [0, 1], or a function that draws it. A tensor belongs to the task,
+    which may change it later: a listener that keeps it makes a copy.
     `success` says whether a result that reaches the goal has been verified in the file; None if there is no such goal.
     """
 
@@ -130,6 +138,7 @@ class Progress:
     compute_score: Callable[[], float] | None = None
     picture: Tensor | Callable[[], Tensor] | None = None
     success: bool | None = None
+    compute_eta: Callable[[], float | None] | None = None
 
     def score(self) -> float | None:
         """How near the task is to its goal: a probability, or a channel's activation; None if the task has no score.
@@ -137,6 +146,10 @@ class Progress:
         Computed again at each call, which waits for the device.
         """
         return None if self.compute_score is None else self.compute_score()
+
+    def eta_s(self) -> float | None:
+        """About how many seconds the task still takes, as estimated at this call; None where nothing can be said."""
+        return None if self.compute_eta is None else self.compute_eta()
 
     def render(self) -> Float[Tensor, "3 h w"] | None:
         """The picture as it is at this step, in [0, 1], drawn again at each call; None if the task has no preview."""

@@ -5,15 +5,20 @@ Only `Conversation` sends answers to a task; only `next_batch` decides which que
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar, cast
 
+from models.pass_times import answer_batch, most_rows, times_of
 from models.query import GRACE, Answer, DeadlineExceeded, Network, Progress, Query, Result, Task
 
 
 class Conversation(Generic[Result]):
     """A task while it is driven: it waits for the answer to its `query` until it is `done` and has a `result`.
+
+    A query with more rows than the network answers well at once (`most_rows`) is asked in parts, one after the other:
+    so a driver can answer other tasks between them. `query` is the part that is to be answered next.
 
     The driver calls `advance` with None to start the task and then with the answer to each query. `advance` and
     `expire` raise what the task or `on_progress` raises; after an error the driver may only call `close`.
@@ -32,15 +37,17 @@ class Conversation(Generic[Result]):
         self.deadline = math.inf
         """When the task's time is up, on the clock of time.monotonic()."""
         self.done = False
-        self._query: Query | None = None
+        self.times = times_of(network)
+        self._parts: deque[Query] = deque()
+        self._answers: list[Answer] = []  # to the parts before
         self._result: Result | None = None
         self._queries_left: int | None = None  # counted once the deadline has passed
 
     @property
     def query(self) -> Query:
         """The query that waits for its answer; only between the first `advance` and the end of the task."""
-        assert self._query is not None, "a conversation that has begun and is not done has a query"
-        return self._query
+        assert self._parts, "a conversation that has begun and is not done has a query"
+        return self._parts[0]
 
     @property
     def result(self) -> Result:
@@ -52,6 +59,11 @@ class Conversation(Generic[Result]):
     def wants_gradients(self) -> bool:
         """Whether the query has an objective, so that its answer takes a backward pass."""
         return self.query.objective is not None
+
+    @property
+    def knee(self) -> int | None:
+        """The number of rows beyond which a batch with this query brings no more rows per second; None if unknown."""
+        return None if self.times is None else self.times.of(gradients=self.wants_gradients).knee
 
     @property
     def batch_key(self) -> Hashable:
@@ -69,6 +81,12 @@ class Conversation(Generic[Result]):
 
         Raises DeadlineExceeded when an expired task asks more than GRACE queries.
         """
+        if answer is not None:
+            self._answers.append(answer)
+            self._parts.popleft()
+            if self._parts:
+                return
+            answer = Answer.join(self._answers)
         self._resume(self.task.send, answer)
 
     def expire(self) -> None:
@@ -81,6 +99,7 @@ class Conversation(Generic[Result]):
         self.task.close()
 
     def _resume(self, resume: Callable[[Any], Query | Progress], value: Answer | Exception | None) -> None:
+        self._parts, self._answers = deque(), []
         try:
             message = resume(value)
             while isinstance(message, Progress):
@@ -88,7 +107,7 @@ class Conversation(Generic[Result]):
                     self.on_progress(message)
                 message = self.task.send(None)
         except StopIteration as stop:
-            self._query, self._result, self.done = None, stop.value, True
+            self._result, self.done = stop.value, True
             return
         if not isinstance(message, Query):  # without this check, the engine would fail, and every other task with it
             raise TypeError(f"a task yields a Query or a Progress, not {type(message).__name__}")
@@ -96,7 +115,8 @@ class Conversation(Generic[Result]):
             self._queries_left -= 1
             if self._queries_left < 0:
                 raise self._deadline_exceeded()
-        self._query = message
+        most = None if self.network is None else most_rows(message, self.times)
+        self._parts = deque([message] if most is None else message.parts(most))
 
     def _deadline_exceeded(self) -> DeadlineExceeded:
         return DeadlineExceeded(
@@ -110,7 +130,8 @@ AnyConversation = TypeVar("AnyConversation", bound=Conversation[Any])
 def next_batch(waiting: Iterable[AnyConversation], max_rows: int | None = None) -> list[AnyConversation]:
     """The first of the waiting conversations, and all later ones that may share its batch and fit into it.
 
-    A batch has at most `max_rows` rows (None: any number), unless the first query alone has more.
+    A batch has at most `max_rows` rows (None: any number), and no more than pay off, as far as that is known, unless
+    the first query alone has more.
     """
     batch: list[AnyConversation] = []
     most = math.inf if max_rows is None else max_rows
@@ -119,6 +140,7 @@ def next_batch(waiting: Iterable[AnyConversation], max_rows: int | None = None) 
         size = conversation.query.pixels.shape[0]  # a third of the time of len()
         if not batch:
             key = conversation.batch_key
+            most = min(most, conversation.knee or most)
         elif rows + size > most or conversation.batch_key != key:
             continue
         batch.append(conversation)
@@ -187,7 +209,7 @@ def _answer_each(conversations: Collection[Conversation[Any]], network: Network)
         batch = next_batch(waiting)
         in_batch = set(batch)
         waiting = [conversation for conversation in waiting if conversation not in in_batch]
-        answers = network.answer([conversation.query for conversation in batch])
+        answers = answer_batch(network, [conversation.query for conversation in batch])
         for conversation, answer in zip(batch, answers, strict=True):
             conversation.advance(answer)
             if not conversation.done and conversation.overdue:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from models.pass_times import answer_batch
 from models.query import Answer, Network, Query
 
 logger = logging.getLogger(__name__)
@@ -30,12 +31,12 @@ def answer_within_memory(network: Network, queries: list[Query], limit: RowLimit
     """One answer or error per query, in order.
 
     A batch that fails is halved and tried again, until only the query that causes the error fails. A single query with
-    more rows than the limit is halved too.
+    more rows than the limit is answered in parts.
     """
     if len(queries) == 1 and len(queries[0].pixels) > limit.rows:
-        return [_answer_query_in_halves(network, queries[0], limit)]
+        return [_answer_query_in_parts(network, queries[0], limit)]
     try:
-        return list(network.answer(queries))
+        return [*answer_batch(network, queries)]
     except Exception as error:
         # Without its traceback, whose frames would hold the batch's memory through every retry below.
         failure = error.with_traceback(None)
@@ -56,7 +57,7 @@ def _answer_with_fewer_rows(network: Network, queries: list[Query], limit: RowLi
     logger.warning("out of memory with %d rows; at most %d from now on", rows, limit.rows)
     if len(queries) > 1:
         return _answer_batch_in_halves(network, queries, limit)
-    return [_answer_query_in_halves(network, queries[0], limit)]
+    return [_answer_query_in_parts(network, queries[0], limit)]
 
 
 def _answer_batch_in_halves(network: Network, queries: list[Query], limit: RowLimit) -> list[Answer | Exception]:
@@ -65,12 +66,10 @@ def _answer_batch_in_halves(network: Network, queries: list[Query], limit: RowLi
     return first + answer_within_memory(network, queries[middle:], limit)
 
 
-def _answer_query_in_halves(network: Network, query: Query, limit: RowLimit) -> Answer | Exception:
-    parts = [answer_within_memory(network, [half], limit)[0] for half in query.halves()]
-    first, second = parts
-    if isinstance(first, Answer) and isinstance(second, Answer):
-        return Answer.join(first, second)
-    return next(part for part in parts if not isinstance(part, Answer))
+def _answer_query_in_parts(network: Network, query: Query, limit: RowLimit) -> Answer | Exception:
+    answers = [answer_within_memory(network, [part], limit)[0] for part in query.parts(limit.rows)]
+    failure = next((answer for answer in answers if not isinstance(answer, Answer)), None)
+    return failure or Answer.join([answer for answer in answers if isinstance(answer, Answer)])
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -1,8 +1,9 @@
 """Continuous batching: one thread drives all tasks that are alive, and the network answers their queries in batches.
 
-A tick is one turn of the engine's loop. It answers one batch of queries for logits per network, and then one batch of
-queries for gradients. So a request joins at the next tick and leaves as soon as it is done, and one that needs logits
-alone, as a classification does, waits for one gradient step at most. An engine without tasks sleeps.
+A tick is one turn of the engine's loop. It answers the first queries of new tasks, if they are for logits alone, and
+then one batch of the other queries, which take turns. A batch has as many rows as pay off on this machine, and no more
+(models/pass_times.py). So a request joins at the next tick and leaves as soon as it is done, and one that needs a
+single look, as a classification does, waits for one such batch at most. An engine without tasks sleeps.
 """
 
 import contextlib
@@ -10,17 +11,18 @@ import logging
 import math
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.engine.admission import Admission
 from app.engine.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
 from app.engine.counters import Counters
+from app.engine.pace import Pace
 from app.engine.progress import GuardedListener, Listener
-from models.query import Answer, Network, Task
+from models.query import Answer, Network, Progress, Query, Task
 from models.run import Conversation, next_batch
 
 logger = logging.getLogger(__name__)
@@ -33,17 +35,35 @@ class Submission(Conversation[Any]):
     def __init__(
         self, task: Task[Any], network: Network, listener: Listener | None, deadline_s: float, weight: int
     ) -> None:
-        super().__init__(task, network, None if listener is None else GuardedListener(listener))
+        super().__init__(task, network, self._report)
         self.deadline = self.begun + deadline_s
-        self.weight = weight
+        self.pace = Pace(getattr(task, "__name__", ""), weight)
         self.future: Future[Any] = Future()
+        self._listener = None if listener is None else GuardedListener(listener)
+
+    @property
+    def is_first_look(self) -> bool:
+        """Whether the task is new and asks for logits alone."""
+        return self.pace.is_new and not self.wants_gradients
+
+    @property
+    def least_seconds(self) -> float:
+        """The seconds that its query takes at least, by what is known of the network."""
+        row_seconds = None if self.times is None else self.times.of(gradients=self.wants_gradients).row_seconds
+        return (row_seconds or 0.0) * self.query.pixels.shape[0]
+
+    def _report(self, progress: Progress) -> None:
+        self.pace.report(progress)
+        if self._listener is not None:
+            self._listener(replace(progress, compute_eta=self.pace.seconds_left))
 
 
 class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
-    At most `max_rows` rows go through a network at once; the number is halved for good when the device runs out of
-    memory. At most `max_tasks` tasks are alive, and their weights add up to at most `max_weight` (see Admission).
+    At most `max_rows` rows go through a network at once, and fewer where more do not pay off; the number is halved for
+    good when the device runs out of memory. At most `max_tasks` tasks are alive, and their weights add up to at most
+    `max_weight` (see Admission).
     """
 
     def __init__(self, *, max_rows: int = 32, max_tasks: int = 64, max_weight: float = math.inf) -> None:
@@ -51,7 +71,8 @@ class Engine:
         self.counters = Counters()
         self.admission = Admission(max_tasks, max_weight, self.counters)
         self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
-        self._waiting: deque[Submission] = deque()  # for an answer, the longest waiting first
+        self._first_looks: deque[Submission] = deque()  # wait for an answer, the longest waiting first
+        self._others: deque[Submission] = deque()
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
@@ -75,10 +96,10 @@ class Engine:
         `on_progress` is called on the engine's thread. `deadline_s` seconds after this call DeadlineExceeded is thrown
         into the task, and what it then returns or raises goes to the future. `weight` stands for the memory that the
         task itself takes. A `sequel` finishes work whose earlier task has ended; it is admitted even if the engine is
-        full, since a refusal would lose that work. Raises Overloaded, ShuttingDown.
+        full, since a refusal would lose that work. Raises Overloaded, TooLate, ShuttingDown.
         """
-        self.admission.admit(weight, is_sequel=sequel)
         submission = Submission(task, network, on_progress, deadline_s, weight)
+        self.admission.admit(submission.pace, deadline_s, is_sequel=sequel)
         self._inbox.put(submission)
         return submission.future
 
@@ -96,17 +117,19 @@ class Engine:
         while self.admission.is_open or self.alive:
             try:
                 self._begin_submitted()
-                self._drop_cancelled()
-                self._answer_logits()
-                self._answer_next_batch(gradients=True)
+                self._note_work_ahead()
+                while self._first_looks:
+                    self._answer_next_batch(self._first_looks)
+                self._answer_next_batch(self._others)
             except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
                 logger.exception("the engine failed; every task in flight is answered with the error")
-                while self._waiting:
-                    self._fail(self._waiting.popleft(), error)
+                for line in (self._first_looks, self._others):
+                    while line:
+                        self._fail(line.popleft(), error)
 
     def _begin_submitted(self) -> None:
         """Start the tasks that were submitted since the last tick; with no other task, sleep until one comes."""
-        block = not self._waiting
+        block = not (self._first_looks or self._others)
         while True:
             try:
                 submission = self._inbox.get(block=block)
@@ -116,51 +139,52 @@ class Engine:
             if submission is not None:
                 self._proceed(submission, submission.advance)
 
-    def _drop_cancelled(self) -> None:
-        for submission in [submission for submission in self._waiting if submission.future.cancelled()]:
-            self._waiting.remove(submission)
+    def _drop_cancelled(self, line: deque[Submission]) -> None:
+        for submission in [submission for submission in line if submission.future.cancelled()]:
+            line.remove(submission)
             self.counters.left += 1
             self._end(submission)
 
-    def _expire_overdue(self) -> None:
-        for submission in [submission for submission in self._waiting if submission.overdue]:
-            self._waiting.remove(submission)
+    def _expire_overdue(self, line: deque[Submission]) -> None:
+        for submission in [submission for submission in line if submission.overdue]:
+            line.remove(submission)
             self.counters.expired += 1
             self._proceed(submission, submission.expire)
 
-    def _answer_logits(self) -> None:
-        """Answer as many batches of queries for logits as there are networks that are asked for them."""
-        networks = {id(submission.network) for submission in self._waiting if not submission.wants_gradients}
-        for _ in range(len(networks)):
-            self._answer_next_batch(gradients=False)
+    def _answer_next_batch(self, line: deque[Submission]) -> None:
+        """Answer the query in the line that has waited longest, and those that share its batch.
 
-    def _answer_next_batch(self, *, gradients: bool) -> None:
-        """Answer the query of this kind that has waited longest, and those that share its batch.
-
-        Each task goes to the end of the line with its next query, so none waits for another's second turn. Tasks whose
-        deadline has passed get DeadlineExceeded in place of an answer.
+        Each task goes to the end of the line with its next query, or the next part of it, so none waits for another's
+        second turn. Tasks whose deadline has passed get DeadlineExceeded in place of an answer.
         """
-        self._expire_overdue()
-        waiting = (submission for submission in self._waiting if submission.wants_gradients == gradients)
-        batch = next_batch(waiting, self.max_rows)
+        self._drop_cancelled(line)
+        self._expire_overdue(line)
+        batch = next_batch(line, self.max_rows)
         if not batch:
             return
         network = batch[0].network
         assert network is not None, "a submission has a network"
+        queries = [submission.query for submission in batch]
+        self._count(queries)
         limit = RowLimit(self.max_rows)
-        answers = answer_within_memory(network, [submission.query for submission in batch], limit)
+        answers = answer_within_memory(network, queries, limit)
         self.max_rows = limit.rows
-        self._count(batch, gradients=gradients)
         for submission, answer in zip(batch, answers, strict=True):
-            self._waiting.remove(submission)
+            line.remove(submission)  # it stands near the front
+            submission.pace.take_turn()
             if isinstance(answer, Answer):
                 self._proceed(submission, submission.advance, answer)
             else:
                 self._fail(submission, answer)
+        self._note_work_ahead()
 
-    def _count(self, batch: list[Submission], *, gradients: bool) -> None:
-        rows = sum(len(submission.query.pixels) for submission in batch)
-        if gradients:
+    def _note_work_ahead(self) -> None:
+        """Tell the admission what every new task has to wait for: the first looks that wait already."""
+        self.admission.ahead_s = sum(submission.least_seconds for submission in self._first_looks)
+
+    def _count(self, queries: list[Query]) -> None:
+        rows = sum(len(query.pixels) for query in queries)
+        if queries[0].objective is not None:
             self.counters.gradient_batches += 1
             self.counters.gradient_rows += rows
         else:
@@ -177,7 +201,8 @@ class Engine:
         if submission.done:
             self._finish(submission)
         else:
-            self._waiting.append(submission)
+            line = self._first_looks if submission.is_first_look else self._others
+            line.append(submission)
 
     def _finish(self, submission: Submission) -> None:
         self.counters.done += 1
@@ -195,7 +220,7 @@ class Engine:
             submission.close()
         except Exception:
             logger.exception("a task failed while it was closed")
-        self.admission.release(submission.weight, time.monotonic() - submission.begun)
+        self.admission.release(submission.pace)
 
 
 def _resolve(answer: Callable[[], None]) -> None:

@@ -31,9 +31,9 @@ class LoadingFailed(RuntimeError):
 
 
 class Registry:
-    """The served models by name; the first is the default."""
+    """The served models by name; the first is the default. `max_rows` is the largest batch that is of use."""
 
-    def __init__(self, names: Sequence[str], *, folder: Path, device: torch.device) -> None:
+    def __init__(self, names: Sequence[str], *, folder: Path, device: torch.device, max_rows: int = 32) -> None:
         self.names = tuple(names) or tuple(store.checkpoint_names(folder))
         if not self.names:
             raise NotServed(
@@ -42,6 +42,7 @@ class Registry:
             )
         self.device = device
         self._folder = folder
+        self._max_rows = max_rows
         self._models: dict[str, store.Model] = {}
         self._failures: dict[str, Exception] = {}
         self._loaded = threading.Event()
@@ -56,7 +57,8 @@ class Registry:
             try:
                 model = store.load(name, folder=self._folder, device=self.device)
                 model.classifier.warm_up()
-                return_freed_memory()  # warming up takes more than most requests
+                model.classifier.pass_times.measure(model.classifier, side=model.spec.input_size, most=self._max_rows)
+                return_freed_memory()  # these passes take more memory than most requests
                 self._models[name] = model
                 logger.info("serving %s (%s, %d classes)", name, model.spec.architecture, len(model.spec.classes))
             except Exception as error:

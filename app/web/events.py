@@ -104,11 +104,13 @@ def event_stream(
 
 
 def _progress_event(progress: Progress, preview: Tensor | None) -> str:
+    eta_s = progress.eta_s()
     event: dict[str, float | str | None] = {
         "step": progress.step,
         "steps": progress.steps,
         "score": progress.score(),
         "success": progress.success,
+        "eta_s": None if eta_s is None else round(eta_s, 1),
     }
     if preview is not None:
         event["preview"] = data_url(preview)

@@ -35,6 +35,15 @@ def problems(*statuses: int) -> Responses:
     }
 
 
+EVENTS = (
+    "Events of three kinds. `progress`, after a step of the task: `step` of `steps`; `score`, how near the task is to "
+    "its goal (null if it has no score); `eta_s`, about how many seconds it still takes, by its pace so far and the "
+    "present load (null while nothing can be said); and, if asked for, `preview`, a small picture as a "
+    "data URL. `result`, once: the same JSON as without a stream. `problem`, in place of a result: the problem details."
+)
+"""What an event stream contains."""
+
+
 def picture_responses(body: type[PictureResult]) -> Responses:
     """The documented success of an operation that returns a picture, JSON or an event stream.
 
@@ -43,7 +52,7 @@ def picture_responses(body: type[PictureResult]) -> Responses:
     examples = body.model_json_schema(mode="serialization").get("examples", [])
     assert len(examples) == 1, f"{body.__name__} needs one example in the json_schema_extra of its model_config"
     picture = {"schema": {"type": "string", "format": "binary"}}
-    progress = '{"step": 7, "steps": 40, "score": 0.83, "success": true}'
+    progress = '{"step": 7, "steps": 40, "score": 0.83, "success": true, "eta_s": 2.4}'
     events = f"event: progress\ndata: {progress}\n\nevent: result\ndata: {{...}}\n\n"
     return {
         200: {
@@ -56,7 +65,7 @@ def picture_responses(body: type[PictureResult]) -> Responses:
                 "image/jpeg": picture,
                 "image/webp": picture,
                 "application/json": {"example": examples[0]},
-                "text/event-stream": {"schema": {"type": "string"}, "example": events},
+                "text/event-stream": {"schema": {"type": "string", "description": EVENTS}, "example": events},
             },
         }
     }

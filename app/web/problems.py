@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.engine.admission import Overloaded, ShuttingDown
+from app.engine.admission import Overloaded, ShuttingDown, TooLate
 from app.engine.batches import DoesNotFit
 from app.engine.registry import LoadingFailed, NotServed, StillLoading
 from app.web.schemas import Problem
@@ -43,6 +43,7 @@ STATUS: dict[type[Exception], int] = {
     BadExplanation: 422,
     AlreadyTarget: 422,
     Overloaded: 503,
+    TooLate: 503,
     ShuttingDown: 503,
     StillLoading: 503,
     LoadingFailed: 503,

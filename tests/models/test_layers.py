@@ -83,9 +83,9 @@ def test_queries_of_all_kinds_in_one_batch_are_answered_as_alone(tiny: Classifie
                 torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_halves_of_a_query_have_the_same_layer_and_gradients(tiny: Classifier) -> None:
+def test_parts_of_a_query_have_the_same_layer_and_gradients(tiny: Classifier) -> None:
     query = Query(torch.rand(5, 3, 32, 32), lambda values: values[:, 0].mean(dim=(1, 2)), "0", within=True, apart=True)
-    halves = query.halves()
+    halves = query.parts(3)
     assert all((half.layer, half.within, half.apart) == ("0", True, True) for half in halves)
     (whole,) = tiny.answer([query])
     gradients_of_halves = torch.cat([tiny.answer([half])[0].gradients for half in halves])

@@ -38,8 +38,7 @@ def in_pieces(classifier: Classifier, query: Query) -> Answer:
     if len(query.pixels) == 1:
         (answer,) = classifier.answer([query])
         return answer
-    first, second = query.halves()
-    return Answer.join(in_pieces(classifier, first), in_pieces(classifier, second))
+    return Answer.join([in_pieces(classifier, half) for half in query.parts((len(query.pixels) + 1) // 2)])
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=7), seed=st.integers(0, 1000))
@@ -54,20 +53,23 @@ def test_a_query_answered_in_pieces_has_the_same_answer(tiny: Classifier, labels
     torch.testing.assert_close(joined.gradients, whole.gradients, rtol=1e-3, atol=1e-5)
 
 
-def test_halves_of_an_odd_number_of_rows() -> None:
-    """Five rows become two and three, in their order."""
-    query = Query(torch.arange(5.0).reshape(5, 1, 1, 1).expand(5, 3, 4, 4))
-    first, second = query.halves()
-    assert (len(first.pixels), len(second.pixels)) == (2, 3)
-    assert torch.equal(torch.cat([first.pixels, second.pixels]), query.pixels)
-    assert first.objective is None
+@pytest.mark.parametrize(
+    ("rows", "most", "sizes"), [(5, 3, [2, 3]), (9, 4, [3, 3, 3]), (4, 4, [4]), (9, 8, [4, 5]), (3, 1, [1, 1, 1])]
+)
+def test_parts_are_few_and_of_nearly_equal_size(rows: int, most: int, sizes: list[int]) -> None:
+    """No part is larger than allowed, and together they are the query's rows in their order."""
+    query = Query(torch.arange(float(rows)).reshape(rows, 1, 1, 1).expand(rows, 3, 4, 4))
+    parts = query.parts(most)
+    assert [len(part.pixels) for part in parts] == sizes
+    assert torch.equal(torch.cat([part.pixels for part in parts]), query.pixels)
+    assert all(part.objective is None for part in parts)
 
 
-def test_the_objective_of_a_half_gets_the_rows_of_that_half() -> None:
+def test_the_objective_of_a_part_gets_the_rows_of_that_part() -> None:
     """The losses of the two halves, joined, are those of the whole query."""
     labels = torch.tensor([0, 1, 2, 1])
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
-    first, second = Query(pixels(4), lambda rows: log_odds(rows, labels)).halves()
+    first, second = Query(pixels(4), lambda rows: log_odds(rows, labels)).parts(2)
     assert first.objective is not None
     assert second.objective is not None
     halves = torch.cat([first.objective(logits[:2]), second.objective(logits[2:])])
@@ -75,7 +77,7 @@ def test_the_objective_of_a_half_gets_the_rows_of_that_half() -> None:
 
 
 def test_joined_answers_without_gradients_have_none() -> None:
-    joined = Answer.join(Answer(torch.zeros(1, 2)), Answer(torch.ones(2, 2)))
+    joined = Answer.join([Answer(torch.zeros(1, 2)), Answer(torch.ones(2, 2))])
     assert joined.logits.tolist() == [[0, 0], [1, 1], [1, 1]]
     assert joined.losses is None
     assert joined.gradients is None

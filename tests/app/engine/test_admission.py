@@ -4,9 +4,13 @@ import threading
 
 import pytest
 
-from app.engine.admission import Overloaded, ShuttingDown
+from app.engine.admission import CERTAIN, Admission, Overloaded, ShuttingDown, TooLate
+from app.engine.counters import Counters
 from app.engine.engine import Engine
+from app.engine.pace import Pace
+from models.query import Progress
 from tests.app.doubling import Doubling, asking
+from tests.clock import Clock
 
 
 @pytest.fixture
@@ -80,3 +84,61 @@ def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling
     assert future.result(0) == [2.0] * 3
     with pytest.raises(ShuttingDown):
         engine.submit(asking(), network)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("app.engine.pace.time", clock)
+    return clock
+
+
+def at_step(pace: Pace, clock: Clock, *, step: int, steps: int) -> None:
+    """The task takes a turn of one second for each of its steps."""
+    for _ in range(step):
+        clock.now += 1
+        pace.take_turn()
+    pace.report(Progress(step, steps))
+
+
+def test_a_refused_task_hears_when_the_first_place_will_be_free(clock: Clock) -> None:
+    """One task has 30 steps of a second to go, the other 5; one of weight 8 has room only when the first has ended."""
+    admission = Admission(2, 10, Counters())
+    long, short = Pace("attack", 9), Pace("attack", 1)
+    for pace, steps in ((long, 40), (short, 15)):
+        admission.admit(pace)
+        at_step(pace, clock, step=10, steps=steps)
+    long.take_turn()  # it has waited ten seconds for the other one
+    with pytest.raises(Overloaded, match="in 5 s"):
+        admission.check(0)
+    with pytest.raises(Overloaded) as error:
+        admission.check(8)
+    assert error.value.retry_after_s > 25
+
+
+def test_the_mean_of_its_kind_stands_for_a_task_without_steps(clock: Clock) -> None:
+    """Attacks took 20 seconds; the one that is alive was admitted 4 seconds ago."""
+    admission = Admission(1, 10, Counters())
+    for _ in range(3):
+        pace = Pace("attack", 0)
+        admission.admit(pace)
+        clock.now += 20
+        admission.release(pace)
+    admission.admit(Pace("attack", 0))
+    clock.now += 4
+    with pytest.raises(Overloaded, match="in 16 s"):
+        admission.check(0)
+
+
+def test_what_certainly_comes_too_late_is_refused_at_once() -> None:
+    """Ten seconds of first looks are ahead, of which CERTAIN counts; a longer or no deadline is admitted."""
+    counters = Counters()
+    admission = Admission(10, 10, counters)
+    admission.ahead_s = 10.0
+    with pytest.raises(TooLate, match="try again in 3 s, or allow more time") as error:
+        admission.admit(Pace("classify", 0), deadline_s=10 * CERTAIN - 2.5)
+    assert (error.value.retry_after_s, counters.refused, admission.alive) == (3, 1, 0)
+    admission.admit(Pace("classify", 0), deadline_s=10 * CERTAIN + 1)
+    admission.admit(Pace("classify", 0))
+    admission.admit(Pace("classify", 0), deadline_s=0.1, is_sequel=True)
+    assert admission.alive == 3

@@ -7,9 +7,21 @@ import pytest
 import torch
 
 from app.engine.engine import Engine
-from models.query import Progress, Task
+from models.pass_times import PassTimes
+from models.query import Answer, Progress, Query, Task
 from tests.app.doubling import Doubling, asking, hold, rows
 from tests.app.live_service import eventually
+
+
+class Timed(Doubling):
+    """A network that carries its pass times, and lets another one answer."""
+
+    def __init__(self, network: Doubling) -> None:
+        self.network = network
+        self.pass_times = PassTimes(torch.device("cuda"))  # of whose batches so few are timed that none is here
+
+    def answer(self, queries: list[Query]) -> list[Answer]:
+        return self.network.answer(queries)
 
 
 @pytest.fixture
@@ -32,6 +44,54 @@ def test_tasks_share_batches_up_to_the_cap(engine: Engine, network: Doubling) ->
         future.result(30)
     assert [rows(batch) for batch in network.batches[1:]] == [8] * 10
     assert (engine.counters.gradient_batches, engine.counters.gradient_rows) == (10, 80)
+
+
+def test_batches_are_filled_to_the_knee_and_not_beyond(engine: Engine, network: Doubling) -> None:
+    """16 tasks of three steps; up to four rows a batch takes as long as one row, and then no more is gained."""
+    timed = Timed(network)
+    timed.pass_times.gradients.measure(lambda rows: 0.001 * -(-rows // 4), 8)
+    hold(engine, network)
+    futures = [engine.submit(asking(3, gradients=True), timed) for _ in range(16)]
+    network.may_answer.set()
+    for future in futures:
+        future.result(30)
+    assert [rows(batch) for batch in network.batches[1:]] == [4] * 12
+
+
+def test_others_are_answered_between_the_parts_of_a_large_query(engine: Engine, network: Doubling) -> None:
+    """A query of nine rows is asked in three parts; a classification and another attack come in between."""
+    network.may_answer.clear()
+    large = engine.submit(asking(rows=9, gradients=True, apart=True), network)
+    eventually(lambda: network.batches)
+    others = [engine.submit(asking(gradients=True, value=5.0), network), engine.submit(asking(value=7.0), network)]
+    network.may_answer.set()
+    assert [future.result(30) for future in (large, *others)] == [[2.0], [10.0], [14.0]]
+    kinds = [(rows(batch), batch[0].objective is not None) for batch in network.batches]
+    assert kinds == [(3, True), (1, False), (3, True), (1, True), (3, True)]
+
+
+def test_a_first_look_goes_before_the_later_looks_of_others(engine: Engine, network: Doubling) -> None:
+    """Thirty searches ask for logits again and again; a classification is in the batch after the one that runs."""
+    hold(engine, network)
+    searches = [engine.submit(asking(40, rows=8), network) for _ in range(30)]
+    network.may_answer.set()
+    eventually(lambda: len(network.batches) > 60)
+    network.may_answer.clear()
+    running = len(network.batches)
+    future = engine.submit(asking(value=7.0), network)
+    network.may_answer.set()
+    assert future.result(30) == [14.0]
+    (number,) = (number for number, batch in enumerate(network.batches) if batch[0].pixels.max() == 7)
+    assert number <= running + 1
+    for search in searches:
+        search.cancel()
+
+
+def test_progress_has_an_estimate_of_the_seconds_left(engine: Engine, network: Doubling) -> None:
+    """None after the first turns and at the last step; no test asks how many seconds they are."""
+    estimates: list[float | None] = []
+    engine.submit(asking(8), network, on_progress=lambda progress: estimates.append(progress.eta_s())).result(30)
+    assert [estimate is None for estimate in estimates] == [True, True, *[False] * 5, True]
 
 
 def test_a_query_larger_than_the_cap_is_answered_alone_in_parts(engine: Engine, network: Doubling) -> None:
@@ -183,7 +243,7 @@ def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: p
     engine.submit(asking(), network).result(30)
     eventually(lambda: engine.alive == 0)
     turns: list[bool] = []
-    monkeypatch.setattr(Engine, "_drop_cancelled", lambda self: turns.append(True))
+    monkeypatch.setattr(Engine, "_drop_cancelled", lambda self, line: turns.append(True))
     threading.Event().wait(0.2)  # a running turn may end first
     turns.clear()
     threading.Event().wait(0.5)
@@ -197,7 +257,7 @@ def test_after_a_fault_of_the_engine_every_caller_gets_the_error(
     futures = [engine.submit(asking(10**9), network) for _ in range(3)]
     eventually(lambda: engine.alive == 4)
 
-    def broken(self: Engine) -> None:
+    def broken(self: Engine, line: object) -> None:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(Engine, "_drop_cancelled", broken)

@@ -12,18 +12,9 @@ from torch import Tensor
 from app.engine.engine import Engine
 from models.query import GRACE, Answer, DeadlineExceeded, Progress, Query, Task
 from models.run import run
+from tests.clock import Clock
 
 DEADLINE_S = 10.0
-
-
-class Clock:
-    """Replaces the module `time`; its time only passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -113,6 +104,17 @@ def varied_queries(steps: int) -> Task[list[float]]:
     return values
 
 
+def large_queries() -> Task[list[Tensor]]:
+    """Queries with more rows than are asked at once, some of them with gradients; a part is as good as the whole."""
+    answers = []
+    for step, rows in enumerate((9, 1, 4, 6)):
+        pixels = torch.linspace(0, 1, rows).reshape(rows, 1, 1, 1).expand(rows, 3, 2, 2)
+        answer = yield Query(pixels, first if step % 2 else None, apart=True)
+        assert answer is not None and len(answer.logits) == rows
+        answers.append(answer.logits)
+    return answers
+
+
 def queries_after_deadline(queries: int) -> Task[str]:
     """After the deadline, send the given number of queries, each followed by a report, and return a result."""
     try:
@@ -147,6 +149,17 @@ def test_both_send_the_same_queries_in_the_same_order(monkeypatch: pytest.Monkey
     assert len(log_of_run.queries) == 17 and len(log_of_run.outcome) == 17
     assert len({kind for _, kind in log_of_run.queries}) == 6
     assert log_of_run == log_of_engine
+
+
+def test_both_ask_a_large_query_in_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine rows in three parts, and six in two; the task gets one answer to each of its queries."""
+    logs = [log_of(drive, large_queries(), monkeypatch) for drive in (drive_with_run, drive_with_engine)]
+    for log in logs:
+        assert [len(pixels) for pixels, _ in log.queries] == [3, 3, 3, 1, 4, 3, 3]
+        joined = torch.cat([2 * pixels.mean(dim=(1, 2, 3)) for pixels, _ in log.queries])
+        torch.testing.assert_close(torch.cat(log.outcome)[:, 0], joined)
+        log.outcome = None  # a list of tensors has no ==
+    assert logs[0] == logs[1]
 
 
 @pytest.mark.parametrize("late", [1, 4])

@@ -17,7 +17,7 @@ def test_a_classification_counts_as_one_row_of_one_batch(live: Live) -> None:
     before = read_metrics(live)
     live.client.post("/classify", files={"image": encode(drawn())})
     after = read_metrics(live)
-    changed = {name for name in after if after[name] != before[name]}
+    changed = {name for name in after if after[name] != before[name] and not name.startswith("mirage_pass_")}
     assert changed == {f"mirage_engine_{name}_total" for name in ("forward_batches", "forward_rows", "done")}
     assert after["mirage_engine_forward_rows_total"] == before["mirage_engine_forward_rows_total"] + 1
 
@@ -31,4 +31,20 @@ def test_the_names_of_metrics_do_not_change(live: Live) -> None:
     counters = ("forward_batches", "forward_rows", "gradient_batches", "gradient_rows", "done", "failed", "left",
                 "expired", "refused")  # fmt: skip
     names = {f"mirage_engine_{name}_total" for name in counters} | {"mirage_engine_alive", "mirage_engine_max_rows"}
-    assert set(read_metrics(live)) == names
+    names |= {"mirage_pass_seconds", "mirage_pass_knee_rows"}
+    assert {name.partition("{")[0] for name in read_metrics(live)} == names
+
+
+def test_the_pass_times_of_each_model_and_kind_are_shown(live: Live) -> None:
+    """The sizes are powers of two from 1 on, and a batch takes some time; the knee is one of them, or the next one."""
+    shown = read_metrics(live)
+    for kind in ("forward", "gradients"):
+        labels = f'{{kind="{kind}",model="tiny",rows="'
+        sizes = sorted(
+            int(name.removeprefix("mirage_pass_seconds" + labels).removesuffix('"}'))
+            for name in shown
+            if name.startswith("mirage_pass_seconds" + labels)
+        )
+        assert sizes == [2**power for power in range(len(sizes))]
+        assert all(0 < shown[f'mirage_pass_seconds{labels}{rows}"}}'] < 60 for rows in sizes)
+        assert shown[f'mirage_pass_knee_rows{{kind="{kind}",model="tiny"}}'] in [*sizes, 2 * sizes[-1]]

@@ -1,0 +1,63 @@
+"""How fast the tasks in the engine get on: the seconds that one of them still takes, as far as that can be said."""
+
+import time
+
+from models.query import Progress
+
+NEWEST = 0.2
+"""Weight of the latest turn, or of the latest task of its kind, in a mean; older ones count less and less."""
+FEWEST_TURNS = 3
+"""Turns that a task must have had before its pace says something."""
+
+
+class Pace:
+    """How far one task has come and how fast it gets on; the engine's thread writes, and any thread reads.
+
+    A task gets on by turns: in each the network answers one of its queries, or a part of one. Between two turns pass
+    the batches of all other tasks, so the seconds of a turn contain the present load.
+    """
+
+    def __init__(self, kind: str, weight: int) -> None:
+        self.kind = kind
+        self.weight = weight
+        self.begun = time.monotonic()
+        self._turns = 0
+        self._last_turn = self.begun
+        self._turn_seconds = 0.0
+        self._reported: tuple[int, int, int] | None = None  # step, steps, and the turns until then
+
+    def take_turn(self) -> None:
+        """Note that the network answered."""
+        now = time.monotonic()
+        seconds, self._last_turn = now - self._last_turn, now
+        if self._turns:  # before its first turn, a task waits for what runs already
+            self._turn_seconds += max(NEWEST, 1 / self._turns) * (seconds - self._turn_seconds)
+        self._turns += 1
+
+    def report(self, progress: Progress) -> None:
+        """Note how far the task says it has come."""
+        self._reported = progress.step, progress.steps, self._turns
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the task waits for its very first answer."""
+        return not self._turns
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the task was admitted."""
+        return time.monotonic() - self.begun
+
+    def seconds_left(self) -> float | None:
+        """Turns per step so far, times the steps left, times the seconds of a turn; None where that is unknown.
+
+        The first turns and steps say too little, and a task that has done all its steps only has its result to verify,
+        which no step counts.
+        """
+        if self._reported is None or self._turns < FEWEST_TURNS:
+            return None
+        step, steps, turns = self._reported
+        if not 0 < step < steps:
+            return None
+        turns_left = turns / step * (steps - step) - (self._turns - turns)
+        return max(0.0, turns_left * self._turn_seconds - (time.monotonic() - self._last_turn))

@@ -1,0 +1,228 @@
+"""How long a network takes for a batch, as a function of the batch's rows, measured on the machine that it runs on."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from models.query import Answer, Network, Objective, Query
+
+GAIN = 1.04
+"""A larger batch pays off where it brings this many times the rows per second. Repeated measurements of the same batch
+differ by a few percent, and a larger batch lets other requests wait (docs/decisions/0037)."""
+RATE = 0.15
+"""Part of the difference between an observed and an expected time (of their logarithms) that an estimate takes over."""
+MOST_SURPRISE = math.log(1.5)
+"""Largest difference of logarithms that one observation counts as: a batch that something else held up moves the
+estimates by 6 % only, and a lasting change by a factor of 2 is followed within 20 batches."""
+SHARED = 0.9
+"""Part of a change that batches of other sizes are taken to share: a busy or slower machine slows all sizes down."""
+TRIALS = 3
+"""Number of batches of a new size until it is judged, by their median."""
+MEASURE_S = 0.15
+"""Seconds that the first measurement of one kind of pass may take."""
+ROUNDS = 5
+"""Number of times that the first measurement runs each size, if the time suffices."""
+SAMPLED = 16
+"""On an accelerator, one of this many batches is timed."""
+APART_ROWS = 4
+"""Rows at once of a query that is marked `apart`, on a CPU. It is no measured number, which another start of the
+service might measure differently: the number decides how sums are rounded (docs/decisions/0037)."""
+
+
+class BatchTimes:
+    """Seconds of a batch by its rows, for one kind of pass; unknown (None) until something was measured.
+
+    The estimates are kept for powers of two and interpolated. One thread may observe while others read.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}  # never changed, only replaced: other threads read it
+        self._most = 1
+        self._trials: list[float] = []
+
+    @property
+    def by_rows(self) -> dict[int, float]:
+        """The seconds of a batch of 1, 2, 4, ... rows, as far as they are known."""
+        return self._seconds
+
+    @property
+    def knee(self) -> int | None:
+        """The smallest power of two of rows beyond which a batch brings no more rows per second worth mentioning.
+
+        Where the largest known size is the best one, it is twice that size, which is tried next.
+        """
+        known = self._seconds
+        if not known:
+            return None
+        best = max(rows / seconds for rows, seconds in known.items())
+        knee = min(rows for rows, seconds in known.items() if GAIN * rows / seconds >= best)
+        return min(2 * knee, self._most) if knee == max(known) else knee
+
+    @property
+    def row_seconds(self) -> float | None:
+        """The least seconds that a row costs, in a batch of the most suitable size."""
+        return min((seconds / rows for rows, seconds in self._seconds.items()), default=None)
+
+    def seconds(self, rows: int) -> float | None:
+        """The seconds that a batch of this many rows is expected to take."""
+        known = self._seconds
+        if not known:
+            return None
+        most = max(known)
+        if rows >= most:
+            return known[most] * rows / most
+        below = _power_below(rows)
+        share = (rows - below) / below
+        return known[below] * (1 - share) + known[2 * below] * share
+
+    def measure(self, run: Callable[[int], float], most: int) -> None:
+        """Call `run`, which takes a number of rows and returns the seconds that they took, and keep its results.
+
+        Batches of 1, 2, 4, ... rows, of at most `most`, are run until one brings no more rows per second than half of
+        it. This is repeated up to ROUNDS times, and the least time of each size counts. It ends before a batch that
+        would take the sum of all seconds above MEASURE_S; a single row is measured in any case. Larger sizes are tried
+        later, by `observe`.
+        """
+        least: dict[int, float] = {}
+        spent = 0.0
+        for _ in range(ROUNDS):
+            for rows in (1 << power for power in range(most.bit_length())):
+                if least and spent + least.get(rows, 2 * least.get(rows // 2, 0.0)) > MEASURE_S:
+                    break
+                seconds = run(rows)
+                spent += seconds
+                least[rows] = min(seconds, least.get(rows, math.inf))
+                if rows > 1 and not _gains(least, rows):
+                    break
+        self._seconds, self._most = least, _power_below(most)
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """Learn from a batch that was run; without effect before `measure`.
+
+        A batch moves the estimates of the sizes around its own fully, and those of all others by SHARED of that.
+        """
+        expected = self.seconds(rows)
+        if expected is None or seconds <= 0:
+            return
+        most = max(self._seconds)
+        if rows == 2 * most:
+            self._try(rows, seconds)
+            return
+        change = RATE * max(-MOST_SURPRISE, min(MOST_SURPRISE, math.log(seconds / expected)))
+        below = min(_power_below(rows), most)
+        near = (below, below if rows == below else 2 * below)
+        self._seconds = {
+            size: value * math.exp(change if size in near else SHARED * change) for size, value in self._seconds.items()
+        }
+
+    def _try(self, rows: int, seconds: float) -> None:
+        self._trials.append(seconds)
+        if len(self._trials) == TRIALS:
+            self._seconds = {**self._seconds, rows: statistics.median(self._trials)}
+            self._trials = []
+
+
+class PassTimes:
+    """The times of both kinds of pass through one network on one device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.forward = BatchTimes()
+        self.gradients = BatchTimes()
+        self._device = device
+        self._batches = 0
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same batch gives the same bytes; on a GPU it does not: backward passes add in no fixed order."""
+        return self._device.type == "cpu"
+
+    def of(self, *, gradients: bool) -> BatchTimes:
+        """The times of passes with or without gradients."""
+        return self.gradients if gradients else self.forward
+
+    def measure(self, network: Network, *, side: int, most: int) -> None:
+        """Measure both kinds of pass with grey pictures of `side` x `side` pixels, at most `most` of them at once.
+
+        It takes about 2 x MEASURE_S, or a pass of each kind where one takes longer. Warm the network up before.
+        """
+        for times in (self.forward, self.gradients):
+            objective = _first_logit if times is self.gradients else None
+
+            def run(rows: int, objective: Objective | None = objective) -> float:
+                grey = torch.full((rows, 3, side, side), 0.5, device=self._device)
+                return self._timed(network, [Query(grey, objective)])[1]
+
+            times.measure(run, most)
+
+    def answer(self, network: Network, queries: list[Query]) -> list[Answer]:
+        """The network's answers to a batch, from whose time the estimates learn.
+
+        An accelerator works while Python goes on, and a clock has to wait for it: there one of SAMPLED batches is
+        timed. Batches that read or differentiate a layer take another time, and are not counted.
+        """
+        self._batches += 1
+        if any(query.layer for query in queries) or not (self.repeatable or self._batches % SAMPLED == 0):
+            return list(network.answer(queries))
+        answers, seconds = self._timed(network, queries)
+        rows = sum(query.pixels.shape[0] for query in queries)
+        self.of(gradients=queries[0].objective is not None).observe(rows, seconds)
+        return answers
+
+    def _timed(self, network: Network, queries: list[Query]) -> tuple[list[Answer], float]:
+        self._synchronise()
+        begun = time.perf_counter()
+        answers = list(network.answer(queries))
+        self._synchronise()
+        return answers, time.perf_counter() - begun
+
+    def _synchronise(self) -> None:
+        if self._device.type != "cpu":
+            torch.accelerator.synchronize(self._device)
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A network that carries the times of its passes."""
+
+    pass_times: PassTimes
+
+
+def times_of(network: Network | None) -> PassTimes | None:
+    """The pass times that a network carries; None for one that carries none, such as a stand-in in a test."""
+    return network.pass_times if isinstance(network, Timed) else None
+
+
+def answer_batch(network: Network, queries: list[Query]) -> list[Answer]:
+    """The network's answers to a batch; a network that carries its pass times learns from the time of this one."""
+    times = times_of(network)
+    return list(network.answer(queries)) if times is None else times.answer(network, queries)
+
+
+def most_rows(query: Query, times: PassTimes | None) -> int | None:
+    """How many rows of a query the network answers at once; None where nothing limits them.
+
+    The answer to a query that is marked `apart` shall be the same byte for byte at any time, so its limit must not
+    depend on a measurement, unless the device does not repeat its bytes anyway.
+    """
+    if query.apart and (times is None or times.repeatable):
+        return APART_ROWS
+    return None if times is None else times.of(gradients=query.objective is not None).knee
+
+
+def _first_logit(logits: Tensor) -> Tensor:
+    return logits[:, 0]
+
+
+def _gains(seconds: dict[int, float], rows: int) -> bool:
+    """Whether a batch of this many rows brings noticeably more rows per second than one of half as many."""
+    return 2 * seconds[rows // 2] > GAIN * seconds[rows]
+
+
+def _power_below(rows: int) -> int:
+    """The largest power of two that is at most `rows`."""
+    return 1 << (rows.bit_length() - 1)
