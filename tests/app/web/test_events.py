@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,7 +113,8 @@ async def receive_stream(response: Response, client: Client) -> str:
 
 async def count_to_three(report: Listener) -> int:
     for step in (1, 2, 3):
-        await asyncio.to_thread(report, Progress(step, 3))
+        seconds_left = None if step == 3 else 3.14 - step
+        await asyncio.to_thread(report, Progress(step, 3, compute_eta=partial(lambda seconds: seconds, seconds_left)))
     return 3
 
 
@@ -130,6 +132,7 @@ def test_a_stream_has_every_step_and_the_result() -> None:
     received = list(events(text.splitlines()))
     assert [name for name, _ in received] == ["progress"] * 3 + ["result"]
     assert [data["step"] for _, data in received[:3]] == [1, 2, 3] and received[3][1]["steps"] == 3
+    assert [data["eta_s"] for _, data in received[:3]] == [2.1, 1.1, None]
     assert leave_count >= 1
 
 
