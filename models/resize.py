@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 BAND = 32
-"""Number of rows of the result that are computed together.
+"""Number of rows of the result that a CPU computes together.
 
-They depend on a strip of the picture alone, so most zeros of the matrix are never multiplied.
+They depend on a strip of the picture alone, so most zeros of the matrix are never multiplied. An accelerator computes
+all rows at once, because the start of another product takes it longer than the zeros do.
 """
 
 
@@ -49,8 +50,9 @@ def bands(length: int, resized: int, crop: int, interpolation: str, device: torc
     support = reach * max(scale, 1.0)
     first = round((resized - crop) / 2)
     result = []
-    for begin in range(0, crop, BAND):
-        rows = torch.arange(first + begin, first + min(begin + BAND, crop), dtype=torch.float64)
+    together = BAND if device.type == "cpu" else crop
+    for begin in range(0, crop, together):
+        rows = torch.arange(first + begin, first + min(begin + together, crop), dtype=torch.float64)
         centres = (rows + 0.5) * scale
         start = max(0, math.floor(centres[0].item() - support))
         stop = min(length, math.ceil(centres[-1].item() + support))
@@ -75,12 +77,16 @@ class _Resize(torch.autograd.Function):
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None, None]:
         *leading, height, width = ctx.shape
         across = gradients.new_zeros(*leading, gradients.shape[-2], width)
-        for band, part in zip(ctx.columns, gradients.split(BAND, dim=-1), strict=True):
+        for band, part in zip(ctx.columns, gradients.split(_lengths(ctx.columns), dim=-1), strict=True):
             across[..., band.start : band.stop] += part @ _weight(band, gradients)
         pixels = gradients.new_zeros(*leading, height, width)
-        for band, part in zip(ctx.rows, across.split(BAND, dim=-2), strict=True):
+        for band, part in zip(ctx.rows, across.split(_lengths(ctx.rows), dim=-2), strict=True):
             pixels[..., band.start : band.stop, :] += _weight(band, gradients).T @ part
         return pixels, None, None
+
+
+def _lengths(parts: tuple[Band, ...]) -> list[int]:
+    return [len(band.weight) for band in parts]
 
 
 def _weight(band: Band, like: Tensor) -> Tensor:
@@ -108,9 +114,12 @@ def resize_and_crop(
     """Resize the shorter side to `resize` pixels with antialiasing, and take the centre crop; differentiable.
 
     The result is that of torchvision's `resize(antialias=True)` and `center_crop`, to 1e-5. What is cut off is not
-    computed: forward and backward take 0.4 of their time at 320 x 427 on two cores (docs/benchmarks.md).
+    computed: forward and backward take 0.4 of their time at 320 x 427 on two cores (docs/benchmarks.md). A square
+    picture that has the right size already is returned itself, not a copy.
     """
     height, width = pixels.shape[-2:]
+    if height == width == resize == crop:
+        return pixels
     shorter = min(height, width)
     rows, columns = (
         bands(length, int(resize * length / shorter), crop, interpolation, pixels.device) for length in (height, width)
