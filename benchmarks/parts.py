@@ -20,4 +20,10 @@ class Part:
     options: tuple[str, ...] = ()
 
 
-PARTS = (Part("first_results", "The first results over HTTP", 400),)
+PARTS = (
+    Part("first_results", "The first results over HTTP", 400),
+    Part("attacks_efforts", "The efforts of the default attack", 400),
+    Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 120),
+    Part("service_memory", "Start and memory of the service", 420),
+    Part("steps_overhead", "The Python of many tasks between passes", 120),
+)

@@ -96,3 +96,11 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 def test_an_unknown_interpolation_is_an_error() -> None:
     with pytest.raises(KeyError):
         resize_and_crop(torch.rand(1, 3, 50, 40), resize=36, crop=32, interpolation="nearest")
+
+
+def test_a_picture_of_the_right_size_is_returned_itself() -> None:
+    """Attacks on such pictures then need no gradient of a resize; a picture of another height is still cropped."""
+    square = torch.rand(1, 3, 8, 8)
+    assert resize_and_crop(square, resize=8, crop=8) is square
+    torch.testing.assert_close(resize_and_crop(torch.cat([square, square], dim=2), resize=8, crop=8)[..., :4, :],
+                               square[..., 4:, :])  # fmt: skip
