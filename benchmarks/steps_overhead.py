@@ -74,7 +74,7 @@ def spec(side: int) -> Spec:
 def tasks_of(kind: str, side: int, steps: int, device: torch.device) -> Callable[[int], Task[Any]]:
     """A function that makes the task with a number: an attack of ATTACKS, or an ideal picture."""
     if kind == "ideal":
-        options = {"steps": steps, "patience": 0, "crops": 1}
+        options: dict[str, Any] = {"steps": steps, "patience": 0, "crops": 1}
         return lambda number: ideal(0, spec(side), size=side, seed=number, device=device, **options)
     pictures = torch.randint(0, 256, (3, side, side), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     picture = pictures.to(device)
