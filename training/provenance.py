@@ -30,19 +30,21 @@ def provenance(
     The metrics are those on the test split; those on `validation` are a key in them, and so is `robustness`, which is
     None until accuracy under attack has been measured.
     """
-    return {
-        **_origin(prepared, state),
-        "command": commands(prepared.options, state),
-        "metrics": {
-            **test.to_json(),
-            "split": "test",
-            "earlier_looks": _earlier_looks(state),
-            "validation": validation.to_json(),
-            "robustness": None,
-        },
-        "versions": versions(),
-        "created": datetime.now(UTC).date().isoformat(),
-    }
+    return _readable(
+        {
+            **_origin(prepared, state),
+            "command": commands(prepared.options, state),
+            "metrics": {
+                **test.to_json(),
+                "split": "test",
+                "earlier_looks": _earlier_looks(state),
+                "validation": validation.to_json(),
+                "robustness": None,
+            },
+            "versions": versions(),
+            "created": datetime.now(UTC).date().isoformat(),
+        }
+    )
 
 
 def is_of(written: Mapping[str, Any], prepared: PreparedRun[FitOptions], state: State) -> bool:
@@ -59,33 +61,38 @@ def _earlier_looks(state: State) -> int:
 def _origin(prepared: PreparedRun[FitOptions], state: State) -> dict[str, Any]:
     """What determines the weights: the same for every process that finishes the same state. Plain JSON."""
     folders, pretrained = prepared.data.layout.folders, prepared.pretrained
-    result = {
-        "recipe": {**asdict(prepared.options.recipe), "precision": state.precision},
-        "data": {
-            "name": prepared.data.source.path.resolve().name,
-            "folders": dict(zip(prepared.spec.classes, folders, strict=True)),
-            "photos": prepared.split.counts(folders),
-            "files_digest": prepared.data.scan.digest,
-            "split_digest": prepared.split.digest,
-            "lost": prepared.lost,
-            "alike_on_several_sides": prepared.split.near_duplicates_across_splits,
-            "given_sides": sorted({photo.split for photo in prepared.data.scan.photos} - {""}),
-            "found": dict(Counter(finding.problem.value for finding in prepared.data.scan.findings)),
-        },
-        "kept": {"weights": state.best.name, "epoch": state.best.epoch},
-        "schedules": schedules(state, prepared.options.recipe),
-        "history": state.history,
-        "parent": {
-            "name": pretrained.name,
-            "digest": pretrained.digest,
-            "licence": pretrained.licence,
-            "split_differs": pretrained.data.get("files_digest") == prepared.data.scan.digest
-            and pretrained.data.get("split_digest") != prepared.split.digest,
-        },
-    }
-    # A name may contain bytes that are not UTF-8, which not all readers of JSON accept.
-    readable: dict[str, Any] = json.loads(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace"))
-    return readable
+    return _readable(
+        {
+            "recipe": {**asdict(prepared.options.recipe), "precision": state.precision},
+            "data": {
+                "name": prepared.data.source.path.resolve().name,
+                "folders": dict(zip(prepared.spec.classes, folders, strict=True)),
+                "photos": prepared.split.counts(folders),
+                "files_digest": prepared.data.scan.digest,
+                "split_digest": prepared.split.digest,
+                "lost": prepared.lost,
+                "alike_on_several_sides": prepared.split.near_duplicates_across_splits,
+                "given_sides": sorted({photo.split for photo in prepared.data.scan.photos} - {""}),
+                "found": dict(Counter(finding.problem.value for finding in prepared.data.scan.findings)),
+            },
+            "kept": {"weights": state.best.name, "epoch": state.best.epoch},
+            "schedules": schedules(state, prepared.options.recipe),
+            "history": state.history,
+            "parent": {
+                "name": pretrained.name,
+                "digest": pretrained.digest,
+                "licence": pretrained.licence,
+                "split_differs": pretrained.data.get("files_digest") == prepared.data.scan.digest
+                and pretrained.data.get("split_digest") != prepared.split.digest,
+            },
+        }
+    )
+
+
+def _readable(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as plain JSON. A name may contain bytes that are not UTF-8, which not all readers of JSON accept."""
+    plain: dict[str, Any] = json.loads(json.dumps(values, ensure_ascii=False).encode("utf-8", "replace"))
+    return plain
 
 
 def versions() -> dict[str, str]:

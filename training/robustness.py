@@ -9,7 +9,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor
 
-from models.attacks.options import attack_options
+from models.attacks.options import ATTACKS, attack_options
 from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
@@ -56,9 +56,11 @@ def robustness(
     """
     budgets = sorted(epsilons or default_epsilons(norm))
     options = checked_options(attack=attack, norm=norm, epsilons=budgets, **options)
+    # The first success is enough for the counts, and the search for a stronger one would take most of the passes.
+    stop = {"stop": "first"} if "stop" in ATTACKS[attack].options else {}
     pace = _Pace(photos, seconds)
     tasks = (
-        _smallest_budget(pixels, label, classifier.spec, attack, norm, budgets, options)
+        _smallest_budget(pixels, label, classifier.spec, attack, norm, budgets, {**stop, **options})
         for pixels, label in pace.photos()
     )
     at_once = AT_ONCE_ON_CPU if classifier.device.type == "cpu" else AT_ONCE
