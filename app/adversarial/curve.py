@@ -46,6 +46,7 @@ async def post_curve(
         target=target,
         norms=form.norms,
         norm=form.norm,
+        effort=form.effort,
         steps=form.steps,
         seed=form.seed,
         best_at_deadline=form.deadline_s is not None,

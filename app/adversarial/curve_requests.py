@@ -17,8 +17,10 @@ from app.web.fields import (
     Options,
     PictureFile,
     Seed,
+    empty_is_none,
 )
 from models.attacks.geometry import NORMS
+from models.effort import Effort
 
 
 def parse_norms(value: object) -> object:
@@ -44,12 +46,17 @@ class CurveOptions(Options):
         default="l2",
         description="Norm of the curve's budgets: linf, l2 or l1. The curve shows probabilities against the budget.",
     )
-    steps: int = Field(
-        default=40,
-        ge=1,
-        le=1000,
+    effort: Effort = Field(
+        default="standard",
+        description="How much work the searches put in. quick: small perturbations soon. standard: nearly the smallest "
+        "that auto can find. thorough: the smallest, in several times the time.",
+    )
+    steps: Annotated[Annotated[int, Field(ge=1, le=1000)] | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
         description="Number of steps of each search for the smallest perturbation, from 1 to 1000; within each budget "
-        "there are at most half as many. More steps find smaller perturbations, and take more time.",
+        "there are at most half as many. More steps find smaller perturbations, and take more time. By default as many "
+        "as the effort needs.",
+        examples=[""],
     )
     seed: Seed = Field(default=0, description=SEED)
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])

@@ -11,11 +11,13 @@ from app.adversarial.responses import Norms, TargetClass
 from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
 from models.attacks.curve import Curve, Known
 from models.attacks.targets import NearClass, NearClasses
+from models.effort import Effort
 
 EXAMPLE: JsonDict = {
     "model": "cats-dogs",
     "original": {"label": "dog", "index": 1, "probability": 0.998},
     "target": None,
+    "effort": "standard",
     "smallest": {
         "linf": {"success": True, "label": "cat", "norms": {"linf": 0.0039, "l2": 0.9, "l1": 210.0, "l0": 41000}},
         "l2": {"success": True, "label": "cat", "norms": {"linf": 0.0118, "l2": 0.42, "l1": 44.0, "l0": 8700}},
@@ -75,6 +77,7 @@ class CurveResult(PictureResult):
     model: str = Field(description="Name of the attacked model.")
     original: Prediction = Field(description="The model's top class on the uploaded picture.")
     target: TargetClass | None = Field(description="The target class; null if the request named none.")
+    effort: Effort = Field(description="How much work the searches were asked to put in: quick, standard or thorough.")
     smallest: dict[str, Smallest] = Field(description="For each norm, the smallest perturbation that was found in it.")
     norm: str = Field(description="The norm of the budgets in `points`: linf, l2 or l1.")
     points: list[CurvePoint] = Field(
@@ -93,6 +96,7 @@ class CurveResult(PictureResult):
             model=model,
             original=Prediction.model_validate(curve.original),
             target=None if curve.target is None else TargetClass.model_validate(curve.target),
+            effort=curve.effort,
             smallest={norm: Smallest.of(result) for norm, result in curve.smallest.items()},
             norm=curve.norm,
             points=[CurvePoint.model_validate(point) for point in curve.points],

@@ -18,6 +18,7 @@ from models.attacks.options import BadAttack, attack_options
 from models.attacks.reduced import LARGE
 from models.attacks.task import adversarial
 from models.classify import Prediction, rank
+from models.effort import Effort
 from models.gather import gather
 from models.preprocessing import preprocessor, to_float, to_levels
 from models.query import DeadlineExceeded, Passes, Progress, Query, Task
@@ -31,6 +32,8 @@ LEVELS = (1, 2, 3, 4, 6, 8, 12, 16)
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 """Budgets of a curve in L2 or L1, in units of the smallest change that wins."""
 
+STEPS: dict[Effort, int] = {"quick": 5, "standard": 10, "thorough": 40}
+"""Largest number of steps of PGD within a budget."""
 NEAR = 0.01
 """Relative difference to the size of the smallest change below which a budget has no point of its own."""
 
@@ -79,6 +82,7 @@ class Curve:
 
     original: Prediction
     target: Prediction | None
+    effort: Effort
     smallest: Mapping[str, Known]
     norm: str
     points: tuple[Point, ...]
@@ -93,16 +97,18 @@ def curve(
     target: int | None = None,
     norms: Sequence[str] = NORMS,
     norm: str = "l2",
-    steps: int = 40,
+    effort: Effort = "standard",
+    steps: int | None = None,
     seed: int = 0,
     rows: int = 4,
     best_at_deadline: bool = False,
 ) -> Task[Curve]:
     """The smallest change in each of `norms` by `auto`, then PGD within a series of budgets in `norm` (not L0).
 
-    `auto` takes `steps` steps, PGD up to half as many from the smallest change. The norms are searched side by side,
-    and then the budgets, as queries of up to `rows` pictures. With `best_at_deadline` a task whose time is up returns
-    what is known until then, `stopped` set. Raises BadAttack, AlreadyTarget.
+    `auto` takes `steps` steps, by default as many as the `effort` needs, and PGD up to half as many from the smallest
+    change, by default STEPS. The norms are searched side by side, and then the budgets, as queries of up to `rows`
+    pictures. With `best_at_deadline` a task whose time is up returns what is known until then, `stopped` set. Raises
+    BadAttack, AlreadyTarget.
     """
     drawn = next((each for each in DRAWN if each == norm), None)
     if drawn is None or not norms or set(norms) - set(NORMS):
@@ -110,7 +116,8 @@ def curve(
             f"norm is {norm!r} and norms are {', '.join(norms) or 'empty'}: the curve is drawn in one of "
             f"{', '.join(DRAWN)}, and the smallest change is looked for in one or more of {', '.join(NORMS)}"
         )
-    attack_options("auto", norm, {"steps": steps, "seed": seed})  # raises BadAttack before the first query
+    searched = {"effort": effort, "seed": seed, **({} if steps is None else {"steps": steps})}
+    attack_options("auto", norm, searched)  # raises BadAttack before the first query
     start, passes = to_float(picture).unsqueeze(0), Passes()
     answer = yield from passes.ask(Query(preprocessor(spec)(start)))
     label = answer.logits.argmax(dim=1)
@@ -126,10 +133,11 @@ def curve(
     searched_norms = list(dict.fromkeys([*norms, norm]))
     budgets: list[float] = []
     try:
-        options = {"target": target, "steps": steps, "seed": seed, "best_at_deadline": best_at_deadline}
-        yield from searches.minimise(searched_norms, options)
+        given = {"target": target, "best_at_deadline": best_at_deadline}
+        yield from searches.minimise(searched_norms, {**given, **searched})
         budgets = _budgets(norm, searches.smallest(norm))
-        yield from searches.strengthen(drawn, budgets, steps=max(1, steps // 2), best_at_deadline=best_at_deadline)
+        most = STEPS[effort] if steps is None else max(1, steps // 2)
+        yield from searches.strengthen(drawn, budgets, steps=most, best_at_deadline=best_at_deadline)
     except DeadlineExceeded:
         if not best_at_deadline:
             raise
@@ -139,6 +147,7 @@ def curve(
     return Curve(
         original=rank(answer.logits[0], spec, top=1)[0],
         target=None if target is None else Prediction(spec.classes[target], target, probabilities[target].item()),
+        effort=effort,
         smallest={each: known for each, known in smallest.items() if known is not None},
         norm=norm,
         points=searches.points(norm, budgets),
@@ -161,9 +170,12 @@ class _Searches:
         self.stopped = False
         self._shares: dict[str, float] = {}
         """How much of each search is done."""
+        self._verified = False
+        """Whether a picture that reaches the goal is verified, by a search that is done or one that still runs."""
 
     def minimise(self, norms: Sequence[str], options: Mapping[str, Any]) -> Task[None]:
         """Search for the smallest change in each norm."""
+        options = {**options, "rows": max(1, self.rows // len(norms))}  # the norms share the rows of a query
         yield from self._side_by_side({norm: self._minimise(norm, options) for norm in norms}, later=len(MULTIPLES))
 
     def strengthen(self, norm: Norm, budgets: Sequence[float], *, steps: int, best_at_deadline: bool) -> Task[None]:
@@ -196,7 +208,7 @@ class _Searches:
         return Point(epsilon, best.original, best.goal, best.success, size=best.norms[norm], attack=best.attack)
 
     def _minimise(self, norm: str, options: Mapping[str, Any]) -> Task[None]:
-        result = yield from adversarial(self.picture, self.spec, attack="auto", norm=norm, rows=self.rows, **options)
+        result = yield from adversarial(self.picture, self.spec, attack="auto", norm=norm, **options)
         self.passes.append(result.passes)
         self.stopped |= result.stopped
         original = result.original_after.probability
@@ -241,7 +253,8 @@ class _Searches:
         last = 0
 
         def merge(_: Sequence[Progress | None]) -> Progress:
-            return Progress(round(100 * sum(self._shares.values()) / total), 100)
+            step = round(100 * sum(self._shares.values()) / total)
+            return Progress(step, 100, success=self._verified)
 
         def when_further(report: Progress) -> Progress | None:
             nonlocal last
@@ -259,10 +272,12 @@ class _Searches:
 
         def count(report: Progress) -> Progress:
             self._shares[name] = report.step / report.steps
+            self._verified |= bool(report.success)
             return report
 
         yield from relay(search, count)
         self._shares[name] = 1.0
+        self._verified |= any(known.success for known in self.known)
 
 
 def _budgets(norm: str, smallest: Known | None) -> list[float]:

@@ -139,6 +139,20 @@ def test_reported_passes_are_those_that_the_network_counted(tiny: Classifier, pi
     assert network.backward > 5 * 3
 
 
+def test_a_lower_effort_takes_fewer_passes(tiny: Classifier, picture: Tensor) -> None:
+    results = [run(curve(picture, tiny.spec, norms=["l1"], effort=effort), tiny) for effort in ("quick", "standard")]
+    assert [result.effort for result in results] == ["quick", "standard"]
+    assert results[0].passes.backward < results[1].passes.backward
+
+
+def test_progress_says_when_a_picture_that_reaches_the_goal_is_verified(tiny: Classifier, picture: Tensor) -> None:
+    """At first there is none; once there is one, all later reports say so."""
+    reports: list[Progress] = []
+    run(curve(picture, tiny.spec, norms=["l2"], norm="l2", steps=10), tiny, reports.append)
+    successes = [bool(report.success) for report in reports]
+    assert successes == sorted(successes) and successes[-1]
+
+
 def test_progress_is_counted_in_percent(tiny: Classifier, picture: Tensor) -> None:
     """The reports ascend, and the last one, at the end of all searches, is 100 %."""
     reports: list[Progress] = []
