@@ -17,7 +17,7 @@ from app.engine.engine import Engine
 from app.engine.registry import Registry
 from app.ideal import ideal
 from app.inside import explain, features
-from app.operations import classify, health, metrics, models
+from app.operations import classify, classify_batch, health, metrics, models
 from app.settings import Settings
 from app.web import docs, openapi, problems
 from app.web.middleware.body_limit import BodyLimit
@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (classify, ideal, adversarial, curve, targets, features, explain, models, metrics):
+    for routes in (classify, classify_batch, ideal, adversarial, curve, targets, features, explain, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
     docs.install(app)

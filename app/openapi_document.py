@@ -7,12 +7,13 @@ from app.adversarial.curve_requests import CurveOptions, TargetsOptions
 from app.adversarial.requests import AdversarialOptions
 from app.engine.registry import Registry
 from app.inside.requests import ExplainOptions, FeaturesOptions
-from app.operations.requests import ClassifyOptions
+from app.operations.requests import BatchOptions, ClassifyOptions
 from app.web.openapi import REFERENCES, Json, form_schema
 from app.web.schemas import Problem
 
 FORMS: tuple[type[BaseModel], ...] = (
     ClassifyOptions,
+    BatchOptions,
     AdversarialOptions,
     CurveOptions,
     TargetsOptions,

@@ -22,9 +22,14 @@ class Prediction:
 
 def classify(picture: UInt8[Tensor, "3 h w"], spec: Spec, *, top: int = 5) -> Task[list[Prediction]]:
     """The `top` most probable classes of a picture of any size, best first."""
-    model_input = preprocess(to_float(picture).unsqueeze(0), spec)
-    answer = yield from Passes().ask(Query(model_input))
-    return rank(answer.logits[0], spec, top=top)
+    (predictions,) = yield from classify_inputs(preprocess(to_float(picture).unsqueeze(0), spec), spec, top=top)
+    return predictions
+
+
+def classify_inputs(pixels: Float[Tensor, "n 3 s s"], spec: Spec, *, top: int = 5) -> Task[list[list[Prediction]]]:
+    """The `top` most probable classes of each of n pictures that are preprocessed already, best first."""
+    answer = yield from Passes().ask(Query(pixels))
+    return [rank(logits, spec, top=top) for logits in answer.logits]
 
 
 def rank(logits: Float[Tensor, " k"], spec: Spec, *, top: int = 5) -> list[Prediction]:

@@ -73,13 +73,15 @@ def inspect(
     *,
     max_pixels: int = MAX_PIXELS,
     reduce_above: int | None = None,
+    shorter: int | None = None,
     limit_name: str = "",
     admit: Callable[[int], None] | None = None,
 ) -> Decoded:
     """Decode a picture file as `decode` does, and return its true format too (a PNG may be named .jpg).
 
     A picture of more than `reduce_above` pixels is reduced to no more: a JPEG is decoded at 1/2, 1/4 or 1/8 of its
-    width and height, and after decoding both sides are divided by a whole number.
+    width and height, and after decoding both sides are divided by a whole number. With `shorter`, a JPEG alone is
+    decoded at such a scale, one that leaves its shorter side at least that many pixels and divides both sides.
 
     `admit` is called once, when the header was checked and before the pixels are decoded, with the number of pixels
     that will be in memory; it may wait until there is room for them.
@@ -94,6 +96,7 @@ def inspect(
     limits.check_cost(image, stripped, max_pixels)
     width, height = image.size
     rendering.draft(image, reduce_above)
+    rendering.draft_to(image, shorter)
     if admit is not None:
         # A progressive JPEG is held whole, also where it is decoded at a smaller scale.
         admit(width * height if "progressive" in image.info else image.width * image.height)
@@ -126,7 +129,8 @@ def _netpbm(
 
 
 def _tensor(levels: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "3 h w"]:
-    return torch.from_numpy(levels).permute(2, 0, 1).contiguous()
+    # NumPy copies on this thread alone: PyTorch would start further threads here, beside those of the network's pass.
+    return torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1)))
 
 
 def encode(

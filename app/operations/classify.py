@@ -1,16 +1,16 @@
 """POST /classify: which classes the model sees in a picture."""
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from app.operations.classification import Job, begin, finish
 from app.operations.requests import ClassifyOptions
 from app.operations.responses import Classification
 from app.web.openapi import picture_request, problems
-from app.web.schemas import Prediction
-from app.web.service import ServiceDependency, result_for
-from app.web.uploads.uploads import decode_upload, form_of
-from models.classify import classify
+from app.web.service import ServiceDependency
+from app.web.uploads.uploads import form_of
 from models.pictures import READ
 
 router = APIRouter(tags=["pictures"])
@@ -31,13 +31,9 @@ async def post_classify(
     form: Annotated[ClassifyOptions, Depends(form_of(ClassifyOptions))],
 ) -> Classification:
     """Decode the picture, run the network once and return the most probable classes."""
-    model = service.registry.get(form.model)
-    picture = await decode_upload(form.image, service)
-    predictions = await result_for(request, service.submit(classify(picture, model.spec, top=form.top), model))
-    height, width = picture.shape[1:]
-    return Classification(
-        model=model.name,
-        width=width,
-        height=height,
-        predictions=[Prediction.model_validate(prediction) for prediction in predictions],
-    )
+    job = Job(service, service.registry.get(form.model), form.top, time.monotonic())
+    service.engine.check_room()  # an overloaded service does not spend time on decoding
+    (result,) = await finish(request, job, await begin(job, [form.image]))
+    if isinstance(result, Exception):
+        raise result
+    return result

@@ -1,10 +1,10 @@
-"""The responses of /classify, /models and /health."""
+"""The responses of /classify, /classify/batch, /models and /health."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.web.schemas import LayerDetail, Prediction
+from app.web.schemas import LayerDetail, Prediction, Problem
 
 CheckpointJson = dict[str, Any]
 """JSON from a checkpoint. The training module that wrote it, perhaps an older version, chose its keys."""
@@ -34,6 +34,49 @@ class Classification(BaseModel):
     predictions: list[Prediction] = Field(
         description="The most probable classes, the most probable one first: as many as the option `top` says, or all "
         "classes of the model if it has fewer."
+    )
+
+
+class FailedPicture(BaseModel):
+    """A picture of a batch that could not be classified."""
+
+    problem: Problem = Field(description="The problem details that POST /classify gives for this picture.")
+
+
+class ClassifiedBatch(BaseModel):
+    """The response of POST /classify/batch."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "cats-dogs",
+                    "results": [
+                        {
+                            "model": "cats-dogs",
+                            "width": 500,
+                            "height": 375,
+                            "predictions": [{"label": "dog", "index": 1, "probability": 0.998}],
+                        },
+                        {
+                            "problem": {
+                                "type": "urn:mirage:problem:broken-picture",
+                                "title": "Unprocessable Content",
+                                "status": 422,
+                                "detail": "image: the JPEG picture cannot be decoded (image file is truncated): send "
+                                "it whole",
+                                "request_id": "0c1f7b6a4e0d4f0f9f3c1f0f8f6a2b1d",
+                            }
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+    model: str = Field(description="Name of the model that classified the pictures.")
+    results: list[Classification | FailedPicture] = Field(
+        description="For each picture, in the order of the request, its most probable classes, or the problem that it "
+        "alone has."
     )
 
 

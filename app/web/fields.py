@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema
 
 from app.web.formats import STILL, Format
 
@@ -79,6 +79,17 @@ FILE = {"type": "string", "format": "binary"}
 
 PictureFile = Annotated[bytes, WithJsonSchema(FILE)]
 """The bytes of an uploaded picture, not decoded yet."""
+
+
+MOST_PICTURES = 64
+"""Largest number of pictures in one request of an operation that takes several."""
+
+
+PictureFiles = Annotated[
+    list[bytes | InstanceOf[Exception]],
+    WithJsonSchema({"type": "array", "items": FILE, "minItems": 1, "maxItems": MOST_PICTURES}),
+]
+"""Several uploaded pictures: the bytes of each, not decoded yet, or why its field holds no picture."""
 
 
 PICTURES = ("image", "mask")

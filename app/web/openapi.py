@@ -100,11 +100,8 @@ def picture_request(form: type[BaseModel]) -> Json:
     """
     schema = form_schema(form)
     properties, required = schema["properties"], schema["required"]
-    json_properties = {
-        name: {**entry, **IN_BASE64} if name in PICTURES else entry for name, entry in properties.items()
-    }
-    for name in set(PICTURES) & set(json_properties):
-        del json_properties[name]["format"]
+    json_properties = {name: _in_base64(entry) if name in PICTURES else entry for name, entry in properties.items()}
+    example = [TINY_PICTURE] * 2 if properties["image"].get("type") == "array" else TINY_PICTURE
     json_schema = {
         "type": "object",
         "additionalProperties": False,
@@ -113,9 +110,16 @@ def picture_request(form: type[BaseModel]) -> Json:
     }
     content: Json = {"multipart/form-data": {"schema": {"$ref": REFERENCES.format(model=form.__name__)}}}
     content |= {media_type: {"schema": FILE} for media_type in PICTURE_TYPES}
-    content["application/json"] = {"schema": json_schema, "example": {"image": TINY_PICTURE}}
+    content["application/json"] = {"schema": json_schema, "example": {"image": example}}
     parameters = [_query_parameter(name, entry) for name, entry in properties.items() if name not in PICTURES]
     return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
+
+
+def _in_base64(entry: Json) -> Json:
+    """The schema of a field with a picture, or with several, as it is in JSON."""
+    if entry.get("type") == "array":
+        return {**entry, "items": _in_base64(entry["items"])}
+    return {key: value for key, value in entry.items() if key != "format"} | IN_BASE64
 
 
 def form_schema(form: type[BaseModel]) -> Json:

@@ -16,7 +16,7 @@ header = APIKeyHeader(
 )
 
 
-def require_key(service: ServiceDependency, key: Annotated[str | None, Depends(header)] = None) -> None:
+async def require_key(service: ServiceDependency, key: Annotated[str | None, Depends(header)] = None) -> None:
     """Accept the request if its key is valid or no keys are set; raises HTTPException 401."""
     valid_keys = service.settings.api_keys
     client_key = (key or "").encode()

@@ -66,8 +66,8 @@ class Service:
         return "loading" if "loading" in states else states[0]
 
 
-def the_service(request: Request) -> Service:
-    """The dependency through which endpoints get the service."""
+async def the_service(request: Request) -> Service:
+    """The dependency through which endpoints get the service; async, since FastAPI runs others on threads."""
     return cast(Service, request.app.state.service)
 
 

@@ -38,6 +38,20 @@ def draft(image: Image.Image, reduce_above: int | None) -> None:
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
 
 
+def draft_to(image: Image.Image, shorter: int | None) -> None:
+    """Have a JPEG decoded at the smallest scale that leaves its shorter side at least `shorter` pixels.
+
+    The scale is 1/2, 1/4 or 1/8 and divides both sides, so that each decoded pixel covers a whole block of pixels.
+    """
+    if shorter is None or image.format not in ("JPEG", "MPO"):
+        return
+    for scale in (8, 4, 2):
+        size = image.width // scale, image.height // scale
+        if min(size) >= shorter and image.width % scale == image.height % scale == 0:
+            image.draft(None, size)
+            return
+
+
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """How to make the picture upright; None if it is, or if its EXIF is damaged."""
     try:

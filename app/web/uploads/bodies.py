@@ -127,5 +127,5 @@ def _read_urlencoded(body: bytes) -> list[Field]:
     try:  # Latin-1 maps every byte to one character, so that nothing is lost
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_PARTS)
     except ValueError as error:
-        raise BadBody(f"the form has more than {MAX_PARTS} fields: send only one picture and its options") from error
+        raise BadBody(f"the form has more than {MAX_PARTS} fields: send fewer in one request") from error
     return [Field(decode_text(name.encode("latin-1")), value.encode("latin-1")) for name, value in pairs]

@@ -151,7 +151,7 @@ class _Collector:
 
     def _begin(self) -> None:
         if len(self.parts) >= MAX_PARTS:
-            raise BadBody(f"the form has more than {MAX_PARTS} fields: send only one picture and its options")
+            raise BadBody(f"the form has more than {MAX_PARTS} fields: send fewer pictures and options in one request")
         self._headers = {}
 
     def _add_to_header(self, data: bytes, start: int, end: int) -> None:

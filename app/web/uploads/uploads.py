@@ -1,7 +1,9 @@
 """Reads the picture and the options of a request, in all the ways in which clients may send them."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar, get_origin
 
 from anyio.to_thread import run_sync
@@ -11,13 +13,17 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from torch import Tensor
 
-from app.web.fields import PICTURES
+from app.web.fields import MOST_PICTURES, PICTURES
+from app.web.pixel_budget import Lease
 from app.web.service import Service
 from app.web.uploads.bodies import WAYS_TO_SEND, Field, body_fields
-from app.web.uploads.pictures_in_text import picture_of_field
-from models.pictures import PictureError, inspect
+from app.web.uploads.pictures_in_text import NoPictureInText, picture_of_field
+from models.pictures import NotAPicture, PictureError, inspect
 
 Form = TypeVar("Form", bound=BaseModel)
+Result = TypeVar("Result")
+PIXELS_SETTING = "MIRAGE_MAX_PIXELS"
+"""The setting that limits the pixels of an upload, for error messages."""
 
 
 def form_of(model: type[Form]) -> Callable[[Request], Awaitable[Form]]:
@@ -48,25 +54,40 @@ async def decode_upload(data: bytes, service: Service, *, name: str = "image") -
 
     def decode_to_device() -> Tensor:
         # uint8 is copied to the device, which is a quarter of the bytes of float32.
-        max_pixels = service.settings.max_pixels
-        with service.pixels.lease() as lease:
-            try:
-                decoded = inspect(data, max_pixels=max_pixels, limit_name="MIRAGE_MAX_PIXELS", admit=lease.take)
-            except PictureError as error:
-                raise type(error)(f"{name}: {error.fault}", error.remedy) from error
+        with reading(service, name) as lease:
+            max_pixels = service.settings.max_pixels
+            decoded = inspect(data, max_pixels=max_pixels, limit_name=PIXELS_SETTING, admit=lease.take)
             return decoded.pixels.to(service.registry.device)
 
-    return await run_sync(decode_to_device, limiter=service.decoders)
+    return await on_decoder(service, decode_to_device)
 
 
-def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, bytes]:
+async def on_decoder(service: Service, work: Callable[[], Result]) -> Result:
+    """The result of work that decodes uploads; it runs on one of the service's threads for this."""
+    return await run_sync(work, limiter=service.decoders)
+
+
+@contextlib.contextmanager
+def reading(service: Service, name: str) -> Iterator[Lease]:
+    """A lease for the pixels of one upload, and the name of its field in the errors of the decoder."""
+    with service.pixels.lease() as lease:
+        try:
+            yield lease
+        except PictureError as error:
+            raise type(error)(f"{name}: {error.fault}", error.remedy) from error
+
+
+def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, object]:
     names = [name for name in PICTURES if name in model.model_fields]
     for name in names:
         if name in request.query_params:
             raise HTTPException(422, f"{name}: a picture cannot stand in the query: {WAYS_TO_SEND}")
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, object] = {}
     for name in names:
         matching = [field for field in fields if field.name == name]
+        if get_origin(model.model_fields[name].annotation) is list and (several := _separate(matching)):
+            pictures[name] = [_picture_or_refusal(field) for field in several]
+            continue
         if len(matching) > 1:
             raise HTTPException(
                 422,
@@ -79,6 +100,28 @@ def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field])
         if matching and (required or matching[0].value):
             pictures[name] = picture_of_field(name, matching[0].value, is_file=matching[0].is_file)
     return pictures
+
+
+def _separate(fields: Sequence[Field]) -> list[Field]:
+    """One field for each picture, of which JSON has a list; raises HTTPException 413 if there are too many."""
+    several = [
+        replace(field, value=value)
+        for field in fields
+        for value in (field.value if isinstance(field.value, list) else [field.value])
+    ]
+    if len(several) > MOST_PICTURES:
+        raise HTTPException(
+            413, f"{fields[0].name}: the request has {len(several)} pictures: send at most {MOST_PICTURES} in each"
+        )
+    return several
+
+
+def _picture_or_refusal(field: Field) -> bytes | Exception:
+    """The bytes of a picture among several, or the error of a field that obviously holds none."""
+    try:
+        return picture_of_field(field.name, field.value, is_file=field.is_file)
+    except (NotAPicture, NoPictureInText) as error:
+        return error
 
 
 def _explain_missing_picture(model: type[Form], fields: Sequence[Field]) -> str:

@@ -1,0 +1,90 @@
+"""From a picture file to what the network sees of it, as fast as possible and without gradients: for /classify.
+
+Attacks and everything else that needs the picture's own pixels use `models.pictures.decode` and `preprocess`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from models.pictures import MAX_PIXELS, inspect
+from models.spec import Spec
+
+DETAIL = 2
+"""How many times the size that the network sees is left, at least, where a large JPEG is decoded at a smaller scale.
+
+docs/decisions/0041 has the differences that this makes.
+"""
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+"""Pillow's filters, which antialias with the same kernels as `models.resize`."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network sees of a picture file, and the size in pixels of the upright picture in the file.
+
+    `exact` says whether all pixels of the file were decoded, so that the view is that of `preprocess`.
+    """
+
+    pixels: Float[Tensor, "1 3 s s"]
+    width: int
+    height: int
+    exact: bool
+
+
+def view(
+    data: bytes,
+    spec: Spec,
+    *,
+    exact: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    limit_name: str = "",
+    admit: Callable[[int], None] | None = None,
+) -> View:
+    """Decode a picture file and preprocess it for the network.
+
+    A JPEG of many times the size that the network sees is decoded at 1/2, 1/4 or 1/8 of its width and height (its
+    discrete cosine transform allows that in less time), unless `exact` is set. The other arguments and
+    the errors are those of `models.pictures.inspect`.
+    """
+    shorter = None if exact else DETAIL * spec.resize
+    decoded = inspect(data, max_pixels=max_pixels, shorter=shorter, limit_name=limit_name, admit=admit)
+    whole = decoded.pixels.shape[1:] == (decoded.height, decoded.width)
+    return View(preprocess_levels(decoded.pixels, spec), decoded.width, decoded.height, whole)
+
+
+def stacked(views: Sequence[View]) -> Float[Tensor, "n 3 s s"]:
+    """The pixels of the views, one below the other, on the CPU."""
+    return torch.from_numpy(np.concatenate([view.pixels.numpy() for view in views]))
+
+
+def preprocess_levels(levels: UInt8[Tensor, "3 h w"], spec: Spec) -> Float[Tensor, "1 3 s s"]:
+    """`models.preprocessing.preprocess` of a picture of 8-bit levels, to 1e-5, on the CPU.
+
+    Pillow resizes with the same kernels, one channel of floating-point numbers after the other. It works on the calling
+    thread alone; PyTorch would start further threads for each thread that calls it, which slow down the network's pass.
+    """
+    height, width = levels.shape[1:]
+    left, right = _span(width, min(height, width), spec)
+    top, bottom = _span(height, min(height, width), spec)
+    result = np.empty((3, spec.input_size, spec.input_size), np.float32)
+    for channel, plane in zip(result, levels.numpy(), strict=True):
+        numbers = Image.fromarray(plane).convert("F")
+        size, box = (spec.input_size, spec.input_size), (left, top, right, bottom)
+        channel[...] = np.asarray(numbers.resize(size, FILTERS[spec.interpolation], box)) / np.float32(255)
+    if spec.interpolation == "bicubic":  # which overshoots
+        np.clip(result, 0, 1, out=result)
+    return torch.from_numpy(result).unsqueeze(0)
+
+
+def _span(length: int, shorter: int, spec: Spec) -> tuple[float, float]:
+    """Where the centre crop begins and ends on one side of the picture, in pixels of the picture."""
+    resized = int(spec.resize * length / shorter)
+    scale = length / resized
+    first = round((resized - spec.input_size) / 2)
+    return first * scale, min((first + spec.input_size) * scale, float(length))
