@@ -24,6 +24,8 @@ PARTS = (
     Part("first_results", "The first results over HTTP", 400),
     Part("attacks_efforts", "The efforts of the default attack", 400),
     Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 120),
+    Part("classify_peers", "/classify beside a plain handler and LitServe", 600),
+    Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 900),
     Part("service_memory", "Start and memory of the service", 420),
     Part("steps_overhead", "The Python of many tasks between passes", 120),
 )

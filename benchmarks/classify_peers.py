@@ -1,0 +1,187 @@
+"""/classify against a plain FastAPI handler and LitServe around the same network, over HTTP, by number of clients.
+
+    python -m benchmarks classify_peers --clients 1 8 --rounds 3
+
+Each server is a process of its own. In each round and for each number of clients they are measured in turn, in random
+order, and with them the bare network: decode, preprocess and passes of 8 pictures in a loop, without HTTP. Requests are
+forms with a JPEG of 180 x 180 pixels. LitServe is installed with uv into a temporary environment.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import torch
+from PIL import Image
+
+from benchmarks import load
+from benchmarks.measure import machine
+from benchmarks.parts import SKIPPED
+from benchmarks.peers import network
+from benchmarks.results import Figure, write_figures
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data" / "cats-vs-dogs.zip"
+CHELSEA = ROOT / "docs" / "pictures" / "chelsea.png"
+BATCH = 8
+"""Pictures in a pass of the bare network."""
+LITSERVE = {"LitServe, 1 worker": ("1", "16", "0.005"), "LitServe, 2 workers": ("2", "16", "0.005")}
+"""Workers, largest batch and seconds to wait for it."""
+
+
+def photos(count: int = 64) -> list[bytes]:
+    """JPEG files of 180 x 180 pixels: cats and dogs, or where these are missing crops of scikit-image's cat."""
+    if DATA.exists():
+        with zipfile.ZipFile(DATA) as archive:
+            names = [item.filename for item in archive.infolist() if item.filename.endswith(".jpg") and item.file_size]
+            return [archive.read(name) for name in random.Random(0).sample(names, count)]
+    cat, files, places = Image.open(CHELSEA).convert("RGB"), [], random.Random(0)
+    for _ in range(count):
+        left, top = places.randrange(cat.width - 180), places.randrange(cat.height - 180)
+        file = io.BytesIO()
+        cat.crop((left, top, left + 180, top + 180)).save(file, "JPEG", quality=90)
+        files.append(file.getvalue())
+    return files
+
+
+def litserve_python(folder: Path) -> Path | None:
+    """The Python of an environment in the folder with LitServe and this environment's packages; None if it fails."""
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    if uv is None:
+        return None
+    python = folder / "litserve" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    for command in (["venv", "--python", sys.executable, folder / "litserve"],
+                    ["pip", "install", "--python", python, "litserve"]):  # fmt: skip
+        if subprocess.run([uv, "--quiet", *map(str, command)]).returncode:
+            return None
+    return python
+
+
+@contextmanager
+def serving(command: Sequence[str], port: int, **environment: str) -> Iterator[None]:
+    """Run a server in a process group of its own; wait until it answers."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until = time.monotonic() + 120
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the server does not answer: {' '.join(command)}")
+            time.sleep(0.2)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _answers(port: int) -> bool:
+    try:
+        files = {"image": ("cat.png", CHELSEA.read_bytes(), "image/png")}
+        return httpx.post(f"http://127.0.0.1:{port}/classify", files=files, timeout=30).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def start_all(stack: ExitStack, folder: Path) -> dict[str, int]:
+    """Start the servers that can be had, and return their ports by name."""
+    python = sys.executable
+    commands = {"Mirage": [python, "-m", "app"]}
+    for kind in ("async", "def"):
+        commands[f"plain handler, {kind}"] = [python, "-m", "benchmarks.peers.plain", "PORT", kind]
+    litserve = litserve_python(folder)
+    if litserve is None:
+        print("LitServe is not measured: install uv (pip install uv), and let it reach a package index")
+    else:
+        for name, options in LITSERVE.items():
+            commands[name] = [str(litserve), "-m", "benchmarks.peers.litserve_server", "PORT", *options]
+    ports = {}
+    packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
+    for name, command in commands.items():
+        ports[name] = _free_port()
+        settings = {"MIRAGE_PORT": str(ports[name]), "MIRAGE_MODELS": network.MODEL, "MIRAGE_MAX_WAITING": "256"}
+        if name in LITSERVE:
+            settings["PYTHONPATH"] = packages
+        command = [str(ports[name]) if part == "PORT" else part for part in command]
+        stack.enter_context(serving(command, ports[name], **{"MIRAGE_LOG_LEVEL": "error", **settings}))
+    return ports
+
+
+def compare(clients: Sequence[int], *, rounds: int, seconds: float) -> list[Figure]:
+    """Measure all servers in turn; prints each figure as it comes."""
+    samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+    order, files = random.Random(0), photos()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        sent = Path(folder) / "photos.json"
+        sent.write_text(json.dumps([file.hex() for file in files]), encoding="utf-8")
+        ports = start_all(stack, Path(folder))
+        bare = network.load()
+        for port in ports.values():
+            load.measure(port, str(sent), clients=8, seconds=1)
+        for count in [count for _ in range(rounds) for count in clients]:
+            speed = network.pictures_per_second(files, bare, BATCH)
+            samples[f"bare network in batches of {BATCH}", "pictures/s"].append(speed)
+            for name in order.sample(list(ports), len(ports)):
+                seen = load.measure(ports[name], str(sent), clients=count, seconds=seconds)
+                start = f"{count} client{'s' * (count > 1)}"
+                figures = {
+                    (f"{start}: {name}", "requests/s"): seen.per_second,
+                    (f"{start}: p50, {name}", "ms"): seen.quantile(0.5) * 1000,
+                    (f"{start}: p99, {name}", "ms"): seen.quantile(0.99) * 1000,
+                    (f"{start}: the load generator's share of a core, {name}", "%"): 100 * seen.own_cores,
+                }
+                for figure, value in figures.items():
+                    samples[figure].append(value)
+                print(
+                    start, name, *(f"{value:.1f} {unit}" for (_, unit), value in figures.items()), sep=", ", flush=True
+                )
+    return [Figure(name, unit, values) for (name, unit), values in samples.items()]
+
+
+def main() -> int:
+    """Print the comparison, and write it with --json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options = parser.parse_args()
+    if os.name == "nt":
+        print("This benchmark ends its servers by process groups, which Windows does not have.")
+        return SKIPPED
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended, too
+    print(machine(torch.device("cpu")))
+    figures = compare(options.clients, rounds=options.rounds, seconds=options.seconds)
+    for figure in figures:
+        print(f"  {figure.name}: {figure.text}")
+    if options.json:
+        write_figures(options.json, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
