@@ -178,7 +178,7 @@ METHODS: Mapping[str, Method] = {
     "fourier": Method(
         Fourier,
         efforts={
-            "quick": {**SHORT, "steps": 40, "noise_rise": 0.5, "learning_rate": 0.08},
+            "quick": {**SHORT, "steps": 48, "noise_rise": 0.5, "learning_rate": 0.08},
             "standard": {**SHORT, "steps": 96, "noise_rise": 0.5, "learning_rate": 0.08},
         },
     ),
@@ -194,7 +194,7 @@ METHODS: Mapping[str, Method] = {
         Pixel,
         Ascent(tv=60.0),
         efforts={
-            "quick": {**SHORT, "steps": 40, "noise_rise": 0.5},
+            "quick": {**SHORT, "steps": 48, "noise_rise": 0.5},
             "standard": {**SHORT, "steps": 96, "noise_rise": 0.5},
         },
     ),
