@@ -27,6 +27,8 @@ MEASURE_S = 0.15
 """Seconds that the first measurement of one kind of pass may take."""
 ROUNDS = 5
 """Number of times that the first measurement runs each size, if the time suffices."""
+QUERY_ROWS = 4
+"""Rows of one query that are taken to pay off where nothing was measured."""
 SAMPLED = 16
 """On an accelerator, one of this many batches is timed."""
 APART_ROWS = 4
@@ -144,6 +146,11 @@ class PassTimes:
     def of(self, *, gradients: bool) -> BatchTimes:
         """The times of passes with or without gradients."""
         return self.gradients if gradients else self.forward
+
+    @property
+    def query_rows(self) -> int:
+        """How many rows of one query pay off, with and without gradients; QUERY_ROWS before the first measurement."""
+        return min(self.forward.knee or QUERY_ROWS, self.gradients.knee or QUERY_ROWS)
 
     def measure(self, network: Network, *, side: int, most: int) -> None:
         """Measure both kinds of pass with grey pictures of `side` x `side` pixels, at most `most` of them at once.

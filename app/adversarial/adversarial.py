@@ -65,6 +65,7 @@ async def post_adversarial(
         survive=survive,
         jpeg=jpeg,
         best_at_deadline=form.deadline_s is not None,
+        rows=service.query_rows(model),
         **options,
     )
     weight = attack_weight(

@@ -50,6 +50,7 @@ async def post_curve(
         steps=form.steps,
         seed=form.seed,
         best_at_deadline=form.deadline_s is not None,
+        rows=service.query_rows(model),
     )
     return await present(
         request,

@@ -60,6 +60,10 @@ class Service:
             task, model.classifier, deadline_s=limit, on_progress=on_progress, weight=weight, sequel=sequel
         )
 
+    def query_rows(self, model: Model) -> int:
+        """How many pictures a task should ask the model about at once, where it can look at several."""
+        return min(model.classifier.pass_times.query_rows, self.settings.max_rows)
+
     def readiness(self) -> State:
         """`loading` while a model is being loaded; then the state of the default model."""
         states = [self.registry.state(name) for name in self.registry.names]

@@ -10,6 +10,7 @@ from models.classifier import Classifier
 from models.pass_times import (
     APART_ROWS,
     MEASURE_S,
+    QUERY_ROWS,
     SAMPLED,
     TRIALS,
     BatchTimes,
@@ -172,6 +173,19 @@ def test_a_query_apart_is_split_at_a_fixed_number_of_rows(tiny: Classifier) -> N
     assert (most_rows(query, times), most_rows(apart, times), most_rows(apart, None)) == (None, APART_ROWS, APART_ROWS)
     times.forward.measure(one_for_all, 32)
     assert (most_rows(query, times), most_rows(apart, times)) == (32, APART_ROWS)
+
+
+def test_the_rows_of_a_query_pay_off_in_both_kinds_of_pass() -> None:
+    times = PassTimes(torch.device("cpu"))
+    assert times.query_rows == QUERY_ROWS
+    times.forward.measure(one_for_all, 32)
+    times.gradients.measure(gain_up_to_8, 32)
+    assert times.query_rows == 8
+
+
+def gain_up_to_8(rows: int) -> float:
+    """Up to 8 rows take as long as one, and every 8 more as long again."""
+    return 0.001 * -(-rows // 8)
 
 
 def test_on_a_device_that_does_not_repeat_its_bytes_the_measurement_decides() -> None:

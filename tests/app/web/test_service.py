@@ -1,7 +1,9 @@
 """Tests the limits of the service: simultaneous tasks, time and sizes."""
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -32,6 +34,30 @@ def test_overload_is_refused_at_once(checkpoints: Path) -> None:
             long_request.result()
         eventually(lambda: live.service.engine.alive == 0)
         assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("operation", "path"),
+    [("adversarial", "/adversarial?attack=pgd&steps=1"), ("curve", "/adversarial/curve?norms=linf&steps=1")],
+)
+def test_tasks_ask_as_many_rows_at_once_as_pay_off(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch, operation: str, path: str
+) -> None:
+    """A batch of any size takes as long as a row, so a query may have as many rows as MIRAGE_MAX_ROWS allows."""
+    module = importlib.import_module(f"app.adversarial.{operation}")
+    make_task, rows = getattr(module, operation), list[int]()
+
+    def record(*args: Any, **options: Any) -> object:
+        rows.append(options["rows"])
+        return make_task(*args, **options)
+
+    monkeypatch.setattr(module, operation, record)
+    with serve(checkpoints=checkpoints, max_rows=2) as live:
+        times = live.service.registry.get().classifier.pass_times
+        for kind in (times.forward, times.gradients):
+            kind.measure(lambda rows: 0.001, 32)
+        assert live.client.post(path, files={"image": encode(drawn())}).status_code == 200
+    assert rows == [2]
 
 
 def test_the_deadline_of_the_service_gives_504(checkpoints: Path) -> None:
