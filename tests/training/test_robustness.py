@@ -108,6 +108,25 @@ def test_every_beginning_of_the_order_is_spread() -> None:
     assert (scattered(1), scattered(0)) == ([0], [])
 
 
+def test_an_attack_ends_at_its_first_success_and_counts_are_the_same(
+    classifier: Classifier, photos: list[tuple[torch.Tensor, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within 8 levels every photo of so little contrast is misclassified, in the first of 20 steps."""
+    passes, answer = 0, Classifier.answer
+
+    def counted(network: Classifier, queries: Sequence[Query]) -> list[Answer]:
+        nonlocal passes
+        passes += sum(query.objective is not None for query in queries)
+        return answer(network, queries)
+
+    monkeypatch.setattr(Classifier, "answer", counted)
+    first = robustness(classifier, photos, epsilons=[8 / 255], steps=20)
+    few, passes = passes, 0
+    strongest = robustness(classifier, photos, epsilons=[8 / 255], steps=20, stop="strongest")
+    assert first["curve"] == strongest["curve"] and first["curve"][1]["accuracy"] == 0
+    assert few <= 3 * 21 < 20 * 21 <= passes  # three of the 24 are misclassified without an attack
+
+
 def test_an_attack_without_a_budget_is_refused(classifier: Classifier, photos: list[tuple[torch.Tensor, int]]) -> None:
     with pytest.raises(BadAttack, match="takes no epsilon"):
         robustness(classifier, photos, attack="deepfool")
