@@ -42,7 +42,9 @@ def open_sockets(settings: Settings) -> Iterator[OpenSockets]:
         sockets: list[socket.socket] = []
         port = settings.port
         for family, address in _addresses(settings):
-            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            # asyncio sends small packets without delay only if the socket's protocol is TCP; the default is 0. With the
+            # delay, the end of each response waits for the client's acknowledgement of its head, often 40 ms.
+            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
             _bind(listener, (address[0], port, *address[2:]), settings)
             port = listener.getsockname()[1]
             sockets.append(listener)

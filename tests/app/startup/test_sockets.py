@@ -1,5 +1,6 @@
 """Tests the sockets that the service listens on, and the errors if it cannot."""
 
+import asyncio
 import errno
 import socket
 from pathlib import Path
@@ -45,6 +46,25 @@ def test_a_client_can_connect_to_the_printed_address(host: str, address: str) ->
         assert service_url(opened.settings) == address.format(port) + "/mirage"
         name = address.removeprefix("http://").rpartition(":")[0].strip("[]")
         socket.create_connection((name, port), timeout=10).close()
+
+
+def test_responses_are_sent_without_delay() -> None:
+    """A connection that asyncio accepts, as it does for uvicorn, does not collect small packets (TCP_NODELAY)."""
+
+    async def accepted_options() -> int:
+        option: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            option.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(accept, sock=opened.sockets[0]) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.close()
+            return await option
+
+    with open_sockets(settings_for("127.0.0.1")) as opened:
+        assert asyncio.run(accepted_options()) != 0
 
 
 def test_a_port_in_use_is_refused_and_a_free_one_is_suggested() -> None:
