@@ -1,7 +1,7 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies serve test check format train bench oracles lock
+.PHONY: help install dependencies serve test check format train bench gpu oracles lock
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -59,6 +59,10 @@ train: .venv/serve-ready ## train a model: make train DATA=folder-or-zip OUTPUT=
 
 bench: .venv/dev-ready ## run all benchmarks, or one: make bench NAME=network
 	$(IN) benchmarks $(NAME)
+
+gpu: .venv/dev-ready ## test and measure on a GPU, in at most 8 minutes; records the figures in docs/benchmarks
+	status=0; timeout 240 $(IN) pytest -m gpu tests || status=$$?; \
+	timeout 240 $(IN) benchmarks --only gpu && exit $$status
 
 oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
 

@@ -81,7 +81,9 @@ def options_of(attack: str) -> dict[str, Any]:
     return {"steps": 10} if "steps" in ATTACKS[attack].defaults else {}
 
 
-@pytest.mark.parametrize(("attack", "norm"), [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms])
+@pytest.mark.parametrize(
+    ("attack", "norm"), [(name, norm) for name, attack in ATTACKS.items() for norm in attack.norms]
+)
 def test_an_attack_ends_the_same_beside_others(
     model: Model, reference: Model, pictures: list[Tensor], attack: str, norm: str
 ) -> None:
