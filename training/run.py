@@ -1,5 +1,6 @@
 """What `fit` and `find-lr` share: the network with its data, and the linear probe that gives it a head."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Generic
 
@@ -89,7 +90,7 @@ class Run(Generic[Options]):
                 cache=self.options.cache,
             )
         )
-        times = ", ".join(f"{name} {step_s:.2f} s" for name, step_s in seconds.items())
+        times = ", ".join(f"{name} {_step_text(step_s)}" for name, step_s in seconds.items())
         print_line(self.console, f"precision {precision}" + (f" (a step takes: {times})" if times else ""))
         return precision
 
@@ -123,6 +124,11 @@ class Run(Generic[Options]):
             if self.group.rank == 0:
                 self.options.cache.save_tensors(key, tensors)
         return {split: (tensors[split], tensors[f"{split}_labels"]) for split in splits}
+
+
+def _step_text(seconds: float) -> str:
+    """The seconds of a step; infinite ones are those of a precision that was given up."""
+    return f"{seconds:.2f} s" if seconds < math.inf else "too long, or too much memory"
 
 
 def copy_weights(network: nn.Module) -> dict[str, Tensor]:
