@@ -37,7 +37,7 @@ def test_every_error_of_the_table_is_handled(live: Live) -> None:
 
 
 def test_an_unexpected_error_is_a_problem_without_a_traceback(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.operations.classify.classify", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr("app.operations.classify.begin", lambda *args, **kwargs: 1 / 0)
     # A separate connection, since uvicorn closes one on which the application has failed.
     response = httpx.post(f"{live.url}/classify", files={"image": encode(drawn())})
     assert (response.status_code, response.headers["Content-Type"]) == (500, "application/problem+json")

@@ -79,8 +79,11 @@ def test_relative_values_of_a_negative_activation_are_negative() -> None:
     assert list(result.families.values()) == pytest.approx([-1] * 6, abs=0.05)
 
 
-def test_scoring_takes_43_forward_passes_in_queries_of_eight(tiny: Classifier, draw: Draw) -> None:
-    """24 crops, 8 shifts, 3 blurs, 3 JPEGs, 2 noises, 1 half size, the picture, and its tensor before rounding."""
+def test_scoring_takes_43_forward_passes(tiny: Classifier, draw: Draw) -> None:
+    """24 crops, 8 shifts, 3 blurs, 3 JPEGs, 2 noises, 1 half size, the picture, and its tensor before rounding.
+
+    On a CPU a query of eight is answered four rows at a time.
+    """
     subject, sizes = ClassSubject(0, tiny.spec), []
 
     class Sizes(Counting):
@@ -94,7 +97,7 @@ def test_scoring_takes_43_forward_passes_in_queries_of_eight(tiny: Classifier, d
         network,
     )
     assert (passes.forward, passes.backward) == (network.forward, network.backward) == (43, 0)
-    assert sizes == [8, 8, 8, 8, 8, 3]
+    assert sizes == [4] * 10 + [3]
 
 
 def test_total_variation_is_the_sum_of_mean_differences() -> None:

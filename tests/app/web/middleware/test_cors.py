@@ -68,7 +68,7 @@ def test_every_response_has_the_cors_headers(cors_service: Live, monkeypatch: py
         415: post("/classify", files=picture, headers=PAGE | key | {"Content-Encoding": "br"}),
         422: get("/ideal/cat?steps=0", headers=PAGE | key),
     }
-    monkeypatch.setattr("app.operations.classify.classify", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr("app.operations.classify.begin", lambda *args, **kwargs: 1 / 0)
     answers[500] = httpx.post(f"{cors_service.url}/classify", files=picture, headers=PAGE | key)
     for status, answer in answers.items():
         assert answer.status_code == status
