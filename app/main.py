@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import torch
 from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
@@ -15,6 +16,7 @@ from app.engine.allocator import return_freed_memory_regularly
 from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.registry import Registry
+from app.engine.threads import compute_alone
 from app.ideal import ideal
 from app.inside import explain, features
 from app.operations import classify, classify_batch, health, metrics, models
@@ -68,16 +70,24 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(max_rows=settings.max_rows, max_tasks=settings.max_waiting, max_weight=settings.max_pixels)
+        threads = torch.get_num_threads()
+        compute_alone()  # on this thread and those to come: only the engine and the loader compute in parallel
+        engine = Engine(
+            max_rows=settings.max_rows,
+            max_tasks=settings.max_waiting,
+            max_weight=settings.max_pixels,
+            threads=threads,
+        )
         cache = ResultCache(settings.cache, settings.cache_bytes)
         # The largest picture alone, or as many smaller ones at once as have no more pixels together.
         app.state.service = Service(settings, registry, engine, cache, PixelBudget(settings.max_pixels))
-        registry.load_in_background(on_loaded)
+        registry.load_in_background(on_loaded, threads=threads)
         returning = asyncio.create_task(return_freed_memory_regularly())
         yield
         returning.cancel()
         await run_in_threadpool(registry.stop)
         await run_in_threadpool(engine.close)
+        torch.set_num_threads(threads)
 
     app = Application(
         title="Mirage",

@@ -17,11 +17,14 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import torch
+
 from app.engine.admission import Admission
 from app.engine.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
 from app.engine.counters import Counters
 from app.engine.pace import Pace
 from app.engine.progress import GuardedListener, Listener
+from app.engine.threads import compute_in_parallel
 from models.query import Answer, Network, Progress, Query, Task
 from models.run import Conversation, next_batch
 
@@ -63,11 +66,14 @@ class Engine:
 
     At most `max_rows` rows go through a network at once, and fewer where more do not pay off; the number is halved for
     good when the device runs out of memory. At most `max_tasks` tasks are alive, and their weights add up to at most
-    `max_weight` (see Admission).
+    `max_weight` (see Admission). Passes on a CPU run on `threads` threads, or on as many as PyTorch gives any thread.
     """
 
-    def __init__(self, *, max_rows: int = 32, max_tasks: int = 64, max_weight: float = math.inf) -> None:
+    def __init__(
+        self, *, max_rows: int = 32, max_tasks: int = 64, max_weight: float = math.inf, threads: int | None = None
+    ) -> None:
         self.max_rows = max_rows
+        self.threads = threads or torch.get_num_threads()
         self.counters = Counters()
         self.admission = Admission(max_tasks, max_weight, self.counters)
         self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
@@ -114,6 +120,7 @@ class Engine:
         self._thread.join(timeout_s)
 
     def _loop(self) -> None:
+        compute_in_parallel(self.threads)
         while self.admission.is_open or self.alive:
             try:
                 self._begin_submitted()

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from app.engine.allocator import return_freed_memory
+from app.engine.threads import compute_in_parallel
 from models import store
 
 logger = logging.getLogger(__name__)
@@ -70,9 +71,20 @@ class Registry:
         if on_loaded is not None:
             on_loaded(self)
 
-    def load_in_background(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
-        """Run `load_all` on a thread of its own, so that the service answers health probes meanwhile."""
-        self._loader = threading.Thread(target=self.load_all, args=[on_loaded], name="loader", daemon=True)
+    def load_in_background(
+        self, on_loaded: Callable[["Registry"], None] | None = None, *, threads: int | None = None
+    ) -> None:
+        """Run `load_all` on a thread of its own, so that the service answers health probes meanwhile.
+
+        Passes that measure the models run on `threads` CPU threads, as the engine's do; None leaves it to PyTorch.
+        """
+
+        def load() -> None:
+            if threads is not None:
+                compute_in_parallel(threads)
+            self.load_all(on_loaded)
+
+        self._loader = threading.Thread(target=load, name="loader", daemon=True)
         self._loader.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:

@@ -69,7 +69,8 @@ async def _respond(
 ) -> Response:
     format = choose_format(request.headers.getlist("Accept"), options.format, offered=tuple(Format))
     resolved = resolve(service, model, subject, options)
-    key = await run_sync(resolved.cache_key, service.registry.device, service.engine.max_rows)
+    engine = service.engine
+    key = await run_sync(resolved.cache_key, service.registry.device, engine.max_rows, engine.threads)
     if format is Format.events:
         if is_head(request):
             await delivery.check_room(service, resolved, key)

@@ -55,10 +55,11 @@ class ResolvedRequest:
         size, count = self.options["size"], self.options["count"]
         return held_pixels(self.model.spec, self.options, size=size, count=count)
 
-    def cache_key(self, device: torch.device, rows: int) -> str:
+    def cache_key(self, device: torch.device, rows: int, threads: int) -> str:
         """Digest of everything that the response depends on, the machine included; hashes the model's weights.
 
-        `rows` is the largest batch that goes through the network: it decides how sums are rounded.
+        `rows` is the largest batch that goes through the network, and `threads` the number of CPU threads that share
+        it: both decide how sums are rounded.
         """
         key_parts = {
             "edition": EDITION,
@@ -67,7 +68,7 @@ class ResolvedRequest:
             "method": self.method,
             "options": dict(self.options),
             "judge": None if self.judge is None else [self.judge.model.name, self.judge.model.digest],
-            "machine": [str(device), rows, torch.get_num_threads(), str(torch.__version__)],
+            "machine": [str(device), rows, threads, str(torch.__version__)],
         }
         return hashlib.sha256(json.dumps(key_parts, sort_keys=True).encode()).hexdigest()
 
