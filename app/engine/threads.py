@@ -28,5 +28,5 @@ def compute_alone() -> None:
 
 
 def _begin() -> None:
-    """Let PyTorch give the calling thread its default number now, for it would do so at the first use, and undo ours."""
+    """Let PyTorch set the default number now: it does so when a thread first computes, which would undo ours."""
     torch.get_num_threads()
