@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from torchvision.transforms.v2 import functional
 
 from app.engine.allocator import keep_freed_memory
 from app.engine.engine import Engine
+from app.engine.registry import Registry
+from app.engine.threads import compute_alone
 from benchmarks.measure import interleaved
 from benchmarks.results import Figure, write_figures
 from benchmarks.service import counters, service
@@ -27,7 +30,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.pictures import decode, encode
 from models.query import Answer, Network, Query
-from models.store import Model, load
+from models.store import BUNDLED, Model
 
 MODEL = "cats-dogs"
 PICTURE = Path("docs/pictures/chelsea.png")
@@ -47,10 +50,10 @@ class WithoutTimes:
         return self.classifier.answer(queries)
 
 
-def attacks_at_once(model: Model, network: Network, max_rows: int, steps: int) -> None:
+def attacks_at_once(model: Model, network: Network, max_rows: int, steps: int, threads: int) -> None:
     """ATTACKS attacks with different seeds on one picture, through an engine of their own."""
     picture = decode(PICTURE.read_bytes())
-    engine = Engine(max_rows=max_rows)
+    engine = Engine(max_rows=max_rows, threads=threads)
     futures = [
         engine.submit(adversarial(picture, model.spec, attack="pgd", seed=seed, steps=steps), network)
         for seed in range(ATTACKS)
@@ -62,13 +65,16 @@ def attacks_at_once(model: Model, network: Network, max_rows: int, steps: int) -
 
 def batchings(rounds: int, steps: int) -> list[Figure]:
     """Seconds of the attacks at the knee and at each fixed size, and the ratio to the best fixed size."""
-    model = load(MODEL)
+    threads = torch.get_num_threads()
+    compute_alone()  # this thread, as in the service
+    registry = Registry([MODEL], folder=BUNDLED, device=torch.device("cpu"), max_rows=32)
+    registry.load_in_background(threads=threads)
+    registry.wait()
+    model = registry.get(MODEL)
     classifier = model.classifier
-    classifier.warm_up()
-    classifier.pass_times.measure(classifier, side=model.spec.input_size, most=32)
-    variants: dict[str, Any] = {"to the knee": lambda: attacks_at_once(model, classifier, 32, steps)}
+    variants: dict[str, Any] = {"to the knee": partial(attacks_at_once, model, classifier, 32, steps, threads)}
     for rows in FIXED:
-        variants[f"of {rows} rows"] = lambda rows=rows: attacks_at_once(model, WithoutTimes(classifier), rows, steps)
+        variants[f"of {rows} rows"] = partial(attacks_at_once, model, WithoutTimes(classifier), rows, steps, threads)
     timings = interleaved(variants, rounds=rounds, device=torch.device("cpu"))
     figures = [
         Figure(f"{ATTACKS} attacks at once, batches {name}", "s", timing.seconds) for name, timing in timings.items()
