@@ -11,6 +11,7 @@ import argparse
 import copy
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -204,17 +205,22 @@ def main() -> int:
     counts, rounds = ([1, 2], 1) if options.quick else ([1, 16, 64, 256], 5)
     model.classifier.pass_times.measure(model.classifier, side=model.spec.input_size, most=max(counts))
     figures: list[Figure] = []
+    failed = False
     for part in (
         measure_passes(model, counts, rounds),
         measure_success(model, max(2, min(16, max(counts)))),
         measure_throughput(model, counts, min(rounds, 3)),
     ):
-        for figure in part:
-            figures.append(figure)
-            print(f"{figure.name}: {figure.text}", flush=True)
-            if options.json:
-                write_figures(options.json, figures)
-    return 0
+        try:
+            for figure in part:
+                figures.append(figure)
+                print(f"{figure.name}: {figure.text}", flush=True)
+                if options.json:
+                    write_figures(options.json, figures)
+        except Exception:  # one that fails, such as a recording that a driver refuses, leaves the others to be measured
+            traceback.print_exc()
+            failed = True
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ Result = TypeVar("Result")
 SHORT: dict[str, dict[str, Any]] = {
     "carlini_wagner": {"steps": 20, "searches": 2},
     "patch": {"steps": 4},
-    "square": {"queries": 40},
+    "square": {"steps": 40},
 }
-"""Options of attacks whose default is long and whose number of steps has another name or another effect."""
+"""Options of attacks that are not fast enough, or do too little, with the 10 steps of the others."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,7 @@ def test_an_attack_ends_the_same_beside_others(
 ) -> None:
     """Verdicts are equal, norms to 5 %: batches round sums differently, and steps amplify that.
 
+    Not so the number of changed pixels: steps undo thousands of pixels at once until it settles, far beyond 10 steps.
     A success that is reported is a success for the CPU too, since the goal leads by more than the rounding.
     """
 
@@ -98,7 +99,7 @@ def test_an_attack_ends_the_same_beside_others(
     for alone, together in alone_and_together(make, model):
         assert alone.picture.device == model.classifier.device
         assert (alone.success, alone.original.index) == (together.success, together.original.index)
-        if alone.success and ATTACKS[attack].minimal:
+        if alone.success and ATTACKS[attack].minimal and norm != "l0":
             assert together.norms[norm] == pytest.approx(alone.norms[norm], rel=0.05, abs=1.5 / 255)
         (verdict,) = run(classify(alone.picture.cpu(), reference.spec, top=1), reference.classifier)
         assert verdict.index == alone.adversarial.index
