@@ -1,15 +1,16 @@
 """What an attack is to reach (`Goal`), the model's answer about pictures (`Look`), and the best result (`Best`)."""
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from models.attacks.geometry import Measure, PerRow, Pictures, rows
+from models.attacks.geometry import Measure, PerRow, Pictures, rows, to_lattice
 from models.attacks.objectives import Score, lead, log_odds
 from models.preprocessing import Preprocess
 from models.query import Objective, Passes, Progress, Query, Task
@@ -40,6 +41,12 @@ class Look:
         assert self.optional_gradients is not None, "this look was made without gradients"
         return self.optional_gradients
 
+    @cached_property
+    def verdicts(self) -> list[tuple[float, bool]]:
+        """The loss of each row and whether it won, read from the device in one piece: each read waits for it."""
+        losses, wins = torch.stack((self.loss, self.won)).tolist()
+        return [(loss, bool(won)) for loss, won in zip(losses, wins, strict=True)]
+
     def row(self, number: int) -> "Look":
         """The look at one of the pictures alone."""
         one = slice(number, number + 1)
@@ -54,7 +61,8 @@ class Goal:
     The goal must lead by more than `confidence` logits, in each of the `views`. Where the `mask` is 0 no pixel may
     change: gradients are 0 there, and an attack multiplies its noise by the mask. `scale` is the picture's shorter side
     divided by the model's; a change that looks the same has an L2 norm `scale` times as large at the picture's size.
-    `rows` is how many pictures of one query pay off.
+    `rows` is how many pictures of one query pay off. With `rounds` the model is asked about the pictures rounded to the
+    lattice, and the gradients pass straight through the rounding (Bengio et al. 2013, arxiv.org/abs/1308.3432).
     """
 
     labels: Int[Tensor, " n"]
@@ -66,6 +74,7 @@ class Goal:
     views: tuple[View, ...] = ()
     scale: float = 1.0
     rows: int = 4
+    rounds: bool = False
 
     def repeated(self, count: int) -> "Goal":
         """The goal of one row for `count` pictures, such as the same change at several strengths."""
@@ -73,8 +82,9 @@ class Goal:
 
     def objective(self, score: Score) -> Objective:
         """The per-row loss that an attack minimises: the score of the label, or its negative where it is a target."""
-        sign = -1.0 if self.targeted else 1.0
-        return lambda logits: sign * score(logits, self.labels)
+        if self.targeted:
+            return lambda logits: -score(logits, self.labels)
+        return lambda logits: score(logits, self.labels)
 
     def look(self, pictures: Pictures, *, score: Score = log_odds, gradients: bool = True) -> Task[Look]:
         """Ask the model about pictures of any size in [0, 1]."""
@@ -89,14 +99,18 @@ class Goal:
 
         Without an objective the last two are None.
         """
+        if self.rounds:
+            pictures = rounded(pictures)
         leaf = pictures.detach().requires_grad_(objective is not None)
-        inputs = [self.preprocess(view(leaf)) for view in self.views or (_unchanged,)]
+        inputs = [self.preprocess(view(leaf)) for view in self.views] or [self.preprocess(leaf)]
         model_input = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
         answer = yield from self.passes.ask(Query(model_input.detach(), objective and _mean(objective, len(inputs))))
-        logits = answer.logits.reshape(len(inputs), len(pictures), -1)
-        if answer.losses is None:
+        logits = answer.logits.view(len(inputs), len(pictures), -1)
+        if answer.losses is None or answer.gradients is None:
             return logits, None, None
         losses = answer.losses if len(inputs) == 1 else answer.losses.reshape(len(inputs), -1).sum(dim=0)
+        if model_input is leaf:  # of the model's own size, and looked at as it is
+            return logits, losses, self.masked(answer.gradients)
         (gradient,) = torch.autograd.grad(model_input, leaf, answer.gradients)
         return logits, losses, self.masked(gradient)
 
@@ -120,7 +134,7 @@ class Goal:
 
     def measure_lead(self, logits: Float[Tensor, "v n k"]) -> tuple[PerRow, Bool[Tensor, " n"]]:
         """By how many logits the goal leads in the view where it leads least, and whether that is enough."""
-        leads = [lead(logits_of_view, self.labels, targeted=self.targeted) for logits_of_view in logits]
+        leads = [lead(logits_of_view, self.labels, targeted=self.targeted) for logits_of_view in logits.unbind()]
         least = leads[0] if len(leads) == 1 else torch.stack(leads).amin(dim=0)
         return least, least > self.confidence
 
@@ -129,13 +143,18 @@ class Goal:
         odds = log_odds(logits, self.labels[:1].expand(len(logits)))
         return torch.sigmoid(odds if self.targeted else -odds).mean().item()
 
+    def first_probability(self, logits: Float[Tensor, "n k"]) -> float:
+        """`probability` with the logits of the first row alone."""
+        return self.probability(logits[:1])
+
     def masked(self, change: Tensor) -> Tensor:
         """The change, set to 0 where nothing may change."""
         return change if self.mask is None else change * self.mask
 
 
-def _unchanged(pictures: Tensor) -> Tensor:
-    return pictures
+def rounded(pictures: Pictures) -> Pictures:
+    """The pictures rounded to the lattice, as the sum of a picture and the change that rounding makes."""
+    return to_lattice(pictures).sub_(pictures).add_(pictures)
 
 
 def _mean(objective: Objective, views: int) -> Objective:
@@ -143,6 +162,10 @@ def _mean(objective: Objective, views: int) -> Objective:
     if views == 1:
         return objective
     return lambda logits: torch.cat([objective(logits_of_view) / views for logits_of_view in logits.chunk(views)])
+
+
+def _first(pictures: Pictures) -> Float[Tensor, "3 h w"]:
+    return pictures[0]
 
 
 @dataclass(frozen=True)
@@ -168,32 +191,50 @@ class Best:
     def __init__(self, goal: Goal, start: Pictures, look: Look, *, measure: Measure | None = None) -> None:
         self.goal, self.start, self.measure = goal, start, measure
         self.pictures, self.logits, self.loss, self.won = start, look.logits, look.loss, look.won
+        self.unmeasured = torch.full_like(look.loss, torch.inf)
         self.size, self.start_lead = self._size(look), look.lead
+        self._ranks = self._rank(look, self.size)
         self.patch: Patch | None = None
         self.confirmed: bool | None = None
         self._origin: Best | None = None
 
-    def _size(self, look: Look) -> PerRow:
-        lost = torch.full_like(look.loss, torch.inf)
-        if self.measure is None or not look.won.any():
-            return lost
-        return torch.where(look.won, self.measure(look.pictures - self.start), lost)
+    @property
+    def all_won(self) -> bool:
+        """Whether all rows have won; known without waiting for the device."""
+        return not any(lost for lost, _ in self._ranks)
 
-    def update(self, look: Look) -> Bool[Tensor, " n"]:
+    def _size(self, look: Look) -> PerRow:
+        wins = [won for _, won in look.verdicts]
+        if self.measure is None or not any(wins):
+            return self.unmeasured
+        size = self.measure(look.pictures - self.start)
+        return size if all(wins) else torch.where(look.won, size, self.unmeasured)
+
+    def _rank(self, look: Look, size: PerRow) -> list[tuple[bool, float]]:
+        """Whether each row lost, and its loss or, if it won, the size of its change: the lowest pair is the best."""
+        sizes = size.tolist() if size is not self.unmeasured else [math.inf] * len(look.verdicts)
+        by_size = self.measure is not None
+        return [
+            (not won, size if won and by_size else loss) for (loss, won), size in zip(look.verdicts, sizes, strict=True)
+        ]
+
+    def update(self, look: Look) -> list[bool]:
         """Take over each row of the look that is better than the best so far; returns which rows were."""
         if self._origin is not None:
             self._origin.update(look)
-        lower, size = look.loss < self.loss, self._size(look)
-        smaller = look.won & self.won & lower if self.measure is None else size < self.size
-        better = (look.won & ~self.won) | smaller | (~look.won & ~self.won & lower)
-        if better.all():  # always so with a single row that is better: nothing needs to be copied
+        size = self._size(look)
+        ranks = self._rank(look, size)
+        better = [new < old for new, old in zip(ranks, self._ranks, strict=True)]
+        if all(better):  # always so with a single row that is better: nothing needs to be copied
             self.pictures, self.logits, self.loss = look.pictures, look.logits, look.loss
-            self.won, self.size = look.won, size
-        elif better.any():
-            self.pictures = torch.where(rows(better), look.pictures, self.pictures)
-            self.logits = torch.where(better.unsqueeze(1), look.logits, self.logits)
-            self.loss, self.size = torch.where(better, look.loss, self.loss), torch.where(better, size, self.size)
-            self.won = torch.where(better, look.won, self.won)
+            self.won, self.size, self._ranks = look.won, size, ranks
+        elif any(better):
+            chosen = torch.tensor(better, device=look.loss.device)
+            self.pictures = torch.where(rows(chosen), look.pictures, self.pictures)
+            self.logits = torch.where(chosen.unsqueeze(1), look.logits, self.logits)
+            self.loss, self.size = torch.where(chosen, look.loss, self.loss), torch.where(chosen, size, self.size)
+            self.won = torch.where(chosen, look.won, self.won)
+            self._ranks = [new if take else old for take, new, old in zip(better, ranks, self._ranks, strict=True)]
         return better
 
     def rescore(self, look: Look) -> None:
@@ -202,6 +243,10 @@ class Best:
         For a goal with views: the start was judged without them, and is to be compared with looks through all of them.
         """
         self.logits, self.loss, self.start_lead = look.logits, look.loss, look.lead
+        self._ranks = [
+            rank if not rank[0] and self.measure is not None else (rank[0], loss)
+            for rank, (loss, _) in zip(self._ranks, look.verdicts, strict=True)
+        ]
 
     def add_patch(self, patch: Patch) -> None:
         """Set the square that the attack has trained, finished or not."""
@@ -210,7 +255,7 @@ class Best:
     @property
     def settled(self) -> bool:
         """Whether all rows have won, and are confirmed if somebody verifies successes in the file."""
-        return bool(self.won.all()) and self.confirmed is not False
+        return self.all_won and self.confirmed is not False
 
     def branch(self) -> "Best":
         """A copy for one of several attacks, which then runs as it would alone: it sees no other attack's results.
@@ -224,4 +269,4 @@ class Best:
     def progress(self, step: int, steps: int) -> Progress:
         """A report whose score is the probability of the first row's goal: its target's, or all but its label's."""
         best = self._origin or self
-        return Progress(step, steps, partial(best.goal.probability, best.logits[:1]), best.pictures[0])
+        return Progress(step, steps, partial(best.goal.first_probability, best.logits), partial(_first, best.pictures))

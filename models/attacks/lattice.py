@@ -98,7 +98,7 @@ def _search_smallest(candidate: Candidate, verified: Best, norm: Norm, rows: int
     change = candidate.pictures - verified.start
     for rounding in roundings_of(verified.start, change, look.gradients, norm):
         yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
-    if not verified.won:
+    if not verified.all_won:
         yield from _push(candidate, verified)
     elif norm == "l2":
         yield from _relinearise(look.gradients, verified, rows)
@@ -107,7 +107,7 @@ def _search_smallest(candidate: Candidate, verified: Best, norm: Norm, rows: int
 def _search_budget(candidate: Candidate, verified: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
     """Round the float picture; if that does not win, try the strongest of each rounding within the budget."""
     yield from round_quickly(candidate, verified, norm=norm, epsilon=epsilon)
-    if verified.won or not candidate.won or math.isinf(epsilon):  # an infinite budget allows every strength already
+    if verified.all_won or not candidate.won or math.isinf(epsilon):  # an infinite budget allows every strength already
         return
     change = candidate.pictures - verified.start
     plain = scaled(verified.start, change)
@@ -138,7 +138,7 @@ def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int) 
     `looks` queries.
     """
     strength = 1.0
-    if verified.won:
+    if verified.all_won:
         strength = strongest(rounding, verified.start, _measure(verified), verified.size.item())
     confidence = verified.goal.confidence
     bracket = Bracket(min(verified.start_lead.item() - confidence, -LEAST_GAP), WEAKEST_PRECISION)
@@ -149,7 +149,7 @@ def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int) 
         for row in range(len(pictures)):
             verified.update(look.row(row))
         bracket.narrow(strengths, (look.lead - confidence).tolist())
-        if verified.won and math.isinf(bracket.high):  # not even the strength that equals the best so far wins
+        if verified.all_won and math.isinf(bracket.high):  # not even the strength that equals the best so far wins
             return
         strengths, looks = bracket.next(rows), looks - 1
 
@@ -158,7 +158,8 @@ def _wins(pictures: Pictures, verified: Best) -> Task[bool]:
     """Verify rounded pictures, and keep them if they are better."""
     look = yield from verified.goal.look(pictures, gradients=False)
     verified.update(look)
-    return bool(look.won)
+    ((_, won),) = look.verdicts
+    return won
 
 
 def _push(candidate: Candidate, verified: Best) -> Task[None]:

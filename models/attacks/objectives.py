@@ -76,5 +76,5 @@ def dlr_towards(targets: Int[Tensor, " n"]) -> Score:
 
 def lead(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], *, targeted: bool) -> Scores:
     """By how much each row's goal leads: the target over all others, or the best other over the label."""
-    difference = margin(logits, labels)
-    return difference if targeted else -difference
+    own, others = _label_logits(logits, labels), _other_logits(logits, labels).amax(dim=1)
+    return own - others if targeted else others - own

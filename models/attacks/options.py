@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from models.attacks.geometry import LEVEL, NORMS, Norm, lattice_epsilon
@@ -43,13 +44,13 @@ class Attack:
     takes_mask: bool = True
     black_box: bool = False
 
-    @property
-    def options(self) -> dict[str, Option]:
+    @cached_property
+    def options(self) -> Mapping[str, Option]:
         """The attack's options by name."""
         return options_of(self.run)
 
-    @property
-    def defaults(self) -> dict[str, Any]:
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
         """The default of every option, and of `norm` where the function takes it."""
         parameters = inspect.signature(self.run).parameters.values()
         return {

@@ -13,6 +13,7 @@ u is a picture as well, from 0 to 1 around grey, so no value of the model's inpu
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -73,8 +74,12 @@ class Reduced:
 
     def show_model_input(self, report: Progress) -> Progress:
         """The report with what the model sees as its preview, in place of the small variable."""
+        return replace(report, picture=None if report.picture is None else partial(self._model_input, report))
+
+    def _model_input(self, report: Progress) -> Float[Tensor, "3 s s"]:
         preview = report.render()
-        return replace(report, picture=None if preview is None else self.view(preview.unsqueeze(0))[0])
+        assert preview is not None, "the report has a preview"
+        return self.view(preview.unsqueeze(0))[0]
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:

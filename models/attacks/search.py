@@ -82,7 +82,7 @@ class Search:
             if not best_at_deadline:
                 raise
             stopped = True
-            if self.epsilon is None or not self.verified.won:
+            if self.epsilon is None or not self.verified.all_won:
                 yield from round_quickly(self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon)
         return SearchResult(self.verified, self.float_best.patch, stopped)
 
@@ -97,7 +97,7 @@ class Search:
             best.confirmed = False
         soon = self._verify_soon(again=first) if first or self.attack.minimal else None
         yield from relay(attack, self._report, before_report=soon)
-        if first and self.verified.won:
+        if first and self.verified.all_won:
             return
         black_box = self.attack.black_box
         yield from search_lattice(
@@ -119,19 +119,20 @@ class Search:
         def verify() -> Task[None]:
             nonlocal looked_at
             tried = looked_at is not best.start and not again
-            if self.verified.won or tried or not best.won or best.pictures is looked_at:
+            if self.verified.all_won or tried or not best.all_won or best.pictures is looked_at:
                 return
             looked_at = best.pictures
             yield from round_until_won(self._candidate(), self.verified, norm=self.norm, epsilon=self.epsilon)
             if best.confirmed is False:
-                best.confirmed = bool(self.verified.won)
+                best.confirmed = self.verified.all_won
 
         return verify
 
     def _report(self, report: Progress) -> Progress:
         """The attack's report, with the verified success, and for a large photo with what the model sees."""
-        report = replace(report, success=bool(self.verified.won))
-        return report if self.small is None else self.small.show_model_input(report)
+        if self.small is not None:
+            report = self.small.show_model_input(report)
+        return report.with_success(self.verified.all_won)
 
     def _attack_options(self) -> dict[str, Any]:
         """The options with a budget in whole levels, lengths converted to the unit of the small picture."""
@@ -150,4 +151,4 @@ class Search:
         pictures = best.pictures
         if self.small is not None:
             pictures = (self.verified.start + self.small.lift(pictures)).clamp(0, 1)
-        return Candidate(pictures, bool(best.won))
+        return Candidate(pictures, best.all_won)

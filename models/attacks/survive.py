@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from models.attacks.geometry import Pictures, to_lattice
+from models.attacks.geometry import Pictures
 from models.attacks.goal import View
 from models.attacks.jpeg import Jpeg
 from models.pictures import MAX_PIXELS
@@ -134,30 +134,16 @@ def _parse_name(name: str, text: str) -> tuple[Survival, ...]:
     )
 
 
-def rounded(pictures: Tensor) -> Tensor:
-    """Rounding to the lattice, its gradient passed straight through (Bengio et al. 2013, arxiv.org/abs/1308.3432)."""
-    return pictures + (to_lattice(pictures) - pictures).detach()
-
-
-def views(
-    survive: tuple[Survival, ...], *, real: bool, jpeg: int | None = None, in_levels: bool = False
-) -> tuple[View, ...]:
+def views(survive: tuple[Survival, ...], *, real: bool, jpeg: int | None = None) -> tuple[View, ...]:
     """The views in which the goal must win: the file as it is sent, and the file after each of `survive`.
 
-    The file is a JPEG of the quality `jpeg`, or lossless; `in_levels` then rounds the picture first. Empty if only the
-    picture itself, unrounded, is looked at.
+    The file is a JPEG of the quality `jpeg`, or lossless. Empty if only the picture itself is looked at.
     """
     after_file = tuple(view for survival in survive for view in (survival.real if real else survival.soft))
     if jpeg is not None:
         file = Jpeg(jpeg)
         return (file, *(partial(_chain, file, view) for view in after_file))
-    all_views = (_unchanged, *after_file) if after_file else ()
-    return round_before(all_views) if in_levels else all_views
-
-
-def round_before(views: tuple[View, ...]) -> tuple[View, ...]:
-    """Each of the views, of the rounded picture; without views, the rounded picture itself."""
-    return tuple(partial(_chain, rounded, view) for view in views) or (rounded,)
+    return (_unchanged, *after_file) if after_file else ()
 
 
 def _chain(first: View, second: View, pictures: Tensor) -> Tensor:

@@ -148,11 +148,11 @@ class _Case:
         """The search for that goal, from the logits of the unchanged picture."""
         attack = ATTACKS[self.attack]
         in_levels = self.norm == "linf" and not attack.minimal
-        soft = views(self.survive, real=False, jpeg=self.jpeg, in_levels=in_levels)
+        soft = views(self.survive, real=False, jpeg=self.jpeg)
+        # A JPEG's encoder rounds by itself.
+        soft_goal = replace(goal, views=soft, rounds=in_levels and self.jpeg is None)
         original = goal.judge(self.start, logits.unsqueeze(0))
-        return Search.of(
-            attack, self.norm, self.options, original, self.spec, goal=replace(goal, views=soft), real=goal
-        )
+        return Search.of(attack, self.norm, self.options, original, self.spec, goal=soft_goal, real=goal)
 
     def report(self, before: Float[Tensor, "1 k"], result: SearchResult, passes: Passes) -> Adversarial:
         """The search's result, beside the logits of the unchanged picture."""

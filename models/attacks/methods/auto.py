@@ -16,7 +16,6 @@ from models.attacks.methods.fmn import fmn
 from models.attacks.methods.pgd import pgd
 from models.attacks.methods.sigma_zero import sigma_zero
 from models.attacks.shared_options import Seed
-from models.attacks.survive import round_before
 from models.effort import Effort
 from models.options import Option
 from models.query import Progress, Task
@@ -124,7 +123,7 @@ def _run_in_turn(attacks: list[tuple[Task[None], int]]) -> Task[None]:
 
 def _fewest_levels(start: Pictures, goal: Goal, best: Best, *, steps: int, seed: int) -> Task[None]:
     # The model is asked about rounded pictures: a smaller change may win in float, but no 8-bit file can hold it.
-    rounded_goal = replace(goal, views=round_before(goal.views))
+    rounded_goal = replace(goal, rounds=True)
     total = (CHEAP + steps) * MOST_ATTEMPTS
     attempts = 0
     low = torch.zeros_like(best.size)

@@ -1,8 +1,10 @@
 """Tests the goal of an attack, which queries the model, and the best result so far."""
 
+from dataclasses import replace
+
 import torch
 
-from models.attacks.geometry import by
+from models.attacks.geometry import by, to_lattice
 from models.attacks.goal import Best, Goal, Look
 from models.attacks.objectives import log_odds, margin
 from models.classifier import Classifier
@@ -51,6 +53,18 @@ def test_the_goal_must_be_reached_in_every_view(tiny: Classifier) -> None:
     assert goal.passes.forward == goal.passes.backward == 4
 
 
+def test_the_model_is_asked_about_rounded_pictures(tiny: Classifier) -> None:
+    """In every view; the gradients pass straight through the rounding, and the look keeps the pictures unrounded."""
+    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for views in ((), (lambda x: x, lambda x: 0.3 * x)):
+        goal = Goal(torch.tensor([1, 2]), False, preprocessor(tiny.spec), views=views)
+        look = run(replace(goal, rounds=True).look(pictures), tiny)
+        expected = run(goal.look(to_lattice(pictures)), tiny)
+        assert torch.equal(look.pictures, pictures)
+        torch.testing.assert_close(look.loss, expected.loss)
+        torch.testing.assert_close(look.gradients, expected.gradients)
+
+
 def test_confidence_is_the_lead_needed_to_win(tiny: Classifier) -> None:
     pictures = torch.rand(1, 3, 36, 36, generator=torch.Generator().manual_seed(0))
     lead = run(Goal(torch.tensor([3]), False, preprocessor(tiny.spec)).look(pictures), tiny).lead.item()
@@ -95,7 +109,7 @@ def test_the_best_result_is_tracked_per_row() -> None:
         make_look([1.0, 1.0, 1.0, 1.0, 1.0], [False, False, True, True, False], 0.0),
     )
     better = best.update(make_look([2.0, 0.5, 0.5, 0.1, 1.0], [True, False, False, True, False], 1.0))
-    assert better.tolist() == [True, True, False, True, False]
+    assert better == [True, True, False, True, False]
     assert best.pictures[:, 0, 0, 0].tolist() == [1, 1, 0, 1, 0]
     assert best.logits[:, 0].tolist() == [1, 1, 0, 1, 0]
     torch.testing.assert_close(best.loss, torch.tensor([2.0, 0.5, 1.0, 0.1, 1.0]))
@@ -132,8 +146,8 @@ def test_after_rescoring_the_new_loss_counts() -> None:
     """A loss of 0.9 beats the old loss of 1 but not the rescored one of 0.5."""
     best = Best(make_goal(1), torch.zeros(1, 3, 2, 2), make_look([1.0], [False], 0.0))
     best.rescore(make_look([0.5], [False], 0.0))
-    assert not best.update(make_look([0.9], [False], 1.0)).any()
-    assert best.update(make_look([0.4], [False], 1.0)).all()
+    assert best.update(make_look([0.9], [False], 1.0)) == [False]
+    assert best.update(make_look([0.4], [False], 1.0)) == [True]
 
 
 def test_a_nan_loss_is_never_better() -> None:

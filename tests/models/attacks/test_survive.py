@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from models.attacks.geometry import to_lattice
 from models.attacks.survive import BadSurvival, Resized, ResizedFile, parse_survive, views
 from models.attacks.task import Adversarial, adversarial
 from models.classify import classify
@@ -122,12 +121,10 @@ def test_a_resize_to_too_many_pixels_is_refused() -> None:
 
 
 def test_the_unchanged_picture_is_always_the_first_view(draw: Draw) -> None:
-    """It comes first, as it is or rounded to levels, whatever transformations follow."""
+    """It comes first, as it is, whatever transformations follow."""
     picture = to_float(draw(20, 30)).unsqueeze(0) + 0.3 / 255
     survive = parse_survive("jpeg:75,resize:0.5")
     assert views((), real=True) == ()
-    assert torch.equal(views((), real=False, in_levels=True)[0](picture), to_lattice(picture))
-    assert torch.equal(views(survive, real=False, in_levels=True)[0](picture), to_lattice(picture))
     assert torch.equal(views(survive, real=False)[0](picture), picture)
     assert [len(views(survive, real=real)) for real in (False, True)] == [1 + 1 + 2, 1 + 1 + 3]
 
