@@ -23,7 +23,7 @@ from benchmarks.measure import machine
 from benchmarks.results import Figure, write_figures
 from models.attacks.task import adversarial
 from models.ideal import ideal
-from models.query import Answer, Query, Task
+from models.query import Answer, Query, Task, joint_losses
 from models.spec import Spec
 
 CLASSES = 10
@@ -53,15 +53,16 @@ class FreeNetwork:
 
     def answer(self, queries: list[Query]) -> list[Answer]:
         """One answer per query; objectives are evaluated, since they are the tasks' own code."""
+        logits = [self.logits[: query.pixels.shape[0]] for query in queries]
+        losses = joint_losses([query.objective for query in queries], logits)
         answers = []
-        for query in queries:
-            rows = len(query.pixels)
-            logits = self.logits[:rows]
-            if query.objective is None:
-                answers.append(Answer(logits))
+        for query_logits, query_losses in zip(logits, losses, strict=True):
+            rows = query_logits.shape[0]
+            if query_losses is None:
+                answers.append(Answer(query_logits))
                 continue
             self.gradient_rows += rows
-            answers.append(Answer(logits, query.objective(logits), self.gradients[:rows].clone()))
+            answers.append(Answer(query_logits, query_losses, self.gradients[:rows].clone()))
         return answers
 
 

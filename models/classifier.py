@@ -13,7 +13,7 @@ from models.fold import fold_batch_norms
 from models.layers import Layers, layers, watching
 from models.pass_times import PassTimes
 from models.preprocessing import preprocess, to_float
-from models.query import Answer, Query
+from models.query import Answer, Query, joint_losses
 from models.spec import Spec
 
 
@@ -93,7 +93,7 @@ class Classifier:
                 _Rows(query, logits[number], activations[query.layer][number] if query.layer else None)
                 for number, query in enumerate(queries)
             ]
-            losses = [part.losses() for part in rows]
+            losses = joint_losses([query.objective for query in queries], [part.values for part in rows])
             if not wants_gradients:
                 return [part.answer() for part in rows]
             variables = [pixels, *(outputs[name] for name in named)]
@@ -127,12 +127,12 @@ class _Rows:
     logits: Tensor
     activations: Tensor | None
 
-    def losses(self) -> Tensor | None:
-        if self.query.objective is None:
-            return None
+    @property
+    def values(self) -> Tensor:
+        """What the objective reads."""
         values = self.activations if self.query.within else self.logits
         assert values is not None, "a query whose objective reads a layer names it"
-        return self.query.objective(values)
+        return values
 
     def answer(
         self, losses: Tensor | None = None, gradients: Tensor | None = None, activation_gradients: Tensor | None = None

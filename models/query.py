@@ -5,17 +5,66 @@ hold a lock or yield inside a `with` that changes the state of its thread, such 
 service interleaves many tasks on one thread.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Objective = Callable[[Tensor], Tensor]
 """A loss per row: logits [n, k], or activations [n, ...] of a layer, to losses [n]. Loss i depends on row i alone."""
+
+
+@dataclass(frozen=True)
+class LabelObjective:
+    """An objective with one label per row: a score of logits [n, k] and labels [n], or its negative.
+
+    Those of several queries that have the same `kind` are computed together (`joint_losses`).
+    """
+
+    score: Callable[[Tensor, Tensor], Tensor]
+    labels: Int[Tensor, " n"]
+    negative: bool = False
+
+    @property
+    def kind(self) -> Hashable:
+        """Objectives of equal kinds differ in their labels only."""
+        return self.score, self.negative
+
+    def __call__(self, logits: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+        losses = self.score(logits, self.labels)
+        return -losses if self.negative else losses
+
+
+def joint_losses(objectives: Sequence[Objective | None], values: Sequence[Tensor]) -> list[Tensor | None]:
+    """The losses of the rows of several queries, each from its objective (None without one) and its values.
+
+    Label objectives of one kind are computed at once: tiny operations, with their nodes for autograd, take several
+    times as long when each row has its own.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for number, objective in enumerate(objectives):
+        groups.setdefault(objective.kind if isinstance(objective, LabelObjective) else number, []).append(number)
+    losses: list[Tensor | None] = [None] * len(objectives)
+    for numbers in groups.values():
+        objective = _joined_objective([objectives[number] for number in numbers])
+        if objective is not None:
+            parts = [values[number] for number in numbers]
+            joint = objective(parts[0] if len(parts) == 1 else torch.cat(parts))
+            for number, part in zip(numbers, joint.split([part.shape[0] for part in parts]), strict=True):
+                losses[number] = part
+    return losses
+
+
+def _joined_objective(objectives: Sequence[Objective | None]) -> Objective | None:
+    first = objectives[0]
+    if len(objectives) == 1 or not isinstance(first, LabelObjective):
+        return first
+    labels = [objective.labels for objective in objectives if isinstance(objective, LabelObjective)]
+    return replace(first, labels=torch.cat(labels))
 
 
 @dataclass(frozen=True)
@@ -187,8 +236,9 @@ class Passes:
         """Yield the query, count its rows, and return its answer: `answer = yield from passes.ask(query)`."""
         answer = yield query
         assert isinstance(answer, Answer), "a query is answered by an Answer"
-        self.forward += len(query.pixels)
-        self.backward += len(query.pixels) if query.objective else 0
+        rows = query.pixels.shape[0]
+        self.forward += rows
+        self.backward += rows if query.objective else 0
         return answer
 
 

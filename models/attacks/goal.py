@@ -13,7 +13,7 @@ from torch import Tensor
 from models.attacks.geometry import Measure, PerRow, Pictures, rows, to_lattice
 from models.attacks.objectives import Score, lead, log_odds
 from models.preprocessing import Preprocess
-from models.query import Objective, Passes, Progress, Query, Task
+from models.query import LabelObjective, Objective, Passes, Progress, Query, Task
 
 View = Callable[[Tensor], Tensor]
 """Something that may happen to a picture before the model sees it: pictures -> pictures in [0, 1], differentiable."""
@@ -82,9 +82,7 @@ class Goal:
 
     def objective(self, score: Score) -> Objective:
         """The per-row loss that an attack minimises: the score of the label, or its negative where it is a target."""
-        if self.targeted:
-            return lambda logits: -score(logits, self.labels)
-        return lambda logits: score(logits, self.labels)
+        return LabelObjective(score, self.labels, negative=self.targeted)
 
     def look(self, pictures: Pictures, *, score: Score = log_odds, gradients: bool = True) -> Task[Look]:
         """Ask the model about pictures of any size in [0, 1]."""

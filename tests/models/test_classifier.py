@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.attacks.objectives import log_odds
 from models.classifier import Classifier, Normalize, choose_device
-from models.query import Objective, Query
+from models.query import LabelObjective, Objective, Query
 from models.spec import Spec
 from tests.networks import LinearNetwork, unnormalised
 
@@ -38,11 +38,18 @@ def assert_near(actual: Tensor | None, expected: Tensor | None) -> None:
 
 @st.composite
 def queries(draw: st.DrawFn) -> list[Query]:
-    """Draw one to five queries of one to four rows, each with one of four objectives or none."""
+    """Draw one to five queries of one to four rows, each with one of five objectives or none."""
     batch = []
     for number in range(draw(st.integers(1, 5))):
         labels = torch.tensor(draw(st.lists(st.integers(0, 3), min_size=1, max_size=4)))
-        kinds = [None, towards(labels), away_from(labels), lambda logits: -logits[:, 1] / 4]
+        kinds = [
+            None,
+            towards(labels),
+            away_from(labels),
+            LabelObjective(log_odds, labels),
+            LabelObjective(log_odds, labels, negative=True),
+            lambda logits: -logits[:, 1] / 4,
+        ]
         batch.append(
             Query(noise(len(labels), seed=draw(st.integers(0, 99)) + 100 * number), draw(st.sampled_from(kinds)))
         )

@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from models.attacks.objectives import log_odds
 from models.classifier import Classifier
-from models.query import Answer, DeadlineExceeded, Passes, Progress, Query, Task
+from models.query import Answer, DeadlineExceeded, LabelObjective, Passes, Progress, Query, Task, joint_losses
 from models.run import run
 from tests.models.echo import Echo, pixels
 
@@ -39,6 +40,22 @@ def in_pieces(classifier: Classifier, query: Query) -> Answer:
         (answer,) = classifier.answer([query])
         return answer
     return Answer.join([in_pieces(classifier, half) for half in query.parts((len(query.pixels) + 1) // 2)])
+
+
+def test_objectives_of_one_kind_are_computed_once() -> None:
+    """The losses of three queries, with a fourth between them that has none, are those that each computes alone."""
+    calls = []
+
+    def picked(logits: Tensor, labels: Tensor) -> Tensor:
+        calls.append(len(logits))
+        return logits.gather(1, labels.unsqueeze(1)).squeeze(1)
+
+    first, second = LabelObjective(picked, torch.tensor([1])), LabelObjective(picked, torch.tensor([0, 2]))
+    opposite = LabelObjective(picked, torch.tensor([2]), negative=True)
+    values = torch.arange(15.0).reshape(5, 3).split([1, 1, 2, 1])
+    losses = joint_losses([first, None, second, opposite], values)
+    assert [None if part is None else part.tolist() for part in losses] == [[1.0], None, [6.0, 11.0], [-14.0]]
+    assert calls == [3, 1]
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=2, max_size=7), seed=st.integers(0, 1000))
