@@ -21,9 +21,11 @@ MOST_SURPRISE = math.log(1.5)
 estimates by 6 % only, and a lasting change by a factor of 2 is followed within 20 batches."""
 SHARED = 0.9
 """Part of a change that batches of other sizes are taken to share: a busy or slower machine slows all sizes down."""
-TRIALS = 3
-"""Number of batches of a new size until it is judged, by their median."""
-MEASURE_S = 0.15
+TRIALS = 5
+"""Number of batches of a size beyond the knee until it is judged, by their median."""
+REVISIT = 16
+"""One of this many batches may have twice the rows of the knee, so that a size that was misjudged is tried again."""
+MEASURE_S = 0.25
 """Seconds that the first measurement of one kind of pass may take."""
 ROUNDS = 5
 """Number of times that the first measurement runs each size, if the time suffices."""
@@ -45,7 +47,8 @@ class BatchTimes:
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}  # never changed, only replaced: other threads read it
         self._most = 1
-        self._trials: list[float] = []
+        self._trials: dict[int, list[float]] = {}
+        self._observed = 0
 
     @property
     def by_rows(self) -> dict[int, float]:
@@ -64,6 +67,14 @@ class BatchTimes:
         best = max(rows / seconds for rows, seconds in known.items())
         knee = min(rows for rows, seconds in known.items() if GAIN * rows / seconds >= best)
         return min(2 * knee, self._most) if knee == max(known) else knee
+
+    @property
+    def fill(self) -> int | None:
+        """How many rows the next batch shall have at most: those of the knee, and now and then twice as many."""
+        knee = self.knee
+        if knee is None or self._observed % REVISIT != REVISIT - 1:
+            return knee
+        return min(2 * knee, self._most)
 
     @property
     def row_seconds(self) -> float | None:
@@ -86,20 +97,21 @@ class BatchTimes:
         """Call `run`, which takes a number of rows and returns the seconds that they took, and keep its results.
 
         Batches of 1, 2, 4, ... rows, of at most `most`, are run until one brings no more rows per second than half of
-        it. This is repeated up to ROUNDS times, and the least time of each size counts. It ends before a batch that
-        would take the sum of all seconds above MEASURE_S; a single row is measured in any case. Larger sizes are tried
-        later, by `observe`.
+        it. This is repeated up to ROUNDS times, and the least time of each size counts; the first time runs each size
+        twice, because memory that is used first is slow. It ends before a batch that would take the sum of all seconds
+        above MEASURE_S; a single row is measured in any case. Larger sizes are tried later, by `observe`.
         """
         least: dict[int, float] = {}
         spent = 0.0
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             for rows in (1 << power for power in range(most.bit_length())):
-                if least and spent + least.get(rows, 2 * least.get(rows // 2, 0.0)) > MEASURE_S:
-                    break
-                seconds = run(rows)
-                spent += seconds
-                least[rows] = min(seconds, least.get(rows, math.inf))
-                if rows > 1 and not _gains(least, rows):
+                for _ in range(1 if number else 2):
+                    if least and spent + least.get(rows, 2 * least.get(rows // 2, 0.0)) > MEASURE_S:
+                        break
+                    seconds = run(rows)
+                    spent += seconds
+                    least[rows] = min(seconds, least.get(rows, math.inf))
+                if rows not in least or (rows > 1 and not _gains(least, rows)):
                     break
         self._seconds, self._most = least, _power_below(most)
 
@@ -111,8 +123,9 @@ class BatchTimes:
         expected = self.seconds(rows)
         if expected is None or seconds <= 0:
             return
+        self._observed += 1
         most = max(self._seconds)
-        if rows == 2 * most:
+        if rows in (2 * most, 2 * (self.knee or most)):
             self._try(rows, seconds)
             return
         change = RATE * max(-MOST_SURPRISE, min(MOST_SURPRISE, math.log(seconds / expected)))
@@ -123,10 +136,11 @@ class BatchTimes:
         }
 
     def _try(self, rows: int, seconds: float) -> None:
-        self._trials.append(seconds)
-        if len(self._trials) == TRIALS:
-            self._seconds = {**self._seconds, rows: statistics.median(self._trials)}
-            self._trials = []
+        trials = self._trials.setdefault(rows, [])
+        trials.append(seconds)
+        if len(trials) == TRIALS:
+            self._seconds = {**self._seconds, rows: statistics.median(trials)}
+            del self._trials[rows]
 
 
 class PassTimes:

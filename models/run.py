@@ -61,9 +61,9 @@ class Conversation(Generic[Result]):
         return self.query.objective is not None
 
     @property
-    def knee(self) -> int | None:
-        """The number of rows beyond which a batch with this query brings no more rows per second; None if unknown."""
-        return None if self.times is None else self.times.of(gradients=self.wants_gradients).knee
+    def fill(self) -> int | None:
+        """How many rows a batch that begins with this query shall have at most (BatchTimes.fill); None if unknown."""
+        return None if self.times is None else self.times.of(gradients=self.wants_gradients).fill
 
     @property
     def batch_key(self) -> Hashable:
@@ -140,7 +140,7 @@ def next_batch(waiting: Iterable[AnyConversation], max_rows: int | None = None) 
         size = conversation.query.pixels.shape[0]  # a third of the time of len()
         if not batch:
             key = conversation.batch_key
-            most = min(most, conversation.knee or most)
+            most = min(most, conversation.fill or most)
         elif rows + size > most or conversation.batch_key != key:
             continue
         batch.append(conversation)

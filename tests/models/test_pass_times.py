@@ -11,6 +11,7 @@ from models.pass_times import (
     APART_ROWS,
     MEASURE_S,
     QUERY_ROWS,
+    REVISIT,
     SAMPLED,
     TRIALS,
     BatchTimes,
@@ -82,14 +83,47 @@ def test_the_measurement_keeps_to_its_time() -> None:
 
 
 def test_a_batch_that_was_held_up_does_not_end_the_measurement() -> None:
-    """The first batch of 2 rows takes ten times as long; the second one counts."""
+    """The first two batches of 2 rows take ten times as long; the third one counts."""
     calls: list[int] = []
 
     def disturbed(rows: int) -> float:
         calls.append(rows)
-        return gain_up_to_4(rows) * (10 if calls == [1, 2] else 1)
+        return gain_up_to_4(rows) * (10 if calls in ([1, 1, 2], [1, 1, 2, 2]) else 1)
 
     assert measured(disturbed).knee == 4
+
+
+def test_the_first_run_of_each_size_does_not_count() -> None:
+    """It takes three times as long, because its memory is used for the first time."""
+    seen: set[int] = set()
+
+    def cold(rows: int) -> float:
+        first = rows not in seen
+        seen.add(rows)
+        return 4 * gain_up_to_4(rows) * (3 if first else 1)
+
+    times = measured(cold)
+    assert times.by_rows[2] == pytest.approx(4 * 0.005)
+
+
+def test_a_size_that_was_misjudged_is_tried_again() -> None:
+    """4 rows were taken for slow; TRIALS of REVISIT * TRIALS batches have 4 rows and put it right; then 8 are tried."""
+    times = measured(lambda rows: gain_up_to_4(rows) * (3 if rows == 4 else 1))
+    assert times.knee == 2
+    for _ in range(REVISIT * TRIALS + TRIALS):
+        times.observe(times.fill or 0, gain_up_to_4(times.fill or 0))
+    assert times.knee == 4
+
+
+def test_batches_are_filled_to_the_knee_and_now_and_then_beyond() -> None:
+    times = measured(gain_up_to_4)
+    sizes = []
+    for _ in range(2 * REVISIT):
+        sizes.append(times.fill)
+        times.observe(1, gain_up_to_4(1))
+    assert sizes == ([4] * (REVISIT - 1) + [8]) * 2
+    assert measured(gain_up_to_4, most=4).fill == 4
+    assert BatchTimes().fill is None
 
 
 def test_a_larger_size_is_tried_while_the_service_runs() -> None:
