@@ -80,12 +80,14 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
         )
         cache = ResultCache(settings.cache, settings.cache_bytes)
         # The largest picture alone, or as many smaller ones at once as have no more pixels together.
-        app.state.service = Service(settings, registry, engine, cache, PixelBudget(settings.max_pixels))
+        service = Service(settings, registry, engine, cache, PixelBudget(settings.max_pixels))
+        app.state.service = service
         registry.load_in_background(on_loaded, threads=threads)
         returning = asyncio.create_task(return_freed_memory_regularly())
         yield
         returning.cancel()
         await run_in_threadpool(registry.stop)
+        await run_in_threadpool(service.decoders.shutdown)
         await run_in_threadpool(engine.close)
         torch.set_num_threads(threads)
 

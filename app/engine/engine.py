@@ -125,8 +125,7 @@ class Engine:
             try:
                 self._begin_submitted()
                 self._note_work_ahead()
-                while self._first_looks:
-                    self._answer_next_batch(self._first_looks)
+                self._answer_first_looks()
                 self._answer_next_batch(self._others)
             except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
                 logger.exception("the engine failed; every task in flight is answered with the error")
@@ -145,6 +144,14 @@ class Engine:
             block = False
             if submission is not None:
                 self._proceed(submission, submission.advance)
+
+    def _answer_first_looks(self) -> None:
+        """Answer the first looks that wait now; those that are submitted meanwhile fill up the last batches."""
+        last = self._first_looks[-1] if self._first_looks else None
+        while last in self._first_looks:
+            self._answer_next_batch(self._first_looks)
+            if last in self._first_looks:
+                self._begin_submitted()
 
     def _drop_cancelled(self, line: deque[Submission]) -> None:
         for submission in [submission for submission in line if submission.future.cancelled()]:

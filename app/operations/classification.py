@@ -1,16 +1,19 @@
 """From uploaded files to their most probable classes: what POST /classify and POST /classify/batch share."""
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Request
 
 from app.operations.responses import Classification
 from app.web.schemas import Prediction
 from app.web.service import Service, result_for
-from app.web.uploads.uploads import PIXELS_SETTING, on_decoder, reading
+from app.web.uploads.uploads import PIXELS_SETTING, reading
 from models import classify
 from models.pictures import PictureError
 from models.store import Model
@@ -59,59 +62,98 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Begun:
-    """Some files of which the network sees what could be decoded; `future` gets the classes of these, in order."""
+    """Some files that are being classified.
+
+    `future` gets what the network saw of each, or why it cannot be read; `submitted` is done when the files are decoded
+    and the engine has the task, or has refused it.
+    """
 
     files: Sequence[bytes]
-    views: list[View | PictureError]
-    future: Future[list[list[classify.Prediction]]] | None
+    future: "Future[list[_Seen | PictureError]]"
+    submitted: Future[None]
+
+    async def admitted(self) -> None:
+        """Wait until the engine has the task; raises Overloaded and ShuttingDown."""
+        await asyncio.wrap_future(self.submitted)
+        if self.future.done():
+            self.future.result()
 
     def cancel(self) -> None:
-        """Let the engine drop the task; has no effect where it is done."""
-        if self.future is not None:
-            self.future.cancel()
+        """Let the work be dropped where it has not been done yet."""
+        self.future.cancel()
 
 
-async def begin(job: Job, files: Sequence[bytes], *, exact: bool = False, sequel: bool = False) -> Begun:
-    """Decode the files and hand what the network sees of them to the engine, as one task.
+def begin(job: Job, files: Sequence[bytes], *, exact: bool = False, sequel: bool = False) -> Begun:
+    """Have the files decoded on a thread of the service, which hands them to the engine as one task.
 
-    Both are one piece of work on one thread, so that the task does not wait for the event loop in between. A file that
-    cannot be read fails alone. Raises Overloaded and ShuttingDown; a `sequel` is let in as by `Engine.submit`.
+    The engine resolves the future, so between the request and the result nothing waits for the event loop, and no work
+    on the event loop slows down the network's pass. A file that cannot be read fails alone. The future raises
+    Overloaded, ShuttingDown and the errors of the engine; a `sequel` is let in as by `Engine.submit`.
     """
-    return await on_decoder(job.service, lambda: _begin(job, files, exact=exact, sequel=sequel))
+    result: Future[list[_Seen | PictureError]] = Future()
+    decoders = job.service.decoders
+    return Begun(files, result, decoders.submit(_decode_and_submit, job, files, result, exact=exact, sequel=sequel))
 
 
 async def finish(request: Request, job: Job, begun: Begun) -> list[Classification | PictureError]:
     """The classes of each file, or why it cannot be read, in order.
 
     A picture that was decoded at a smaller scale and is nearly a tie is decoded again in full. Raises ClientLeft and
-    the errors of the engine.
+    what `begin` says of the future.
     """
-    seen = await _seen(request, begun)
+    seen = await result_for(request, begun.future)
     unsure = [number for number, item in enumerate(seen) if isinstance(item, _Seen) and item.is_unsure]
     if unsure:
-        again = await begin(job, [begun.files[number] for number in unsure], exact=True, sequel=True)
-        for number, item in zip(unsure, await _seen(request, again), strict=True):
+        again = begin(job, [begun.files[number] for number in unsure], exact=True, sequel=True)
+        in_full = await result_for(request, again.future)
+        for number, item in zip(unsure, in_full, strict=True):
             seen[number] = item
     return [item.response(job) if isinstance(item, _Seen) else item for item in seen]
 
 
-async def _seen(request: Request, begun: Begun) -> list[_Seen | PictureError]:
-    classes: list[list[classify.Prediction]] = []
-    if begun.future is not None:
-        classes = await result_for(request, begun.future)
+def _decode_and_submit(
+    job: Job, files: Sequence[bytes], result: "Future[list[_Seen | PictureError]]", *, exact: bool, sequel: bool
+) -> None:
+    if result.cancelled():
+        return
+    try:
+        items = [_view(job, file, exact=exact) for file in files]
+        views = [item for item in items if isinstance(item, View)]
+        if not views:
+            _resolve(lambda: result.set_result(_seen(items, [])))
+            return
+        pixels = stacked(views).to(job.service.registry.device)
+        task = classify.classify_inputs(pixels, job.model.spec, top=max(job.top, 2))
+        classes = job.service.submit(task, job.model, deadline_s=job.seconds_left(), sequel=sequel)
+    except Exception as error:
+        _resolve(partial(result.set_exception, error))
+        return
+    result.add_done_callback(lambda _: classes.cancel())  # if the client leaves; else it is done by then
+    classes.add_done_callback(partial(_hand_on, items, result))
+
+
+def _hand_on(
+    items: list[View | PictureError],
+    result: "Future[list[_Seen | PictureError]]",
+    classes: "Future[list[list[classify.Prediction]]]",
+) -> None:
+    """Pass on what the engine has found; the engine's thread calls this."""
+    if classes.cancelled():
+        result.cancel()
+    elif (error := classes.exception()) is not None:
+        _resolve(partial(result.set_exception, error))
+    else:
+        _resolve(lambda: result.set_result(_seen(items, classes.result())))
+
+
+def _resolve(answer: Callable[[], None]) -> None:
+    with contextlib.suppress(InvalidStateError):  # the client has left
+        answer()
+
+
+def _seen(items: list[View | PictureError], classes: list[list[classify.Prediction]]) -> list[_Seen | PictureError]:
     remaining = iter(classes)
-    return [_Seen(item, next(remaining)) if isinstance(item, View) else item for item in begun.views]
-
-
-def _begin(job: Job, files: Sequence[bytes], *, exact: bool, sequel: bool) -> Begun:
-    items = [_view(job, file, exact=exact) for file in files]
-    views = [item for item in items if isinstance(item, View)]
-    if not views:
-        return Begun(files, items, None)
-    pixels = stacked(views).to(job.service.registry.device)
-    task = classify.classify_inputs(pixels, job.model.spec, top=max(job.top, 2))
-    future = job.service.submit(task, job.model, deadline_s=job.seconds_left(), sequel=sequel)
-    return Begun(files, items, future)
+    return [_Seen(item, next(remaining)) if isinstance(item, View) else item for item in items]
 
 
 def _view(job: Job, file: bytes, *, exact: bool) -> View | PictureError:

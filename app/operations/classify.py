@@ -33,7 +33,7 @@ async def post_classify(
     """Decode the picture, run the network once and return the most probable classes."""
     job = Job(service, service.registry.get(form.model), form.top, time.monotonic())
     service.engine.check_room()  # an overloaded service does not spend time on decoding
-    (result,) = await finish(request, job, await begin(job, [form.image]))
+    (result,) = await finish(request, job, begin(job, [form.image]))
     if isinstance(result, Exception):
         raise result
     return result

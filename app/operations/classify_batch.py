@@ -64,7 +64,8 @@ async def _classified(request: Request, job: Job, files: Sequence[bytes]) -> lis
     try:
         for group in groups:
             # The first group alone is refused where the service is full: a refusal later would lose finished work.
-            begun.append(await begin(job, group, sequel=bool(begun)))
+            begun.append(begin(job, group, sequel=bool(begun)))
+            await begun[-1].admitted()
             if len(begun) > 1:
                 results += await finish(request, job, begun[-2])
         if begun:

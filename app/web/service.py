@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, cast
 
@@ -22,6 +22,8 @@ from models.query import Task
 from models.store import Model
 
 Result = TypeVar("Result")
+UNWATCHED_S = 0.05
+"""Seconds until it is watched whether the client of a request leaves: a watch costs more than a short wait is worth."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Service:
     # Computations that are under way, by key: requests for the same thing wait for the same computation.
     shared: SharedComputations[Any] = field(default_factory=SharedComputations)
     # Threads that decode uploads, or wait until `pixels` has room for theirs.
-    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(16))
+    decoders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "decoder"))
     # Threads that write responses. A large photo takes seconds to encode and compare, and memory for several copies.
     presenters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
@@ -89,8 +91,11 @@ async def result_for(request: Request, work: "Future[Result] | asyncio.Future[Re
 
 async def result_while_connected(request: Request, result: "asyncio.Future[Result]") -> Result:
     """The result; if the client leaves first, ClientLeft is raised and the work goes on."""
-    async with _watch(request) as client_left:
-        await asyncio.wait([cast("asyncio.Future[Any]", result), client_left], return_when=asyncio.FIRST_COMPLETED)
+    work = cast("asyncio.Future[Any]", result)
+    await asyncio.wait([work], timeout=UNWATCHED_S)
+    if not work.done():
+        async with _watch(request) as client_left:
+            await asyncio.wait([work, client_left], return_when=asyncio.FIRST_COMPLETED)
     if not result.done():
         raise ClientLeft
     return result.result()

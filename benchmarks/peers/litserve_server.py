@@ -8,6 +8,7 @@ from typing import Any
 
 import litserve
 import torch
+from fastapi import Request
 from torch import Tensor
 
 from benchmarks.peers.network import answers, load, preprocess
@@ -22,8 +23,11 @@ class Classify(litserve.LitAPI):  # type: ignore[misc]
             torch.set_num_threads(max(1, torch.get_num_threads() // WORKERS))
         self.classifier = load()
 
-    def decode_request(self, request: Any) -> Tensor:
-        """The picture of the form field `image` as the network sees it."""
+    def decode_request(self, request: Request) -> Tensor:
+        """The picture of the form field `image` as the network sees it.
+
+        LitServe reads the annotation: for `Request` it passes the form's fields, for anything else a parsed query.
+        """
         return preprocess(request["image"].file.read(), self.classifier)
 
     def batch(self, inputs: list[Tensor]) -> Tensor:

@@ -1,12 +1,12 @@
 """Reads the picture and the options of a request, in all the ways in which clients may send them."""
 
+import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar, get_origin
 
-from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -21,7 +21,6 @@ from app.web.uploads.pictures_in_text import NoPictureInText, picture_of_field
 from models.pictures import NotAPicture, PictureError, inspect
 
 Form = TypeVar("Form", bound=BaseModel)
-Result = TypeVar("Result")
 PIXELS_SETTING = "MIRAGE_MAX_PIXELS"
 """The setting that limits the pixels of an upload, for error messages."""
 
@@ -59,12 +58,7 @@ async def decode_upload(data: bytes, service: Service, *, name: str = "image") -
             decoded = inspect(data, max_pixels=max_pixels, limit_name=PIXELS_SETTING, admit=lease.take)
             return decoded.pixels.to(service.registry.device)
 
-    return await on_decoder(service, decode_to_device)
-
-
-async def on_decoder(service: Service, work: Callable[[], Result]) -> Result:
-    """The result of work that decodes uploads; it runs on one of the service's threads for this."""
-    return await run_sync(work, limiter=service.decoders)
+    return await asyncio.wrap_future(service.decoders.submit(decode_to_device))
 
 
 @contextlib.contextmanager

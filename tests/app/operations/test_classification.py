@@ -1,18 +1,23 @@
-"""Tests that a large JPEG is decoded at a smaller scale, and in full where its two best classes are close."""
+"""Tests how files become classes: on which scale large JPEGs are decoded, and what becomes of dropped work."""
 
 import io
 import math
+import time
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from app.engine.admission import ShuttingDown
 from app.operations import classification
+from app.operations.classification import Job, begin
 from models import store
-from models.pictures import decode
+from models.pictures import decode, encode
 from models.preprocessing import to_float
 from models.view import view
-from tests.app.live_service import TINY, Live, drawn
+from tests.app.doubling import Doubling, hold
+from tests.app.live_service import TINY, Live, drawn, eventually, serve
 
 
 def large_jpeg(seed: int = 0) -> bytes:
@@ -44,3 +49,22 @@ def test_a_near_tie_is_decoded_again_in_full(
         assert (result["width"], result["height"]) == (800, 640)
         assert best["index"] == expected.argmax()
         assert best["probability"] == pytest.approx(expected.max().item(), abs=1e-5)
+
+
+def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(checkpoints: Path) -> None:
+    """The engine is held until the first of two tasks has been cancelled; once it is closed, it refuses a third."""
+    with serve(checkpoints=checkpoints) as running:
+        engine, network = running.service.engine, Doubling()
+        job = Job(running.service, running.service.registry.get("tiny"), 1, time.monotonic())
+        hold(engine, network)
+        left, stays = (begin(job, [encode(drawn())]) for _ in range(2))
+        eventually(lambda: engine.alive == 3)
+        left.cancel()
+        network.may_answer.set()
+        (result,) = stays.future.result(30)
+        assert not isinstance(result, Exception) and result.view.width == 128
+        eventually(lambda: engine.alive == 0)
+        assert engine.counters.left == 1
+        engine.close()
+        with pytest.raises(ShuttingDown):
+            begin(job, [encode(drawn())]).future.result(30)
