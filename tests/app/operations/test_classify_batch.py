@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from app.operations.classify_batch import AT_ONCE
+from app.web import service
 from app.web.fields import MOST_PICTURES
 from models.classify import classify_inputs
 from models.pictures import encode
@@ -140,8 +141,9 @@ def test_a_full_service_refuses_the_whole_request(checkpoints: Any) -> None:
         assert len(batch(full, GOOD).json()["results"]) == len(GOOD)  # later groups are let in beside the first
 
 
-def test_a_client_that_leaves_ends_its_tasks(checkpoints: Any) -> None:
+def test_a_client_that_leaves_ends_its_tasks(checkpoints: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is held until the client has left; then no task is alive, and none of the batch counts as done."""
+    monkeypatch.setattr(service, "UNWATCHED_S", 0)
     with serve(checkpoints=checkpoints) as left:
         network = Waiting()
         waiting = left.service.engine.submit(classify_inputs(torch.zeros(1, 3, 64, 64), TINY), network)
