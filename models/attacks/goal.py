@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from models.attacks.geometry import Measure, PerRow, Pictures, rows, to_lattice
-from models.attacks.objectives import Score, lead, log_odds
+from models.attacks.objectives import Score, lead, log_odds, margin
 from models.preprocessing import Preprocess
 from models.query import LabelObjective, Objective, Passes, Progress, Query, Task
 
@@ -80,7 +80,7 @@ class Goal:
         """The goal of one row for `count` pictures, such as the same change at several strengths."""
         return replace(self, labels=self.labels.expand(count))
 
-    def objective(self, score: Score) -> Objective:
+    def objective(self, score: Score) -> LabelObjective:
         """The per-row loss that an attack minimises: the score of the label, or its negative where it is a target."""
         return LabelObjective(score, self.labels, negative=self.targeted)
 
@@ -103,7 +103,7 @@ class Goal:
         inputs = [self.preprocess(view(leaf)) for view in self.views] or [self.preprocess(leaf)]
         model_input = inputs[0] if len(inputs) == 1 else torch.cat(inputs)
         answer = yield from self.passes.ask(Query(model_input.detach(), objective and _mean(objective, len(inputs))))
-        logits = answer.logits.view(len(inputs), len(pictures), -1)
+        logits = answer.logits.view(len(inputs), pictures.shape[0], -1)
         if answer.losses is None or answer.gradients is None:
             return logits, None, None
         losses = answer.losses if len(inputs) == 1 else answer.losses.reshape(len(inputs), -1).sum(dim=0)
@@ -119,16 +119,21 @@ class Goal:
         gradients: Pictures | None = None,
         *,
         losses: PerRow | None = None,
-        objective: Objective | None = None,
+        objective: LabelObjective | None = None,
     ) -> Look:
         """The look for logits that are known already.
 
         Without `losses` they are computed from the objective; the default objective is the log-odds of the label.
         """
+        objective = objective or self.objective(log_odds)
         if losses is None:
-            compute = objective or self.objective(log_odds)
-            losses = torch.stack([compute(logits_of_view) for logits_of_view in logits]).mean(dim=0)
-        return Look(pictures.detach(), logits[0], losses, *self.measure_lead(logits), gradients)
+            losses = torch.stack([objective(logits_of_view) for logits_of_view in logits.unbind()]).mean(dim=0)
+        if objective.score is margin and logits.shape[0] == 1:
+            least = -losses
+            won = least > self.confidence
+        else:
+            least, won = self.measure_lead(logits)
+        return Look(pictures.detach(), logits[0], losses, least, won, gradients)
 
     def measure_lead(self, logits: Float[Tensor, "v n k"]) -> tuple[PerRow, Bool[Tensor, " n"]]:
         """By how many logits the goal leads in the view where it leads least, and whether that is enough."""
@@ -197,9 +202,14 @@ class Best:
         self._origin: Best | None = None
 
     @property
+    def wins(self) -> list[bool]:
+        """Whether each row has won, known without waiting for the device."""
+        return [not lost for lost, _ in self._ranks]
+
+    @property
     def all_won(self) -> bool:
-        """Whether all rows have won; known without waiting for the device."""
-        return not any(lost for lost, _ in self._ranks)
+        """Whether all rows have won, known without waiting for the device."""
+        return all(self.wins)
 
     def _size(self, look: Look) -> PerRow:
         wins = [won for _, won in look.verdicts]

@@ -70,18 +70,19 @@ def apgd(
         for step in range(steps + 1):
             logits, loss_now, gradients = yield from goal.ask(pictures, objective if step < steps else None)
             look = goal.judge(pictures, logits, losses=loss_now if loss == "ce" else None)
-            best.update(replace(look, won=look.won & ~won_before))
+            best.update(replace(look, won=look.won & ~won_before) if run else look)
             won = won | look.won
             if gradients is None or loss_now is None:
                 break
-            lower = loss_now < lowest_loss
+            lower = (loss_now < lowest_loss).tolist()
             lowest_loss = loss_now.minimum(lowest_loss)
             lowest_pictures = _choose(lower, pictures, lowest_pictures)
             lowest_gradients = _choose(lower, gradients, lowest_gradients)
             restart = adaptive.check(step, loss_now, lowest_pictures, lowest_loss)
             if restart is not None:
-                pictures = _choose(restart, lowest_pictures, pictures)
-                gradients = _choose(restart, lowest_gradients, gradients)
+                at_restart = restart.tolist()
+                pictures = _choose(at_restart, lowest_pictures, pictures)
+                gradients = _choose(at_restart, lowest_gradients, gradients)
             pictures = adaptive.step(pictures, gradients)
             yield best.progress(run * steps + step + 1, len(objectives) * steps)
             if stop == "first" and best.settled:
@@ -99,11 +100,13 @@ def _begin(
     return HalvedSteps(start, norm, epsilon, steps), start + goal.masked(change)
 
 
-def _choose(chosen: Tensor, pictures: Tensor, otherwise: Tensor) -> Tensor:
+def _choose(chosen: list[bool], pictures: Tensor, otherwise: Tensor) -> Tensor:
     """Rows of `pictures` where `chosen` is true, of `otherwise` elsewhere."""
-    if chosen.all():  # with a single row either all or none is chosen, and nothing is copied
+    if all(chosen):  # with a single row either all or none is chosen, and nothing is copied
         return pictures
-    return torch.where(rows(chosen), pictures, otherwise) if chosen.any() else otherwise
+    if not any(chosen):
+        return otherwise
+    return torch.where(rows(torch.tensor(chosen, device=pictures.device)), pictures, otherwise)
 
 
 Objectives = Callable[[Goal, Tensor, int], list[Objective]]

@@ -59,7 +59,9 @@ def fmn(
         if norm == "l0":
             epsilon = _pixel_budget(epsilon, look, best, share, _pixels(goal))
         else:
-            reach = epsilon if best.won.all() else _reach(start, look, goal.confidence, norm).where(~best.won, epsilon)
+            reach = epsilon if best.all_won else _reach(start, look, goal.confidence, norm)
+            if any(best.wins):
+                reach = reach.where(~best.won, epsilon)
             grown = reach * (1 + share)
             epsilon = torch.where(look.won, (epsilon * (1 - share)).minimum(best.size), grown)
         epsilon = epsilon.minimum(widest)
