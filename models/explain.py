@@ -173,7 +173,7 @@ class Method:
     takes_layer: bool = False
 
     @property
-    def options(self) -> dict[str, Option]:
+    def options(self) -> Mapping[str, Option]:
         """The method's options by name."""
         return options_of(self.run)
 

@@ -44,7 +44,7 @@ class Attack:
     takes_mask: bool = True
     black_box: bool = False
 
-    @cached_property
+    @property
     def options(self) -> Mapping[str, Option]:
         """The attack's options by name."""
         return options_of(self.run)

@@ -70,4 +70,4 @@ class Fourier:
         """One step of the optimiser along the gradient of `variable`, which is then cleared."""
         self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.variable.grad = None

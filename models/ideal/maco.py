@@ -69,4 +69,4 @@ class Maco:
         """One step of the optimiser along the gradient of `variable`, which is then cleared."""
         self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.variable.grad = None

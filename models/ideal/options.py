@@ -135,7 +135,7 @@ class Method:
     efforts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
-    def own(self) -> dict[str, Option]:
+    def own(self) -> Mapping[str, Option]:
         """The options of this parametrisation alone, by name."""
         return options_of(self.make)
 

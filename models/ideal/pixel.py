@@ -59,7 +59,7 @@ class Pixel:
         """One step of the optimiser along the gradient of `variable`, which is then cleared; `clamp` follows."""
         self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
         self.optimiser.step()
-        self.optimiser.zero_grad()
+        self.variable.grad = None
         if self.clamp:
             with torch.no_grad():
                 self.variable.clamp_(0, 1)
