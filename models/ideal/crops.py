@@ -1,6 +1,7 @@
 """Random crops of a picture: a class that is recognised in all of them does not depend on single pixels."""
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Complex, Float
@@ -50,9 +51,15 @@ def _grid(
     Some crops are mirrored. Positions are complex numbers, across + down x i. affine_grid gives the same, and takes
     many times as long.
     """
-    line = ((2 * torch.arange(size) + 1) / size - 1).to(device)
+    line = _line(size, device)
     across, down, begin = (factor.to(device).reshape(-1, 1, 1) for factor in (turn * mirror, turn * 1j, shift))
     return torch.view_as_real(across * line + (down * line.unsqueeze(1) + begin))
+
+
+@lru_cache(maxsize=32)
+def _line(size: int, device: torch.device) -> Float[Tensor, " s"]:
+    """The middles of `size` pixels on a line from -1 to 1."""
+    return ((2 * torch.arange(size) + 1) / size - 1).to(device)
 
 
 def _uniform(random: torch.Generator, shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
