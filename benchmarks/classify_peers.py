@@ -2,9 +2,10 @@
 
     python -m benchmarks classify_peers --clients 1 8 --rounds 3
 
-Each server is a process of its own. In each round and for each number of clients they are measured in turn, in random
-order, and with them the bare network: decode, preprocess and passes of 8 pictures in a loop, without HTTP. Requests are
-forms with a JPEG of 180 x 180 pixels. LitServe is installed with uv into a temporary environment.
+Each server is a process of its own, and stopped while it is not measured: idle workers of LitServe poll their queue. In
+each round and for each number of clients they are measured in turn, in random order, and with them the bare network:
+decode, preprocess and passes of 8 pictures in a loop, without HTTP. Requests are forms with a JPEG of 180 x 180 pixels.
+LitServe is installed with uv into a temporary environment.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -77,8 +79,8 @@ def litserve_python(folder: Path) -> Path | None:
 
 
 @contextmanager
-def serving(command: Sequence[str], port: int, **environment: str) -> Iterator[None]:
-    """Run a server in a process group of its own; wait until it answers."""
+def serving(command: Sequence[str], port: int, **environment: str) -> Iterator[int]:
+    """Run a server in a process group of its own, whose number this gives; wait until it answers."""
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -87,9 +89,10 @@ def serving(command: Sequence[str], port: int, **environment: str) -> Iterator[N
             if process.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"the server does not answer: {' '.join(command)}")
             time.sleep(0.2)
-        yield
+        yield process.pid
     finally:
         os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGCONT)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
@@ -111,8 +114,24 @@ def _free_port() -> int:
         return port
 
 
-def start_all(stack: ExitStack, folder: Path) -> dict[str, int]:
-    """Start the servers that can be had, and return their ports by name."""
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its port, and the number of its process group."""
+
+    port: int
+    group: int
+
+    def measure(self, photos: str, *, clients: int, seconds: float) -> load.Load:
+        """What the clients see while only this server runs: some of the others use the processor without a request."""
+        os.killpg(self.group, signal.SIGCONT)
+        try:
+            return load.measure(self.port, photos, clients=clients, seconds=seconds)
+        finally:
+            os.killpg(self.group, signal.SIGSTOP)
+
+
+def start_all(stack: ExitStack, folder: Path) -> dict[str, Server]:
+    """Start the servers that can be had, and return them by name, stopped."""
     python = sys.executable
     commands = {"Mirage": [python, "-m", "app"]}
     for kind in ("async", "def"):
@@ -123,16 +142,18 @@ def start_all(stack: ExitStack, folder: Path) -> dict[str, int]:
     else:
         for name, options in LITSERVE.items():
             commands[name] = [str(litserve), "-m", "benchmarks.peers.litserve_server", "PORT", *options]
-    ports = {}
+    servers = {}
     packages = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
     for name, command in commands.items():
-        ports[name] = _free_port()
-        settings = {"MIRAGE_PORT": str(ports[name]), "MIRAGE_MODELS": network.MODEL, "MIRAGE_MAX_WAITING": "256"}
+        port = _free_port()
+        settings = {"MIRAGE_PORT": str(port), "MIRAGE_MODELS": network.MODEL, "MIRAGE_MAX_WAITING": "256"}
         if name in LITSERVE:
             settings["PYTHONPATH"] = packages
-        command = [str(ports[name]) if part == "PORT" else part for part in command]
-        stack.enter_context(serving(command, ports[name], **{"MIRAGE_LOG_LEVEL": "error", **settings}))
-    return ports
+        command = [str(port) if part == "PORT" else part for part in command]
+        group = stack.enter_context(serving(command, port, **{"MIRAGE_LOG_LEVEL": "error", **settings}))
+        os.killpg(group, signal.SIGSTOP)
+        servers[name] = Server(port, group)
+    return servers
 
 
 def compare(clients: Sequence[int], *, rounds: int, seconds: float) -> list[Figure]:
@@ -142,15 +163,15 @@ def compare(clients: Sequence[int], *, rounds: int, seconds: float) -> list[Figu
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         sent = Path(folder) / "photos.json"
         sent.write_text(json.dumps([file.hex() for file in files]), encoding="utf-8")
-        ports = start_all(stack, Path(folder))
+        servers = start_all(stack, Path(folder))
         bare = network.load()
-        for port in ports.values():
-            load.measure(port, str(sent), clients=32, seconds=2)  # until then, memory is touched for the first time
+        for server in servers.values():
+            server.measure(str(sent), clients=32, seconds=2)  # until then, memory is touched for the first time
         for count in [count for _ in range(rounds) for count in clients]:
             speed = network.pictures_per_second(files, bare, BATCH)
             samples[f"bare network in batches of {BATCH}", "pictures/s"].append(speed)
-            for name in order.sample(list(ports), len(ports)):
-                seen = load.measure(ports[name], str(sent), clients=count, seconds=seconds)
+            for name in order.sample(list(servers), len(servers)):
+                seen = servers[name].measure(str(sent), clients=count, seconds=seconds)
                 start = f"{count} client{'s' * (count > 1)}"
                 figures = {
                     (f"{start}: {name}", "requests/s"): seen.per_second,
