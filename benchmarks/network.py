@@ -1,18 +1,24 @@
-"""MobileNetV2 at 224 pixels in float32, forward and with backward to the pixels: contiguous, channels_last, and folded.
+"""MobileNetV2 at 224 pixels in float32, forward and with backward to the pixels, in the steps to the service's network.
 
-python -m benchmarks.network --rounds 20
+    python -m benchmarks.network --rounds 20
+
+The variants are: contiguous memory, channels_last, folded batch normalisations, and activations without copies.
 """
 
 import argparse
 import copy
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from app.engine.allocator import keep_freed_memory
 from benchmarks.measure import interleaved, machine
+from benchmarks.results import Figure, write_figures
 from models import architectures
+from models.activations import without_copies
 from models.classifier import choose_device
 from models.fold import fold_batch_norms
 
@@ -35,12 +41,13 @@ def forward_backward(network: nn.Module, pixels: Tensor) -> Tensor:
 
 
 def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Callable[[], object]]:
-    """Each kind of pass in each memory layout and with folded batch norms, on the same pixels and frozen weights."""
+    """Each kind of pass through each variant of the network, on the same pixels and frozen weights."""
     pixels = torch.rand(rows, 3, SIDE, SIDE, device=device)
     torch.manual_seed(0)
     plain = architectures.build(architecture, 1000).requires_grad_(False).eval().to(device)
     kinds = {name: (copy.deepcopy(plain), layout) for name, layout in LAYOUTS.items()}
-    kinds["folded"] = (fold_batch_norms(plain), torch.contiguous_format)
+    kinds["folded"] = (fold_batch_norms(plain), torch.channels_last)
+    kinds["as served"] = (without_copies(fold_batch_norms(plain)), torch.channels_last)
     calls: dict[str, Callable[[], object]] = {}
     for name, (network, layout) in kinds.items():
         network.to(memory_format=layout)
@@ -55,9 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architecture", default="mobilenet_v2")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
+    keep_freed_memory()  # as the service does
+    figures = []
     device = choose_device(options.device)
     print(machine(device))
     print(f"{options.architecture}, {options.rounds} interleaved rounds; ratio: to contiguous, median (least to most)")
@@ -69,6 +79,16 @@ def main() -> None:
                 f"  {rows:3} rows  {name:32} {timing.median / rows * 1000:7.2f} ms/row"
                 f"  ratio {ratio:.2f} ({least:.2f} to {most:.2f})"
             )
+            base = timings[f"{name.partition(',')[0]}, contiguous"]
+            ratios = [mine / theirs for mine, theirs in zip(timing.seconds, base.seconds, strict=True)]
+            samples = [seconds / rows * 1000 for seconds in timing.seconds]
+            row = f"{rows} row{'s' * (rows > 1)}, {name.replace('_backward', ' and backward')}"
+            figures += [
+                Figure(f"{row}: time of a row", "ms", samples),
+                Figure(f"{row}: to contiguous", "ratio", ratios),
+            ]
+    if options.json:
+        write_figures(options.json, figures)
 
 
 if __name__ == "__main__":
