@@ -30,6 +30,7 @@ from models.run import run
 from models.store import Model
 
 CATS_AND_DOGS = SAMPLES.with_name("cats-vs-dogs.zip")
+SUBJECTS = ["cats-dogs", "imagenet"]
 
 
 def attack(
@@ -84,14 +85,15 @@ def compare(name: str, model: Model, photos: list[Tensor], norm: str, *, targete
         yield Figure(f"{name}, {effort}: median {norm} over thorough's", "ratio", sizes)
 
 
-def subjects(limit: int) -> Iterator[tuple[str, Model, list[Tensor]]]:
+def subjects(names: list[str], limit: int) -> Iterator[tuple[str, Model, list[Tensor]]]:
     """Each model with its photos."""
-    cats_dogs = store.load("cats-dogs")
-    if CATS_AND_DOGS.exists():
-        yield "cats and dogs", cats_dogs, open_photos(CATS_AND_DOGS, limit)[1]
-    else:
-        yield "chelsea", cats_dogs, [torch.from_numpy(skimage_data.chelsea()).permute(2, 0, 1).contiguous()]
-    if SAMPLES.exists():
+    if "cats-dogs" in names:
+        cats_dogs = store.load("cats-dogs")
+        if CATS_AND_DOGS.exists():
+            yield "cats and dogs", cats_dogs, open_photos(CATS_AND_DOGS, limit)[1]
+        else:
+            yield "chelsea", cats_dogs, [torch.from_numpy(skimage_data.chelsea()).permute(2, 0, 1).contiguous()]
+    if "imagenet" in names and SAMPLES.exists():
         try:
             yield "ImageNet", store.load("imagenet/mobilenet_v2"), open_photos(SAMPLES, limit)[1]
         except store.EXPECTED as error:
@@ -102,12 +104,13 @@ def main() -> None:
     """Measure all efforts and print their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, default=6, help="number of photos per model (6)")
+    parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="models with their photos")
     parser.add_argument("--norm", choices=NORMS, default="l2")
     parser.add_argument("--targeted", action="store_true", help="towards a class that follows from the photo's number")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     figures: list[Figure] = []
-    for name, model, photos in subjects(options.limit):
+    for name, model, photos in subjects(options.subjects, options.limit):
         new = list(compare(name, model, photos, options.norm, targeted=options.targeted))
         print("\n".join(f"{figure.name:75} {figure.text}" for figure in new), flush=True)
         figures += new

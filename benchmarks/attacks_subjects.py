@@ -110,7 +110,7 @@ class Plan:
         """The options of one of Mirage's attacks under this plan."""
         defaults = ATTACKS[attack].defaults
         own: dict[str, dict[str, Any]] = {
-            "square": {"steps": self.queries},
+            "square": {"steps": self.queries, "stop": "first"},  # the other library's ends at its success too
             "carlini_wagner": {
                 "steps": self.search_steps,
                 "searches": self.searches,

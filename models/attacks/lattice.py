@@ -30,8 +30,9 @@ SLACK = 1e-5
 """Share by which a measured change may exceed its budget, for rounding errors of float32 sums."""
 PUSHES, PUSH = 20, 2 * LEVEL
 """Largest number of steps that lower the margin on the lattice, and how far each step moves a value."""
-RELINEARISATIONS = 4
-"""How often the direction is corrected: four times give most of the gain, which is about 5 % of the L2 norm."""
+RELINEARISATIONS, LEAST_GAIN = 4, 1e-3
+"""Largest number of times that the direction is corrected, and the share of the L2 norm that each has to gain for
+another one: with four, all of them together would gain less than 1 % more."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,8 @@ def _relinearise(gradients: Tensor, verified: Best, rows: int) -> Task[None]:
         length = verified.size.item()
         rounding = scaled(verified.start, -length * direction)
         yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
+        if verified.size.item() > (1 - LEAST_GAIN) * length:
+            return
 
 
 def _measure(verified: Best) -> Measure:

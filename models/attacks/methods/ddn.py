@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 
 from models.attacks.geometry import PerRow, Pictures, rows, size
-from models.attacks.goal import Best, Goal
+from models.attacks.goal import Best, Goal, Look
 from models.attacks.methods.steepest import steepest
 from models.attacks.shared_options import Gamma, Steps
 from models.options import Option
@@ -18,6 +18,8 @@ REFINING = 0.5
 COARSE, FINE = 0.3, 0.01
 """In `refine`, the share by which the length changes at the first step and, geometrically, at the end: a change that
 DeepFool found may be several times too long."""
+LEFT = 0.01
+"""`refine` ends where the change could become shorter by less than this share of its length."""
 
 
 def ddn(
@@ -45,36 +47,60 @@ def ddn(
     `best` receives every look. Costs `steps` passes with gradients.
     """
     unit = torch.full_like(best.loss, goal.scale)
-    yield from _follow(start, goal, best, torch.zeros_like(start), initial * unit, unit, [gamma] * steps)
+    yield from _follow(start, goal, best, torch.zeros_like(start), initial * unit, unit, [gamma] * steps, left=None)
 
 
 def refine(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
     """DDN from each row's best picture, whose steps are in units of that change: for a change that is nearly smallest.
 
-    The share by which the length changes falls from COARSE to FINE. A row whose best is the start begins as in `ddn`.
-    Costs `steps` passes with gradients.
+    The share by which the length changes falls from COARSE to FINE. A row whose best is the start first goes to the
+    decision boundary of the model taken as linear, and its steps are in units of that distance. Costs `steps` passes
+    with gradients, fewer if what is left to gain is under LEFT in all rows.
     """
     change = best.pictures - start
     length = size(change, "l2")
-    moved = length > 0
-    length = torch.where(moved, length, goal.scale)
-    unit = torch.where(moved, REFINING * length, goal.scale)
     shares = [COARSE * (FINE / COARSE) ** (step / steps) for step in range(steps)]
-    yield from _follow(start, goal, best, change, length, unit, shares)
+    yield from _follow(start, goal, best, change, length, REFINING * length, shares, left=LEFT)
 
 
 def _follow(
-    start: Pictures, goal: Goal, best: Best, change: Pictures, length: PerRow, unit: PerRow, shares: Sequence[float]
+    start: Pictures,
+    goal: Goal,
+    best: Best,
+    change: Pictures,
+    length: PerRow,
+    unit: PerRow,
+    shares: Sequence[float],
+    *,
+    left: float | None,
 ) -> Task[None]:
-    """One step per share, from this change, whose length is to be `length`; the first step is `unit` long."""
+    """One step per share, from this change, whose length is to be `length`; the first step is `unit` long.
+
+    Ends once every row has had a winning change of which less than the share `left` could be gained; None never ends.
+    Where the length is 0, it and the unit become the distance to the decision boundary of the model taken as linear.
+    """
     longest = size(torch.maximum(start, 1 - start), "l2")
-    length, steps = length.minimum(longest), len(shares)
+    length, steps, settled = length.minimum(longest), len(shares), torch.zeros_like(best.won)
     for step, share in enumerate(shares):
         look = yield from goal.look(start + change)
         best.update(look)
+        if left is not None:
+            settled |= look.won & (_nearest(change, look, goal) >= (1 - left) * size(change, "l2"))
+            if settled.all():
+                yield best.progress(steps, steps)
+                return
+        if not step and not length.all():
+            reach = (look.lead - goal.confidence).abs() / size(look.gradients, "l2").clamp(min=1e-30)
+            length, unit = torch.where(length > 0, length, reach).minimum(longest), torch.where(length > 0, unit, reach)
         step_size = (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2) * unit
         change = change.addcmul(steepest(look.gradients, "l2"), rows(step_size), value=-1)
         length = torch.where(look.won, (1 - share) * length, (1 + share) * length).minimum(longest)
         change *= rows(length / size(change, "l2").clamp(min=1e-12))
         change = change.add_(start).clamp_(0, 1).sub_(start)
         yield best.progress(step + 1, steps)
+
+
+def _nearest(change: Pictures, look: Look, goal: Goal) -> PerRow:
+    """How far the start is from the decision boundary of the model taken as linear at the changed picture."""
+    downhill = -(change * look.gradients).sum(dim=(1, 2, 3))
+    return (downhill - look.lead + goal.confidence) / size(look.gradients, "l2").clamp(min=1e-30)

@@ -21,26 +21,34 @@ from tests.models.attacks.minimal import (
 from tests.networks import LinearNetwork, unnormalised
 
 SHORT = {"steps": 50, "searches": 3, "initial_constant": 1.0}
-LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1, "step_size": 0.01}
+LONGER = {"steps": 200, "searches": 6, "initial_constant": 0.1}
 
 
+@pytest.mark.parametrize("step_size", [None, 0.01])
 @pytest.mark.parametrize("targeted", [False, True])
-def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bool) -> None:
+def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bool, step_size: float | None) -> None:
     """For two classes it is |margin| / |gradient|, found within 1 % by six searches of 200 steps."""
     problem = TwoClasses.draw()
     labels = 1 - problem.labels if targeted else problem.labels
     best = run_float_attack(
-        ATTACKS["carlini_wagner"], problem.classifier, problem.pictures, labels, targeted=targeted, **LONGER
+        ATTACKS["carlini_wagner"],
+        problem.classifier,
+        problem.pictures,
+        labels,
+        targeted=targeted,
+        step_size=step_size,
+        **LONGER,
     )
     assert best.won.all()
     torch.testing.assert_close(best.size, problem.margin / problem.weight.norm(), rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.parametrize("step_size", [None, 0.01])
 @pytest.mark.parametrize("targeted", [False, True])
 def test_changes_are_no_larger_than_those_of_adversarial_library(
-    adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool
+    adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool, step_size: float | None
 ) -> None:
-    """Both use the same steps, searches, first constant and step size."""
+    """Both use the same steps, searches and first constant; the other library's step size is 0.01."""
     targets = (predicted_classes(tiny, small_pictures) + 1) % 4 if targeted else None
     ours, theirs = compare_with_oracle(
         "carlini_wagner",
@@ -49,7 +57,7 @@ def test_changes_are_no_larger_than_those_of_adversarial_library(
         small_pictures,
         _oracle(adv_lib, targeted=targeted),
         targets=targets,
-        step_size=0.01,
+        step_size=step_size,
         **SHORT,
     )
     assert ours.isfinite().all()
