@@ -10,7 +10,7 @@ import torch
 from models.attacks.geometry import LEVEL, Norm, PerRow, Pictures
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.apgd import apgd
-from models.attacks.methods.ddn import ddn, refine
+from models.attacks.methods.ddn import ddn, fading_ddn, refine
 from models.attacks.methods.deepfool import deepfool
 from models.attacks.methods.fmn import fmn
 from models.attacks.methods.pgd import pgd
@@ -32,14 +32,14 @@ CANDIDATES, DEEPFOOL_STEPS = 3, 10
 HALVINGS = 6
 """Largest number of times that DeepFool's change is halved before DDN."""
 STEPS: dict[Norm, dict[Effort, int]] = {
-    "l2": {"quick": 14, "standard": 26, "thorough": 100},
+    "l2": {"quick": 14, "standard": 35, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
     "l1": {"quick": 40, "standard": 70, "thorough": 100},
     "l0": {"quick": 80, "standard": 160, "thorough": 100},
 }
 """Steps of each attack by effort (docs/decisions/0038-efforts-and-the-first-success.md)."""
-TARGETED_STEPS: dict[Effort, int] = {"quick": 21, "standard": 38, "thorough": 100}
-"""The same in L2 towards one of more than two classes, where DeepFool is left out."""
+QUICK_TARGETED_STEPS = 30
+"""The same for quick in L2 towards one of more than two classes, where DeepFool is left out."""
 
 
 def auto(
@@ -69,15 +69,17 @@ def auto(
 ) -> Task[None]:
     """Run the attacks that suit the norm and the effort; `best` keeps the smallest change that wins.
 
-    L2: DeepFool, whose change is halved while it wins, then DDN from there; towards one of more than two classes DDN
-    alone, since DeepFool swings between their boundaries; thorough: DDN with CHEAP steps, DDN, then FMN. L1: FMN.
+    L2: DDN; quick: DeepFool, whose change is halved while it wins, then DDN from there (DDN alone towards one of more
+    than two classes, since DeepFool swings between their boundaries); thorough: DDN with CHEAP steps, DDN, then FMN.
+    L1: FMN.
     L0: sigma-zero; thorough: FMN, then sigma-zero with three times the steps. Linf: the budget in whole levels is
     doubled until PGD or APGD wins on the rounded picture, and then bisected; a run ends as soon as it has won. Costs
     one pass with gradients per step, and in Linf one without at the end of each run.
     """
-    thorough, alone = effort == "thorough", norm == "l2" and goal.targeted and best.logits.shape[1] > 2
+    thorough = effort == "thorough"
+    near = effort == "quick" and (not goal.targeted or best.logits.shape[1] == 2)
     if steps is None:
-        steps = (TARGETED_STEPS if alone else STEPS[norm])[effort]
+        steps = QUICK_TARGETED_STEPS if norm == "l2" and effort == "quick" and not near else STEPS[norm][effort]
     if norm == "linf":
         yield from _fewest_levels(start, goal, best, steps=steps, seed=seed)
         return
@@ -88,8 +90,8 @@ def auto(
             (ddn(start, goal, best, steps=steps), steps),
             (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
-    elif alone:
-        attacks = [(refine(start, goal, best, steps=steps), steps)]
+    elif norm == "l2" and not near:
+        attacks = [(fading_ddn(start, goal, best, steps=steps), steps)]
     elif norm == "l2":
         attacks = [
             (deepfool(start, goal, best, steps=DEEPFOOL_STEPS, candidates=CANDIDATES), DEEPFOOL_STEPS),

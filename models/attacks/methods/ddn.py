@@ -18,8 +18,10 @@ REFINING = 0.5
 COARSE, FINE = 0.3, 0.01
 """In `refine`, the share by which the length changes at the first step and, geometrically, at the end: a change that
 DeepFool found may be several times too long."""
+COARSE_FROM_START = 0.15
+"""The first of these shares in `fading_ddn`."""
 LEFT = 0.01
-"""`refine` ends where the change could become shorter by less than this share of its length."""
+"""`refine` and `fading_ddn` end where the change could become shorter by less than this share of its length."""
 
 
 def ddn(
@@ -50,17 +52,32 @@ def ddn(
     yield from _follow(start, goal, best, torch.zeros_like(start), initial * unit, unit, [gamma] * steps, left=None)
 
 
+def fading_ddn(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
+    """`ddn` for few steps: the share by which the length changes falls from COARSE_FROM_START to FINE.
+
+    Costs `steps` passes with gradients, fewer if what is left to gain is under LEFT in all rows.
+    """
+    unit = torch.full_like(best.loss, goal.scale)
+    shares = _falling(COARSE_FROM_START, steps)
+    yield from _follow(start, goal, best, torch.zeros_like(start), unit, unit, shares, left=LEFT)
+
+
 def refine(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
     """DDN from each row's best picture, whose steps are in units of that change: for a change that is nearly smallest.
 
-    The share by which the length changes falls from COARSE to FINE. A row whose best is the start first goes to the
-    decision boundary of the model taken as linear, and its steps are in units of that distance. Costs `steps` passes
-    with gradients, fewer if what is left to gain is under LEFT in all rows.
+    The share by which the length changes falls from COARSE to FINE. A row whose best is the start begins as in `ddn`.
+    Costs `steps` passes with gradients, fewer if what is left to gain is under LEFT in all rows.
     """
     change = best.pictures - start
     length = size(change, "l2")
-    shares = [COARSE * (FINE / COARSE) ** (step / steps) for step in range(steps)]
-    yield from _follow(start, goal, best, change, length, REFINING * length, shares, left=LEFT)
+    moved = length > 0
+    length = torch.where(moved, length, goal.scale)
+    unit = torch.where(moved, REFINING * length, goal.scale)
+    yield from _follow(start, goal, best, change, length, unit, _falling(COARSE, steps), left=LEFT)
+
+
+def _falling(share: float, steps: int) -> list[float]:
+    return [share * (FINE / share) ** (step / steps) for step in range(steps)]
 
 
 def _follow(
@@ -77,7 +94,6 @@ def _follow(
     """One step per share, from this change, whose length is to be `length`; the first step is `unit` long.
 
     Ends once every row has had a winning change of which less than the share `left` could be gained; None never ends.
-    Where the length is 0, it and the unit become the distance to the decision boundary of the model taken as linear.
     """
     longest = size(torch.maximum(start, 1 - start), "l2")
     length, steps, settled = length.minimum(longest), len(shares), torch.zeros_like(best.won)
@@ -89,9 +105,6 @@ def _follow(
             if settled.all():
                 yield best.progress(steps, steps)
                 return
-        if not step and not length.all():
-            reach = (look.lead - goal.confidence).abs() / size(look.gradients, "l2").clamp(min=1e-30)
-            length, unit = torch.where(length > 0, length, reach).minimum(longest), torch.where(length > 0, unit, reach)
         step_size = (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2) * unit
         change = change.addcmul(steepest(look.gradients, "l2"), rows(step_size), value=-1)
         length = torch.where(look.won, (1 - share) * length, (1 + share) * length).minimum(longest)
