@@ -8,6 +8,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # what is imported stays: to search it for garbage takes a tenth of the time
 
+    from app.startup.spinning import spin_briefly
+
+    spin_briefly()
+
 import contextlib
 import io
 import logging
