@@ -32,7 +32,7 @@ CANDIDATES, DEEPFOOL_STEPS = 3, 10
 HALVINGS = 6
 """Largest number of times that DeepFool's change is halved before DDN."""
 STEPS: dict[Norm, dict[Effort, int]] = {
-    "l2": {"quick": 14, "standard": 35, "thorough": 100},
+    "l2": {"quick": 14, "standard": 34, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
     "l1": {"quick": 40, "standard": 70, "thorough": 100},
     "l0": {"quick": 80, "standard": 160, "thorough": 100},
