@@ -13,6 +13,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,11 +37,20 @@ EPSILON_LEVELS = 8
 
 @contextmanager
 def service(models: str) -> Iterator[tuple[httpx.Client, int, float]]:
-    """A service in a process of its own: a client for it, its process, and the seconds until it was ready."""
+    """A service in a process of its own: a client for it, its process, and the seconds until it was ready.
+
+    Its cache is empty, so that no picture is one that was drawn before.
+    """
+    with tempfile.TemporaryDirectory() as cache, _service(models, cache) as running:
+        yield running
+
+
+@contextmanager
+def _service(models: str, cache: str) -> Iterator[tuple[httpx.Client, int, float]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "MIRAGE_PORT": str(port), "MIRAGE_LOG_LEVEL": "error"}
+    environment = {**os.environ, "MIRAGE_PORT": str(port), "MIRAGE_LOG_LEVEL": "error", "MIRAGE_CACHE": cache}
     if models:
         environment["MIRAGE_MODELS"] = models
     begun = time.monotonic()

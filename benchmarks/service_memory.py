@@ -129,7 +129,7 @@ def main() -> None:
     print(machine(torch.device("cpu")))
     with tempfile.TemporaryDirectory() as folder:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ |= {"PYTHONPYCACHEPREFIX": folder, "MIRAGE_CACHE": folder}
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
         seconds, sizes = [], []
         for start in range(options.starts + 1):
             with service(options.models) as (client, process, ready_s):
