@@ -32,14 +32,16 @@ CANDIDATES, DEEPFOOL_STEPS = 3, 10
 HALVINGS = 6
 """Largest number of times that DeepFool's change is halved before DDN."""
 STEPS: dict[Norm, dict[Effort, int]] = {
-    "l2": {"quick": 14, "standard": 34, "thorough": 100},
+    "l2": {"quick": 14, "standard": 20, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
     "l1": {"quick": 40, "standard": 70, "thorough": 100},
     "l0": {"quick": 80, "standard": 160, "thorough": 100},
 }
 """Steps of each attack by effort (docs/decisions/0038-efforts-and-the-first-success.md)."""
-QUICK_TARGETED_STEPS = 30
-"""The same for quick in L2 towards one of more than two classes, where DeepFool is left out."""
+TWO_CLASSES_STEPS: dict[Effort, int] = {"quick": 20, "standard": 34, "thorough": 100}
+"""The same in L2 with two classes, where DeepFool is left out."""
+TARGETED_STEPS: dict[Effort, int] = {"quick": 30, "standard": 34, "thorough": 100}
+"""The same in L2 towards one of more than two classes, where DeepFool is left out as well."""
 
 
 def auto(
@@ -69,17 +71,17 @@ def auto(
 ) -> Task[None]:
     """Run the attacks that suit the norm and the effort; `best` keeps the smallest change that wins.
 
-    L2: DDN; quick: DeepFool, whose change is halved while it wins, then DDN from there (DDN alone towards one of more
-    than two classes, since DeepFool swings between their boundaries); thorough: DDN with CHEAP steps, DDN, then FMN.
-    L1: FMN.
-    L0: sigma-zero; thorough: FMN, then sigma-zero with three times the steps. Linf: the budget in whole levels is
-    doubled until PGD or APGD wins on the rounded picture, and then bisected; a run ends as soon as it has won. Costs
-    one pass with gradients per step, and in Linf one without at the end of each run.
+    L2: DDN; away from one of more than two classes DeepFool first, whose change is halved while it wins, and DDN from
+    there; thorough: DDN with CHEAP steps, DDN, then FMN. L1: FMN. L0: sigma-zero; thorough: FMN, then sigma-zero with
+    three times the steps. Linf: the budget in whole levels is doubled until PGD or APGD wins on the rounded picture,
+    and then bisected; a run ends as soon as it has won. Costs one pass with gradients per step, and in Linf one without
+    at the end of each run.
     """
-    thorough = effort == "thorough"
-    near = effort == "quick" and (not goal.targeted or best.logits.shape[1] == 2)
+    thorough, two_classes = effort == "thorough", best.logits.shape[1] == 2
+    alone = two_classes or goal.targeted
     if steps is None:
-        steps = QUICK_TARGETED_STEPS if norm == "l2" and effort == "quick" and not near else STEPS[norm][effort]
+        l2 = STEPS["l2"] if not alone else TWO_CLASSES_STEPS if two_classes else TARGETED_STEPS
+        steps = (l2 if norm == "l2" else STEPS[norm])[effort]
     if norm == "linf":
         yield from _fewest_levels(start, goal, best, steps=steps, seed=seed)
         return
@@ -90,7 +92,7 @@ def auto(
             (ddn(start, goal, best, steps=steps), steps),
             (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
-    elif norm == "l2" and not near:
+    elif norm == "l2" and alone:
         attacks = [(fading_ddn(start, goal, best, steps=steps), steps)]
     elif norm == "l2":
         attacks = [

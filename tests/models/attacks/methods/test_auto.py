@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.attacks.geometry import NORMS, Norm, to_lattice
-from models.attacks.methods.auto import CHEAP, LEVELS, QUICK_TARGETED_STEPS, STEPS
+from models.attacks.methods.auto import CHEAP, LEVELS, TARGETED_STEPS, TWO_CLASSES_STEPS
 from models.attacks.objectives import SETTLED
 from models.attacks.options import ATTACKS
 from models.attacks.task import Adversarial, adversarial
@@ -133,15 +133,14 @@ def test_without_success_of_deepfool_ddn_begins_anew(tiny: Classifier, small_pic
     assert best.won.all()
 
 
-@pytest.mark.parametrize("effort", ["quick", "standard"])
-def test_ddn_ends_once_less_than_one_percent_is_left_to_gain(effort: Effort) -> None:
+def test_ddn_ends_once_less_than_one_percent_is_left_to_gain() -> None:
     """On a linear model that is known exactly: all rows end within 1 % of the distance, before the last step."""
     problem = TwoClasses.draw()
-    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels, effort=effort)
+    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels)
     excess = best.size / (problem.margin / problem.weight.norm()) - 1
     assert (excess >= -1e-3).all() and (excess <= 0.011).all()
-    _, backward = count_passes("auto", problem.classifier, problem.pictures[:1], effort=effort)
-    assert backward < STEPS["l2"][effort]
+    _, backward = count_passes("auto", problem.classifier, problem.pictures[:1])
+    assert backward < TWO_CLASSES_STEPS["standard"]
 
 
 @pytest.mark.parametrize("effort", ["quick", "standard"])
@@ -158,7 +157,7 @@ def test_towards_one_of_many_classes_few_steps_suffice(
     assert (best.size / thorough.size).median() <= 1.1
     counting = Counting(tiny)
     run_float_attack(ATTACKS["auto"], counting, small_pictures[:1], targets[:1], targeted=True, effort=effort)
-    assert counting.backward <= {"quick": QUICK_TARGETED_STEPS, "standard": STEPS["l2"]["standard"]}[effort]
+    assert counting.backward <= TARGETED_STEPS[effort]
 
 
 PARTS: dict[Norm, list[tuple[str, int]]] = {
