@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def part_table(name: str, records: Mapping[str, Mapping[str, Any]]) -> str:
         _row(["---"] * (len(columns) + 1)),
         *(_row([row, *(column.get(row, "-") for column in columns.values())]) for row in rows),
         "",
-        *(f"- {source}" for source in sources),
+        *(
+            textwrap.fill(f"- {source}", 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            for source in sources
+        ),
     ]
     return "\n" + "\n".join(lines) + "\n\n"
 
