@@ -20,6 +20,9 @@ COARSE, FINE = 0.3, 0.01
 DeepFool found may be several times too long."""
 COARSE_FROM_START = 0.15
 """The first of these shares in `fading_ddn`."""
+NEAR, MARGIN = 1 / 32, 2.0
+"""Where the decision boundary of the model taken as linear is nearer than NEAR of the usual first length, `fading_ddn`
+begins with MARGIN times that distance: few steps could not shorten the change so far."""
 LEFT = 0.01
 """`refine` and `fading_ddn` end where the change could become shorter by less than this share of its length."""
 
@@ -59,7 +62,7 @@ def fading_ddn(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[N
     """
     unit = torch.full_like(best.loss, goal.scale)
     shares = _falling(COARSE_FROM_START, steps)
-    yield from _follow(start, goal, best, torch.zeros_like(start), unit, unit, shares, left=LEFT)
+    yield from _follow(start, goal, best, torch.zeros_like(start), unit, unit, shares, left=LEFT, fits_near=True)
 
 
 def refine(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
@@ -90,10 +93,12 @@ def _follow(
     shares: Sequence[float],
     *,
     left: float | None,
+    fits_near: bool = False,
 ) -> Task[None]:
     """One step per share, from this change, whose length is to be `length`; the first step is `unit` long.
 
     Ends once every row has had a winning change of which less than the share `left` could be gained; None never ends.
+    With `fits_near` the length and the unit become shorter where the first look says that the boundary is near (NEAR).
     """
     longest = size(torch.maximum(start, 1 - start), "l2")
     length, steps, settled = length.minimum(longest), len(shares), torch.zeros_like(best.won)
@@ -105,6 +110,10 @@ def _follow(
             if settled.all():
                 yield best.progress(steps, steps)
                 return
+        if fits_near and not step:
+            reach = (look.lead - goal.confidence).abs() / size(look.gradients, "l2").clamp(min=1e-30)
+            is_near = reach < NEAR * unit
+            length, unit = (torch.where(is_near, MARGIN * reach, usual) for usual in (length, unit))
         step_size = (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2) * unit
         change = change.addcmul(steepest(look.gradients, "l2"), rows(step_size), value=-1)
         length = torch.where(look.won, (1 - share) * length, (1 + share) * length).minimum(longest)

@@ -133,6 +133,15 @@ def test_without_success_of_deepfool_ddn_begins_anew(tiny: Classifier, small_pic
     assert best.won.all()
 
 
+def test_a_change_that_is_far_smaller_than_usual_is_found() -> None:
+    """The boundary is a thousandth of the usual first length away, more than the steps could shorten it."""
+    problem = TwoClasses.draw()
+    distance = (problem.margin / problem.weight.norm()).max().item()
+    problem = problem.nearer(0.001 / distance)
+    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels)
+    assert (best.size / (problem.margin / problem.weight.norm()) <= 1.02).all()
+
+
 def test_ddn_ends_once_less_than_one_percent_is_left_to_gain() -> None:
     """On a linear model that is known exactly: all rows end within 1 % of the distance, before the last step."""
     problem = TwoClasses.draw()
