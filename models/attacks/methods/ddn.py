@@ -20,7 +20,7 @@ COARSE, FINE = 0.3, 0.01
 DeepFool found may be several times too long."""
 COARSE_FROM_START = 0.15
 """The first of these shares in `fading_ddn`."""
-NEAR, MARGIN = 1 / 32, 2.0
+NEAR, MARGIN = 1 / 6, 2.0
 """Where the decision boundary of the model taken as linear is nearer than NEAR of the usual first length, `fading_ddn`
 begins with MARGIN times that distance: few steps could not shorten the change so far."""
 LEFT = 0.01
