@@ -5,7 +5,7 @@ import os
 VARIABLE, POLICY = "GOMP_SPINCOUNT", "OMP_WAIT_POLICY"
 """The variables that GNU's OpenMP, with which PyTorch computes on Linux, reads when PyTorch is imported."""
 SPINS = 2000
-"""Turns of an empty loop, some 20 microseconds. OpenMP has 300,000, which take milliseconds after each layer. If other
+"""Turns of an empty loop, by GNU's estimate 20 microseconds. OpenMP's default, 300,000, takes milliseconds. If other
 programs keep the cores busy, a thread that is waited for has to wait itself, and passes take up to thirty times as
 long (docs/decisions/0045)."""
 
