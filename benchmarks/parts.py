@@ -22,7 +22,7 @@ class Part:
 
 PARTS = (
     Part("network", "Passes of the network", 60, ("--rounds", "9")),
-    Part("first_results", "The first results over HTTP", 120),
+    Part("first_results", "The first results over HTTP", 150),
     Part("attacks_efforts", "The efforts of the default attack", 500, ("--limit", "40")),
     Part("ideals_efforts", "The efforts of ideal pictures", 100),
     Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 120),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.ideal.colour import colours
 from models.ideal.fourier import frequencies
+from models.ideal.optimisers import NAdam
 from models.options import Option
 
 
@@ -57,7 +58,7 @@ class Maco:
         start = 2 * math.pi * torch.rand(planes, *self.magnitude.shape, generator=random)
         self.variable = start.to(device).requires_grad_()
         self.learning_rate = learning_rate
-        self.optimiser = torch.optim.NAdam([self.variable], lr=learning_rate)
+        self.optimiser = NAdam(self.variable)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture in [0, 1], differentiable with respect to `variable`."""
@@ -66,7 +67,5 @@ class Maco:
         return colours((planes - planes.mean()) / (planes.std() + 1e-4))
 
     def step(self, rate: float) -> None:
-        """One step of the optimiser along the gradient of `variable`, which is then cleared."""
-        self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
-        self.optimiser.step()
-        self.variable.grad = None
+        """One step of NAdam along the gradient of `variable`, which is then cleared."""
+        self.optimiser.step(rate * self.learning_rate)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.ideal.optimisers import Adam
 from models.options import Option
 
 
@@ -47,19 +48,19 @@ class Pixel:
         noise = torch.randn(planes, size, size, generator=torch.Generator().manual_seed(seed))
         start = (0.5 + 0.05 * noise).clamp(0, 1) if clamp else noise
         self.variable = start.to(device).requires_grad_()
-        kind = torch.optim.Adam if clamp else torch.optim.SGD
         self.learning_rate = learning_rate
-        self.optimiser = kind([self.variable], lr=learning_rate)
+        self.optimiser = Adam(self.variable)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture, in [0, 1] with `clamp`; differentiable with respect to `variable`."""
         return self.variable.expand(3, -1, -1).unsqueeze(0)
 
+    @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step of the optimiser along the gradient of `variable`, which is then cleared; `clamp` follows."""
-        self.optimiser.param_groups[0]["lr"] = rate * self.learning_rate
-        self.optimiser.step()
-        self.variable.grad = None
+        """One step of Adam, or of gradient descent, along the gradient of `variable`, which is then cleared."""
         if self.clamp:
-            with torch.no_grad():
-                self.variable.clamp_(0, 1)
+            self.optimiser.step(rate * self.learning_rate)
+            self.variable.clamp_(0, 1)
+        elif self.variable.grad is not None:
+            self.variable -= rate * self.learning_rate * self.variable.grad
+            self.variable.grad = None

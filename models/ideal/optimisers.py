@@ -1,0 +1,72 @@
+"""Optimisers of one variable: the functions behind the classes of torch.optim.
+
+The classes import PyTorch's compiler when the first of them is made, which takes a second and 140 MB, and they take
+twice as long per step (docs/decisions/0042).
+"""
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.nadam import nadam
+
+
+class Adam:
+    """Adam with the defaults of torch.optim.Adam (Kingma and Ba 2014, arxiv.org/abs/1412.6980)."""
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+        self.mean, self.square = (torch.zeros_like(variable, requires_grad=False) for _ in range(2))
+        self.steps = torch.zeros((), device=variable.device)
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step with learning rate `rate` along the gradient of the variable, which is then cleared."""
+        gradient, self.variable.grad = self.variable.grad, None
+        if gradient is not None:
+            adam(
+                [self.variable],
+                [gradient],
+                [self.mean],
+                [self.square],
+                [],
+                [self.steps],
+                fused=True,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=rate,
+                weight_decay=0.0,
+                eps=1e-8,
+                maximize=False,
+            )
+
+
+class NAdam:
+    """NAdam, Adam with Nesterov's momentum, with the defaults of torch.optim.NAdam (Dozat 2016,
+    openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ)."""
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+        self.mean, self.square = (torch.zeros_like(variable, requires_grad=False) for _ in range(2))
+        self.momentum = torch.ones(())  # the product of the momenta so far
+        self.steps = torch.zeros(())
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step with learning rate `rate` along the gradient of the variable, which is then cleared."""
+        gradient, self.variable.grad = self.variable.grad, None
+        if gradient is not None:
+            nadam(
+                [self.variable],
+                [gradient],
+                [self.mean],
+                [self.square],
+                [self.momentum],
+                [self.steps],
+                beta1=0.9,
+                beta2=0.999,
+                lr=rate,
+                weight_decay=0.0,
+                momentum_decay=0.004,
+                eps=1e-8,
+            )

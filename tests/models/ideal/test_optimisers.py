@@ -1,0 +1,42 @@
+"""Tests that the optimisers step as the classes of torch.optim do, and that they import less."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models.ideal.optimisers import Adam, NAdam
+
+RATES = [0.1, 0.05, 0.2, 0.1, 0.01, 0.3]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Adam, torch.optim.Adam), (NAdam, torch.optim.NAdam)])
+def test_steps_equal_those_of_the_class(ours: type[Adam | NAdam], theirs: type[torch.optim.Optimizer]) -> None:
+    gradients = torch.randn(len(RATES), 3, 5, generator=torch.Generator().manual_seed(0))
+    mine, its = (torch.ones(3, 5, requires_grad=True) for _ in range(2))
+    optimiser, reference = ours(mine), theirs([its])
+    for rate, gradient in zip(RATES, gradients, strict=True):
+        mine.grad, its.grad = gradient.clone(), gradient.clone()
+        optimiser.step(rate)
+        reference.param_groups[0]["lr"] = rate
+        reference.step()
+        assert mine.grad is None
+        torch.testing.assert_close(mine, its, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Adam, NAdam])
+def test_without_a_gradient_nothing_changes(kind: type[Adam | NAdam]) -> None:
+    variable = torch.ones(2, requires_grad=True)
+    kind(variable).step(0.1)
+    assert torch.equal(variable, torch.ones(2))
+
+
+def test_the_compiler_of_pytorch_is_not_imported() -> None:
+    program = (
+        "import sys, torch; from models.ideal.optimisers import Adam, NAdam\n"
+        "x = torch.ones(2, requires_grad=True)\n"
+        "for kind in (Adam, NAdam): x.grad = torch.ones(2); kind(x).step(0.1)\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
