@@ -22,8 +22,8 @@ QUICK_LOOKS = 12
 """Looks of `round_quickly`, fewer than a task may still make after its deadline (models.query.GRACE)."""
 FIRST_LOOKS, FIRST_GROWTH = 4, 1.25
 """Looks of `round_until_won`, and by how much the strength grows from one to the next."""
-WEAKEST_PRECISION = 0.0025
-"""Fraction of a strength to which the weakest that wins is known before its search ends."""
+PRECISION, QUICK_PRECISION = 0.0025, 0.01
+"""Fraction of a strength to which the weakest that wins is known before its search ends, and with `quick`."""
 MOST_LOOKS = 24
 """Largest number of looks at one rounding: doubled so often, any change becomes black and white."""
 SLACK = 1e-5
@@ -51,17 +51,19 @@ def search_lattice(
     epsilon: float | None = None,
     black_box: bool = False,
     rows: int = 1,
+    quick: bool = False,
 ) -> Task[None]:
     """Find the smallest change on the lattice that wins; with a budget `epsilon`, one that wins within it.
 
     `verified` begins with the look at the original. Its goal judges a picture by what becomes of its file, and it
     receives every better result, so all that it holds is verified. With a budget, a `black_box` search asks for no
-    gradients. A query tries up to `rows` strengths at once, fewer of a large photo.
+    gradients. A query tries up to `rows` strengths at once, fewer of a large photo. A `quick` search ends less precisely.
     """
+    precision = QUICK_PRECISION if quick else PRECISION
     if epsilon is not None:
         yield from _search_budget(candidate, verified, norm, epsilon, black_box=black_box)
     elif candidate.won:
-        yield from _search_smallest(candidate, verified, norm, min(rows, most_rows(candidate.pictures)))
+        yield from _search_smallest(candidate, verified, norm, min(rows, most_rows(candidate.pictures)), precision)
     else:
         yield from round_quickly(candidate, verified, norm=norm, epsilon=None)
 
@@ -77,7 +79,7 @@ def round_quickly(candidate: Candidate, verified: Best, *, norm: Norm, epsilon: 
         strength = 1.0 if fits else _strongest_within(rounding, verified, norm, epsilon)
         yield from _wins(rounding(strength), verified)
     elif candidate.won:
-        yield from _find_weakest(rounding, verified, rows=1, looks=QUICK_LOOKS)
+        yield from _find_weakest(rounding, verified, rows=1, looks=QUICK_LOOKS, precision=PRECISION)
     else:
         yield from _wins(rounding(1.0), verified)
 
@@ -93,16 +95,16 @@ def round_until_won(candidate: Candidate, verified: Best, *, norm: Norm, epsilon
             return
 
 
-def _search_smallest(candidate: Candidate, verified: Best, norm: Norm, rows: int) -> Task[None]:
+def _search_smallest(candidate: Candidate, verified: Best, norm: Norm, rows: int, precision: float) -> Task[None]:
     """Find the weakest strength of each rounding that suits the norm."""
     look = yield from verified.goal.look(candidate.pictures, score=margin)
     change = candidate.pictures - verified.start
     for rounding in roundings_of(verified.start, change, look.gradients, norm):
-        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
+        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS, precision=precision)
     if not verified.all_won:
         yield from _push(candidate, verified)
     elif norm == "l2":
-        yield from _relinearise(look.gradients, verified, rows)
+        yield from _relinearise(look.gradients, verified, rows, precision)
 
 
 def _search_budget(candidate: Candidate, verified: Best, norm: Norm, epsilon: float, *, black_box: bool) -> Task[None]:
@@ -132,8 +134,8 @@ def _strongest_within(rounding: Rounding, verified: Best, norm: Norm, epsilon: f
     return strongest(rounding, verified.start, by(norm), epsilon * (1 + SLACK))
 
 
-def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int) -> Task[None]:
-    """Find the weakest strength that wins; after a first win only smaller changes are worth a look.
+def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int, precision: float) -> Task[None]:
+    """Find the weakest strength that wins, to `precision`; after a first win only smaller changes are worth a look.
 
     By how much the goal leads is nearly a line in the strength. A query has up to `rows` strengths; there are at most
     `looks` queries.
@@ -142,7 +144,7 @@ def _find_weakest(rounding: Rounding, verified: Best, *, rows: int, looks: int) 
     if verified.all_won:
         strength = strongest(rounding, verified.start, _measure(verified), verified.size.item())
     confidence = verified.goal.confidence
-    bracket = Bracket(min(verified.start_lead.item() - confidence, -LEAST_GAP), WEAKEST_PRECISION)
+    bracket = Bracket(min(verified.start_lead.item() - confidence, -LEAST_GAP), precision)
     strengths = [strength] if strength else []
     while strengths and looks:
         pictures = torch.cat([rounding(strength) for strength in strengths])
@@ -179,7 +181,7 @@ def _push(candidate: Candidate, verified: Best) -> Task[None]:
         pictures = to_lattice(pictures - PUSH * changed * look.gradients.sign())
 
 
-def _relinearise(gradients: Tensor, verified: Best, rows: int) -> Task[None]:
+def _relinearise(gradients: Tensor, verified: Best, rows: int, precision: float) -> Task[None]:
     """Try new directions, each corrected by the gradient at the rounded picture, which differs from the float one's."""
     direction = unit_l2(gradients)
     for _ in range(RELINEARISATIONS):
@@ -187,7 +189,7 @@ def _relinearise(gradients: Tensor, verified: Best, rows: int) -> Task[None]:
         direction = unit_l2(0.7 * direction + 0.3 * unit_l2(look.gradients))
         length = verified.size.item()
         rounding = scaled(verified.start, -length * direction)
-        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS)
+        yield from _find_weakest(rounding, verified, rows=rows, looks=MOST_LOOKS, precision=precision)
         if verified.size.item() > (1 - LEAST_GAIN) * length:
             return
 

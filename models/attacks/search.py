@@ -109,6 +109,7 @@ class Search:
             epsilon=self.epsilon,
             black_box=black_box,
             rows=rows,
+            quick=self.options.get("effort") == "quick",
         )
 
     def _verify_soon(self, *, again: bool) -> Callable[[], Task[None]]:

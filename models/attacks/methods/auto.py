@@ -10,7 +10,7 @@ import torch
 from models.attacks.geometry import LEVEL, Norm, PerRow, Pictures
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.apgd import apgd
-from models.attacks.methods.ddn import ddn, fading_ddn, refine
+from models.attacks.methods.ddn import FINE, ddn, fading_ddn, refine
 from models.attacks.methods.deepfool import deepfool
 from models.attacks.methods.fmn import fmn
 from models.attacks.methods.pgd import pgd
@@ -27,21 +27,25 @@ MOST_ATTEMPTS = len(LEVELS) + 5
 """Largest number of budgets that are tried: all LEVELS, and five more to bisect between 32 and 64."""
 CHEAP = 10
 """Steps of the first, cheap run, enough for a picture on which the model is easily fooled."""
-CANDIDATES, DEEPFOOL_STEPS = 3, 10
-"""Options of DeepFool where it only finds out how far the decision boundary is."""
+CANDIDATES = 3
+"""Candidate classes of DeepFool where it only finds out how far the decision boundary is."""
+DEEPFOOL_STEPS: dict[Effort, int] = {"quick": 3, "standard": 10}
+"""Its steps by effort."""
 HALVINGS = 6
 """Largest number of times that DeepFool's change is halved before DDN."""
 STEPS: dict[Norm, dict[Effort, int]] = {
-    "l2": {"quick": 14, "standard": 20, "thorough": 100},
+    "l2": {"quick": 11, "standard": 20, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
     "l1": {"quick": 40, "standard": 70, "thorough": 100},
     "l0": {"quick": 80, "standard": 160, "thorough": 100},
 }
 """Steps of each attack by effort (docs/decisions/0038-efforts-and-the-first-success.md)."""
-TWO_CLASSES_STEPS: dict[Effort, int] = {"quick": 20, "standard": 34, "thorough": 100}
+TWO_CLASSES_STEPS: dict[Effort, int] = {"quick": 19, "standard": 34, "thorough": 100}
 """The same in L2 with two classes, where DeepFool is left out."""
 TARGETED_STEPS: dict[Effort, int] = {"quick": 30, "standard": 34, "thorough": 100}
 """The same in L2 towards one of more than two classes, where DeepFool is left out as well."""
+QUICK_FINE = 0.02
+"""With `quick`, the share by which the length of DDN alone changes at the end: fewer steps must not become too fine."""
 
 
 def auto(
@@ -93,10 +97,12 @@ def auto(
             (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
     elif norm == "l2" and alone:
-        attacks = [(fading_ddn(start, goal, best, steps=steps), steps)]
+        fine = QUICK_FINE if effort == "quick" else FINE
+        attacks = [(fading_ddn(start, goal, best, steps=steps, fine=fine), steps)]
     elif norm == "l2":
+        first = DEEPFOOL_STEPS[effort]
         attacks = [
-            (deepfool(start, goal, best, steps=DEEPFOOL_STEPS, candidates=CANDIDATES), DEEPFOOL_STEPS),
+            (deepfool(start, goal, best, steps=first, candidates=CANDIDATES), first),
             (_halve(start, goal, best), 0),
             (refine(start, goal, best, steps=steps), steps),
         ]

@@ -16,10 +16,8 @@ from models.query import Task
 REFINING = 0.5
 """The first step of `refine`, as a share of the change that is refined."""
 COARSE, FINE = 0.3, 0.01
-"""In `refine`, the share by which the length changes at the first step and, geometrically, at the end: a change that
-DeepFool found may be several times too long."""
-COARSE_FROM_START = 0.15
-"""The first of these shares in `fading_ddn`."""
+"""In `refine` and `fading_ddn`, the share by which the length changes at the first step and, geometrically, at the end:
+the first length may be several times too long."""
 NEAR, MARGIN = 1 / 6, 2.0
 """Where the decision boundary of the model taken as linear is nearer than NEAR of the usual first length, `fading_ddn`
 begins with MARGIN times that distance: few steps could not shorten the change so far."""
@@ -55,13 +53,13 @@ def ddn(
     yield from _follow(start, goal, best, torch.zeros_like(start), initial * unit, unit, [gamma] * steps, left=None)
 
 
-def fading_ddn(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]:
-    """`ddn` for few steps: the share by which the length changes falls from COARSE_FROM_START to FINE.
+def fading_ddn(start: Pictures, goal: Goal, best: Best, *, steps: int, fine: float = FINE) -> Task[None]:
+    """`ddn` for few steps: the share by which the length changes falls from COARSE to `fine`.
 
     Costs `steps` passes with gradients, fewer if what is left to gain is under LEFT in all rows.
     """
     unit = torch.full_like(best.loss, goal.scale)
-    shares = _falling(COARSE_FROM_START, steps)
+    shares = _falling(steps, fine)
     yield from _follow(start, goal, best, torch.zeros_like(start), unit, unit, shares, left=LEFT, fits_near=True)
 
 
@@ -76,11 +74,11 @@ def refine(start: Pictures, goal: Goal, best: Best, *, steps: int) -> Task[None]
     moved = length > 0
     length = torch.where(moved, length, goal.scale)
     unit = torch.where(moved, REFINING * length, goal.scale)
-    yield from _follow(start, goal, best, change, length, unit, _falling(COARSE, steps), left=LEFT)
+    yield from _follow(start, goal, best, change, length, unit, _falling(steps, FINE), left=LEFT)
 
 
-def _falling(share: float, steps: int) -> list[float]:
-    return [share * (FINE / share) ** (step / steps) for step in range(steps)]
+def _falling(steps: int, fine: float) -> list[float]:
+    return [COARSE * (fine / COARSE) ** (step / steps) for step in range(steps)]
 
 
 def _follow(

@@ -128,7 +128,7 @@ def test_with_less_effort_the_result_is_near_the_optimum(
 def test_without_success_of_deepfool_ddn_begins_anew(tiny: Classifier, small_pictures: Tensor) -> None:
     """DeepFool may take no step at all, and DDN still finds a change."""
     labels = predicted_classes(tiny, small_pictures)
-    with mock.patch("models.attacks.methods.auto.DEEPFOOL_STEPS", 0):
+    with mock.patch.dict("models.attacks.methods.auto.DEEPFOOL_STEPS", quick=0):
         best = run_float_attack(ATTACKS["auto"], tiny, small_pictures, labels, steps=20, effort="quick")
     assert best.won.all()
 
