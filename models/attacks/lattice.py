@@ -57,7 +57,7 @@ def search_lattice(
 
     `verified` begins with the look at the original. Its goal judges a picture by what becomes of its file, and it
     receives every better result, so all that it holds is verified. With a budget, a `black_box` search asks for no
-    gradients. A query tries up to `rows` strengths at once, fewer of a large photo. A `quick` search ends less precisely.
+    gradients. A query tries up to `rows` strengths at once, fewer of a large photo; `quick` ends it less precisely.
     """
     precision = QUICK_PRECISION if quick else PRECISION
     if epsilon is not None:
