@@ -30,15 +30,17 @@ class Film:
 
     def __init__(self) -> None:
         self.frames: list[UInt8[Tensor, "3 h w"]] = []
+        self._next_step = 1
         self.incomplete = False
 
     def add(self, progress: Progress) -> None:
         """Keep a small copy of the preview, if this step is to be a frame."""
         self.incomplete = True  # until the frame is kept: after an exception the engine does not call again
-        stride = math.ceil(progress.steps / MAX_FRAMES)
-        preview = progress.render() if (progress.step - 1) % stride == 0 else None
+        preview = progress.render() if progress.step >= self._next_step else None
         if preview is not None:
             self.frames.append(thumbnail(preview, SIDE).cpu())
+            stride = math.ceil(progress.steps / MAX_FRAMES)
+            self._next_step += stride * math.ceil((progress.step + 1 - self._next_step) / stride)
         self.incomplete = False
 
     def encode(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:

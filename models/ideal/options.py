@@ -24,12 +24,14 @@ class BadIdeal(BadOption):
 class Drawing(Protocol):
     """A picture and the variable that gradient ascent changes."""
 
+    variable: Tensor
+
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture, differentiable with respect to the variable."""
         ...
 
     def step(self, rate: float) -> None:
-        """Move the variable along its gradient, at `rate` times the learning rate."""
+        """Move the variable along its gradient, at `rate` times the learning rate, and clear the gradient."""
         ...
 
 
@@ -64,6 +66,17 @@ class Ascent:
             most=32,
         ),
     ] = 4
+    batch: Annotated[
+        int,
+        Option(
+            "Number of crops that the network looks at in one pass. If it is larger than `crops`, the gradients of "
+            "several consecutive steps are computed in one pass, all at the same picture, which takes less time than a "
+            "pass for each. The first sixth of `steps`, in which the shapes emerge, has one pass for each step, and so "
+            "has every step with crops=0.",
+            least=1,
+            most=32,
+        ),
+    ] = 1
     noise: Annotated[
         float,
         Option(
@@ -178,8 +191,8 @@ METHODS: Mapping[str, Method] = {
     "fourier": Method(
         Fourier,
         efforts={
-            "quick": {**SHORT, "steps": 48, "noise_rise": 0.5, "learning_rate": 0.08},
-            "standard": {**SHORT, "steps": 96, "noise_rise": 0.5, "learning_rate": 0.08},
+            "quick": {**SHORT, "steps": 48, "batch": 4, "noise_rise": 0.5, "learning_rate": 0.08},
+            "standard": {**SHORT, "steps": 96, "batch": 4, "noise_rise": 0.5, "learning_rate": 0.08},
         },
     ),
     "maco": Method(

@@ -21,9 +21,13 @@ from models.ideal.sheet import tile
 from models.ideal.subject import ChannelSubject, ClassSubject, Subject
 from models.layers import Layer
 from models.preprocessing import to_levels
-from models.query import Passes, Progress, Task
+from models.query import Answer, Passes, Progress, Task
 from models.resampling import resize
 from models.spec import Spec
+
+ALONE = 1 / 6
+"""Share of the steps at the beginning that have a pass of their own each, whatever `batch` is: the picture changes so
+much there that gradients of an earlier one would mislead (docs/decisions/0040)."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,12 @@ def ideal(
 
     `count` pictures of `size` x `size` pixels (by default the network's input size) are drawn in shared batches, from
     the seeds `seed`, `seed` + 1, ... Each of at most `steps` steps raises the mean of the `objective` over `crops`
-    random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. It ends
-    early when the subject was not recognised better for `patience` steps (0: never), or when the mean probability of a
-    class reaches `sure`. `options` are the method's
-    options, which models/ideal/options.py describes. On a CPU the same seed gives the same bytes with the same number
-    of threads. Costs `crops` passes with gradients per step, 43 without per picture, and 4 more for a channel. Raises
-    BadIdeal.
+    random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. After the
+    first sixth, the gradients of several steps are computed at once, as far as their crops fit into `batch`. The ascent
+    ends early when the subject was not recognised better for `patience` steps (0: never), or when the mean probability
+    of a class reaches `sure`. `options` are the method's options, which models/ideal/options.py describes. On a CPU the
+    same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per step, 43
+    without per picture, and 4 more for a channel. Raises BadIdeal.
     """
     size = default_size(spec) if size is None else size
     options = ideal_options(method, size, options, effort=effort, count=count, of_class=isinstance(subject, int))
@@ -103,7 +107,7 @@ def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int
 
     A view in the score has no autograd graph, and takes a quarter of the memory.
     """
-    rows: int = max(options["crops"], ROWS // 4)
+    rows: int = max(options["crops"], options["batch"], ROWS // 4)
     return count * (size**2 + rows * spec.input_size**2)
 
 
@@ -132,19 +136,21 @@ def _draw(
     steps = 0
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()
-        views = _views(picture, options["crops"], spec, random)
+        groups = [_views(picture, options["crops"], spec, random) for _ in range(_steps_of_pass(steps, options))]
         share = _share_of_noise(steps, options)
-        noisy = noise.added_to(views, share)
+        with torch.no_grad():
+            noisy = noise.added_to(torch.cat(groups), share)
         answer = yield from passes.ask(subject.query(noisy, gradients=True))
-        # The network's gradient is propagated to the variable through the views, and not through the noise and its
-        # clamp, which would cost a tenth of a step. The total variation does not depend on the network.
-        gradients = [answer.gradients, options["tv"] * variation_gradient(picture)]
-        torch.autograd.backward([views, picture], gradients)
-        canvas.step(_rate(steps, options))
-        steps += 1
-        strength = subject.strength(answer).mean()
-        if share == 1:  # while the noise rises, the strength may fall although the picture gets better
-            patience.update(strength)
+        gradients = _gradients(canvas.variable, picture, groups, answer, tv=options["tv"])
+        for gradient, strengths in zip(gradients, subject.strength(answer).chunk(len(groups)), strict=True):
+            canvas.variable.grad = gradient
+            canvas.step(_rate(steps, options))
+            steps += 1
+            strength = strengths.mean()
+            if share == 1:  # while the noise rises, the strength may fall although the picture gets better
+                patience.update(strength)
+            if patience.exhausted:
+                break
         yield Progress(steps, options["steps"], strength.item, partial(_preview, picture))
     with torch.no_grad():
         last = canvas.picture()
@@ -154,6 +160,33 @@ def _draw(
     return IdealPicture(
         levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
     )
+
+
+def _steps_of_pass(step: int, options: Mapping[str, Any]) -> int:
+    """How many steps the pass is for that begins with this step, counted from 0."""
+    if not options["crops"] or step < ALONE * options["steps"]:
+        return 1
+    fitting: int = options["batch"] // options["crops"]
+    left: int = options["steps"] - step
+    return max(1, min(fitting, left))
+
+
+def _gradients(
+    variable: Tensor, picture: Float[Tensor, "1 3 h w"], groups: Sequence[Tensor], answer: Answer, *, tv: float
+) -> list[Tensor]:
+    """The gradient of each step of a pass with respect to the variable, from its own group of views.
+
+    The network's gradient is propagated through the views, and not through the noise and its clamp, which would cost a
+    tenth of a step. The total variation does not depend on the network.
+    """
+    assert answer.gradients is not None, "the query has an objective"
+    smoothing = tv * variation_gradient(picture)
+    # The network was asked for the gradient of the mean over all groups; each step needs that of the mean over its own.
+    shares = (len(groups) * answer.gradients).chunk(len(groups))
+    return [
+        torch.autograd.grad([views, picture], variable, [gradient, smoothing], retain_graph=number < len(groups) - 1)[0]
+        for number, (views, gradient) in enumerate(zip(groups, shares, strict=True))
+    ]
 
 
 def _share_of_noise(step: int, options: Mapping[str, Any]) -> float:

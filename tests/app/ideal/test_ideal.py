@@ -34,8 +34,8 @@ def test_json_has_the_same_picture_and_the_full_score(live: Live) -> None:
     result = get_json(live, "/ideal/dog")
     assert picture_of(result["image"]).tobytes() == Image.open(io.BytesIO(png)).tobytes()
     assert result["options"] == {
-        "method": "fourier", "effort": "standard", "objective": "logit", "steps": 4, "crops": 2, "noise": 0.2,
-        "noise_rise": 0.5, "patience": 0, "sure": 0.99, "tv": 20.0, "final_rate": 0.12, "decay": 1.25,
+        "method": "fourier", "effort": "standard", "objective": "logit", "steps": 4, "crops": 2, "batch": 4,
+        "noise": 0.2, "noise_rise": 0.5, "patience": 0, "sure": 0.99, "tv": 20.0, "final_rate": 0.12, "decay": 1.25,
         "learning_rate": 0.08, "seed": 0, "count": 1, "size": 64,
     }  # fmt: skip
     score = result["score"]
@@ -114,7 +114,7 @@ def test_the_option_format_takes_precedence_over_accept(live: Live, format: str)
 @pytest.mark.parametrize("format", ["film", "gif"])
 def test_a_film_shows_every_step_and_ends_with_the_picture(live: Live, format: str) -> None:
     """It has five steps and the picture, which is shown for longer. Accept: image/gif gives a film as well."""
-    params = {"steps": 5, "crops": 2, "noise": 0.1}
+    params = {"steps": 5, "crops": 2, "batch": 1, "noise": 0.1}
     film = Image.open(io.BytesIO(live.client.get("/ideal/cat", params={**params, "format": format}).content))
     assert film.n_frames == 6 and film.size == (64, 64)
     frames = []
@@ -131,7 +131,7 @@ def test_a_film_shows_every_step_and_ends_with_the_picture(live: Live, format: s
 
 
 def test_events_report_every_step_and_then_the_result(live: Live) -> None:
-    params = {**FAST, "previews": "true", "seed": 77}
+    params = {**FAST, "batch": 1, "previews": "true", "seed": 77}
     with live.client.stream("GET", "/ideal/cat", params=params, headers={"Accept": "text/event-stream"}) as response:
         received = list(events(response.iter_lines()))
     assert [name for name, _ in received] == ["progress"] * 4 + ["result"]

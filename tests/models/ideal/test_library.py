@@ -11,7 +11,7 @@ from models.query import Progress
 from models.run import run
 from models.store import Model
 
-FEW = {"steps": 3, "crops": 2}
+FEW = {"steps": 3, "crops": 2, "batch": 1}
 
 
 def test_a_class_is_drawn_by_name_or_index_for_a_model_or_its_classifier(tiny: Classifier) -> None:

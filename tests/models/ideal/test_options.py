@@ -125,6 +125,7 @@ def test_bounds_are_those_that_clients_rely_on() -> None:
     bounds = {
         "steps": (1, 2000),
         "crops": (0, 32),
+        "batch": (1, 32),
         "noise": (0.0, 1.0),
         "tv": (0.0, 2000.0),
         "decay": (0.0, 3.0),
@@ -149,7 +150,9 @@ def test_an_unknown_effort_is_refused() -> None:
 
 def test_the_defaults_of_thorough_are_those_before_there_were_efforts() -> None:
     """Clients that ask for `thorough` get the pictures that every request got before, so they are repeated here."""
-    shared = {"objective": "logit", "sure": 1.0, "crops": 4, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0}
+    shared = {
+        "objective": "logit", "sure": 1.0, "crops": 4, "batch": 1, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0
+    }  # fmt: skip
     assert METHODS["fourier"].defaults("thorough") == {
         **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05
     }  # fmt: skip

@@ -192,6 +192,45 @@ def test_the_noise_rises_linearly() -> None:
     assert not torch.equal(full, without)
 
 
+class Linear(nn.Module):
+    """A network whose logits are linear in the pixels, so that its gradients are the same at every picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels.unsqueeze(1) * self.weight).sum(dim=(2, 3, 4))
+
+
+def test_steps_that_share_a_pass_add_up_to_those_alone() -> None:
+    """Where gradients do not depend on the picture, and with the same crops, both draw the same."""
+    options: dict[str, Any] = {"method": "pixel", "clamp": False, "learning_rate": 0.01, "steps": 12, "crops": 1}
+    options |= {"noise": 0.0, "tv": 0.0, "noise_rise": 0.0, "final_rate": 0.1}
+    classifier = Classifier(Linear(), unnormalised(2, 16))
+    alone, together = (draw_one(classifier, 1, **options, batch=batch).picture for batch in (1, 4))
+    assert (alone.int() - together.int()).abs().max() <= 1
+    assert alone.float().std() > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({"crops": 1, "batch": 4}, [1, 1, 4, 4, 2]),
+        ({"crops": 2, "batch": 5}, [2, 2, 4, 4, 4, 4, 4]),
+        ({"crops": 4, "batch": 1}, [4] * 12),
+        ({"crops": 0, "batch": 4}, [1] * 12),
+    ],
+    ids=["one crop", "two crops", "batch of 1", "whole"],
+)
+def test_steps_share_passes_after_the_first_sixth(tiny: Classifier, options: dict[str, Any], rows: list[int]) -> None:
+    """Of 12 steps 2 are alone. Then as many share a pass as have their crops in `batch`."""
+    network = Recording(tiny)
+    run(ideal(0, tiny.spec, steps=12, patience=0, sure=1.0, **options), network)
+    assert [len(pixels) for pixels in network.pixels[: len(rows)]] == rows
+
+
 def test_the_ascent_stops_when_the_class_is_sure(tiny: Classifier) -> None:
     """The probability of every step is far above 0.01, so only the window of 8 steps is waited for."""
     options = {"steps": 50, "patience": 0}
@@ -208,5 +247,6 @@ def test_a_constant_score_stops_after_window_plus_patience(patience: int) -> Non
     """
     classifier = Classifier(Blind(), unnormalised(3, 16))
     assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.0).steps == 8 + patience
-    assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.4).steps == 20 + 8 + patience
+    assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.0, batch=8).steps == 8 + patience
+    assert draw_one(classifier, 0, steps=50, patience=patience, noise_rise=0.4, batch=1).steps == 20 + 8 + patience
     assert draw_one(classifier, 0, steps=50, patience=0).steps == 50

@@ -14,7 +14,7 @@ from models.run import run
 
 def test_every_step_reports_its_score_and_a_preview(tiny: Classifier) -> None:
     reports: list[Progress] = []
-    run(ideal(0, tiny.spec, steps=4, crops=2, size=40), tiny, reports.append)
+    run(ideal(0, tiny.spec, steps=4, crops=2, batch=1, size=40), tiny, reports.append)
     assert [(report.step, report.steps) for report in reports] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     for report in reports:
         assert report.score() is not None and 0 <= report.score() <= 1
@@ -25,7 +25,7 @@ def test_every_step_reports_its_score_and_a_preview(tiny: Classifier) -> None:
 def test_a_report_without_its_preview_keeps_no_picture_in_memory(tiny: Classifier) -> None:
     """Reports may wait in a queue for a slow client. Only the drawn pictures have 41 pixels here."""
     reports: list[Progress] = []
-    task = ideal(1, tiny.spec, count=2, size=41, steps=5, crops=1)
+    task = ideal(1, tiny.spec, count=2, size=41, steps=5, crops=1, batch=1)
     run(task, tiny, lambda progress: reports.append(replace(progress, picture=None)))
     gc.collect()
     assert len(reports) == 5 and all(progress.score() is not None for progress in reports)
@@ -43,7 +43,7 @@ def test_progress_is_reported_until_the_last_picture_has_ended(tiny: Classifier)
     """The three pictures stop at different steps."""
     reports: list[Progress] = []
     options = {"seed": 4, "count": 3, "steps": 60, "crops": 2, "patience": 6}
-    result = run(ideal(1, tiny.spec, **options), tiny, reports.append)
+    result = run(ideal(1, tiny.spec, **options, batch=1), tiny, reports.append)
     steps = [picture.steps for picture in result.pictures]
     assert min(steps) < max(steps)
     assert [report.step for report in reports] == list(range(1, max(steps) + 1))
@@ -51,7 +51,7 @@ def test_progress_is_reported_until_the_last_picture_has_ended(tiny: Classifier)
 
 def test_the_preview_of_several_pictures_shows_all(tiny: Classifier) -> None:
     reports: list[Progress] = []
-    run(ideal(0, tiny.spec, steps=3, crops=2, count=4), tiny, reports.append)
+    run(ideal(0, tiny.spec, steps=3, crops=2, batch=1, count=4), tiny, reports.append)
     assert [report.step for report in reports] == [1, 2, 3]
     assert all(report.render() is not None and report.render().shape == (3, 68, 68) for report in reports)
 
@@ -61,7 +61,7 @@ def test_the_reported_score_of_several_pictures_is_their_mean(tiny: Classifier) 
 
     def scores(**options: int) -> list[float]:
         reports: list[Progress] = []
-        run(ideal(0, tiny.spec, steps=3, crops=2, **options), tiny, reports.append)
+        run(ideal(0, tiny.spec, steps=3, crops=2, batch=1, **options), tiny, reports.append)
         return [report.score() for report in reports if report.score() is not None]
 
     alone = zip(scores(seed=4), scores(seed=5), strict=True)
