@@ -3,4 +3,5 @@
 from typing import Literal
 
 Effort = Literal["quick", "standard", "thorough"]
-"""quick: a good result soon. standard: nearly the best result. thorough: the best result, in several times the time."""
+"""quick: a usable result soonest. standard: nearly the best result. thorough: the best result, which takes about five
+times as long as standard for the default attack, and two to three times as long for an ideal picture."""

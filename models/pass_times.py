@@ -74,7 +74,7 @@ class BatchTimes:
         knee = self.knee
         if knee is None or self._observed % REVISIT != REVISIT - 1:
             return knee
-        return min(2 * knee, self._most)
+        return min(2 * knee, 2 * max(self._seconds), self._most)
 
     @property
     def row_seconds(self) -> float | None:
@@ -96,10 +96,10 @@ class BatchTimes:
     def measure(self, run: Callable[[int], float], most: int) -> None:
         """Call `run`, which takes a number of rows and returns the seconds that they took, and keep its results.
 
-        Batches of 1, 2, 4, ... rows, of at most `most`, are run until one brings no more rows per second than half of
-        it. This is repeated up to ROUNDS times, and the least time of each size counts; the first time runs each size
-        twice, because memory that is used first is slow. It ends before a batch that would take the sum of all seconds
-        above MEASURE_S; a single row is measured in any case. Larger sizes are tried later, by `observe`.
+        Batches of 1, 2, 4, ... rows, of at most `most`, are run until twice the rows no longer bring more rows per
+        second. This is repeated up to ROUNDS times, and the least time of each size counts; the first time runs each
+        size twice, because memory that is used first is slow. It ends before a batch that would take the sum of all
+        seconds above MEASURE_S; a single row is measured in any case. Larger sizes are tried later, by `observe`.
         """
         least: dict[int, float] = {}
         spent = 0.0
@@ -118,13 +118,16 @@ class BatchTimes:
     def observe(self, rows: int, seconds: float) -> None:
         """Learn from a batch that was run; without effect before `measure`.
 
-        A batch moves the estimates of the sizes around its own fully, and those of all others by SHARED of that.
+        A batch moves the estimates of the sizes around its own fully, and those of all others by SHARED of that. One of
+        more than twice the largest known size says nothing about those that are known.
         """
         expected = self.seconds(rows)
         if expected is None or seconds <= 0:
             return
         self._observed += 1
         most = max(self._seconds)
+        if rows > 2 * most:
+            return
         if rows in (2 * most, 2 * (self.knee or most)):
             self._try(rows, seconds)
             return

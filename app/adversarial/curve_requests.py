@@ -49,7 +49,8 @@ class CurveOptions(Options):
     effort: Effort = Field(
         default="standard",
         description="How much work the searches put in. quick: small perturbations soon. standard: nearly the smallest "
-        "that auto can find. thorough: the smallest, in several times the time.",
+        "that auto can find. thorough: the smallest, and takes longest. `steps` replaces the numbers of steps that the "
+        "effort would choose.",
     )
     steps: Annotated[Annotated[int, Field(ge=1, le=1000)] | None, BeforeValidator(empty_is_none)] = Field(
         default=None,

@@ -31,11 +31,11 @@ EXAMPLE: JsonDict = {
     "image": "data:image/png;base64,...",
     "perturbation": "data:image/png;base64,...",
     "heat_map": "data:image/png;base64,...",
-    "options": {"norm": "l2", "steps": 100, "seed": 0, "confidence": 0.0},
+    "options": {"norm": "l2", "effort": "standard", "steps": None, "seed": 0, "confidence": 0.0},
     "survive": ["png"],
-    "passes": {"forward": 262, "backward": 215},
+    "passes": {"forward": 50, "backward": 36},
     "stopped": False,
-    "seconds": 8.1,
+    "seconds": 1.1,
 }
 
 
@@ -135,7 +135,10 @@ class AdversarialResult(PictureResult):
     heat_map: PictureUrl = Field(
         description="The absolute change of each pixel as a PNG, as a data URL, from black (none) to yellow (largest)."
     )
-    options: dict[str, OptionValue] = Field(description="Every option of the attack with the value that was used.")
+    options: dict[str, OptionValue] = Field(
+        description="Every option of the attack with its value. `steps` is null where the attack `auto` chose its "
+        "numbers of steps by `effort`."
+    )
     survive: list[str] = Field(
         description="What the success was verified on: the file itself (png or jpeg:QUALITY), then every conversion "
         "that the request asked to survive."

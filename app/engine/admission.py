@@ -46,7 +46,7 @@ class Admission:
         self.max_weight = max_weight
         self.is_open = True
         self.ahead_s = 0.0
-        """Seconds that the tasks are expected to take, by the fastest passes, which a new task has to wait for."""
+        """Expected seconds of the queries that a new task has to wait for, at the fastest pass times known."""
         self._counters = counters
         self._admitted: set[Pace] = set()
         self._mean_seconds: dict[str, float] = {}  # of the latest tasks of each kind, from submission to end

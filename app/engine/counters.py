@@ -22,4 +22,5 @@ class Counters:
     expired: int = 0
     """Tasks whose deadline passed; each is counted under `done` or `failed` too."""
     refused: int = 0
-    """Tasks that were not admitted, because too many were alive."""
+    """Tasks that were not admitted: too many were alive, their pictures would have needed too much memory together, or
+    the deadline would have passed before their turn."""

@@ -2,8 +2,9 @@
 
 A tick is one turn of the engine's loop. It answers the first queries of new tasks, if they are for logits alone, and
 then one batch of the other queries, which take turns. A batch has as many rows as pay off on this machine, and no more
-(models/pass_times.py). So a request joins at the next tick and leaves as soon as it is done, and one that needs a
-single look, as a classification does, waits for one such batch at most. An engine without tasks sleeps.
+(models/pass_times.py). So a request joins at the next tick and leaves as soon as it is done. One that needs a single
+look, as a classification does, waits for the batch that is being computed, and for the first looks before it. An engine
+without tasks sleeps.
 """
 
 import contextlib
@@ -175,6 +176,7 @@ class Engine:
         self._expire_overdue(line)
         batch = next_batch(line, self.max_rows)
         if not batch:
+            self._note_work_ahead()  # those that left or were overdue are not waited for any more
             return
         network = batch[0].network
         assert network is not None, "a submission has a network"

@@ -16,6 +16,7 @@ from app.web.service import Service, result_for
 from app.web.uploads.uploads import PIXELS_SETTING, reading
 from models import classify
 from models.pictures import PictureError
+from models.query import DeadlineExceeded
 from models.store import Model
 from models.view import View, stacked, view
 
@@ -117,6 +118,8 @@ def _decode_and_submit(
     if result.cancelled():
         return
     try:
+        if time.monotonic() > job.begun + job.service.settings.deadline_s:
+            raise DeadlineExceeded("the picture waited too long to be decoded: try again when fewer requests are sent")
         items = [_view(job, file, exact=exact) for file in files]
         views = [item for item in items if isinstance(item, View)]
         if not views:

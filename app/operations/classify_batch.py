@@ -62,15 +62,16 @@ async def _classified(request: Request, job: Job, files: Sequence[bytes]) -> lis
     begun: list[Begun] = []
     results: list[Classification | PictureError] = []
     try:
-        for group in groups:
+        for number, group in enumerate(groups):
             # The first group alone is refused where the service is full: a refusal later would lose finished work.
-            begun.append(begin(job, group, sequel=bool(begun)))
+            begun.append(begin(job, group, sequel=number > 0))
             await begun[-1].admitted()
             if len(begun) > 1:
-                results += await finish(request, job, begun[-2])
+                results += await finish(request, job, begun[0])
+                del begun[0]  # and with it what the network saw of its pictures
         if begun:
             results += await finish(request, job, begun[-1])
     finally:
-        for group_begun in begun[-2:]:
+        for group_begun in begun:
             group_begun.cancel()
     return results

@@ -25,7 +25,8 @@ HELP = {
     "failed": "Tasks that ended with an error.",
     "left": "Tasks that were cancelled because their client had disconnected.",
     "expired": "Tasks whose deadline passed before they had a result.",
-    "refused": "Requests that were refused with status 503 because too many others were waiting or running.",
+    "refused": "Requests that were refused with status 503: too many others were waiting or running, their pictures "
+    "needed too much memory, or the deadline would have passed first.",
 }
 """Help text of each field of the engine's Counters."""
 EXAMPLE = (

@@ -7,6 +7,6 @@ LATE = ("models.attacks.perception", "models.attacks.plot", "models.feature_shee
 
 
 def import_late() -> None:
-    """Import the modules of LATE; this takes half a second, in which other threads go on."""
+    """Import the modules of LATE, while other threads go on."""
     for name in LATE:
         importlib.import_module(name)

@@ -37,9 +37,11 @@ def problems(*statuses: int) -> Responses:
 
 EVENTS = (
     "Events of three kinds. `progress`, after a step of the task: `step` of `steps`; `score`, how near the task is to "
-    "its goal (null if it has no score); `eta_s`, about how many seconds it still takes, by its pace so far and the "
-    "present load (null while nothing can be said); and, if asked for, `preview`, a small picture as a "
-    "data URL. `result`, once: the same JSON as without a stream. `problem`, in place of a result: the problem details."
+    "its goal (null if it has no score); `success`, whether a result that reaches the goal has been verified in the "
+    "file already (null if the task has no such goal); `eta_s`, the estimated seconds that the remaining steps take "
+    "under the present load, without the final verification or scoring (null without an estimate: in the first steps, "
+    "and after the last); and, if asked for, `preview`, a small picture as a data URL. "
+    "`result`, once: the same JSON as without a stream. `problem`, in place of a result: the problem details."
 )
 """What an event stream contains."""
 

@@ -68,5 +68,5 @@ class Fourier:
         return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
 
     def step(self, rate: float) -> None:
-        """One step of Adam along the gradient of `variable`, which is then cleared."""
+        """One step of Adam against the gradient of `variable`, which is then cleared."""
         self.optimiser.step(rate * self.learning_rate)

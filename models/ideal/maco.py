@@ -67,5 +67,5 @@ class Maco:
         return colours((planes - planes.mean()) / (planes.std() + 1e-4))
 
     def step(self, rate: float) -> None:
-        """One step of NAdam along the gradient of `variable`, which is then cleared."""
+        """One step of NAdam against the gradient of `variable`, which is then cleared."""
         self.optimiser.step(rate * self.learning_rate)

@@ -1,7 +1,7 @@
 """Optimisers of one variable: the functions behind the classes of torch.optim.
 
-The classes import PyTorch's compiler when the first of them is made, which takes a second and 140 MB, and they take
-twice as long per step (docs/decisions/0042).
+The classes import PyTorch's compiler when the first object is made, and take twice as long per step
+(docs/decisions/0042 says what that costs).
 """
 
 import torch
@@ -20,12 +20,12 @@ class Adam:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step with learning rate `rate` along the gradient of the variable, which is then cleared."""
+        """One step against the gradient of the variable, with learning rate `rate`; the gradient is then cleared."""
         gradient, self.variable.grad = self.variable.grad, None
         if gradient is not None:
             adam(
                 [self.variable],
-                [gradient],
+                [gradient.contiguous()],  # fused Adam reads memory in a row, whatever the gradient's strides are
                 [self.mean],
                 [self.square],
                 [],
@@ -53,7 +53,7 @@ class NAdam:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step with learning rate `rate` along the gradient of the variable, which is then cleared."""
+        """One step against the gradient of the variable, with learning rate `rate`; the gradient is then cleared."""
         gradient, self.variable.grad = self.variable.grad, None
         if gradient is not None:
             nadam(

@@ -31,7 +31,10 @@ class Drawing(Protocol):
         ...
 
     def step(self, rate: float) -> None:
-        """Move the variable along its gradient, at `rate` times the learning rate, and clear the gradient."""
+        """Move the variable against its gradient, that of the loss, at `rate` times the method's learning rate.
+
+        The gradient is then cleared.
+        """
         ...
 
 
@@ -69,10 +72,11 @@ class Ascent:
     batch: Annotated[
         int,
         Option(
-            "Number of crops that the network looks at in one pass. If it is larger than `crops`, the gradients of "
-            "several consecutive steps are computed in one pass, all at the same picture, which takes less time than a "
-            "pass for each. The first sixth of `steps`, in which the shapes emerge, has one pass for each step, and so "
-            "has every step with crops=0.",
+            "Number of crops in one query to the network, if it is larger than `crops`: the gradients of several "
+            "consecutive steps are then computed together, all at the same picture, which takes less time than a query "
+            "for each step. A value of at most `crops` changes nothing: each step has a query of its own. So have the "
+            "steps of the first sixth, in which the shapes emerge, and every step with crops=0. A CPU computes at most "
+            "4 crops at once, and fewer steps share a query where a picture's sides are longer than 512 pixels.",
             least=1,
             most=32,
         ),
@@ -90,7 +94,8 @@ class Ascent:
         float,
         Option(
             "Fraction of `steps` in which the noise rises linearly from none to its full strength; with 0 it is full "
-            "from the first step. At the first steps the picture is faint, and noise hides it from the network.",
+            "from the first step, and with 1 only after the last, so that neither `sure` nor `patience` ends the "
+            "ascent. At the first steps the picture is faint, and noise hides it from the network.",
             least=0.0,
             most=1.0,
         ),
@@ -99,8 +104,8 @@ class Ascent:
         int,
         Option(
             "Number of steps after which the ascent ends early if the class or channel was not recognised better in "
-            "any of them; with 0 it never ends early. Steps count once the noise has risen. Larger values wait longer "
-            "for late progress.",
+            "any of them. With 0 it does not end early for this reason, but `sure` may still end it. Steps count once "
+            "the noise has reached its full strength. Larger values wait longer for late progress.",
             least=0,
             most=2000,
         ),

@@ -57,7 +57,7 @@ class Pixel:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step of Adam, or of gradient descent, along the gradient of `variable`, which is then cleared."""
+        """One step of Adam, or of gradient descent, against the gradient of `variable`, which is then cleared."""
         if self.clamp:
             self.optimiser.step(rate * self.learning_rate)
             self.variable.clamp_(0, 1)

@@ -14,7 +14,7 @@ from models.gather import gather
 from models.ideal.crops import random_crops
 from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_SIZE, drawing, ideal_options
+from models.ideal.options import MOST_PIXELS, MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.score import ROWS, Score, score, variation_gradient
 from models.ideal.sheet import tile
@@ -80,10 +80,10 @@ def ideal(
     the seeds `seed`, `seed` + 1, ... Each of at most `steps` steps raises the mean of the `objective` over `crops`
     random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. After the
     first sixth, the gradients of several steps are computed at once, as far as their crops fit into `batch`. The ascent
-    ends early when the subject was not recognised better for `patience` steps (0: never), or when the mean probability
-    of a class reaches `sure`. `options` are the method's options, which models/ideal/options.py describes. On a CPU the
-    same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per step, 43
-    without per picture, and 4 more for a channel. Raises BadIdeal.
+    ends early when the subject was not recognised better for `patience` steps (0 turns this off), or when the mean
+    probability of a class reaches `sure`. `options` are the method's options, which models/ideal/options.py describes.
+    On a CPU the same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per
+    step, 43 without per picture, and 4 more for a channel. Raises BadIdeal.
     """
     size = default_size(spec) if size is None else size
     options = ideal_options(method, size, options, effort=effort, count=count, of_class=isinstance(subject, int))
@@ -103,12 +103,15 @@ def ideal(
 
 
 def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int) -> int:
-    """How many pixels `ideal` holds in memory at once: its pictures, and the views of each in a step or in the score.
+    """How many pixels `ideal` holds in memory at once: its pictures, or as many gradients of each as a pass is for, and
+    the views of each in a pass or in the score.
 
     A view in the score has no autograd graph, and takes a quarter of the memory.
     """
-    rows: int = max(options["crops"], options["batch"], ROWS // 4)
-    return count * (size**2 + rows * spec.input_size**2)
+    steps = _most_steps_of_pass(options, size)
+    rows = max(steps * options["crops"], ROWS // 4)
+    held: int = count * (steps * size**2 + rows * spec.input_size**2)
+    return held
 
 
 def default_size(spec: Spec) -> int:
@@ -136,7 +139,7 @@ def _draw(
     steps = 0
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()
-        groups = [_views(picture, options["crops"], spec, random) for _ in range(_steps_of_pass(steps, options))]
+        groups = [_views(picture, options["crops"], spec, random) for _ in range(_steps_of_pass(steps, options, size))]
         share = _share_of_noise(steps, options)
         with torch.no_grad():
             noisy = noise.added_to(torch.cat(groups), share)
@@ -162,13 +165,20 @@ def _draw(
     )
 
 
-def _steps_of_pass(step: int, options: Mapping[str, Any]) -> int:
+def _steps_of_pass(step: int, options: Mapping[str, Any], size: int) -> int:
     """How many steps the pass is for that begins with this step, counted from 0."""
-    if not options["crops"] or step < ALONE * options["steps"]:
+    if step < ALONE * options["steps"]:
+        return 1
+    left: int = options["steps"] - step
+    return min(_most_steps_of_pass(options, size), left)
+
+
+def _most_steps_of_pass(options: Mapping[str, Any], size: int) -> int:
+    """How many steps a pass is for where enough are left: few for a large picture, each of whose steps takes long."""
+    if not options["crops"]:
         return 1
     fitting: int = options["batch"] // options["crops"]
-    left: int = options["steps"] - step
-    return max(1, min(fitting, left))
+    return max(1, min(fitting, MOST_PIXELS // (4 * size**2)))
 
 
 def _gradients(
@@ -191,7 +201,7 @@ def _gradients(
 
 def _share_of_noise(step: int, options: Mapping[str, Any]) -> float:
     """The share of the noise at this step, counted from 0: it rises linearly to 1 within `noise_rise` of the steps."""
-    rise: float = options["noise_rise"] * options["steps"]
+    rise: float = options["noise_rise"] * options["steps"] if options["noise"] else 0.0
     return min(1.0, step / rise) if rise else 1.0
 
 

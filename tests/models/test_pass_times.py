@@ -115,6 +115,22 @@ def test_a_size_that_was_misjudged_is_tried_again() -> None:
     assert times.knee == 4
 
 
+def test_batches_far_larger_than_the_known_sizes_leave_no_gap_between_these() -> None:
+    """A network of 0.1 s a row is measured with one row; the four rows of a query apart come before any of two."""
+    times = measured(lambda rows: 0.1 * rows)
+    assert list(times.by_rows) == [1]
+    for _ in range(3 * REVISIT):
+        times.observe(4, 0.4)
+        assert times.fill in (1, 2)
+    assert [times.seconds(rows) for rows in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    for _ in range(TRIALS):
+        times.observe(2, 0.2)
+    assert list(times.by_rows) == [1, 2]
+    for _ in range(3 * TRIALS):
+        times.observe(4, 0.4)
+    assert [times.seconds(rows) for rows in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+
+
 def test_batches_are_filled_to_the_knee_and_now_and_then_beyond() -> None:
     times = measured(gain_up_to_4)
     sizes = []

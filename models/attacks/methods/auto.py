@@ -64,8 +64,9 @@ def auto(
     steps: Annotated[
         int | None,
         Option(
-            "Number of steps of each of the attacks that auto runs. More steps make the perturbation smaller, and take "
-            "proportionally more time.",
+            "Number of steps of the main attacks that auto runs. Short attacks that only find a starting point keep "
+            "their own numbers, and in L0 with effort=thorough sigma-zero takes three times as many. More steps make "
+            "the perturbation smaller, and take more time.",
             least=1,
             most=1000,
             default_text="as many as the effort needs; 100 with effort=thorough",
@@ -75,11 +76,11 @@ def auto(
 ) -> Task[None]:
     """Run the attacks that suit the norm and the effort; `best` keeps the smallest change that wins.
 
-    L2: DDN; away from one of more than two classes DeepFool first, whose change is halved while it wins, and DDN from
-    there; thorough: DDN with CHEAP steps, DDN, then FMN. L1: FMN. L0: sigma-zero; thorough: FMN, then sigma-zero with
-    three times the steps. Linf: the budget in whole levels is doubled until PGD or APGD wins on the rounded picture,
-    and then bisected; a run ends as soon as it has won. Costs one pass with gradients per step, and in Linf one without
-    at the end of each run.
+    L2: DDN; without a target, on a model of more than two classes, DeepFool first, whose change is halved while it
+    wins, and DDN from there; thorough: DDN with CHEAP steps, DDN, then FMN. L1: FMN. L0: sigma-zero; thorough: FMN,
+    then sigma-zero with three times the steps. Linf: the budget in whole levels is doubled until PGD or APGD wins on
+    the rounded picture, and then bisected; a run ends as soon as it has won. Costs one pass with gradients per step,
+    and in Linf one without at the end of each run.
     """
     thorough, two_classes = effort == "thorough", best.logits.shape[1] == 2
     alone = two_classes or goal.targeted

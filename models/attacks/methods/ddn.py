@@ -18,9 +18,10 @@ REFINING = 0.5
 COARSE, FINE = 0.3, 0.01
 """In `refine` and `fading_ddn`, the share by which the length changes at the first step and, geometrically, at the end:
 the first length may be several times too long."""
-NEAR, MARGIN = 1 / 6, 2.0
+NEAR, MARGIN, NEAREST = 1 / 6, 2.0, 1e-3
 """Where the decision boundary of the model taken as linear is nearer than NEAR of the usual first length, `fading_ddn`
-begins with MARGIN times that distance: few steps could not shorten the change so far."""
+begins with MARGIN times that distance: few steps could not shorten the change so far. It takes no distance for shorter
+than NEAREST of the usual length, since a change of length 0 would never become longer."""
 LEFT = 0.01
 """`refine` and `fading_ddn` end where the change could become shorter by less than this share of its length."""
 
@@ -111,6 +112,7 @@ def _follow(
         if fits_near and not step:
             reach = (look.lead - goal.confidence).abs() / size(look.gradients, "l2").clamp(min=1e-30)
             is_near = reach < NEAR * unit
+            reach = reach.maximum(NEAREST * unit)
             length, unit = (torch.where(is_near, MARGIN * reach, usual) for usual in (length, unit))
         step_size = (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2) * unit
         change = change.addcmul(steepest(look.gradients, "l2"), rows(step_size), value=-1)

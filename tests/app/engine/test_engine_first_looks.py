@@ -3,8 +3,10 @@
 from concurrent.futures import Future
 
 import pytest
+import torch
 
 from app.engine.engine import Engine
+from models.pass_times import PassTimes
 from models.query import Query
 from tests.app.doubling import Doubling, asking, hold, rows
 from tests.app.live_service import eventually
@@ -67,3 +69,25 @@ def test_first_looks_that_keep_coming_do_not_hold_up_others(engine: Engine) -> N
         look.result(30)
     kinds = ["gradients" if batch[0].objective else "logits" for batch in network.batches]
     assert kinds[kinds.index("gradients") :][:9] == ["gradients", "logits"] * 4 + ["gradients"]
+
+
+class Slow(Doubling):
+    """A network of which a second per row is expected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pass_times = PassTimes(torch.device("cpu"))
+        self.pass_times.forward.measure(lambda rows: float(rows), 1)
+
+
+def test_first_looks_that_leave_are_not_waited_for_any_more(engine: Engine) -> None:
+    """Otherwise an engine without tasks would refuse new ones whose deadline is sooner than the work ahead."""
+    network = Slow()
+    hold(engine, network)
+    looks = [engine.submit(asking(), network) for _ in range(20)]
+    for look in looks:
+        look.cancel()
+    network.may_answer.set()
+    eventually(lambda: engine.alive == 0)
+    eventually(lambda: engine.admission.ahead_s == 0)
+    assert engine.submit(asking(), network, deadline_s=5.0).result(30) == [2.0]

@@ -40,6 +40,15 @@ def test_the_load_of_the_latest_turns_counts(clock: Clock) -> None:
     assert pace.seconds_left() == pytest.approx(4, rel=0.15)
 
 
+def test_the_turns_of_the_latest_steps_count(clock: Clock) -> None:
+    """Sixteen steps of a turn each, then four in each turn: with 40 steps left, ten turns are."""
+    pace = Pace("ideal", 0)
+    for step in [*range(1, 17), *range(20, 57, 4)]:
+        turns(pace, clock, 1, 1.0)
+        pace.report(Progress(step, 96))
+    assert pace.seconds_left() == pytest.approx(10, rel=0.4)
+
+
 def test_nothing_is_said_without_steps(clock: Clock) -> None:
     """Not before the first report, not after two turns only, and not when all steps are done."""
     pace = Pace("attack", 0)

@@ -26,6 +26,21 @@ def test_steps_equal_those_of_the_class(ours: type[Adam | NAdam], theirs: type[t
 
 
 @pytest.mark.parametrize("kind", [Adam, NAdam])
+def test_the_layout_of_the_gradient_in_memory_does_not_matter(kind: type[Adam | NAdam]) -> None:
+    """The gradient of a picture has the layout that the network's first layer gives it, often channels last."""
+    gradient = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    variables = []
+    for layout in (gradient, gradient.permute(1, 2, 0).contiguous().permute(2, 0, 1)):
+        variable = torch.ones(3, 4, 5, requires_grad=True)
+        optimiser = kind(variable)
+        for _ in range(3):
+            variable.grad = layout * 1.0
+            optimiser.step(0.1)
+        variables.append(variable.detach())
+    assert torch.equal(*variables)
+
+
+@pytest.mark.parametrize("kind", [Adam, NAdam])
 def test_without_a_gradient_nothing_changes(kind: type[Adam | NAdam]) -> None:
     variable = torch.ones(2, requires_grad=True)
     kind(variable).step(0.1)

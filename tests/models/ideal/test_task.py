@@ -92,7 +92,9 @@ def test_a_channel_has_no_objective(tiny: Classifier) -> None:
 def test_the_number_of_pixels_in_memory(tiny: Classifier) -> None:
     """Every picture counts itself and 2 views (a quarter of 8) of 32 x 32 pixels, or its crops if they are more."""
     assert held_pixels(tiny.spec, {"crops": 1, "batch": 1}, size=100, count=1) == 10_000 + 2 * 1024
-    assert held_pixels(tiny.spec, {"crops": 1, "batch": 4}, size=100, count=1) == 10_000 + 4 * 1024
+    assert held_pixels(tiny.spec, {"crops": 1, "batch": 4}, size=100, count=1) == 4 * 10_000 + 4 * 1024
+    assert held_pixels(tiny.spec, {"crops": 1, "batch": 4}, size=1024, count=1) == 1024**2 + 2 * 1024
+    assert held_pixels(tiny.spec, {"crops": 0, "batch": 4}, size=100, count=1) == 10_000 + 2 * 1024
     assert held_pixels(tiny.spec, {"crops": 32, "batch": 4}, size=16, count=3) == 3 * (256 + 32 * 1024)
 
 
