@@ -19,8 +19,10 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
@@ -55,7 +57,12 @@ def main() -> None:
 
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
-    app = create_app(settings, on_loaded=lambda registry: _when_loaded(settings, registry))
+    def when_loaded(registry: Registry) -> None:
+        print(greeting(settings, registry), flush=True)
+        # On a thread of its own, so that the loader's ends: its OpenMP threads would slow down the engine's passes.
+        threading.Thread(target=import_late, args=[_is_busy(app)], name="importer", daemon=True).start()
+
+    app = create_app(settings, on_loaded=when_loaded)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -72,9 +79,8 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         server.run(sockets=sockets)
 
 
-def _when_loaded(settings: Settings, registry: Registry) -> None:
-    print(greeting(settings, registry), flush=True)
-    import_late()
+def _is_busy(app: FastAPI) -> Callable[[], bool]:
+    return lambda: app.state.service.engine.alive > 0
 
 
 def _escape_unprintable_letters() -> None:
