@@ -21,15 +21,15 @@ class Part:
 
 
 PARTS = (
-    Part("network", "Passes of the network", 60, ("--rounds", "9")),
+    Part("network", "Passes of the network", 20, ("--rounds", "9")),
     Part("first_results", "The first results over HTTP", 150),
     Part("attacks_efforts", "The efforts of the default attack", 500, ("--limit", "40")),
     Part("ideals_efforts", "The efforts of ideal pictures", 100),
-    Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 120),
+    Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 100),
     Part("classify_peers", "/classify beside a plain handler and LitServe", 600),
-    Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 900),
+    Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 60),
     Part("training_first_result", "The first result of training", 120),
-    Part("service_memory", "Start and memory of the service", 420),
+    Part("service_memory", "Start and memory of the service", 300),
     Part("gpu", "A machine with a GPU", 70),  # `make gpu` ends after 240 s: stopped before, it records what it has
-    Part("steps_overhead", "The Python of many tasks between passes", 120),
+    Part("steps_overhead", "The Python of many tasks between passes", 30),
 )
