@@ -19,10 +19,8 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
@@ -60,7 +58,8 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     def when_loaded(registry: Registry) -> None:
         print(greeting(settings, registry), flush=True)
         # On a thread of its own, so that the loader's ends: its OpenMP threads would slow down the engine's passes.
-        threading.Thread(target=import_late, args=[_is_busy(app)], name="importer", daemon=True).start()
+        arguments = [lambda: app.state.service.engine.alive > 0]
+        threading.Thread(target=import_late, args=arguments, name="importer", daemon=True).start()
 
     app = create_app(settings, on_loaded=when_loaded)
     server = uvicorn.Server(
@@ -77,10 +76,6 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         logger.info("listening at %s (press Ctrl-C to stop)", display_address(settings))
         server.run(sockets=sockets)
-
-
-def _is_busy(app: FastAPI) -> Callable[[], bool]:
-    return lambda: app.state.service.engine.alive > 0
 
 
 def _escape_unprintable_letters() -> None:

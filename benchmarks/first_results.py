@@ -3,9 +3,9 @@
     python -m benchmarks first_results --rounds 3
 
 The picture is scikit-image's chelsea. The first figures are of services that have just become ready and still import
-libraries; each answers one request. All others are of a service that has answered an attack before. `thorough` is what
-the service did by default before there were efforts, and each round runs all efforts in turn, so it is the baseline of
-the others.
+libraries; each answers one request. All others are of a service that has answered an attack before. Each round
+runs all efforts in turn, and `thorough`, which has the former defaults of the attack and of the ideal picture, is the
+baseline of the others.
 """
 
 import argparse

@@ -24,9 +24,8 @@ class Pace:
         self._turns = 0
         self._last_turn = self.begun
         self._turn_seconds = 0.0
-        self._reported: tuple[int, int, int] | None = None  # step, steps, and the turns until then
-        self._step_reached = (0, 0)  # the last step that was reported, and the turns until then
-        self._advances = 0
+        self._reported = 0, 0, 0  # the step that was reached last, of how many, and the turns until then
+        self._reports = 0
         self._turns_per_step = 0.0
 
     def take_turn(self) -> None:
@@ -39,12 +38,12 @@ class Pace:
 
     def report(self, progress: Progress) -> None:
         """Note how far the task says it has come."""
-        step, turns = self._step_reached
-        if progress.step > step:  # a task may take several turns for a step, or several steps in a turn
-            self._advances += 1
-            latest = (self._turns - turns) / (progress.step - step)
-            self._turns_per_step += max(NEWEST, 1 / self._advances) * (latest - self._turns_per_step)
-            self._step_reached = progress.step, self._turns
+        step, _, turns = self._reported
+        if progress.step <= step:
+            return
+        self._reports += 1
+        latest = (self._turns - turns) / (progress.step - step)  # several turns for a step, or several steps in a turn
+        self._turns_per_step += max(NEWEST, 1 / self._reports) * (latest - self._turns_per_step)
         self._reported = progress.step, progress.steps, self._turns
 
     @property
@@ -63,10 +62,8 @@ class Pace:
         The first turns and steps say too little, and a task that has done all its steps only has its result to verify,
         which no step counts.
         """
-        if self._reported is None or self._turns < FEWEST_TURNS:
-            return None
         step, steps, turns = self._reported
-        if not 0 < step < steps:
+        if self._turns < FEWEST_TURNS or not 0 < step < steps:
             return None
         turns_left = self._turns_per_step * (steps - step) - (self._turns - turns)
         return max(0.0, turns_left * self._turn_seconds - (time.monotonic() - self._last_turn))

@@ -40,7 +40,7 @@ class Film:
         if preview is not None:
             self.frames.append(thumbnail(preview, SIDE).cpu())
             stride = math.ceil(progress.steps / MAX_FRAMES)
-            self._next_step += stride * math.ceil((progress.step + 1 - self._next_step) / stride)
+            self._next_step = progress.step + stride - (progress.step - 1) % stride
         self.incomplete = False
 
     def encode(self, last: UInt8[Tensor, "3 h w"], *, format: str) -> bytes:

@@ -67,6 +67,6 @@ class Fourier:
         spectrum = torch.view_as_complex(self.variable * self.scale)
         return colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
 
-    def step(self, rate: float) -> None:
-        """One step of Adam against the gradient of `variable`, which is then cleared."""
-        self.optimiser.step(rate * self.learning_rate)
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One step of Adam against the gradient of `variable`."""
+        self.optimiser.step(gradient, rate * self.learning_rate)

@@ -66,6 +66,6 @@ class Maco:
         planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
         return colours((planes - planes.mean()) / (planes.std() + 1e-4))
 
-    def step(self, rate: float) -> None:
-        """One step of NAdam against the gradient of `variable`, which is then cleared."""
-        self.optimiser.step(rate * self.learning_rate)
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One step of NAdam against the gradient of `variable`."""
+        self.optimiser.step(gradient, rate * self.learning_rate)

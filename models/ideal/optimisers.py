@@ -19,54 +19,49 @@ class Adam:
         self.steps = torch.zeros((), device=variable.device)
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One step against the gradient of the variable, with learning rate `rate`; the gradient is then cleared."""
-        gradient, self.variable.grad = self.variable.grad, None
-        if gradient is not None:
-            adam(
-                [self.variable],
-                [gradient.contiguous()],  # fused Adam reads memory in a row, whatever the gradient's strides are
-                [self.mean],
-                [self.square],
-                [],
-                [self.steps],
-                fused=True,
-                amsgrad=False,
-                beta1=0.9,
-                beta2=0.999,
-                lr=rate,
-                weight_decay=0.0,
-                eps=1e-8,
-                maximize=False,
-            )
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One step against the gradient, which has the variable's shape, with learning rate `rate`."""
+        adam(
+            [self.variable],
+            [gradient.contiguous()],  # fused Adam reads memory in a row, whatever the gradient's strides are
+            [self.mean],
+            [self.square],
+            [],
+            [self.steps],
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
 
-class NAdam:
+class NAdam(Adam):
     """NAdam, Adam with Nesterov's momentum, with the defaults of torch.optim.NAdam (Dozat 2016,
     openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ)."""
 
     def __init__(self, variable: Tensor) -> None:
-        self.variable = variable
-        self.mean, self.square = (torch.zeros_like(variable, requires_grad=False) for _ in range(2))
-        self.momentum = torch.ones(())  # the product of the momenta so far
-        self.steps = torch.zeros(())
+        super().__init__(variable)
+        # The steps, and the product of the momenta so far; Python reads both, so they stay on the CPU.
+        self.steps, self.momentum = torch.zeros(()), torch.ones(())
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One step against the gradient of the variable, with learning rate `rate`; the gradient is then cleared."""
-        gradient, self.variable.grad = self.variable.grad, None
-        if gradient is not None:
-            nadam(
-                [self.variable],
-                [gradient],
-                [self.mean],
-                [self.square],
-                [self.momentum],
-                [self.steps],
-                beta1=0.9,
-                beta2=0.999,
-                lr=rate,
-                weight_decay=0.0,
-                momentum_decay=0.004,
-                eps=1e-8,
-            )
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One step against the gradient, which has the variable's shape, with learning rate `rate`."""
+        nadam(
+            [self.variable],
+            [gradient],
+            [self.mean],
+            [self.square],
+            [self.momentum],
+            [self.steps],
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=0.0,
+            momentum_decay=0.004,
+            eps=1e-8,
+        )

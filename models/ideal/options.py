@@ -30,11 +30,8 @@ class Drawing(Protocol):
         """The picture, differentiable with respect to the variable."""
         ...
 
-    def step(self, rate: float) -> None:
-        """Move the variable against its gradient, that of the loss, at `rate` times the method's learning rate.
-
-        The gradient is then cleared.
-        """
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """Move the variable against the gradient of the loss, at `rate` times the method's learning rate."""
         ...
 
 
@@ -76,7 +73,8 @@ class Ascent:
             "consecutive steps are then computed together, all at the same picture, which takes less time than a query "
             "for each step. A value of at most `crops` changes nothing: each step has a query of its own. So have the "
             "steps of the first sixth, in which the shapes emerge, and every step with crops=0. A CPU computes at most "
-            "4 crops at once, and fewer steps share a query where a picture's sides are longer than 512 pixels.",
+            "4 crops at once, and at most (1024 // size) ** 2 steps share a query, where size is the picture's side in "
+            "pixels: a step of a large picture takes long.",
             least=1,
             most=32,
         ),
@@ -94,8 +92,8 @@ class Ascent:
         float,
         Option(
             "Fraction of `steps` in which the noise rises linearly from none to its full strength; with 0 it is full "
-            "from the first step, and with 1 only after the last, so that neither `sure` nor `patience` ends the "
-            "ascent. At the first steps the picture is faint, and noise hides it from the network.",
+            "from the first step; with 1 it never is, and neither `sure` nor `patience` ends the ascent. At the first "
+            "steps the picture is faint, and noise hides it from the network.",
             least=0.0,
             most=1.0,
         ),

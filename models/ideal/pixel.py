@@ -56,11 +56,10 @@ class Pixel:
         return self.variable.expand(3, -1, -1).unsqueeze(0)
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One step of Adam, or of gradient descent, against the gradient of `variable`, which is then cleared."""
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One step of Adam, or of gradient descent, against the gradient of `variable`."""
         if self.clamp:
-            self.optimiser.step(rate * self.learning_rate)
+            self.optimiser.step(gradient, rate * self.learning_rate)
             self.variable.clamp_(0, 1)
-        elif self.variable.grad is not None:
-            self.variable -= rate * self.learning_rate * self.variable.grad
-            self.variable.grad = None
+        else:
+            self.variable -= rate * self.learning_rate * gradient

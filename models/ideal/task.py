@@ -14,7 +14,7 @@ from models.gather import gather
 from models.ideal.crops import random_crops
 from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_PIXELS, MOST_SIZE, drawing, ideal_options
+from models.ideal.options import MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.score import ROWS, Score, score, variation_gradient
 from models.ideal.sheet import tile
@@ -141,13 +141,11 @@ def _draw(
         picture = canvas.picture()
         groups = [_views(picture, options["crops"], spec, random) for _ in range(_steps_of_pass(steps, options, size))]
         share = _share_of_noise(steps, options)
-        with torch.no_grad():
-            noisy = noise.added_to(torch.cat(groups), share)
+        noisy = noise.added_to(torch.cat(groups), share)
         answer = yield from passes.ask(subject.query(noisy, gradients=True))
         gradients = _gradients(canvas.variable, picture, groups, answer, tv=options["tv"])
         for gradient, strengths in zip(gradients, subject.strength(answer).chunk(len(groups)), strict=True):
-            canvas.variable.grad = gradient
-            canvas.step(_rate(steps, options))
+            canvas.step(gradient, _rate(steps, options))
             steps += 1
             strength = strengths.mean()
             if share == 1:  # while the noise rises, the strength may fall although the picture gets better
@@ -178,7 +176,7 @@ def _most_steps_of_pass(options: Mapping[str, Any], size: int) -> int:
     if not options["crops"]:
         return 1
     fitting: int = options["batch"] // options["crops"]
-    return max(1, min(fitting, MOST_PIXELS // (4 * size**2)))
+    return max(1, min(fitting, (MOST_SIZE // size) ** 2))
 
 
 def _gradients(

@@ -83,10 +83,8 @@ def auto(
     and in Linf one without at the end of each run.
     """
     thorough, two_classes = effort == "thorough", best.logits.shape[1] == 2
-    alone = two_classes or goal.targeted
     if steps is None:
-        l2 = STEPS["l2"] if not alone else TWO_CLASSES_STEPS if two_classes else TARGETED_STEPS
-        steps = (l2 if norm == "l2" else STEPS[norm])[effort]
+        steps = _default_steps(norm, two_classes=two_classes, targeted=goal.targeted)[effort]
     if norm == "linf":
         yield from _fewest_levels(start, goal, best, steps=steps, seed=seed)
         return
@@ -97,7 +95,7 @@ def auto(
             (ddn(start, goal, best, steps=steps), steps),
             (fmn(start, goal, best.branch(), norm="l2", steps=steps), steps),
         ]
-    elif norm == "l2" and alone:
+    elif norm == "l2" and (two_classes or goal.targeted):
         fine = QUICK_FINE if effort == "quick" else FINE
         attacks = [(fading_ddn(start, goal, best, steps=steps, fine=fine), steps)]
     elif norm == "l2":
@@ -117,6 +115,12 @@ def auto(
     else:
         attacks = [(sigma_zero(start, goal, best, steps=steps), steps)]
     yield from _run_in_turn(attacks)
+
+
+def _default_steps(norm: Norm, *, two_classes: bool, targeted: bool) -> dict[Effort, int]:
+    if norm == "l2" and two_classes:
+        return TWO_CLASSES_STEPS
+    return TARGETED_STEPS if norm == "l2" and targeted else STEPS[norm]
 
 
 def _halve(start: Pictures, goal: Goal, best: Best) -> Task[None]:

@@ -15,6 +15,7 @@ from app.operations.classification import Job, begin
 from models import store
 from models.pictures import decode, encode
 from models.preprocessing import to_float
+from models.query import DeadlineExceeded
 from models.view import view
 from tests.app.doubling import Doubling, hold
 from tests.app.live_service import TINY, Live, drawn, eventually, serve
@@ -68,3 +69,11 @@ def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(che
         engine.close()
         with pytest.raises(ShuttingDown):
             begin(job, [encode(drawn())]).future.result(30)
+
+
+def test_a_file_that_waited_beyond_its_deadline_is_not_decoded(live: Live) -> None:
+    """Its bytes are no picture, which nobody finds out."""
+    begun = time.monotonic() - live.service.settings.deadline_s - 1
+    job = Job(live.service, live.service.registry.get("tiny"), 1, begun)
+    with pytest.raises(DeadlineExceeded, match="waited too long"):
+        begin(job, [b"no picture"]).future.result(30)

@@ -17,11 +17,10 @@ def test_steps_equal_those_of_the_class(ours: type[Adam | NAdam], theirs: type[t
     mine, its = (torch.ones(3, 5, requires_grad=True) for _ in range(2))
     optimiser, reference = ours(mine), theirs([its])
     for rate, gradient in zip(RATES, gradients, strict=True):
-        mine.grad, its.grad = gradient.clone(), gradient.clone()
-        optimiser.step(rate)
+        its.grad = gradient.clone()
+        optimiser.step(gradient, rate)
         reference.param_groups[0]["lr"] = rate
         reference.step()
-        assert mine.grad is None
         torch.testing.assert_close(mine, its, rtol=1e-6, atol=1e-6)
 
 
@@ -34,24 +33,16 @@ def test_the_layout_of_the_gradient_in_memory_does_not_matter(kind: type[Adam | 
         variable = torch.ones(3, 4, 5, requires_grad=True)
         optimiser = kind(variable)
         for _ in range(3):
-            variable.grad = layout * 1.0
-            optimiser.step(0.1)
+            optimiser.step(layout, 0.1)
         variables.append(variable.detach())
     assert torch.equal(*variables)
-
-
-@pytest.mark.parametrize("kind", [Adam, NAdam])
-def test_without_a_gradient_nothing_changes(kind: type[Adam | NAdam]) -> None:
-    variable = torch.ones(2, requires_grad=True)
-    kind(variable).step(0.1)
-    assert torch.equal(variable, torch.ones(2))
 
 
 def test_the_compiler_of_pytorch_is_not_imported() -> None:
     program = (
         "import sys, torch; from models.ideal.optimisers import Adam, NAdam\n"
         "x = torch.ones(2, requires_grad=True)\n"
-        "for kind in (Adam, NAdam): x.grad = torch.ones(2); kind(x).step(0.1)\n"
+        "for kind in (Adam, NAdam): kind(x).step(torch.ones(2), 0.1)\n"
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

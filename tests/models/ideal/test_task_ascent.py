@@ -221,11 +221,12 @@ def test_steps_that_share_a_pass_add_up_to_those_alone() -> None:
         ({"crops": 2, "batch": 5}, [2, 2, 4, 4, 4, 4, 4]),
         ({"crops": 4, "batch": 1}, [4] * 12),
         ({"crops": 0, "batch": 4}, [1] * 12),
+        ({"crops": 1, "batch": 4, "size": 600}, [1] * 12),
     ],
-    ids=["one crop", "two crops", "batch of 1", "whole"],
+    ids=["one crop", "two crops", "batch of 1", "whole", "large"],
 )
 def test_steps_share_passes_after_the_first_sixth(tiny: Classifier, options: dict[str, Any], rows: list[int]) -> None:
-    """Of 12 steps 2 are alone. Then as many share a pass as have their crops in `batch`."""
+    """Of 12 steps 2 are alone. Then as many share a pass as have their crops in `batch`, unless they are large."""
     network = Recording(tiny)
     run(ideal(0, tiny.spec, steps=12, patience=0, sure=1.0, **options), network)
     assert [len(pixels) for pixels in network.pixels[: len(rows)]] == rows
@@ -237,6 +238,7 @@ def test_the_ascent_stops_when_the_class_is_sure(tiny: Classifier) -> None:
     assert draw_one(tiny, 1, sure=0.01, noise_rise=0.0, **options).steps == 8
     assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, **options).steps == 25 + 8
     assert draw_one(tiny, 1, sure=1.0, **options).steps == 50
+    assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, noise=0.0, **options).steps == 8, "there is no noise to rise"
 
 
 @pytest.mark.parametrize("patience", [1, 5])

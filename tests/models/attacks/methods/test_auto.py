@@ -142,6 +142,13 @@ def test_a_change_that_is_far_smaller_than_usual_is_found() -> None:
     assert (best.size / (problem.margin / problem.weight.norm()) <= 1.02).all()
 
 
+def test_a_start_on_the_boundary_is_left() -> None:
+    """Both logits are equal at first, up to rounding, so that the boundary is no distance away."""
+    problem = TwoClasses.draw().nearer(0.0)
+    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels)
+    assert best.won.all() and (best.size < 0.01).all()
+
+
 def test_ddn_ends_once_less_than_one_percent_is_left_to_gain() -> None:
     """On a linear model that is known exactly: all rows end within 1 % of the distance, before the last step."""
     problem = TwoClasses.draw()
