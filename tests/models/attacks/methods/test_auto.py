@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.attacks.geometry import NORMS, Norm, to_lattice
 from models.attacks.methods.auto import CHEAP, LEVELS, TARGETED_STEPS, TWO_CLASSES_STEPS
@@ -142,11 +142,19 @@ def test_a_change_that_is_far_smaller_than_usual_is_found() -> None:
     assert (best.size / (problem.margin / problem.weight.norm()) <= 1.02).all()
 
 
+class Odd(nn.Module):
+    """A network of two classes whose logits are both exactly 0 for grey, and opposite for all other pictures."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        difference = (pixels - 0.5).sum(dim=(1, 2, 3))
+        return torch.stack([difference, -difference], dim=1)
+
+
 def test_a_start_on_the_boundary_is_left() -> None:
-    """Both logits are equal at first, up to rounding, so that the boundary is no distance away."""
-    problem = TwoClasses.draw().nearer(0.0)
-    best = run_float_attack(ATTACKS["auto"], problem.classifier, problem.pictures, problem.labels)
-    assert best.won.all() and (best.size < 0.01).all()
+    """Its distance from the boundary is 0, and a change of length 0 would never become longer."""
+    grey, labels = torch.full((1, 3, 16, 16), 0.5), torch.tensor([0])
+    best = run_float_attack(ATTACKS["auto"], Classifier(Odd(), unnormalised(2, 16)), grey, labels)
+    assert best.won.all() and best.size < 0.01
 
 
 def test_ddn_ends_once_less_than_one_percent_is_left_to_gain() -> None:
