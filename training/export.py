@@ -82,7 +82,7 @@ def export(model: Model, output: Path) -> float:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ExportError(f"{error.name} is missing: pip install 'mirage-vision[export]'") from error
+        raise ExportError(f"{error.name} is missing: pip install onnx onnxruntime onnxscript") from error
     network = ExportedClassifier(model).cpu().eval()
     size = sum(weight.numel() * weight.element_size() for weight in network.state_dict().values())
     if size > MAX_BYTES:
