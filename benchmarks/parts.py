@@ -25,7 +25,7 @@ PARTS = (
     Part("first_results", "The first results over HTTP", 150),
     Part("attacks_efforts", "The efforts of the default attack", 500, ("--limit", "40")),
     Part("ideals_efforts", "The efforts of ideal pictures", 100),
-    Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 100),
+    Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 140),
     Part("classify_peers", "/classify beside a plain handler and LitServe", 600),
     Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 60),
     Part("training_first_result", "The first result of training", 120),

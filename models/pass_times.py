@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.query import Answer, Network, Objective, Query
 
-GAIN = 1.04
+GAIN = 1.03
 """A larger batch pays off where it brings this many times the rows per second. Repeated measurements of the same batch
 differ by a few percent, and a larger batch lets other requests wait (docs/decisions/0037)."""
 RATE = 0.15
@@ -22,13 +22,16 @@ estimates by 6 % only, and a lasting change by a factor of 2 is followed within 
 SHARED = 0.9
 """Part of a change that batches of other sizes are taken to share: a busy or slower machine slows all sizes down."""
 TRIALS = 5
-"""Number of batches of a size beyond the knee until it is judged, by their median."""
+"""Number of batches of a size beside the knee until it is judged, by their median."""
 REVISIT = 16
-"""One of this many batches may have twice the rows of the knee, so that a size that was misjudged is tried again."""
+"""Of this many batches one may have twice the rows of the knee and another one half of them, so that a size that was
+misjudged is tried again."""
 MEASURE_S = 0.25
 """Seconds that the first measurement of one kind of pass may take."""
 ROUNDS = 5
 """Number of times that the first measurement runs each size, if the time suffices."""
+USED_ROWS = 4
+"""Rows of a batch that is run before the first measurement and not counted: memory that is used first is slow."""
 QUERY_ROWS = 4
 """Rows of one query that are taken to pay off where nothing was measured."""
 SAMPLED = 16
@@ -70,11 +73,17 @@ class BatchTimes:
 
     @property
     def fill(self) -> int | None:
-        """How many rows the next batch shall have at most: those of the knee, and now and then twice as many."""
+        """How many rows the next batch shall have at most: those of the knee, and now and then twice or half as many.
+
+        Half as many, because a smaller size that was taken for slow would otherwise never be run again.
+        """
         knee = self.knee
-        if knee is None or self._observed % REVISIT != REVISIT - 1:
-            return knee
-        return min(2 * knee, 2 * max(self._seconds), self._most)
+        turn = self._observed % REVISIT
+        if knee is not None and turn == REVISIT - 1:
+            return min(2 * knee, 2 * max(self._seconds), self._most)
+        if knee is not None and turn == REVISIT // 2 - 1:
+            return max(1, knee // 2)
+        return knee
 
     @property
     def row_seconds(self) -> float | None:
@@ -97,39 +106,45 @@ class BatchTimes:
         """Call `run`, which takes a number of rows and returns the seconds that they took, and keep its results.
 
         Batches of 1, 2, 4, ... rows, of at most `most`, are run until twice the rows no longer bring more rows per
-        second. This is repeated up to ROUNDS times, and the least time of each size counts; the first time runs each
-        size twice, because memory that is used first is slow. It ends before a batch that would take the sum of all
-        seconds above MEASURE_S; a single row is measured in any case. Larger sizes are tried later, by `observe`.
+        second. This is repeated up to ROUNDS times, and the least time of each size counts. Memory that is used first
+        is slow: where rows are fast, USED_ROWS of them are run before, and a larger size is run twice at first. A round
+        ends before runs that would take the sum of all seconds above MEASURE_S; a single row is measured in any case.
+        Larger sizes are tried later, by `observe`.
         """
-        least: dict[int, float] = {}
-        spent = 0.0
+        most = _power_below(most)
+        least = {1: run(1)}
+        spent, used = least[1], 1
+        if 2 * USED_ROWS * spent <= MEASURE_S:
+            used = min(USED_ROWS, most)
+            spent += run(used)
         for number in range(ROUNDS):
-            for rows in (1 << power for power in range(most.bit_length())):
-                for _ in range(1 if number else 2):
-                    if least and spent + least.get(rows, 2 * least.get(rows // 2, 0.0)) > MEASURE_S:
-                        break
-                    seconds = run(rows)
-                    spent += seconds
-                    least[rows] = min(seconds, least.get(rows, math.inf))
-                if rows not in least or (rows > 1 and not _gains(least, rows)):
+            for rows in (1 << power for power in range(0 if number else 1, most.bit_length())):
+                runs = 1 if rows in least or rows <= used else 2
+                if spent + runs * least.get(rows, 2 * least.get(rows // 2, 0.0)) > MEASURE_S:
                     break
-        self._seconds, self._most = least, _power_below(most)
+                seconds = [run(rows) for _ in range(runs)]
+                spent += sum(seconds)
+                least[rows] = min(*seconds, least.get(rows, math.inf))
+                if rows > 1 and not _gains(least, rows):
+                    break
+        self._seconds, self._most = least, most
 
     def observe(self, rows: int, seconds: float) -> None:
         """Learn from a batch that was run; without effect before `measure`.
 
         A batch moves the estimates of the sizes around its own fully, and those of all others by SHARED of that. One of
-        more than twice the largest known size says nothing about those that are known.
+        more than twice the largest known size says nothing about those that are known. Batches that try a size beside
+        the knee move no estimate until that size is judged.
         """
         expected = self.seconds(rows)
         if expected is None or seconds <= 0:
             return
+        most, tried = max(self._seconds), self.fill
         self._observed += 1
-        most = max(self._seconds)
         if rows > 2 * most:
             return
-        if rows in (2 * most, 2 * (self.knee or most)):
-            self._try(rows, seconds)
+        if rows == 2 * most or (rows == tried and rows != self.knee):
+            self._try(rows, seconds / expected)
             return
         change = RATE * max(-MOST_SURPRISE, min(MOST_SURPRISE, math.log(seconds / expected)))
         below = min(_power_below(rows), most)
@@ -138,11 +153,13 @@ class BatchTimes:
             size: value * math.exp(change if size in near else SHARED * change) for size, value in self._seconds.items()
         }
 
-    def _try(self, rows: int, seconds: float) -> None:
+    def _try(self, rows: int, ratio: float) -> None:
+        """Note a trial by the ratio of its seconds to those expected at the time, so that a busier machine cancels."""
         trials = self._trials.setdefault(rows, [])
-        trials.append(seconds)
-        if len(trials) == TRIALS:
-            self._seconds = {**self._seconds, rows: statistics.median(trials)}
+        trials.append(ratio)
+        expected = self.seconds(rows)
+        if len(trials) == TRIALS and expected is not None:
+            self._seconds = {**self._seconds, rows: statistics.median(trials) * expected}
             del self._trials[rows]
 
 
