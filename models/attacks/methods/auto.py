@@ -34,7 +34,7 @@ DEEPFOOL_STEPS: dict[Effort, int] = {"quick": 3, "standard": 10}
 HALVINGS = 6
 """Largest number of times that DeepFool's change is halved before DDN."""
 STEPS: dict[Norm, dict[Effort, int]] = {
-    "l2": {"quick": 11, "standard": 20, "thorough": 100},
+    "l2": {"quick": 8, "standard": 20, "thorough": 100},
     "linf": {"quick": 10, "standard": 25, "thorough": 100},
     "l1": {"quick": 40, "standard": 70, "thorough": 100},
     "l0": {"quick": 80, "standard": 160, "thorough": 100},
