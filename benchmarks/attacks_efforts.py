@@ -18,6 +18,7 @@ import torch
 from skimage import data as skimage_data
 from torch import Tensor
 
+from app.engine.allocator import keep_freed_memory
 from benchmarks.attacks_subjects import SAMPLES, open_photos
 from benchmarks.parts import SKIPPED
 from benchmarks.results import Figure, write_figures
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--targeted", action="store_true", help="towards a class that follows from the photo's number")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    keep_freed_memory()  # as the service does
     figures: list[Figure] = []
     for name, model, photos in subjects(options.subjects, options.limit):
         new = list(compare(name, model, photos, options.norm, targeted=options.targeted))

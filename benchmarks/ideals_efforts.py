@@ -15,6 +15,7 @@ from typing import get_args
 
 import torch
 
+from app.engine.allocator import keep_freed_memory
 from benchmarks.ideals_subjects import CLASSES, Two, load_two
 from benchmarks.measure import machine
 from benchmarks.parts import SKIPPED
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
+    keep_freed_memory()  # as the service does
     device = torch.device("cpu")
     print(machine(device))
     try:

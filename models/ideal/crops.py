@@ -12,7 +12,7 @@ from models.resampling import resize
 
 
 def random_crops(
-    picture: Float[Tensor, "1 3 h w"],
+    pictures: Float[Tensor, "m 3 h w"],
     count: int,
     input_size: int,
     random: torch.Generator,
@@ -21,22 +21,28 @@ def random_crops(
     largest: float = 1.2,
     turn: float = 10.0,
 ) -> Float[Tensor, "n 3 s s"]:
-    """`count` random crops, each resized to the network's input size.
+    """`count` random crops of one picture, or one of each of `count` pictures, resized to the network's input size.
 
     Their sides are `smallest` to `largest` times the picture's, they are rotated by up to `turn` degrees in either
     direction, and half of them are mirrored. Beyond the edge the picture is reflected. Differentiable; pixels stay in
     [0, 1].
     """
-    if picture.shape[-1] > 2 * input_size:
-        # grid_sample reads four neighbours only: without this a crop of a large picture would skip most of its pixels.
-        picture = resize(picture, [2 * input_size] * 2)
+    pictures = legible(pictures, input_size)
     side = _uniform(random, count, smallest, largest)
     angle = _uniform(random, count, -math.radians(turn), math.radians(turn))
     mirror = torch.where(torch.rand(count, generator=random) < 0.5, -1.0, 1.0)
     shift = _uniform(random, (2, count), -1.0, 1.0) * (1 - side).abs()
-    grid = _grid(torch.polar(side, angle), mirror, torch.complex(*shift), input_size, picture.device)
-    source = picture.expand(count, -1, -1, -1)
+    grid = _grid(torch.polar(side, angle), mirror, torch.complex(*shift), input_size, pictures.device)
+    source = pictures.expand(count, -1, -1, -1)
     return grid_sample(source, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def legible(pictures: Float[Tensor, "n 3 h w"], input_size: int) -> Float[Tensor, "n 3 i j"]:
+    """The pictures with sides of at most twice the input size, from which crops are taken.
+
+    Each pixel of a crop is read from its four neighbours, so one of a larger picture would skip most of the pixels.
+    """
+    return resize(pictures, [2 * input_size] * 2) if pictures.shape[-1] > 2 * input_size else pictures
 
 
 def _grid(

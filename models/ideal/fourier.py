@@ -50,6 +50,15 @@ class Fourier:
                 most=1000.0,
             ),
         ] = 0.05,
+        momentum: Annotated[
+            float,
+            Option(
+                "Adam's beta1: how much of the direction of a step comes from the gradients of earlier steps, from 0 "
+                "(nothing) to nearly 1.",
+                least=0.0,
+                most=0.999,
+            ),
+        ] = 0.9,
     ) -> None:
         self.size = size
         self.amplitude = (frequencies(size) ** -decay).to(device)
@@ -60,7 +69,7 @@ class Fourier:
         start = torch.randn(planes, *self.amplitude.shape, 2, generator=random) * 0.01
         self.variable = start.to(device).requires_grad_()
         self.learning_rate = learning_rate
-        self.optimiser = Adam(self.variable)
+        self.optimiser = Adam(self.variable, momentum=momentum)
 
     def picture(self) -> Float[Tensor, "1 3 s s"]:
         """The picture in [0, 1], differentiable with respect to `variable`."""

@@ -11,10 +11,13 @@ from torch.optim.nadam import nadam
 
 
 class Adam:
-    """Adam with the defaults of torch.optim.Adam (Kingma and Ba 2014, arxiv.org/abs/1412.6980)."""
+    """Adam with the defaults of torch.optim.Adam (Kingma and Ba 2014, arxiv.org/abs/1412.6980).
 
-    def __init__(self, variable: Tensor) -> None:
-        self.variable = variable
+    `momentum` is its beta1, the share of the mean of all gradients so far that each step keeps.
+    """
+
+    def __init__(self, variable: Tensor, *, momentum: float = 0.9) -> None:
+        self.variable, self.beta1 = variable, momentum
         self.mean, self.square = (torch.zeros_like(variable, requires_grad=False) for _ in range(2))
         self.steps = torch.zeros((), device=variable.device)
 
@@ -30,7 +33,7 @@ class Adam:
             [self.steps],
             fused=True,
             amsgrad=False,
-            beta1=0.9,
+            beta1=self.beta1,
             beta2=0.999,
             lr=rate,
             weight_decay=0.0,

@@ -190,13 +190,21 @@ SHORT: Mapping[str, Any] = {"crops": 1, "patience": 0, "sure": 0.99, "final_rate
 """Defaults that `quick` and `standard` share. Without patience, since the picture settles in the last steps, at a low
 learning rate; they are left out only where the class is certain before."""
 
+SHORT_FOURIER: Mapping[str, Any] = {
+    **SHORT,
+    "batch": 4,
+    "noise_rise": 0.65,
+    "learning_rate": 0.1,
+    "momentum": 0.7,
+    "decay": 1.4,
+}
+"""The same for `fourier`. A step that follows the latest crop needs less momentum; and with few crops to average over,
+fine patterns have to be held back, which fewer views and other networks recognise (docs/decisions/0040)."""
+
 METHODS: Mapping[str, Method] = {
     "fourier": Method(
         Fourier,
-        efforts={
-            "quick": {**SHORT, "steps": 48, "batch": 4, "noise_rise": 0.5, "learning_rate": 0.08},
-            "standard": {**SHORT, "steps": 96, "batch": 4, "noise_rise": 0.5, "learning_rate": 0.08},
-        },
+        efforts={"quick": {**SHORT_FOURIER, "steps": 48}, "standard": {**SHORT_FOURIER, "steps": 72}},
     ),
     "maco": Method(
         Maco,

@@ -11,18 +11,17 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.gather import gather
-from models.ideal.crops import random_crops
+from models.ideal.ascent import Views, whole
 from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
 from models.ideal.options import MOST_SIZE, drawing, ideal_options
 from models.ideal.patience import Patience
-from models.ideal.score import ROWS, Score, score, variation_gradient
+from models.ideal.score import ROWS, Score, score
 from models.ideal.sheet import tile
 from models.ideal.subject import ChannelSubject, ClassSubject, Subject
 from models.layers import Layer
 from models.preprocessing import to_levels
-from models.query import Answer, Passes, Progress, Task
-from models.resampling import resize
+from models.query import Passes, Progress, Task
 from models.spec import Spec
 
 ALONE = 1 / 6
@@ -139,12 +138,13 @@ def _draw(
     steps = 0
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()
-        groups = [_views(picture, options["crops"], spec, random) for _ in range(_steps_of_pass(steps, options, size))]
+        together = _steps_of_pass(steps, options, size)
+        views = Views(picture, spec.input_size, random, steps=together, crops=options["crops"])
         share = _share_of_noise(steps, options)
-        noisy = noise.added_to(torch.cat(groups), share)
-        answer = yield from passes.ask(subject.query(noisy, gradients=True))
-        gradients = _gradients(canvas.variable, picture, groups, answer, tv=options["tv"])
-        for gradient, strengths in zip(gradients, subject.strength(answer).chunk(len(groups)), strict=True):
+        answer = yield from passes.ask(subject.query(noise.added_to(views.pixels, share), gradients=True))
+        assert answer.gradients is not None, "the query has an objective"
+        gradients = views.gradients(answer.gradients, canvas.variable, tv=options["tv"])
+        for gradient, strengths in zip(gradients, subject.strength(answer).chunk(together), strict=True):
             canvas.step(gradient, _rate(steps, options))
             steps += 1
             strength = strengths.mean()
@@ -157,7 +157,7 @@ def _draw(
         last = canvas.picture()
     levels = to_levels(last[0])
     trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
-    picture_score = yield from score(levels, _whole(last, spec), subject, spec, passes, trained_on=trained_on)
+    picture_score = yield from score(levels, whole(last, spec.input_size), subject, spec, passes, trained_on=trained_on)
     return IdealPicture(
         levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
     )
@@ -179,24 +179,6 @@ def _most_steps_of_pass(options: Mapping[str, Any], size: int) -> int:
     return max(1, min(fitting, (MOST_SIZE // size) ** 2))
 
 
-def _gradients(
-    variable: Tensor, picture: Float[Tensor, "1 3 h w"], groups: Sequence[Tensor], answer: Answer, *, tv: float
-) -> list[Tensor]:
-    """The gradient of each step of a pass with respect to the variable, from its own group of views.
-
-    The network's gradient is propagated through the views, and not through the noise and its clamp, which would cost a
-    tenth of a step. The total variation does not depend on the network.
-    """
-    assert answer.gradients is not None, "the query has an objective"
-    smoothing = tv * variation_gradient(picture)
-    # The network was asked for the gradient of the mean over all groups; each step needs that of the mean over its own.
-    shares = (len(groups) * answer.gradients).chunk(len(groups))
-    return [
-        torch.autograd.grad([views, picture], variable, [gradient, smoothing], retain_graph=number < len(groups) - 1)[0]
-        for number, (views, gradient) in enumerate(zip(groups, shares, strict=True))
-    ]
-
-
 def _share_of_noise(step: int, options: Mapping[str, Any]) -> float:
     """The share of the noise at this step, counted from 0: it rises linearly to 1 within `noise_rise` of the steps."""
     rise: float = options["noise_rise"] * options["steps"] if options["noise"] else 0.0
@@ -207,19 +189,6 @@ def _rate(step: int, options: Mapping[str, Any]) -> float:
     """The share of the learning rate at this step, counted from 0: it falls linearly from 1 to `final_rate`."""
     fall: float = (1 - options["final_rate"]) / max(1, options["steps"] - 1)
     return 1 - fall * step
-
-
-def _views(
-    picture: Float[Tensor, "1 3 h w"], crops: int, spec: Spec, random: torch.Generator
-) -> Float[Tensor, "n 3 s s"]:
-    """The network's input in one step: random crops, or the whole picture at the input size."""
-    return random_crops(picture, crops, spec.input_size, random) if crops else _whole(picture, spec)
-
-
-def _whole(picture: Float[Tensor, "1 3 h w"], spec: Spec) -> Float[Tensor, "1 3 s s"]:
-    if picture.shape[-1] == spec.input_size:
-        return picture
-    return resize(picture, [spec.input_size] * 2)
 
 
 def _preview(picture: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "3 s s"]:

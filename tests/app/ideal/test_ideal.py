@@ -35,8 +35,8 @@ def test_json_has_the_same_picture_and_the_full_score(live: Live) -> None:
     assert picture_of(result["image"]).tobytes() == Image.open(io.BytesIO(png)).tobytes()
     assert result["options"] == {
         "method": "fourier", "effort": "standard", "objective": "logit", "steps": 4, "crops": 2, "batch": 4,
-        "noise": 0.2, "noise_rise": 0.5, "patience": 0, "sure": 0.99, "tv": 20.0, "final_rate": 0.12, "decay": 1.25,
-        "learning_rate": 0.08, "seed": 0, "count": 1, "size": 64,
+        "noise": 0.2, "noise_rise": 0.65, "patience": 0, "sure": 0.99, "tv": 20.0, "final_rate": 0.12, "decay": 1.4,
+        "learning_rate": 0.1, "momentum": 0.7, "seed": 0, "count": 1, "size": 64,
     }  # fmt: skip
     score = result["score"]
     assert set(score["families"]) == {"crops", "shifts", "blur", "jpeg", "noise", "half"}
@@ -144,7 +144,7 @@ def test_empty_options_are_defaults(live: Live) -> None:
     """A form sends empty texts for fields that were left blank."""
     address = "/ideal/cat?model=&method=fourier&steps=2&crops=1&tv=&seed=0&size=&judge=&decay=&format="
     result = live.client.get(address, headers={"Accept": "application/json"}).json()
-    assert (result["options"]["tv"], result["options"]["decay"], result["options"]["size"]) == (20.0, 1.25, 64)
+    assert (result["options"]["tv"], result["options"]["decay"], result["options"]["size"]) == (20.0, 1.4, 64)
 
 
 def test_classes_are_found_in_any_spelling(live: Live) -> None:

@@ -38,10 +38,12 @@ def test_the_text_of_an_option_tells_its_default_at_every_effort(method: str) ->
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_quick_takes_half_the_passes_of_standard_and_standard_a_third_of_those_of_thorough(method: str) -> None:
+def test_quick_takes_two_thirds_of_the_passes_of_standard_and_standard_a_third_of_those_of_thorough(
+    method: str,
+) -> None:
     defaults = [METHODS[method].defaults(effort) for effort in EFFORTS]
     quick, standard, thorough = (values["steps"] * values["crops"] for values in defaults)
-    assert 2 * quick <= standard and 3 * standard <= thorough
+    assert 1.5 * quick <= standard and 3 * standard <= thorough
 
 
 @pytest.mark.parametrize(("method", "options"), [*((method, {}) for method in METHODS), ("pixel", PLAIN)])
@@ -154,7 +156,7 @@ def test_the_defaults_of_thorough_are_those_before_there_were_efforts() -> None:
         "objective": "logit", "sure": 1.0, "crops": 4, "batch": 1, "patience": 20, "noise_rise": 0.0, "final_rate": 1.0
     }  # fmt: skip
     assert METHODS["fourier"].defaults("thorough") == {
-        **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05
+        **shared, "steps": 96, "noise": 0.2, "tv": 20.0, "decay": 1.25, "learning_rate": 0.05, "momentum": 0.9
     }  # fmt: skip
     assert METHODS["maco"].defaults("thorough") == {
         **shared, "steps": 160, "noise": 0.0, "tv": 0.0, "decay": 1.0, "learning_rate": 0.3

@@ -192,28 +192,6 @@ def test_the_noise_rises_linearly() -> None:
     assert not torch.equal(full, without)
 
 
-class Linear(nn.Module):
-    """A network whose logits are linear in the pixels, so that its gradients are the same at every picture."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        weight = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-        self.weight = nn.Parameter(weight)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return (pixels.unsqueeze(1) * self.weight).sum(dim=(2, 3, 4))
-
-
-def test_steps_that_share_a_pass_add_up_to_those_alone() -> None:
-    """Where gradients do not depend on the picture, and with the same crops, both draw the same."""
-    options: dict[str, Any] = {"method": "pixel", "clamp": False, "learning_rate": 0.01, "steps": 12, "crops": 1}
-    options |= {"noise": 0.0, "tv": 0.0, "noise_rise": 0.0, "final_rate": 0.1}
-    classifier = Classifier(Linear(), unnormalised(2, 16))
-    alone, together = (draw_one(classifier, 1, **options, batch=batch).picture for batch in (1, 4))
-    assert (alone.int() - together.int()).abs().max() <= 1
-    assert alone.float().std() > 10
-
-
 @pytest.mark.parametrize(
     ("options", "rows"),
     [
