@@ -24,7 +24,7 @@ PARTS = (
     Part("network", "Passes of the network", 20, ("--rounds", "9")),
     Part("first_results", "The first results over HTTP", 150),
     Part("attacks_efforts", "The efforts of the default attack", 500, ("--limit", "40")),
-    Part("ideals_efforts", "The efforts of ideal pictures", 100),
+    Part("ideals_efforts", "The efforts of ideal pictures", 210, ("--seeds", "3")),
     Part("engine_batches", "Batches of the engine, and /classify beside 16 attacks", 140),
     Part("classify_peers", "/classify beside a plain handler and LitServe", 600),
     Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 60),

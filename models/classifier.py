@@ -15,6 +15,7 @@ from models.pass_times import PassTimes
 from models.preprocessing import preprocess, to_float
 from models.query import Answer, Query, joint_losses
 from models.spec import Spec
+from models.unroll import Function, unroll
 
 
 class Normalize(nn.Module):
@@ -57,18 +58,31 @@ class Classifier:
         self.network = nn.Sequential(Normalize(spec), network).eval().requires_grad_(False)
         # channels_last: passes take 0.79 to 0.88 of the time on two AVX-512 cores (docs/benchmarks.md)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward: Function = self.network  # for answers without gradients, of which no layer is read
 
     def fold(self) -> "Classifier":
-        """A classifier that gives the same logits in less time; its weights are no longer those of the checkpoint."""
-        shape = (self.spec.channels, self.spec.input_size, self.spec.input_size)
-        folded = fold_batch_norms(self.network[1], shape)
-        return Classifier(without_copies(folded), self.spec, device=self.device)
+        """A classifier that gives the same logits in less time; its weights are no longer those of the checkpoint.
+
+        They must not be replaced later on.
+        """
+        side = self.spec.input_size
+        folded = Classifier(
+            without_copies(fold_batch_norms(self.network[1], (self.spec.channels, side, side))),
+            self.spec,
+            device=self.device,
+        )
+        pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+        on_device = pixels.to(self.device, memory_format=torch.channels_last)
+        folded._forward = unroll(folded.network, on_device) or folded.network
+        return folded
 
     def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
         """Logits, divided by the temperature, of pixels in [0, 1] at the model's input size."""
+        return self._logits(pixels, self.network)
+
+    def _logits(self, pixels: Float[Tensor, "n 3 s s"], network: Function) -> Float[Tensor, "n k"]:
         on_device = pixels.to(self.device, memory_format=torch.channels_last)
-        scores: Tensor = self.network(on_device)
-        return scores / self.spec.temperature
+        return network(on_device) / self.spec.temperature
 
     @cached_property
     def layers(self) -> Layers:
@@ -83,11 +97,15 @@ class Classifier:
         Returns one answer per query, in order.
         """
         sizes = [len(query.pixels) for query in queries]
-        pixels = torch.cat([query.pixels.detach() for query in queries])
+        # A single query's own pixels are not copied; `detach` makes a tensor of which only this pass wants gradients.
+        pixels = (queries[0].pixels if len(queries) == 1 else torch.cat([query.pixels for query in queries])).detach()
         named = sorted({query.layer for query in queries if query.layer})
         wants_gradients = any(query.objective is not None for query in queries)
+        if not wants_gradients and not named:
+            with torch.no_grad():
+                return [Answer(logits) for logits in self._logits(pixels, self._forward).split(sizes)]
         with torch.set_grad_enabled(wants_gradients), watching(self.network[1], named) as outputs:
-            logits = self.logits(pixels.requires_grad_(wants_gradients)).split(sizes)
+            logits = self._logits(pixels.requires_grad_(wants_gradients), self.network).split(sizes)
             activations = {name: outputs[name].split(sizes) for name in named}
             rows = [
                 _Rows(query, logits[number], activations[query.layer][number] if query.layer else None)
