@@ -2,7 +2,8 @@
 
     python -m benchmarks.network --rounds 20
 
-The variants are: contiguous memory, channels_last, folded batch normalisations, and activations without copies.
+The variants are: contiguous memory, channels_last, folded batch normalisations, and what is served: activations without
+copies, and for passes without gradients the layers as one flat function.
 """
 
 import argparse
@@ -21,16 +22,16 @@ from models import architectures
 from models.activations import without_copies
 from models.classifier import choose_device
 from models.fold import fold_batch_norms
+from models.unroll import Function, unroll
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 SIDE = 224
 
 
-def forward(network: nn.Module, pixels: Tensor) -> Tensor:
+def forward(network: Function, pixels: Tensor) -> Tensor:
     """Only the logits, which /classify needs."""
     with torch.no_grad():
-        logits: Tensor = network(pixels)
-    return logits
+        return network(pixels)
 
 
 def forward_backward(network: nn.Module, pixels: Tensor) -> Tensor:
@@ -52,8 +53,9 @@ def variants(architecture: str, rows: int, device: torch.device) -> dict[str, Ca
     for name, (network, layout) in kinds.items():
         network.to(memory_format=layout)
         laid_out = pixels.to(memory_format=layout)
-        for pass_ in (forward, forward_backward):
-            calls[f"{pass_.__name__}, {name}"] = partial(pass_, network, laid_out)
+        served = unroll(network, laid_out) if name == "as served" else None
+        calls[f"forward, {name}"] = partial(forward, served or network, laid_out)
+        calls[f"forward_backward, {name}"] = partial(forward_backward, network, laid_out)
     return calls
 
 

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from torch import Tensor
 
+from models.unroll import Function
 from tests.app.live_service import Live
 from tests.app.picture_requests import classify, post
 
@@ -46,10 +48,12 @@ def test_top_and_candidates_limit_the_list(live: Live, picture: bytes) -> None:
 def test_an_infinite_distance_is_null(live: Live, picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON has no infinity. The logits are made constant, so no change reaches another class."""
     classifier = live.service.registry.get("tiny").classifier
-    original_logits = classifier.logits
-    monkeypatch.setattr(
-        classifier, "logits", lambda pixels: original_logits(pixels) * 0 + original_logits(0 * pixels[:1]).detach()
-    )
+    original = classifier._logits
+
+    def constant(pixels: Tensor, network: Function) -> Tensor:
+        return original(pixels, network) * 0 + original(0 * pixels[:1], network).detach()
+
+    monkeypatch.setattr(classifier, "_logits", constant)
     response = post(live, "/adversarial/targets", picture)
     assert response.status_code == 200
     assert json.loads(response.text)["nearest"][0]["distance"] is None
