@@ -49,7 +49,7 @@ class NAdam(Adam):
     def __init__(self, variable: Tensor) -> None:
         super().__init__(variable)
         # The steps, and the product of the momenta so far; Python reads both, so they stay on the CPU.
-        self.steps, self.momentum = torch.zeros(()), torch.ones(())
+        self.steps, self.momenta = torch.zeros(()), torch.ones(())
 
     @torch.no_grad()
     def step(self, gradient: Tensor, rate: float) -> None:
@@ -59,7 +59,7 @@ class NAdam(Adam):
             [gradient],
             [self.mean],
             [self.square],
-            [self.momentum],
+            [self.momenta],
             [self.steps],
             beta1=0.9,
             beta2=0.999,

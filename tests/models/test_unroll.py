@@ -69,7 +69,7 @@ def test_the_same_logits_for_any_number_of_rows() -> None:
 
 
 def test_no_layer_is_called() -> None:
-    """Their hooks would be: of a network with hooks, only the original reads the layers."""
+    """The flat function calls no hook of a layer, so whoever reads layers by hooks has to call the network itself."""
     network, called = small(), []
     function = unroll(network, torch.rand(2, 3, 16, 16))
     assert function is not None
