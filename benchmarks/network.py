@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from app.engine.allocator import keep_freed_memory
 from benchmarks.measure import interleaved, machine
