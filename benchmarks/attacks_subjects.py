@@ -58,10 +58,11 @@ class Counted(nn.Sequential):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Record the pass, and return the network's logits."""
-        logits = pixels
-        for module in self:
-            logits = module(logits)
-        call = Call(len(pixels))
+        return self.record(super().forward(pixels))
+
+    def record(self, logits: Tensor) -> Tensor:
+        """Record a forward pass by its logits [n, k], and a backward pass when it comes; return the logits."""
+        call = Call(len(logits))
         self.calls.append(call)
         if logits.requires_grad:
             logits.register_hook(call.count)
@@ -150,8 +151,9 @@ class Bench:
     counted: Counted = field(init=False)
 
     def __post_init__(self) -> None:
-        self.counted = Counted(self.classifier.network)
+        self.counted, unrolled = Counted(self.classifier.network), self.classifier.unrolled
         self.classifier.network = self.counted.eval()
+        self.classifier.unrolled = lambda pixels: self.counted.record(unrolled(pixels))
 
     def under(self, plan: Plan) -> "Bench":
         """The same model under another plan."""

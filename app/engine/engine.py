@@ -56,6 +56,12 @@ class Submission(Conversation[Any]):
         row_seconds = None if self.times is None else self.times.of(gradients=self.wants_gradients).row_seconds
         return (row_seconds or 0.0) * self.query.pixels.shape[0]
 
+    @property
+    def suitable_rows(self) -> int:
+        """The rows of a batch beyond which more do not pay off for its kind of pass; 1 where nothing is known."""
+        knee = None if self.times is None else self.times.of(gradients=self.wants_gradients).knee
+        return knee or 1
+
     def _report(self, progress: Progress) -> None:
         self.pace.report(progress)
         if self._listener is not None:
@@ -79,6 +85,7 @@ class Engine:
         self.admission = Admission(max_tasks, max_weight, self.counters)
         self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._first_looks: deque[Submission] = deque()  # wait for an answer, the longest waiting first
+        self._expected = 0  # first looks that probably come at about the same time
         self._others: deque[Submission] = deque()
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
@@ -150,9 +157,29 @@ class Engine:
         """Answer the first looks that wait now; those that are submitted meanwhile fill up the last batches."""
         last = self._first_looks[-1] if self._first_looks else None
         while last in self._first_looks:
+            self._await_expected()
             self._answer_next_batch(self._first_looks)
             if last in self._first_looks:
                 self._begin_submitted()
+
+    def _await_expected(self) -> None:
+        """Let first looks share a batch with those that are probably on their way.
+
+        Clients that send one picture after the other come back as soon as they are answered. So those who were answered
+        last and those who waited meanwhile are expected together, as many as pay off in one batch, and as long as a row
+        takes after each of them. Nothing is waited for while other tasks are at work. (docs/decisions/0046)
+        """
+        while self._first_looks and not self._others:
+            first = self._first_looks[0]
+            if len(self._first_looks) >= min(self._expected, first.suitable_rows):
+                break
+            try:
+                submission = self._inbox.get(timeout=first.least_seconds)
+            except queue.Empty:
+                break
+            if submission is not None:
+                self._proceed(submission, submission.advance)
+        self._expected = 0
 
     def _drop_cancelled(self, line: deque[Submission]) -> None:
         for submission in [submission for submission in line if submission.future.cancelled()]:
@@ -185,6 +212,8 @@ class Engine:
         limit = RowLimit(self.max_rows)
         answers = answer_within_memory(network, queries, limit)
         self.max_rows = limit.rows
+        if line is self._first_looks:
+            self._expected = len(line) + self._inbox.qsize()  # with those of this batch
         for submission, answer in zip(batch, answers, strict=True):
             line.remove(submission)  # it stands near the front
             submission.pace.take_turn()

@@ -93,7 +93,7 @@ def test_a_network_that_would_change_is_left_as_it_is(network: nn.Module, caplog
 def test_a_folded_classifier_answers_as_its_network_does() -> None:
     """Logits alone, gradients and the activations of a layer are those of the layers, one query or two in a batch."""
     classifier = Classifier(Small(), unnormalised(3, 16)).fold()
-    assert classifier._unrolled is not classifier.network
+    assert classifier.unrolled is not classifier.network
     one, two = torch.rand(1, 3, 16, 16), torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         expected = classifier.network(torch.cat([one, two]).to(memory_format=torch.channels_last))

@@ -1,12 +1,13 @@
 """Tests when the first looks of new tasks, such as classifications, are answered."""
 
+import time
 from concurrent.futures import Future
 
 import pytest
 import torch
 
 from app.engine.engine import Engine
-from models.pass_times import PassTimes
+from models.pass_times import BatchTimes, PassTimes
 from models.query import Query
 from tests.app.doubling import Doubling, asking, hold, rows
 from tests.app.live_service import eventually
@@ -78,6 +79,62 @@ class Slow(Doubling):
         super().__init__()
         self.pass_times = PassTimes(torch.device("cpu"))
         self.pass_times.forward.measure(lambda rows: float(rows), 1)
+
+
+class Known(BatchTimes):
+    """Times that are known for good: 4 rows pay off, and a row takes this long."""
+
+    row_seconds = 0.0
+    knee = fill = 4
+
+    def __init__(self, row_seconds: float) -> None:
+        super().__init__()
+        self.row_seconds = row_seconds
+
+
+def paying_off_by_fours(row_seconds: float) -> Doubling:
+    network = Slow()
+    network.pass_times.forward = Known(row_seconds)
+    return network
+
+
+@pytest.mark.parametrize("arrivals", [[4, 4], [6, 4, 2]])
+def test_clients_that_come_back_share_a_batch_again(engine: Engine, arrivals: list[int]) -> None:
+    """They come back one after the other, yet no batch begins before as many are there as pay off."""
+    network = paying_off_by_fours(30.0)
+    hold(engine, network)
+    futures = [engine.submit(asking(), network) for _ in range(arrivals[0])]
+    network.may_answer.set()
+    for wave, more in enumerate(arrivals[1:], 1):
+        assert [future.result(30) for future in futures[: 4 * wave]] == [[2.0]] * 4 * wave
+        for _ in range(more):
+            time.sleep(0.02)
+            futures.append(engine.submit(asking(), network))
+    assert [future.result(30) for future in futures] == [[2.0]] * sum(arrivals)
+    assert [rows(batch) for batch in network.batches] == [1] + [4] * (sum(arrivals) // 4)
+
+
+def test_one_that_does_not_come_back_is_not_waited_for_long(engine: Engine) -> None:
+    network = paying_off_by_fours(0.01)
+    hold(engine, network)
+    for future in [engine.submit(asking(), network) for _ in range(3)]:
+        network.may_answer.set()
+        future.result(30)
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    assert [rows(batch) for batch in network.batches] == [1, 3, 1, 1]
+
+
+def test_nobody_is_waited_for_beside_other_tasks(engine: Engine) -> None:
+    """An hour would be waited for each; the attack goes on all the same, and the classification with it."""
+    network = paying_off_by_fours(3600.0)
+    hold(engine, network)
+    looks = [engine.submit(asking(), network) for _ in range(3)]
+    attack = engine.submit(asking(1000, gradients=True), network)
+    network.may_answer.set()
+    assert [look.result(30) for look in looks] == [[2.0]] * 3
+    assert engine.submit(asking(), network).result(30) == [2.0]
+    attack.cancel()
 
 
 def test_first_looks_that_leave_are_not_waited_for_any_more(engine: Engine) -> None:
