@@ -4,13 +4,15 @@ import argparse
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from models.attacks.geometry import LEVEL, Norm
 from models.attacks.options import ATTACKS
+
+Subject = TypeVar("Subject")
 
 
 class Results:
@@ -27,22 +29,41 @@ class Results:
 
     def of(self, name: str, measure: Callable[[], Any]) -> dict[str, Any]:
         """The fields of the result with this name; measured if it is not stored yet or has failed before."""
-        results = self.stored["results"]
-        if name not in results or "failed" in results[name]:
+
+        def measured(_: Sequence[None]) -> dict[None, Any]:
             try:
-                results[name] = asdict(measure())
-            except Exception as error:  # another library may raise anything, and the table goes on
-                reason = (str(error).splitlines() or [""])[0]
-                results[name] = {"failed": f"{type(error).__name__}: {reason}"}
+                return {None: measure()}
+            except Exception as error:  # another library may raise anything, and the other results are wanted
+                return {None: error}
+
+        return self.of_all({name: None}, measured)[name]
+
+    def of_all(
+        self, subjects: Mapping[str, Subject], measure: Callable[[Sequence[Subject]], Mapping[Subject, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """The fields of the results with these names, whose subjects are measured together.
+
+        They are measured unless all are stored. `measure` gives a result for each subject, or the error in its place.
+        """
+        results: dict[str, dict[str, Any]] = self.stored["results"]
+        if any("failed" in results.get(name, {"failed": ""}) for name in subjects):
+            measured = measure(list(subjects.values()))
+            for name, subject in subjects.items():
+                results[name] = _fields(measured[subject])
             self._write()
-        fields: dict[str, Any] = results[name]
-        return fields
+        return {name: results[name] for name in subjects}
 
     def _write(self) -> None:
         if self.path is not None:
             partial = self.path.with_name(self.path.name + ".part")
             partial.write_text(json.dumps(self.stored), encoding="utf-8")
             partial.replace(self.path)
+
+
+def _fields(result: Any) -> dict[str, Any]:
+    if isinstance(result, Exception):
+        return {"failed": f"{type(result).__name__}: {(str(result).splitlines() or [''])[0]}"}
+    return asdict(result)
 
 
 def chosen(options: argparse.Namespace) -> list[tuple[str, Norm]]:

@@ -1,6 +1,7 @@
 """The table of attacks: ours and other libraries' on the same photos, one line per attack, norm and library."""
 
 import argparse
+import itertools
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ Attack = Callable[[Tensor, Tensor], Tensor]
 
 HEADER = (
     f"{'size':6}{'library':13}{'attack':30}{'norm':6}{'float':>7}{'png':>7}{'served':>7}{'in float':>11}{'in png':>11}"
-    f"{'forward':>9}{'backward':>9}  s/photo"
+    f"{'forward':>9}{'backward':>9}  s/photo              bare / it"
 )
 
 
@@ -65,15 +66,15 @@ class Outcome:
         self.backward += [cost.backward / photos] * photos
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """One line of the table, and the function that measures it."""
+    """One line of the table, and what measures it: it takes one batch of photos after the other into an outcome."""
 
     section: str
     library: str
     attack: str
     norm: Norm
-    measure: Callable[[], Outcome]
+    measure: Callable[[Outcome], Iterator[None]]
     variant: str = ""
 
     @property
@@ -82,31 +83,27 @@ class Entry:
         return f"{self.attack}, {self.variant}" if self.variant else self.attack
 
 
-def chunks(cases: Sequence[Case], rows: int, name: str) -> Iterator[Sequence[Case]]:
-    """The cases in batches of `rows`, with a progress bar on standard error."""
-    with tqdm(total=len(cases), desc=name, unit="photo", leave=False, file=sys.stderr) as bar:
-        for begin in range(0, len(cases), rows):
-            chunk = cases[begin : begin + rows]
-            yield chunk
-            bar.update(len(chunk))
-
-
-def of_crops(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: Norm, attack: Attack) -> Outcome:
+def of_crops(
+    bench: Bench, cases: Sequence[Case], rows: int, norm: Norm, attack: Attack, outcome: Outcome
+) -> Iterator[None]:
     """An attack in float, ours or another library's, from pictures of the model's input size to pictures."""
-    outcome, device = Outcome(), bench.classifier.device
-    for chunk in chunks(cases, rows, name):
+    device = bench.classifier.device
+    for begin in range(0, len(cases), rows):
+        chunk = cases[begin : begin + rows]
         start = to_float(torch.stack([case.levels for case in chunk])).to(device)
         labels = torch.tensor([case.label for case in chunk], device=device)
         pictures, cost = bench.timed(partial(attack, start, labels))
         outcome.take(len(chunk), cost)
         outcome.judge(bench, chunk, pictures.detach(), list(to_levels(pictures.nan_to_num())), norm)
-    return outcome
+        yield
 
 
-def of_product(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: Norm, attack: str) -> Outcome:
+def of_product(
+    bench: Bench, cases: Sequence[Case], rows: int, norm: Norm, attack: str, outcome: Outcome
+) -> Iterator[None]:
     """Mirage's whole attack, which ends in 8-bit pictures, on pictures of any sizes."""
-    outcome = Outcome()
-    for chunk in chunks(cases, rows, name):
+    for begin in range(0, len(cases), rows):
+        chunk = cases[begin : begin + rows]
         with float_pictures() as floats:
             tasks = [whole(bench, case, attack, norm) for case in chunk]
             results, cost = bench.timed(partial(_run_tasks, tasks, bench))
@@ -114,7 +111,31 @@ def of_product(bench: Bench, cases: Sequence[Case], rows: int, name: str, norm: 
         for number, case in enumerate(chunk):
             pictures = floats[id(results[number].passes)]
             outcome.judge(bench, [case], pictures, [results[number].picture], norm)
-    return outcome
+        yield
+
+
+def in_turn(lines: Sequence[Entry]) -> dict[Entry, Outcome | Exception]:
+    """The outcomes of the lines, which take turns with each batch of photos, so that a busier machine slows down all.
+
+    A line that fails has its error in place of an outcome.
+    """
+    outcomes: dict[Entry, Outcome | Exception] = {}
+    running = []
+    for line in lines:
+        outcomes[line] = outcome = Outcome()
+        running.append((line, line.measure(outcome)))
+    with tqdm(leave=False, desc=f"{lines[0].attack} {lines[0].norm}", unit="batch", file=sys.stderr) as bar:
+        while running:
+            for line, batches in list(running):
+                try:
+                    next(batches)
+                    bar.update()
+                except StopIteration:
+                    running.remove((line, batches))
+                except Exception as error:  # another library may raise anything, and the table goes on
+                    outcomes[line] = error
+                    running.remove((line, batches))
+    return outcomes
 
 
 def _run_tasks(tasks: list[Task[Adversarial]], bench: Bench) -> dict[int, Adversarial]:
@@ -133,11 +154,11 @@ def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: a
     module, rows = Module(bench.classifier).eval(), options.rows
 
     def in_float(library: str, attack: str, norm: Norm, run_attack: Attack, variant: str = "") -> Entry:
-        measure = partial(of_crops, bench, crops, rows, f"{library} {attack} {norm}", norm, run_attack)
+        measure = partial(of_crops, bench, crops, rows, norm, run_attack)
         return Entry("crop", library, attack, norm, measure, variant)
 
     def product(section: str, subjects: list[Case], attack: str, norm: Norm) -> Entry:
-        measure = partial(of_product, bench, subjects, rows, f"mirage {attack} {norm}", norm, attack)
+        measure = partial(of_product, bench, subjects, rows, norm, attack)
         return Entry(section, "mirage", attack, norm, measure)
 
     if "bare" in sections:
@@ -155,8 +176,8 @@ def entries(bench: Bench, photos: list[Tensor], theirs: list[Oracle], options: a
             yield product("photo", cases, attack, norm)
 
 
-def format_line(entry: Entry, figures: dict[str, Any]) -> str:
-    """Format the figures of an entry as one line of the table."""
+def format_line(entry: Entry, figures: dict[str, Any], ours: dict[str, Any]) -> str:
+    """Format the figures of an entry as one line of the table, beside those of our attack in float."""
     begun = f"{entry.section:6}{entry.library:13}{entry.name:30}{entry.norm:6}"
     if "failed" in figures:
         return f"{begun}  failed: {figures['failed']}"
@@ -164,18 +185,27 @@ def format_line(entry: Entry, figures: dict[str, Any]) -> str:
     medians = [median_size(figures[f"size{suffix}"], figures[f"won{suffix}"], entry.norm) for suffix in ("", "_png")]
     sizes = "".join(f"{median:>11}" for median in medians)
     passes = "".join(f"{statistics.median(figures[name]):9.0f}" for name in ("forward", "backward"))
-    return f"{begun}{rates}{sizes}{passes}  {spread(figures['seconds'])}"
+    line = f"{begun}{rates}{sizes}{passes}  {spread(figures['seconds'])}"
+    if ours is figures or len(ours.get("seconds", [])) != len(figures["seconds"]):
+        return line
+    ratios = [mine / its for mine, its in zip(ours["seconds"], figures["seconds"], strict=True)]
+    return f"{line}  {spread(ratios)}"
 
 
 def part_table(
     bench: Bench, photos: list[Tensor], theirs: list[Oracle], results: Results, options: argparse.Namespace
 ) -> None:
-    """Measure all lines of the table and print each as soon as it is measured."""
+    """Measure all lines of the table and print those of an attack as soon as they are measured."""
     print("float, png, served: photos that fool the model; in memory; as a PNG of that size; that PNG through the")
     print("model's own resize and crop. Sizes are medians over all photos, one that is not fooled counts as infinite;")
     print("linf in levels, l2 and l1 of pixels in [0, 1], l0 in pixels. Passes are medians per photo.")
-    print(f"{options.rows} at once; seconds: median (least to most)\n{HEADER}", flush=True)
-    for entry in entries(bench, photos, theirs, options):
-        name = f"table {entry.section} {entry.library} {entry.name} {entry.norm}"
-        figures = results.of(name, entry.measure)
-        print(format_line(entry, figures), flush=True)
+    print(f"{options.rows} at once, in turn with the other lines of the attack; seconds: median (least to most);")
+    print("bare / it: seconds of Mirage's attack in float over those of the line, photo by photo")
+    print(HEADER, flush=True)
+    lines = entries(bench, photos, theirs, options)
+    for _, group in itertools.groupby(lines, lambda entry: (entry.section, entry.attack, entry.norm)):
+        of_attack = {f"table {entry.section} {entry.library} {entry.name} {entry.norm}": entry for entry in group}
+        figures = results.of_all(of_attack, in_turn)
+        ours = next((figures[name] for name, entry in of_attack.items() if entry.library == "bare"), {})
+        for name, entry in of_attack.items():
+            print(format_line(entry, figures[name], ours), flush=True)
