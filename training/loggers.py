@@ -22,7 +22,7 @@ def tensorboard(options: FitOptions) -> Logger:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingLogger("--tensorboard needs another package: pip install 'mirage-vision[tensorboard]'") from error
+        raise MissingLogger("--tensorboard needs another package: pip install tensorboard") from error
     writer = SummaryWriter(str(options.folder.path))
 
     def log(row: dict[str, Any]) -> None:

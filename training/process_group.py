@@ -97,9 +97,7 @@ class DistributedProcesses:
         try:
             from lightning_fabric import Fabric
         except ImportError as error:
-            raise NoProcessGroup(
-                "several processes need another package: pip install 'mirage-vision[distributed]'"
-            ) from error
+            raise NoProcessGroup("several processes need another package: pip install lightning-fabric") from error
         # These variables are the only way in which torchrun tells a process its place.
         on_this_machine, in_total = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
         self.fabric = Fabric(

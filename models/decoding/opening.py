@@ -63,7 +63,7 @@ def _heif() -> Callable[..., Image.Image]:
     except ImportError as error:
         raise NotAPicture(
             "the bytes are a HEIC or HEIF picture, for which this installation has no reader",
-            "save it as JPEG or PNG, or install the reader here: pip install 'mirage-vision[heif]'",
+            "save it as JPEG or PNG, or install the reader here: pip install pillow-heif",
         ) from error
     reader: Callable[..., Image.Image] = HeifImageFile
     return reader

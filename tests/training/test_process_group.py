@@ -95,7 +95,7 @@ def test_a_single_process_changes_nothing() -> None:
 
 def test_without_fabric_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(NoProcessGroup, match=r"pip install 'mirage-vision\[distributed\]'"):
+    with pytest.raises(NoProcessGroup, match=r"pip install lightning-fabric"):
         DistributedProcesses(torch.device("cpu"))
 
 

@@ -266,7 +266,7 @@ def test_without_pillow_heif_the_message_says_what_to_install(monkeypatch: pytes
     monkeypatch.setattr(builtins, "__import__", import_without_heif)
     monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
     for brand in (b"heic", b"heix", b"mif1"):
-        with pytest.raises(NotAPicture, match=r"HEIC.*pip install 'mirage-vision\[heif\]'"):
+        with pytest.raises(NotAPicture, match=r"HEIC.*pip install pillow-heif"):
             decode(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(100))
 
 
