@@ -11,9 +11,9 @@ from torch import Tensor
 
 from models.query import Answer, Network, Objective, Query
 
-GAIN = 1.03
-"""A larger batch pays off where it brings this many times the rows per second. Repeated measurements of the same batch
-differ by a few percent, and a larger batch lets other requests wait (docs/decisions/0037)."""
+GAIN = 1.015
+"""A larger batch pays off where it brings this many times the rows per second; it also lets other requests wait
+(docs/decisions/0037)."""
 RATE = 0.15
 """Part of the difference between an observed and an expected time (of their logarithms) that an estimate takes over."""
 MOST_SURPRISE = math.log(1.5)

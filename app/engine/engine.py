@@ -31,6 +31,8 @@ from models.run import Conversation, next_batch
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+MOST_WAIT_S = 0.02
+"""Seconds that a first look is waited for at most: a client that comes back at once is there by then."""
 
 
 class Submission(Conversation[Any]):
@@ -167,14 +169,15 @@ class Engine:
 
         Clients that send one picture after the other come back as soon as they are answered. So those who were answered
         last and those who waited meanwhile are expected together, as many as pay off in one batch, and as long as a row
-        takes after each of them. Nothing is waited for while other tasks are at work. (docs/decisions/0046)
+        takes after each of them, or MOST_WAIT_S. Nothing is waited for while other tasks are at work
+        (docs/decisions/0046).
         """
         while self._first_looks and not self._others:
             first = self._first_looks[0]
             if len(self._first_looks) >= min(self._expected, first.suitable_rows):
                 break
             try:
-                submission = self._inbox.get(timeout=first.least_seconds)
+                submission = self._inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))
             except queue.Empty:
                 break
             if submission is not None:

@@ -99,8 +99,11 @@ def paying_off_by_fours(row_seconds: float) -> Doubling:
 
 
 @pytest.mark.parametrize("arrivals", [[4, 4], [6, 4, 2]])
-def test_clients_that_come_back_share_a_batch_again(engine: Engine, arrivals: list[int]) -> None:
+def test_clients_that_come_back_share_a_batch_again(
+    engine: Engine, arrivals: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They come back one after the other, yet no batch begins before as many are there as pay off."""
+    monkeypatch.setattr("app.engine.engine.MOST_WAIT_S", 30.0)
     network = paying_off_by_fours(30.0)
     hold(engine, network)
     futures = [engine.submit(asking(), network) for _ in range(arrivals[0])]
@@ -125,8 +128,9 @@ def test_one_that_does_not_come_back_is_not_waited_for_long(engine: Engine) -> N
     assert [rows(batch) for batch in network.batches] == [1, 3, 1, 1]
 
 
-def test_nobody_is_waited_for_beside_other_tasks(engine: Engine) -> None:
+def test_nobody_is_waited_for_beside_other_tasks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour would be waited for each; the attack goes on all the same, and the classification with it."""
+    monkeypatch.setattr("app.engine.engine.MOST_WAIT_S", 3600.0)
     network = paying_off_by_fours(3600.0)
     hold(engine, network)
     looks = [engine.submit(asking(), network) for _ in range(3)]
