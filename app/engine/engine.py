@@ -31,6 +31,8 @@ from models.run import Conversation, next_batch
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+MOST_AWAITED = 8
+"""First looks beyond which no more are waited for: so many make a good batch, and more would leave the cores idle."""
 MOST_WAIT_S = 0.02
 """Seconds that a first look is waited for at most: a client that comes back at once is there by then."""
 
@@ -168,13 +170,13 @@ class Engine:
         """Let first looks share a batch with those that are probably on their way.
 
         Clients that send one picture after the other come back as soon as they are answered. So those who were answered
-        last and those who waited meanwhile are expected together, as many as pay off in one batch, and as long as a row
-        takes after each of them, or MOST_WAIT_S. Nothing is waited for while other tasks are at work
-        (docs/decisions/0046).
+        last and those who waited meanwhile are expected together, as many as pay off in one batch, MOST_AWAITED at most,
+        and as long as a row takes after each of them, MOST_WAIT_S at most. Nothing is waited for while other tasks are
+        at work (docs/decisions/0046).
         """
         while self._first_looks and not self._others:
             first = self._first_looks[0]
-            if len(self._first_looks) >= min(self._expected, first.suitable_rows):
+            if len(self._first_looks) >= min(self._expected, first.suitable_rows, MOST_AWAITED):
                 break
             try:
                 submission = self._inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))

@@ -82,19 +82,20 @@ class Slow(Doubling):
 
 
 class Known(BatchTimes):
-    """Times that are known for good: 4 rows pay off, and a row takes this long."""
+    """Times that are known for good: so many rows pay off, and a row takes so long."""
 
     row_seconds = 0.0
-    knee = fill = 4
+    knee = fill = 0
 
-    def __init__(self, row_seconds: float) -> None:
+    def __init__(self, rows: int, row_seconds: float) -> None:
         super().__init__()
+        self.knee = self.fill = rows
         self.row_seconds = row_seconds
 
 
-def paying_off_by_fours(row_seconds: float) -> Doubling:
+def paying_off(rows: int, row_seconds: float) -> Doubling:
     network = Slow()
-    network.pass_times.forward = Known(row_seconds)
+    network.pass_times.forward = Known(rows, row_seconds)
     return network
 
 
@@ -104,7 +105,7 @@ def test_clients_that_come_back_share_a_batch_again(
 ) -> None:
     """They come back one after the other, yet no batch begins before as many are there as pay off."""
     monkeypatch.setattr("app.engine.engine.MOST_WAIT_S", 30.0)
-    network = paying_off_by_fours(30.0)
+    network = paying_off(4, 30.0)
     hold(engine, network)
     futures = [engine.submit(asking(), network) for _ in range(arrivals[0])]
     network.may_answer.set()
@@ -117,8 +118,25 @@ def test_clients_that_come_back_share_a_batch_again(
     assert [rows(batch) for batch in network.batches] == [1] + [4] * (sum(arrivals) // 4)
 
 
+def test_eight_do_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve were answered together; when eight are back, the others' pictures are decoded during their pass."""
+    monkeypatch.setattr("app.engine.engine.MOST_WAIT_S", 30.0)
+    engine, network = Engine(max_rows=32), paying_off(32, 30.0)
+    hold(engine, network)
+    first_time = [engine.submit(asking(), network) for _ in range(12)]
+    network.may_answer.set()
+    assert [future.result(30) for future in first_time] == [[2.0]] * 12
+    second_time = []
+    for _ in range(8):
+        time.sleep(0.01)
+        second_time.append(engine.submit(asking(), network))
+    assert [future.result(20) for future in second_time] == [[2.0]] * 8
+    engine.close()
+    assert [rows(batch) for batch in network.batches] == [1, 12, 8]
+
+
 def test_one_that_does_not_come_back_is_not_waited_for_long(engine: Engine) -> None:
-    network = paying_off_by_fours(0.01)
+    network = paying_off(4, 0.01)
     hold(engine, network)
     for future in [engine.submit(asking(), network) for _ in range(3)]:
         network.may_answer.set()
@@ -131,7 +149,7 @@ def test_one_that_does_not_come_back_is_not_waited_for_long(engine: Engine) -> N
 def test_nobody_is_waited_for_beside_other_tasks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour would be waited for each; the attack goes on all the same, and the classification with it."""
     monkeypatch.setattr("app.engine.engine.MOST_WAIT_S", 3600.0)
-    network = paying_off_by_fours(3600.0)
+    network = paying_off(4, 3600.0)
     hold(engine, network)
     looks = [engine.submit(asking(), network) for _ in range(3)]
     attack = engine.submit(asking(1000, gradients=True), network)
