@@ -170,9 +170,9 @@ class Engine:
         """Let first looks share a batch with those that are probably on their way.
 
         Clients that send one picture after the other come back as soon as they are answered. So those who were answered
-        last and those who waited meanwhile are expected together, as many as pay off in one batch, MOST_AWAITED at most,
-        and as long as a row takes after each of them, MOST_WAIT_S at most. Nothing is waited for while other tasks are
-        at work (docs/decisions/0046).
+        last and those who waited meanwhile are expected together: as many as pay off in one batch (at most
+        MOST_AWAITED), and as long as a row takes after each of them (at most MOST_WAIT_S). Nothing is waited for while
+        other tasks are at work (docs/decisions/0046).
         """
         while self._first_looks and not self._others:
             first = self._first_looks[0]
