@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.modules.utils import _pair as pair
 
@@ -141,6 +142,7 @@ class _Differentiable(torch.autograd.Function):
         return output
 
     @staticmethod
+    @once_differentiable  # oneDNN's call has no derivative: without this, a second derivative would be 0 without a word
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         row, output = ctx.saved_tensors
         if output is not None:

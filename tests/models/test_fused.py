@@ -85,6 +85,15 @@ def test_an_activation_stays_apart_where_the_convolution_is_read_twice() -> None
         torch.testing.assert_close(function(row), network(row))
 
 
+def test_a_second_derivative_is_refused() -> None:
+    """oneDNN's call has none, and PyTorch would give 0 with no more than a warning."""
+    row = torch.rand(1, 3, 8, 8, requires_grad=True)
+    function = fused.fuse(traced(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), row.detach())
+    (gradient,) = torch.autograd.grad(function(row).square().sum(), row, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        torch.autograd.grad(gradient.square().sum(), row)
+
+
 def test_convolutions_of_a_single_pixel_stay() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
     assert calls(fused.fuse(traced(network), torch.rand(1, 3, 8, 8))) == 1
