@@ -90,7 +90,7 @@ def test_a_second_derivative_is_refused() -> None:
     row = torch.rand(1, 3, 8, 8, requires_grad=True)
     function = fused.fuse(traced(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(inplace=True))), row.detach())
     (gradient,) = torch.autograd.grad(function(row).square().sum(), row, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiate twice"):
+    with pytest.raises(RuntimeError, match="differentiate"):
         torch.autograd.grad(gradient.square().sum(), row)
 
 
