@@ -9,14 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BOUNDARY = b"0f1e2d3c4b5a"
+BEGINNING_S = 1.0
+"""Seconds at the beginning, in which all clients come at once, that are measured apart."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients saw: requests per second, seconds of each request, and the generator's share of a core."""
+    """What the clients saw.
+
+    `seconds` are those of each request that was sent after the beginning, `first_seconds` those of each before, and
+    `per_second` counts the responses after the beginning. `own_cores` is the generator's share of a core.
+    """
 
     per_second: float
     seconds: list[float]
+    first_seconds: list[float]
     own_cores: float
 
     def quantile(self, fraction: float) -> float:
@@ -26,7 +33,7 @@ class Load:
 
 
 def measure(port: int, photos: str, *, clients: int, seconds: float) -> Load:
-    """Send requests from `clients` connections for this long; each then waits for its last response.
+    """Send requests from `clients` connections for this long after the beginning; each waits for its last response.
 
     `photos` is a JSON file with a list of pictures in hexadecimal. Raises CalledProcessError where a response is no
     success.
@@ -47,26 +54,40 @@ def form_request(picture: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _client(port: int, requests: Sequence[bytes], number: int, until: float, seconds: list[float]) -> None:
+@dataclass(frozen=True)
+class _Response:
+    """When the request was sent and answered, on the clock of time.perf_counter()."""
+
+    sent: float
+    answered: float
+
+
+async def _client(port: int, requests: Sequence[bytes], number: int, until: float, responses: list[_Response]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
-        begun = time.perf_counter()
+    while (sent := time.perf_counter()) < until:
         writer.write(requests[number % len(requests)])
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert head.startswith(b"http/1.1 200"), head
         await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-        seconds.append(time.perf_counter() - begun)
+        responses.append(_Response(sent, time.perf_counter()))
         number += 7
     writer.close()
 
 
 async def _run(port: int, pictures: Sequence[bytes], clients: int, duration: float) -> Load:
     requests = [form_request(picture) for picture in pictures]
-    seconds: list[float] = []
+    responses: list[_Response] = []
     begun, used = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(_client(port, requests, number, begun + duration, seconds) for number in range(clients)))
+    settled = begun + BEGINNING_S
+    until = settled + duration
+    await asyncio.gather(*(_client(port, requests, number, until, responses) for number in range(clients)))
     elapsed = time.perf_counter() - begun
-    return Load(len(seconds) / elapsed, seconds, (time.process_time() - used) / elapsed)
+    return Load(
+        sum(settled <= response.answered < until for response in responses) / duration,
+        [response.answered - response.sent for response in responses if response.sent >= settled],
+        [response.answered - response.sent for response in responses if response.sent < settled],
+        (time.process_time() - used) / elapsed,
+    )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Ascent:
             "Number of crops in one query to the network, if it is larger than `crops`: the gradients of several "
             "consecutive steps are then computed together, all at the same picture, which takes less time than a query "
             "for each step. A value of at most `crops` changes nothing: each step has a query of its own. So have the "
-            "steps of the first sixth, in which the shapes emerge, and every step with crops=0. A CPU computes at most "
+            "steps of the first eighth, in which the shapes emerge, and all steps with crops=0. A CPU computes at most "
             "4 crops at once, and at most (1024 // size) ** 2 steps share a query, where size is the picture's side in "
             "pixels: a step of a large picture takes long.",
             least=1,

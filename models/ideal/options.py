@@ -102,7 +102,7 @@ fine patterns have to be held back, which fewer views and other networks recogni
 METHODS: Mapping[str, Method] = {
     "fourier": Method(
         Fourier,
-        efforts={"quick": {**SHORT_FOURIER, "steps": 48}, "standard": {**SHORT_FOURIER, "steps": 72}},
+        efforts={"quick": {**SHORT_FOURIER, "steps": 48}, "standard": {**SHORT_FOURIER, "steps": 88, "sure": 0.95}},
     ),
     "maco": Method(
         Maco,

@@ -24,7 +24,7 @@ from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
 from models.spec import Spec
 
-ALONE = 1 / 6
+ALONE = 1 / 8
 """Share of the steps at the beginning that have a pass of their own each, whatever `batch` is: the picture changes so
 much there that gradients of an earlier one would mislead (docs/decisions/0040)."""
 
@@ -78,7 +78,7 @@ def ideal(
     `count` pictures of `size` x `size` pixels (by default the network's input size) are drawn in shared batches, from
     the seeds `seed`, `seed` + 1, ... Each of at most `steps` steps raises the mean of the `objective` over `crops`
     random crops (0: the whole picture) under noise of up to `noise`, minus `tv` times the total variation. After the
-    first sixth, the gradients of several steps are computed at once, as far as their crops fit into `batch`. The ascent
+    first eighth, the gradients of several steps are computed at once as far as their crops fit into `batch`. The ascent
     ends early when the subject was not recognised better for `patience` steps (0 turns this off), or when the mean
     probability of a class reaches `sure`. `options` are the method's options, which models/ideal/options.py describes.
     On a CPU the same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per

@@ -35,7 +35,7 @@ def test_json_has_the_same_picture_and_the_full_score(live: Live) -> None:
     assert picture_of(result["image"]).tobytes() == Image.open(io.BytesIO(png)).tobytes()
     assert result["options"] == {
         "method": "fourier", "effort": "standard", "objective": "logit", "steps": 4, "crops": 2, "batch": 4,
-        "noise": 0.2, "noise_rise": 0.65, "patience": 0, "sure": 0.99, "tv": 20.0, "final_rate": 0.12, "decay": 1.4,
+        "noise": 0.2, "noise_rise": 0.65, "patience": 0, "sure": 0.95, "tv": 20.0, "final_rate": 0.12, "decay": 1.4,
         "learning_rate": 0.1, "momentum": 0.7, "seed": 0, "count": 1, "size": 64,
     }  # fmt: skip
     score = result["score"]

@@ -203,7 +203,7 @@ def test_the_noise_rises_linearly() -> None:
     ],
     ids=["one crop", "two crops", "batch of 1", "whole", "large"],
 )
-def test_steps_share_passes_after_the_first_sixth(tiny: Classifier, options: dict[str, Any], rows: list[int]) -> None:
+def test_steps_share_passes_after_the_first_eighth(tiny: Classifier, options: dict[str, Any], rows: list[int]) -> None:
     """Of 12 steps 2 are alone. Then as many share a pass as have their crops in `batch`, unless they are large."""
     network = Recording(tiny)
     run(ideal(0, tiny.spec, steps=12, patience=0, sure=1.0, **options), network)
@@ -211,10 +211,13 @@ def test_steps_share_passes_after_the_first_sixth(tiny: Classifier, options: dic
 
 
 def test_the_ascent_stops_when_the_class_is_sure(tiny: Classifier) -> None:
-    """The probability of every step is far above 0.01, so only the window of 8 steps is waited for."""
+    """The probability of every step is far above 0.01, so only the window of 8 steps is waited for.
+
+    A pass has the noise of its first step: after 7 steps alone, the first pass with all of it begins with step 27.
+    """
     options = {"steps": 50, "patience": 0}
     assert draw_one(tiny, 1, sure=0.01, noise_rise=0.0, **options).steps == 8
-    assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, **options).steps == 25 + 8
+    assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, **options).steps == 27 + 8
     assert draw_one(tiny, 1, sure=1.0, **options).steps == 50
     assert draw_one(tiny, 1, sure=0.01, noise_rise=0.5, noise=0.0, **options).steps == 8, "there is no noise to rise"
 

@@ -18,20 +18,20 @@ from tests.models.ideal.draw import draw_one
 
 
 def test_a_short_run_draws_a_recognised_zebra(imagenet: Model) -> None:
-    """A quick picture, with two thirds of the steps of the default, already has the zebra as its top-1 class."""
+    """A quick picture, with half the steps of the default and four more, already has the zebra as its top-1 class."""
     result = draw_one(imagenet.classifier, 340, effort="quick")
     assert result.score.rank == 1
 
 
 @pytest.mark.slow
 def test_the_default_options_draw_robust_zebras(imagenet: Model) -> None:
-    """MobileNetV2 gives each of four zebras (class 340) a probability of 0.98, and 0.93 in the mean of their views.
+    """MobileNetV2 gives each of four zebras (class 340) a probability of 0.98, and 0.97 in the mean of their views.
 
     The mean of a single zebra differs by a few hundredths with the number of threads.
     """
     scores = [draw_one(imagenet.classifier, 340, seed=seed).score for seed in range(4)]
     assert all(score.rank == 1 and score.strength >= 0.98 and 0.9 <= score.slope <= 1.5 for score in scores)
-    assert sum(score.robust for score in scores) / 4 >= 0.93
+    assert sum(score.robust for score in scores) / 4 >= 0.97
 
 
 @pytest.mark.slow
