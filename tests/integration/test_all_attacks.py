@@ -26,7 +26,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "auto": {"steps": 30},
     "ddn": {"steps": 40},
     "fmn": {"steps": 60},
-    "carlini_wagner": {"steps": 50, "searches": 3, "initial_constant": 1.0},
+    "carlini_wagner": {"steps": 50},
     "sigma_zero": {"steps": 60},
 }
 """Options for a quick run of minimal attacks."""

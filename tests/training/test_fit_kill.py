@@ -100,8 +100,10 @@ def test_kill_9_after_the_checkpoint_is_ready_leaves_it_complete(tmp_path: Path,
     seconds = time.monotonic() - begun
     complete = checkpoint.load(output)[1]
     assert complete.provenance["metrics"]["robustness"]["photos"] == 6
-    interrupted = 0
-    for _ in range(5):
+    kills = interrupted = 0
+    while kills < 5 or interrupted < 2:  # a run may end sooner than the one that was timed
+        kills += 1
+        assert kills <= 25, "too few of the moments fell within the attack"
         checkpoint.replace_provenance(output, without_curve(complete.provenance))
         killed = start(tmp_path, data, pretrained, "resume")
         assert killed.stdout is not None
@@ -113,7 +115,6 @@ def test_kill_9_after_the_checkpoint_is_ready_leaves_it_complete(tmp_path: Path,
         left = checkpoint.load(output)[1].provenance
         interrupted += left == without_curve(complete.provenance)
         assert left in (complete.provenance, without_curve(complete.provenance))
-    assert interrupted >= 2, "too few of the moments fell within the attack"
     text, _ = start(tmp_path, data, pretrained, "resume").communicate()
     assert "nothing is left to train" in text
     left, weights = checkpoint.load(output)[1], complete.weights

@@ -22,6 +22,15 @@ CHECKS = 5
 """Checks per search whether a row's loss still falls (the authors' abort_early); Adam's first steps have none."""
 SHORTEST, LONGEST = 1e-5, 1e-2
 """Bounds of the default step size; the longest is the authors' own step size."""
+LEAST_CONSTANT, MOST_CONSTANT = 1e-8, 1e8
+"""Bounds of the first constant."""
+ENOUGH = 4.0
+"""How many times the constant of a linear model the first one is.
+
+On ten photos of ImageNet and MobileNetV2, one search of 100 steps then fools all, by an L2 norm of 0.306 in the median;
+with the linear model's own constant it fools one. From the authors' 1e-3 on, it takes three searches to fool them all,
+by 0.308.
+"""
 STILL_FALLING = 0.9999
 """A row's loss still falls if it is at most this share of its loss at the last check."""
 
@@ -49,7 +58,7 @@ def carlini_wagner(
             least=1,
             most=20,
         ),
-    ] = 9,
+    ] = 3,
     step_size: Annotated[
         float | None,
         Option(
@@ -61,27 +70,31 @@ def carlini_wagner(
         ),
     ] = None,
     initial_constant: Annotated[
-        float,
+        float | None,
         Option(
             "Weight of the classification loss beside the squared L2 norm of the perturbation in the first search, for "
             "a picture of the model's own size. Larger values succeed in an earlier search; too large a value leaves a "
             "larger perturbation.",
-            least=1e-8,
-            most=1e8,
+            least=LEAST_CONSTANT,
+            most=MOST_CONSTANT,
+            default_text="for each picture, four times the weight that would just do if the network were linear",
         ),
-    ] = 1e-3,
+    ] = None,
 ) -> Task[None]:
     """Minimise the squared L2 norm plus a constant times the margin that is missing, by Adam in tanh space.
 
-    Each search has one constant per row: ten times the last until a search has won, then bisected. The first constant
-    grows with `goal.scale` squared, as the squared L2 norm does. A row whose loss no longer falls rests until the next
-    search, which begins after `steps` or when all rows rest. `best` receives every look. Costs one pass with gradients,
-    and at most `steps` more in each of the `searches`.
+    Each search has one constant per row: ten times the last until a search has won, then bisected. An
+    `initial_constant` is multiplied by `goal.scale` squared, as the squared L2 norm grows with it. A row whose loss no
+    longer falls rests until the next search, which begins after `steps` or when all rows rest. `best` receives every
+    look. Costs one pass with gradients, and at most `steps` more in each of the `searches`.
     """
     first = yield from goal.look(start, score=margin)
     best.update(first)
     step_sizes = _step_sizes(first, goal) if step_size is None else torch.full_like(first.loss, step_size)
-    constant = torch.full_like(first.loss, initial_constant * goal.scale**2)
+    if initial_constant is None:
+        constant = _initial_constants(first, goal)
+    else:
+        constant = torch.full_like(first.loss, initial_constant * goal.scale**2)
     lower, upper = torch.zeros_like(constant), torch.full_like(constant, torch.inf)
     check_every = max(1, steps // CHECKS)
     space = _TanhSpace(start)
@@ -110,6 +123,16 @@ def _step_sizes(first: Look, goal: Goal) -> PerRow:
     """
     distance = (first.loss + goal.confidence).abs() / size(first.gradients, "l2").clamp(min=1e-30)
     return (distance / math.sqrt(first.pictures[0].numel())).clamp(SHORTEST, LONGEST)
+
+
+def _initial_constants(first: Look, goal: Goal) -> PerRow:
+    """ENOUGH times the constant c with which the model taken as linear reaches the decision boundary.
+
+    The sum |d|^2 + c x (margin - g d) is smallest at d = c g / 2, which is at the boundary if c is 2 x margin / |g|^2.
+    """
+    steepness = size(first.gradients, "l2").square().clamp(min=1e-30)
+    missing = (first.loss + goal.confidence).abs()
+    return (ENOUGH * 2 * missing / steepness).clamp(LEAST_CONSTANT, MOST_CONSTANT)
 
 
 def _loss(look: Look, change: Tensor, constant: PerRow, goal: Goal) -> PerRow:

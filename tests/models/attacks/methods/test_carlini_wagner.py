@@ -43,6 +43,22 @@ def test_on_a_linear_model_the_change_is_the_distance_to_the_border(targeted: bo
     torch.testing.assert_close(best.size, problem.margin / problem.weight.norm(), rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.parametrize("targeted", [False, True])
+def test_one_search_from_the_default_constant_is_enough_on_a_linear_model(targeted: bool) -> None:
+    """The first constant is four times what the linear model needs, and a search with it ends at the border."""
+    problem = TwoClasses.draw()
+    labels = 1 - problem.labels if targeted else problem.labels
+    options: dict[str, Any] = {"targeted": targeted, "steps": 200, "searches": 1}
+    attack = ATTACKS["carlini_wagner"]
+    best = run_float_attack(attack, problem.classifier, problem.pictures, labels, **options)
+    assert best.won.all()
+    torch.testing.assert_close(best.size, problem.margin / problem.weight.norm(), rtol=0.02, atol=1e-3)
+    tiny_constant = run_float_attack(
+        attack, problem.classifier, problem.pictures, labels, initial_constant=1e-8, **options
+    )
+    assert not tiny_constant.won.any()
+
+
 @pytest.mark.parametrize("step_size", [None, 0.01])
 @pytest.mark.parametrize("targeted", [False, True])
 def test_changes_are_no_larger_than_those_of_adversarial_library(
@@ -67,7 +83,7 @@ def test_changes_are_no_larger_than_those_of_adversarial_library(
 def test_pictures_of_black_and_white_are_attacked_within_the_mask(tiny: Classifier, small_pictures: Tensor) -> None:
     """Pictures of only black and white win as well, stay in [0, 1], and are exactly unchanged outside the mask."""
     pictures = small_pictures[:4].round()
-    assert_the_mask_confines("carlini_wagner", "l2", tiny, pictures, searches=4, initial_constant=1.0)
+    assert_the_mask_confines("carlini_wagner", "l2", tiny, pictures, searches=4)
 
 
 def test_the_number_of_passes(tiny: Classifier, small_pictures: Tensor) -> None:
