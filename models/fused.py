@@ -142,7 +142,7 @@ class _Differentiable(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable  # oneDNN's call has no derivative: without this, a second derivative would be 0 without a word
+    @once_differentiable  # oneDNN's call has no derivative: else a second derivative would be 0, with a warning only
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         row, output = ctx.saved_tensors
         if output is not None:

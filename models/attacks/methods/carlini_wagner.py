@@ -24,13 +24,8 @@ SHORTEST, LONGEST = 1e-5, 1e-2
 """Bounds of the default step size; the longest is the authors' own step size."""
 LEAST_CONSTANT, MOST_CONSTANT = 1e-8, 1e8
 """Bounds of the first constant."""
-ENOUGH = 4.0
-"""How many times the constant of a linear model the first one is.
-
-On ten photos of ImageNet and MobileNetV2, one search of 100 steps then fools all, by an L2 norm of 0.306 in the median;
-with the linear model's own constant it fools one. From the authors' 1e-3 on, it takes three searches to fool them all,
-by 0.308.
-"""
+INITIAL_FACTOR = 4.0
+"""The default first constant, as a multiple of the one with which a linear network is fooled (docs/decisions/0038)."""
 STILL_FALLING = 0.9999
 """A row's loss still falls if it is at most this share of its loss at the last check."""
 
@@ -77,7 +72,7 @@ def carlini_wagner(
             "larger perturbation.",
             least=LEAST_CONSTANT,
             most=MOST_CONSTANT,
-            default_text="for each picture, four times the weight that would just do if the network were linear",
+            default_text="for each picture, four times the weight with which the network, if it were linear, is fooled",
         ),
     ] = None,
 ) -> Task[None]:
@@ -126,13 +121,13 @@ def _step_sizes(first: Look, goal: Goal) -> PerRow:
 
 
 def _initial_constants(first: Look, goal: Goal) -> PerRow:
-    """ENOUGH times the constant c with which the model taken as linear reaches the decision boundary.
+    """INITIAL_FACTOR times the constant c with which the model taken as linear reaches the decision boundary.
 
     The sum |d|^2 + c x (margin - g d) is smallest at d = c g / 2, which is at the boundary if c is 2 x margin / |g|^2.
     """
     steepness = size(first.gradients, "l2").square().clamp(min=1e-30)
     missing = (first.loss + goal.confidence).abs()
-    return (ENOUGH * 2 * missing / steepness).clamp(LEAST_CONSTANT, MOST_CONSTANT)
+    return (INITIAL_FACTOR * 2 * missing / steepness).clamp(LEAST_CONSTANT, MOST_CONSTANT)
 
 
 def _loss(look: Look, change: Tensor, constant: PerRow, goal: Goal) -> PerRow:
