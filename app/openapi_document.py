@@ -37,7 +37,8 @@ def install(app: FastAPI, registry: Registry) -> None:
         schema = generate()
         _add_forms(schema["components"]["schemas"])
         _restore_nulls_in_examples(schema)
-        schema["paths"]["/models/{name}"]["get"]["parameters"][0]["example"] = registry.names[0]
+        for path in ("/models/{name}", "/models/{name}/card"):
+            schema["paths"][path]["get"]["parameters"][0]["example"] = registry.names[0]
         if registry.state(registry.names[0]) == "ready":
             _add_examples(schema, registry)
         return schema

@@ -5,8 +5,11 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
+
+IMAGENET_FIRST = "tench"
+"""Name of the first ImageNet class, by which a model of 1000 classes is recognised as one of ImageNet."""
 
 
 class UnknownClass(LookupError):
@@ -40,20 +43,40 @@ class ClassNames:
         self._indices: dict[str, list[int]] = defaultdict(list)
         for index, name in enumerate(self.classes):
             self._indices[normal_form(name)].append(index)
-        if len(self.classes) == len(imagenet_synonyms()):
+        self._is_imagenet = (
+            len(self.classes) == len(imagenet_synonyms()) and normal_form(self.classes[0]) == IMAGENET_FIRST
+        )
+        if self._is_imagenet:
             self._add_synonyms()
 
     def _add_synonyms(self) -> None:
         own = set(self._indices)
         for index, names in enumerate(imagenet_synonyms()):
             for name in map(normal_form, names):
-                # A class's own name wins over another's synonym; names that are not ImageNet's get no synonyms.
-                if self._is_imagenet and name not in own and index not in self._indices[name]:
+                # A class's own name wins over another's synonym.
+                if name not in own and index not in self._indices[name]:
                     self._indices[name].append(index)
 
-    @property
-    def _is_imagenet(self) -> bool:
-        return normal_form(self.classes[0]) == "tench"
+    @cached_property
+    def synonyms(self) -> tuple[tuple[str, ...], ...]:
+        """For each class the other names by which `find` finds it; empty unless the classes are those of ImageNet."""
+        if not self._is_imagenet:
+            return ()
+        return tuple(tuple(self._synonyms(index, names)) for index, names in enumerate(imagenet_synonyms()))
+
+    def _synonyms(self, index: int, names: Sequence[str]) -> list[str]:
+        """Those of WordNet's names of the class that mean it and no other, without its own name."""
+        by_form: dict[str, str] = {}
+        for name in names:
+            by_form.setdefault(normal_form(name), name)
+        by_form.pop(normal_form(self.classes[index]), None)
+        return [name for name in by_form.values() if self._means(name, index)]
+
+    def _means(self, name: str, index: int) -> bool:
+        try:
+            return self.find(name) == index
+        except UnknownClass:  # it names two classes
+            return False
 
     def find(self, text: str) -> int:
         """The index of the class that `text` names; a number is an index unless a class has it as its name.

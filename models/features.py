@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.classify import Prediction, rank
+from models.colour_map import coloured
 from models.layers import Layer
 from models.preprocessing import preprocess, to_float, to_levels
 from models.query import Passes, Query, Task
@@ -74,3 +76,13 @@ def features(
         maps=maps[[channel.channel for channel in shown]],
         passes=passes,
     )
+
+
+def map_picture(values: Float[Tensor, "h w"]) -> UInt8[Tensor, "3 h w"]:
+    """A feature map in the colours of `viridis`, scaled by itself from its smallest value (dark) to its largest.
+
+    A map whose values are all equal is dark.
+    """
+    values = values.float()
+    low, high = values.amin(), values.amax()
+    return coloured((values - low) / (high - low) if high > low else torch.zeros_like(values), "viridis")

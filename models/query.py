@@ -171,14 +171,20 @@ def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
     return torch.cat(tensors) if tensors else None
 
 
+ClassProbability = tuple[int, float]
+"""The index of a class, and its probability from 0 to 1."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """A task's report after one of its steps: `step` of `steps`, counted from 1, with a score and a preview.
 
-    Most reports have no reader, so the score, the preview and the seconds left are computed only when a listener calls
-    `score`, `render` or `eta_s`. `compute_score` returns the score. `compute_eta` is added by what drives the task.
-    `picture` is the preview, float [3, h, w] in [0, 1], or a function that draws it. A tensor belongs to the task,
-    which may change it later: a listener that keeps it makes a copy.
+    Most reports have no reader, so all that takes time is computed only when a listener calls `score`, `probabilities`,
+    `render`, `render_start` or `eta_s`. `compute_score` returns the score, and `compute_probabilities` the classes.
+    `compute_eta` is added by what drives the task.
+    `picture` is the preview, float [3, h, w] in [0, 1], or a function that draws it, and `start` draws what the preview
+    showed before the task changed it, of the same size. A tensor belongs to the task, which may change it later: a
+    listener that keeps it makes a copy.
     `success` says whether a result that reaches the goal has been verified in the file; None if there is no such goal.
     """
 
@@ -188,6 +194,8 @@ class Progress:
     picture: Tensor | Callable[[], Tensor] | None = None
     success: bool | None = None
     compute_eta: Callable[[], float | None] | None = None
+    compute_probabilities: Callable[[], list[ClassProbability]] | None = None
+    start: Callable[[], Tensor] | None = None
 
     def score(self) -> float | None:
         """How near the task is to its goal: a probability, or a channel's activation; None if the task has no score.
@@ -196,17 +204,37 @@ class Progress:
         """
         return None if self.compute_score is None else self.compute_score()
 
+    def probabilities(self) -> list[ClassProbability] | None:
+        """The classes of interest of the picture so far, most probable first; None if the task names none.
+
+        Computed again at each call, which waits for the device.
+        """
+        return None if self.compute_probabilities is None else self.compute_probabilities()
+
     def eta_s(self) -> float | None:
         """About how many seconds the task still takes, as estimated at this call; None where nothing can be said."""
         return None if self.compute_eta is None else self.compute_eta()
 
     def with_success(self, success: bool) -> "Progress":
         """The same report with `success`; in a third of the time of dataclasses.replace."""
-        return Progress(self.step, self.steps, self.compute_score, self.picture, success, self.compute_eta)
+        return Progress(
+            self.step,
+            self.steps,
+            self.compute_score,
+            self.picture,
+            success,
+            self.compute_eta,
+            self.compute_probabilities,
+            self.start,
+        )
 
     def render(self) -> Float[Tensor, "3 h w"] | None:
         """The picture as it is at this step, in [0, 1], drawn again at each call; None if the task has no preview."""
         return self.picture if self.picture is None or isinstance(self.picture, Tensor) else self.picture()
+
+    def render_start(self) -> Float[Tensor, "3 h w"] | None:
+        """The picture before the task changed it, in [0, 1]; None if the task does not change a picture."""
+        return None if self.start is None else self.start()
 
 
 Result = TypeVar("Result")

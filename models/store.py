@@ -27,6 +27,10 @@ class UnknownModel(LookupError):
     """There is no checkpoint and no torchvision network with this name."""
 
 
+class NoCard(LookupError):
+    """The model has no model card."""
+
+
 class WeightsUnavailable(RuntimeError):
     """torchvision's weights are not on this machine and could not be downloaded."""
 
@@ -61,6 +65,28 @@ class Model:
 def checkpoint_names(folder: Path = BUNDLED) -> list[str]:
     """The names of the checkpoints in the folder: their file names without `.safetensors`."""
     return sorted(path.stem for path in folder.glob("*.safetensors"))
+
+
+def card_file(name: str, *, folder: Path = BUNDLED) -> Path | None:
+    """The model card that the training module wrote beside the checkpoint; None if the model has none.
+
+    No name leads to a file outside the folder, and neither does a symbolic link.
+    """
+    if name not in checkpoint_names(folder):
+        return None
+    file = folder / f"{name}.md"
+    return file if file.is_file() and file.resolve().is_relative_to(folder.resolve()) else None
+
+
+def read_card(name: str, *, folder: Path = BUNDLED) -> bytes:
+    """The text of the model card, which is Markdown in UTF-8; raises NoCard if the model has none."""
+    file = card_file(name, folder=folder)
+    if file is None:
+        raise NoCard(
+            f"the model {name!r} has no model card: the training module writes one beside each checkpoint, as NAME.md, "
+            "and models of torchvision have none; GET /models/{name} has what is known about the model"
+        )
+    return file.read_bytes()
 
 
 def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu") -> Model:

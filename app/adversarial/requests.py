@@ -9,7 +9,6 @@ from app.web.fields import (
     FILE,
     FORMAT,
     MODEL,
-    PREVIEWS,
     ClassName,
     Deadline,
     FormatChoice,
@@ -85,6 +84,10 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         examples=[""],
     )
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])
-    previews: bool = Field(default=False, description=PREVIEWS)
+    previews: bool = Field(
+        default=False,
+        description="Whether each progress event contains a small preview of the picture so far, and one of the "
+        "perturbation so far, amplified; only with the format events.",
+    )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)

@@ -18,7 +18,13 @@ EXAMPLE: JsonDict = {
     "target": {"label": "cat", "index": 0},
     "probabilities": {"original": {"before": 0.998, "after": 0.49}, "target": {"before": 0.002, "after": 0.51}},
     "norms": {"linf": 0.0118, "l2": 0.42, "l1": 44.0, "l0": 8700},
-    "perception": {"ssim": 0.9996, "ciede2000_mean": 0.02, "ciede2000_p95": 0.2, "mean_levels": 0.02},
+    "perception": {
+        "ssim": 0.9996,
+        "ciede2000_mean": 0.02,
+        "ciede2000_p95": 0.2,
+        "mean_levels": 0.02,
+        "unchanged": 0.98,
+    },
     "transfer": [
         {
             "model": "other",
@@ -72,6 +78,10 @@ class Perception(BaseModel):
     )
     ciede2000_p95: float = Field(description="95th percentile of the colour difference (CIEDE2000) over all pixels.")
     mean_levels: float = Field(description="Mean absolute change of a value, in 8-bit levels from 0 to 255.")
+    unchanged: float = Field(
+        description="Share of the 8-bit values, three per pixel, that are the same as in the uploaded picture, from 0 "
+        "to 1."
+    )
 
 
 class TransferVerdict(BaseModel):

@@ -105,6 +105,14 @@ class Registry:
         """Why a model could not be loaded; None if it was not tried or did not fail."""
         return str(self._failures[name]) if name in self._failures else None
 
+    def has_card(self, name: str) -> bool:
+        """Whether the model has a model card."""
+        return store.card_file(name, folder=self._folder) is not None
+
+    def read_card(self, name: str) -> bytes:
+        """The model card of a model that is loaded; raises what `get` raises, and store.NoCard."""
+        return store.read_card(self.get(name).name, folder=self._folder)
+
     def get(self, name: str | None = None) -> store.Model:
         """The model of this name, or the default one; raises NotServed, StillLoading, LoadingFailed."""
         name = name or self.names[0]

@@ -61,7 +61,8 @@ async def stream(
     async def compose(stored: StoredIdeal) -> Callable[[], Outcome]:
         return stored.outcome
 
-    return event_stream(request, service, subscription.task, inbox, compose, leave=subscription.leave)
+    classes = resolved.model.spec.classes
+    return event_stream(request, service, subscription.task, inbox, compose, classes=classes, leave=subscription.leave)
 
 
 async def _share(request: Request, service: Service, key: str, work: Callable[[Listener], Awaitable[Result]]) -> Result:

@@ -4,11 +4,14 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from jaxtyping import UInt8
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from torch import Tensor
 
 from app.inside.requests import FeaturesOptions
 from app.inside.responses import FeaturesResult
-from app.web.formats import choose_format
+from app.web.formats import Format, choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
@@ -17,6 +20,8 @@ from app.web.uploads.uploads import decode_upload, form_of
 from models.features import Features, features
 
 router = APIRouter(tags=["pictures"])
+WITH_SEPARATE = (Format.json, Format.events)
+"""The formats that can hold several pictures."""
 
 
 @router.post(
@@ -31,8 +36,12 @@ async def post_features(
     service: ServiceDependency,
     form: Annotated[FeaturesOptions, Depends(form_of(FeaturesOptions))],
 ) -> Response:
-    """Draw the feature maps of a layer in one labelled picture: of the strongest channels, or of named ones."""
+    """Draw the feature maps of a layer: of the strongest channels, or of named ones.
+
+    All are in one labelled picture, or with `separate` each is a picture of its own.
+    """
     format = choose_format(request.headers.getlist("Accept"), form.format)
+    _check_separate(form, format)
     model = service.registry.get(form.model)
     layer = model.classifier.layers.find(form.layer)
     channels = _channels(form.channels)
@@ -40,8 +49,17 @@ async def post_features(
         layer.check_channel(channel)  # refuses before the picture is decoded
     picture = await decode_upload(form.image, service)
     task = features(picture, model.spec, layer, channels=channels)
-    to_outcome = partial(_to_outcome, model=model.name)
+    to_outcome = partial(_to_outcome, model=model.name, separate=form.separate)
     return await present(request, service, task, model, to_outcome, format=format)
+
+
+def _check_separate(form: FeaturesOptions, format: Format) -> None:
+    if form.separate and format not in WITH_SEPARATE:
+        raise HTTPException(
+            422,
+            f"separate: a {format.value} response is a single picture and cannot hold separate feature maps: choose "
+            f"format={' or format='.join(WITH_SEPARATE)}, or leave out separate",
+        )
 
 
 def _channels(text: str) -> int | list[int]:
@@ -51,7 +69,14 @@ def _channels(text: str) -> int | list[int]:
     return [int(part) for part in text.split(",") if part.strip()]
 
 
-def _to_outcome(result: Features, seconds: float, *, model: str) -> Outcome:
+def _to_outcome(result: Features, seconds: float, *, model: str, separate: bool) -> Outcome:
     headers = {"Model": model, "Layer": result.layer.name, "Label": result.prediction.label}
-    body = FeaturesResult.of(result, model=model, seconds=seconds)
-    return Outcome(body, body.image, headers)
+    image = partial(_sheet, result, model)
+    body = FeaturesResult.of(result, image, model=model, separate=separate, seconds=seconds)
+    return Outcome(body, image, headers)
+
+
+def _sheet(result: Features, model: str) -> UInt8[Tensor, "3 h w"]:
+    from models.feature_sheet import feature_sheet  # late: it imports matplotlib (docs/decisions/0042)
+
+    return feature_sheet(result, model)

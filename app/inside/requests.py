@@ -50,6 +50,11 @@ class FeaturesOptions(Options):
         description=f"Which channels to show, at most {MOST_CHANNELS}: a number of channels such as 16, those with the "
         "strongest activation first; or indices from 0 separated by commas, such as 3,17,40 (a single index as 3,).",
     )
+    separate: bool = Field(
+        default=False,
+        description="Whether the response has each feature map as a picture of its own, at the resolution of the layer "
+        "and without labels, in place of one labelled picture of all; only with the formats json and events.",
+    )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)
 

@@ -1,16 +1,15 @@
 """The JSON responses of POST /features and POST /explain."""
 
+from functools import partial
 from typing import ClassVar
 
-from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
-from torch import Tensor
 
 from app.web.schemas import LayerDetail, OptionValue, Passes, PictureResult, PictureUrl, Prediction
 from models.colour_map import coloured
 from models.explain import Explanation
-from models.features import Features
+from models.features import Features, map_picture
 
 FEATURES_EXAMPLE: JsonDict = {
     "model": "cats-dogs",
@@ -24,6 +23,7 @@ FEATURES_EXAMPLE: JsonDict = {
         {"channel": 3, "strength": 0.51, "mean": -0.2, "largest": 2.2},
     ],
     "image": "data:image/png;base64,...",
+    "maps": None,
     "passes": {"forward": 1, "backward": 0},
     "seconds": 0.4,
 }  # fmt: skip
@@ -52,41 +52,60 @@ class ChannelStrength(BaseModel):
     largest: float = Field(description="Largest activation in the map.")
 
 
+class FeatureMap(BaseModel):
+    """The feature map of one channel, as a picture."""
+
+    channel: int = Field(description="Index of the channel, from 0.")
+    image: PictureUrl = Field(
+        description="The feature map alone as a PNG of the layer's height and width, as a data URL: from dark for its "
+        "smallest value to yellow for its largest. A map whose values are all equal is dark."
+    )
+
+
 class FeaturesResult(PictureResult):
     """The response of POST /features as JSON."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [FEATURES_EXAMPLE]})
+    not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "maps"})
 
     model: str = Field(description="Name of the model.")
     layer: LayerDetail = Field(description="The layer whose feature maps are shown.")
     prediction: Prediction = Field(description="The model's top class on the picture.")
-    shown: list[int] = Field(description="Indices of the channels whose feature maps `image` shows, in its order.")
+    shown: list[int] = Field(
+        description="Indices of the channels whose feature maps `image` or `maps` shows, in its order."
+    )
     channels: list[ChannelStrength] = Field(description="All channels of the layer, strongest first.")
-    image: PictureUrl = Field(
-        description="The picture as the network sees it and the feature maps, in one PNG, as a data URL."
+    image: PictureUrl | None = Field(
+        description="The picture as the network sees it and the feature maps, in one PNG, as a data URL; null with "
+        "`separate`."
+    )
+    maps: list[FeatureMap] | None = Field(
+        description="With `separate` each feature map alone, in the order of `shown`; null without it."
     )
     passes: Passes = Field(description="How much of the network's work the response took.")
     seconds: float = Field(description="Seconds that the network's work took, its waiting time included.")
 
     @classmethod
-    def of(cls, result: Features, *, model: str, seconds: float) -> "FeaturesResult":
-        """The response for the feature maps of one picture in this model."""
+    def of(cls, result: Features, image: PictureUrl, *, model: str, separate: bool, seconds: float) -> "FeaturesResult":
+        """The response for the feature maps of one picture in this model; `image` draws them in one picture."""
         return cls(
             model=model,
             layer=LayerDetail.model_validate(result.layer),
             prediction=Prediction.model_validate(result.prediction),
             shown=[channel.channel for channel in result.shown],
             channels=[ChannelStrength.model_validate(channel) for channel in result.channels],
-            image=lambda: _sheet(result, model),
+            image=None if separate else image,
+            maps=_maps(result) if separate else None,
             passes=Passes.model_validate(result.passes),
             seconds=round(seconds, 3),
         )
 
 
-def _sheet(result: Features, model: str) -> UInt8[Tensor, "3 h w"]:
-    from models.feature_sheet import feature_sheet  # late: it imports matplotlib (docs/decisions/0042)
-
-    return feature_sheet(result, model)
+def _maps(result: Features) -> list[FeatureMap]:
+    return [
+        FeatureMap(channel=channel.channel, image=partial(map_picture, values))
+        for channel, values in zip(result.shown, result.maps, strict=True)
+    ]
 
 
 class ExplainResult(PictureResult):

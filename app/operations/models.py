@@ -1,18 +1,24 @@
-"""GET /models and GET /models/{name}: which models are served, and what is known about each of them."""
+"""GET /models, GET /models/{name} and GET /models/{name}/card: the served models, and what is known about each."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from app.engine.registry import Registry
 from app.operations.responses import ModelDetail, ModelList, ModelSummary
+from app.web.attachments import attachment
 from app.web.openapi import problems
 from app.web.schemas import LayerDetail
 from app.web.service import ServiceDependency
 from models.figures import balanced_accuracy
 
 router = APIRouter(tags=["models"])
+ServedName = Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")]
+CARD_TYPE = "text/markdown"
+"""Media type of a model card (RFC 7763)."""
 
 
 @router.get("/models", summary="List the served models", response_description="All served models.")
@@ -23,17 +29,36 @@ async def get_models(service: ServiceDependency) -> ModelList:
     return ModelList(default=registry.names[0], device=str(registry.device), models=summaries)
 
 
-# `:path`, because a name may contain a slash: `imagenet/<architecture>`
+# `:path`, because a name may contain a slash: `imagenet/<architecture>`. Of two paths that match, the first counts.
+@router.get(
+    "/models/{name:path}/card",
+    summary="Download the card of one model",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The model card, in Markdown.",
+            "content": {CARD_TYPE: {"schema": {"type": "string"}, "example": "# cats-dogs\n\n..."}},
+        },
+        **problems(404, 422, 503),
+    },
+)
+async def get_model_card(service: ServiceDependency, name: ServedName) -> Response:
+    """Return the model card that the training module wrote beside the checkpoint: data, training and metrics.
+
+    A model without a card gets a problem with the status 404; GET /models/{name} says in `card` whether there is one.
+    """
+    card = await run_in_threadpool(service.registry.read_card, name)
+    headers = {"Content-Disposition": attachment(f"{name}.md")}
+    return Response(card, headers=headers, media_type=f"{CARD_TYPE}; charset=utf-8")
+
+
 @router.get(
     "/models/{name:path}",
     summary="Describe one model",
     response_description="All that is known about the model.",
     responses=problems(404, 422, 503),
 )
-async def get_model(
-    service: ServiceDependency,
-    name: Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")],
-) -> ModelDetail:
+async def get_model(service: ServiceDependency, name: ServedName) -> ModelDetail:
     """Return class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
     model = service.registry.get(name)
     preprocessing = asdict(model.spec)
@@ -43,10 +68,12 @@ async def get_model(
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),
         class_names=list(model.spec.classes),
+        synonyms=[list(names) for names in model.spec.names.synonyms],
         layers=[LayerDetail.model_validate(layer, from_attributes=True) for layer in model.classifier.layers],
         preprocessing=preprocessing,
         metrics=provenance.pop("metrics", {}),
         provenance=provenance,
+        card=service.registry.has_card(model.name),
     )
 
 

@@ -139,6 +139,7 @@ class ModelDetail(ModelSummary):
                 {
                     **SUMMARY.model_dump(mode="json"),
                     "class_names": ["cat", "dog"],
+                    "synonyms": [],
                     "layers": [
                         {
                             "name": "features.17",
@@ -157,11 +158,17 @@ class ModelDetail(ModelSummary):
                     },
                     "metrics": {"accuracy": 0.987, "photos": 2399},
                     "provenance": {"created": "2026-11-20"},
+                    "card": True,
                 }
             ]
         }
     )
     class_names: list[str] = Field(default=[], description="Names of the classes, in the order of their indices.")
+    synonyms: list[list[str]] = Field(
+        default=[],
+        description="For each class, in the order of `class_names`, the other names by which requests may name it; "
+        "empty if the model's classes are not those of ImageNet.",
+    )
     layers: list[LayerDetail] = Field(
         default=[],
         description="Layers that POST /features, GET /ideal and POST /explain can show, from input to output.",
@@ -178,6 +185,11 @@ class ModelDetail(ModelSummary):
         default={},
         description="Where the model comes from: training recipe, data, versions of the libraries, pretrained weights "
         "and date.",
+    )
+    card: bool = Field(
+        default=False,
+        description="Whether there is a model card, which GET /models/{name}/card returns: the training module writes "
+        "one beside each checkpoint.",
     )
 
 

@@ -5,23 +5,26 @@ import json
 import logging
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.sse import EventSourceResponse, format_sse_event
+from jaxtyping import UInt8
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
 
 from app.web.outcomes import Outcome
 from app.web.problems import problem
-from app.web.schemas import data_url
+from app.web.schemas import Prediction, data_url
 from app.web.service import Service
-from app.web.thumbnail import thumbnail
+from app.web.thumbnail import reduced
+from models.colour_map import amplified
+from models.preprocessing import to_levels
 from models.query import Progress
 
 logger = logging.getLogger(__name__)
@@ -36,20 +39,31 @@ Compose = Callable[[Any], Awaitable[Callable[[], Outcome]]]
 The function takes time, so it is called on a thread of `Service.presenters`."""
 
 
+@dataclass(frozen=True)
+class Update:
+    """Progress on its way to a client.
+
+    `preview` is a small copy of the picture so far, and `change` shows in the same size what has changed since the
+    start. Each is None if the client asked for no previews, or the task has none.
+    """
+
+    progress: Progress
+    preview: UInt8[Tensor, "3 h w"] | None = None
+    change: UInt8[Tensor, "3 h w"] | None = None
+
+
 class Inbox:
     """Carries progress from the engine's thread to one client; a slow client gets the latest events only."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, previews: bool) -> None:
         self._loop = loop
         self._previews = previews
-        self._pending: deque[tuple[Progress, Tensor | None]] = deque(maxlen=MAX_PENDING_EVENTS)
+        self._pending: deque[Update] = deque(maxlen=MAX_PENDING_EVENTS)
         self._changed = asyncio.Event()
 
     def put(self, progress: Progress) -> None:
-        """Add progress, on the engine's thread, with a small copy of the preview: the task's picture may be large."""
-        preview = progress.render() if self._previews else None
-        small = thumbnail(preview, PREVIEW_SIDE) if preview is not None else None
-        self._pending.append((replace(progress, picture=None), small))
+        """Add progress, on the engine's thread, with small copies of its pictures: the task's own may be large."""
+        self._pending.append(_with_small_copies(progress) if self._previews else Update(_without_pictures(progress)))
         self.wake()
 
     def wake(self, _: object = None) -> None:
@@ -61,9 +75,23 @@ class Inbox:
         await self._changed.wait()
         self._changed.clear()
 
-    def take(self) -> list[tuple[Progress, Tensor | None]]:
-        """The progress that was added since the last call, each with its preview; does not wait."""
+    def take(self) -> list[Update]:
+        """The updates that were added since the last call; does not wait."""
         return [self._pending.popleft() for _ in range(len(self._pending))]
+
+
+def _without_pictures(progress: Progress) -> Progress:
+    return replace(progress, picture=None, start=None)
+
+
+def _with_small_copies(progress: Progress) -> Update:
+    picture, start = progress.render(), progress.render_start()
+    if picture is None:
+        return Update(_without_pictures(progress))
+    small = reduced(picture, PREVIEW_SIDE)
+    # The difference of the reduced floating-point pictures: 8-bit levels would lose most of a small change.
+    change = None if start is None else amplified(small - reduced(start, PREVIEW_SIDE))
+    return Update(_without_pictures(progress), to_levels(small), change)
 
 
 def event_stream(
@@ -73,9 +101,13 @@ def event_stream(
     inbox: Inbox,
     compose: Compose,
     *,
+    classes: Sequence[str],
     leave: Callable[[], object],
 ) -> Response:
-    """Stream the progress in the inbox until the future is done, then its outcome; `leave` is called at the end."""
+    """Stream the progress in the inbox until the future is done, then its outcome; `leave` is called at the end.
+
+    `classes` are the names of the model's classes, in the order of their indices.
+    """
 
     async def events() -> AsyncIterator[bytes]:
         try:
@@ -83,8 +115,8 @@ def event_stream(
             while not done:
                 await inbox.wait()
                 done = future.done()  # read before the inbox, so that progress which comes in between is not lost
-                for progress, preview in inbox.take():
-                    event = await run_in_threadpool(_progress_event, progress, preview)
+                for update in inbox.take():
+                    event = await run_in_threadpool(_progress_event, update, classes)
                     yield format_sse_event(event="progress", data_str=event)
             outcome = await compose(future.result())
             body = await run_sync(lambda: outcome().json(), limiter=service.presenters)
@@ -103,15 +135,21 @@ def event_stream(
     return EventSourceResponse(stream, headers=STREAM_HEADERS)
 
 
-def _progress_event(progress: Progress, preview: Tensor | None) -> str:
-    eta_s = progress.eta_s()
-    event: dict[str, float | str | None] = {
+def _progress_event(update: Update, classes: Sequence[str]) -> str:
+    progress, eta_s = update.progress, update.progress.eta_s()
+    event: dict[str, object] = {
         "step": progress.step,
         "steps": progress.steps,
         "score": progress.score(),
         "success": progress.success,
         "eta_s": None if eta_s is None else round(eta_s, 1),
     }
-    if preview is not None:
-        event["preview"] = data_url(preview)
+    probabilities = progress.probabilities()
+    if probabilities is not None:
+        event["probabilities"] = [
+            Prediction(label=classes[index], index=index, probability=probability).model_dump()
+            for index, probability in probabilities
+        ]
+    pictures = {"preview": update.preview, "change": update.change}
+    event |= {name: data_url(picture) for name, picture in pictures.items() if picture is not None}
     return json.dumps(event)

@@ -36,7 +36,7 @@ async def present(
 ) -> Response:
     """Run the task and answer with its outcome; an event stream begins before the task ends.
 
-    `previews` puts a small picture into each event of progress. The deadline is `deadline_s` seconds from now, or the
+    `previews` puts small pictures into each event of progress. The deadline is `deadline_s` seconds from now, or the
     service's own where that is sooner. `weight` is the number of pixels that the task holds; pictures of more than
     MIRAGE_MAX_PIXELS in all are not worked on at one time.
 
@@ -55,7 +55,8 @@ async def present(
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
         future = service.submit(task, model, deadline_s=deadline_s, on_progress=inbox.put, weight=weight)
         future.add_done_callback(inbox.wake)
-        return event_stream(request, service, future, inbox, compose, leave=future.cancel)
+        classes = model.spec.classes
+        return event_stream(request, service, future, inbox, compose, classes=classes, leave=future.cancel)
     future = service.submit(task, model, deadline_s=deadline_s, weight=weight)
     result = await result_for(request, future)
     outcome = await result_for(request, asyncio.ensure_future(compose(result)))

@@ -25,6 +25,7 @@ from models.ideal import BadIdeal
 from models.layers import UnknownLayer
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels
 from models.query import DeadlineExceeded
+from models.store import NoCard
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ STATUS: dict[type[Exception], int] = {
     UnknownClass: 404,
     UnknownLayer: 404,
     NotServed: 404,
+    NoCard: 404,
     PictureTooLarge: 413,
     NotAPicture: 415,
     UnclearLevels: 422,

@@ -13,8 +13,10 @@ from torch import Tensor
 from models.attacks.geometry import Measure, PerRow, Pictures, rows, to_lattice
 from models.attacks.objectives import Score, lead, log_odds, margin
 from models.preprocessing import Preprocess
-from models.query import LabelObjective, Objective, Passes, Progress, Query, Task
+from models.query import ClassProbability, LabelObjective, Objective, Passes, Progress, Query, Result, Task
 
+TOP = 5
+"""Number of the most probable classes that a report of progress names."""
 View = Callable[[Tensor], Tensor]
 """Something that may happen to a picture before the model sees it: pictures -> pictures in [0, 1], differentiable."""
 
@@ -146,9 +148,16 @@ class Goal:
         odds = log_odds(logits, self.labels[:1].expand(len(logits)))
         return torch.sigmoid(odds if self.targeted else -odds).mean().item()
 
-    def first_probability(self, logits: Float[Tensor, "n k"]) -> float:
-        """`probability` with the logits of the first row alone."""
-        return self.probability(logits[:1])
+    def class_probabilities(self, logits: Float[Tensor, "n k"]) -> list[ClassProbability]:
+        """The TOP most probable classes, best first, and after them the first row's label if it is not among them.
+
+        The probabilities are means over the logits.
+        """
+        probabilities = logits.softmax(dim=1).mean(dim=0).cpu()
+        indices = probabilities.argsort(descending=True, stable=True)[:TOP].tolist()
+        label = int(self.labels[0])
+        shown = indices if label in indices else [*indices, label]
+        return [(index, probabilities[index].item()) for index in shown]
 
     def masked(self, change: Tensor) -> Tensor:
         """The change, set to 0 where nothing may change."""
@@ -169,6 +178,10 @@ def _mean(objective: Objective, views: int) -> Objective:
 
 def _first(pictures: Pictures) -> Float[Tensor, "3 h w"]:
     return pictures[0]
+
+
+def _of_first_row(read: Callable[[Tensor], Result], logits: Float[Tensor, "n k"]) -> Result:
+    return read(logits[:1])
 
 
 @dataclass(frozen=True)
@@ -275,6 +288,13 @@ class Best:
         return branch
 
     def progress(self, step: int, steps: int) -> Progress:
-        """A report whose score is the probability of the first row's goal: its target's, or all but its label's."""
+        """A report on the first row; the score is the probability of its goal: its target's, or all but its label's."""
         best = self._origin or self
-        return Progress(step, steps, partial(best.goal.first_probability, best.logits), partial(_first, best.pictures))
+        return Progress(
+            step,
+            steps,
+            partial(_of_first_row, best.goal.probability, best.logits),
+            partial(_first, best.pictures),
+            compute_probabilities=partial(_of_first_row, best.goal.class_probabilities, best.logits),
+            start=partial(_first, best.start),
+        )

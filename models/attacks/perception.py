@@ -29,13 +29,15 @@ class Perception:
     `ssim` is the structural similarity, 1 if nothing changed (Wang et al. 2004, doi.org/10.1109/TIP.2003.819861).
     `ciede2000_mean` and `ciede2000_p95` are the mean and the 95th percentile of the colour difference over all pixels,
     also unchanged ones; 1 is just noticeable side by side (Sharma et al. 2005, doi.org/10.1002/col.20070).
-    `mean_levels` is the mean change of a value, in levels of 255.
+    `mean_levels` is the mean change of a value, in levels of 255. `unchanged` is the share of all values, three per
+    pixel, that are what they were.
     """
 
     ssim: float
     ciede2000_mean: float
     ciede2000_p95: float
     mean_levels: float
+    unchanged: float
 
 
 def perception(picture: Levels, origin: Levels) -> Perception:
@@ -48,11 +50,13 @@ def perception(picture: Levels, origin: Levels) -> Perception:
     picture, origin = picture.cpu(), origin.cpu()
     distances, changed = _colour_distances(picture, origin)
     pixels = picture[0].numel()
+    difference = _difference(picture, origin)
     return Perception(
         ssim=_ssim(picture, origin),
         ciede2000_mean=float(distances.mean()) * changed / pixels if changed else 0.0,
         ciede2000_p95=_percentile(distances, changed, pixels, 0.95),
-        mean_levels=_difference(picture, origin).sum().item() / picture.numel(),
+        mean_levels=difference.sum().item() / picture.numel(),
+        unchanged=1 - difference.count_nonzero().item() / picture.numel(),
     )
 
 

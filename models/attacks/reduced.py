@@ -73,13 +73,18 @@ class Reduced:
         return replace(goal, preprocess=self.view, scale=1.0)
 
     def show_model_input(self, report: Progress) -> Progress:
-        """The report with what the model sees as its preview, in place of the small variable."""
-        return replace(report, picture=None if report.picture is None else partial(self._model_input, report))
+        """The report with what the model sees as its preview and its start, in place of the small variable."""
+        if report.picture is None:
+            return report
+        return replace(report, picture=partial(self._model_input, report), start=self._model_start)
 
     def _model_input(self, report: Progress) -> Float[Tensor, "3 s s"]:
         preview = report.render()
         assert preview is not None, "the report has a preview"
         return self.view(preview.unsqueeze(0))[0]
+
+    def _model_start(self) -> Float[Tensor, "3 s s"]:
+        return self.base[0]
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:

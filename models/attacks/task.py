@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from models.attacks.geometry import LEVEL, Norm, norms
+from models.attacks.geometry import Norm, norms
 from models.attacks.goal import Goal, Patch
 from models.attacks.jpeg import Jpeg
 from models.attacks.objectives import SETTLED
@@ -16,6 +16,7 @@ from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_at
 from models.attacks.search import Search, SearchResult
 from models.attacks.survive import Survival, views
 from models.classify import Prediction, rank
+from models.colour_map import amplified
 from models.preprocessing import preprocessor, to_float, to_levels
 from models.query import Passes, Query, Task
 from models.spec import Spec
@@ -58,8 +59,7 @@ class Adversarial:
     @property
     def perturbation(self) -> UInt8[Tensor, "3 h w"]:
         """The change, centred on grey and amplified so that its largest value spans the range."""
-        change = to_float(self.picture) - to_float(self.origin)
-        return to_levels(0.5 + change / (2 * max(change.abs().max().item(), LEVEL)))
+        return amplified(to_float(self.picture) - to_float(self.origin))
 
 
 def adversarial(

@@ -99,11 +99,12 @@ def lively_network() -> nn.Module:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the checkpoint `tiny`."""
+    """Return a folder with the checkpoint `tiny` and its model card."""
     folder = tmp_path_factory.mktemp("checkpoints")
     checkpoint.save(
         folder / "tiny.safetensors", lively_network(), TINY, {"metrics": {"accuracy": 0.25}, "recipe": {"seed": 0}}
     )
+    (folder / "tiny.md").write_text("# tiny\n\nRandom weights; accuracy ¼.\n", encoding="utf-8")
     return folder
 
 

@@ -22,6 +22,16 @@ from models.run import run
 run(classify(torch.zeros(3, 40, 40, dtype=torch.uint8), model.spec), model.classifier)
 """
 
+SEPARATE_MAPS = """
+from app.inside.responses import FeaturesResult
+from models.features import features
+from models.run import run
+picture, layer = torch.zeros(3, 40, 40, dtype=torch.uint8), model.classifier.layers.find("features.2")
+result = run(features(picture, model.spec, layer, channels=2), model.classifier)
+body = FeaturesResult.of(result, lambda: picture, model="cats-dogs", separate=True, seconds=0.0)
+assert body.model_dump_json().count("data:image/png") == 2
+"""
+
 
 def imported(program: str) -> list[str]:
     """The libraries of LATE that a new process has imported when the program has ended."""
@@ -31,6 +41,6 @@ def imported(program: str) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("program", [IMPORTS, IMPORTS + LOADS + ANSWERS])
+@pytest.mark.parametrize("program", [IMPORTS, IMPORTS + LOADS + ANSWERS, IMPORTS + LOADS + SEPARATE_MAPS])
 def test_large_libraries_are_imported_late(program: str) -> None:
     assert imported(program) == []

@@ -110,6 +110,23 @@ def test_imagenet_synonyms(text: str, index: int | None) -> None:
         assert IMAGENET.find(text) == index
 
 
+def test_synonyms_are_the_other_names_of_each_class() -> None:
+    """Each is found, and means its class; neither a class's own name nor that of another class is among them."""
+    synonyms = IMAGENET.synonyms
+    assert len(synonyms) == 1000
+    assert synonyms[2] == ("white shark", "man-eater", "man-eating shark", "Carcharodon carcharias")
+    assert synonyms[292] == ("Panthera tigris",)
+    for index, (name, others) in enumerate(zip(IMAGENET.classes, synonyms, strict=True)):
+        assert [IMAGENET.find(other) for other in others] == [index] * len(others)
+        forms = [normal_form(other) for other in (name, *others)]
+        assert len(set(forms)) == len(forms)
+    assert sum(map(len, synonyms)) == 829, "of the 1860 names of WordNet"
+
+
+def test_classes_other_than_imagenets_have_no_synonyms() -> None:
+    assert PETS.synonyms == ClassNames([f"plant {number}" for number in range(1000)]).synonyms == ()
+
+
 def test_the_name_of_a_class_takes_precedence_over_a_synonym_of_another() -> None:
     """Some synonyms in WordNet are the name of another class; such a text means the class of that name."""
     own = {normal_form(name): index for index, name in enumerate(IMAGENET.classes)}

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from models.classifier import Classifier
+from models.colour_map import coloured
 from models.feature_sheet import feature_sheet
-from models.features import Features, features
+from models.features import Features, features, map_picture
 from models.layers import UnknownLayer
 from models.preprocessing import preprocess, to_float
 from models.run import run
@@ -70,6 +71,17 @@ def test_maps_agree_with_captum(imagenet: Model, chelsea: Tensor) -> None:
         expected = attr.LayerActivation(classifier.logits, layer).attribute(pixels)[0]
         result = compute_features(classifier, chelsea, name, channels=list(range(len(expected))))
         torch.testing.assert_close(result.maps.reshape(expected.shape), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_map_is_scaled_by_itself() -> None:
+    """From -3 to 5, the middle is 1, and its colour that of 0.5; the size is kept, and a constant map is dark."""
+    middle = coloured(torch.tensor([[0.5]]), "viridis")[:, 0, 0].tolist()
+    drawn = map_picture(torch.tensor([[-3.0, 1.0, 5.0], [5.0, 5.0, -3.0]]))
+    assert drawn.shape == (3, 2, 3) and drawn.dtype == torch.uint8
+    dark, bright = [68, 1, 84], [253, 231, 36]
+    assert drawn.permute(1, 2, 0).tolist() == [[dark, middle, bright], [bright, bright, dark]]
+    for value in (-2.0, 0.0, 7.5):
+        assert map_picture(torch.full((2, 2), value)).permute(1, 2, 0).tolist() == [[dark] * 2] * 2
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 7, 16, 100])

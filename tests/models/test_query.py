@@ -1,5 +1,7 @@
 """Tests halving queries, joining answers, counting passes, and scores that are computed only when they are read."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 from hypothesis import given
@@ -98,6 +100,25 @@ def test_joined_answers_without_gradients_have_none() -> None:
     assert joined.logits.tolist() == [[0, 0], [1, 1], [1, 1]]
     assert joined.losses is None
     assert joined.gradients is None
+
+
+def test_a_report_with_success_is_otherwise_the_same() -> None:
+    """Every field but `success` is taken over, so also one that is added later."""
+    report = Progress(
+        1,
+        2,
+        lambda: 0.5,
+        pixels(1)[0],
+        compute_eta=lambda: 3.0,
+        compute_probabilities=lambda: [(1, 0.75)],
+        start=lambda: pixels(1)[0],
+    )
+    changed = report.with_success(True)
+    assert changed.success is True and report.success is None
+    for field in fields(Progress):
+        if field.name != "success":
+            assert getattr(report, field.name) is not None, f"give {field.name} a value in this test"
+            assert getattr(changed, field.name) is getattr(report, field.name)
 
 
 def test_a_score_is_computed_only_when_it_is_read() -> None:

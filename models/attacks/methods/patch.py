@@ -86,8 +86,7 @@ def patch(
             look = yield from _repeated(goal, samples).look(placed.pictures)
             adam.descend(squares, placed.gradients(look.gradients), step_size)
             squares.clamp_(0, 1)
-            # The probability is the first row's, over all placements of this step; the first of these is shown.
-            yield Progress(step + 1, steps, partial(goal.probability, look.logits[:: len(start)]), look.pictures[0])
+            yield _progress(step + 1, steps, start, goal, look)
         for corner in area.corners():
             best.update((yield from _look_at_corner(start, goal, squares, corner)))
         trials = []
@@ -101,6 +100,19 @@ def patch(
         best.add_patch(Patch(to_levels(squares[0]), None))
         raise
     best.add_patch(Patch(to_levels(squares[0]), torch.cat(trials).float().mean().item()))
+
+
+def _progress(step: int, steps: int, start: Pictures, goal: Goal, look: Look) -> Progress:
+    """A report on the first row: probabilities over all placements of this step, of which the first is shown."""
+    logits = look.logits[:: len(start)]
+    return Progress(
+        step,
+        steps,
+        partial(goal.probability, logits),
+        look.pictures[0],
+        compute_probabilities=partial(goal.class_probabilities, logits),
+        start=lambda: start[0],
+    )
 
 
 def _repeated(goal: Goal, times: int) -> Goal:

@@ -48,6 +48,7 @@ def test_the_report_is_true_of_the_returned_file(live: Live, attack: str, norm: 
     assert result["success"] is (result["adversarial"]["label"] != result["original"]["label"])
     assert result["probabilities"]["original"]["after"] <= result["original"]["probability"]
     assert result["perception"]["mean_levels"] == pytest.approx(levels.abs().double().mean().item())
+    assert result["perception"]["unchanged"] == pytest.approx((levels == 0).double().mean().item())
     assert result["perception"]["ssim"] == pytest.approx(
         structural_similarity(*(levels.numpy() for levels in (changed, origin)), channel_axis=0, data_range=255),
         abs=1e-6,

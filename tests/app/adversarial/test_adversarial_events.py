@@ -1,8 +1,10 @@
 """Tests POST /adversarial as a stream of events."""
 
+import pytest
+
 from tests.app.events import events
 from tests.app.live_service import Live
-from tests.app.picture_requests import fool
+from tests.app.picture_requests import classify, fool, pixels
 
 
 def test_progress_events_are_followed_by_the_result(live: Live, picture: bytes) -> None:
@@ -12,6 +14,39 @@ def test_progress_events_are_followed_by_the_result(live: Live, picture: bytes) 
     assert [name for name, _ in received] == ["progress"] * 3 + ["result"]
     assert received[0][1]["preview"].startswith("data:image/png")
     assert received[-1][1]["success"] is True
+
+
+def test_progress_shows_the_classes_and_the_change(live: Live, picture: bytes) -> None:
+    """All four classes of the model, with probabilities of 1 together; the score is that of all but the original.
+
+    The picture is smaller than a preview, so the change has its size, and PGD within a box leaves the rest grey.
+    """
+    original = classify(live, picture)[0]["index"]
+    data = {"format": "events", "attack": "pgd", "steps": "3", "previews": "true", "box": "32,16,64,32"}
+    with live.client.stream("POST", "/adversarial", files={"image": picture}, data=data) as response:
+        *progress, _ = [event for _, event in events(response.iter_lines())]
+    assert len(progress) == 3
+    for event in progress:
+        probabilities = {entry["label"]: entry["probability"] for entry in event["probabilities"]}
+        assert set(probabilities) == {"cat", "dog", "Siamese cat", "sea_lion"}
+        assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
+        others = [entry["probability"] for entry in event["probabilities"] if entry["index"] != original]
+        assert event["score"] == pytest.approx(sum(others), abs=1e-4)
+        change = pixels(event["change"])
+        assert change.shape == pixels(event["preview"]).shape == (3, 96, 128)
+        inside = change[:, 16:48, 32:96]
+        assert {0, 255} & set(inside.unique().tolist())
+        outside = change.clone()
+        outside[:, 16:48, 32:96] = 128
+        assert (outside == 128).all()
+
+
+def test_without_previews_there_is_no_change(live: Live, picture: bytes) -> None:
+    data = {"format": "events", "attack": "pgd", "steps": "1"}
+    with live.client.stream("POST", "/adversarial", files={"image": picture}, data=data) as response:
+        (_, progress), _ = events(response.iter_lines())
+    assert "probabilities" in progress and not {"preview", "change"} & set(progress)
 
 
 def test_a_failure_during_the_stream_is_an_event(live: Live, picture: bytes) -> None:

@@ -6,8 +6,9 @@ import io
 import pytest
 from PIL import Image
 
+from tests.app.events import events
 from tests.app.live_service import Live
-from tests.app.picture_requests import classify, post, post_for_json
+from tests.app.picture_requests import classify, pixels, post, post_for_json
 
 
 def test_the_sheet_and_its_json_values(live: Live, picture: bytes) -> None:
@@ -33,6 +34,37 @@ def test_channels_are_chosen_by_number_or_as_a_list(live: Live, picture: bytes) 
     assert len(post_for_json(live, "/features", picture, layer="features.3", channels=5)["shown"]) == 5
     assert post_for_json(live, "/features", picture, layer="features.3", channels="7, 3")["shown"] == [7, 3]
     assert post_for_json(live, "/features", picture, layer="features.3", channels="7,")["shown"] == [7]
+
+
+def test_separate_maps_are_pictures_of_their_own(live: Live, picture: bytes) -> None:
+    """In the order of `shown`, of the layer's 8 x 8 values, each from viridis' darkest colour to its brightest."""
+    options = {"layer": "features.3", "channels": "7,3,11"}
+    together = post_for_json(live, "/features", picture, **options)
+    assert together["maps"] is None and together["image"].startswith("data:image/png")
+    result = post_for_json(live, "/features", picture, **options, separate="true")
+    assert result["image"] is None
+    assert [entry["channel"] for entry in result["maps"]] == result["shown"] == [7, 3, 11]
+    for entry in result["maps"]:
+        drawn = pixels(entry["image"])
+        assert drawn.shape == (3, 8, 8)
+        colours = {tuple(colour) for colour in drawn.flatten(1).T.tolist()}
+        assert {(68, 1, 84), (253, 231, 36)} <= colours
+    same = ("layer", "prediction", "shown", "channels", "passes")
+    assert {name: result[name] for name in same} == {name: together[name] for name in same}
+    ((name, event),) = events(
+        post(live, "/features", picture, **options, separate="true", format="events").iter_lines()
+    )
+    assert name == "result" and event["maps"] == result["maps"] and event["image"] is None
+
+
+@pytest.mark.parametrize("format", ["png", "webp", "jpeg", None])
+def test_separate_maps_do_not_fit_into_one_picture(live: Live, picture: bytes, format: str | None) -> None:
+    """Without a format the client gets a PNG."""
+    fields = {"layer": "features.3", "separate": "true"} | ({} if format is None else {"format": format})
+    response = post(live, "/features", picture, **fields)
+    assert (response.status_code, response.headers["Content-Type"]) == (422, "application/problem+json")
+    assert f"a {format or 'png'} response is a single picture" in response.json()["detail"]
+    assert "choose format=json or format=events" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("format", ["webp", "jpeg", "events"])

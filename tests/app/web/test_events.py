@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.engine.progress import Listener
 from app.engine.shared_computations import SharedComputations, Subscription
-from app.web.events import MAX_PENDING_EVENTS, PREVIEW_SIDE, Inbox, event_stream
+from app.web.events import MAX_PENDING_EVENTS, PREVIEW_SIDE, Inbox, Update, event_stream
 from app.web.outcomes import Outcome
 from app.web.schemas import PictureResult, PictureUrl
 from models.query import Progress
@@ -29,23 +29,53 @@ def test_a_slow_client_gets_the_latest_events() -> None:
         for step in range(100):
             inbox.put(Progress(step, 100))
         await inbox.wait()
-        return [progress.step for progress, _ in inbox.take()]
+        return [update.progress.step for update in inbox.take()]
 
     assert asyncio.run(steps()) == list(range(100 - MAX_PENDING_EVENTS, 100))
 
 
-def test_a_preview_is_reduced_and_only_made_on_request() -> None:
-    picture = torch.rand(3, 400, 800)
+def update_of(progress: Progress, *, previews: bool) -> Update:
+    """What an inbox makes of the progress."""
 
-    async def preview_of(previews: bool) -> tuple[Progress, torch.Tensor | None]:
+    async def put() -> Update:
         inbox = Inbox(asyncio.get_running_loop(), previews=previews)
-        inbox.put(Progress(1, 2, picture=picture))
+        inbox.put(progress)
         return inbox.take()[0]
 
-    progress, small = asyncio.run(preview_of(True))
-    assert progress.render() is None and small is not None
-    assert tuple(small.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
-    assert asyncio.run(preview_of(False))[1] is None
+    return asyncio.run(put())
+
+
+def test_pictures_are_reduced_and_only_made_on_request() -> None:
+    """Only the small copies remain: the progress itself has no pictures any more."""
+    picture = torch.rand(3, 400, 800)
+    progress = Progress(1, 2, picture=picture, start=lambda: torch.zeros(3, 400, 800))
+    update = update_of(progress, previews=True)
+    assert update.preview is not None and update.change is not None
+    assert tuple(update.preview.shape) == tuple(update.change.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
+    without = update_of(progress, previews=False)
+    assert without.preview is None and without.change is None
+    for stored in (update.progress, without.progress):
+        assert stored.render() is None and stored.render_start() is None
+
+
+def test_a_change_of_a_hundredth_of_a_level_is_amplified_to_the_full_range() -> None:
+    """One half rises by it, one quarter falls by half of it, and the last quarter is unchanged: 255, 64 and 128."""
+    start = torch.full((3, 320, 640), 0.5)
+    picture = start.clone()
+    picture[..., :320] += 0.01 / 255
+    picture[..., 320:480] -= 0.005 / 255
+    change = update_of(Progress(1, 2, picture=picture, start=lambda: start), previews=True).change
+    assert change is not None and tuple(change.shape) == (3, 80, 160)
+    for columns, level in ((slice(2, 78), 255), (slice(82, 118), 64), (slice(122, 160), 128)):
+        assert (change[..., columns].int() - level).abs().max() <= (level != 128)  # float32 rounds the two changes
+
+
+def test_no_change_is_grey_and_a_task_without_a_start_has_none() -> None:
+    picture = torch.rand(3, 200, 300)
+    change = update_of(Progress(1, 2, picture=picture, start=picture.clone), previews=True).change
+    assert change is not None and change.unique().tolist() == [128]
+    update = update_of(Progress(1, 2, picture=picture), previews=True)
+    assert update.preview is not None and update.change is None
 
 
 def test_a_preview_is_drawn_once_and_only_on_request() -> None:
@@ -83,7 +113,15 @@ def stream_for(subscription: Subscription[int], inbox: Inbox, leave: Callable[[]
     subscription.task.add_done_callback(inbox.wake)
     request = SimpleNamespace(state=SimpleNamespace(request_id="r1"))
     service = SimpleNamespace(presenters=CapacityLimiter(1))
-    return event_stream(request, service, subscription.task, inbox, compose, leave=leave)  # type: ignore[arg-type]
+    return event_stream(
+        request,  # type: ignore[arg-type]
+        service,  # type: ignore[arg-type]
+        subscription.task,
+        inbox,
+        compose,
+        classes=("cat", "dog"),
+        leave=leave,
+    )
 
 
 @dataclass
@@ -134,6 +172,33 @@ def test_a_stream_has_every_step_and_the_result() -> None:
     assert [data["step"] for _, data in received[:3]] == [1, 2, 3] and received[3][1]["steps"] == 3
     assert [data["eta_s"] for _, data in received[:3]] == [2.1, 1.1, None]
     assert leave_count >= 1
+
+
+def test_classes_are_named_in_the_order_of_the_progress() -> None:
+    """An event without them has no such field. Nothing is computed before the event is written."""
+    computed: list[int] = []
+
+    def probabilities() -> list[tuple[int, float]]:
+        computed.append(1)
+        return [(1, 0.75), (0, 0.25)]
+
+    async def report_twice(report: Listener) -> int:
+        report(Progress(1, 2, compute_probabilities=probabilities))
+        assert not computed
+        report(Progress(2, 2))
+        return 2
+
+    async def listen() -> str:
+        inbox = Inbox(asyncio.get_running_loop(), previews=True)
+        subscription = SharedComputations[int]().join("key", report_twice, inbox.put)
+        return await receive_stream(stream_for(subscription, inbox, subscription.leave), Client())
+
+    (_, first), (_, second), _ = events(asyncio.run(listen()).splitlines())
+    assert first["probabilities"] == [
+        {"label": "dog", "index": 1, "probability": 0.75},
+        {"label": "cat", "index": 0, "probability": 0.25},
+    ]
+    assert not {"probabilities", "preview", "change"} & set(second)
 
 
 def test_a_stream_of_a_finished_computation_is_its_result() -> None:

@@ -36,6 +36,10 @@ def to_outcome(value: str, seconds: float) -> Outcome:
     return Outcome(body, body.image, {})
 
 
+MODEL: Any = SimpleNamespace(spec=SimpleNamespace(classes=("cat", "dog")))
+"""What `present` needs of a model."""
+
+
 class Service:
     """A service that has the result of every task at once, and one place for writing responses."""
 
@@ -79,7 +83,7 @@ def test_a_follow_up_occupies_no_place_for_writing_responses(format: Format) -> 
             request_of(stay),
             service,
             None,
-            None,
+            MODEL,
             to_outcome,
             format=format,
             follow_up=follow_up,  # type: ignore[arg-type]
@@ -136,7 +140,7 @@ def test_a_stream_that_never_began_cancels_its_task() -> None:
             return future
 
     async def drop() -> None:
-        response = await present(None, Submitting(), None, None, None, format=Format.events)  # type: ignore[arg-type]
+        response = await present(None, Submitting(), None, MODEL, None, format=Format.events)  # type: ignore[arg-type]
         assert not future.cancelled()
         del response
         gc.collect()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from models.attacks.geometry import by, to_lattice
@@ -139,7 +140,9 @@ def test_a_branch_ignores_later_results_and_passes_on_its_own() -> None:
     branch.update(make_look([1.0] * 2, [True, True], 0.5))
     assert branch.size.tolist() == [0.5, 0.5]
     assert best.size.tolist() == [0.25, 0.5]
-    assert torch.equal(branch.progress(1, 2).render(), best.pictures[0])
+    report = branch.progress(1, 2)
+    assert torch.equal(report.render(), best.pictures[0])
+    assert torch.equal(report.render_start(), start[0])
 
 
 def test_after_rescoring_the_new_loss_counts() -> None:
@@ -167,3 +170,19 @@ def test_progress_reports_the_probability_of_the_goal(tiny: Classifier) -> None:
         assert (report.step, report.steps) == (3, 7)
         assert report.score() is not None
         assert abs(report.score() - (probability if targeted else 1 - probability)) < 1e-5
+
+
+def test_progress_names_five_classes_and_that_of_the_goal() -> None:
+    """Of eight classes with the odds 8, 1, 7, 2, 6, 3, 5, 4 the best five are 0, 2, 4, 6, 7; class 1 comes sixth."""
+    odds = torch.tensor([8.0, 1, 7, 2, 6, 3, 5, 4])
+    pictures = torch.zeros(2, 3, 2, 2)
+    logits = torch.stack((odds.log(), torch.zeros(8)))  # the second row is not reported
+    look = Look(pictures, logits, torch.zeros(2), torch.zeros(2), torch.zeros(2, dtype=torch.bool), None)
+    for label, indices in ((1, [0, 2, 4, 6, 7, 1]), (6, [0, 2, 4, 6, 7])):
+        for targeted in (True, False):
+            goal = Goal(torch.tensor([label, 3]), targeted, lambda pixels: pixels)
+            probabilities = Best(goal, pictures, look).progress(1, 2).probabilities()
+            assert probabilities is not None
+            assert [index for index, _ in probabilities] == indices
+            expected = [odds[index].item() / 36 for index in indices]
+            assert [probability for _, probability in probabilities] == pytest.approx(expected)

@@ -29,7 +29,10 @@ def expected_perception(picture: Tensor, origin: Tensor, window: int = 7) -> Per
     ssim = structural_similarity(after, before, win_size=window, channel_axis=2, data_range=255)
     distances = deltaE_ciede2000(rgb2lab(after), rgb2lab(before))
     mean_levels = np.abs(after.astype(int) - before.astype(int)).mean()
-    return Perception(float(ssim), float(distances.mean()), float(np.percentile(distances, 95)), float(mean_levels))
+    unchanged = float((after == before).mean())
+    return Perception(
+        float(ssim), float(distances.mean()), float(np.percentile(distances, 95)), float(mean_levels), unchanged
+    )
 
 
 def assert_same(result: Perception, expected: Perception, tolerance: float = 1e-6) -> None:
@@ -71,7 +74,7 @@ def test_a_few_changed_pixels_are_measured_as_by_scikit_image(
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 5), (5, 2), (3, 3), (40, 30)])
 def test_an_unchanged_picture_has_perfect_measures(draw: Draw, height: int, width: int) -> None:
     origin = draw(height, width)
-    assert perception(origin, origin.clone()) == Perception(1.0, 0.0, 0.0, 0.0)
+    assert perception(origin, origin.clone()) == Perception(1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 5), (5, 2)])
@@ -80,7 +83,7 @@ def test_ssim_of_a_changed_picture_under_three_pixels_is_zero(height: int, width
     white = torch.full((3, height, width), 255, dtype=torch.uint8)
     result = perception(torch.zeros_like(white), white)
     assert vars(result) == pytest.approx(
-        {"ssim": 0.0, "ciede2000_mean": 100.0, "ciede2000_p95": 100.0, "mean_levels": 255.0}, rel=1e-4
+        {"ssim": 0.0, "ciede2000_mean": 100.0, "ciede2000_p95": 100.0, "mean_levels": 255.0, "unchanged": 0.0}, rel=1e-4
     )
 
 

@@ -10,6 +10,7 @@ from models.attacks.task import adversarial
 from models.classifier import Classifier
 from models.classify import classify
 from models.preprocessing import preprocess, to_float
+from models.query import Progress
 from models.run import run
 from models.spec import Spec
 from tests.conftest import Draw
@@ -144,15 +145,22 @@ def test_a_step_of_a_reduced_attack_is_as_long_as_at_full_size(
 def test_previews_of_a_reduced_attack_are_preprocessed_pictures(
     tiny: Classifier, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And so is the start, from which the change is computed: both are what the model sees."""
     monkeypatch.setattr("models.attacks.reduced.LARGE", 1)
     picture = draw(240, 330)
     previews: list[Tensor] = []
-    run(
-        adversarial(picture, tiny.spec, attack="ddn", steps=5),
-        tiny,
-        lambda report: previews.append(report.render()) if report.render() is not None else None,
-    )
+    starts: list[Tensor] = []
+
+    def listen(report: Progress) -> None:
+        preview, start = report.render(), report.render_start()
+        assert preview is not None and start is not None
+        previews.append(preview)
+        starts.append(start)
+
+    run(adversarial(picture, tiny.spec, attack="ddn", steps=5), tiny, listen)
     model_input = preprocess(to_float(picture).unsqueeze(0), tiny.spec)[0]
     assert len(previews) == 5
-    for preview in previews:
+    for preview, start in zip(previews, starts, strict=True):
         torch.testing.assert_close(preview, model_input, rtol=0, atol=0.2)
+        torch.testing.assert_close(start, model_input, rtol=0, atol=2e-6)
+    assert not torch.equal(previews[-1], starts[-1])

@@ -177,7 +177,10 @@ def test_the_mask_of_the_goal_is_ignored(tiny: Classifier, small_pictures: Tenso
 
 
 def test_progress_is_reported_for_every_step(tiny: Classifier, small_pictures: Tensor) -> None:
-    """The score is a probability, and the preview shows the current square in one of its places."""
+    """The score is a probability, and the preview shows the current square in one of its places.
+
+    The class probabilities are over the same placements: the label's and the score are 1 together.
+    """
     reports: list[Progress] = []
     train_patch(tiny, small_pictures[:2], torch.tensor([0, 1]), reports.append, steps=5)
     assert [(report.step, report.steps) for report in reports] == [(step + 1, 5) for step in range(5)]
@@ -186,6 +189,8 @@ def test_progress_is_reported_for_every_step(tiny: Classifier, small_pictures: T
         assert 0 <= report.score() <= 1
         assert report.render() is not None
         assert not torch.equal(report.render(), small_pictures[0])
+        assert torch.equal(report.render_start(), small_pictures[0])
+        assert dict(report.probabilities())[0] == pytest.approx(1 - report.score(), abs=1e-5)
 
 
 def test_at_the_deadline_the_square_is_placed_in_the_middle(tiny: Classifier, small_pictures: Tensor) -> None:
