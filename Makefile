@@ -1,7 +1,7 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies serve test check format train bench gpu oracles lock
+.PHONY: help install dependencies serve test check types browser format train bench gpu oracles vendor lock
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -38,14 +38,34 @@ serve: .venv/serve-ready ## start the service on http://127.0.0.1:8000 (settings
 # environment forbids to write it beside the sources.
 KEEP_BYTECODE := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"
 
-test: .venv/dev-ready ## run all tests except slow ones and those that need a GPU
+test: .venv/dev-ready ## run all tests except slow ones and those that need a GPU or a browser
 	$(KEEP_BYTECODE) $(IN) pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+browser: .venv/dev-ready ## test the page in Chromium, if it is installed
+	$(KEEP_BYTECODE) $(IN) pytest -m browser tests
 
 check: .venv/dev-ready ## check lint, format, types and import contracts
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
 	.venv/bin/lint-imports
+	$(MAKE) --no-print-directory types
+
+# The JavaScript of the page is served as it is. TypeScript only checks its types, against the OpenAPI document. Where
+# npm is missing nothing is checked: whoever changes only Python need not install Node.js.
+NPM := $(shell command -v node >/dev/null && command -v npm)
+
+ifneq ($(NPM),)
+types: .venv/dev-ready app/page/node_modules/ready ## check the types in the JavaScript of the page (part of `make check`)
+	.venv/bin/python -c 'import json, app.main; print(json.dumps(app.main.create_app().openapi()))' \
+		> app/page/types/openapi.json
+	cd app/page && node_modules/.bin/openapi-typescript types/openapi.json --output types/api.d.ts \
+		--root-types --root-types-no-schema-prefix >/dev/null
+	cd app/page && node_modules/.bin/tsc --project tsconfig.json
+else
+types:
+	@echo 'Node.js and npm were not found: the types in the JavaScript of the page were not checked.'
+endif
 
 format: .venv/dev-ready ## rewrite the sources in the format that `make check` requires
 	$(IN) ruff check --fix .
@@ -70,11 +90,15 @@ install: .venv/serve-ready ## install what the service and training need, withou
 
 dependencies: .venv/dependencies # the same without this project: a layer of the image that its sources do not change
 
+vendor: app/page/node_modules/ready ## copy the library of the page at the version of its lock to app/page/files/vendor
+	node app/page/vendor.mjs
+
 lock: .venv/installer ## update the locks from pyproject.toml; make lock UPGRADE=1 also takes the newest versions
 	$(COMPILE) requirements-install.lock --group install
 	$(COMPILE) requirements.lock pyproject.toml
 	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
 	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
+	$(if $(NPM),cd app/page && npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts)
 
 # --universal: one lock for all systems and Pythons. It has no index address: uv's own configuration names the index.
 COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -112,4 +136,10 @@ endif
 
 .venv/oracles-ready: requirements-oracles.lock .venv/dev-ready
 	$(call install_lock,requirements-oracles.lock)
+	@touch $@
+
+app/page/node_modules/ready: app/page/package.json app/page/package-lock.json app/page/.npmrc
+	@test -n "$(NPM)" || \
+		{ echo 'npm was not found: install Node.js 20 or newer, and npm where it is a package of its own' >&2; exit 1; }
+	cd app/page && npm ci --ignore-scripts
 	@touch $@

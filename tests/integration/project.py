@@ -10,8 +10,15 @@ from packaging.version import Version
 REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements-install.lock", "requirements.lock", "requirements-dev.lock")
+PAGE = REPOSITORY / "app" / "page"
+"""The folder of the web page: a Python package, the files that are served, and tools for work on them."""
 INSTRUCTIONS = {"ARG", "FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}
 """The instructions that the Dockerfile may use; `stages` refuses any other."""
+
+
+def is_tool(path: Path) -> bool:
+    """Whether a file is a tool for work on the web page: neither the wheel nor the image has it."""
+    return path.is_relative_to(PAGE) and not (path.suffix == ".py" or path.is_relative_to(PAGE / "files"))
 
 
 def stages() -> list[list[tuple[str, str]]]:

@@ -30,7 +30,8 @@ def insert(path: Path, text: str, *, before: str) -> None:
 def test_the_examples_pass_lint_and_their_tests(tmp_path: Path) -> None:
     """In a copy of the tree, changed as the numbered steps say, the examples pass lint and their own tests."""
     for name in ("app", "models", "tests"):
-        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        unneeded = shutil.ignore_patterns("__pycache__", "node_modules")
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=unneeded)
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     attack, entry, attack_test, _, method, method_entry, method_test, *endpoint = examples()
     request, response, route, route_test = endpoint

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from packaging.version import Version
 
 from app.settings import Settings
 from models.store import BUNDLED
-from tests.integration.project import PYPROJECT, REPOSITORY, environment, last, stages
+from tests.integration.project import PYPROJECT, REPOSITORY, environment, is_tool, last, stages
 
 
 def sent_to_docker(path: Path) -> bool:
@@ -26,10 +27,21 @@ def sent_to_docker(path: Path) -> bool:
             pattern = line.removeprefix("!")
             # In its patterns * does not cross folders, and **/ stands for any number of them, none included.
             anywhere = pattern.startswith("**/")
-            candidates = [Path(name).name for name in names] if anywhere else [n for n in names if "/" not in n]
-            if any(fnmatch.fnmatchcase(name, pattern.removeprefix("**/")) for name in candidates):
+            pattern = pattern.removeprefix("**/")
+            candidates = [Path(name).name for name in names] if anywhere else names
+            if any(matches(name, pattern) for name in candidates):
                 sent = line.startswith("!")
     return sent
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a path has as many parts as the pattern, and each fits."""
+    return name.count("/") == pattern.count("/") and all(map(fnmatch.fnmatchcase, name.split("/"), pattern.split("/")))
+
+
+def not_sent(folder: str, names: list[str]) -> list[str]:
+    """The files in a folder that .dockerignore holds back, for shutil.copytree."""
+    return [name for name in names if not sent_to_docker(Path(folder) / name)]
 
 
 def copies(stage: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
@@ -54,14 +66,17 @@ def test_what_is_copied_into_the_image_exists_and_is_sent() -> None:
 
 
 def test_all_files_of_the_packages_are_sent_to_docker() -> None:
-    """Checkpoints, web pages and the synonyms are among them; bytecode is not sent."""
+    """Checkpoints, web pages and the synonyms are among them; bytecode and the tools of the page are not sent."""
     for package in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         for file in (REPOSITORY / package).rglob("*"):
             if file.is_file():
-                assert sent_to_docker(file) == ("__pycache__" not in file.parts), file
+                assert sent_to_docker(file) == ("__pycache__" not in file.parts and not is_tool(file)), file
 
 
-@pytest.mark.parametrize("name", [".env", ".git", ".venv", "runs", "tests", "shared", "docs", "data.zip"])
+@pytest.mark.parametrize(
+    "name",
+    [".env", ".git", ".venv", "runs", "tests", "shared", "docs", "data.zip", "app/page/node_modules", "app/page/types"],
+)
 def test_secrets_and_data_are_not_sent_to_docker(name: str) -> None:
     """Neither the file or folder itself nor a file in it is sent."""
     assert not sent_to_docker(REPOSITORY / name)
@@ -77,7 +92,7 @@ def test_each_step_of_the_image_has_the_files_that_it_needs(tmp_path: Path) -> N
             for source in sources:
                 here = REPOSITORY / source
                 if here.is_dir():
-                    shutil.copytree(here, tmp_path / target, ignore=shutil.ignore_patterns("__pycache__"))
+                    shutil.copytree(here, tmp_path / target, ignore=not_sent)
                 else:
                     shutil.copy(here, tmp_path / target)
         if name == "RUN" and "make " in rest and "apt-get" not in rest:
@@ -95,7 +110,8 @@ def test_the_steps_of_the_image_make_a_service(tmp_path: Path) -> None:
     for sources, target in copies(stages()[1]):
         for source in sources:
             here = REPOSITORY / source
-            shutil.copytree(here, tmp_path / target) if here.is_dir() else shutil.copy(here, tmp_path / target)
+            copy = partial(shutil.copytree, ignore=not_sent) if here.is_dir() else shutil.copy
+            copy(here, tmp_path / target)
     subprocess.run(["make", "install"], cwd=tmp_path, check=True, capture_output=True)
     python = tmp_path / ".venv" / "bin" / "python"
     script = "import app.main, training.__main__, models.store as s; print(s.checkpoint_names())"

@@ -1,10 +1,13 @@
-"""The hashed lock files fit pyproject.toml and each other."""
+"""The hashed lock files fit pyproject.toml, the page's package.json and each other."""
+
+import json
+import re
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.integration.project import LOCKS, PYPROJECT, locked
+from tests.integration.project import LOCKS, PAGE, PYPROJECT, locked
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -52,3 +55,15 @@ def test_tests_run_with_the_versions_of_the_runtime_lock() -> None:
 def test_the_image_gets_no_test_tools() -> None:
     dev = {canonicalize_name(Requirement(line).name) for line in PYPROJECT["project"]["optional-dependencies"]["dev"]}
     assert dev & set(locked("requirements.lock")) == set()
+
+
+def test_the_tools_of_the_page_are_pinned_by_hash_and_without_an_address() -> None:
+    """npm's lock has a version and a hash of every package, and npm itself decides where packages come from."""
+    lock = json.loads((PAGE / "package-lock.json").read_text(encoding="utf-8"))
+    wanted = json.loads((PAGE / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert lock["packages"].pop("")["devDependencies"] == wanted, "run make lock"
+    assert {f"node_modules/{name}" for name in wanted} <= set(lock["packages"])
+    for name, package in lock["packages"].items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"]), name
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, f"{name}: remove its address, and see app/page/.npmrc"

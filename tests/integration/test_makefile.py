@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.project import LOCKS, REPOSITORY, locked
+from tests.integration.project import LOCKS, PAGE, REPOSITORY, locked
 
 
 def make(*words: str, cwd: Path = REPOSITORY, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -22,6 +22,9 @@ def clone(tmp_path: Path) -> Path:
     """A folder with the files of a fresh clone that the set-up needs."""
     for name in ("Makefile", "pyproject.toml", *LOCKS):
         shutil.copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / "app" / "page").mkdir(parents=True)
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(PAGE / name, tmp_path / "app" / "page" / name)
     return tmp_path
 
 
@@ -39,19 +42,42 @@ def test_make_without_a_target_lists_every_target() -> None:
     [
         ("serve", "requirements.lock", "-m app"),
         ("test", "requirements-dev.lock", "--dist worksteal"),
-        ("check", "requirements-dev.lock", "lint-imports"),
+        ("check", "requirements-dev.lock", "tsc --project tsconfig.json"),
+        ("types", "requirements-dev.lock", "tsc --project tsconfig.json"),
+        ("browser", "requirements-dev.lock", "-m browser tests"),
         ("bench", "requirements-dev.lock", "-m benchmarks"),
     ],
 )
 def test_a_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: str, ends: str) -> None:
     """The order is: virtual environment, installer by hash, packages by hash, and the command at the end."""
-    output = make("-n", goal, cwd=clone).stdout
+    output = make("-n", goal, "NPM=npm", cwd=clone).stdout
     steps = ["-m venv", "--require-hashes -r requirements-install.lock", f"--require-hashes -r {lock}", ends]
     places = [output.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
     assert "--no-deps --no-build-isolation --editable ." in output
     assert output.strip().endswith(ends)
+
+
+def test_the_tools_of_the_page_are_installed_from_their_lock(clone: Path) -> None:
+    """Without scripts of packages, and once: what npm installed is used until its lock changes."""
+    output = make("-n", "vendor", "NPM=npm", cwd=clone).stdout
+    assert output.index("npm ci --ignore-scripts") < output.index("node app/page/vendor.mjs")
+    modules = clone / "app" / "page" / "node_modules"
+    modules.mkdir()
+    (modules / "ready").touch()
+    assert make("-n", "vendor", "NPM=npm", cwd=clone).stdout == "node app/page/vendor.mjs\n"
+    os.utime(modules / "ready", (1_000_000, 1_000_000))
+    assert "npm ci" in make("-n", "vendor", "NPM=npm", cwd=clone).stdout
+
+
+def test_without_node_types_are_not_checked_and_the_library_is_not_copied(clone: Path) -> None:
+    """The check says so and succeeds, since it is a part of `make check`; the copy fails with what to install."""
+    done = make("types", "NPM=", cwd=clone)
+    assert done.stdout.count("\n") == 1 and "not checked" in done.stdout
+    assert done.stdout.strip() in make("-n", "check", "NPM=", cwd=clone).stdout
+    done = make("vendor", "NPM=", cwd=clone, check=False)
+    assert done.returncode != 0 and "install Node.js 20 or newer" in done.stderr
 
 
 def test_nothing_is_set_up_twice(clone: Path) -> None:
@@ -120,23 +146,64 @@ def test_another_build_of_pytorch_replaces_only_pytorch(clone: Path, lock: str) 
     assert not any(re.match(r"torch|triton|nvidia|cuda", name) for name in left)
 
 
+def stand_in(program: Path, script: str) -> None:
+    """Write a program that is found instead of another."""
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+def run_ci(path: str) -> subprocess.CompletedProcess[str]:
+    """Run .ci/run with the programs of the folders in `path`."""
+    bash = shutil.which("bash")
+    assert bash is not None
+    variables = {name: value for name, value in os.environ.items() if name != "MIRAGE_CHROMIUM"} | {"PATH": path}
+    return subprocess.run([bash, ".ci/run"], cwd=REPOSITORY, env=variables, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize(
     ("failing", "targets"),
     [
-        ("", ["oracles", "test", "check"]),
-        ("oracles", ["oracles", "test", "check"]),
+        ("", ["oracles", "test", "check", "browser"]),
+        ("oracles", ["oracles", "test", "check", "browser"]),
         ("test", ["oracles", "test"]),
         ("check", ["oracles", "test", "check"]),
+        ("browser", ["oracles", "test", "check", "browser"]),
     ],
 )
 def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, targets: list[str]) -> None:
     """A stand-in for make records its targets, and fails for one of them."""
-    stub = tmp_path / "make"
-    stub.write_text(f'#!/bin/sh\nfor goal; do :; done\necho "$goal" >> {tmp_path}/asked\n[ "$goal" != "{failing}" ]\n')
-    stub.chmod(0o755)
-    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", ".ci/run"], cwd=REPOSITORY, env=variables, capture_output=True, text=True)
+    stand_in(tmp_path / "make", f'for goal; do :; done\necho "$goal" >> {tmp_path}/asked\n[ "$goal" != "{failing}" ]')
+    stand_in(tmp_path / "chromium", "exit 1")
+    done = run_ci(f"{tmp_path}:{os.environ['PATH']}")
     assert (tmp_path / "asked").read_text().split() == targets
     # Without the other libraries, the tests that compare with them are skipped.
     assert (done.returncode == 0) == (failing in ("", "oracles"))
     assert "== make test ==" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "apt", "expected"),
+    [
+        ("0", "exit 0", ["update", "install"]),
+        ("0", "exit 1", ["update"]),
+        ("1000", "exit 0", []),
+        ("0", None, []),
+    ],
+    ids=["installed", "failing", "not root", "no apt"],
+)
+def test_ci_tries_to_install_chromium(tmp_path: Path, user: str, apt: str | None, expected: list[str]) -> None:
+    """In a PATH without a browser. If there is none afterwards, .ci/run says so and goes on: it does not fail."""
+    for name in ("bash", "sh", "dirname", "env"):
+        (tmp_path / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+    stand_in(tmp_path / "make", "exit 0")
+    stand_in(tmp_path / "id", f"echo {user}")
+    if apt is not None:
+        stand_in(
+            tmp_path / "apt-get", f'for word; do case $word in update|install) echo "$word" >&2;; esac; done\n{apt}'
+        )
+    done = run_ci(str(tmp_path))
+    assert done.returncode == 0
+    assert [line for line in done.stderr.split() if line in ("update", "install")] == expected
+    assert ("tests of the page in a browser are skipped" in done.stderr) == (expected != ["update", "install"])
+    stand_in(tmp_path / "google-chrome", "exit 0")
+    assert run_ci(str(tmp_path)).stderr == ""

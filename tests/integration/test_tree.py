@@ -34,8 +34,10 @@ def has_source(test: Path) -> bool:
 
 
 def mirrored() -> list[Path]:
-    """The test files that are outside tests/integration."""
-    return [path for path in TESTS if path.name.startswith("test_") and "integration" not in path.parts]
+    """The test files but those of several parts together: in tests/integration, and of the page in a browser."""
+    tests = [path for path in TESTS if path.name.startswith("test_") and "integration" not in path.parts]
+    in_a_browser = "\npytestmark = pytest.mark.browser\n"
+    return [path for path in tests if "page" not in path.parts or in_a_browser not in path.read_text(encoding="utf-8")]
 
 
 def test_a_test_without_a_source_is_recognised() -> None:

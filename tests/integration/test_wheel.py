@@ -5,11 +5,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.integration.project import PYPROJECT, REPOSITORY
+from tests.integration.project import PYPROJECT, REPOSITORY, is_tool
 
 
 def test_the_wheel_has_the_packages_and_their_data(tmp_path: Path) -> None:
-    """It has all files of the three packages except bytecode, the licence, and nothing of the tests."""
+    """It has all files of the three packages except bytecode and tools, the licence, and nothing of the tests."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -20,9 +20,10 @@ def test_the_wheel_has_the_packages_and_their_data(tmp_path: Path) -> None:
         str(file.relative_to(REPOSITORY))
         for package in ("app", "models", "training")
         for file in (REPOSITORY / package).rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        if file.is_file() and "__pycache__" not in file.parts and not is_tool(file)
     }
-    assert "models/imagenet_synonyms.txt" in expected
+    assert {"models/imagenet_synonyms.txt", "app/page/files/vendor/lit-html/lit-html.js"} <= expected
+    assert not any("node_modules" in name or name.endswith(("package.json", "package-lock.json")) for name in expected)
     metadata = f"mirage_vision-{version}.dist-info/"
     assert {name for name in names if not name.startswith(metadata)} == expected
     assert f"{metadata}licenses/LICENSE" in names
