@@ -20,6 +20,7 @@ from app.engine.threads import compute_alone
 from app.ideal import ideal
 from app.inside import explain, features
 from app.operations import classify, classify_batch, health, metrics, models
+from app.page import page
 from app.settings import Settings
 from app.web import docs, openapi, problems
 from app.web.middleware.body_limit import BodyLimit
@@ -29,6 +30,7 @@ from app.web.middleware.encodings import DecodedBodies
 from app.web.middleware.head import Head
 from app.web.middleware.proxy import BehindProxy, RelativeRedirects, TrustedHosts
 from app.web.middleware.request_id import RequestId
+from app.web.middleware.security_headers import SecurityHeaders
 from app.web.pixel_budget import PixelBudget
 from app.web.security import require_key
 from app.web.service import Service
@@ -105,6 +107,7 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     for routes in (classify, classify_batch, ideal, adversarial, curve, targets, features, explain, models, metrics):
         app.include_router(routes.router, dependencies=[Depends(require_key)], responses=openapi.problems(401))
     app.include_router(health.router)
+    page.install(app)
     docs.install(app)
     openapi_document.install(app, registry)
     problems.install(app)
@@ -127,3 +130,4 @@ def _add_middleware(app: Application, settings: Settings) -> None:
     proxies = ("*",) if settings.unix_socket is not None else settings.forwarded_allow_ips
     app.add_outer_middleware(lambda inner: BehindProxy(inner, settings.root_path, proxies))
     app.add_outer_middleware(RequestId)
+    app.add_outer_middleware(SecurityHeaders)

@@ -1,0 +1,1 @@
+"""The web page that the service shows at `/`, and its files below `/page`."""

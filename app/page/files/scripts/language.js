@@ -1,0 +1,128 @@
+// The texts of the page in the reader's language, and numbers as that language writes them.
+// Each language is one file in languages/ that a translator can edit: docs/page.md says how.
+
+import { redraw } from "./drawing.js";
+
+/** The languages, each by its own name. */
+export const LANGUAGES = /** @type {const} */ ({
+  en: "English",
+  bg: "Български",
+  ru: "Русский",
+  sr: "Српски",
+  lt: "Lietuvių",
+  ro: "Română",
+});
+/** @typedef {keyof typeof LANGUAGES} Language */
+/** A text with placeholders `{name}`, or one text for each plural form of its placeholder `{count}`. */
+/** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Text */
+
+const STORED = "mirage-language";
+/** @type {Language} */
+let language = "en";
+/** @type {Record<string, Text>} */
+let texts = {};
+
+/** The language of the texts. */
+export function currentLanguage() {
+  return language;
+}
+
+/** Loads the language that the reader has chosen before, or the first of the browser's languages that there is. */
+export async function loadLanguage() {
+  const wishes = [localStorage.getItem(STORED) ?? "", ...navigator.languages].map((wish) => wish.split("-", 1)[0] ?? "");
+  await use(wishes.find(isLanguage) ?? "en");
+}
+
+/**
+ * Changes the language, and remembers it.
+ * @param {string} name
+ */
+export async function chooseLanguage(name) {
+  if (!isLanguage(name)) return;
+  localStorage.setItem(STORED, name);
+  await use(name);
+  redraw();
+}
+
+/**
+ * @param {string} name
+ * @returns {name is Language}
+ */
+function isLanguage(name) {
+  return Object.hasOwn(LANGUAGES, name);
+}
+
+/** @param {Language} name */
+async function use(name) {
+  const response = await fetch(new URL(`../languages/${name}.json`, import.meta.url));
+  texts = await response.json();
+  language = name;
+  document.documentElement.lang = name;
+}
+
+/**
+ * The text of a key, with its placeholders filled in. `count` is written as a number and chooses the plural form.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  const text = texts[key];
+  if (text === undefined) return key;
+  const template = typeof text === "string" ? text : pluralForm(text, Number(values.count));
+  return template.replace(/\{(\w+)\}/g, (placeholder, name) => {
+    const value = values[name];
+    return value === undefined ? placeholder : typeof value === "number" ? number(value) : value;
+  });
+}
+
+/**
+ * Whether there is a text for the key.
+ * @param {string} key
+ */
+export function hasText(key) {
+  return texts[key] !== undefined;
+}
+
+/**
+ * @param {Partial<Record<Intl.LDMLPluralRule, string>>} forms
+ * @param {number} count
+ */
+function pluralForm(forms, count) {
+  return forms[new Intl.PluralRules(language).select(count)] ?? forms.other ?? "";
+}
+
+/**
+ * A number with at most `digits` decimals.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+export function number(value, digits = 2) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+}
+
+/**
+ * A share from 0 to 1 in percent. What is not certain is never written as 100 %, nor what is possible as 0 %.
+ * @param {number} share
+ * @param {number} [digits]
+ */
+export function percent(share, digits = 1) {
+  const step = 10 ** -(digits + 2);
+  const rounded = Math.round(share / step) * step;
+  const shown = share < 1 && rounded >= 1 ? 1 - step : share > 0 && rounded <= 0 ? step : rounded;
+  const format = new Intl.NumberFormat(language, {
+    style: "percent",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  const sign = share < 1 && rounded >= 1 ? "> " : share > 0 && rounded <= 0 ? "< " : "";
+  return sign + format.format(shown);
+}
+
+/**
+ * Seconds, rounded to what a reader wants to know.
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  return t("unit.seconds", { count: seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds) });
+}

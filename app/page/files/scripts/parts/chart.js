@@ -1,0 +1,82 @@
+// A line chart of values from 0 to 1, drawn as SVG: it takes the page's colours and can be described to a screen reader.
+
+import { html, nothing, svg } from "../html.js";
+import { number, percent } from "../language.js";
+import { cssVariables } from "./css_variables.js";
+
+/** @typedef {{x: number, y: number}} Point */
+/**
+ * @typedef {object} Line
+ * @property {string} name
+ * @property {readonly Point[]} points
+ * @property {"accent" | "ink" | "faint"} tone
+ * @property {boolean} [dots] whether each point is marked
+ * @property {readonly {x: number, low: number, high: number}[]} [intervals] bars of uncertainty
+ */
+/**
+ * @typedef {object} Chart
+ * @property {string} label what the chart shows, for screen readers
+ * @property {string} xLabel
+ * @property {string} [yLabel]
+ * @property {readonly Line[]} lines
+ * @property {number} [xMin]
+ * @property {number} xMax
+ * @property {(x: number) => string} [formatX]
+ * @property {boolean} [diagonal] whether to draw the line of equal x and y
+ * @property {boolean} [legend]
+ */
+
+const GRID = [0, 0.25, 0.5, 0.75, 1];
+
+/** @param {Chart} chart */
+export function chart(chart) {
+  const { label, xLabel, yLabel, lines, xMin = 0, xMax, formatX = (x) => number(x), diagonal = false, legend = true } = chart;
+  const span = Math.max(xMax - xMin, 1e-9);
+  const x = (/** @type {number} */ value) => ((value - xMin) / span) * 100;
+  const y = (/** @type {number} */ value) => 100 - Math.min(1, Math.max(0, value)) * 100;
+  const path = (/** @type {readonly Point[]} */ points) =>
+    points.map((point, index) => `${index ? "L" : "M"}${x(point.x).toFixed(2)} ${y(point.y).toFixed(2)}`).join("");
+  return html`<figure class="chart">
+    ${yLabel ? html`<p class="chart-y-label">${yLabel}</p>` : nothing}
+    <div class="chart-area">
+      <div class="chart-y" aria-hidden="true">${[...GRID].reverse().map((share) => html`<span>${percent(share, 0)}</span>`)}</div>
+      <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label=${label}>
+        ${GRID.map((share) => svg`<line class="grid" x1="0" x2="100" y1=${y(share)} y2=${y(share)} />`)}
+        ${diagonal ? svg`<line class="diagonal" x1="0" y1="100" x2="100" y2="0" />` : nothing}
+        ${lines.map(
+          (line) => svg`
+            ${(line.intervals ?? []).map(
+              (bar) => svg`<line class="line ${line.tone} interval" x1=${x(bar.x)} x2=${x(bar.x)} y1=${y(bar.low)} y2=${y(bar.high)} />`,
+            )}
+            <path class="line ${line.tone}" d=${path(line.points)} />
+            ${line.dots
+              ? line.points.map(
+                  // A line of no length with round ends is a dot, which stays round although the drawing is stretched.
+                  (point) => svg`<line class="line dot ${line.tone}" x1=${x(point.x)} x2=${x(point.x)} y1=${y(point.y)} y2=${y(point.y)} />`,
+                )
+              : nothing}`,
+        )}
+      </svg>
+      <div class="chart-x" aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>
+    </div>
+    ${legend
+      ? html`<figcaption class="legend">
+          ${lines.map((line) => {
+            const last = line.points.at(-1);
+            return html`<span class="legend-entry ${line.tone}"><span class="legend-name">${line.name}</span>
+              <span class="figure">${last ? percent(last.y, 1) : ""}</span></span>`;
+          })}
+        </figcaption>`
+      : nothing}
+  </figure>`;
+}
+
+/**
+ * A progress bar.
+ * @param {number} share from 0 to 1
+ * @param {string} label
+ */
+export function progressBar(share, label) {
+  return html`<div class="progress" role="progressbar" aria-label=${label} aria-valuemin="0" aria-valuemax="100"
+    aria-valuenow=${Math.round(share * 100)}><span ${cssVariables({ "--share": share })}></span></div>`;
+}

@@ -1,0 +1,68 @@
+// Rows of choices: radio buttons that look like one control, and a slider with its value.
+
+import { html, live, nothing } from "../html.js";
+
+/**
+ * One of a few choices.
+ * @template {string} Name
+ * @param {object} options
+ * @param {string} options.name of the group, unique on the page
+ * @param {string} options.label
+ * @param {Name} options.chosen
+ * @param {readonly {name: Name, text: string, hint?: string, disabled?: boolean}[]} options.choices
+ * @param {(name: Name) => void} options.onChoose
+ * @param {boolean} [options.hideLabel]
+ */
+export function segments({ name, label, chosen, choices, onChoose, hideLabel = false }) {
+  return html`<fieldset class="segments">
+    <legend class=${hideLabel ? "only-spoken" : nothing}>${label}</legend>
+    <div>${choices.map(
+      (choice) => html`<label title=${choice.hint ?? nothing}>
+        <input type="radio" name=${name} .checked=${live(choice.name === chosen)} value=${choice.name}
+          ?disabled=${choice.disabled ?? false} @change=${() => onChoose(choice.name)}>
+        <span>${choice.text}</span>
+      </label>`,
+    )}</div>
+  </fieldset>`;
+}
+
+/**
+ * A slider.
+ * @param {object} options
+ * @param {string} options.label
+ * @param {string} options.text its value in words
+ * @param {number} options.value
+ * @param {number} options.min
+ * @param {number} options.max
+ * @param {number} [options.step]
+ * @param {(value: number, settled: boolean) => void} options.onMove `settled` is false while the slider is being moved
+ * @param {boolean} [options.disabled]
+ */
+export function slider({ label, text, value, min, max, step = 1, onMove, disabled = false }) {
+  const move = (/** @type {boolean} */ settled) => (/** @type {Event} */ event) =>
+    onMove(Number(/** @type {HTMLInputElement} */ (event.target).value), settled);
+  return html`<label class="slider"><span class="slider-label">${label}</span><output class="figure">${text}</output>
+    <input type="range" min=${min} max=${max} step=${step} .value=${live(String(value))} ?disabled=${disabled}
+      aria-valuetext=${text} @input=${move(false)} @change=${move(true)}></label>`;
+}
+
+/**
+ * A list of choices that folds out.
+ * @param {object} options
+ * @param {string} options.label
+ * @param {string} options.chosen
+ * @param {readonly {name: string, text: string, disabled?: boolean}[]} options.choices
+ * @param {(name: string) => void} options.onChoose
+ * @param {boolean} [options.hideLabel]
+ * @param {boolean} [options.disabled]
+ */
+export function select({ label, chosen, choices, onChoose, hideLabel = false, disabled = false }) {
+  return html`<label class="select"><span class=${hideLabel ? "only-spoken" : "select-label"}>${label}</span>
+    <select .value=${live(chosen)} ?disabled=${disabled}
+      @change=${(/** @type {Event} */ event) => onChoose(/** @type {HTMLSelectElement} */ (event.target).value)}>
+      ${choices.map(
+        (choice) => html`<option value=${choice.name} ?selected=${choice.name === chosen}
+          ?disabled=${choice.disabled ?? false}>${choice.text}</option>`,
+      )}
+    </select></label>`;
+}

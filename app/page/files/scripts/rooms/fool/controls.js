@@ -1,0 +1,105 @@
+// What the visitor chooses before an attack.
+
+import * as address from "../../address.js";
+import { html, nothing } from "../../html.js";
+import { number, t } from "../../language.js";
+import { segments, select, slider } from "../../parts/choices.js";
+import { boxFields } from "./box.js";
+import { BUDGETS, choices, EFFORTS, MODES, SURVIVALS } from "./options.js";
+import { targetChips } from "./targets.js";
+
+/** @param {boolean} running */
+export function controls(running) {
+  const chosen = choices();
+  return html`
+    <fieldset class="plain-fieldset" ?disabled=${running}>
+      <legend class="only-spoken">${t("fool.choices")}</legend>
+      ${targetChips(running)}
+      ${segments({
+        name: "mode",
+        label: t("fool.mode"),
+        chosen: chosen.mode,
+        choices: MODES.map((name) => ({ name, text: t(`fool.mode.${name}`) })),
+        onChoose: (mode) => set({ mode, attack: "", norm: "", budget: "" }),
+      })}
+      ${chosen.mode === "budget" ? budget(chosen) : nothing}
+      <p class="hint">${t(`norm.${chosen.norm}.${chosen.mode}`)}</p>
+      <details class="fold" ?open=${address.value("fold") === "1"} @toggle=${toggle}>
+        <summary>${t("fool.more")}</summary>
+        ${fold(chosen)}
+      </details>
+    </fieldset>`;
+}
+
+/** @param {Event} event */
+function toggle(event) {
+  const { open } = /** @type {HTMLDetailsElement} */ (event.target);
+  address.change({ fold: open ? "1" : "" }, { replace: true });
+}
+
+/**
+ * Changes a choice: a result that was computed with the old one is no longer asked for.
+ * @param {Record<string, string>} values
+ * @param {{replace?: boolean}} [options]
+ */
+function set(values, options) {
+  address.change({ ...values, run: "" }, options);
+}
+
+/** @param {ReturnType<typeof choices>} chosen */
+function budget({ norm, budget }) {
+  const { min, max, step } = BUDGETS[norm];
+  return slider({
+    label: t("fool.budget"),
+    text: norm === "linf" ? t("fool.levels", { count: budget }) : number(budget),
+    value: budget,
+    min,
+    max,
+    step,
+    onMove: (value, settled) => set({ budget: String(value) }, { replace: !settled }),
+  });
+}
+
+/** @param {ReturnType<typeof choices>} chosen */
+function fold({ attacks, attack, norms, norm, effort, confidence, survive }) {
+  return html`
+    ${select({
+      label: t("fool.attack"),
+      chosen: attack,
+      choices: attacks.map((name) => ({ name, text: t(`attack.${name}`) })),
+      onChoose: (attack) => set({ attack, norm: "", budget: "" }),
+    })}
+    ${segments({
+      name: "norm",
+      label: t("fool.norm"),
+      chosen: norm,
+      choices: norms.map((name) => ({ name, text: t(`norm.${name}`) })),
+      onChoose: (norm) => set({ norm, budget: "" }),
+    })}
+    ${attack === "auto"
+      ? segments({
+          name: "effort",
+          label: t("fool.effort"),
+          chosen: effort,
+          choices: EFFORTS.map((name) => ({ name, text: t(`effort.${name}`) })),
+          onChoose: (effort) => set({ effort }),
+        })
+      : nothing}
+    ${slider({
+      label: t("fool.confidence"),
+      text: number(confidence),
+      value: confidence,
+      min: 0,
+      max: 20,
+      onMove: (value, settled) => set({ confidence: String(value) }, { replace: !settled }),
+    })}
+    <p class="hint">${t("fool.confidence-hint")}</p>
+    <fieldset class="checks"><legend>${t("fool.survive")}</legend>
+      ${SURVIVALS.map(
+        (name) => html`<label><input type="checkbox" .checked=${survive.includes(name)}
+            @change=${() => set({ survive: SURVIVALS.filter((other) => (other === name) !== survive.includes(other)).join(",") })}>
+          <span>${t(`survive.${name}`)}</span></label>`,
+      )}
+    </fieldset>
+    ${boxFields()}`;
+}

@@ -1,0 +1,144 @@
+// What more is to be known about a result: its figures, whether it survives JPEG, and what a robust model says.
+
+import { redraw } from "../../drawing.js";
+import { html, nothing } from "../../html.js";
+import { number, percent, t } from "../../language.js";
+import { workNotice } from "../../parts/problem.js";
+import { detail, isRobust, modelName, siblings } from "../../service/models.js";
+import { Work } from "../../work.js";
+import { attack, comparison, figuresOf, verdictOf } from "./attack.js";
+import { fileOf, proof, verdictsOf } from "./proof.js";
+
+/** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
+/** @typedef {import("./proof.js").Verdict} Verdict */
+
+const JPEG_QUALITY = 75;
+/** @type {Work<{verdicts: Verdict[], bytes: number}>} */
+const asJpeg = new Work();
+
+/** Forgets the proofs of an earlier result. */
+export function forgetEvidence() {
+  proof.reset();
+  asJpeg.reset();
+}
+
+/** @param {AdversarialResult} result */
+function askAgain(result) {
+  asJpeg.start(attack.work.key, async (waiting) => {
+    const file = await jpegOf(result.image);
+    return { verdicts: await verdictsOf(file, "fooled.jpg", [modelName()], waiting), bytes: file.size };
+  });
+}
+
+/**
+ * The picture as this browser saves it in a JPEG file.
+ * @param {string} url
+ * @returns {Promise<Blob>}
+ */
+async function jpegOf(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = image.naturalWidth;
+  canvas.height = image.naturalHeight;
+  canvas.getContext("2d")?.drawImage(image, 0, 0);
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no JPEG"))), "image/jpeg", JPEG_QUALITY / 100);
+  });
+}
+
+/** @param {AdversarialResult} result */
+function download(result) {
+  const url = URL.createObjectURL(fileOf(result.image));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = "fooled.png";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/**
+ * The section below the photo.
+ * @param {AdversarialResult} result
+ */
+export function evidence(result) {
+  return html`<section class="evidence">
+    <h2>${t("evidence.title")}</h2>
+    <div class="cards">
+      <section class="card">
+        <h3>${t("figures.title")}</h3>
+        <ul class="figures">${figuresOf(result).map((sentence) => html`<li>${sentence}</li>`)}</ul>
+      </section>
+      <section class="card">
+        <h3>${t("jpeg.title")}</h3>
+        <p>${t("jpeg.lead")}</p>
+        <button type="button" @click=${() => askAgain(result)} ?disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
+        <div aria-live="polite">${workNotice(asJpeg, () => askAgain(result))} ${jpegVerdict(result)}</div>
+      </section>
+      <section class="card">
+        <h3>${t("download.title")}</h3>
+        <p>${t("download.lead")}</p>
+        <button type="button" @click=${() => download(result)}>${t("download.button")}</button>
+      </section>
+      ${robust(result)}
+    </div>
+  </section>`;
+}
+
+/** @param {AdversarialResult} result */
+function jpegVerdict(result) {
+  if (!asJpeg.result) return nothing;
+  const top = asJpeg.result.verdicts[0]?.after.predictions[0];
+  const held = top?.index === result.adversarial.index;
+  return html`<p>${t(held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: percent(top?.probability ?? 0) })}</p>`;
+}
+
+/** @param {AdversarialResult} result */
+function robust(result) {
+  const other = siblings(result.model)[0];
+  if (!other) return nothing;
+  const { work, latest } = comparison;
+  const compared = work.result?.model === other ? work.result : null;
+  const kind = isRobust(detail(other)) ? "robust" : "other";
+  return html`<section class="card wide">
+    <h3>${t(`compared.${kind}.title`, { model: other })}</h3>
+    <p>${t(`compared.${kind}.lead`, { model: other })}</p>
+    ${work.running
+      ? html`<button type="button" @click=${() => work.stop()}>${t("fool.stop")}</button>
+          <p class="figure" aria-live="off">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}</p>`
+      : html`<button type="button" @click=${() => again(other)} ?disabled=${work.state === "done"}>${t("compared.button", { model: other })}</button>`}
+    <div aria-live="polite">
+      ${workNotice(work, () => again(other))}
+      ${compared
+        ? html`<div class="side-by-side">${[result, compared].map(side)}</div>
+            <p>${comparedSentence(result, compared)}</p>`
+        : nothing}
+    </div>
+  </section>`;
+}
+
+/** @param {string} model */
+function again(model) {
+  if (comparison.work.state === "failed" || comparison.work.state === "stopped") comparison.work.reset();
+  comparison.start(model);
+  redraw();
+}
+
+/** @param {AdversarialResult} result */
+function side(result) {
+  return html`<figure>
+    <div class="pair"><img src=${result.image} alt=${t("fool.after-alt", { label: result.adversarial.label })}>
+      <img src=${result.perturbation} alt=${t("fool.change-alt")}></div>
+    <figcaption>${verdictOf(result)}</figcaption>
+  </figure>`;
+}
+
+/**
+ * @param {AdversarialResult} own
+ * @param {AdversarialResult} other
+ */
+function comparedSentence(own, other) {
+  if (!own.success || !other.success || own.norms.l2 === 0) return t("compared.not-both");
+  return t("compared.ratio", { model: other.model, other: own.model, ratio: number(other.norms.l2 / own.norms.l2, 1) });
+}

@@ -1,0 +1,88 @@
+// Proof that the returned file fools the model: its very bytes are sent back and classified by every served model.
+
+import { html, nothing } from "../../html.js";
+import { percent, t } from "../../language.js";
+import { workNotice } from "../../parts/problem.js";
+import { currentPhoto } from "../../photo/photo.js";
+import { modelName, models } from "../../service/models.js";
+import { json } from "../../service/requests.js";
+import { Work } from "../../work.js";
+import { attack } from "./attack.js";
+
+/** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
+/** @typedef {import("../../../../types/schemas.d.ts").Classification} Classification */
+/** @typedef {{model: string, before: Classification, after: Classification}} Verdict */
+
+/** @type {Work<Verdict[]>} */
+export const proof = new Work();
+
+/**
+ * What every model that is ready sees in the photo and in a file.
+ * @param {Blob} file
+ * @param {string} name
+ * @param {readonly string[]} names of models
+ * @param {import("../../service/requests.js").Waiting} waiting
+ */
+export async function verdictsOf(file, name, names, waiting) {
+  const photo = /** @type {import("../../photo/photo.js").Photo} */ (currentPhoto());
+  /** @type {Verdict[]} */
+  const verdicts = [];
+  for (const model of names) {
+    /** @type {Classification} */
+    const after = await json({ path: "classify", image: file, name, options: { model, top: 1 } }, waiting);
+    /** @type {Classification} */
+    const before = await json({ path: "classify", image: photo.blob, name: photo.name, options: { model, top: 1 } }, waiting);
+    verdicts.push({ model, before, after });
+  }
+  return verdicts;
+}
+
+/** Names of all models that are ready, the attacked one first. */
+function readyModels() {
+  const own = modelName();
+  const others = models().filter(({ name, state }) => state === "ready" && name !== own);
+  return [own, ...others.map(({ name }) => name)];
+}
+
+/**
+ * The file of a data URL. Its bytes are those that the service has sent.
+ * @param {string} url
+ */
+export function fileOf(url) {
+  const bytes = Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: "image/png" });
+}
+
+/** @param {AdversarialResult} result */
+function prove(result) {
+  proof.start(attack.work.key, (waiting) => verdictsOf(fileOf(result.image), "fooled.png", readyModels(), waiting));
+}
+
+/** @param {AdversarialResult} result */
+export function proveButton(result) {
+  return html`<button type="button" class="primary" @click=${() => prove(result)}
+    ?disabled=${proof.running || proof.state === "done"}>${t("prove.button")}</button>`;
+}
+
+/** @param {AdversarialResult} result */
+export function proofView(result) {
+  return html`<div aria-live="polite">
+    ${proof.state === "idle" ? html`<p class="hint">${t("prove.lead")}</p>` : nothing}
+    ${workNotice(proof, () => prove(result))} ${proof.result ? verdictTable(proof.result) : nothing}
+  </div>`;
+}
+
+/** @param {readonly Verdict[]} verdicts */
+function verdictTable(verdicts) {
+  return html`<table class="verdicts">
+    <caption class="only-spoken">${t("prove.title")}</caption>
+    <thead><tr><th scope="col">${t("prove.model")}</th><th scope="col">${t("prove.photo")}</th><th scope="col">${t("prove.file")}</th></tr></thead>
+    <tbody>${verdicts.map(({ model, before, after }) => {
+      const [one, two] = [before.predictions[0], after.predictions[0]];
+      return html`<tr class=${one?.index === two?.index ? "" : "fooled"}>
+        <th scope="row">${model}</th>
+        <td>${one ? `${one.label} ${percent(one.probability)}` : ""}</td>
+        <td>${two ? `${two.label} ${percent(two.probability)}` : ""}</td></tr>`;
+    })}</tbody>
+  </table>`;
+}

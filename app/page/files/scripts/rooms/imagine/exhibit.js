@@ -1,0 +1,133 @@
+// The pictures on the wall: one or two frames, what is written below each, and what can be done with the picture.
+
+import * as address from "../../address.js";
+import { html, nothing } from "../../html.js";
+import { duration, t } from "../../language.js";
+import { progressBar } from "../../parts/chart.js";
+import { cssVariables } from "../../parts/css_variables.js";
+import { fileName, fileOf, save } from "../../parts/files.js";
+import { workNotice } from "../../parts/problem.js";
+import { film, playingFilm, playOrEnd } from "./film.js";
+import { isKept, keepPicture } from "./gallery.js";
+import { beside, main } from "./pictures.js";
+import { imageOf, picked } from "./verdict.js";
+
+/** @typedef {import("./pictures.js").AnyDrawing} Drawing */
+/** @typedef {import("./pictures.js").IdealResult} IdealResult */
+
+/** Index of the picture that the visitor has chosen among several. */
+export function pick() {
+  return address.number("pick", 0, 8);
+}
+
+/**
+ * @param {import("./options.js").Choices} chosen
+ * @param {() => void} onRetry
+ */
+export function exhibit(chosen, onRetry) {
+  const two = chosen.beside !== "none";
+  return html`<div class="wall ${two ? "two" : ""}">
+      ${piece(main, two, "usual", onRetry)} ${two ? piece(beside, two, chosen.beside, onRetry) : nothing}
+    </div>
+    ${actions(main)}`;
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {boolean} two
+ * @param {string} kind
+ * @param {() => void} onRetry
+ */
+function piece(drawing, two, kind, onRetry) {
+  const { work, stream } = drawing;
+  return html`<figure class="piece">
+    <div class="frame" ${cssVariables({ "--ratio": 1 })}>${content(drawing)}</div>
+    <figcaption>
+      ${work.running ? progress(stream.latest) : work.result ? caption(work.result, kind) : two ? t("ideal.not-yet") : nothing}
+    </figcaption>
+    ${workNotice(work, onRetry)}
+  </figure>`;
+}
+
+/** @param {Drawing} drawing */
+function content({ work, stream, call }) {
+  const { result } = work;
+  const moving = playingFilm(call);
+  if (moving) return html`<img src=${moving.url} alt=${t("film.alt", { label: result?.label ?? "" })}>`;
+  if (!result && !stream.latest?.preview) return nothing;
+  if (!result && work.state !== "running" && work.state !== "stopped") return nothing;
+  const several = (result?.pictures.length ?? 1) > 1;
+  if (result && several && !address.value("large")) return sheet(result);
+  const src = result ? imageOf(result, pick()) : stream.latest?.preview;
+  const alt = result ? t("ideal.alt", { label: result.label, model: result.model }) : t("ideal.growing-alt");
+  return html`<img src=${src} alt=${alt} draggable="false">`;
+}
+
+/** @param {IdealResult} result */
+function sheet(result) {
+  const across = Math.ceil(Math.sqrt(result.pictures.length));
+  return html`<div class="sheet" role="group" aria-label=${t("ideal.sheet")} ${cssVariables({ "--across": across })}>
+    ${result.pictures.map(
+      ({ seed, image }, index) => html`<button type="button" aria-pressed=${index === pick()}
+          @click=${() => address.change({ pick: index ? String(index) : "" }, { replace: true })}>
+        <img src=${image} alt=${t("ideal.one-alt", { label: result.label, seed: String(seed) })} draggable="false"></button>`,
+    )}
+  </div>`;
+}
+
+/** @param {import("../../stream.js").Progress | null} latest */
+function progress(latest) {
+  const left = latest?.eta_s ?? null;
+  return html`<div class="running">
+    ${progressBar(latest ? latest.step / latest.steps : 0, t("ideal.progress"))}
+    <p class="figure">${latest ? t("ideal.step", { step: latest.step, steps: latest.steps }) : t("ideal.starting")}
+      ${left === null ? nothing : html`<span>${t("fool.eta", { time: duration(left) })}</span>`}</p>
+  </div>`;
+}
+
+/**
+ * @param {IdealResult} result
+ * @param {string} kind
+ */
+function caption(result, kind) {
+  const { seed } = picked(result, pick());
+  return t(kind === "recipe" ? "ideal.caption-recipe" : "ideal.caption", {
+    label: result.label,
+    model: result.model,
+    seed: String(seed),
+  });
+}
+
+/** @param {Drawing} drawing */
+function actions({ work, call, state }) {
+  const { result } = work;
+  const none = result === null || call === null;
+  const several = (result?.pictures.length ?? 1) > 1;
+  const seed = result ? picked(result, pick()).seed : 0;
+  const id = `${state} ${seed}`;
+  const kept = !none && isKept(id);
+  const moving = playingFilm(call);
+  const keep = () => {
+    if (none || kept) return;
+    const blob = fileOf(imageOf(result, pick()));
+    const to = pick() ? `${state}${state.includes("?") ? "&" : "?"}pick=${pick()}` : state;
+    void keepPicture({ id, label: result.label, model: result.model, seed, state: to, blob });
+  };
+  const download = () => {
+    if (none) return;
+    const words = [result.model, result.label, seed];
+    if (moving) save(moving.blob, fileName(words, "webp"));
+    else save(fileOf(imageOf(result, pick())), fileName(words, "png"));
+  };
+  return html`<p class="actions piece-actions">
+      <button type="button" @click=${keep} ?disabled=${none} aria-disabled=${kept}>${t(kept ? "gallery.is-kept" : "gallery.keep")}</button>
+      <button type="button" @click=${download} ?disabled=${none}>${t(moving ? "film.download" : "download.button")}</button>
+      <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running} aria-pressed=${moving !== null}>
+        ${t(film.running ? "film.loading" : moving ? "film.end" : "film.play")}</button>
+      ${several
+        ? html`<button type="button" @click=${() => address.change({ large: address.value("large") ? "" : "1" })}>
+            ${t(address.value("large") ? "ideal.all" : "ideal.large")}</button>`
+        : nothing}
+    </p>
+    ${workNotice(film, () => call && playOrEnd(call))}`;
+}

@@ -1,0 +1,128 @@
+// The room "Imagine": the model draws, from noise, what it takes for typical of a class or of a channel.
+
+import * as address from "../../address.js";
+import { html, nothing } from "../../html.js";
+import { t } from "../../language.js";
+import { code } from "../../parts/code.js";
+import { fileName } from "../../parts/files.js";
+import { workNotice } from "../../parts/problem.js";
+import { detail, loadDetail, modelName, models } from "../../service/models.js";
+import { Work } from "../../work.js";
+import { controls } from "./controls.js";
+import { exhibit, pick } from "./exhibit.js";
+import { forgetFilm } from "./film.js";
+import { gallery, loadGallery } from "./gallery.js";
+import { besideCall, choices, explicit, idealCall, MOST_SEED } from "./options.js";
+import { beside, keyOf, main } from "./pictures.js";
+import { promises } from "./promise.js";
+import { stepsChart } from "./steps.js";
+import { findings, picked, verdictOf } from "./verdict.js";
+
+/** Seeds among which the first picture of a visitor is chosen, so that it is seen growing and not taken from the store. */
+const SEEDS = 10_000;
+/** What the room must know about the model. @type {Work<import("../../service/models.js").ModelDetail>} */
+const about = new Work();
+
+/** Starts what the address asks for: `run=1` draws, so that a link to a picture draws it again. */
+export function refresh() {
+  loadGallery();
+  const model = modelName();
+  if (!model) return;
+  if (about.key !== model || about.state === "idle") about.start(model, () => loadDetail(model));
+  for (const { name, state } of models()) if (state === "ready") detail(name); // for the picture beside this one
+  if (address.value("run") === "1") drawAll();
+  else if (main.work.running || beside.work.running) [main, beside].forEach(({ work }) => work.running && work.stop());
+  else if (nothingYet(model)) begin();
+}
+
+/** Ends the work of this room in the service. Pictures that are there stay. */
+export function leave() {
+  for (const { work } of [main, beside]) if (work.running) work.reset();
+  forgetFilm();
+}
+
+/**
+ * Whether the visitor has come without a wish, or has just chosen another model: then the room begins by itself.
+ * @param {string} model
+ */
+function nothingYet(model) {
+  const { work } = main;
+  return work.state === "idle" || (work.state === "done" && work.result?.model !== model);
+}
+
+function begin() {
+  const chosen = choices();
+  if (!idealCall(chosen) || !detail(chosen.model)) return;
+  const seed = address.value("seed") === "0" ? Math.floor(Math.random() * SEEDS) : chosen.seed;
+  address.change({ ...explicit({ ...chosen, seed }), run: "1" }, { replace: true });
+}
+
+function drawAll() {
+  const chosen = choices();
+  const call = idealCall(chosen);
+  if (!call) return;
+  if (main.work.key !== keyOf(call)) forgetFilm();
+  main.start(call);
+  const second = besideCall(chosen);
+  if (second) beside.start(second);
+  else if (chosen.beside === "none" && beside.work.running) beside.work.stop();
+}
+
+function draw() {
+  for (const { work } of [main, beside]) if (work.state === "stopped" || work.state === "failed") work.reset();
+  address.change({ ...explicit(choices()), run: "1", pick: "", large: "" });
+}
+
+function stop() {
+  for (const { work } of [main, beside]) if (work.running) work.stop();
+  address.change({ run: "" });
+}
+
+/** Draws the pictures of the next seeds. */
+function another() {
+  const chosen = choices();
+  const seed = Math.min(MOST_SEED, chosen.seed + Number(chosen.count));
+  address.change({ ...explicit({ ...chosen, seed }), run: "1", pick: "", large: "" });
+}
+
+/** The room. */
+export function view() {
+  const chosen = choices();
+  const second = besideCall(chosen);
+  const running = main.work.running || beside.work.running;
+  const done = main.isDone(idealCall(chosen)) && (!second || beside.isDone(second));
+  const { result } = main.work;
+  return html`<div class="exhibit imagine">
+    <section class="stage" aria-label=${t("ideal.picture")}>${exhibit(chosen, draw)}</section>
+    <section class="band" aria-label=${t("steps.title")}>${stepsChart(chosen)}</section>
+    <section class="label">
+      <h1>${t("ideal.title")}</h1>
+      <div class="told" aria-live="off">
+        <p class="verdict">${headline(chosen)}</p>
+        ${result ? findings(result, pick()) : nothing}
+        ${workNotice(about, () => about.reset())}
+      </div>
+      ${controls(chosen, { running, done, onDraw: draw, onStop: stop, onAnother: another })}
+      ${codeOf()}
+    </section>
+  </div>
+  ${chosen.beside === "recipe" && result && beside.isDone(second) && beside.work.result ? promises(result, beside.work.result) : nothing}
+  ${gallery()}`;
+}
+
+/** @param {import("./options.js").Choices} chosen */
+function headline(chosen) {
+  const { work } = main;
+  if (work.result) return verdictOf(work.result, pick());
+  if (work.state === "stopped") return t("ideal.stopped");
+  if (work.state === "failed") return nothing;
+  const values = { model: chosen.model, label: chosen.class_, layer: chosen.layer, channel: String(chosen.channel) };
+  return work.running ? t(`ideal.running-${chosen.subject}`, values) : nothing;
+}
+
+function codeOf() {
+  const { call, work } = main;
+  if (!call || !work.result) return nothing;
+  const { label, model } = work.result;
+  return code(call, { save: fileName([model, label, picked(work.result, 0).seed], "png") });
+}

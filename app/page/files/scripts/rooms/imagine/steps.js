@@ -1,0 +1,51 @@
+// The chart of the score, step by step: of one picture, or of two on a common axis.
+
+import { html } from "../../html.js";
+import { number, percent, t } from "../../language.js";
+import { chart } from "../../parts/chart.js";
+import { beside, main } from "./pictures.js";
+
+/** @typedef {import("./pictures.js").AnyDrawing} Drawing */
+
+/** @param {import("./options.js").Choices} chosen */
+export function stepsChart(chosen) {
+  const drawings = chosen.beside === "none" ? [main] : [main, beside];
+  const first = drawings[0]?.call;
+  const channel = first ? first.options?.layer !== undefined : chosen.subject === "channel";
+  const two = drawings.length > 1;
+  // Activations have no upper bound: they are drawn as shares of the highest one.
+  const highest = channel ? Math.max(...drawings.flatMap(({ points }) => points.map(({ y }) => y)), 1e-9) : 1;
+  const lines = drawings.map((drawing, index) => ({
+    name: nameOf(drawing, index),
+    tone: /** @type {"accent" | "ink"} */ (index ? "ink" : "accent"),
+    points: drawing.points.map(({ x, y }) => ({ x: two ? x / Math.max(drawing.steps, 1) : x, y: y / highest })),
+  }));
+  const empty = drawings.every(({ points }) => !points.length);
+  return html`<div class="steps">
+    ${chart({
+      label: empty ? t("steps.none") : t(channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines) }),
+      yLabel: channel ? t("steps.activation", { highest: number(highest, 2) }) : t("steps.probability"),
+      xLabel: t(two ? "steps.share" : "steps.step"),
+      xMax: two ? 1 : Math.max(main.steps, main.points.at(-1)?.x ?? 0, 1),
+      formatX: two ? (x) => percent(x, 0) : number,
+      lines: lines.filter(({ points }) => points.length),
+      legend: true,
+    })}
+    <p class="hint">${empty && main.work.state === "done" ? t("steps.stored") : t(channel ? "steps.hint-channel" : "steps.hint")}</p>
+  </div>`;
+}
+
+/**
+ * @param {Drawing} drawing
+ * @param {number} index
+ */
+function nameOf({ call }, index) {
+  const { model, method } = call?.options ?? {};
+  if (index && method === "pixel") return t("beside.recipe");
+  return String(model ?? "");
+}
+
+/** @param {readonly {name: string, points: readonly {y: number}[]}[]} lines */
+function lastShares(lines) {
+  return lines.map(({ name, points }) => `${name} ${percent(points.at(-1)?.y ?? 0)}`).join(", ");
+}

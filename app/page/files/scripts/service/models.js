@@ -1,0 +1,109 @@
+// The models that the service has: their list, and what is known about each. Both are asked once and then kept.
+
+import { value } from "../address.js";
+import { redraw } from "../drawing.js";
+import { onBack } from "./connection.js";
+import { isProblem, retryFailed } from "../work.js";
+import { json, pause } from "./requests.js";
+
+/** @typedef {import("../../../types/schemas.d.ts").ModelSummary} ModelSummary */
+/** @typedef {import("../../../types/schemas.d.ts").ModelDetail} ModelDetail */
+
+const LOADING_MS = 1000;
+/** @type {import("../../../types/schemas.d.ts").ModelList | null} */
+let list = null;
+/** @type {Map<string, ModelDetail>} */
+const details = new Map();
+/** @type {Map<string, Promise<ModelDetail>>} */
+const asked = new Map();
+
+onBack(() => void loadModels());
+
+/** Asks for the list, and asks again as long as any model is being loaded. */
+export async function loadModels() {
+  for (;;) {
+    list = await json({ path: "models" });
+    retryFailed(isProblem("still-loading"));
+    redraw();
+    if (!list?.models.some((model) => model.state === "loading")) return;
+    await pause(LOADING_MS);
+  }
+}
+
+/** All served models; none before the list is there. */
+export function models() {
+  return list?.models ?? [];
+}
+
+/** Name of the model that the address chooses; the service's default model without one. Empty until the list is there. */
+export function modelName() {
+  return value("model") || (list?.default ?? "");
+}
+
+/** Name of the device that runs the networks. */
+export function device() {
+  return list?.device ?? "";
+}
+
+/**
+ * What is known about a model; undefined until it is there. Draws the page again once it is.
+ * @param {string} name
+ */
+export function detail(name) {
+  if (name && !details.has(name)) void loadDetail(name).catch(() => {}); // the room shows why, when it needs the model
+  return details.get(name);
+}
+
+/**
+ * Asks what is known about a model, once.
+ * @param {string} name
+ * @returns {Promise<ModelDetail>}
+ */
+export function loadDetail(name) {
+  const known = asked.get(name);
+  if (known) return known;
+  /** @type {Promise<ModelDetail>} */
+  const promise = json({ path: `models/${name}` });
+  asked.set(name, promise);
+  promise.then(
+    (model) => {
+      details.set(name, model);
+      redraw();
+    },
+    () => asked.delete(name),
+  );
+  return promise;
+}
+
+/**
+ * Whether a model was trained under attack.
+ * @param {ModelDetail | undefined} model
+ */
+export function isRobust(model) {
+  const recipe = /** @type {{attack_steps?: number} | undefined} */ (model?.provenance?.recipe);
+  return (recipe?.attack_steps ?? 0) > 0;
+}
+
+/**
+ * Names of the other served models that are ready and have the same classes, those trained under attack first.
+ * @param {string} name
+ */
+export function siblings(name) {
+  const own = detail(name);
+  if (!own) return [];
+  const others = models()
+    .filter((model) => model.name !== name && model.state === "ready")
+    .map((model) => detail(model.name))
+    .filter((other) => other !== undefined)
+    .filter((other) => sameClasses(own, other));
+  return others.sort((one, two) => Number(isRobust(two)) - Number(isRobust(one))).map((model) => model.name);
+}
+
+/**
+ * @param {ModelDetail} one
+ * @param {ModelDetail} two
+ */
+function sameClasses(one, two) {
+  const names = new Set(one.class_names);
+  return names.size === two.class_names?.length && two.class_names.every((name) => names.has(name));
+}
