@@ -28,8 +28,9 @@ from models.preprocessing import to_levels
 from models.query import Progress
 
 logger = logging.getLogger(__name__)
-PREVIEW_SIDE = 160
-"""Longer side of a preview, in pixels."""
+PREVIEW_SIDE, PREVIEW_QUALITY = 480, 85
+"""Largest longer side of a preview, in pixels, and its quality as a JPEG. As a PNG, a photo of this size takes thirty
+times as long to encode (about 20 ms for 0.6 ms), which the engine would feel where cores are few."""
 MAX_PENDING_EVENTS = 32
 """Number of progress events that wait for a slow client; the oldest are dropped first."""
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -151,5 +152,9 @@ def _progress_event(update: Update, classes: Sequence[str]) -> str:
             for index, probability in probabilities
         ]
     pictures = {"preview": update.preview, "change": update.change}
-    event |= {name: data_url(picture) for name, picture in pictures.items() if picture is not None}
+    event |= {
+        name: data_url(picture, format="jpeg", quality=PREVIEW_QUALITY)
+        for name, picture in pictures.items()
+        if picture is not None
+    }
     return json.dumps(event)

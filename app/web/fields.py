@@ -105,7 +105,10 @@ FORMAT = (
 )
 
 
-PREVIEWS = "Whether each progress event contains a small preview of the picture so far; only with the format events."
+PREVIEWS = (
+    "Whether each progress event contains a preview of the picture so far, a JPEG of at most 480 pixels; only with the "
+    "format events."
+)
 
 
 class Options(BaseModel):

@@ -9,15 +9,16 @@ from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from torch import Tensor
 
-from models.pictures import encode
+from models.pictures import JPEG_QUALITY, encode
 
 OptionValue = bool | int | float | str | None
 """The value of one option, as a JSON response reports it."""
 
 
-def data_url(picture: UInt8[Tensor, "3 h w"]) -> str:
-    """The picture as a PNG in a data URL."""
-    return "data:image/png;base64," + base64.b64encode(encode(picture)).decode()
+def data_url(picture: UInt8[Tensor, "3 h w"], *, format: str = "png", quality: int = JPEG_QUALITY) -> str:
+    """The picture in a data URL, as a PNG, or as a JPEG of a quality from 1 to 100."""
+    file = encode(picture, format=format, quality=quality)
+    return f"data:image/{format};base64,{base64.b64encode(file).decode()}"
 
 
 def _draw_as_data_url(draw: Callable[[], Tensor]) -> str:

@@ -65,8 +65,8 @@ def test_a_change_of_a_hundredth_of_a_level_is_amplified_to_the_full_range() -> 
     picture[..., :320] += 0.01 / 255
     picture[..., 320:480] -= 0.005 / 255
     change = update_of(Progress(1, 2, picture=picture, start=lambda: start), previews=True).change
-    assert change is not None and tuple(change.shape) == (3, 80, 160)
-    for columns, level in ((slice(2, 78), 255), (slice(82, 118), 64), (slice(122, 160), 128)):
+    assert change is not None and tuple(change.shape) == (3, PREVIEW_SIDE // 2, PREVIEW_SIDE)
+    for columns, level in ((slice(2, 238), 255), (slice(242, 358), 64), (slice(362, 480), 128)):
         assert (change[..., columns].int() - level).abs().max() <= (level != 128)  # float32 rounds the two changes
 
 

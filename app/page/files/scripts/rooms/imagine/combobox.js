@@ -65,6 +65,7 @@ export function combobox({ label, entries, chosen, onChoose }) {
     if (!match) return;
     close();
     onChoose(match.entry.id);
+    selectText();
   };
   return html`<div class="combobox">
     <label for="combobox-field">${label}</label>
@@ -131,5 +132,11 @@ function press(event, shown, choose) {
   } else if (key === "Escape" && open) {
     event.preventDefault();
     close();
+    selectText();
   }
+}
+
+/** Selects the chosen name in the field, once it is drawn, so that what is typed next takes its place. */
+function selectText() {
+  requestAnimationFrame(() => /** @type {HTMLInputElement | null} */ (document.getElementById("combobox-field"))?.select());
 }

@@ -12,7 +12,7 @@ import { controls } from "./controls.js";
 import { exhibit, pick } from "./exhibit.js";
 import { forgetFilm } from "./film.js";
 import { gallery, loadGallery } from "./gallery.js";
-import { besideCall, choices, explicit, idealCall, MOST_SEED } from "./options.js";
+import { besideCall, choices, explicit, idealCall, indexOfClass, MOST_SEED } from "./options.js";
 import { beside, keyOf, main } from "./pictures.js";
 import { promises } from "./promise.js";
 import { stepsChart } from "./steps.js";
@@ -99,7 +99,7 @@ export function view() {
       <h1>${t("ideal.title")}</h1>
       <div class="told" aria-live="off">
         <p class="verdict">${headline(chosen)}</p>
-        ${result ? findings(result, pick()) : nothing}
+        ${result ? findings(result, pick()) : main.work.running ? html`<p>${t(`ideal.how-${chosen.subject}`)}</p>` : nothing}
         ${workNotice(about, () => about.reset())}
       </div>
       ${controls(chosen, { running, done, onDraw: draw, onStop: stop, onAnother: another })}
@@ -116,7 +116,9 @@ function headline(chosen) {
   if (work.result) return verdictOf(work.result, pick());
   if (work.state === "stopped") return t("ideal.stopped");
   if (work.state === "failed") return nothing;
-  const values = { model: chosen.model, label: chosen.class_, layer: chosen.layer, channel: String(chosen.channel) };
+  const names = detail(chosen.model)?.class_names ?? [];
+  const label = names[indexOfClass(names, chosen.class_) ?? -1] ?? chosen.class_;
+  const values = { model: chosen.model, label, layer: chosen.layer, channel: String(chosen.channel) };
   return work.running ? t(`ideal.running-${chosen.subject}`, values) : nothing;
 }
 
