@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../html.js";
 import { t } from "../language.js";
-import { redraw } from "../drawing.js";
+import { announce, redraw } from "../drawing.js";
 import { BASE, givenOptions, urlOf } from "../service/requests.js";
 import { apiKey } from "../service/key.js";
 
@@ -39,6 +39,7 @@ export function block(name, title, text, copyText = t("code.copy", { language: t
   const copy = async () => {
     await navigator.clipboard.writeText(text);
     copied = name;
+    announce(t("code.copied"));
     setTimeout(() => {
       copied = "";
       redraw();

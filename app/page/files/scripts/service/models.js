@@ -17,7 +17,11 @@ const details = new Map();
 /** @type {Map<string, Promise<ModelDetail>>} */
 const asked = new Map();
 
-onBack(() => void loadModels());
+onBack(() => {
+  details.clear(); // the service may have been started again with other models
+  asked.clear();
+  void loadModels().catch(() => {});
+});
 
 /** Asks for the list, and asks again as long as any model is being loaded. */
 export async function loadModels() {
@@ -63,7 +67,7 @@ export function loadDetail(name) {
   const known = asked.get(name);
   if (known) return known;
   /** @type {Promise<ModelDetail>} */
-  const promise = json({ path: `models/${name}` });
+  const promise = json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` });
   asked.set(name, promise);
   promise.then(
     (model) => {

@@ -26,7 +26,7 @@ export function controls(running) {
       <p class="hint">${t(`norm.${chosen.norm}.${chosen.mode}`)}</p>
       <details class="fold" ?open=${address.value("fold") === "1"} @toggle=${toggle}>
         <summary>${t("fool.more")}</summary>
-        ${fold(chosen)}
+        <div class="fold-content">${fold(chosen)}</div>
       </details>
     </fieldset>`;
 }
@@ -85,7 +85,7 @@ function fold({ attacks, attack, norms, norm, effort, confidence, survive }) {
           onChoose: (effort) => set({ effort }),
         })
       : nothing}
-    ${slider({
+    <div>${slider({
       label: t("fool.confidence"),
       text: number(confidence),
       value: confidence,
@@ -93,7 +93,7 @@ function fold({ attacks, attack, norms, norm, effort, confidence, survive }) {
       max: 20,
       onMove: (value, settled) => set({ confidence: String(value) }, { replace: !settled }),
     })}
-    <p class="hint">${t("fool.confidence-hint")}</p>
+      <p class="hint">${t("fool.confidence-hint")}</p></div>
     <fieldset class="checks"><legend>${t("fool.survive")}</legend>
       ${SURVIVALS.map(
         (name) => html`<label><input type="checkbox" .checked=${survive.includes(name)}

@@ -86,6 +86,7 @@ export function view() {
         <p class="verdict">${headline(result)}</p>
         <div class="outcome">
           <p class="actions">${buttons(result)}</p>
+          ${!running && !result && attack.work.state !== "failed" ? html`<p>${t("fool.lead")}</p>` : nothing}
           ${running ? progress() : nothing} ${workNotice(attack.work, start)} ${result ? proofView(result) : nothing}
         </div>
       </div>

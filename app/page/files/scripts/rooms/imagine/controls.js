@@ -24,7 +24,7 @@ export function controls(chosen, { running, done, onDraw, onStop, onAnother }) {
   // It stays one button, so that the keyboard is still on it when its work has changed.
   const [text, press] = running ? ["ideal.stop", onStop] : done ? ["ideal.another", onAnother] : ["ideal.draw", onDraw];
   return html`
-    <p class="actions"><button type="button" class="primary" @click=${press}>${t(text)}</button></p>
+    <p class="actions"><button type="button" class="primary" @click=${press}>${t(text, { count: Number(chosen.count) })}</button></p>
     <fieldset class="plain-fieldset" ?disabled=${running}>
       <legend class="only-spoken">${t("ideal.choices")}</legend>
       ${subjectChoice(chosen)}

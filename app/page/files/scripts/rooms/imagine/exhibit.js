@@ -9,8 +9,8 @@ import { fileName, fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { film, playingFilm, playOrEnd } from "./film.js";
 import { isKept, keepPicture } from "./gallery.js";
-import { beside, main } from "./pictures.js";
-import { imageOf, picked } from "./verdict.js";
+import { beside, keyOf, main } from "./pictures.js";
+import { imageOf, picked, subjectOf, verdictOf } from "./verdict.js";
 
 /** @typedef {import("./pictures.js").AnyDrawing} Drawing */
 /** @typedef {import("./pictures.js").IdealResult} IdealResult */
@@ -27,25 +27,24 @@ export function pick() {
 export function exhibit(chosen, onRetry) {
   const two = chosen.beside !== "none";
   return html`<div class="wall ${two ? "two" : ""}">
-      ${piece(main, two, "usual", onRetry)} ${two ? piece(beside, two, chosen.beside, onRetry) : nothing}
+      ${piece(main, two, "own")} ${two ? piece(beside, two, chosen.beside) : nothing}
     </div>
-    ${actions(main)}`;
+    ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, () => film.reset())}`;
 }
 
 /**
  * @param {Drawing} drawing
  * @param {boolean} two
  * @param {string} kind
- * @param {() => void} onRetry
  */
-function piece(drawing, two, kind, onRetry) {
+function piece(drawing, two, kind) {
   const { work, stream } = drawing;
   return html`<figure class="piece">
     <div class="frame" ${cssVariables({ "--ratio": 1 })}>${content(drawing)}</div>
     <figcaption>
       ${work.running ? progress(stream.latest) : work.result ? caption(work.result, kind) : two ? t("ideal.not-yet") : nothing}
     </figcaption>
-    ${workNotice(work, onRetry)}
+    ${actions(drawing, kind)}
   </figure>`;
 }
 
@@ -53,13 +52,13 @@ function piece(drawing, two, kind, onRetry) {
 function content({ work, stream, call }) {
   const { result } = work;
   const moving = playingFilm(call);
-  if (moving) return html`<img src=${moving.url} alt=${t("film.alt", { label: result?.label ?? "" })}>`;
+  if (moving) return html`<img src=${moving.url} alt=${t("film.alt", { label: result ? subjectOf(result) : "" })}>`;
   if (!result && !stream.latest?.preview) return nothing;
   if (!result && work.state !== "running" && work.state !== "stopped") return nothing;
   const several = (result?.pictures.length ?? 1) > 1;
   if (result && several && !address.value("large")) return sheet(result);
   const src = result ? imageOf(result, pick()) : stream.latest?.preview;
-  const alt = result ? t("ideal.alt", { label: result.label, model: result.model }) : t("ideal.growing-alt");
+  const alt = result ? t("ideal.alt", { label: subjectOf(result), model: result.model }) : t("ideal.growing-alt");
   return html`<img src=${src} alt=${alt} draggable="false">`;
 }
 
@@ -70,7 +69,7 @@ function sheet(result) {
     ${result.pictures.map(
       ({ seed, image }, index) => html`<button type="button" aria-pressed=${index === pick()}
           @click=${() => address.change({ pick: index ? String(index) : "" }, { replace: true })}>
-        <img src=${image} alt=${t("ideal.one-alt", { label: result.label, seed: String(seed) })} draggable="false"></button>`,
+        <img src=${image} alt=${t("ideal.one-alt", { label: subjectOf(result), seed: String(seed) })} draggable="false"></button>`,
     )}
   </div>`;
 }
@@ -91,27 +90,29 @@ function progress(latest) {
  */
 function caption(result, kind) {
   const { seed } = picked(result, pick());
-  return t(kind === "recipe" ? "ideal.caption-recipe" : "ideal.caption", {
-    label: result.label,
-    model: result.model,
-    seed: String(seed),
-  });
+  const values = { label: subjectOf(result), model: result.model, seed: String(seed) };
+  return html`<p>${t(kind === "recipe" ? "ideal.caption-recipe" : "ideal.caption", values)}</p>
+    ${kind === "own" ? nothing : html`<p class="hint">${verdictOf(result, pick())}</p>`}`;
 }
 
-/** @param {Drawing} drawing */
-function actions({ work, call, state }) {
+/**
+ * @param {Drawing} drawing
+ * @param {string} kind
+ */
+function actions({ work, call, state }, kind) {
   const { result } = work;
   const none = result === null || call === null;
   const several = (result?.pictures.length ?? 1) > 1;
   const seed = result ? picked(result, pick()).seed : 0;
-  const id = `${state} ${seed}`;
+  const id = `${state} ${seed} ${kind}`;
   const kept = !none && isKept(id);
   const moving = playingFilm(call);
+  const loading = film.running && call !== null && film.key === keyOf(call);
   const keep = () => {
     if (none || kept) return;
     const blob = fileOf(imageOf(result, pick()));
     const to = pick() ? `${state}${state.includes("?") ? "&" : "?"}pick=${pick()}` : state;
-    void keepPicture({ id, label: result.label, model: result.model, seed, state: to, blob });
+    void keepPicture({ id, label: subjectOf(result), model: result.model, seed, state: to, blob });
   };
   const download = () => {
     if (none) return;
@@ -121,13 +122,12 @@ function actions({ work, call, state }) {
   };
   return html`<p class="actions piece-actions">
       <button type="button" @click=${keep} ?disabled=${none} aria-disabled=${kept}>${t(kept ? "gallery.is-kept" : "gallery.keep")}</button>
-      <button type="button" @click=${download} ?disabled=${none}>${t(moving ? "film.download" : "download.button")}</button>
-      <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running} aria-pressed=${moving !== null}>
-        ${t(film.running ? "film.loading" : moving ? "film.end" : "film.play")}</button>
-      ${several
+      <button type="button" @click=${download} ?disabled=${none}>${t(moving ? "film.download" : "ideal.download")}</button>
+      <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running}>
+        ${t(loading ? "film.loading" : moving ? "film.end" : "film.play")}</button>
+      ${several && kind === "own"
         ? html`<button type="button" @click=${() => address.change({ large: address.value("large") ? "" : "1" })}>
             ${t(address.value("large") ? "ideal.all" : "ideal.large")}</button>`
         : nothing}
-    </p>
-    ${workNotice(film, () => call && playOrEnd(call))}`;
+    </p>`;
 }

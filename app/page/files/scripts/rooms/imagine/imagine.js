@@ -61,6 +61,7 @@ function drawAll() {
   const chosen = choices();
   const call = idealCall(chosen);
   if (!call) return;
+  address.change(explicit(chosen), { replace: true }); // a link must not depend on what is the default today
   if (main.work.key !== keyOf(call)) forgetFilm();
   main.start(call);
   const second = besideCall(chosen);
@@ -100,7 +101,7 @@ export function view() {
       <div class="told" aria-live="off">
         <p class="verdict">${headline(chosen)}</p>
         ${result ? findings(result, pick()) : main.work.running ? html`<p>${t(`ideal.how-${chosen.subject}`)}</p>` : nothing}
-        ${workNotice(about, () => about.reset())}
+        ${workNotice(about, () => about.reset())} ${workNotice(main.work, draw)}
       </div>
       ${controls(chosen, { running, done, onDraw: draw, onStop: stop, onAnother: another })}
       ${codeOf()}

@@ -1,6 +1,6 @@
 // The chart of the score, step by step: of one picture, or of two on a common axis.
 
-import { html } from "../../html.js";
+import { html, nothing } from "../../html.js";
 import { number, percent, t } from "../../language.js";
 import { chart } from "../../parts/chart.js";
 import { beside, main } from "./pictures.js";
@@ -24,14 +24,15 @@ export function stepsChart(chosen) {
   return html`<div class="steps">
     ${chart({
       label: empty ? t("steps.none") : t(channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines) }),
-      yLabel: channel ? t("steps.activation", { highest: number(highest, 2) }) : t("steps.probability"),
+      yLabel: !channel ? t("steps.probability") : empty ? t("steps.response") : t("steps.activation", { highest: number(highest) }),
       xLabel: t(two ? "steps.share" : "steps.step"),
-      xMax: two ? 1 : Math.max(main.steps, main.points.at(-1)?.x ?? 0, 1),
+      xMax: two ? 1 : Math.max(main.steps, main.points.at(-1)?.x ?? 0, main.work.result?.pictures[0]?.steps ?? 0, 1),
       formatX: two ? (x) => percent(x, 0) : number,
       lines: lines.filter(({ points }) => points.length),
       legend: true,
     })}
-    <p class="hint">${empty && main.work.state === "done" ? t("steps.stored") : t(channel ? "steps.hint-channel" : "steps.hint")}</p>
+    ${empty && main.work.state === "done" ? html`<p class="stored">${t("steps.stored")}</p>` : nothing}
+    <p class="hint">${t(channel ? "steps.hint-channel" : "steps.hint")}</p>
   </div>`;
 }
 

@@ -26,7 +26,7 @@ export function subjectChoice(chosen) {
   return html`
     ${segments({
       name: "subject",
-      label: t("subject.title"),
+      label: t("subject.title", { model: chosen.model }),
       chosen: chosen.subject,
       choices: SUBJECTS.map((name) => ({ name, text: t(`subject.${name}`) })),
       onChoose: (subject) => set({ subject, layer: "", channel: "" }),

@@ -28,6 +28,14 @@ export function imageOf(result, pick) {
 }
 
 /**
+ * What the picture shows: the class, or the channel in words.
+ * @param {IdealResult} result
+ */
+export function subjectOf({ label, layer, channel }) {
+  return layer ? t("ideal.channel-name", { channel: String(channel), layer }) : label;
+}
+
+/**
  * What the model makes of the picture that it has drawn.
  * @param {IdealResult} result
  * @param {number} pick

@@ -1,0 +1,32 @@
+"""The sentences that the page shows, as its own files of texts have them."""
+
+import json
+from functools import cache
+
+from app.page.page import FILES
+
+
+def text(key: str, language: str = "en", **values: str) -> str:
+    """Return the text of a key with its placeholders filled in; of one that has plural forms, the form for many."""
+    wording = _texts(language)[key]
+    return (wording if isinstance(wording, str) else wording["other"]).format(**values)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share from 0 to 1 in percent, as the page writes it in English: never 100 % if it is less."""
+    written, step = f"{share:.{digits}%}", 10.0 ** -(digits + 2)
+    if share < 1 and written == f"{1:.{digits}%}":
+        return f"> {1 - step:.{digits}%}"
+    return f"< {step:.{digits}%}" if share > 0 and written == f"{0:.{digits}%}" else written
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return a number with at most so many decimals, as the page writes it in English."""
+    written = f"{value:,.{digits}f}"
+    return written.rstrip("0").rstrip(".") if digits else written
+
+
+@cache
+def _texts(language: str) -> dict[str, str | dict[str, str]]:
+    texts: dict[str, str | dict[str, str]] = json.loads((FILES / "languages" / f"{language}.json").read_text("utf-8"))
+    return texts
