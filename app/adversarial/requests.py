@@ -86,8 +86,8 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])
     previews: bool = Field(
         default=False,
-        description="Whether each progress event contains a preview of the picture so far, and one of the perturbation "
-        "so far, amplified: JPEGs of at most 480 pixels; only with the format events.",
+        description="Whether progress events contain a preview of the picture so far, and one of the perturbation so "
+        "far, amplified: JPEGs of at most 480 pixels, at most ten a second; only with the format events.",
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -58,4 +59,4 @@ def install(app: FastAPI) -> None:
         linked = html.replace('"page/', f'"{prefix}/page/').replace('"docs"', f'"{prefix}/docs"')
         return HTMLResponse(linked, headers=HEADERS)
 
-    app.mount("/page", PageFiles(directory=FILES), name="page-files")
+    app.mount("/page", GZipMiddleware(PageFiles(directory=FILES), compresslevel=6), name="page-files")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 PREVIEW_SIDE, PREVIEW_QUALITY = 480, 85
 """Largest longer side of a preview, in pixels, and its quality as a JPEG. As a PNG, a photo of this size takes thirty
 times as long to encode (about 20 ms for 0.6 ms), which the engine would feel where cores are few."""
+PREVIEW_INTERVAL_S = 0.1
+"""Least seconds between two previews: nobody would see more, and a quick task has hundreds of steps a second."""
 MAX_PENDING_EVENTS = 32
 """Number of progress events that wait for a slow client; the oldest are dropped first."""
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -59,12 +62,19 @@ class Inbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, previews: bool) -> None:
         self._loop = loop
         self._previews = previews
+        self._next_preview = 0.0
         self._pending: deque[Update] = deque(maxlen=MAX_PENDING_EVENTS)
         self._changed = asyncio.Event()
 
     def put(self, progress: Progress) -> None:
-        """Add progress, on the engine's thread, with small copies of its pictures: the task's own may be large."""
-        self._pending.append(_with_small_copies(progress) if self._previews else Update(_without_pictures(progress)))
+        """Add progress, on the engine's thread, with small copies of its pictures if it is time for a preview.
+
+        Small copies, since the task's own pictures may be large.
+        """
+        due = self._previews and (progress.step >= progress.steps or time.monotonic() >= self._next_preview)
+        if due:
+            self._next_preview = time.monotonic() + PREVIEW_INTERVAL_S
+        self._pending.append(_with_small_copies(progress) if due else Update(_without_pictures(progress)))
         self.wake()
 
     def wake(self, _: object = None) -> None:

@@ -106,8 +106,8 @@ FORMAT = (
 
 
 PREVIEWS = (
-    "Whether each progress event contains a preview of the picture so far, a JPEG of at most 480 pixels; only with the "
-    "format events."
+    "Whether progress events contain a preview of the picture so far, a JPEG of at most 480 pixels, at most ten times "
+    "a second; only with the format events."
 )
 
 

@@ -42,9 +42,10 @@ EVENTS = (
     "under the present load, without the final verification or scoring (null without an estimate: in the first steps, "
     "and after the last); from an attack, `probabilities`, the five most probable classes of the best picture so far, "
     "best first, and after them the target class (without a target, the original class) if it is not among them; and, "
-    "with `previews`, `preview`, the picture so far as a JPEG in a data URL, and from an attack `change`, likewise "
-    "the perturbation so far, amplified to the full range around a mid-grey (level 128) that means no change. "
-    "`result`, once: the same JSON as without a stream. `problem`, in place of a result: the problem details."
+    "with `previews`, at most ten times a second, `preview`, the picture so far as a JPEG in a data URL, and from an "
+    "attack `change`, likewise the perturbation so far, amplified to the full range around a mid-grey (level 128) "
+    "that means no change. `result`, once: the same JSON as without a stream. `problem`, in place of a result: the "
+    "problem details."
 )
 """What an event stream contains."""
 

@@ -20,7 +20,7 @@ PLURALS = {
     "sr": {"one", "few", "other"},
 }
 """The plural forms of each language, by the Unicode CLDR."""
-COMPUTED = re.compile(r"\bt\(\s*`([^`]+)`")
+COMPUTED = re.compile(r"\bt\(\s*`([^`]+)`|`([a-z][\w-]*\.[^`]*\$\{[^`]*)`")
 LITERAL = re.compile(r'"([a-z][\w-]*(?:\.[\w:-]+)+)"')
 
 
@@ -85,8 +85,7 @@ def used_keys() -> tuple[set[str], list[re.Pattern[str]]]:
     """The keys that the scripts name, and patterns of those that they compute from a value: t(`why.${method}`)."""
     sources = [path.read_text(encoding="utf-8") for path in SCRIPTS]
     literal = {key for source in sources for key in LITERAL.findall(source)}
-    computed = [template for source in sources for template in COMPUTED.findall(source)]
-    computed += [template for source in sources for template in re.findall(r"key = `([^`]+)`", source)]
+    computed = [one or other for source in sources for one, other in COMPUTED.findall(source)]
     patterns = [re.compile(".+".join(map(re.escape, re.split(r"\$\{[^}]*\}", template)))) for template in computed]
     return literal, patterns
 

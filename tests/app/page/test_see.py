@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.app.page.address import values_of
 from tests.app.page.answers import ask, expect_classified
 from tests.app.page.pictures import CHELSEA, PICTURES, file_of, redrawn, sample, shown_file, transfer
 from tests.app.page.service_process import ServiceProcess
@@ -96,7 +97,7 @@ def test_why_shows_the_explanation_of_the_service_for_each_class_and_method(see:
     explained = ask(service, "/explain", CHELSEA, format="json")
     assert explained["target"]["label"] == "cat"
     assert shown_file(overlay(see, "cat")) == file_of(explained["image"])
-    expect(see.get_by_text(text("why.grad_cam", label="cat"))).to_be_visible()
+    expect(see.get_by_role("main")).to_contain_text(text("why.grad_cam", label="cat"))
 
     see.get_by_role("list", name=text("bars.label")).get_by_role("button", name="dog").click()
     assert shown_file(overlay(see, "dog")) == file_of(
@@ -104,7 +105,7 @@ def test_why_shows_the_explanation_of_the_service_for_each_class_and_method(see:
     )
 
     see.get_by_role("radio", name=text("why.method.smooth_grad")).check()
-    expect(see.get_by_text(text("why.smooth_grad", label="dog"))).to_be_visible()
+    expect(see.get_by_role("main")).to_contain_text(text("why.smooth_grad", label="dog"))
     options = {"format": "json", "target": "dog", "method": "smooth_grad"}
     assert shown_file(overlay(see, "dog")) == file_of(ask(service, "/explain", CHELSEA, **options)["image"])
 
@@ -112,7 +113,7 @@ def test_why_shows_the_explanation_of_the_service_for_each_class_and_method(see:
 def test_the_slider_sets_the_opacity_of_the_explanation_and_the_address_keeps_it(see: Page) -> None:
     see.get_by_role("radio", name=text("why.why")).check()
     expect(overlay(see, "cat")).to_have_css("opacity", "0.7")
-    see.get_by_label(text("why.opacity")).fill("30")
+    see.get_by_role("slider", name=text("why.opacity")).fill("30")
     expect(overlay(see, "cat")).to_have_css("opacity", "0.3")
     see.reload()
     expect(overlay(see, "cat")).to_have_css("opacity", "0.3")
@@ -142,5 +143,4 @@ def test_a_layer_shows_its_maps_and_one_of_them_enlarged(see: Page, service: Ser
     alt = text("layers.map-alt", channel=str(third["channel"]), layer="features.17")
     assert shown_file(see.get_by_role("img", name=alt, exact=True)) == file_of(third["image"])
     see.get_by_role("link", name=text("layers.imagine")).click()
-    expect(see).to_have_url(lambda url: "#imagine?" in url and "layer=features.17" in url)
-    expect(see).to_have_url(lambda url: f"channel={third['channel']}" in url)
+    assert values_of(see, "imagine").items() >= {"layer": "features.17", "channel": str(third["channel"])}.items()

@@ -8,6 +8,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from anyio import CapacityLimiter
 from starlette.responses import Response
@@ -91,6 +92,24 @@ def test_a_preview_is_drawn_once_and_only_on_request() -> None:
     for previews, times in ((False, 0), (True, 1)):
         asyncio.run(put(previews))
         assert len(drawn) == times
+
+
+def test_previews_come_at_most_ten_times_a_second_and_with_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps at 0, 0.05, 0.1, 0.19 and 0.195 s: the third is a tenth of a second after the first, the fifth the last."""
+    times = [0.0, 0.05, 0.1, 0.19, 0.195]
+    clock = [100.0]
+    monkeypatch.setattr("app.web.events.time.monotonic", lambda: clock[0])
+
+    async def put_all() -> list[Update]:
+        inbox = Inbox(asyncio.get_running_loop(), previews=True)
+        for step, seconds in enumerate(times, start=1):
+            clock[0] = 100 + seconds
+            inbox.put(Progress(step, len(times), picture=torch.zeros(3, 8, 8)))
+        return inbox.take()
+
+    # asyncio.run would read the changed clock, which stands still between steps: no coroutine here waits.
+    updates = asyncio.run(put_all())
+    assert [update.preview is not None for update in updates] == [True, False, True, False, True]
 
 
 # Streams of a computation that several clients share; every client has a subscription to it.

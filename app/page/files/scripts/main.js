@@ -7,11 +7,7 @@ import { render } from "./html.js";
 import { loadLanguage, t } from "./language.js";
 import { isDragging, listenForPictures } from "./photo/picker.js";
 import { loadPhoto } from "./photo/photo.js";
-import * as fool from "./rooms/fool/fool.js";
-import * as imagine from "./rooms/imagine/imagine.js";
-import * as modelsRoom from "./rooms/models/models.js";
-import * as see from "./rooms/see/see.js";
-import { onBack } from "./service/connection.js";
+import { noteNoAnswer, onBack } from "./service/connection.js";
 import { loadModels } from "./service/models.js";
 import { applyTheme } from "./theme.js";
 import { isProblem, retryFailed } from "./work.js";
@@ -21,8 +17,15 @@ import { isProblem, retryFailed } from "./work.js";
  * `leave` ends what needs the service's work.
  * @typedef {{view: () => unknown, refresh: () => void, leave: () => void}} RoomModule
  */
-/** @type {Record<address.Room, RoomModule>} */
-const ROOMS = { see, fool, imagine, models: modelsRoom };
+/** A room is loaded when it is first entered. @type {Record<address.Room, () => Promise<RoomModule>>} */
+const ROOMS = {
+  see: () => import("./rooms/see/see.js"),
+  fool: () => import("./rooms/fool/fool.js"),
+  imagine: () => import("./rooms/imagine/imagine.js"),
+  models: () => import("./rooms/models/models.js"),
+};
+/** @type {Partial<Record<address.Room, RoomModule>>} */
+const loaded = {};
 
 const places = {
   header: /** @type {HTMLElement} */ (document.getElementById("header")),
@@ -31,15 +34,40 @@ const places = {
   footer: /** @type {HTMLElement} */ (document.getElementById("footer")),
 };
 
+/**
+ * The module of a room; undefined until it is there. The page is drawn again once it is.
+ * @param {address.Room} name
+ */
+function roomModule(name) {
+  if (!loaded[name]) void load(name);
+  return loaded[name];
+}
+
+/** @param {address.Room} name */
+async function load(name) {
+  try {
+    loaded[name] = await ROOMS[name]();
+    redraw();
+  } catch {
+    noteNoAnswer(); // its notice says so; once the service answers again, the page is drawn and the room loaded
+  }
+}
+
+/** Loads the other rooms while there is nothing else to do, so that the visitor does not wait for them. */
+function loadOthers() {
+  for (const name of address.ROOMS) roomModule(name);
+}
+
 function draw() {
-  const room = address.room();
-  ROOMS[room].refresh();
-  document.title = `${t(`room.${room}`)} · Mirage`;
+  const room = roomModule(address.room());
+  room?.refresh();
+  document.title = `${t(`room.${address.room()}`)} · Mirage`;
   document.body.classList.toggle("dragging", isDragging());
   render(header(), places.header);
   render(notices(useKey), places.notices);
-  render(ROOMS[room].view(), places.room);
-  render(footer(), places.footer);
+  if (!room) return;
+  render(room.view(), places.room);
+  render(footer(), places.footer); // not before the room, which would push it down
 }
 
 function begin() {
@@ -55,7 +83,7 @@ function useKey() {
 
 address.onChange((before) => {
   if (before !== address.room()) {
-    ROOMS[before].leave();
+    loaded[before]?.leave();
     scrollTo(0, 0);
     places.room.focus({ preventScroll: true }); // a screen reader goes on with the new room
   }
@@ -63,7 +91,7 @@ address.onChange((before) => {
   redraw();
 });
 onBack(() => void loadPhoto());
-addEventListener("pagehide", () => ROOMS[address.room()].leave());
+addEventListener("pagehide", () => loaded[address.room()]?.leave());
 
 applyTheme();
 drawWith(draw);
@@ -72,3 +100,5 @@ await loadLanguage();
 places.header.replaceChildren(); // the wordmark that stood there until now
 begin();
 draw();
+// The first result comes first: these modules would compete with it for the connections to the service.
+setTimeout(loadOthers, 1500);

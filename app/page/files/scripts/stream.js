@@ -1,4 +1,4 @@
-// Work in the service whose progress arrives step by step. It is drawn ten times a second, and spoken every few seconds.
+// Work in the service whose progress arrives step by step: drawn ten times a second, and spoken every few seconds.
 
 import { announce, redraw } from "./drawing.js";
 import { follow } from "./service/events.js";
@@ -37,7 +37,9 @@ export class Stream {
     this.#spoken = performance.now();
     onStart();
     const note = (/** @type {Progress} */ progress) => {
-      this.latest = progress;
+      // Not every step comes with a picture: the one before stays until then.
+      const { preview, change } = this.latest ?? {};
+      this.latest = { preview, change, ...progress };
       onProgress(progress);
       this.#show(() => spoken(progress));
     };

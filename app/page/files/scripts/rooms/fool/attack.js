@@ -1,75 +1,50 @@
 // The attack: it runs in the service, and its progress arrives step by step.
 
-import { announce, redraw } from "../../drawing.js";
+import { announce } from "../../drawing.js";
 import { number, percent, t } from "../../language.js";
 import { currentPhoto } from "../../photo/photo.js";
-import { follow } from "../../service/events.js";
 import { modelName } from "../../service/models.js";
-import { Work } from "../../work.js";
+import { Stream } from "../../stream.js";
 import { attackOptions } from "./options.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").AdversarialResult} AdversarialResult */
 /** @typedef {import("../../../../types/schemas.d.ts").Prediction} Prediction */
-/** @typedef {import("../../service/events.js").Progress} Progress */
-/** @typedef {import("../../service/requests.js").Waiting} Waiting */
 /** Probabilities after a step. @typedef {{step: number, probabilities: readonly Prediction[]}} Moment */
-
-const DRAW_MS = 100;
-const SPOKEN_MS = 5000;
 
 /** A run of an attack, with what has arrived of it. */
 class Attack {
-  /** @type {Work<AdversarialResult>} */
-  work = new Work();
-  /** @type {Progress | null} */
-  latest = null;
+  /** @type {Stream<AdversarialResult>} */
+  #stream = new Stream();
   /** @type {Moment[]} */
   moments = [];
-  #drawn = 0;
-  #spoken = 0;
+
+  get work() {
+    return this.#stream.work;
+  }
+
+  /** The last progress that has come; null before the first. */
+  get latest() {
+    return this.#stream.latest;
+  }
 
   /**
-   * Runs the attack on the current photo. It does nothing if this very attack is under way or done.
+   * Runs the attack on the current photo. It does nothing if this very attack is under way, done or failed.
    * @param {string} model
    */
   start(model) {
     const call = attackCall(model);
     const photo = currentPhoto();
     if (!call || !photo) return;
-    const key = JSON.stringify([photo.id, call.options]);
-    if (key === this.work.key && this.work.state !== "stopped") return;
-    this.latest = null;
-    this.moments = [];
-    this.#spoken = performance.now();
-    this.work.start(key, (waiting) => this.#run(call, waiting));
-  }
-
-  /**
-   * @param {NonNullable<ReturnType<typeof attackCall>>} call
-   * @param {Waiting} waiting
-   */
-  async #run(call, waiting) {
-    /** @type {AdversarialResult} */
-    const result = await follow(call, (progress) => this.#note(progress), waiting);
-    const last = this.moments.at(-1);
-    this.moments.push({ step: (last?.step ?? 0) + 1, probabilities: probabilitiesAfter(result) });
-    announce(verdictOf(result));
-    return result;
-  }
-
-  /** @param {Progress} progress */
-  #note(progress) {
-    this.latest = progress;
-    if (progress.probabilities) this.moments.push({ step: progress.step, probabilities: progress.probabilities });
-    const now = performance.now();
-    if (now - this.#spoken > SPOKEN_MS) {
-      this.#spoken = now;
-      announce(t("fool.step", { step: progress.step, steps: progress.steps }));
-    }
-    // An attack may take a hundred steps a second: ten pictures a second are seen as movement, and cost a tenth of that.
-    if (now - this.#drawn < DRAW_MS) return;
-    this.#drawn = now;
-    redraw();
+    this.#stream.start(JSON.stringify([photo.id, call.options]), call, {
+      onStart: () => (this.moments = []),
+      onProgress: ({ step, probabilities }) => probabilities && this.moments.push({ step, probabilities }),
+      spoken: ({ step, steps }) => t("fool.step", { step, steps }),
+      onResult: (result) => {
+        const step = (this.moments.at(-1)?.step ?? 0) + 1;
+        this.moments.push({ step, probabilities: probabilitiesAfter(result) });
+        announce(verdictOf(result));
+      },
+    });
   }
 }
 

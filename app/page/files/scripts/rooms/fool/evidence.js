@@ -3,11 +3,12 @@
 import { redraw } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
 import { number, percent, t } from "../../language.js";
+import { fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { detail, isRobust, modelName, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { attack, comparison, figuresOf, verdictOf } from "./attack.js";
-import { fileOf, proof, verdictsOf } from "./proof.js";
+import { proof, verdictsOf } from "./proof.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
 /** @typedef {import("./proof.js").Verdict} Verdict */
@@ -48,16 +49,6 @@ async function jpegOf(url) {
   });
 }
 
-/** @param {AdversarialResult} result */
-function download(result) {
-  const url = URL.createObjectURL(fileOf(result.image));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = "fooled.png";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
 /**
  * The section below the photo.
  * @param {AdversarialResult} result
@@ -79,7 +70,7 @@ export function evidence(result) {
       <section class="card">
         <h3>${t("download.title")}</h3>
         <p>${t("download.lead")}</p>
-        <button type="button" @click=${() => download(result)}>${t("download.button")}</button>
+        <button type="button" @click=${() => save(fileOf(result.image), "fooled.png")}>${t("download.button")}</button>
       </section>
       ${robust(result)}
     </div>

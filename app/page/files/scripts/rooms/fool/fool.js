@@ -13,7 +13,7 @@ import { workNotice } from "../../parts/problem.js";
 import { currentPhoto, photoSize } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
-import { classification, classify, topClass } from "../see/classification.js";
+import { classification, classify, topClass } from "../../photo/classification.js";
 import { attack, attackCall, comparison, verdictOf } from "./attack.js";
 import { boxLayer } from "./box.js";
 import { controls } from "./controls.js";

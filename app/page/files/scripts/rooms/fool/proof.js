@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../../html.js";
 import { percent, t } from "../../language.js";
+import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
 import { modelName, models } from "../../service/models.js";
@@ -42,15 +43,6 @@ function readyModels() {
   const own = modelName();
   const others = models().filter(({ name, state }) => state === "ready" && name !== own);
   return [own, ...others.map(({ name }) => name)];
-}
-
-/**
- * The file of a data URL. Its bytes are those that the service has sent.
- * @param {string} url
- */
-export function fileOf(url) {
-  const bytes = Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (letter) => letter.charCodeAt(0));
-  return new Blob([bytes], { type: "image/png" });
 }
 
 /** @param {AdversarialResult} result */

@@ -7,7 +7,7 @@ import { currentPhoto } from "../../photo/photo.js";
 import { detail, modelName } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { Work } from "../../work.js";
-import { classification, topClass } from "../see/classification.js";
+import { classification, topClass } from "../../photo/classification.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").NearestClasses} NearestClasses */
 

@@ -20,37 +20,25 @@ import { subjectChoice, whole } from "./subject.js";
  * @param {() => void} options.onAnother
  */
 export function controls(chosen, { running, done, onDraw, onStop, onAnother }) {
-  const set = (/** @type {Record<string, string>} */ values) => address.change({ ...values, run: "" });
   // It stays one button, so that the keyboard is still on it when its work has changed.
-  const [text, press] = running ? ["ideal.stop", onStop] : done ? ["ideal.another", onAnother] : ["ideal.draw", onDraw];
+  const [name, press] = running ? ["stop", onStop] : done ? ["another", onAnother] : ["draw", onDraw];
+  const text = t(`ideal.${name}`, { count: Number(chosen.count) });
   return html`
-    <p class="actions"><button type="button" class="primary" @click=${press}>${t(text, { count: Number(chosen.count) })}</button></p>
+    <p class="actions"><button type="button" class="primary" @click=${press}>${text}</button></p>
     <fieldset class="plain-fieldset" ?disabled=${running}>
       <legend class="only-spoken">${t("ideal.choices")}</legend>
       ${subjectChoice(chosen)}
       ${besideChoice(chosen)}
       <details class="fold" ?open=${address.value("fold") === "1"} @toggle=${toggle}>
         <summary>${t("ideal.more")}</summary>
-        ${segments({
-          name: "count",
-          label: t("ideal.count"),
-          chosen: chosen.count,
-          choices: COUNTS.map((name) => ({ name, text: name, disabled: chosen.beside === "recipe" })),
-          onChoose: (count) => set({ count }),
-        })}
-        ${segments({
-          name: "effort",
-          label: t("ideal.effort"),
-          chosen: chosen.effort,
-          choices: EFFORTS.map((name) => ({ name, text: t(`effort.${name}`) })),
-          onChoose: (effort) => set({ effort }),
-        })}
-        <label class="field"><span>${t("ideal.seed")}</span>
-          <input type="number" min="0" max=${MOST_SEED} step="1" .value=${live(String(chosen.seed))}
-            @change=${(/** @type {Event} */ event) => set({ seed: whole(event, MOST_SEED) })}></label>
-        <p class="hint">${t("ideal.seed-hint")}</p>
+        <div class="fold-content">${fold(chosen)}</div>
       </details>
     </fieldset>`;
+}
+
+/** @param {Record<string, string>} values */
+function set(values) {
+  address.change({ ...values, run: "" });
 }
 
 /** @param {Event} event */
@@ -60,9 +48,32 @@ function toggle(event) {
 }
 
 /** @param {Choices} chosen */
+function fold({ count, effort, seed, beside }) {
+  return html`
+    ${segments({
+      name: "count",
+      label: t("ideal.count"),
+      chosen: count,
+      choices: COUNTS.map((name) => ({ name, text: name, disabled: beside === "recipe" })),
+      onChoose: (count) => set({ count }),
+    })}
+    ${segments({
+      name: "effort",
+      label: t("ideal.effort"),
+      chosen: effort,
+      choices: EFFORTS.map((name) => ({ name, text: t(`effort.${name}`) })),
+      onChoose: (effort) => set({ effort }),
+    })}
+    <label class="field"><span>${t("ideal.seed")}</span>
+      <input type="number" min="0" max=${MOST_SEED} step="1" .value=${live(String(seed))}
+        @change=${(/** @type {Event} */ event) => set({ seed: whole(event, MOST_SEED) })}></label>
+    <p class="hint">${t("ideal.seed-hint")}</p>`;
+}
+
+/** @param {Choices} chosen */
 function besideChoice(chosen) {
   const sibling = siblingOf(chosen);
-  const kind = isRobust(detail(sibling ?? "")) ? "robust" : isRobust(detail(chosen.model)) ? "usual" : "other";
+  const kind = !sibling || isRobust(detail(sibling)) ? "robust" : isRobust(detail(chosen.model)) ? "usual" : "other";
   /** @type {Record<typeof BESIDES[number], {text: string, disabled: boolean}>} */
   const shown = {
     none: { text: t("beside.none"), disabled: false },
@@ -81,5 +92,5 @@ function besideChoice(chosen) {
       // What is drawn already stays; only the picture beside it is drawn now.
       onChoose: (beside) => address.change({ beside }),
     })}
-    ${hint ? html`<p class="hint">${hint}</p>` : nothing}`;
+    ${chosen.beside === "none" ? nothing : html`<p class="hint beside-hint">${hint}</p>`}`;
 }

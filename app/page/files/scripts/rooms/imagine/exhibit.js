@@ -7,8 +7,9 @@ import { progressBar } from "../../parts/chart.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { fileName, fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { film, playingFilm, playOrEnd } from "./film.js";
+import { film, playingFilm, playOrEnd, retryFilm } from "./film.js";
 import { isKept, keepPicture } from "./gallery.js";
+import { isMissing } from "./options.js";
 import { beside, keyOf, main } from "./pictures.js";
 import { imageOf, picked, subjectOf, verdictOf } from "./verdict.js";
 
@@ -27,24 +28,25 @@ export function pick() {
 export function exhibit(chosen, onRetry) {
   const two = chosen.beside !== "none";
   return html`<div class="wall ${two ? "two" : ""}">
-      ${piece(main, two, "own")} ${two ? piece(beside, two, chosen.beside) : nothing}
+      ${piece(main, chosen.count, "")}
+      ${two ? piece(beside, chosen.count, t(isMissing(chosen) ? "beside.missing" : "ideal.not-yet")) : nothing}
     </div>
-    ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, () => film.reset())}`;
+    ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, retryFilm)}`;
 }
 
 /**
  * @param {Drawing} drawing
- * @param {boolean} two
- * @param {string} kind
+ * @param {string} count how many pictures it will be
+ * @param {string} empty what is written below an empty frame
  */
-function piece(drawing, two, kind) {
+function piece(drawing, count, empty) {
   const { work, stream } = drawing;
   return html`<figure class="piece">
     <div class="frame" ${cssVariables({ "--ratio": 1 })}>${content(drawing)}</div>
     <figcaption>
-      ${work.running ? progress(stream.latest) : work.result ? caption(work.result, kind) : two ? t("ideal.not-yet") : nothing}
+      ${work.running ? progress(stream.latest) : work.result ? caption(drawing, work.result) : empty}
     </figcaption>
-    ${actions(drawing, kind)}
+    ${actions(drawing, count)}
   </figure>`;
 }
 
@@ -69,7 +71,8 @@ function sheet(result) {
     ${result.pictures.map(
       ({ seed, image }, index) => html`<button type="button" aria-pressed=${index === pick()}
           @click=${() => address.change({ pick: index ? String(index) : "" }, { replace: true })}>
-        <img src=${image} alt=${t("ideal.one-alt", { label: subjectOf(result), seed: String(seed) })} draggable="false"></button>`,
+        <img src=${image} draggable="false"
+          alt=${t("ideal.one-alt", { label: subjectOf(result), seed: String(seed) })}></button>`,
     )}
   </div>`;
 }
@@ -79,32 +82,35 @@ function progress(latest) {
   const left = latest?.eta_s ?? null;
   return html`<div class="running">
     ${progressBar(latest ? latest.step / latest.steps : 0, t("ideal.progress"))}
-    <p class="figure">${latest ? t("ideal.step", { step: latest.step, steps: latest.steps }) : t("ideal.starting")}
-      ${left === null ? nothing : html`<span>${t("fool.eta", { time: duration(left) })}</span>`}</p>
+    ${latest
+      ? html`<p class="figure"><span>${t("ideal.step", { step: latest.step, steps: latest.steps })}</span>
+          <span>${left === null ? "" : t("fool.eta", { time: duration(left) })}</span></p>`
+      : html`<p class="hint">${t("ideal.starting")}</p>`}
   </div>`;
 }
 
 /**
+ * @param {Drawing} drawing
  * @param {IdealResult} result
- * @param {string} kind
  */
-function caption(result, kind) {
+function caption(drawing, result) {
   const { seed } = picked(result, pick());
   const values = { label: subjectOf(result), model: result.model, seed: String(seed) };
-  return html`<p>${t(kind === "recipe" ? "ideal.caption-recipe" : "ideal.caption", values)}</p>
-    ${kind === "own" ? nothing : html`<p class="hint">${verdictOf(result, pick())}</p>`}`;
+  return html`<p>${t(drawing.call?.options?.method === "pixel" ? "ideal.caption-recipe" : "ideal.caption", values)}</p>
+    ${drawing === main ? nothing : html`<p class="hint">${verdictOf(result, pick())}</p>`}`;
 }
 
 /**
  * @param {Drawing} drawing
- * @param {string} kind
+ * @param {string} count
  */
-function actions({ work, call, state }, kind) {
+function actions(drawing, count) {
+  const { work, call, state } = drawing;
   const { result } = work;
   const none = result === null || call === null;
-  const several = (result?.pictures.length ?? 1) > 1;
+  const several = result ? result.pictures.length > 1 : count !== "1";
   const seed = result ? picked(result, pick()).seed : 0;
-  const id = `${state} ${seed} ${kind}`;
+  const id = `${state} ${seed} ${work.key}`;
   const kept = !none && isKept(id);
   const moving = playingFilm(call);
   const loading = film.running && call !== null && film.key === keyOf(call);
@@ -121,12 +127,15 @@ function actions({ work, call, state }, kind) {
     else save(fileOf(imageOf(result, pick())), fileName(words, "png"));
   };
   return html`<p class="actions piece-actions">
-      <button type="button" @click=${keep} ?disabled=${none} aria-disabled=${kept}>${t(kept ? "gallery.is-kept" : "gallery.keep")}</button>
-      <button type="button" @click=${download} ?disabled=${none}>${t(moving ? "film.download" : "ideal.download")}</button>
+      <button type="button" @click=${keep} ?disabled=${none} aria-disabled=${kept}>
+        ${t(kept ? "gallery.is-kept" : "gallery.keep")}</button>
+      <button type="button" @click=${download} ?disabled=${none}>
+        ${t(moving ? "film.download" : "ideal.download")}</button>
       <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running}>
         ${t(loading ? "film.loading" : moving ? "film.end" : "film.play")}</button>
-      ${several && kind === "own"
-        ? html`<button type="button" @click=${() => address.change({ large: address.value("large") ? "" : "1" })}>
+      ${several && drawing === main
+        ? html`<button type="button" ?disabled=${none}
+            @click=${() => address.change({ large: address.value("large") ? "" : "1" })}>
             ${t(address.value("large") ? "ideal.all" : "ideal.large")}</button>`
         : nothing}
     </p>`;

@@ -11,6 +11,8 @@ import { keyOf } from "./pictures.js";
 /** @type {Work<{blob: Blob, url: string}>} */
 export const film = new Work();
 let playing = false;
+/** @type {Call | null} */
+let wanted = null;
 
 /**
  * The film of a request, if it is there and shall be seen.
@@ -37,12 +39,20 @@ export function playOrEnd(call) {
   }
   forgetFilm();
   playing = true;
+  wanted = call;
   film.start(keyOf(call), async (waiting) => {
     const response = await send({ ...call, options: { ...call.options, format: "film" } }, waiting);
     const blob = await response.blob();
     announce(t("film.ready"));
     return { blob, url: URL.createObjectURL(blob) };
   });
+}
+
+/** Asks once more for the film that could not be made. */
+export function retryFilm() {
+  const call = wanted;
+  forgetFilm();
+  if (call) playOrEnd(call);
 }
 
 /** Forgets the film of an earlier picture, and ends the work on it. */

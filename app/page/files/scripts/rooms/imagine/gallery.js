@@ -90,7 +90,8 @@ function piece(picture) {
   const { id, label, model, seed, state } = picture;
   const values = { label, model, seed: String(seed) };
   return html`<li><figure>
-    <a href=${state} title=${t("gallery.open", values)}><img src=${urlOf(picture)} alt=${t("gallery.alt", values)} loading="lazy"></a>
+    <a href=${state} title=${t("gallery.open", values)}>
+      <img src=${urlOf(picture)} alt=${t("gallery.alt", values)} loading="lazy"></a>
     <figcaption><strong>${label}</strong> <span>${t("gallery.made", values)}</span>
       <button type="button" class="plain" aria-label=${t("gallery.remove-one", values)}
         @click=${() => void removePicture(id)}>${t("gallery.remove")}</button></figcaption>

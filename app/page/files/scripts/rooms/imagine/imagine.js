@@ -6,19 +6,19 @@ import { t } from "../../language.js";
 import { code } from "../../parts/code.js";
 import { fileName } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { detail, loadDetail, modelName, models } from "../../service/models.js";
+import { detail, isRobust, loadDetail, modelName, models } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { controls } from "./controls.js";
 import { exhibit, pick } from "./exhibit.js";
 import { forgetFilm } from "./film.js";
 import { gallery, loadGallery } from "./gallery.js";
-import { besideCall, choices, explicit, idealCall, indexOfClass, MOST_SEED } from "./options.js";
+import { besideCall, choices, explicit, idealCall, indexOfClass, MOST_SEED, siblingOf } from "./options.js";
 import { beside, keyOf, main } from "./pictures.js";
 import { promises } from "./promise.js";
 import { stepsChart } from "./steps.js";
 import { findings, picked, verdictOf } from "./verdict.js";
 
-/** Seeds among which the first picture of a visitor is chosen, so that it is seen growing and not taken from the store. */
+/** The first picture of a visitor has one of so many seeds: it shall be seen growing, and not come from the store. */
 const SEEDS = 10_000;
 /** What the room must know about the model. @type {Work<import("../../service/models.js").ModelDetail>} */
 const about = new Work();
@@ -31,13 +31,13 @@ export function refresh() {
   if (about.key !== model || about.state === "idle") about.start(model, () => loadDetail(model));
   for (const { name, state } of models()) if (state === "ready") detail(name); // for the picture beside this one
   if (address.value("run") === "1") drawAll();
-  else if (main.work.running || beside.work.running) [main, beside].forEach(({ work }) => work.running && work.stop());
+  else if (main.work.running || beside.work.running) stopAll();
   else if (nothingYet(model)) begin();
 }
 
 /** Ends the work of this room in the service. Pictures that are there stay. */
 export function leave() {
-  for (const { work } of [main, beside]) if (work.running) work.reset();
+  for (const { work } of [main, beside]) work.leave();
   forgetFilm();
 }
 
@@ -52,9 +52,13 @@ function nothingYet(model) {
 
 function begin() {
   const chosen = choices();
-  if (!idealCall(chosen) || !detail(chosen.model)) return;
+  if (!idealCall(chosen) || !models().every(({ name, state }) => state !== "ready" || detail(name))) return;
   const seed = address.value("seed") === "0" ? Math.floor(Math.random() * SEEDS) : chosen.seed;
-  address.change({ ...explicit({ ...chosen, seed }), run: "1" }, { replace: true });
+  // The first thing to see is what the training makes of the same class.
+  const sibling = siblingOf(chosen);
+  const first = main.work.state === "idle" && chosen.subject === "class" && isRobust(detail(sibling ?? ""));
+  const values = { ...explicit({ ...chosen, seed }), beside: first ? "robust" : chosen.beside, run: "1" };
+  address.change(values, { replace: true });
 }
 
 function drawAll() {
@@ -74,8 +78,12 @@ function draw() {
   address.change({ ...explicit(choices()), run: "1", pick: "", large: "" });
 }
 
-function stop() {
+function stopAll() {
   for (const { work } of [main, beside]) if (work.running) work.stop();
+}
+
+function stop() {
+  stopAll();
   address.change({ run: "" });
 }
 
@@ -93,21 +101,23 @@ export function view() {
   const running = main.work.running || beside.work.running;
   const done = main.isDone(idealCall(chosen)) && (!second || beside.isDone(second));
   const { result } = main.work;
+  const other = beside.isDone(second) ? beside.work.result : null;
   return html`<div class="exhibit imagine">
     <section class="stage" aria-label=${t("ideal.picture")}>${exhibit(chosen, draw)}</section>
-    <section class="band" aria-label=${t("steps.title")}>${stepsChart(chosen)}</section>
     <section class="label">
       <h1>${t("ideal.title")}</h1>
       <div class="told" aria-live="off">
         <p class="verdict">${headline(chosen)}</p>
-        ${result ? findings(result, pick()) : main.work.running ? html`<p>${t(`ideal.how-${chosen.subject}`)}</p>` : nothing}
+        ${result ? findings(result, pick()) : nothing}
+        ${main.work.running ? html`<p>${t(`ideal.how-${chosen.subject}`)}</p>` : nothing}
         ${workNotice(about, () => about.reset())} ${workNotice(main.work, draw)}
       </div>
       ${controls(chosen, { running, done, onDraw: draw, onStop: stop, onAnother: another })}
       ${codeOf()}
     </section>
+    <section class="band" aria-label=${t("steps.title")}>${stepsChart(chosen)}</section>
   </div>
-  ${chosen.beside === "recipe" && result && beside.isDone(second) && beside.work.result ? promises(result, beside.work.result) : nothing}
+  ${chosen.beside === "recipe" && result && other ? promises(result, other) : nothing}
   ${gallery()}`;
 }
 

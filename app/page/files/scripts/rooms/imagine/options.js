@@ -1,7 +1,7 @@
 // What shall be drawn, as the address says it, and the request that follows from it.
 
 import * as address from "../../address.js";
-import { detail, modelName, siblings } from "../../service/models.js";
+import { detail, modelName, models, siblings } from "../../service/models.js";
 
 export const SUBJECTS = /** @type {const} */ (["class", "channel"]);
 export const COUNTS = /** @type {const} */ (["1", "4", "9"]);
@@ -73,7 +73,7 @@ export function indexOfClass(names, reference) {
 }
 
 /**
- * How a request names a class: by its name, or by its index where the name means another one or cannot be part of a path.
+ * How a request names a class: by its name, or by its index where the name is that of several or cannot be in a path.
  * @param {readonly string[]} names
  * @param {number} index
  */
@@ -127,6 +127,15 @@ export function siblingOf({ model, subject, layer }) {
   return siblings(model).find(
     (name) => subject === "class" || (detail(name)?.layers ?? []).some((other) => other.name === layer),
   );
+}
+
+/**
+ * Whether it is known that no other model can draw beside the chosen one.
+ * @param {Choices} chosen
+ */
+export function isMissing(chosen) {
+  if (chosen.beside !== "robust" || siblingOf(chosen)) return false;
+  return models().length > 0 && models().every(({ name, state }) => state !== "ready" || detail(name));
 }
 
 /**

@@ -15,7 +15,10 @@ import { verdictOf } from "./verdict.js";
  */
 
 const REMEMBERED = 12;
-/** The last drawings, so that "back" shows them at once, and with the chart of their steps. @type {Map<string, Drawn>} */
+/**
+ * The last drawings, so that "back" shows them at once, and with the chart of their steps.
+ * @type {Map<string, Drawn>}
+ */
 const memory = new Map();
 
 /** @param {Call} call */

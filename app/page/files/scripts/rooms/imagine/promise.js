@@ -58,6 +58,7 @@ function bar(name, share, promise = false) {
   return html`<div class=${promise ? "promised" : ""}>
     <dt>${name}</dt>
     <dd><span class="figure">${percent(share)}</span>
-      <span class="bar-track" aria-hidden="true"><span class="bar-fill" ${cssVariables({ "--share": share })}></span></span></dd>
+      <span class="bar-track" aria-hidden="true">
+        <span class="bar-fill" ${cssVariables({ "--share": share })}></span></span></dd>
   </div>`;
 }

@@ -13,26 +13,27 @@ export function stepsChart(chosen) {
   const first = drawings[0]?.call;
   const channel = first ? first.options?.layer !== undefined : chosen.subject === "channel";
   const two = drawings.length > 1;
+  const empty = drawings.every(({ points }) => !points.length);
   // Activations have no upper bound: they are drawn as shares of the highest one.
   const highest = channel ? Math.max(...drawings.flatMap(({ points }) => points.map(({ y }) => y)), 1e-9) : 1;
+  const hint = channel ? "steps.hint-channel" : chosen.beside === "recipe" ? "steps.hint-recipe" : "steps.hint";
+  const title = !channel ? "steps.probability" : empty ? "steps.response" : "steps.activation";
   const lines = drawings.map((drawing, index) => ({
     name: nameOf(drawing, index),
     tone: /** @type {"accent" | "ink"} */ (index ? "ink" : "accent"),
     points: drawing.points.map(({ x, y }) => ({ x: two ? x / Math.max(drawing.steps, 1) : x, y: y / highest })),
   }));
-  const empty = drawings.every(({ points }) => !points.length);
   return html`<div class="steps">
     ${chart({
-      label: empty ? t("steps.none") : t(channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines) }),
-      yLabel: !channel ? t("steps.probability") : empty ? t("steps.response") : t("steps.activation", { highest: number(highest) }),
+      label: t(empty ? "steps.none" : channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines) }),
+      yLabel: t(title, { highest: number(highest) }),
       xLabel: t(two ? "steps.share" : "steps.step"),
-      xMax: two ? 1 : Math.max(main.steps, main.points.at(-1)?.x ?? 0, main.work.result?.pictures[0]?.steps ?? 0, 1),
+      xMax: two ? 1 : Math.max(main.steps, main.work.result?.pictures[0]?.steps ?? 0, 1),
       formatX: two ? (x) => percent(x, 0) : number,
       lines: lines.filter(({ points }) => points.length),
-      legend: true,
     })}
     ${empty && main.work.state === "done" ? html`<p class="stored">${t("steps.stored")}</p>` : nothing}
-    <p class="hint">${t(channel ? "steps.hint-channel" : "steps.hint")}</p>
+    <p class="hint">${t(hint, { model: chosen.model })}</p>
   </div>`;
 }
 

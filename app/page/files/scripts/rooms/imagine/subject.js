@@ -1,7 +1,7 @@
 // What shall be drawn: a class of the model, or a channel of one of its layers.
 
 import * as address from "../../address.js";
-import { html, live } from "../../html.js";
+import { html, live, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { segments, select } from "../../parts/choices.js";
 import { detail, modelName } from "../../service/models.js";
@@ -39,10 +39,11 @@ function classChoice({ class_ }) {
   const model = detail(modelName());
   const names = model?.class_names ?? [];
   const index = indexOfClass(names, class_);
-  if (!model || names.length > MOST_CHIPS) {
+  if (!model) return nothing;
+  if (names.length > MOST_CHIPS) {
     return combobox({
-      label: t("subject.class-of", { model: modelName() }),
-      entries: model ? entriesOf(model) : [],
+      label: t("subject.class-of", { model: model.name }),
+      entries: entriesOf(model),
       chosen: index === null ? class_ : String(index),
       onChoose: (id) => set({ class: classReference(names, Number(id)) }),
     });
@@ -59,9 +60,11 @@ function classChoice({ class_ }) {
 /** @param {ModelDetail} model */
 function entriesOf(model) {
   if (made?.of !== model) {
-    const entries = (model.class_names ?? []).map((name, index) => ({
+    const names = model.class_names ?? [];
+    const entries = names.map((name, index) => ({
       id: String(index),
       name,
+      twin: names.indexOf(name) !== names.lastIndexOf(name),
       others: (model.synonyms?.[index] ?? []).filter((other) => other !== name),
     }));
     made = { of: model, entries };

@@ -7,6 +7,7 @@ import { number, percent, t } from "../../language.js";
 /** @typedef {IdealResult["pictures"][number]} OnePicture */
 
 const SURE = 0.5;
+const HELD = 0.9;
 
 /**
  * One of the pictures of a result; the first if there is no such one.
@@ -57,7 +58,8 @@ export function verdictOf(result, pick) {
 function channelVerdict(channel, layer, score) {
   const [activation, noise] = [score.activation ?? 0, score.on_noise ?? 0];
   const values = { channel, layer, activation: number(activation, 3), noise: number(noise, 3) };
-  if (noise > 0 && activation > noise) return t("ideal.channel-ratio", { ...values, ratio: number(activation / noise, 1) });
+  const ratio = number(activation / noise, 1);
+  if (noise > 0 && activation > noise) return t("ideal.channel-ratio", { ...values, ratio });
   return t(activation > noise ? "ideal.channel-more" : "ideal.channel-less", values);
 }
 
@@ -70,7 +72,8 @@ export function sentencesOf(result, pick) {
   const { score } = picked(result, pick);
   const weakest = t(`family.${score.weakest}`);
   const lowest = percent(score.families[score.weakest] ?? 0);
-  const kind = score.probability === null ? "activation" : score.robust >= 0.9 ? "held" : score.robust >= SURE ? "partly" : "lost";
+  const held = score.robust >= HELD ? "held" : score.robust >= SURE ? "partly" : "lost";
+  const kind = score.probability === null ? "activation" : held;
   const sentences = [t(`ideal.views.${kind}`, { share: percent(score.robust), weakest, lowest })];
   if (score.transfer) {
     const { model, label, probability, rank } = score.transfer;
@@ -88,5 +91,7 @@ export function sentencesOf(result, pick) {
 export function findings(result, pick) {
   const { reason } = picked(result, pick);
   return html`<ul class="figures">${sentencesOf(result, pick).map((sentence) => html`<li>${sentence}</li>`)}</ul>
-    ${reason ? html`<div class="notice"><p>${t("ideal.reason")}</p><p class="detail" lang="en">${reason}</p></div>` : nothing}`;
+    ${reason
+      ? html`<div class="notice"><p>${t("ideal.reason")}</p><p class="detail" lang="en">${reason}</p></div>`
+      : nothing}`;
 }

@@ -10,7 +10,7 @@ import { detail, modelName } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { redraw } from "../../drawing.js";
 import { Work } from "../../work.js";
-import { classification } from "./classification.js";
+import { classification } from "../../photo/classification.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").FeaturesResult} FeaturesResult */
 /** @typedef {import("../../../../types/schemas.d.ts").LayerDetail} LayerDetail */

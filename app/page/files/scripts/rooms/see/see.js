@@ -11,7 +11,7 @@ import { workNotice } from "../../parts/problem.js";
 import { currentPhoto, photoSize } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
-import { classification, classify, classifyCall, topClass } from "./classification.js";
+import { classification, classify, classifyCall, topClass } from "../../photo/classification.js";
 import { explain, explainCall, explanation, METHODS } from "./explanation.js";
 import { layersSection, leaveLayers, refreshLayers } from "./layers.js";
 

@@ -1,13 +1,13 @@
-// What the model says about the photo. Other rooms show it as well.
+// What the model says about the photo. The rooms See and Fool both show it.
 
-import { currentPhoto } from "../../photo/photo.js";
-import { modelName } from "../../service/models.js";
-import { json } from "../../service/requests.js";
-import { announce } from "../../drawing.js";
-import { percent, t } from "../../language.js";
-import { Work } from "../../work.js";
+import { currentPhoto } from "./photo.js";
+import { modelName } from "../service/models.js";
+import { json } from "../service/requests.js";
+import { announce } from "../drawing.js";
+import { percent, t } from "../language.js";
+import { Work } from "../work.js";
 
-/** @typedef {import("../../../../types/schemas.d.ts").Classification} Classification */
+/** @typedef {import("../../../types/schemas.d.ts").Classification} Classification */
 
 const TOP = 5;
 /** @type {Work<Classification>} */
