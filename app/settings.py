@@ -96,8 +96,8 @@ class Settings(BaseSettings):
     api_keys: Names = Field(
         default=(),
         description="API keys, separated by commas. If there are any, every request must send one of them in the "
-        "header X-API-Key, except requests for the health probes, /docs and /openapi.json. If this is empty, no key is "
-        "needed.",
+        "header X-API-Key, except requests for the health probes, the files of the page, /docs and /openapi.json. If "
+        "this is empty, no key is needed.",
     )
     cors_origins: Names = Field(
         default=(),

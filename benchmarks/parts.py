@@ -30,6 +30,7 @@ PARTS = (
     Part("classify_verdicts", "/classify of large JPEGs, decoded at a smaller scale", 60),
     Part("training_first_result", "The first result of training", 120),
     Part("service_memory", "Start and memory of the service", 300),
+    Part("page", "The page in Chromium", 200),
     Part("gpu", "A machine with a GPU", 70),  # `make gpu` ends after 240 s: stopped before, it records what it has
     Part("steps_overhead", "The Python of many tasks between passes", 30),
 )

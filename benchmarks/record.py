@@ -24,6 +24,8 @@ class PartResult:
     figures: list[Figure]
     outcome: str
     seconds: float
+    versions: str = ""
+    """Those of what only this part uses, such as the browser."""
 
     @property
     def failed(self) -> bool:
@@ -44,9 +46,9 @@ def run_part(part: Part) -> PartResult:
             status = subprocess.run(command, timeout=3 * part.seconds, check=False).returncode
         except subprocess.TimeoutExpired:
             status = 1
-        figures = read_figures(file) if file.exists() else []
+        figures, versions = read_figures(file) if file.exists() else ([], "")
     outcome = {0: "measured", SKIPPED: "skipped"}.get(status, "failed")
-    return PartResult(figures, outcome, time.monotonic() - begun)
+    return PartResult(figures, outcome, time.monotonic() - begun, versions)
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Record:
         self.parts[part.name] = {
             "commit": _commit(),
             "date": time.strftime("%Y-%m-%d"),
-            "machine": self.machine.text,
+            "machine": "; ".join(filter(None, [self.machine.text, result.versions])),
             "command": " ".join(["python -m benchmarks", part.name, *part.options]),
             "outcome": result.outcome,
             "seconds": round(result.seconds, 1),

@@ -36,11 +36,13 @@ def _short(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
-def write_figures(file: Path, figures: Iterable[Figure]) -> None:
-    """Write the figures as JSON, a list of objects with name, unit and samples."""
-    file.write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", encoding="utf-8")
+def write_figures(file: Path, figures: Iterable[Figure], versions: str = "") -> None:
+    """Write the figures as JSON, objects with name, unit and samples, and the versions of what this part alone uses."""
+    content = {"versions": versions, "figures": [asdict(figure) for figure in figures]}
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_figures(file: Path) -> list[Figure]:
-    """Read what `write_figures` wrote."""
-    return [Figure(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
+def read_figures(file: Path) -> tuple[list[Figure], str]:
+    """Read what `write_figures` wrote: the figures, and the versions."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return [Figure(**values) for values in content["figures"]], content["versions"]

@@ -25,12 +25,12 @@ def test_the_exit_status_says_how_a_part_ended(status: int, outcome: str, monkey
 
     def script(command: list[str], **_: Any) -> CompletedProcess[bytes]:
         assert command[:5] == [sys.executable, "-m", "benchmarks.network", "--rounds", "2"]
-        write_figures(Path(command[-1]), FIGURES)
+        write_figures(Path(command[-1]), FIGURES, "Chromium 150")
         return CompletedProcess(command, status)
 
     monkeypatch.setattr(record.subprocess, "run", script)
     result = run_part(PART)
-    assert (result.outcome, result.figures) == (outcome, FIGURES)
+    assert (result.outcome, result.figures, result.versions) == (outcome, FIGURES, "Chromium 150")
 
 
 def test_a_part_that_takes_too_long_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,12 @@ def test_a_part_without_figures_leaves_the_earlier_ones(tmp_path: Path) -> None:
     assert kept["machine"]["processor"] == "Processor"
     assert kept["parts"]["network"]["figures"] == [{"name": "forward", "unit": "ms", "samples": [1.0]}]
     assert kept["parts"]["network"]["command"] == "python -m benchmarks network --rounds 2"
+    assert kept["parts"]["network"]["machine"] == "Processor (avx2), 2 threads; torch"
+
+
+def test_the_versions_of_what_a_part_uses_stand_beside_the_machine(tmp_path: Path) -> None:
+    """As do the browser's where the page is measured."""
+    file = tmp_path / "machine.json"
+    Record.open(file, MACHINE).keep(PART, PartResult(FIGURES, "measured", 1.0, "Chromium 150"))
+    machine = json.loads(file.read_text())["parts"]["network"]["machine"]
+    assert machine == "Processor (avx2), 2 threads; torch; Chromium 150"

@@ -24,5 +24,5 @@ def test_the_text_of_a_figure_has_three_digits_and_the_spread(figure: Figure, te
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """Names in any script, and raw values without a loss."""
     figures = [Figure("Größe", "MB", [0.1, 1 / 3]), Figure("passes", "passes", [7])]
-    write_figures(tmp_path / "figures.json", figures)
-    assert read_figures(tmp_path / "figures.json") == figures
+    write_figures(tmp_path / "figures.json", figures, "Chromium 150")
+    assert read_figures(tmp_path / "figures.json") == (figures, "Chromium 150")

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.page.page import FILES
-from tests.app.page.address import link, values_of
+from tests.app.page.address import link, note_dialogs, values_of
 from tests.app.page.answers import expect_classified, top
 from tests.app.page.conftest import OpenTab
-from tests.app.page.fool import button, result, wait_for_steps
+from tests.app.page.fool import button, result
 from tests.app.page.pictures import CHELSEA, PICTURES, sample
 from tests.app.page.service_process import ServiceProcess
 from tests.app.page.texts import text
@@ -99,10 +99,12 @@ def test_back_and_forward_restore_rooms_and_choices(tab: Page, service: ServiceP
 def test_two_tabs_run_their_attacks_at_once_to_the_end(tab: Page, open_tab: OpenTab, service: ServiceProcess) -> None:
     """The first is still under way when the second one has begun."""
     other = open_tab(service)
-    tab.goto(link("fool", run="1"))
-    wait_for_steps(tab)
-    other.goto(link("fool", photo="drawn-dog", run="1"))
-    wait_for_steps(other)
+    tab.goto(link("fool"))
+    other.goto(link("fool", photo="drawn-dog"))
+    expect(button(other, "fool.start")).to_be_visible()
+    button(tab, "fool.start").click()
+    button(other, "fool.start").click()
+    expect(button(tab, "fool.stop")).to_be_visible()
     assert top(service, result(tab))[0] == "dog"
     assert top(service, result(other))[0] == "cat"
 
@@ -156,8 +158,7 @@ def test_a_photo_of_ones_own_lasts_in_this_browser_and_is_not_in_the_link(
 def test_junk_in_the_address_does_no_harm(tab: Page, expected_errors: list[str], junk: str) -> None:
     """A room opens, says what is wrong where something is, and leads on. What was foreign is at most text."""
     expected_errors.append("the server responded with a status of 4")
-    dialogs: list[str] = []
-    tab.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = note_dialogs(tab)
     tab.goto(f"/{junk}")
     expect(tab.get_by_role("main").get_by_text(JUNK[junk])).to_be_visible()
     for room, title in (("see", "see.title"), ("fool", "fool.title")):

@@ -79,6 +79,11 @@ export function loadDetail(name) {
   return promise;
 }
 
+/** Whether the list is there, and the details of every model that is ready. Without them, siblings may be missing. */
+export function allDetailed() {
+  return models().length > 0 && models().every(({ name, state }) => state !== "ready" || details.has(name));
+}
+
 /**
  * Whether a model was trained under attack.
  * @param {ModelDetail | undefined} model

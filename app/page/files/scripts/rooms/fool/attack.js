@@ -97,7 +97,7 @@ export function figuresOf({ norms, perception, passes, seconds, survive }) {
     t("figures.norms", { l2: number(norms.l2), count: norms.l0 }),
     t("figures.passes", { count: passes.forward, seconds: number(seconds, 1) }),
   ];
-  const conversions = survive.filter((name) => name !== "png");
+  const conversions = survive.filter((name) => name !== "png").map((name) => t(`survive.${name}`));
   if (conversions.length) sentences.push(t("figures.survives", { conversions: conversions.join(", ") }));
   return sentences;
 }

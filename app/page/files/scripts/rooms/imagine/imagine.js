@@ -6,7 +6,7 @@ import { t } from "../../language.js";
 import { code } from "../../parts/code.js";
 import { fileName } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { detail, isRobust, loadDetail, modelName, models } from "../../service/models.js";
+import { allDetailed, detail, isRobust, loadDetail, modelName, models } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { controls } from "./controls.js";
 import { exhibit, pick } from "./exhibit.js";
@@ -52,7 +52,7 @@ function nothingYet(model) {
 
 function begin() {
   const chosen = choices();
-  if (!idealCall(chosen) || !models().every(({ name, state }) => state !== "ready" || detail(name))) return;
+  if (!idealCall(chosen) || !allDetailed()) return;
   const seed = address.value("seed") === "0" ? Math.floor(Math.random() * SEEDS) : chosen.seed;
   // The first thing to see is what the training makes of the same class.
   const sibling = siblingOf(chosen);
@@ -94,8 +94,14 @@ function another() {
   address.change({ ...explicit({ ...chosen, seed }), run: "1", pick: "", large: "" });
 }
 
+/** Whether it is not known yet how many pictures there will be: a frame that is drawn too early would move. */
+function isUndecided() {
+  return address.value("run") !== "1" && main.work.state === "idle" && about.state !== "failed" && !allDetailed();
+}
+
 /** The room. */
 export function view() {
+  if (isUndecided()) return html`<h1 class="only-spoken">${t("ideal.title")}</h1>`;
   const chosen = choices();
   const second = besideCall(chosen);
   const running = main.work.running || beside.work.running;

@@ -1,7 +1,7 @@
 // What shall be drawn, as the address says it, and the request that follows from it.
 
 import * as address from "../../address.js";
-import { detail, modelName, models, siblings } from "../../service/models.js";
+import { allDetailed, detail, modelName, siblings } from "../../service/models.js";
 
 export const SUBJECTS = /** @type {const} */ (["class", "channel"]);
 export const COUNTS = /** @type {const} */ (["1", "4", "9"]);
@@ -135,7 +135,7 @@ export function siblingOf({ model, subject, layer }) {
  */
 export function isMissing(chosen) {
   if (chosen.beside !== "robust" || siblingOf(chosen)) return false;
-  return models().length > 0 && models().every(({ name, state }) => state !== "ready" || detail(name));
+  return allDetailed();
 }
 
 /**
