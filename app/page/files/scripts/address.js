@@ -15,7 +15,7 @@ const SHARED = ["photo", "model"];
 const DEFAULTS = {
   photo: "chelsea",
   show: "photo",
-  opacity: "70",
+  opacity: "60",
   split: "50",
   mode: "least",
   effort: "standard",

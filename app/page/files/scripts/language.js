@@ -120,6 +120,15 @@ export function percent(share, digits = 1) {
 }
 
 /**
+ * A probability in percent. No network is certain: what rounds to 100 % is written as more than 99.9 %, and what rounds
+ * to 0 % as less than 0.1 %, also where the numbers of the network reach exactly 1 or 0.
+ * @param {number} value from 0 to 1
+ */
+export function probabilityText(value) {
+  return percent(Math.min(Math.max(value, 1e-9), 1 - 1e-9));
+}
+
+/**
  * Seconds, rounded to what a reader wants to know.
  * @param {number} seconds
  */

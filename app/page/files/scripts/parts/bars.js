@@ -1,7 +1,7 @@
 // The most probable classes as bars.
 
 import { html, nothing, repeat } from "../html.js";
-import { percent, t } from "../language.js";
+import { probabilityText, t } from "../language.js";
 import { cssVariables } from "./css_variables.js";
 
 /** @typedef {import("../../../types/schemas.d.ts").Prediction} Prediction */
@@ -16,7 +16,7 @@ import { cssVariables } from "./css_variables.js";
 export function bars(predictions, { chosen, onChoose, hint } = {}) {
   const row = (/** @type {Prediction} */ prediction) => html`
     <span class="bar-label">${prediction.label}</span>
-    <span class="bar-value">${percent(prediction.probability, 2)}</span>
+    <span class="bar-value">${probabilityText(prediction.probability)}</span>
     <span class="bar-track" aria-hidden="true">
       <span class="bar-fill" ${cssVariables({ "--share": prediction.probability })}></span>
     </span>`;

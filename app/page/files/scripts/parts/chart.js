@@ -1,7 +1,7 @@
 // A line chart of values from 0 to 1, drawn as SVG: it takes the page's colours and can be described to a screen reader.
 
 import { html, nothing, svg } from "../html.js";
-import { number, percent } from "../language.js";
+import { number, percent, probabilityText } from "../language.js";
 import { cssVariables } from "./css_variables.js";
 
 /** @typedef {{x: number, y: number}} Point */
@@ -22,6 +22,7 @@ import { cssVariables } from "./css_variables.js";
  * @property {number} [xMin]
  * @property {number} xMax
  * @property {(x: number) => string} [formatX]
+ * @property {(y: number) => string} [formatY] of the values in the legend
  * @property {boolean} [diagonal] whether to draw the line of equal x and y
  * @property {boolean} [legend]
  */
@@ -30,7 +31,8 @@ const GRID = [0, 0.25, 0.5, 0.75, 1];
 
 /** @param {Chart} chart */
 export function chart(chart) {
-  const { label, xLabel, yLabel, lines, xMin = 0, xMax, formatX = (x) => number(x), diagonal = false, legend = true } = chart;
+  const { label, xLabel, yLabel, lines, xMin = 0, xMax, diagonal = false, legend = true } = chart;
+  const { formatX = (x) => number(x), formatY = probabilityText } = chart;
   const span = Math.max(xMax - xMin, 1e-9);
   const x = (/** @type {number} */ value) => ((value - xMin) / span) * 100;
   const y = (/** @type {number} */ value) => 100 - Math.min(1, Math.max(0, value)) * 100;
@@ -43,7 +45,7 @@ export function chart(chart) {
       <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label=${label}>
         ${GRID.map((share) => svg`<line class="grid" x1="0" x2="100" y1=${y(share)} y2=${y(share)} />`)}
         ${diagonal ? svg`<line class="diagonal" x1="0" y1="100" x2="100" y2="0" />` : nothing}
-        ${lines.map(
+        ${inFront(lines).map(
           (line) => svg`
             ${(line.intervals ?? []).map(
               (bar) => svg`<line class="line ${line.tone} interval" x1=${x(bar.x)} x2=${x(bar.x)} y1=${y(bar.low)} y2=${y(bar.high)} />`,
@@ -64,11 +66,19 @@ export function chart(chart) {
           ${lines.map((line) => {
             const last = line.points.at(-1);
             return html`<span class="legend-entry ${line.tone}"><span class="legend-name">${line.name}</span>
-              <span class="figure">${last ? percent(last.y, 1) : ""}</span></span>`;
+              <span class="figure">${last ? formatY(last.y) : ""}</span></span>`;
           })}
         </figcaption>`
       : nothing}
   </figure>`;
+}
+
+/**
+ * The lines in the order in which they are drawn: the one that matters most is not hidden by others.
+ * @param {readonly Line[]} lines
+ */
+function inFront(lines) {
+  return [...lines].sort((one, two) => Number(one.tone === "accent") - Number(two.tone === "accent"));
 }
 
 /**

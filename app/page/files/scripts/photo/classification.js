@@ -4,7 +4,7 @@ import { currentPhoto } from "./photo.js";
 import { modelName } from "../service/models.js";
 import { json } from "../service/requests.js";
 import { announce } from "../drawing.js";
-import { percent, t } from "../language.js";
+import { probabilityText, t } from "../language.js";
 import { Work } from "../work.js";
 
 /** @typedef {import("../../../types/schemas.d.ts").Classification} Classification */
@@ -28,7 +28,7 @@ export function classify() {
   classification.start(key, async (waiting) => {
     const result = await /** @type {Promise<Classification>} */ (json(call, waiting));
     const top = result.predictions[0];
-    if (top) announce(t("see.spoken", { model: result.model, label: top.label, share: percent(top.probability, 2) }));
+    if (top) announce(t("see.spoken", { model: result.model, label: top.label, share: probabilityText(top.probability) }));
     return result;
   });
 }

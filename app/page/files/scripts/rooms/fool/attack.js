@@ -1,7 +1,7 @@
 // The attack: it runs in the service, and its progress arrives step by step.
 
 import { announce } from "../../drawing.js";
-import { number, percent, t } from "../../language.js";
+import { number, percent, probabilityText, t } from "../../language.js";
 import { currentPhoto } from "../../photo/photo.js";
 import { modelName } from "../../service/models.js";
 import { Stream } from "../../stream.js";
@@ -77,7 +77,7 @@ function probabilitiesAfter({ original, adversarial, probabilities }) {
  * @param {AdversarialResult} result
  */
 export function verdictOf({ success, model, original, adversarial, stopped }) {
-  const values = { model, original: original.label, label: adversarial.label, share: percent(adversarial.probability) };
+  const values = { model, original: original.label, label: adversarial.label, share: probabilityText(adversarial.probability) };
   if (success) return t("fool.fooled", values);
   return t(stopped ? "fool.stopped-early" : "fool.not-fooled", values);
 }

@@ -2,7 +2,7 @@
 
 import { redraw } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
-import { number, percent, t } from "../../language.js";
+import { number, probabilityText, t } from "../../language.js";
 import { fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { detail, isRobust, modelName, siblings } from "../../service/models.js";
@@ -82,7 +82,7 @@ function jpegVerdict(result) {
   if (!asJpeg.result) return nothing;
   const top = asJpeg.result.verdicts[0]?.after.predictions[0];
   const held = top?.index === result.adversarial.index;
-  return html`<p>${t(held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: percent(top?.probability ?? 0) })}</p>`;
+  return html`<p>${t(held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
 }
 
 /** @param {AdversarialResult} result */

@@ -2,15 +2,16 @@
 
 import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
-import { duration, percent, t } from "../../language.js";
+import { duration, probabilityText, t } from "../../language.js";
 import { chart, progressBar } from "../../parts/chart.js";
 import { segments } from "../../parts/choices.js";
 import { code } from "../../parts/code.js";
+import { fileOf } from "../../parts/files.js";
 import { compare } from "../../parts/compare.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { pixels } from "../../parts/pixels.js";
 import { workNotice } from "../../parts/problem.js";
-import { currentPhoto, photoSize } from "../../photo/photo.js";
+import { currentPhoto, photoSize, takePhoto } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
 import { classification, classify, topClass } from "../../photo/classification.js";
@@ -18,7 +19,8 @@ import { attack, attackCall, comparison, verdictOf } from "./attack.js";
 import { boxLayer } from "./box.js";
 import { controls } from "./controls.js";
 import { evidence, forgetEvidence } from "./evidence.js";
-import { proofView, proveButton } from "./proof.js";
+import { choices } from "./options.js";
+import { proof, proofView, proveButton } from "./proof.js";
 import { leaveTargets, refreshTargets } from "./targets.js";
 
 const VIEWS = /** @type {const} */ (["compare", "pixels", "heat", "change"]);
@@ -97,6 +99,18 @@ export function view() {
   ${result ? evidence(result) : nothing}`;
 }
 
+/**
+ * Takes the changed photo into the room "See".
+ * @param {import("./attack.js").AdversarialResult} result
+ */
+function lookButton(result) {
+  const look = async () => {
+    await takePhoto(fileOf(result.image), "fooled.png");
+    location.hash = address.link("see", { show: "why", why: "" });
+  };
+  return html`<button type="button" class="primary" @click=${look}>${t("fool.look")}</button>`;
+}
+
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function headline(result) {
   if (result) return verdictOf(result);
@@ -105,14 +119,15 @@ function headline(result) {
   if (running) return t("fool.running", { model: modelName() });
   if (state === "stopped") return t("fool.stopped");
   if (!top) return classification.state === "failed" ? nothing : t("see.looking");
-  return t("see.verdict", { model: modelName(), label: top.label, share: percent(top.probability, 2) });
+  return t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) });
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function buttons(result) {
   if (attack.work.running) return html`<button type="button" class="primary" @click=${stop}>${t("fool.stop")}</button>`;
   if (!result) return html`<button type="button" class="primary" @click=${start}>${t("fool.start")}</button>`;
-  return html`${proveButton(result)} <button type="button" @click=${startOver}>${t("fool.start-over")}</button>`;
+  return html`${proof.state === "done" ? lookButton(result) : proveButton(result)}
+    <button type="button" @click=${startOver}>${t("fool.start-over")}</button>`;
 }
 
 function progress() {
@@ -205,12 +220,13 @@ function probabilities() {
   }
   const shown = [...lines.entries()].filter(([index]) => last.some((prediction) => prediction.index === index));
   return html`<div class="probabilities">${chart({
-    label: t("fool.chart-spoken", { classes: last.map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ") }),
+    label: t("fool.chart-spoken", { classes: last.map(({ label, probability }) => `${label} ${probabilityText(probability)}`).join(", ") }),
     yLabel: t("fool.chart"),
     xLabel: t("fool.chart-step"),
     lines: shown.map(([, line]) => line),
     xMax: Math.max(latest?.steps ?? 0, moments.at(-1)?.step ?? 0, 1),
-  })}</div>`;
+  })}
+    <p class="hint">${t(`fool.chart-hint.${choices().mode}`)}</p></div>`;
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */

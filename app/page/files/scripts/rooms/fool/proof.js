@@ -1,7 +1,7 @@
 // Proof that the returned file fools the model: its very bytes are sent back and classified by every served model.
 
 import { html, nothing } from "../../html.js";
-import { percent, t } from "../../language.js";
+import { probabilityText, t } from "../../language.js";
 import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
@@ -73,8 +73,8 @@ function verdictTable(verdicts) {
       const [one, two] = [before.predictions[0], after.predictions[0]];
       return html`<tr class=${one?.index === two?.index ? "" : "fooled"}>
         <th scope="row">${model}</th>
-        <td>${one ? `${one.label} ${percent(one.probability)}` : ""}</td>
-        <td>${two ? `${two.label} ${percent(two.probability)}` : ""}</td></tr>`;
+        <td>${one ? `${one.label} ${probabilityText(one.probability)}` : ""}</td>
+        <td>${two ? `${two.label} ${probabilityText(two.probability)}` : ""}</td></tr>`;
     })}</tbody>
   </table>`;
 }

@@ -41,12 +41,14 @@ export function targetChips(disabled) {
   const names = detail(modelName())?.class_names ?? [];
   const close = nearest.result?.nearest.map(({ label }) => label) ?? names.filter((name) => name !== original).slice(0, 1);
   const labels = chosen && !close.includes(chosen) ? [...close, chosen] : close;
+  // Of two classes, anything else is the other one.
+  const choices = names.length === 2 ? labels : ["", ...labels];
   const choose = (/** @type {string} */ target) => address.change({ target, run: "" });
   return html`<fieldset class="chips" ?disabled=${disabled}>
     <legend>${t("fool.target", { model: modelName() })}</legend>
     <div>
-      ${["", ...labels].map(
-        (label) => html`<label><input type="radio" name="target" .checked=${label === chosen} @change=${() => choose(label)}>
+      ${choices.map(
+        (label) => html`<label><input type="radio" name="target" .checked=${label === chosen || choices.length === 1} @change=${() => choose(label)}>
           <span>${label || t("fool.any-other")}</span></label>`,
       )}
     </div>

@@ -28,8 +28,8 @@ export function pick() {
 export function exhibit(chosen, onRetry) {
   const two = chosen.beside !== "none";
   return html`<div class="wall ${two ? "two" : ""}">
-      ${piece(main, chosen.count, "")}
-      ${two ? piece(beside, chosen.count, t(isMissing(chosen) ? "beside.missing" : "ideal.not-yet")) : nothing}
+      ${piece(main, chosen.count, "", two)}
+      ${two ? piece(beside, chosen.count, t(isMissing(chosen) ? "beside.missing" : "ideal.not-yet"), two) : nothing}
     </div>
     ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, retryFilm)}`;
 }
@@ -38,13 +38,14 @@ export function exhibit(chosen, onRetry) {
  * @param {Drawing} drawing
  * @param {string} count how many pictures it will be
  * @param {string} empty what is written below an empty frame
+ * @param {boolean} two whether it is one of two
  */
-function piece(drawing, count, empty) {
+function piece(drawing, count, empty, two) {
   const { work, stream } = drawing;
   return html`<figure class="piece">
     <div class="frame" ${cssVariables({ "--ratio": 1 })}>${content(drawing)}</div>
     <figcaption>
-      ${work.running ? progress(stream.latest) : work.result ? caption(drawing, work.result) : empty}
+      ${work.running ? progress(stream.latest) : work.result ? caption(drawing, work.result, two) : empty}
     </figcaption>
     ${actions(drawing, count)}
   </figure>`;
@@ -92,12 +93,13 @@ function progress(latest) {
 /**
  * @param {Drawing} drawing
  * @param {IdealResult} result
+ * @param {boolean} two
  */
-function caption(drawing, result) {
+function caption(drawing, result, two) {
   const { seed } = picked(result, pick());
   const values = { label: subjectOf(result), model: result.model, seed: String(seed) };
   return html`<p>${t(drawing.call?.options?.method === "pixel" ? "ideal.caption-recipe" : "ideal.caption", values)}</p>
-    ${drawing === main ? nothing : html`<p class="hint">${verdictOf(result, pick())}</p>`}`;
+    ${two ? html`<p class="hint">${verdictOf(result, pick())}</p>` : nothing}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Why the score that the plain recipe reaches is not that of its picture: what was promised, and what was kept.
 
 import { html, nothing } from "../../html.js";
-import { percent, t } from "../../language.js";
+import { probabilityText, t } from "../../language.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { picked } from "./verdict.js";
 
@@ -19,7 +19,7 @@ export function promises(own, recipe) {
   const { promised, probability, robust } = picked(recipe, 0).score;
   const left = probability ?? 0;
   const lost = promised - left >= NOTABLE ? "lost" : promised - robust >= NOTABLE ? "views-only" : "held";
-  const values = { label: recipe.label, promised: percent(promised), left: percent(left), robust: percent(robust) };
+  const values = { label: recipe.label, promised: probabilityText(promised), left: probabilityText(left), robust: probabilityText(robust) };
   return html`<section class="promises">
     <h2>${t("promise.title")}</h2>
     <p class="lead">${t("promise.lead")}</p>
@@ -57,7 +57,7 @@ function card(title, result, text) {
 function bar(name, share, promise = false) {
   return html`<div class=${promise ? "promised" : ""}>
     <dt>${name}</dt>
-    <dd><span class="figure">${percent(share)}</span>
+    <dd><span class="figure">${probabilityText(share)}</span>
       <span class="bar-track" aria-hidden="true">
         <span class="bar-fill" ${cssVariables({ "--share": share })}></span></span></dd>
   </div>`;

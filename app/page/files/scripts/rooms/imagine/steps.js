@@ -1,7 +1,7 @@
 // The chart of the score, step by step: of one picture, or of two on a common axis.
 
 import { html, nothing } from "../../html.js";
-import { number, percent, t } from "../../language.js";
+import { number, percent, probabilityText, t } from "../../language.js";
 import { chart } from "../../parts/chart.js";
 import { beside, main } from "./pictures.js";
 
@@ -25,10 +25,11 @@ export function stepsChart(chosen) {
   }));
   return html`<div class="steps">
     ${chart({
-      label: t(empty ? "steps.none" : channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines) }),
+      label: t(empty ? "steps.none" : channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines, channel) }),
       yLabel: t(title, { highest: number(highest) }),
       xLabel: t(two ? "steps.share" : "steps.step"),
       xMax: two ? 1 : Math.max(main.steps, main.work.result?.pictures[0]?.steps ?? 0, 1),
+      formatY: channel ? (y) => percent(y) : probabilityText,
       formatX: two ? (x) => percent(x, 0) : number,
       lines: lines.filter(({ points }) => points.length),
     })}
@@ -47,7 +48,11 @@ function nameOf({ call }, index) {
   return String(model ?? "");
 }
 
-/** @param {readonly {name: string, points: readonly {y: number}[]}[]} lines */
-function lastShares(lines) {
-  return lines.map(({ name, points }) => `${name} ${percent(points.at(-1)?.y ?? 0)}`).join(", ");
+/**
+ * @param {readonly {name: string, points: readonly {y: number}[]}[]} lines
+ * @param {boolean} channel
+ */
+function lastShares(lines, channel) {
+  const text = channel ? percent : probabilityText;
+  return lines.map(({ name, points }) => `${name} ${text(points.at(-1)?.y ?? 0)}`).join(", ");
 }

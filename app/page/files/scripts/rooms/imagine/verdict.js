@@ -1,7 +1,7 @@
 // What the figures of a picture say, in sentences.
 
 import { html, nothing } from "../../html.js";
-import { number, percent, t } from "../../language.js";
+import { number, probabilityText, t } from "../../language.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").IdealResult} IdealResult */
 /** @typedef {IdealResult["pictures"][number]} OnePicture */
@@ -45,7 +45,7 @@ export function verdictOf(result, pick) {
   const { model, label, channel, layer } = result;
   const { score } = picked(result, pick);
   if (score.probability === null) return channelVerdict(String(channel), layer ?? "", score);
-  const values = { model, label, share: percent(score.probability), rank: score.rank ?? 0 };
+  const values = { model, label, share: probabilityText(score.probability), rank: score.rank ?? 0 };
   if (score.rank !== 1) return t("ideal.not-recognised", values);
   return t(score.probability >= SURE ? "ideal.recognised" : "ideal.hardly-recognised", values);
 }
@@ -71,13 +71,13 @@ function channelVerdict(channel, layer, score) {
 export function sentencesOf(result, pick) {
   const { score } = picked(result, pick);
   const weakest = t(`family.${score.weakest}`);
-  const lowest = percent(score.families[score.weakest] ?? 0);
+  const lowest = probabilityText(score.families[score.weakest] ?? 0);
   const held = score.robust >= HELD ? "held" : score.robust >= SURE ? "partly" : "lost";
   const kind = score.probability === null ? "activation" : held;
-  const sentences = [t(`ideal.views.${kind}`, { share: percent(score.robust), weakest, lowest })];
+  const sentences = [t(`ideal.views.${kind}`, { share: probabilityText(score.robust), weakest, lowest })];
   if (score.transfer) {
     const { model, label, probability, rank } = score.transfer;
-    const values = { judge: model, other: label, label: result.label, share: percent(probability) };
+    const values = { judge: model, model: result.model, other: label, label: result.label, share: probabilityText(probability) };
     sentences.push(t(rank === 1 ? "ideal.transfer.same" : "ideal.transfer.other", values));
   }
   return sentences;

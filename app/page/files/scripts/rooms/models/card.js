@@ -103,7 +103,7 @@ function errors(model) {
 function weakClass(model, { label, photos, accuracy, other, times }) {
   const known = { label, photos, accuracy: percent(accuracy) };
   return html`<p>${other === undefined
-      ? t("models.errors.class", known)
+      ? t("models.errors.class", { ...known, count: photos })
       : t("models.errors.taken", { ...known, other, count: times ?? 0 })}</p>
     <a href=${address.link("imagine", { model, subject: "class", class: label, run: "1" })}>
       ${t("models.errors.imagine", { label })}</a>`;

@@ -4,7 +4,6 @@ import { html, nothing } from "../../html.js";
 import { hasText, number, percent, t } from "../../language.js";
 import { chart } from "../../parts/chart.js";
 import { budget, calibration, inLevels, metricsOf, robustnessOf } from "./record.js";
-import { list } from "./words.js";
 
 /** @typedef {import("./record.js").ModelDetail} ModelDetail */
 
@@ -19,7 +18,7 @@ export function calibrationChart(model) {
   return html`<section>
     <h3>${t("models.calibration.title")}</h3>
     ${chart({
-      label: t("models.calibration.spoken", { model: model.name, bins: list(spoken, "unit") }),
+      label: t("models.calibration.spoken", { model: model.name, bins: spoken.join("; ") }),
       yLabel: t("models.chart.accuracy"),
       xLabel: t("models.calibration.axis"),
       xMax: 1,
@@ -59,7 +58,7 @@ export function robustnessChart(model, xMax) {
   return html`<section>
     <h3>${t("models.robustness.title")}</h3>
     ${chart({
-      label: t("models.robustness.spoken", { model: model.name, points: list(spoken, "unit") }),
+      label: t("models.robustness.spoken", { model: model.name, points: spoken.join("; ") }),
       yLabel: t("models.chart.accuracy"),
       xLabel: t(`models.robustness.axis.${unit}`, { norm: robustness.norm ?? "" }),
       xMax,

@@ -3,12 +3,11 @@
 import { currentLanguage } from "../../language.js";
 
 /**
- * Names or clauses, one after the other.
+ * Names, with an "and" before the last one.
  * @param {readonly string[]} items
- * @param {"conjunction" | "unit"} [type] with an "and" before the last one, or only with commas
  */
-export function list(items, type = "conjunction") {
-  return new Intl.ListFormat(currentLanguage(), { type }).format(items);
+export function list(items) {
+  return new Intl.ListFormat(currentLanguage(), { type: "conjunction" }).format(items);
 }
 
 /**

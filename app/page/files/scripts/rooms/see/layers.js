@@ -16,7 +16,9 @@ import { classification } from "../../photo/classification.js";
 /** @typedef {import("../../../../types/schemas.d.ts").LayerDetail} LayerDetail */
 
 const MOST_STOPS = 10;
-const MAPS = 24;
+const FEW_MAPS = 24;
+/** As many as the service shows at once. */
+const MOST_MAPS = 100;
 /** The strongest map of each layer of the strip, by the layer's name. */
 /** @type {Work<Map<string, string>>} */
 const strip = new Work();
@@ -53,13 +55,18 @@ export function refreshLayers() {
   const layer = chosenLayer();
   if (!photo || !layer || classification.state !== "done") return;
   const about = `${photo.id} ${model}`;
-  if (features.key !== `${about} ${layer.name}` || features.state === "idle") {
-    features.start(`${about} ${layer.name}`, (waiting) => mapsOf(layer.name, MAPS, waiting));
+  const most = mostMaps();
+  if (features.key !== `${about} ${layer.name} ${most}` || features.state === "idle") {
+    features.start(`${about} ${layer.name} ${most}`, (waiting) => mapsOf(layer.name, most, waiting));
   }
   if ((strip.key !== about || strip.state === "idle") && features.state === "done") {
     stripMaps = new Map();
     strip.start(about, (waiting) => loadStrip(stops(detail(model)?.layers ?? []), waiting));
   }
+}
+
+function mostMaps() {
+  return address.value("maps") === "all" ? MOST_MAPS : FEW_MAPS;
 }
 
 /** Ends the work on maps. */
@@ -116,7 +123,10 @@ export function layersSection() {
         </div>
         ${workNotice(features, () => features.reset())}
         <div class="maps-and-enlarged">
-          <div class="maps" role="group" aria-label=${t("layers.maps")}>${maps()}</div>
+          <div>
+            <div class="maps" role="group" aria-label=${t("layers.maps")}>${maps(chosen)}</div>
+            ${more(chosen)}
+          </div>
           ${enlarged(chosen)}
         </div>`
       : nothing}
@@ -134,26 +144,43 @@ function stop(layer, index, chosen) {
       @click=${() => address.change({ layer: layer.name, map: "" })}>
     <span class="only-spoken">${t("layers.stop", { number: index + 1, layer: layer.name })}</span>
     <span class="map-place">${image ? html`<img src=${image} alt="">` : nothing}</span>
+    <span class="stop-name" aria-hidden="true">${layer.name}</span>
     <span class="figure">${number(layer.width)} × ${number(layer.height)}</span>
   </button>`;
 }
 
-function maps() {
+/** @param {LayerDetail} layer */
+function maps(layer) {
   const shown = features.result?.maps;
-  if (!shown) return Array.from({ length: MAPS }, () => html`<span class="map-place"></span>`);
+  const count = Math.min(mostMaps(), layer.channels);
+  if (!shown) return Array.from({ length: count }, () => html`<span class="map"><span class="map-place"></span></span>`);
+  const open = openMap()?.channel;
   return repeat(
     shown,
     (map) => map.channel,
-    (map) => html`<button type="button" class="map" aria-pressed=${address.value("map") === String(map.channel)}
+    (map) => html`<button type="button" class="map" aria-pressed=${map.channel === open}
         aria-label=${t("layers.map", { channel: String(map.channel) })} @click=${() => address.change({ map: String(map.channel) })}>
       <img src=${map.image} alt=""><span class="figure">${map.channel}</span></button>`,
   );
 }
 
 /** @param {LayerDetail} layer */
+function more({ channels }) {
+  if (channels <= FEW_MAPS || address.value("maps") === "all") return nothing;
+  return html`<p class="actions"><button type="button" @click=${() => address.change({ maps: "all" })}>
+    ${t("layers.more", { count: Math.min(channels, MOST_MAPS) })}</button></p>`;
+}
+
+/** The map that is enlarged: the one of the address, or the strongest. */
+function openMap() {
+  const maps = features.result?.maps;
+  return maps?.find((map) => String(map.channel) === address.value("map")) ?? maps?.[0];
+}
+
+/** @param {LayerDetail} layer */
 function enlarged(layer) {
   const result = features.result;
-  const map = result?.maps?.find((map) => String(map.channel) === address.value("map")) ?? result?.maps?.[0];
+  const map = openMap();
   if (!map || !result) return html`<figure class="enlarged"><span class="map-place"></span></figure>`;
   const strength = result.channels.find((channel) => channel.channel === map.channel);
   return html`<figure class="enlarged">

@@ -2,7 +2,7 @@
 
 import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
-import { percent, t } from "../../language.js";
+import { percent, probabilityText, t } from "../../language.js";
 import { bars } from "../../parts/bars.js";
 import { code } from "../../parts/code.js";
 import { segments, slider } from "../../parts/choices.js";
@@ -33,16 +33,15 @@ export function leave() {
 export function view() {
   const top = topClass();
   const why = address.value("show") === "why";
-  return html`<div class="exhibit">
+  return html`<div class="exhibit see">
     <section class="stage" aria-label=${t("see.photo")}>
       ${frame(why)}
-      ${picker()}
     </section>
     <section class="label">
       <h1>${t("see.title")}</h1>
       <p class="verdict">${
         top
-          ? t("see.verdict", { model: modelName(), label: top.label, share: percent(top.probability, 2) })
+          ? t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) })
           : classification.state === "failed" ? nothing : t("see.looking")
       }</p>
       ${workNotice(classification, () => classification.reset())}
@@ -61,6 +60,7 @@ export function view() {
       ${whyControls(why)}
       ${codeOf(why)}
     </section>
+    <section class="choose">${picker()}</section>
   </div>
   ${layersSection()}`;
 }
@@ -103,6 +103,7 @@ function whyControls(why) {
             max: 100,
             onMove: (value, settled) => address.change({ opacity: String(value) }, { replace: !settled }),
           })}
+          <p class="heat-key"><span>${t("why.weak")}</span><span class="heat-scale" aria-hidden="true"></span><span>${t("why.strong")}</span></p>
           ${segments({
             name: "method",
             label: t("why.method"),
