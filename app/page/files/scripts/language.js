@@ -115,7 +115,7 @@ export function percent(share, digits = 1) {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
-  const sign = share < 1 && rounded >= 1 ? "> " : share > 0 && rounded <= 0 ? "< " : "";
+  const sign = share < 1 && rounded >= 1 ? ">\u00a0" : share > 0 && rounded <= 0 ? "<\u00a0" : "";
   return sign + format.format(shown);
 }
 
