@@ -42,7 +42,7 @@ test: .venv/dev-ready ## run all tests except slow ones and those that need a GP
 	$(KEEP_BYTECODE) $(IN) pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 browser: .venv/dev-ready ## test the page in Chromium, if it is installed
-	$(KEEP_BYTECODE) $(IN) pytest -m browser tests
+	$(KEEP_BYTECODE) $(IN) pytest -m browser tests --numprocesses 2 --dist loadfile
 
 check: .venv/dev-ready ## check lint, format, types and import contracts
 	$(IN) ruff check .

@@ -11,7 +11,7 @@ LANGUAGES = Path(__file__).parent.parent / "app" / "page" / "files" / "languages
 COMPLETE = {
     "see": "document.querySelector('.bars li') && document.querySelector('.map img') && "
     "[...document.querySelectorAll('.stop')].every((stop) => stop.querySelector('img'))",
-    "fool": "document.querySelectorAll('.chips input').length > 1 && document.querySelector('.legend-entry')",
+    "fool": "document.querySelector('.chips input') && document.querySelector('.legend-entry')",
     "imagine": "[...document.querySelectorAll('.piece')].every((piece) => piece.querySelector('img')) && "
     "!document.querySelector('.running') && document.querySelector('.piece-actions button:enabled')",
     "models": "document.querySelector('.model .chart') && document.querySelector('.train')",
