@@ -10,6 +10,10 @@ export const ROOMS = ["see", "fool", "imagine", "models"];
 /** Values that stay the same when the visitor walks into another room. */
 const SHARED = ["photo", "model"];
 
+/** What is outdated in a room that was left, when meanwhile another photo or model was chosen. */
+/** @type {Readonly<Record<string, readonly string[]>>} */
+const OUTDATED = { photo: ["run", "target", "why", "box", "at"], model: ["run", "target", "why", "layer", "map", "class", "channel"] };
+
 /** The values that an address leaves out. A value without a default here is empty by default. */
 /** @type {Readonly<Values>} */
 const DEFAULTS = {
@@ -27,6 +31,8 @@ const DEFAULTS = {
   beside: "none",
 };
 
+/** What an empty value means, where only the service says it: the default model. @type {Values} */
+const meantByNone = {};
 /** @type {{room: Room, values: Values}} */
 let current = parse(location.hash);
 /** What each room showed when it was left. @type {Partial<Record<Room, Values>>} */
@@ -103,13 +109,26 @@ export function change(values, { replace = false } = {}) {
 }
 
 /**
+ * Says what an empty value means. It stays empty in the address.
+ * @param {string} name
+ * @param {string} meaning
+ */
+export function explainNone(name, meaning) {
+  meantByNone[name] = meaning;
+}
+
+/**
  * The address of a room: as it was left, with the shared values of now, and with `values`.
  * @param {Room} room
  * @param {Values} [values]
  */
 export function link(room, values = {}) {
   const shared = Object.fromEntries(SHARED.map((name) => [name, value(name)]));
-  return format(room, { ...left[room], ...shared, ...values });
+  const before = { ...left[room] };
+  const meant = (/** @type {Values} */ values, /** @type {string} */ name) => values[name] || meantByNone[name] || DEFAULTS[name];
+  const other = left[room] ? SHARED.filter((name) => meant(before, name) !== meant(shared, name)) : [];
+  for (const name of other) for (const outdated of OUTDATED[name] ?? []) delete before[outdated];
+  return format(room, { ...before, ...shared, ...values });
 }
 
 /**

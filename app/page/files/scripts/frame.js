@@ -1,13 +1,14 @@
 // The frame around the rooms: the header with the rooms, the choice of the model, language and theme, and notices.
 
 import * as address from "./address.js";
-import { html, live, nothing } from "./html.js";
+import { html, nothing } from "./html.js";
 import { chooseLanguage, currentLanguage, LANGUAGES, t } from "./language.js";
 import { select } from "./parts/choices.js";
+import { problemNotice } from "./parts/problem.js";
 import { isGone } from "./service/connection.js";
-import { apiKey, keyWanted, rememberKey } from "./service/key.js";
+import { keyWanted, rememberKey } from "./service/key.js";
 import { BASE } from "./service/requests.js";
-import { modelName, models } from "./service/models.js";
+import { listFault, modelName, models } from "./service/models.js";
 import { chooseTheme, theme, THEMES } from "./theme.js";
 
 /** The header. */
@@ -58,11 +59,13 @@ function modelSwitch() {
 }
 
 /**
- * Notices that concern the whole page: the service is gone, or wants a key.
+ * Notices that concern the whole page: the service is gone, wants a key, or does not list its models.
  * @param {() => void} onKey called when a key was entered
+ * @param {() => void} onRetry asks for the models again
  */
-export function notices(onKey) {
+export function notices(onKey, onRetry) {
   return html`
+    ${listFault() && !isGone() ? problemNotice(listFault(), onRetry) : nothing}
     ${isGone() ? html`<p class="notice banner" role="alert">${t("service.gone")}</p>` : nothing}
     ${keyWanted() ? keyForm(onKey) : nothing}`;
 }
@@ -77,7 +80,7 @@ function keyForm(onKey) {
   };
   return html`<form class="notice banner key" @submit=${submit}>
     <label>${t("key.label")}
-      <input type="password" name="key" autocomplete="off" required .value=${live(apiKey())}></label>
+      <input type="password" name="key" autocomplete="off" required></label>
     <button type="submit">${t("key.use")}</button>
     <span class="hint">${t("key.hint")}</span>
   </form>`;

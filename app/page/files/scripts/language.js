@@ -2,6 +2,7 @@
 // Each language is one file in languages/ that a translator can edit: docs/page.md says how.
 
 import { redraw } from "./drawing.js";
+import { remember, remembered } from "./storage.js";
 
 /** The languages, each by its own name. */
 export const LANGUAGES = /** @type {const} */ ({
@@ -19,6 +20,8 @@ export const LANGUAGES = /** @type {const} */ ({
 const STORED = "mirage-language";
 /** @type {Language} */
 let language = "en";
+/** The language that was chosen last, and may still be on its way. @type {Language} */
+let wanted = "en";
 /** @type {Record<string, Text>} */
 let texts = {};
 
@@ -29,7 +32,7 @@ export function currentLanguage() {
 
 /** Loads the language that the reader has chosen before, or the first of the browser's languages that there is. */
 export async function loadLanguage() {
-  const wishes = [localStorage.getItem(STORED) ?? "", ...navigator.languages].map((wish) => wish.split("-", 1)[0] ?? "");
+  const wishes = [remembered("local", STORED) ?? "", ...navigator.languages].map((wish) => wish.split("-", 1)[0] ?? "");
   await use(wishes.find(isLanguage) ?? "en");
 }
 
@@ -39,8 +42,8 @@ export async function loadLanguage() {
  */
 export async function chooseLanguage(name) {
   if (!isLanguage(name)) return;
-  localStorage.setItem(STORED, name);
-  await use(name);
+  remember("local", STORED, name);
+  await use(name).catch(() => {}); // the texts that are there stay
   redraw();
 }
 
@@ -52,10 +55,17 @@ function isLanguage(name) {
   return Object.hasOwn(LANGUAGES, name);
 }
 
-/** @param {Language} name */
+/**
+ * Loads the texts of a language; throws if they do not come.
+ * @param {Language} name
+ */
 async function use(name) {
+  wanted = name;
   const response = await fetch(new URL(`../languages/${name}.json`, import.meta.url));
-  texts = await response.json();
+  if (!response.ok) throw new Error(response.statusText);
+  const loaded = await response.json();
+  if (wanted !== name) return; // another one was chosen meanwhile
+  texts = loaded;
   language = name;
   document.documentElement.lang = name;
 }

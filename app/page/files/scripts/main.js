@@ -4,7 +4,8 @@ import * as address from "./address.js";
 import { drawWith, redraw } from "./drawing.js";
 import { footer, header, notices } from "./frame.js";
 import { render } from "./html.js";
-import { loadLanguage, t } from "./language.js";
+import { hasText, loadLanguage, t } from "./language.js";
+import { close as closeCamera } from "./photo/camera.js";
 import { isDragging, listenForPictures } from "./photo/picker.js";
 import { loadPhoto } from "./photo/photo.js";
 import { noteNoAnswer, onBack } from "./service/connection.js";
@@ -64,14 +65,14 @@ function draw() {
   document.title = `${t(`room.${address.room()}`)} · Mirage`;
   document.body.classList.toggle("dragging", isDragging());
   render(header(), places.header);
-  render(notices(useKey), places.notices);
+  render(notices(useKey, begin), places.notices);
   if (!room) return;
   render(room.view(), places.room);
   render(footer(), places.footer); // not before the room, which would push it down
 }
 
 function begin() {
-  void loadModels().catch(() => {}); // a notice says why: the service is gone, or wants a key
+  void loadModels();
   void loadPhoto();
   redraw();
 }
@@ -84,19 +85,23 @@ function useKey() {
 address.onChange((before) => {
   if (before !== address.room()) {
     loaded[before]?.leave();
+    closeCamera();
     scrollTo(0, 0);
     places.room.focus({ preventScroll: true }); // a screen reader goes on with the new room
   }
   void loadPhoto();
   redraw();
 });
-onBack(() => void loadPhoto());
+onBack(() => {
+  void loadPhoto();
+  if (!hasText("room.see")) void loadLanguage().then(redraw, noteNoAnswer);
+});
 addEventListener("pagehide", () => loaded[address.room()]?.leave());
 
 applyTheme();
 drawWith(draw);
 listenForPictures();
-await loadLanguage();
+await loadLanguage().catch(noteNoAnswer);
 places.header.replaceChildren(); // the wordmark that stood there until now
 begin();
 draw();

@@ -1,6 +1,7 @@
 // Light or dark: as the system says, until the visitor chooses.
 
 import { redraw } from "./drawing.js";
+import { remember, remembered } from "./storage.js";
 
 /** @typedef {"system" | "light" | "dark"} Theme */
 /** @type {readonly Theme[]} */
@@ -9,7 +10,7 @@ const STORED = "mirage-theme";
 
 /** The chosen theme. */
 export function theme() {
-  const stored = localStorage.getItem(STORED);
+  const stored = remembered("local", STORED);
   return THEMES.find((theme) => theme === stored) ?? "system";
 }
 
@@ -25,7 +26,7 @@ export function applyTheme() {
  * @param {string} chosen
  */
 export function chooseTheme(chosen) {
-  localStorage.setItem(STORED, chosen);
+  remember("local", STORED, chosen);
   applyTheme();
   redraw();
 }

@@ -25,7 +25,10 @@ export function isProblem(kind) {
   return (error) => error instanceof ServiceProblem && error.kind === kind;
 }
 
-onBack(() => retryFailed((error) => error instanceof NoAnswer));
+// Once for each piece of work: one whose connection breaks every time would otherwise begin again for ever.
+onBack(() => {
+  for (const work of all) if (work.state === "failed" && work.error instanceof NoAnswer) work.retryOnce();
+});
 
 /**
  * @template Result
@@ -43,6 +46,8 @@ export class Work {
   waits = 0;
   /** @type {AbortController | null} */
   #controller = null;
+  /** Key of the work that was begun again without the visitor having asked. */
+  #retried = "";
 
   constructor() {
     all.push(this);
@@ -79,10 +84,19 @@ export class Work {
     if (this.running) this.reset();
   }
 
+  /** Forgets work that has failed, so that it is begun again; the second time it stays as it is. */
+  retryOnce() {
+    const { key } = this;
+    if (key === this.#retried) return;
+    this.reset();
+    this.#retried = key;
+  }
+
   /** Forgets everything, and ends the work if it is under way. */
   reset() {
     this.#controller?.abort();
     Object.assign(this, { key: "", state: "idle", result: null, error: null, waits: 0 });
+    this.#retried = "";
     redraw();
   }
 
@@ -100,7 +114,10 @@ export class Work {
     };
     try {
       const result = await job({ signal, onWait });
-      if (!signal.aborted) Object.assign(this, { state: "done", result });
+      if (!signal.aborted) {
+        this.#retried = "";
+        Object.assign(this, { state: "done", result });
+      }
     } catch (error) {
       if (!signal.aborted && !wasStopped(error)) Object.assign(this, { state: "failed", error });
     }

@@ -37,7 +37,11 @@ export function code(call, options) {
  */
 export function block(name, title, text, copyText = t("code.copy", { language: title })) {
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      return announce(t("code.not-copied"));
+    }
     copied = name;
     announce(t("code.copied"));
     setTimeout(() => {
@@ -64,8 +68,10 @@ export function curlOf(call, { file = "photo.jpg", download, save }) {
   const words = ["curl"];
   if (apiKey()) words.push("-H", "X-API-Key: YOUR-KEY");
   if (call.image) {
-    for (const [name, value] of givenOptions(call.options)) words.push("-F", `${name}=${value}`);
-    words.push("-F", `image=@${file}`);
+    for (const [name, value] of givenOptions(call.options)) words.push("--form-string", `${name}=${value}`);
+    // curl reads commas and semicolons in the name of a file, unless it is quoted.
+    const quotedFile = /[,;"\\]/.test(file) ? `"${file.replace(/["\\]/g, "\\$&")}"` : file;
+    words.push("-F", `image=@${quotedFile}`);
   }
   if (save) words.push("-o", save);
   words.push(urlOf(call).href);

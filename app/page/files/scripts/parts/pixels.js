@@ -27,11 +27,17 @@ async function decode(url) {
   const image = new Image();
   image.src = url;
   await image.decode();
+  // As the service reads pictures: without conversion to the screen's colours, and what is transparent on white.
+  const bitmap = await createImageBitmap(image, { colorSpaceConversion: "none" });
   const canvas = document.createElement("canvas");
-  canvas.width = image.naturalWidth;
-  canvas.height = image.naturalHeight;
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context?.drawImage(image, 0, 0);
+  if (context) {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(bitmap, 0, 0);
+  }
   const data = context?.getImageData(0, 0, canvas.width, canvas.height);
   if (data) decoded.set(url, data);
   for (const old of [...decoded.keys()].slice(0, -4)) decoded.delete(old); // the photo and the last few results
@@ -66,7 +72,7 @@ export function pixels({ before, after, at, onMove }) {
   const one = pixelsOf(before);
   const two = pixelsOf(after);
   const same = one && two && one.width === two.width && one.height === two.height;
-  const middle = at ?? (same ? mostChanged(one, two) : { x: 0, y: 0 });
+  const middle = at && two ? inside(at, two) : same ? mostChanged(one, two) : { x: 0, y: 0 };
   const step = (/** @type {KeyboardEvent} */ event) => {
     const moves = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
     const move = moves[event.key];

@@ -32,9 +32,12 @@ export function cameraView(take) {
 }
 
 async function open() {
+  if (state === "asking" || state === "on") return;
   state = "asking";
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 } } });
+    const opened = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 } } });
+    if (state !== "asking") return end(opened); // it was closed while the browser asked
+    stream = opened;
     state = "on";
   } catch {
     state = "refused";
@@ -42,9 +45,15 @@ async function open() {
   redraw();
 }
 
+/** @param {MediaStream | null} stream */
+function end(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
 /** Turns the camera off. */
 export function close() {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+  if (state === "off") return;
+  end(stream);
   stream = null;
   state = "off";
   redraw();

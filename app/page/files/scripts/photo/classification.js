@@ -24,6 +24,7 @@ export function classifyCall() {
 export function classify() {
   const call = classifyCall();
   const key = `${currentPhoto()?.id} ${modelName()}`;
+  if (!call && classification.state !== "idle") classification.reset(); // the photo is gone
   if (!call || (key === classification.key && classification.state !== "idle")) return;
   classification.start(key, async (waiting) => {
     const result = await /** @type {Promise<Classification>} */ (json(call, waiting));

@@ -11,9 +11,18 @@ function open() {
     request.onupgradeneeded = () => {
       for (const store of ["photos", "gallery"]) request.result.createObjectStore(store, { keyPath: "id" });
     };
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      // The browser closes it when its data are deleted: the next request opens it again.
+      request.result.onclose = () => (opened = null);
+      request.result.onversionchange = () => {
+        request.result.close();
+        opened = null;
+      };
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
   });
+  opened.catch(() => (opened = null));
   return opened;
 }
 

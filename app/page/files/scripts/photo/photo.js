@@ -20,6 +20,10 @@ import { samplePath, SAMPLES, sampleUrl } from "./samples.js";
 
 const OWN = "own-";
 const MOST_STORED = 12;
+/** Values of the address that are about a photo, and not about another one. */
+export const OF_ANOTHER_PHOTO = { box: "", run: "", target: "", why: "", at: "" };
+/** Photos that the browser does not keep: they are there until the page is left. @type {Map<string, Stored>} */
+const unkept = new Map();
 const START = /** @type {import("./samples.js").Sample} */ (SAMPLES[0]);
 
 /** @type {Photo | null} */
@@ -53,7 +57,7 @@ export async function loadPhoto() {
   fault = null;
   try {
     const loaded = id.startsWith(OWN) ? await stored(id) : await sample(id);
-    if (id !== wanted) return; // another one was chosen meanwhile
+    if (id !== wanted) return URL.revokeObjectURL(loaded.url); // another one was chosen meanwhile
     release();
     photo = loaded;
   } catch (error) {
@@ -80,7 +84,7 @@ async function sample(id) {
 
 /** @param {string} id */
 async function stored(id) {
-  const item = /** @type {Stored | undefined} */ (await one("photos", id));
+  const item = unkept.get(id) ?? /** @type {Stored | undefined} */ (await one("photos", id));
   if (!item) throw new Error("this browser does not have the photo");
   return { ...(await shown(item.blob)), id, name: item.name };
 }
@@ -115,8 +119,14 @@ export async function takePhoto(blob, name) {
   const { url } = await shown(blob);
   URL.revokeObjectURL(url);
   const id = OWN + (await digest(blob));
-  await keep("photos", /** @type {Stored} */ ({ id, time: Date.now(), name, blob }), MOST_STORED);
-  change({ photo: id, box: "", run: "", target: "", why: "" });
+  /** @type {Stored} */
+  const item = { id, time: Date.now(), name, blob };
+  try {
+    await keep("photos", item, MOST_STORED);
+  } catch {
+    unkept.set(id, item); // a private window, or no room left
+  }
+  change({ photo: id, ...OF_ANOTHER_PHOTO });
 }
 
 /** @param {Blob} blob */

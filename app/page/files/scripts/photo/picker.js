@@ -7,7 +7,7 @@ import { t } from "../language.js";
 import { problemNotice } from "../parts/problem.js";
 import { json } from "../service/requests.js";
 import { cameraButton, cameraView } from "./camera.js";
-import { CannotShow, photoFault, takePhoto } from "./photo.js";
+import { CannotShow, OF_ANOTHER_PHOTO, photoFault, takePhoto } from "./photo.js";
 import { SAMPLES, sampleUrl } from "./samples.js";
 
 /** What was wrong with the last file. @type {unknown} */
@@ -79,7 +79,7 @@ function countDrag(event, step) {
 /** @param {string} id */
 function choose(id) {
   fault = null;
-  change({ photo: id, box: "", run: "", target: "", why: "" });
+  change({ photo: id, ...OF_ANOTHER_PHOTO });
 }
 
 function chosen() {

@@ -38,7 +38,7 @@ export async function follow(call, onProgress, waiting) {
       else if (event === "result") return JSON.parse(data);
     }
   } catch (error) {
-    if (error instanceof ServiceProblem || wasStopped(error)) throw error;
+    if (error instanceof ServiceProblem || error instanceof SyntaxError || wasStopped(error)) throw error;
     noteNoAnswer();
     throw new NoAnswer(String(error));
   }

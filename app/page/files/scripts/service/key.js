@@ -1,11 +1,13 @@
 // The API key, where the operator of the service requires one. It is forgotten when the tab is closed.
 
+import { remember, remembered } from "../storage.js";
+
 const STORED = "mirage-api-key";
 let wanted = false;
 
 /** The key that the visitor has entered; empty if there is none. */
 export function apiKey() {
-  return sessionStorage.getItem(STORED) ?? "";
+  return remembered("session", STORED) ?? "";
 }
 
 /**
@@ -13,7 +15,9 @@ export function apiKey() {
  * @param {string} key
  */
 export function rememberKey(key) {
-  sessionStorage.setItem(STORED, key.trim());
+  // A header can only have Latin letters, and no key has others: what was mistyped is refused as a wrong key.
+  const typed = key.trim();
+  remember("session", STORED, /^[\x20-\x7e]*$/.test(typed) ? typed : encodeURIComponent(typed));
 }
 
 /** Notes that the service has refused a request for want of a valid key. */

@@ -1,8 +1,9 @@
 // The models that the service has: their list, and what is known about each. Both are asked once and then kept.
 
-import { value } from "../address.js";
+import { explainNone, value } from "../address.js";
 import { redraw } from "../drawing.js";
 import { onBack } from "./connection.js";
+import { NoAnswer, ServiceProblem } from "./problems.js";
 import { isProblem, retryFailed } from "../work.js";
 import { json, pause } from "./requests.js";
 
@@ -17,21 +18,40 @@ const details = new Map();
 /** @type {Map<string, Promise<ModelDetail>>} */
 const asked = new Map();
 
+/** Models of which the details did not come: they are not asked for again before the list was. @type {Set<string>} */
+const failed = new Set();
+/** Why there is no list, where no other notice says it. @type {unknown} */
+let fault = null;
+
 onBack(() => {
   details.clear(); // the service may have been started again with other models
   asked.clear();
-  void loadModels().catch(() => {});
+  void loadModels();
 });
 
-/** Asks for the list, and asks again as long as any model is being loaded. */
+/** Asks for the list, and asks again as long as any model is being loaded. It does not throw: see `listFault`. */
 export async function loadModels() {
-  for (;;) {
-    list = await json({ path: "models" });
-    retryFailed(isProblem("still-loading"));
+  fault = null;
+  try {
+    do {
+      if (list) await pause(LOADING_MS);
+      list = await json({ path: "models" });
+      explainNone("model", list?.default ?? "");
+      for (const name of failed) asked.delete(name);
+      failed.clear();
+      retryFailed(isProblem("still-loading"));
+      redraw();
+    } while (list?.models.some((model) => model.state === "loading"));
+  } catch (error) {
+    // The page has notices of its own for these two.
+    if (!(error instanceof NoAnswer) && !isProblem("unauthorized")(error)) fault = error;
     redraw();
-    if (!list?.models.some((model) => model.state === "loading")) return;
-    await pause(LOADING_MS);
   }
+}
+
+/** Why the list did not come; null if it did, or if the service is gone or wants a key. */
+export function listFault() {
+  return fault;
 }
 
 /** All served models; none before the list is there. */
@@ -67,16 +87,31 @@ export function loadDetail(name) {
   const known = asked.get(name);
   if (known) return known;
   /** @type {Promise<ModelDetail>} */
-  const promise = json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` });
+  const promise = isListed(name) ? json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` }) : notServed(name);
   asked.set(name, promise);
   promise.then(
     (model) => {
       details.set(name, model);
       redraw();
     },
-    () => asked.delete(name),
+    () => failed.add(name),
   );
   return promise;
+}
+
+/** @param {string} name */
+function isListed(name) {
+  return models().some((model) => model.name === name);
+}
+
+/**
+ * The service is asked only for models that it lists: in a link, a name may be a path to something else.
+ * @param {string} name
+ */
+function notServed(name) {
+  const detail = `the service has no model ${name}`;
+  const type = "urn:mirage:problem:not-served";
+  return Promise.reject(new ServiceProblem({ type, title: "Not Found", status: 404, detail, request_id: "" }));
 }
 
 /** Whether the list is there, and the details of every model that is ready. Without them, siblings may be missing. */

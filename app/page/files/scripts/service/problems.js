@@ -16,7 +16,7 @@ export class ServiceProblem extends Error {
 
   /** The kind of problem, such as `overloaded`. */
   get kind() {
-    return this.problem.type.split(":").pop() ?? "";
+    return (this.problem.type ?? "").split(":").pop() ?? "";
   }
 }
 
@@ -37,7 +37,9 @@ export async function problemOf(response) {
     detail: `${response.status} ${response.statusText}`,
     request_id: response.headers.get("X-Request-ID") ?? "",
   };
-  if (response.headers.get("Content-Type")?.startsWith("application/problem+json")) problem = await response.json();
+  if (response.headers.get("Content-Type")?.startsWith("application/problem+json")) {
+    problem = { ...problem, ...(await response.json().catch(() => ({}))) };
+  }
   return new ServiceProblem(problem, retryAfter);
 }
 

@@ -76,6 +76,7 @@ export async function json(call, waiting) {
  * @param {AbortSignal} [signal]
  */
 async function sendOnce(call, signal) {
+  if (call.path.split("/").some((segment) => segment === "." || segment === "..")) throw noSuchPath(call.path);
   const headers = apiKey() ? { "X-API-Key": apiKey() } : undefined;
   /** @type {Response} */
   let response;
@@ -90,6 +91,15 @@ async function sendOnce(call, signal) {
   if (response.status === 401) noteKeyWanted();
   if (!response.ok) throw await problemOf(response);
   return response;
+}
+
+/**
+ * A browser would take `..` out of the address, and ask for something else.
+ * @param {string} path
+ */
+function noSuchPath(path) {
+  const detail = `the service has nothing at ${path}`;
+  return new ServiceProblem({ type: "urn:mirage:problem:not-found", title: "Not Found", status: 404, detail, request_id: "" });
 }
 
 /** @param {Call} call */

@@ -4,6 +4,7 @@ import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { cssVariables } from "../../parts/css_variables.js";
+import { typed } from "../../parts/typed.js";
 import { photoSize } from "../../photo/photo.js";
 import { formatBox, parseBox } from "./options.js";
 
@@ -39,8 +40,11 @@ export function boxFields() {
   const box = parseBox(address.value("box"));
   const whole = { left: 0, top: 0, width: size.width, height: size.height };
   const field = (/** @type {keyof Box} */ name, /** @type {number} */ most) => html`<label><span>${t(`box.${name}`)}</span>
-    <input type="number" min=${name === "left" || name === "top" ? 0 : 1} max=${most} .value=${box ? String(box[name]) : ""}
-      @change=${(/** @type {Event} */ event) => set({ ...(box ?? whole), [name]: Math.round(Number(/** @type {HTMLInputElement} */ (event.target).value)) })}></label>`;
+    <input type="number" min=${name === "left" || name === "top" ? 0 : 1} max=${most} .value=${typed(box ? String(box[name]) : "")}
+      @change=${(/** @type {Event} */ event) => {
+        const input = /** @type {HTMLInputElement} */ (event.target);
+        input.value = String(set({ ...(box ?? whole), [name]: Math.round(Number(input.value)) })[name]);
+      }}></label>`;
   return html`<fieldset class="box-fields">
     <legend>${t("box.title")}</legend>
     <p class="hint">${t("box.hint")}</p>
@@ -50,6 +54,7 @@ export function boxFields() {
 }
 
 /**
+ * Changes the box, as far as it is on the photo, and returns it.
  * @param {Box} box
  * @param {boolean} [replace]
  */
@@ -60,6 +65,7 @@ function set(box, replace = false) {
   const width = Math.min(Math.max(1, box.width), size.width - left);
   const height = Math.min(Math.max(1, box.height), size.height - top);
   address.change({ box: formatBox({ left, top, width, height }), run: "" }, { replace });
+  return { left, top, width, height };
 }
 
 /**

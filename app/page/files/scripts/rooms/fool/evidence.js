@@ -5,7 +5,8 @@ import { html, nothing } from "../../html.js";
 import { number, probabilityText, t } from "../../language.js";
 import { fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { detail, isRobust, modelName, siblings } from "../../service/models.js";
+import { currentPhoto } from "../../photo/photo.js";
+import { detail, isRobust, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { attack, comparison, figuresOf, verdictOf } from "./attack.js";
 import { proof, verdictsOf } from "./proof.js";
@@ -17,17 +18,25 @@ const JPEG_QUALITY = 75;
 /** @type {Work<{verdicts: Verdict[], bytes: number}>} */
 const asJpeg = new Work();
 
+/** Ends the work on proofs that nobody sees. */
+export function leaveEvidence() {
+  for (const work of [proof, asJpeg, comparison.work]) work.leave();
+}
+
 /** Forgets the proofs of an earlier result. */
 export function forgetEvidence() {
   proof.reset();
   asJpeg.reset();
+  comparison.work.reset();
 }
 
 /** @param {AdversarialResult} result */
 function askAgain(result) {
+  const photo = currentPhoto();
+  if (!photo) return;
   asJpeg.start(attack.work.key, async (waiting) => {
     const file = await jpegOf(result.image);
-    return { verdicts: await verdictsOf(file, "fooled.jpg", [modelName()], waiting), bytes: file.size };
+    return { verdicts: await verdictsOf(photo, file, "fooled.jpg", [result.model], waiting), bytes: file.size };
   });
 }
 
@@ -64,7 +73,7 @@ export function evidence(result) {
       <section class="card">
         <h3>${t("jpeg.title")}</h3>
         <p>${t("jpeg.lead")}</p>
-        <button type="button" @click=${() => askAgain(result)} ?disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
+        <button type="button" @click=${() => askAgain(result)} aria-disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
         <div aria-live="polite">${workNotice(asJpeg, () => askAgain(result))} ${jpegVerdict(result)}</div>
       </section>
       <section class="card">
@@ -82,7 +91,7 @@ function jpegVerdict(result) {
   if (!asJpeg.result) return nothing;
   const top = asJpeg.result.verdicts[0]?.after.predictions[0];
   const held = top?.index === result.adversarial.index;
-  return html`<p>${t(held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
+  return html`<p>${t(!result.success ? "jpeg.seen" : held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
 }
 
 /** @param {AdversarialResult} result */
@@ -92,13 +101,15 @@ function robust(result) {
   const { work, latest } = comparison;
   const compared = work.result?.model === other ? work.result : null;
   const kind = isRobust(detail(other)) ? "robust" : "other";
+  const press = () => (work.running ? work.stop() : work.state !== "done" && again(other));
   return html`<section class="card wide">
     <h3>${t(`compared.${kind}.title`, { model: other })}</h3>
     <p>${t(`compared.${kind}.lead`, { model: other })}</p>
+    <button type="button" aria-disabled=${work.state === "done"} @click=${press}>
+      ${t(work.running ? "fool.stop" : "compared.button", { model: other })}</button>
     ${work.running
-      ? html`<button type="button" @click=${() => work.stop()}>${t("fool.stop")}</button>
-          <p class="figure" aria-live="off">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}</p>`
-      : html`<button type="button" @click=${() => again(other)} ?disabled=${work.state === "done"}>${t("compared.button", { model: other })}</button>`}
+      ? html`<p class="figure">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}</p>`
+      : nothing}
     <div aria-live="polite">
       ${workNotice(work, () => again(other))}
       ${compared

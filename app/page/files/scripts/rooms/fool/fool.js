@@ -1,6 +1,7 @@
 // The room "Fool": the photo is changed a little, before the visitor's eyes, until the model sees something else.
 
 import * as address from "../../address.js";
+import { announce } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
 import { duration, probabilityText, t } from "../../language.js";
 import { chart, progressBar } from "../../parts/chart.js";
@@ -15,21 +16,30 @@ import { currentPhoto, photoSize, takePhoto } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
 import { classification, classify, topClass } from "../../photo/classification.js";
-import { attack, attackCall, comparison, verdictOf } from "./attack.js";
+import { attack, attackCall, verdictOf } from "./attack.js";
 import { boxLayer } from "./box.js";
 import { controls } from "./controls.js";
-import { evidence, forgetEvidence } from "./evidence.js";
+import { evidence, forgetEvidence, leaveEvidence } from "./evidence.js";
 import { choices } from "./options.js";
-import { proof, proofView, proveButton } from "./proof.js";
+import { proof, proofView, prove } from "./proof.js";
 import { leaveTargets, refreshTargets } from "./targets.js";
 
 const VIEWS = /** @type {const} */ (["compare", "pixels", "heat", "change"]);
 
+/** Key of the attack that the proofs are about. */
+let evidenceOf = "";
+
 /** Starts what the address asks for: `run=1` runs the attack, so that a link to a result computes it again. */
 export function refresh() {
   classify();
-  if (address.value("run") === "1" && currentPhoto() && modelName()) attack.start(modelName());
-  else if (address.value("run") !== "1" && attack.work.running) attack.work.stop();
+  const asked = address.value("run") === "1" && currentPhoto()?.id === address.value("photo") && modelName() !== "";
+  if (asked) attack.start(modelName());
+  else if (attack.work.running) attack.work.stop();
+  if (attack.work.key !== evidenceOf) {
+    evidenceOf = attack.work.key;
+    forgetEvidence();
+  }
+  if (!currentResult()) leaveEvidence();
   // The targets are of use before an attack; during one, the search for them would only slow it down.
   if (!attack.work.running) refreshTargets();
 }
@@ -37,12 +47,12 @@ export function refresh() {
 /** Ends the work of this room in the service. A result that is there stays. */
 export function leave() {
   leaveTargets();
-  for (const { work } of [attack, comparison]) work.leave();
+  attack.work.leave();
+  leaveEvidence();
 }
 
 function start() {
   forgetEvidence();
-  comparison.work.reset();
   if (attack.work.state === "stopped" || attack.work.state === "failed") attack.work.reset();
   address.change({ run: "1" });
 }
@@ -50,19 +60,25 @@ function start() {
 function startOver() {
   attack.work.reset();
   address.change({ run: "" });
+  /** @type {HTMLElement | null} */ (document.querySelector(".outcome .primary"))?.focus(); // its own button goes
 }
 
 function stop() {
   attack.work.stop();
+  announce(t("fool.stopped"));
   address.change({ run: "" });
 }
 
 /** The result, if it is that of the current photo and choices. */
 function currentResult() {
+  return isCurrent() ? attack.work.result : null;
+}
+
+/** Whether the attack is that on the current photo with the current choices. */
+function isCurrent() {
   const call = attackCall();
   const photo = currentPhoto();
-  if (!call || !photo || attack.work.key !== JSON.stringify([photo.id, call.options])) return null;
-  return attack.work.result;
+  return call !== null && photo !== null && attack.work.key === JSON.stringify([photo.id, call.options]);
 }
 
 /** The room. */
@@ -88,8 +104,8 @@ export function view() {
         <p class="verdict">${headline(result)}</p>
         <div class="outcome">
           <p class="actions">${buttons(result)}</p>
-          ${!running && !result && attack.work.state !== "failed" ? html`<p>${t("fool.lead")}</p>` : nothing}
-          ${running ? progress() : nothing} ${workNotice(attack.work, start)} ${result ? proofView(result) : nothing}
+          ${!running && !result && !(isCurrent() && attack.work.state === "failed") ? html`<p>${t("fool.lead")}</p>` : nothing}
+          ${running ? progress() : nothing} ${isCurrent() ? workNotice(attack.work, start) : nothing} ${result ? proofView(result) : nothing}
         </div>
       </div>
       <div class="label-rest">${controls(running)} ${codeOf(result)}</div>
@@ -103,12 +119,9 @@ export function view() {
  * Takes the changed photo into the room "See".
  * @param {import("./attack.js").AdversarialResult} result
  */
-function lookButton(result) {
-  const look = async () => {
-    await takePhoto(fileOf(result.image), "fooled.png");
-    location.hash = address.link("see", { show: "why", why: "" });
-  };
-  return html`<button type="button" class="primary" @click=${look}>${t("fool.look")}</button>`;
+async function look(result) {
+  await takePhoto(fileOf(result.image), "fooled.png");
+  location.hash = address.link("see", { show: "why", why: "" });
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */
@@ -117,17 +130,29 @@ function headline(result) {
   const top = topClass();
   const { running, state } = attack.work;
   if (running) return t("fool.running", { model: modelName() });
-  if (state === "stopped") return t("fool.stopped");
+  if (state === "stopped" && isCurrent()) return t("fool.stopped");
   if (!top) return classification.state === "failed" ? nothing : t("see.looking");
   return t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) });
 }
 
-/** @param {import("./attack.js").AdversarialResult | null} result */
+/**
+ * The next step as one button that stays in its place: whoever uses the keyboard stays on it.
+ * @param {import("./attack.js").AdversarialResult | null} result
+ */
 function buttons(result) {
-  if (attack.work.running) return html`<button type="button" class="primary" @click=${stop}>${t("fool.stop")}</button>`;
-  if (!result) return html`<button type="button" class="primary" @click=${start}>${t("fool.start")}</button>`;
-  return html`${proof.state === "done" ? lookButton(result) : proveButton(result)}
-    <button type="button" @click=${startOver}>${t("fool.start-over")}</button>`;
+  const step = nextStep(result);
+  // The second click of a double click is not meant for what the button has become meanwhile.
+  const press = (/** @type {MouseEvent} */ event) => event.detail > 1 || proof.running || step.press();
+  return html`<button type="button" class="primary" aria-disabled=${proof.running} @click=${press}>${t(step.text)}</button>
+    ${result ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>` : nothing}`;
+}
+
+/** @param {import("./attack.js").AdversarialResult | null} result */
+function nextStep(result) {
+  if (attack.work.running) return { text: "fool.stop", press: stop };
+  if (!result) return { text: "fool.start", press: start };
+  if (proof.state === "done") return { text: "fool.look", press: () => void look(result) };
+  return { text: "prove.button", press: () => prove(result) };
 }
 
 function progress() {
@@ -203,9 +228,9 @@ function changeFrame(result) {
 
 /** The probabilities of the classes, step by step. */
 function probabilities() {
-  const { latest } = attack;
+  const latest = isCurrent() ? attack.latest : null;
   const before = { step: 0, probabilities: classification.result?.predictions ?? [] };
-  const moments = [before, ...attack.moments];
+  const moments = isCurrent() ? [before, ...attack.moments] : [before];
   const original = topClass()?.index;
   const last = moments.at(-1)?.probabilities ?? [];
   const goal = last.find(({ index }) => index !== original)?.index;

@@ -19,13 +19,13 @@ export const proof = new Work();
 
 /**
  * What every model that is ready sees in the photo and in a file.
+ * @param {import("../../photo/photo.js").Photo} photo
  * @param {Blob} file
  * @param {string} name
  * @param {readonly string[]} names of models
  * @param {import("../../service/requests.js").Waiting} waiting
  */
-export async function verdictsOf(file, name, names, waiting) {
-  const photo = /** @type {import("../../photo/photo.js").Photo} */ (currentPhoto());
+export async function verdictsOf(photo, file, name, names, waiting) {
   /** @type {Verdict[]} */
   const verdicts = [];
   for (const model of names) {
@@ -45,15 +45,14 @@ function readyModels() {
   return [own, ...others.map(({ name }) => name)];
 }
 
-/** @param {AdversarialResult} result */
-function prove(result) {
-  proof.start(attack.work.key, (waiting) => verdictsOf(fileOf(result.image), "fooled.png", readyModels(), waiting));
-}
-
-/** @param {AdversarialResult} result */
-export function proveButton(result) {
-  return html`<button type="button" class="primary" @click=${() => prove(result)}
-    ?disabled=${proof.running || proof.state === "done"}>${t("prove.button")}</button>`;
+/**
+ * Has every model classify the very bytes of the result.
+ * @param {AdversarialResult} result
+ */
+export function prove(result) {
+  const photo = currentPhoto();
+  if (!photo) return;
+  proof.start(attack.work.key, (waiting) => verdictsOf(photo, fileOf(result.image), "fooled.png", readyModels(), waiting));
 }
 
 /** @param {AdversarialResult} result */

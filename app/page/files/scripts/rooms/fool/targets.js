@@ -19,11 +19,15 @@ export function refreshTargets() {
   const photo = currentPhoto();
   const model = modelName();
   if (!photo || !model || classification.state !== "done") return;
-  const key = `${photo.id} ${model}`;
+  const key = keyNow();
   if (key === nearest.key && nearest.state !== "idle") return;
   nearest.start(key, (waiting) =>
     json({ path: "adversarial/targets", image: photo.blob, name: photo.name, options: { model } }, waiting),
   );
+}
+
+function keyNow() {
+  return `${currentPhoto()?.id} ${modelName()}`;
 }
 
 /** Ends the search. */
@@ -39,7 +43,8 @@ export function targetChips(disabled) {
   const original = topClass()?.label;
   const chosen = address.value("target");
   const names = detail(modelName())?.class_names ?? [];
-  const close = nearest.result?.nearest.map(({ label }) => label) ?? names.filter((name) => name !== original).slice(0, 1);
+  const known = nearest.key === keyNow() ? nearest.result : null;
+  const close = known?.nearest.map(({ label }) => label) ?? names.filter((name) => name !== original).slice(0, 1);
   const labels = chosen && !close.includes(chosen) ? [...close, chosen] : close;
   // Of two classes, anything else is the other one.
   const choices = names.length === 2 ? labels : ["", ...labels];

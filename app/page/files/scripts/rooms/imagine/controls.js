@@ -1,11 +1,12 @@
 // What the visitor chooses before a picture is drawn, and the button that draws it or stops.
 
 import * as address from "../../address.js";
-import { html, live, nothing } from "../../html.js";
+import { html, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { segments } from "../../parts/choices.js";
 import { detail, isRobust } from "../../service/models.js";
 import { BESIDES, COUNTS, EFFORTS, MOST_SEED, siblingOf } from "./options.js";
+import { typed } from "../../parts/typed.js";
 import { subjectChoice, whole } from "./subject.js";
 
 /** @typedef {import("./options.js").Choices} Choices */
@@ -65,7 +66,7 @@ function fold({ count, effort, seed, beside }) {
       onChoose: (effort) => set({ effort }),
     })}
     <label class="field"><span>${t("ideal.seed")}</span>
-      <input type="number" min="0" max=${MOST_SEED} step="1" .value=${live(String(seed))}
+      <input type="number" min="0" max=${MOST_SEED} step="1" .value=${typed(String(seed))}
         @change=${(/** @type {Event} */ event) => set({ seed: whole(event, MOST_SEED) })}></label>
     <p class="hint">${t("ideal.seed-hint")}</p>`;
 }

@@ -6,6 +6,7 @@ import { t } from "../../language.js";
 import { segments, select } from "../../parts/choices.js";
 import { detail, modelName } from "../../service/models.js";
 import { combobox } from "./combobox.js";
+import { typed } from "../../parts/typed.js";
 import { chosenLayer, classReference, indexOfClass, SUBJECTS } from "./options.js";
 
 /** @typedef {import("./options.js").Choices} Choices */
@@ -85,7 +86,7 @@ function channelChoice({ layer, channel }) {
       onChoose: (name) => set({ layer: name, channel: "0" }),
     })}
     <label class="field"><span>${t("subject.channel-number", { most })}</span>
-      <input type="number" min="0" max=${most} step="1" .value=${live(String(channel))}
+      <input type="number" min="0" max=${most} step="1" .value=${typed(String(channel))}
         @change=${(/** @type {Event} */ event) => set({ channel: whole(event, most) })}></label>
   </div>`;
 }

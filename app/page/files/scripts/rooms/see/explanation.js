@@ -27,6 +27,7 @@ export function explainCall() {
 export function explain() {
   const call = explainCall();
   const key = JSON.stringify([currentPhoto()?.id, call?.options]);
+  if (!call && explanation.state !== "idle") explanation.reset(); // the photo is gone
   if (!call || (key === explanation.key && explanation.state !== "idle")) return;
   explanation.start(key, async (waiting) => {
     /** @type {ExplainResult} */

@@ -53,8 +53,13 @@ export function refreshLayers() {
   const photo = currentPhoto();
   const model = modelName();
   const layer = chosenLayer();
+  const about = `${photo?.id} ${model}`;
+  if (strip.key && strip.key !== about) {
+    stripMaps = new Map();
+    strip.reset();
+  }
+  if (features.key && !features.key.startsWith(`${about} `)) features.reset();
   if (!photo || !layer || classification.state !== "done") return;
-  const about = `${photo.id} ${model}`;
   const most = mostMaps();
   if (features.key !== `${about} ${layer.name} ${most}` || features.state === "idle") {
     features.start(`${about} ${layer.name} ${most}`, (waiting) => mapsOf(layer.name, most, waiting));

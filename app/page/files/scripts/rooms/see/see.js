@@ -19,6 +19,7 @@ import { layersSection, leaveLayers, refreshLayers } from "./layers.js";
 export function refresh() {
   classify();
   if (address.value("show") === "why") explain();
+  else explanation.leave();
   refreshLayers();
 }
 
