@@ -69,7 +69,7 @@ def test_charts_say_their_figures_and_have_equal_axes(tab: Page) -> None:
     tab.goto("/#models")
     usual, robust = exhibit(tab, "cats-dogs"), exhibit(tab, "cats-dogs-robust")
     attacked = (
-        "95.6% within 0 levels, 93.4% within 1 level, 89.8% within 2 levels, 76.2% within 4 levels, 35.4% within 8"
+        "95.6% within 0 levels; 93.4% within 1 level; 89.8% within 2 levels; 76.2% within 4 levels; 35.4% within 8"
     )
     expect(robust.get_by_role("img", name=attacked)).to_be_visible()
     expect(usual.get_by_role("img", name="99.8% sure on 2,359 photos, right on 99.5%")).to_be_visible()
@@ -209,7 +209,7 @@ def test_a_command_is_copied(service: ServiceProcess, open_tab: OpenTab) -> None
     tab = open_tab(service, permissions=["clipboard-read", "clipboard-write"])
     tab.goto("/#models?folder=my%20photos")
     tab.get_by_role("button", name="Copy the first command").click()
-    expect(tab.get_by_text("Copied")).to_be_visible()
+    expect(tab.get_by_role("main").get_by_text("Copied")).to_be_visible()
     copied = "make train DATA='my photos' OUTPUT=models/checkpoints/my-photos.safetensors"
     assert tab.evaluate("navigator.clipboard.readText()") == copied
 
