@@ -6,7 +6,7 @@ import { chooseLanguage, currentLanguage, LANGUAGES, t } from "./language.js";
 import { select } from "./parts/choices.js";
 import { problemNotice } from "./parts/problem.js";
 import { isGone } from "./service/connection.js";
-import { keyWanted, rememberKey } from "./service/key.js";
+import { isKeyRefused, keyWanted, rememberKey } from "./service/key.js";
 import { BASE } from "./service/requests.js";
 import { listFault, modelName, models } from "./service/models.js";
 import { chooseTheme, theme, THEMES } from "./theme.js";
@@ -82,6 +82,7 @@ function keyForm(onKey) {
     <label>${t("key.label")}
       <input type="password" name="key" autocomplete="off" required></label>
     <button type="submit">${t("key.use")}</button>
+    ${isKeyRefused() ? html`<p role="alert">${t("key.refused")}</p>` : nothing}
     <span class="hint">${t("key.hint")}</span>
   </form>`;
 }

@@ -4,6 +4,8 @@ import { remember, remembered } from "../storage.js";
 
 const STORED = "mirage-api-key";
 let wanted = false;
+/** The key that the service has refused last. */
+let refused = "";
 
 /** The key that the visitor has entered; empty if there is none. */
 export function apiKey() {
@@ -23,6 +25,12 @@ export function rememberKey(key) {
 /** Notes that the service has refused a request for want of a valid key. */
 export function noteKeyWanted() {
   wanted = true;
+  refused = apiKey();
+}
+
+/** Whether the service has refused the key that is in use. */
+export function isKeyRefused() {
+  return refused !== "" && refused === apiKey();
 }
 
 /** Whether the page must ask for a key, or show that one is in use. */
