@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.live_service import eventually
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import percent, text
+from tests.app.page.texts import certainty, text
 
 
 def ask(service: ServiceProcess, path: str, picture: bytes, **options: object) -> Any:
@@ -28,11 +28,11 @@ def expect_classified(tab: Page, service: ServiceProcess, picture: bytes, **opti
     """Expect that the room See says about the picture what the service says about it."""
     answer = ask(service, "/classify", picture, **options)
     first = answer["predictions"][0]
-    share = percent(first["probability"], 2)
+    share = certainty(first["probability"])
     sentence = text("see.verdict", model=answer["model"], label=first["label"], share=share)
     expect(tab.get_by_text(sentence, exact=True)).to_be_visible()
     bars = tab.get_by_role("list", name=text("bars.label")).get_by_role("listitem")
-    expect(bars).to_have_text([f"{one['label']} {percent(one['probability'], 2)}" for one in answer["predictions"]])
+    expect(bars).to_have_text([f"{one['label']} {certainty(one['probability'])}" for one in answer["predictions"]])
 
 
 def engine(service: ServiceProcess, counter: str) -> int:

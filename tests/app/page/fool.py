@@ -24,7 +24,9 @@ def stage(tab: Page) -> Locator:
 def result(tab: Page) -> bytes:
     """Wait until the attack has ended, and return the file of the changed photo."""
     beginning = re.escape(text("fool.after-alt", label=""))
-    return shown_file(stage(tab).get_by_role("img", name=re.compile(f"^{beginning}")))
+    image = stage(tab).get_by_role("img", name=re.compile(f"^{beginning}"))
+    expect(image).to_be_visible()
+    return shown_file(image)
 
 
 def wait_for_steps(tab: Page) -> None:

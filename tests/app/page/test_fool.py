@@ -9,11 +9,11 @@ from playwright.sync_api import Page, expect
 
 from models.attacks.options import ATTACKS
 from tests.app.page.address import link, values_of
-from tests.app.page.answers import ask, engine, top, wait_until_idle
+from tests.app.page.answers import engine, top, wait_until_idle
 from tests.app.page.fool import LONG, button, proof, result, stage, wait_for_steps
 from tests.app.page.pictures import CHELSEA, levels, redrawn
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import percent, text
+from tests.app.page.texts import certainty, text
 
 pytestmark = pytest.mark.browser
 
@@ -38,7 +38,7 @@ the longest line in the chart, and whether there is a picture of the change."""
 def shown(service: ServiceProcess, picture: bytes, model: str) -> str:
     """The most probable class of a picture with its probability, as the page writes it."""
     label, probability = top(service, picture, model=model)
-    return f"{label} {percent(probability)}"
+    return f"{label} {certainty(probability)}"
 
 
 def test_an_attack_is_watched_step_by_step(tab: Page) -> None:
@@ -64,7 +64,7 @@ def test_two_clicks_lead_to_a_proof_that_the_service_confirms(tab: Page, service
     assert rows == [[model, shown(service, CHELSEA, model), shown(service, file, model)] for model in models]
     label, probability = top(service, file, model="cats-dogs")
     assert label == "dog"
-    sentence = text("fool.fooled", model="cats-dogs", label="dog", share=percent(probability))
+    sentence = text("fool.fooled", model="cats-dogs", label="dog", share=certainty(probability))
     expect(tab.get_by_role("main").get_by_text(sentence)).to_be_visible()
 
 
@@ -74,7 +74,7 @@ def test_the_result_is_asked_again_as_a_jpeg(tab: Page, service: ServiceProcess)
     result(tab)
     label, probability = top(service, redrawn(stage(tab).get_by_role("img").first, "image/jpeg", 0.75))
     button(tab, "jpeg.button").click()
-    sentence = text("jpeg.held" if label == "dog" else "jpeg.lost", label=label, share=percent(probability))
+    sentence = text("jpeg.held" if label == "dog" else "jpeg.lost", label=label, share=certainty(probability))
     expect(tab.get_by_role("main").get_by_text(sentence)).to_be_visible()
 
 
@@ -118,28 +118,14 @@ def test_within_a_budget_of_two_levels_no_value_moves_further(tab: Page) -> None
     tab.get_by_text(text("fool.more")).click()
     tab.get_by_role("combobox", name=text("fool.attack")).select_option(text("attack.fgsm"))
     tab.get_by_role("slider", name=text("fool.budget")).fill("2")
-    expect(tab.get_by_text(text("fool.levels", count="2"))).to_be_visible()
+    expect(tab.get_by_role("main").get_by_text(text("fool.levels", count="2"))).to_be_visible()
     button(tab, "fool.start").click()
     assert np.abs(levels(result(tab)) - levels(CHELSEA)).max() == 2
 
 
-def test_a_chosen_target_is_asked_for(tab: Page, service: ServiceProcess) -> None:
-    """The row offers the class that POST /adversarial/targets finds, and the code of the request names it."""
-    nearest = ask(service, "/adversarial/targets", CHELSEA)["nearest"]
-    tab.goto(link("fool", effort="quick"))
-    targets = tab.get_by_role("group", name=text("fool.target", model="cats-dogs")).get_by_role("radio")
-    expect(targets).to_have_count(2)
-    assert [one["label"] for one in nearest] == ["dog"]
-    targets.nth(1).check()
-    button(tab, "fool.start").click()
-    assert top(service, result(tab))[0] == "dog"
-    tab.get_by_text(text("code.title")).click()
-    expect(tab.get_by_label("curl", exact=True)).to_contain_text("-F target=dog ")
-
-
 def press_stop(tab: Page) -> None:
     button(tab, "fool.stop").click()
-    expect(tab.get_by_text(text("fool.stopped"))).to_be_visible()
+    expect(tab.get_by_role("main").get_by_text(text("fool.stopped"))).to_be_visible()
     expect(button(tab, "fool.start")).to_be_enabled()
 
 

@@ -14,7 +14,7 @@ from tests.app.page.answers import engine, wait_until_idle
 from tests.app.page.conftest import OpenTab
 from tests.app.page.pictures import file_of, shown_file
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import decimal, percent, text
+from tests.app.page.texts import certainty, decimal, text
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
   if (!document.querySelector("main [role=progressbar]")) return;
   const src = document.querySelector("main figure img")?.src;
   if (src) seen.add(src);
-  points.push((document.querySelector("main svg path")?.getAttribute("d").match(/[ML]/g) ?? []).length);
+  points.push((document.querySelector("main svg path.accent")?.getAttribute("d").match(/[ML]/g) ?? []).length);
 }).observe(document.body, { subtree: true, childList: true, attributes: true }));
 """
 NOTE_SHIFTS = """
@@ -88,12 +88,12 @@ def test_a_picture_grows_before_the_visitor_has_pressed_anything(tab: Page, serv
     beside = ideal(service, seed=values["seed"], model="cats-dogs-robust")
     assert [shown_file(image) for image in pieces(tab).all()] == [file_of(one["image"]) for one in (answer, beside)]
     score = answer["score"]
-    verdict = text("ideal.recognised", model="cats-dogs", label="cat", share=percent(score["probability"]))
+    verdict = text("ideal.recognised", model="cats-dogs", label="cat", share=certainty(score["probability"]))
     expect(tab.get_by_role("main").get_by_text(verdict, exact=True)).to_be_visible()
-    robust = text("ideal.views.held", share=percent(score["robust"]))
+    robust = text("ideal.views.held", share=certainty(score["robust"]))
     expect(tab.get_by_text(robust, exact=True)).to_be_visible()
     judged = tab.get_by_role("main").get_by_role("listitem").filter(has_text="cats-dogs-robust")
-    expect(judged).to_contain_text(percent(score["transfer"]["probability"]))
+    expect(judged).to_contain_text(certainty(score["transfer"]["probability"]))
 
 
 def test_a_link_gives_the_same_file_to_others_and_after_back_and_forward(
@@ -171,7 +171,7 @@ def test_the_plain_recipe_is_told_apart_from_what_it_promises(tab: Page, service
     score = answer["score"]
     card = tab.locator("section.card", has=tab.get_by_role("heading", name=text("promise.recipe"), exact=True))
     figures = [score["promised"], score["probability"], score["robust"], score["transfer"]["probability"]]
-    expect(card.locator("dd")).to_have_text([percent(figure) for figure in figures])
+    expect(card.locator("dd")).to_have_text([certainty(figure) for figure in figures])
 
 
 def test_the_film_is_shown_and_downloaded(tab: Page, service: ServiceProcess) -> None:

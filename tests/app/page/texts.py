@@ -16,8 +16,13 @@ def percent(share: float, digits: int = 1) -> str:
     """Return a share from 0 to 1 in percent, as the page writes it in English: never 100 % if it is less."""
     written, step = f"{share:.{digits}%}", 10.0 ** -(digits + 2)
     if share < 1 and written == f"{1:.{digits}%}":
-        return f"> {1 - step:.{digits}%}"
-    return f"< {step:.{digits}%}" if share > 0 and written == f"{0:.{digits}%}" else written
+        return f">\u00a0{1 - step:.{digits}%}"
+    return f"<\u00a0{step:.{digits}%}" if share > 0 and written == f"{0:.{digits}%}" else written
+
+
+def certainty(probability: float) -> str:
+    """Return a probability in percent, as the page writes it in English: never as 0 % or 100 %, even if it is that."""
+    return percent(min(max(probability, 1e-9), 1 - 1e-9))
 
 
 def decimal(value: float, digits: int) -> str:

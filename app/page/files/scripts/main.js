@@ -27,6 +27,8 @@ const ROOMS = {
 };
 /** @type {Partial<Record<address.Room, RoomModule>>} */
 const loaded = {};
+/** Rooms whose scripts did not come. @type {Set<address.Room>} */
+const missing = new Set();
 
 const places = {
   header: /** @type {HTMLElement} */ (document.getElementById("header")),
@@ -46,11 +48,13 @@ function roomModule(name) {
 
 /** @param {address.Room} name */
 async function load(name) {
+  if (missing.has(name)) return;
   try {
     loaded[name] = await ROOMS[name]();
     redraw();
   } catch {
-    noteNoAnswer(); // its notice says so; once the service answers again, the page is drawn and the room loaded
+    missing.add(name);
+    noteNoAnswer();
   }
 }
 
@@ -93,6 +97,8 @@ address.onChange((before) => {
   redraw();
 });
 onBack(() => {
+  // Browsers do not ask again for a module that has failed, until the page is loaded again. Its address keeps its state.
+  if (missing.size) return location.reload();
   void loadPhoto();
   if (!hasText("room.see")) void loadLanguage().then(redraw, noteNoAnswer);
 });

@@ -41,7 +41,8 @@ export function segments({ name, label, chosen, choices, onChoose, hideLabel = f
 export function slider({ label, text, value, min, max, step = 1, onMove, disabled = false }) {
   const move = (/** @type {boolean} */ settled) => (/** @type {Event} */ event) =>
     onMove(Number(/** @type {HTMLInputElement} */ (event.target).value), settled);
-  return html`<label class="slider"><span class="slider-label">${label}</span><output class="figure">${text}</output>
+  return html`<label class="slider"><span class="slider-label">${label}</span>
+    <span class="figure" aria-hidden="true">${text}</span>
     <input type="range" min=${min} max=${max} step=${step} .value=${live(String(value))} ?disabled=${disabled}
       aria-valuetext=${text} @input=${move(false)} @change=${move(true)}></label>`;
 }

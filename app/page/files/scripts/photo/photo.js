@@ -3,6 +3,7 @@
 
 import { change, value } from "../address.js";
 import { redraw } from "../drawing.js";
+import { noteNoAnswer } from "../service/connection.js";
 import { keep, one } from "./database.js";
 import { samplePath, SAMPLES, sampleUrl } from "./samples.js";
 
@@ -63,8 +64,12 @@ export async function loadPhoto() {
   } catch (error) {
     if (id !== wanted) return;
     release();
-    fault = error instanceof CannotShow ? "photo.cannot-show" : "photo.elsewhere";
-    if (!id.startsWith(OWN)) wanted = null; // the service did not answer: the next call tries again
+    if (error instanceof CannotShow) fault = "photo.cannot-show";
+    else if (id.startsWith(OWN)) fault = "photo.elsewhere";
+    else {
+      wanted = null; // the next call tries again
+      noteNoAnswer();
+    }
   }
   redraw();
 }

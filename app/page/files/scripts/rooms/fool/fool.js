@@ -104,8 +104,7 @@ export function view() {
         <p class="verdict">${headline(result)}</p>
         <div class="outcome">
           <p class="actions">${buttons(result)}</p>
-          ${!running && !result && !(isCurrent() && attack.work.state === "failed") ? html`<p>${t("fool.lead")}</p>` : nothing}
-          ${running ? progress() : nothing} ${isCurrent() ? workNotice(attack.work, start) : nothing} ${result ? proofView(result) : nothing}
+          ${outcome(result)}
         </div>
       </div>
       <div class="label-rest">${controls(running)} ${codeOf(result)}</div>
@@ -153,6 +152,14 @@ function nextStep(result) {
   if (!result) return { text: "fool.start", press: start };
   if (proof.state === "done") return { text: "fool.look", press: () => void look(result) };
   return { text: "prove.button", press: () => prove(result) };
+}
+
+/** @param {import("./attack.js").AdversarialResult | null} result */
+function outcome(result) {
+  if (result) return proofView(result);
+  if (isCurrent() && attack.work.state === "failed") return workNotice(attack.work, start);
+  if (attack.work.running) return html`${progress()} ${workNotice(attack.work)}`;
+  return html`<p>${t("fool.lead")}</p>${workNotice(classification, () => classification.reset())}`;
 }
 
 function progress() {
