@@ -133,20 +133,26 @@ def leave_the_room(tab: Page) -> None:
     tab.get_by_role("navigation").get_by_role("link", name=text("room.see")).click()
 
 
-def close_the_tab(tab: Page) -> None:
-    tab.close()
+def hide_the_page(tab: Page) -> None:
+    """Say what the browser says before it closes the tab, or keeps the page for the way back; then draw twice more."""
+    tab.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    for _ in range(2):
+        tab.evaluate("new Promise(requestAnimationFrame)")
 
 
-@pytest.mark.parametrize("end", [press_stop, leave_the_room, close_the_tab])
+@pytest.mark.parametrize("end", [press_stop, leave_the_room, hide_the_page, Page.close])
 def test_an_attack_that_nobody_waits_for_ends_in_the_service(
     tab: Page, service: ServiceProcess, end: Callable[[Page], None]
 ) -> None:
-    """The engine counts one more task whose client has left, and soon works on nothing."""
+    """The engine counts one more task whose client has left, and soon works on nothing. No attack is begun anew."""
     wait_until_idle(service)
     left = engine(service, "left")
+    attacks: list[str] = []
+    tab.on("request", lambda request: attacks.append(request.url) if request.url.endswith("/adversarial") else None)
     tab.goto(link("fool", **LONG))
     wait_for_steps(tab)
     end(tab)
+    assert len(attacks) == 1
     wait_until_idle(service)
     assert engine(service, "left") == left + 1
 

@@ -29,6 +29,8 @@ const ROOMS = {
 const loaded = {};
 /** Rooms whose scripts did not come. @type {Set<address.Room>} */
 const missing = new Set();
+/** Whether the visitor is leaving the page. */
+let leaving = false;
 
 const places = {
   header: /** @type {HTMLElement} */ (document.getElementById("header")),
@@ -65,7 +67,7 @@ function loadOthers() {
 
 function draw() {
   const room = roomModule(address.room());
-  room?.refresh();
+  if (!leaving) room?.refresh(); // it would begin again what was just ended
   document.title = `${t(`room.${address.room()}`)} · Mirage`;
   document.body.classList.toggle("dragging", isDragging());
   render(header(), places.header);
@@ -102,13 +104,20 @@ onBack(() => {
   void loadPhoto();
   if (!hasText("room.see")) void loadLanguage().then(redraw, noteNoAnswer);
 });
-addEventListener("pagehide", () => loaded[address.room()]?.leave());
+addEventListener("pagehide", () => {
+  leaving = true;
+  loaded[address.room()]?.leave();
+});
+addEventListener("pageshow", ({ persisted }) => {
+  leaving = false; // back from where the visitor went: the page is as it was left
+  if (persisted) redraw();
+});
 
 applyTheme();
-drawWith(draw);
 listenForPictures();
 await loadLanguage().catch(noteNoAnswer);
 places.header.replaceChildren(); // the wordmark that stood there until now
+drawWith(draw); // not before the texts are there
 begin();
 draw();
 // The first result comes first: these modules would compete with it for the connections to the service.

@@ -58,7 +58,7 @@ export function choices() {
     attack,
     norms,
     norm,
-    budget: address.value("budget") === "" ? start : address.number("budget", min, max),
+    budget: Number(address.value("budget") || NaN) < Infinity ? address.number("budget", min, max) : start,
     effort: address.choice("effort", ["standard", "quick", "thorough"]),
     confidence: address.number("confidence", 0, 20),
     survive: SURVIVALS.filter((survival) => address.value("survive").split(",").includes(survival)),
