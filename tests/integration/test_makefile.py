@@ -44,7 +44,7 @@ def test_make_without_a_target_lists_every_target() -> None:
         ("test", "requirements-dev.lock", "--dist worksteal"),
         ("check", "requirements-dev.lock", "tsc --project tsconfig.json"),
         ("types", "requirements-dev.lock", "tsc --project tsconfig.json"),
-        ("browser", "requirements-dev.lock", "-m browser tests"),
+        ("browser", "requirements-dev.lock", "--dist loadfile"),
         ("bench", "requirements-dev.lock", "-m benchmarks"),
     ],
 )
