@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.app.page.chromium import ARGUMENTS, chromium_path
+from benchmarks.browser import ARGUMENTS, MISSING, chromium_path
 from tests.app.page.service_process import ServiceProcess
 from tests.app.page.watch import Watch
 
+DRAWN_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+"""A camera that Chromium draws, which it does not ask for."""
 LONGEST_WAIT_MS = 30_000
 """How long `expect` and actions wait for what they need: an attack takes seconds on a busy machine."""
 OpenTab = Callable[..., Page]
@@ -26,10 +28,10 @@ def browser() -> Iterator[Browser]:
     """Return Chromium; without it, the tests that need it are skipped."""
     path = chromium_path()
     if path is None:
-        pytest.skip("needs Chromium: install it (Debian: apt install chromium), or name it in MIRAGE_CHROMIUM")
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
         expect.set_options(timeout=LONGEST_WAIT_MS)
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *DRAWN_CAMERA])
         yield chromium
         chromium.close()
 
@@ -37,12 +39,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """Return the service that most tests share, with the bundled models and without API keys."""
-    process = ServiceProcess(tmp_path_factory.mktemp("service"))
-    try:
-        process.start()
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
         yield process
-    finally:
-        process.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -31,6 +32,17 @@ class ServiceProcess:
         own = {f"MIRAGE_{name.upper()}": str(value) for name, value in values.items()}
         self._environment = inherited | own | {"PYTHONPATH": str(REPOSITORY)}
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def log(self) -> str:

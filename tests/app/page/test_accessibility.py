@@ -115,6 +115,15 @@ def test_no_room_is_scrolled_sideways_on_a_narrow_screen(tab: Page, language: st
     assert {room: width for room, width in widths.items() if width > 320} == {}
 
 
+def test_no_room_is_scrolled_sideways_on_the_largest_screen(tab: Page) -> None:
+    """At 3840 pixels; what is written grows with the window, to 1.5 times what it is on a small one at least."""
+    tab.set_viewport_size({"width": 3840, "height": 2160})
+    for room in ROOMS:
+        enter(tab, room)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 3840, room
+        assert tab.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 24, room
+
+
 def focus_by_tabs(tab: Page, name: str) -> None:
     """Press Tab until the element with this text has the focus."""
     focused = tab.locator("main :focus").filter(has_text=name)

@@ -44,12 +44,8 @@ def hostile(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Return a service whose only model has hostile names."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     checkpoint.save(folder / "tiny.safetensors", lively_network(), replace(TINY, classes=CLASSES), PROVENANCE)
-    process = ServiceProcess(tmp_path_factory.mktemp("service"), checkpoints=folder)
-    try:
-        process.start()
+    with ServiceProcess(tmp_path_factory.mktemp("service"), checkpoints=folder) as process:
         yield process
-    finally:
-        process.close()
 
 
 @pytest.fixture

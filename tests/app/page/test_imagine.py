@@ -15,6 +15,7 @@ from tests.app.page.conftest import OpenTab
 from tests.app.page.pictures import file_of, shown_file
 from tests.app.page.service_process import ServiceProcess
 from tests.app.page.texts import certainty, decimal, text
+from tests.app.page.watch import NOTE_SHIFTS
 
 pytestmark = pytest.mark.browser
 
@@ -34,14 +35,6 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
   points.push((document.querySelector("main svg path.accent")?.getAttribute("d").match(/[ML]/g) ?? []).length);
 }).observe(document.body, { subtree: true, childList: true, attributes: true }));
 """
-NOTE_SHIFTS = """
-window.moved = [];
-new PerformanceObserver((list) => {
-  const nodes = list.getEntries().flatMap(({ sources }) => sources.map(({ node }) => node));
-  window.moved.push(...nodes.filter((node) => node?.parentElement?.closest("#room")).map((node) => node.textContent));
-}).observe({ type: "layout-shift", buffered: true });
-"""
-"""Runs in every document before its own scripts: notes what moves inside the room."""
 
 
 def ideal(service: ServiceProcess, path: str = "/ideal/cat", **options: str) -> Any:

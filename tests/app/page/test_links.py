@@ -61,6 +61,21 @@ def test_a_link_computes_the_same_result_elsewhere(tab: Page, open_tab: OpenTab,
     assert result(elsewhere) == file_of(answer["image"])
 
 
+def test_a_link_shows_what_was_asked_about_a_result(tab: Page, open_tab: OpenTab, service: ServiceProcess) -> None:
+    """The proof, the verdict on the JPEG and the comparison with the robust model are there without another click."""
+    tab.goto(link("fool", effort="quick", run="1"))
+    result(tab)
+    for key, values in (("prove.button", {}), ("jpeg.button", {}), ("compared.button", {"model": "cats-dogs-robust"})):
+        button(tab, key, **values).click()
+    expect(tab.locator(".side-by-side")).to_be_visible()
+    elsewhere = open_tab(service)
+    elsewhere.goto(tab.url)
+    for shown in (".verdicts tbody tr", ".evidence .card:nth-child(2) [aria-live]", ".side-by-side figcaption"):
+        expected = tab.locator(shown).all_inner_texts()
+        assert all(expected)
+        expect(elsewhere.locator(shown)).to_have_text(expected)
+
+
 def test_back_and_forward_restore_rooms_and_choices(tab: Page, service: ServiceProcess) -> None:
     tab.goto("/")
     expect_classified(tab, service, CHELSEA)

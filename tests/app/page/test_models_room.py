@@ -14,17 +14,9 @@ from models.store import BUNDLED
 from tests.app.page.accessibility import violations
 from tests.app.page.conftest import OpenTab, StartService
 from tests.app.page.service_process import REPOSITORY, ServiceProcess
+from tests.app.page.watch import NOTE_SHIFTS
 
 pytestmark = pytest.mark.browser
-
-NOTE_SHIFTS = """
-window.moved = [];
-new PerformanceObserver((list) => {
-  const nodes = list.getEntries().flatMap(({ sources }) => sources.map(({ node }) => node));
-  window.moved.push(...nodes.filter((node) => node?.parentElement?.closest("#room")).map((node) => node.textContent));
-}).observe({ type: "layout-shift", buffered: true });
-"""
-"""Runs in every document before its own scripts: notes what moves inside the room."""
 
 
 def exhibit(tab: Page, model: str) -> Locator:

@@ -11,6 +11,14 @@ addEventListener("securitypolicyviolation", (event) => {
 });
 """
 """Runs in every document before its own scripts; `reportViolation` calls Python."""
+NOTE_SHIFTS = """
+window.moved = [];
+new PerformanceObserver((list) => {
+  const nodes = list.getEntries().flatMap(({ sources }) => sources.map(({ node }) => node));
+  window.moved.push(...nodes.filter((node) => node?.parentElement?.closest("#room")).map((node) => node.textContent));
+}).observe({ type: "layout-shift", buffered: true });
+"""
+"""Runs in every document before its own scripts: notes what moves inside the room."""
 
 
 class Watch:

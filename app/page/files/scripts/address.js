@@ -10,9 +10,15 @@ export const ROOMS = ["see", "fool", "imagine", "models"];
 /** Values that stay the same when the visitor walks into another room. */
 const SHARED = ["photo", "model"];
 
+/** Values about a result, as they are when something has changed on which it depends. */
+export const NO_RESULT = { run: "", prove: "", jpeg: "", versus: "", at: "" };
+
 /** What is outdated in a room that was left, when meanwhile another photo or model was chosen. */
 /** @type {Readonly<Record<string, readonly string[]>>} */
-const OUTDATED = { photo: ["run", "target", "why", "box", "at"], model: ["run", "target", "why", "layer", "map", "class", "channel"] };
+const OUTDATED = {
+  photo: [...Object.keys(NO_RESULT), "target", "why", "box"],
+  model: [...Object.keys(NO_RESULT), "target", "why", "layer", "map", "class", "channel"],
+};
 
 /** The values that an address leaves out. A value without a default here is empty by default. */
 /** @type {Readonly<Values>} */

@@ -3,6 +3,7 @@
 import { html, nothing } from "../html.js";
 import { t } from "../language.js";
 import { announce, redraw } from "../drawing.js";
+import { fold } from "./fold.js";
 import { BASE, givenOptions, urlOf } from "../service/requests.js";
 import { apiKey } from "../service/key.js";
 
@@ -22,10 +23,7 @@ let copied = "";
 export function code(call, options) {
   const curl = curlOf(call, options);
   const python = pythonOf(call, options);
-  return html`<details class="code">
-    <summary>${t("code.title")}</summary>
-    ${block("curl", "curl", curl)} ${block("python", "Python", python)}
-  </details>`;
+  return fold("code", t("code.title"), html`${block("curl", "curl", curl)} ${block("python", "Python", python)}`);
 }
 
 /**

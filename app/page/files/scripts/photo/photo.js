@@ -1,7 +1,7 @@
 // The photo that the visitor looks at, in all rooms: one of the samples, or one of the visitor's own.
 // The address names it. A photo of one's own stays in this browser, so that a link cannot show it elsewhere.
 
-import { change, value } from "../address.js";
+import { change, NO_RESULT, value } from "../address.js";
 import { redraw } from "../drawing.js";
 import { noteNoAnswer } from "../service/connection.js";
 import { keep, one } from "./database.js";
@@ -22,7 +22,7 @@ import { samplePath, SAMPLES, sampleUrl } from "./samples.js";
 const OWN = "own-";
 const MOST_STORED = 12;
 /** Values of the address that are about a photo, and not about another one. */
-export const OF_ANOTHER_PHOTO = { box: "", run: "", target: "", why: "", at: "" };
+export const OF_ANOTHER_PHOTO = { box: "", target: "", why: "", ...NO_RESULT };
 /** Photos that the browser does not keep: they are there until the page is left. @type {Map<string, Stored>} */
 const unkept = new Map();
 const START = /** @type {import("./samples.js").Sample} */ (SAMPLES[0]);

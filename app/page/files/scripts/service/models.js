@@ -74,7 +74,7 @@ export function device() {
  * @param {string} name
  */
 export function detail(name) {
-  if (name && !details.has(name)) void loadDetail(name).catch(() => {}); // the room shows why, when it needs the model
+  if (isListed(name) && !details.has(name)) void loadDetail(name).catch(() => {}); // the room shows why, when it needs the model
   return details.get(name);
 }
 

@@ -49,7 +49,7 @@ export function boxFields() {
     <legend>${t("box.title")}</legend>
     <p class="hint">${t("box.hint")}</p>
     <div>${field("left", size.width - 1)} ${field("top", size.height - 1)} ${field("width", size.width)} ${field("height", size.height)}
-      <button type="button" class="plain" ?disabled=${!box} @click=${() => address.change({ box: "", run: "" })}>${t("box.remove")}</button></div>
+      <button type="button" class="plain" ?disabled=${!box} @click=${() => address.change({ box: "", ...address.NO_RESULT })}>${t("box.remove")}</button></div>
   </fieldset>`;
 }
 
@@ -64,7 +64,7 @@ function set(box, replace = false) {
   const top = Math.min(Math.max(0, box.top), size.height - 1);
   const width = Math.min(Math.max(1, box.width), size.width - left);
   const height = Math.min(Math.max(1, box.height), size.height - top);
-  address.change({ box: formatBox({ left, top, width, height }), run: "" }, { replace });
+  address.change({ box: formatBox({ left, top, width, height }), ...address.NO_RESULT }, { replace });
   return { left, top, width, height };
 }
 

@@ -4,6 +4,7 @@ import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
 import { number, t } from "../../language.js";
 import { segments, select, slider } from "../../parts/choices.js";
+import { fold } from "../../parts/fold.js";
 import { boxFields } from "./box.js";
 import { BUDGETS, choices, EFFORTS, MODES, SURVIVALS } from "./options.js";
 import { targetChips } from "./targets.js";
@@ -24,17 +25,8 @@ export function controls(running) {
       })}
       ${chosen.mode === "budget" ? budget(chosen) : nothing}
       <p class="hint">${t(`norm.${chosen.norm}.${chosen.mode}`)}</p>
-      <details class="fold" ?open=${address.value("fold") === "1"} @toggle=${toggle}>
-        <summary>${t("fool.more")}</summary>
-        <div class="fold-content">${fold(chosen)}</div>
-      </details>
+      ${fold("fold", t("fool.more"), moreChoices(chosen))}
     </fieldset>`;
-}
-
-/** @param {Event} event */
-function toggle(event) {
-  const { open } = /** @type {HTMLDetailsElement} */ (event.target);
-  address.change({ fold: open ? "1" : "" }, { replace: true });
 }
 
 /**
@@ -43,7 +35,7 @@ function toggle(event) {
  * @param {{replace?: boolean}} [options]
  */
 function set(values, options) {
-  address.change({ ...values, run: "" }, options);
+  address.change({ ...values, ...address.NO_RESULT }, options);
 }
 
 /** @param {ReturnType<typeof choices>} chosen */
@@ -61,7 +53,7 @@ function budget({ norm, budget }) {
 }
 
 /** @param {ReturnType<typeof choices>} chosen */
-function fold({ attacks, attack, norms, norm, effort, confidence, survive }) {
+function moreChoices({ attacks, attack, norms, norm, effort, confidence, survive }) {
   return html`
     ${select({
       label: t("fool.attack"),

@@ -1,6 +1,6 @@
 // What more is to be known about a result: its figures, whether it survives JPEG, and what a robust model says.
 
-import { redraw } from "../../drawing.js";
+import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
 import { number, probabilityText, t } from "../../language.js";
 import { fileOf, save } from "../../parts/files.js";
@@ -9,7 +9,7 @@ import { currentPhoto } from "../../photo/photo.js";
 import { detail, isRobust, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { attack, comparison, figuresOf, verdictOf } from "./attack.js";
-import { proof, verdictsOf } from "./proof.js";
+import { proof, prove, verdictsOf } from "./proof.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
 /** @typedef {import("./proof.js").Verdict} Verdict */
@@ -17,6 +17,18 @@ import { proof, verdictsOf } from "./proof.js";
 const JPEG_QUALITY = 75;
 /** @type {Work<{verdicts: Verdict[], bytes: number}>} */
 const asJpeg = new Work();
+
+/**
+ * Starts what the address asks for about a result and is not there yet.
+ * @param {AdversarialResult} result
+ */
+export function refreshEvidence(result) {
+  const asked = (/** @type {string} */ name, /** @type {Work<unknown>} */ work) => address.value(name) === "1" && work.state === "idle";
+  if (asked("prove", proof)) prove(result);
+  if (asked("jpeg", asJpeg)) askAgain(result);
+  const other = siblings(result.model)[0];
+  if (other && asked("versus", comparison.work)) comparison.start(other);
+}
 
 /** Ends the work on proofs that nobody sees. */
 export function leaveEvidence() {
@@ -73,8 +85,8 @@ export function evidence(result) {
       <section class="card">
         <h3>${t("jpeg.title")}</h3>
         <p>${t("jpeg.lead")}</p>
-        <button type="button" @click=${() => askAgain(result)} aria-disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
-        <div aria-live="polite">${workNotice(asJpeg, () => askAgain(result))} ${jpegVerdict(result)}</div>
+        <button type="button" @click=${() => address.change({ jpeg: "1" })} aria-disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
+        <div aria-live="polite">${workNotice(asJpeg, () => asJpeg.reset())} ${jpegVerdict(result)}</div>
       </section>
       <section class="card">
         <h3>${t("download.title")}</h3>
@@ -101,17 +113,16 @@ function robust(result) {
   const { work, latest } = comparison;
   const compared = work.result?.model === other ? work.result : null;
   const kind = isRobust(detail(other)) ? "robust" : "other";
-  const press = () => (work.running ? work.stop() : work.state !== "done" && again(other));
   return html`<section class="card wide">
     <h3>${t(`compared.${kind}.title`, { model: other })}</h3>
     <p>${t(`compared.${kind}.lead`, { model: other })}</p>
-    <button type="button" aria-disabled=${work.state === "done"} @click=${press}>
+    <button type="button" aria-disabled=${work.state === "done"} @click=${compareOrStop}>
       ${t(work.running ? "fool.stop" : "compared.button", { model: other })}</button>
     ${work.running
       ? html`<p class="figure">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}</p>`
       : nothing}
     <div aria-live="polite">
-      ${workNotice(work, () => again(other))}
+      ${workNotice(work, () => work.reset())}
       ${compared
         ? html`<div class="side-by-side">${[result, compared].map(side)}</div>
             <p>${comparedSentence(result, compared)}</p>`
@@ -120,11 +131,10 @@ function robust(result) {
   </section>`;
 }
 
-/** @param {string} model */
-function again(model) {
-  if (comparison.work.state === "failed" || comparison.work.state === "stopped") comparison.work.reset();
-  comparison.start(model);
-  redraw();
+function compareOrStop() {
+  const { running, state } = comparison.work;
+  if (state !== "done") comparison.work.reset();
+  address.change({ versus: running ? "" : "1" });
 }
 
 /** @param {AdversarialResult} result */

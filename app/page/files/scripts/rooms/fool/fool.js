@@ -19,9 +19,9 @@ import { classification, classify, topClass } from "../../photo/classification.j
 import { attack, attackCall, verdictOf } from "./attack.js";
 import { boxLayer } from "./box.js";
 import { controls } from "./controls.js";
-import { evidence, forgetEvidence, leaveEvidence } from "./evidence.js";
+import { evidence, forgetEvidence, leaveEvidence, refreshEvidence } from "./evidence.js";
 import { choices } from "./options.js";
-import { proof, proofView, prove } from "./proof.js";
+import { proof, proofView } from "./proof.js";
 import { leaveTargets, refreshTargets } from "./targets.js";
 
 const VIEWS = /** @type {const} */ (["compare", "pixels", "heat", "change"]);
@@ -39,7 +39,9 @@ export function refresh() {
     evidenceOf = attack.work.key;
     forgetEvidence();
   }
-  if (!currentResult()) leaveEvidence();
+  const result = currentResult();
+  if (result) refreshEvidence(result);
+  else leaveEvidence();
   // The targets are of use before an attack; during one, the search for them would only slow it down.
   if (!attack.work.running) refreshTargets();
 }
@@ -52,21 +54,20 @@ export function leave() {
 }
 
 function start() {
-  forgetEvidence();
   if (attack.work.state === "stopped" || attack.work.state === "failed") attack.work.reset();
-  address.change({ run: "1" });
+  address.change({ ...address.NO_RESULT, run: "1" });
 }
 
 function startOver() {
   attack.work.reset();
-  address.change({ run: "" });
+  address.change(address.NO_RESULT);
   /** @type {HTMLElement | null} */ (document.querySelector(".outcome .primary"))?.focus(); // its own button goes
 }
 
 function stop() {
   attack.work.stop();
   announce(t("fool.stopped"));
-  address.change({ run: "" });
+  address.change(address.NO_RESULT);
 }
 
 /** The result, if it is that of the current photo and choices. */
@@ -151,12 +152,12 @@ function nextStep(result) {
   if (attack.work.running) return { text: "fool.stop", press: stop };
   if (!result) return { text: "fool.start", press: start };
   if (proof.state === "done") return { text: "fool.look", press: () => void look(result) };
-  return { text: "prove.button", press: () => prove(result) };
+  return { text: "prove.button", press: () => address.change({ prove: "1" }) };
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function outcome(result) {
-  if (result) return proofView(result);
+  if (result) return proofView();
   if (isCurrent() && attack.work.state === "failed") return workNotice(attack.work, start);
   if (attack.work.running) return html`${progress()} ${workNotice(attack.work)}`;
   return html`<p>${t("fool.lead")}</p>${workNotice(classification, () => classification.reset())}`;

@@ -55,11 +55,11 @@ export function prove(result) {
   proof.start(attack.work.key, (waiting) => verdictsOf(photo, fileOf(result.image), "fooled.png", readyModels(), waiting));
 }
 
-/** @param {AdversarialResult} result */
-export function proofView(result) {
+/** What every model sees, once that was asked. */
+export function proofView() {
   return html`<div aria-live="polite">
     ${proof.state === "idle" ? html`<p class="hint">${t("prove.lead")}</p>` : nothing}
-    ${workNotice(proof, () => prove(result))} ${proof.result ? verdictTable(proof.result) : nothing}
+    ${workNotice(proof, () => proof.reset())} ${proof.result ? verdictTable(proof.result) : nothing}
   </div>`;
 }
 

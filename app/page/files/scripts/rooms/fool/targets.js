@@ -48,7 +48,7 @@ export function targetChips(disabled) {
   const labels = chosen && !close.includes(chosen) ? [...close, chosen] : close;
   // Of two classes, anything else is the other one.
   const choices = names.length === 2 ? labels : ["", ...labels];
-  const choose = (/** @type {string} */ target) => address.change({ target, run: "" });
+  const choose = (/** @type {string} */ target) => address.change({ target, ...address.NO_RESULT });
   return html`<fieldset class="chips" ?disabled=${disabled}>
     <legend>${t("fool.target", { model: modelName() })}</legend>
     <div>

@@ -4,6 +4,7 @@ import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { segments } from "../../parts/choices.js";
+import { fold } from "../../parts/fold.js";
 import { detail, isRobust } from "../../service/models.js";
 import { BESIDES, COUNTS, EFFORTS, MOST_SEED, siblingOf } from "./options.js";
 import { typed } from "../../parts/typed.js";
@@ -30,10 +31,7 @@ export function controls(chosen, { running, done, onDraw, onStop, onAnother }) {
       <legend class="only-spoken">${t("ideal.choices")}</legend>
       ${subjectChoice(chosen)}
       ${besideChoice(chosen)}
-      <details class="fold" ?open=${address.value("fold") === "1"} @toggle=${toggle}>
-        <summary>${t("ideal.more")}</summary>
-        <div class="fold-content">${fold(chosen)}</div>
-      </details>
+      ${fold("fold", t("ideal.more"), moreChoices(chosen))}
     </fieldset>`;
 }
 
@@ -42,14 +40,8 @@ function set(values) {
   address.change({ ...values, run: "" });
 }
 
-/** @param {Event} event */
-function toggle(event) {
-  const { open } = /** @type {HTMLDetailsElement} */ (event.target);
-  address.change({ fold: open ? "1" : "" }, { replace: true });
-}
-
 /** @param {Choices} chosen */
-function fold({ count, effort, seed, beside }) {
+function moreChoices({ count, effort, seed, beside }) {
   return html`
     ${segments({
       name: "count",

@@ -27,7 +27,7 @@ const about = new Work();
 export function refresh() {
   loadGallery();
   const model = modelName();
-  if (!model) return;
+  if (!model || !models().length) return;
   if (about.key !== model || about.state === "idle") about.start(model, () => loadDetail(model));
   for (const { name, state } of models()) if (state === "ready") detail(name); // for the picture beside this one
   if (address.value("run") === "1") drawAll();

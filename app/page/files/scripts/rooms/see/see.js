@@ -56,7 +56,7 @@ export function view() {
           : nothing
       }</div>
       <p class="actions">
-        <a class="button primary" href=${address.link("fool", { run: "1", target: "", mode: "least", box: "" })}>${t("see.fool")}</a>
+        <a class="button primary" href=${address.link("fool", { target: "", mode: "least", box: "", ...address.NO_RESULT, run: "1" })}>${t("see.fool")}</a>
       </p>
       ${whyControls(why)}
       ${codeOf(why)}
