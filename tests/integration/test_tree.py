@@ -8,6 +8,9 @@ from tests.integration.project import REPOSITORY
 PACKAGES = ("app", "models", "training")
 SOURCES = [path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))]
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
+SCRIPTS = sorted((REPOSITORY / "app" / "page" / "files" / "scripts").rglob("*.js"))
+MAX_COLUMNS = 120
+"""Largest number of characters of a line."""
 MAX_LINES = 300
 """Largest number of lines of a source or test file."""
 MAX_FILES = 20
@@ -61,8 +64,14 @@ def test_no_test_imports_from_a_test() -> None:
 
 def test_no_file_has_more_lines_than_allowed() -> None:
     """A longer file must be split by topic."""
-    lines = {relative(path): path.read_text(encoding="utf-8").count("\n") for path in [*SOURCES, *TESTS]}
+    lines = {relative(path): path.read_text(encoding="utf-8").count("\n") for path in [*SOURCES, *TESTS, *SCRIPTS]}
     assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}
+
+
+def test_no_line_of_a_script_is_longer_than_those_of_other_sources() -> None:
+    """For Python, ruff says so."""
+    lines = [(relative(path), line) for path in SCRIPTS for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(name, line) for name, line in lines if len(line) > MAX_COLUMNS] == []
 
 
 def test_the_folder_of_attacks_has_no_more_files_than_allowed() -> None:

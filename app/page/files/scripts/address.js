@@ -62,7 +62,11 @@ function parse(hash) {
  */
 function format(room, values) {
   const kept = Object.entries(values).filter(([name, value]) => value !== (DEFAULTS[name] ?? ""));
-  const query = new URLSearchParams(kept).toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/");
+  const query = new URLSearchParams(kept)
+    .toString()
+    .replaceAll("%2C", ",")
+    .replaceAll("%3A", ":")
+    .replaceAll("%2F", "/");
   return query ? `#${room}?${query}` : `#${room}`;
 }
 
@@ -105,8 +109,8 @@ export function choice(name, names) {
 }
 
 /**
- * Changes values. Each change can be undone by the browser's "back"; with `replace` it takes the place of the one before,
- * as while a slider is moved.
+ * Changes values. Each change can be undone by the browser's "back"; with `replace` it takes the place of the one
+ * before, as while a slider is moved.
  * @param {Values} values
  * @param {{replace?: boolean}} [options]
  */
@@ -131,7 +135,8 @@ export function explainNone(name, meaning) {
 export function link(room, values = {}) {
   const shared = Object.fromEntries(SHARED.map((name) => [name, value(name)]));
   const before = { ...left[room] };
-  const meant = (/** @type {Values} */ values, /** @type {string} */ name) => values[name] || meantByNone[name] || DEFAULTS[name];
+  const meant = (/** @type {Values} */ values, /** @type {string} */ name) =>
+    values[name] || meantByNone[name] || DEFAULTS[name];
   const other = left[room] ? SHARED.filter((name) => meant(before, name) !== meant(shared, name)) : [];
   for (const name of other) for (const outdated of OUTDATED[name] ?? []) delete before[outdated];
   return format(room, { ...before, ...shared, ...values });

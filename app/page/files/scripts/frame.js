@@ -49,7 +49,8 @@ function modelSwitch() {
     disabled: state !== "ready",
   }));
   // A link may name a model that this service does not have: it is shown as what it is, and the room says why it fails.
-  if (chosen && !known.some((model) => model.name === chosen)) choices.unshift({ name: chosen, text: chosen, disabled: true });
+  if (chosen && !known.some((model) => model.name === chosen))
+    choices.unshift({ name: chosen, text: chosen, disabled: true });
   return select({
     label: t("frame.model"),
     chosen,

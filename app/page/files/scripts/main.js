@@ -99,7 +99,7 @@ address.onChange((before) => {
   redraw();
 });
 onBack(() => {
-  // Browsers do not ask again for a module that has failed, until the page is loaded again. Its address keeps its state.
+  // Browsers do not ask again for a module that has failed, until the page is loaded again; its address has its state.
   if (missing.size) return location.reload();
   void loadPhoto();
   if (!hasText("room.see")) void loadLanguage().then(redraw, noteNoAnswer);

@@ -1,4 +1,4 @@
-// One piece of work that the page waits for: its state, its progress, its result or what went wrong, and how to stop it.
+// One piece of work that the page waits for: its state, its result or what went wrong, and how to stop it.
 
 import { announce, redraw } from "./drawing.js";
 import { t } from "./language.js";

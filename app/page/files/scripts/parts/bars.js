@@ -25,10 +25,13 @@ export function bars(predictions, { chosen, onChoose, hint } = {}) {
       predictions,
       (prediction) => prediction.index,
       (prediction) => html`<li class=${prediction.label === chosen ? "chosen" : nothing}>
-        ${onChoose
-          ? html`<button type="button" class="bar" aria-pressed=${prediction.label === chosen}
-              title=${hint ? hint(prediction) : nothing} @click=${() => onChoose(prediction)}>${row(prediction)}</button>`
-          : html`<div class="bar">${row(prediction)}</div>`}
+        ${
+          onChoose
+            ? html`<button type="button" class="bar" aria-pressed=${prediction.label === chosen}
+              title=${hint ? hint(prediction) : nothing}
+                @click=${() => onChoose(prediction)}>${row(prediction)}</button>`
+            : html`<div class="bar">${row(prediction)}</div>`
+        }
       </li>`,
     )}
   </ol>`;

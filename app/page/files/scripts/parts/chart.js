@@ -1,4 +1,4 @@
-// A line chart of values from 0 to 1, drawn as SVG: it takes the page's colours and can be described to a screen reader.
+// A line chart of values from 0 to 1, drawn as SVG: it takes the page's colours, and a screen reader can describe it.
 
 import { html, nothing, svg } from "../html.js";
 import { number, percent, probabilityText } from "../language.js";
@@ -41,35 +41,45 @@ export function chart(chart) {
   return html`<figure class="chart">
     ${yLabel ? html`<p class="chart-y-label">${yLabel}</p>` : nothing}
     <div class="chart-area">
-      <div class="chart-y" aria-hidden="true">${[...GRID].reverse().map((share) => html`<span>${percent(share, 0)}</span>`)}</div>
+      <div class="chart-y"
+        aria-hidden="true">${[...GRID].reverse().map((share) => html`<span>${percent(share, 0)}</span>`)}</div>
       <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label=${label}>
         ${GRID.map((share) => svg`<line class="grid" x1="0" x2="100" y1=${y(share)} y2=${y(share)} />`)}
         ${diagonal ? svg`<line class="diagonal" x1="0" y1="100" x2="100" y2="0" />` : nothing}
         ${inFront(lines).map(
           (line) => svg`
             ${(line.intervals ?? []).map(
-              (bar) => svg`<line class="line ${line.tone} interval" x1=${x(bar.x)} x2=${x(bar.x)} y1=${y(bar.low)} y2=${y(bar.high)} />`,
+              (bar) =>
+                svg`<line class="line ${line.tone} interval" x1=${x(bar.x)} x2=${x(bar.x)} y1=${y(bar.low)}
+                  y2=${y(bar.high)} />`,
             )}
             <path class="line ${line.tone}" d=${path(line.points)} />
-            ${line.dots
-              ? line.points.map(
-                  // A line of no length with round ends is a dot, which stays round although the drawing is stretched.
-                  (point) => svg`<line class="line dot ${line.tone}" x1=${x(point.x)} x2=${x(point.x)} y1=${y(point.y)} y2=${y(point.y)} />`,
-                )
-              : nothing}`,
+            ${
+              line.dots
+                ? line.points.map(
+                    // A line of no length with round ends: a dot that stays round although the drawing is stretched.
+                    (point) =>
+                      svg`<line class="line dot ${line.tone}" x1=${x(point.x)} x2=${x(point.x)} y1=${y(point.y)}
+                        y2=${y(point.y)} />`,
+                  )
+                : nothing
+            }`,
         )}
       </svg>
-      <div class="chart-x" aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>
+      <div class="chart-x"
+        aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>
     </div>
-    ${legend
-      ? html`<figcaption class="legend">
+    ${
+      legend
+        ? html`<figcaption class="legend">
           ${lines.map((line) => {
             const last = line.points.at(-1);
             return html`<span class="legend-entry ${line.tone}"><span class="legend-name">${line.name}</span>
               <span class="figure">${last ? formatY(last.y) : ""}</span></span>`;
           })}
         </figcaption>`
-      : nothing}
+        : nothing
+    }
   </figure>`;
 }
 

@@ -50,10 +50,12 @@ export function block(name, title, text, copyText = t("code.copy", { language: t
   };
   return html`<div class="code-block">
     <p class="code-title">${title}
-      ${navigator.clipboard
-        ? html`<button type="button" class="plain" @click=${copy} aria-label=${copyText}>
+      ${
+        navigator.clipboard
+          ? html`<button type="button" class="plain" @click=${copy} aria-label=${copyText}>
             ${copied === name ? t("code.copied") : copyText}</button>`
-        : nothing}</p>
+          : nothing
+      }</p>
     <pre tabindex="0" aria-label=${title}>${text}</pre>
   </div>`;
 }
@@ -91,7 +93,10 @@ export function pythonOf(call, { file = "photo.jpg", download, save }) {
   if (apiKey()) parts.push('headers={"X-API-Key": "YOUR-KEY"}');
   parts.push("timeout=120");
   const lines = ["from pathlib import Path", "", "import httpx", ""];
-  if (download) lines.push(`Path(${JSON.stringify(file)}).write_bytes(httpx.get(${JSON.stringify(new URL(download, BASE).href)}).content)`);
+  if (download)
+    lines.push(
+      `Path(${JSON.stringify(file)}).write_bytes(httpx.get(${JSON.stringify(new URL(download, BASE).href)}).content)`,
+    );
   lines.push(`response = httpx.${call.image ? "post" : "get"}(`, ...parts.map((part) => `    ${part},`), ")");
   lines.push("response.raise_for_status()");
   lines.push(save ? `Path(${JSON.stringify(save)}).write_bytes(response.content)` : "print(response.json())");

@@ -8,7 +8,8 @@ class CssVariables extends Directive {
   /** @param {import("../../vendor/lit-html/directive.js").PartInfo} part */
   constructor(part) {
     super(part);
-    if (part.type !== PartType.ELEMENT) throw new Error("cssVariables stands in a tag, not in an attribute or the text");
+    if (part.type !== PartType.ELEMENT)
+      throw new Error("cssVariables stands in a tag, not in an attribute or the text");
   }
 
   /** @param {Record<string, string | number>} _values */

@@ -74,7 +74,12 @@ export function pixels({ before, after, at, onMove }) {
   const same = one && two && one.width === two.width && one.height === two.height;
   const middle = at && two ? inside(at, two) : same ? mostChanged(one, two) : { x: 0, y: 0 };
   const step = (/** @type {KeyboardEvent} */ event) => {
-    const moves = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+    const moves = /** @type {Record<string, [number, number]>} */ ({
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    });
     const move = moves[event.key];
     if (!move || !two) return;
     event.preventDefault();
@@ -114,7 +119,8 @@ function enlarged(picture, middle, title) {
   const values = picture ? valuesAt(picture, middle.x, middle.y) : null;
   return html`<figure>
     <canvas width=${ACROSS * CELL} height=${ACROSS * CELL} aria-hidden="true"
-      ${ref((element) => picture && paint(/** @type {HTMLCanvasElement | undefined} */ (element), picture, middle))}></canvas>
+      ${ref((element) => picture && paint(/**
+        @type {HTMLCanvasElement | undefined} */ (element), picture, middle))}></canvas>
     <figcaption><span>${title}</span> <span class="figure">${
       values ? t("pixels.values", { x: middle.x, y: middle.y, red: values[0], green: values[1], blue: values[2] }) : ""
     }</span></figcaption>

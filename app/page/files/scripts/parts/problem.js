@@ -20,8 +20,11 @@ export function workNotice(work, retry) {
  * @param {() => void} [retry]
  */
 export function problemNotice(error, retry) {
-  const again = retry ? html`<button type="button" class="plain" @click=${retry}>${t("action.again")}</button>` : nothing;
-  if (error instanceof NoAnswer) return html`<div class="notice" role="alert"><p>${t("problem.no-answer")}</p>${again}</div>`;
+  const again = retry
+    ? html`<button type="button" class="plain" @click=${retry}>${t("action.again")}</button>`
+    : nothing;
+  if (error instanceof NoAnswer)
+    return html`<div class="notice" role="alert"><p>${t("problem.no-answer")}</p>${again}</div>`;
   if (!(error instanceof ServiceProblem)) {
     return html`<div class="notice" role="alert"><p>${t("problem.page", { reason: String(error) })}</p>${again}</div>`;
   }

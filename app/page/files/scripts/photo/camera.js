@@ -14,7 +14,8 @@ let video;
 /** The button that opens the camera; nothing where the browser has no camera for this page. */
 export function cameraButton() {
   if (!navigator.mediaDevices) return nothing;
-  return html`<button type="button" aria-expanded=${state === "on"} @click=${state === "on" ? close : open}>${t("camera.open")}</button>`;
+  return html`<button type="button" aria-expanded=${state === "on"}
+    @click=${state === "on" ? close : open}>${t("camera.open")}</button>`;
 }
 
 /**
@@ -35,7 +36,9 @@ async function open() {
   if (state === "asking" || state === "on") return;
   state = "asking";
   try {
-    const opened = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 960 } } });
+    const opened = await navigator.mediaDevices.getUserMedia({
+      video: { width: { ideal: 1280 }, height: { ideal: 960 } },
+    });
     if (state !== "asking") return end(opened); // it was closed while the browser asked
     stream = opened;
     state = "on";

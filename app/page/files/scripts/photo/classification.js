@@ -17,7 +17,9 @@ export const classification = new Work();
 export function classifyCall() {
   const photo = currentPhoto();
   const model = modelName();
-  return photo && model ? { path: "classify", image: photo.blob, name: photo.name, options: { model, top: TOP } } : null;
+  return photo && model
+    ? { path: "classify", image: photo.blob, name: photo.name, options: { model, top: TOP } }
+    : null;
 }
 
 /** Classifies the photo, unless that is done or under way. A failed classification is not tried again by itself. */
@@ -29,7 +31,8 @@ export function classify() {
   classification.start(key, async (waiting) => {
     const result = await /** @type {Promise<Classification>} */ (json(call, waiting));
     const top = result.predictions[0];
-    if (top) announce(t("see.spoken", { model: result.model, label: top.label, share: probabilityText(top.probability) }));
+    if (top)
+      announce(t("see.spoken", { model: result.model, label: top.label, share: probabilityText(top.probability) }));
     return result;
   });
 }

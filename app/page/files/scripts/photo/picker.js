@@ -34,11 +34,13 @@ export function picker() {
     <span class="hint">${t("picker.hint")}</span>
   </div>
   ${cameraView(takeFile)}
-  ${fault instanceof CannotShow
-    ? html`<p class="notice" role="alert">${t("photo.cannot-show")}</p>`
-    : fault
-      ? problemNotice(fault)
-      : nothing}
+  ${
+    fault instanceof CannotShow
+      ? html`<p class="notice" role="alert">${t("photo.cannot-show")}</p>`
+      : fault
+        ? problemNotice(fault)
+        : nothing
+  }
   ${photoFault() ? html`<p class="notice" role="alert">${t(photoFault() ?? "")}</p>` : nothing}`;
 }
 

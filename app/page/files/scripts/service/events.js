@@ -47,7 +47,7 @@ export async function follow(call, onProgress, waiting) {
 }
 
 /**
- * The events of a stream. Lines end with a line feed, as the service writes them; comments and other fields are skipped.
+ * The events of a stream. Lines end with a line feed, as the service writes them; other fields are skipped.
  * @param {Response} response
  * @returns {AsyncGenerator<{event: string, data: string}>}
  */

@@ -59,7 +59,7 @@ export function models() {
   return list?.models ?? [];
 }
 
-/** Name of the model that the address chooses; the service's default model without one. Empty until the list is there. */
+/** Name of the model that the address chooses, or of the default model. Empty until the list is there. */
 export function modelName() {
   return value("model") || (list?.default ?? "");
 }
@@ -74,7 +74,7 @@ export function device() {
  * @param {string} name
  */
 export function detail(name) {
-  if (isListed(name) && !details.has(name)) void loadDetail(name).catch(() => {}); // the room shows why, when it needs the model
+  if (isListed(name) && !details.has(name)) void loadDetail(name).catch(() => {}); // a room that needs it says why
   return details.get(name);
 }
 
@@ -87,7 +87,9 @@ export function loadDetail(name) {
   const known = asked.get(name);
   if (known) return known;
   /** @type {Promise<ModelDetail>} */
-  const promise = isListed(name) ? json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` }) : notServed(name);
+  const promise = isListed(name)
+    ? json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` })
+    : notServed(name);
   asked.set(name, promise);
   promise.then(
     (model) => {

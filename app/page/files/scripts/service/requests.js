@@ -99,7 +99,13 @@ async function sendOnce(call, signal) {
  */
 function noSuchPath(path) {
   const detail = `the service has nothing at ${path}`;
-  return new ServiceProblem({ type: "urn:mirage:problem:not-found", title: "Not Found", status: 404, detail, request_id: "" });
+  return new ServiceProblem({
+    type: "urn:mirage:problem:not-found",
+    title: "Not Found",
+    status: 404,
+    detail,
+    request_id: "",
+  });
 }
 
 /** @param {Call} call */

@@ -73,11 +73,24 @@ function probabilitiesAfter({ original, adversarial, probabilities }) {
 }
 
 /**
+ * How far the attack is, in words.
+ * @param {import("../../service/events.js").Progress | null} latest
+ */
+export function stepOf(latest) {
+  return latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting");
+}
+
+/**
  * What the attack has reached, in a sentence.
  * @param {AdversarialResult} result
  */
 export function verdictOf({ success, model, original, adversarial, stopped }) {
-  const values = { model, original: original.label, label: adversarial.label, share: probabilityText(adversarial.probability) };
+  const values = {
+    model,
+    original: original.label,
+    label: adversarial.label,
+    share: probabilityText(adversarial.probability),
+  };
   if (success) return t("fool.fooled", values);
   return t(stopped ? "fool.stopped-early" : "fool.not-fooled", values);
 }
@@ -100,4 +113,11 @@ export function figuresOf({ norms, perception, passes, seconds, survive }) {
   const conversions = survive.filter((name) => name !== "png").map((name) => t(`survive.${name}`));
   if (conversions.length) sentences.push(t("figures.survives", { conversions: conversions.join(", ") }));
   return sentences;
+}
+
+/** Whether the attack is that on the current photo with the current choices. */
+export function isCurrent() {
+  const call = attackCall();
+  const photo = currentPhoto();
+  return call !== null && photo !== null && attack.work.key === JSON.stringify([photo.id, call.options]);
 }

@@ -39,8 +39,12 @@ export function boxFields() {
   const size = photoSize();
   const box = parseBox(address.value("box"));
   const whole = { left: 0, top: 0, width: size.width, height: size.height };
-  const field = (/** @type {keyof Box} */ name, /** @type {number} */ most) => html`<label><span>${t(`box.${name}`)}</span>
-    <input type="number" min=${name === "left" || name === "top" ? 0 : 1} max=${most} .value=${typed(box ? String(box[name]) : "")}
+  const field = (
+    /** @type {keyof Box} */ name,
+    /** @type {number} */ most,
+  ) => html`<label><span>${t(`box.${name}`)}</span>
+    <input type="number" min=${name === "left" || name === "top" ? 0 : 1} max=${most}
+      .value=${typed(box ? String(box[name]) : "")}
       @change=${(/** @type {Event} */ event) => {
         const input = /** @type {HTMLInputElement} */ (event.target);
         input.value = String(set({ ...(box ?? whole), [name]: Math.round(Number(input.value)) })[name]);
@@ -48,8 +52,11 @@ export function boxFields() {
   return html`<fieldset class="box-fields">
     <legend>${t("box.title")}</legend>
     <p class="hint">${t("box.hint")}</p>
-    <div>${field("left", size.width - 1)} ${field("top", size.height - 1)} ${field("width", size.width)} ${field("height", size.height)}
-      <button type="button" class="plain" ?disabled=${!box} @click=${() => address.change({ box: "", ...address.NO_RESULT })}>${t("box.remove")}</button></div>
+    <div>
+      ${field("left", size.width - 1)} ${field("top", size.height - 1)}
+      ${field("width", size.width)} ${field("height", size.height)}
+      <button type="button" class="plain" ?disabled=${!box}
+        @click=${() => address.change({ box: "", ...address.NO_RESULT })}>${t("box.remove")}</button></div>
   </fieldset>`;
 }
 
@@ -94,7 +101,12 @@ function begin(event) {
 function draw(event) {
   if (!corner) return;
   const { x, y } = place(event);
-  const box = { left: Math.min(x, corner.x), top: Math.min(y, corner.y), width: Math.abs(x - corner.x), height: Math.abs(y - corner.y) };
+  const box = {
+    left: Math.min(x, corner.x),
+    top: Math.min(y, corner.y),
+    width: Math.abs(x - corner.x),
+    height: Math.abs(y - corner.y),
+  };
   if (box.width >= LEAST && box.height >= LEAST) set(box, true);
 }
 

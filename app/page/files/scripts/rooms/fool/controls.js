@@ -38,6 +38,15 @@ function set(values, options) {
   address.change({ ...values, ...address.NO_RESULT }, options);
 }
 
+/**
+ * The conversions with one added, or taken out where it was among them.
+ * @param {readonly string[]} survive
+ * @param {string} name
+ */
+function toggled(survive, name) {
+  return SURVIVALS.filter((other) => (other === name) !== survive.includes(other));
+}
+
 /** @param {ReturnType<typeof choices>} chosen */
 function budget({ norm, budget }) {
   const { min, max, step } = BUDGETS[norm];
@@ -68,15 +77,17 @@ function moreChoices({ attacks, attack, norms, norm, effort, confidence, survive
       choices: norms.map((name) => ({ name, text: t(`norm.${name}`) })),
       onChoose: (norm) => set({ norm, budget: "" }),
     })}
-    ${attack === "auto"
-      ? segments({
-          name: "effort",
-          label: t("fool.effort"),
-          chosen: effort,
-          choices: EFFORTS.map((name) => ({ name, text: t(`effort.${name}`) })),
-          onChoose: (effort) => set({ effort }),
-        })
-      : nothing}
+    ${
+      attack === "auto"
+        ? segments({
+            name: "effort",
+            label: t("fool.effort"),
+            chosen: effort,
+            choices: EFFORTS.map((name) => ({ name, text: t(`effort.${name}`) })),
+            onChoose: (effort) => set({ effort }),
+          })
+        : nothing
+    }
     <div>${slider({
       label: t("fool.confidence"),
       text: number(confidence),
@@ -89,7 +100,7 @@ function moreChoices({ attacks, attack, norms, norm, effort, confidence, survive
     <fieldset class="checks"><legend>${t("fool.survive")}</legend>
       ${SURVIVALS.map(
         (name) => html`<label><input type="checkbox" .checked=${survive.includes(name)}
-            @change=${() => set({ survive: SURVIVALS.filter((other) => (other === name) !== survive.includes(other)).join(",") })}>
+            @change=${() => set({ survive: toggled(survive, name).join(",") })}>
           <span>${t(`survive.${name}`)}</span></label>`,
       )}
     </fieldset>

@@ -8,7 +8,7 @@ import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
 import { detail, isRobust, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
-import { attack, comparison, figuresOf, verdictOf } from "./attack.js";
+import { attack, comparison, figuresOf, stepOf, verdictOf } from "./attack.js";
 import { proof, prove, verdictsOf } from "./proof.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
@@ -23,7 +23,8 @@ const asJpeg = new Work();
  * @param {AdversarialResult} result
  */
 export function refreshEvidence(result) {
-  const asked = (/** @type {string} */ name, /** @type {Work<unknown>} */ work) => address.value(name) === "1" && work.state === "idle";
+  const asked = (/** @type {string} */ name, /** @type {Work<unknown>} */ work) =>
+    address.value(name) === "1" && work.state === "idle";
   if (asked("prove", proof)) prove(result);
   if (asked("jpeg", asJpeg)) askAgain(result);
   const other = siblings(result.model)[0];
@@ -85,7 +86,8 @@ export function evidence(result) {
       <section class="card">
         <h3>${t("jpeg.title")}</h3>
         <p>${t("jpeg.lead")}</p>
-        <button type="button" @click=${() => address.change({ jpeg: "1" })} aria-disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
+        <button type="button" @click=${() => address.change({ jpeg: "1" })}
+          aria-disabled=${asJpeg.running || asJpeg.state === "done"}>${t("jpeg.button")}</button>
         <div aria-live="polite">${workNotice(asJpeg, () => asJpeg.reset())} ${jpegVerdict(result)}</div>
       </section>
       <section class="card">
@@ -103,7 +105,8 @@ function jpegVerdict(result) {
   if (!asJpeg.result) return nothing;
   const top = asJpeg.result.verdicts[0]?.after.predictions[0];
   const held = top?.index === result.adversarial.index;
-  return html`<p>${t(!result.success ? "jpeg.seen" : held ? "jpeg.held" : "jpeg.lost", { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
+  const key = !result.success ? "jpeg.seen" : held ? "jpeg.held" : "jpeg.lost";
+  return html`<p>${t(key, { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
 }
 
 /** @param {AdversarialResult} result */
@@ -118,15 +121,19 @@ function robust(result) {
     <p>${t(`compared.${kind}.lead`, { model: other })}</p>
     <button type="button" aria-disabled=${work.state === "done"} @click=${compareOrStop}>
       ${t(work.running ? "fool.stop" : "compared.button", { model: other })}</button>
-    ${work.running
-      ? html`<p class="figure">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}</p>`
-      : nothing}
+    ${
+      work.running
+        ? html`<p class="figure">${stepOf(latest)}</p>`
+        : nothing
+    }
     <div aria-live="polite">
       ${workNotice(work, () => work.reset())}
-      ${compared
-        ? html`<div class="side-by-side">${[result, compared].map(side)}</div>
+      ${
+        compared
+          ? html`<div class="side-by-side">${[result, compared].map(side)}</div>
             <p>${comparedSentence(result, compared)}</p>`
-        : nothing}
+          : nothing
+      }
     </div>
   </section>`;
 }

@@ -4,27 +4,22 @@ import * as address from "../../address.js";
 import { announce } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
 import { duration, probabilityText, t } from "../../language.js";
-import { chart, progressBar } from "../../parts/chart.js";
+import { progressBar } from "../../parts/chart.js";
 import { segments } from "../../parts/choices.js";
 import { code } from "../../parts/code.js";
 import { fileOf } from "../../parts/files.js";
-import { compare } from "../../parts/compare.js";
-import { cssVariables } from "../../parts/css_variables.js";
-import { pixels } from "../../parts/pixels.js";
 import { workNotice } from "../../parts/problem.js";
-import { currentPhoto, photoSize, takePhoto } from "../../photo/photo.js";
+import { classification, classify, topClass } from "../../photo/classification.js";
+import { currentPhoto, takePhoto } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
-import { classification, classify, topClass } from "../../photo/classification.js";
-import { attack, attackCall, verdictOf } from "./attack.js";
-import { boxLayer } from "./box.js";
+import { attack, attackCall, isCurrent, stepOf, verdictOf } from "./attack.js";
+import { changeFrame, probabilities } from "./band.js";
 import { controls } from "./controls.js";
 import { evidence, forgetEvidence, leaveEvidence, refreshEvidence } from "./evidence.js";
-import { choices } from "./options.js";
 import { proof, proofView } from "./proof.js";
+import { frame, VIEWS } from "./stage.js";
 import { leaveTargets, refreshTargets } from "./targets.js";
-
-const VIEWS = /** @type {const} */ (["compare", "pixels", "heat", "change"]);
 
 /** Key of the attack that the proofs are about. */
 let evidenceOf = "";
@@ -73,13 +68,6 @@ function stop() {
 /** The result, if it is that of the current photo and choices. */
 function currentResult() {
   return isCurrent() ? attack.work.result : null;
-}
-
-/** Whether the attack is that on the current photo with the current choices. */
-function isCurrent() {
-  const call = attackCall();
-  const photo = currentPhoto();
-  return call !== null && photo !== null && attack.work.key === JSON.stringify([photo.id, call.options]);
 }
 
 /** The room. */
@@ -143,7 +131,8 @@ function buttons(result) {
   const step = nextStep(result);
   // The second click of a double click is not meant for what the button has become meanwhile.
   const press = (/** @type {MouseEvent} */ event) => event.detail > 1 || proof.running || step.press();
-  return html`<button type="button" class="primary" aria-disabled=${proof.running} @click=${press}>${t(step.text)}</button>
+  return html`<button type="button" class="primary" aria-disabled=${proof.running}
+    @click=${press}>${t(step.text)}</button>
     ${result ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>` : nothing}`;
 }
 
@@ -169,97 +158,9 @@ function progress() {
   const left = latest?.eta_s ?? null;
   return html`<div class="running">
     ${progressBar(share, t("fool.progress"))}
-    <p class="figure">${latest ? t("fool.step", { step: latest.step, steps: latest.steps }) : t("fool.starting")}
+    <p class="figure">${stepOf(latest)}
       ${left === null ? nothing : html`<span>${t("fool.eta", { time: duration(left) })}</span>`}</p>
   </div>`;
-}
-
-/** @param {import("./attack.js").AdversarialResult | null} result */
-function frame(result) {
-  const photo = currentPhoto();
-  const { width, height } = photoSize();
-  const ratio = cssVariables({ "--ratio": width / height });
-  if (!photo) return html`<figure class="frame" ${ratio}></figure>`;
-  const beforeText = t("see.photo-alt", { name: photo.name });
-  if (!result) {
-    const preview = attack.work.running ? attack.latest?.preview : undefined;
-    return html`<figure class="frame" ${ratio}>
-      <img src=${preview ?? photo.url} alt=${beforeText} width=${width} height=${height} draggable="false">
-      ${attack.work.running ? nothing : boxLayer()}
-    </figure>`;
-  }
-  const afterText = t("fool.after-alt", { label: result.adversarial.label });
-  const free = address.choice("view", VIEWS) === "pixels" ? "frame free" : "frame";
-  return html`<figure class=${free} ${ratio}>${shown(result, photo.url, beforeText, afterText)}</figure>`;
-}
-
-/**
- * @param {import("./attack.js").AdversarialResult} result
- * @param {string} before
- * @param {string} beforeText
- * @param {string} afterText
- */
-function shown(result, before, beforeText, afterText) {
-  const view = address.choice("view", VIEWS);
-  if (view === "heat") return html`<img src=${result.heat_map} alt=${t("fool.heat-alt")}>`;
-  if (view === "change") return html`<img src=${result.perturbation} alt=${t("fool.change-alt")}>`;
-  if (view === "pixels") {
-    const [x = NaN, y = NaN] = address.value("at").split(",").map(Number);
-    return pixels({
-      before,
-      after: result.image,
-      at: Number.isInteger(x) && Number.isInteger(y) ? { x, y } : null,
-      onMove: (at, settled) => address.change({ at: `${at.x},${at.y}` }, { replace: !settled }),
-    });
-  }
-  return compare({
-    before,
-    after: result.image,
-    beforeText,
-    afterText,
-    split: address.number("split", 0, 100),
-    onMove: (split, settled) => address.change({ split: String(split) }, { replace: !settled }),
-  });
-}
-
-/** @param {import("./attack.js").AdversarialResult | null} result */
-function changeFrame(result) {
-  const { width, height } = photoSize();
-  const image = result?.perturbation ?? attack.latest?.change;
-  return html`<figure class="small-frame">
-    <div class="frame" ${cssVariables({ "--ratio": width / height })}>
-      ${image && (result || attack.work.running) ? html`<img src=${image} alt=${t("fool.change-alt")}>` : nothing}
-    </div>
-    <figcaption>${t("fool.change")}</figcaption>
-  </figure>`;
-}
-
-/** The probabilities of the classes, step by step. */
-function probabilities() {
-  const latest = isCurrent() ? attack.latest : null;
-  const before = { step: 0, probabilities: classification.result?.predictions ?? [] };
-  const moments = isCurrent() ? [before, ...attack.moments] : [before];
-  const original = topClass()?.index;
-  const last = moments.at(-1)?.probabilities ?? [];
-  const goal = last.find(({ index }) => index !== original)?.index;
-  /** @type {Map<number, import("../../parts/chart.js").Line & {points: {x: number, y: number}[]}>} */
-  const lines = new Map();
-  for (const { step, probabilities } of moments) {
-    for (const { index, label, probability } of probabilities) {
-      const tone = index === original ? "ink" : index === goal ? "accent" : "faint";
-      if (!lines.has(index)) lines.set(index, { name: label, points: [], tone });
-      lines.get(index)?.points.push({ x: step, y: probability });
-    }
-  }
-  const shown = [...lines.entries()].filter(([index]) => last.some((prediction) => prediction.index === index));
-  return html`<div class="probabilities">${chart({
-    label: t("fool.chart-spoken", { classes: last.map(({ label, probability }) => `${label} ${probabilityText(probability)}`).join(", ") }),
-    yLabel: t("fool.chart"),
-    xLabel: t("fool.chart-step"),
-    lines: shown.map(([, line]) => line),
-    xMax: Math.max(latest?.steps ?? 0, moments.at(-1)?.step ?? 0, 1),
-  })}
-    <p class="hint">${t(`fool.chart-hint.${choices().mode}`)}</p></div>`;
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */

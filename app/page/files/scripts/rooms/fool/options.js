@@ -79,7 +79,8 @@ export function choices() {
 export function parseBox(text) {
   const numbers = text.split(",").map(Number);
   const [left = NaN, top = NaN, width = NaN, height = NaN] = numbers;
-  if (numbers.length !== 4 || !numbers.every(Number.isInteger) || left < 0 || top < 0 || width < 1 || height < 1) return null;
+  if (numbers.length !== 4 || !numbers.every(Number.isInteger) || left < 0 || top < 0 || width < 1 || height < 1)
+    return null;
   return { left, top, width, height };
 }
 

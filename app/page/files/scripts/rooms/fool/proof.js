@@ -32,7 +32,10 @@ export async function verdictsOf(photo, file, name, names, waiting) {
     /** @type {Classification} */
     const after = await json({ path: "classify", image: file, name, options: { model, top: 1 } }, waiting);
     /** @type {Classification} */
-    const before = await json({ path: "classify", image: photo.blob, name: photo.name, options: { model, top: 1 } }, waiting);
+    const before = await json(
+      { path: "classify", image: photo.blob, name: photo.name, options: { model, top: 1 } },
+      waiting,
+    );
     verdicts.push({ model, before, after });
   }
   return verdicts;
@@ -52,7 +55,9 @@ function readyModels() {
 export function prove(result) {
   const photo = currentPhoto();
   if (!photo) return;
-  proof.start(attack.work.key, (waiting) => verdictsOf(photo, fileOf(result.image), "fooled.png", readyModels(), waiting));
+  proof.start(attack.work.key, (waiting) =>
+    verdictsOf(photo, fileOf(result.image), "fooled.png", readyModels(), waiting),
+  );
 }
 
 /** What every model sees, once that was asked. */
@@ -67,7 +72,9 @@ export function proofView() {
 function verdictTable(verdicts) {
   return html`<table class="verdicts">
     <caption class="only-spoken">${t("prove.title")}</caption>
-    <thead><tr><th scope="col">${t("prove.model")}</th><th scope="col">${t("prove.photo")}</th><th scope="col">${t("prove.file")}</th></tr></thead>
+    <thead>
+      <tr>${["model", "photo", "file"].map((name) => html`<th scope="col">${t(`prove.${name}`)}</th>`)}</tr>
+    </thead>
     <tbody>${verdicts.map(({ model, before, after }) => {
       const [one, two] = [before.predictions[0], after.predictions[0]];
       return html`<tr class=${one?.index === two?.index ? "" : "fooled"}>

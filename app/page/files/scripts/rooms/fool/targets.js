@@ -53,15 +53,21 @@ export function targetChips(disabled) {
     <legend>${t("fool.target", { model: modelName() })}</legend>
     <div>
       ${choices.map(
-        (label) => html`<label><input type="radio" name="target" .checked=${label === chosen || choices.length === 1} @change=${() => choose(label)}>
+        (
+          label,
+        ) => html`<label><input type="radio" name="target" .checked=${label === chosen || choices.length === 1}
+          @change=${() => choose(label)}>
           <span>${label || t("fool.any-other")}</span></label>`,
       )}
     </div>
-    ${names.length > labels.length + 1 && names.length > 2
-      ? html`<label class="field"><span>${t("fool.other-target")}</span>
+    ${
+      names.length > labels.length + 1 && names.length > 2
+        ? html`<label class="field"><span>${t("fool.other-target")}</span>
           <input type="text" list="class-names" .value=${chosen}
-            @change=${(/** @type {Event} */ event) => choose(/** @type {HTMLInputElement} */ (event.target).value.trim())}></label>
+            @change=${(/** @type {Event} */ event) => choose(/**
+              @type {HTMLInputElement} */ (event.target).value.trim())}></label>
           <datalist id="class-names">${names.map((name) => html`<option value=${name}></option>`)}</datalist>`
-      : nothing}
+        : nothing
+    }
   </fieldset>`;
 }

@@ -95,9 +95,11 @@ export function combobox({ label, entries, chosen, onChoose }) {
           ${other(match) && html`<span class="hint">${t("subject.also", { name: other(match) })}</span>`}</li>`,
       )}
     </ul>
-    ${open && (rest || !matches.length)
-      ? html`<p class="hint more">${matches.length ? t("subject.more", { count: rest }) : t("subject.none")}</p>`
-      : nothing}
+    ${
+      open && (rest || !matches.length)
+        ? html`<p class="hint more">${matches.length ? t("subject.more", { count: rest }) : t("subject.none")}</p>`
+        : nothing
+    }
     </div>
   </div>`;
 }

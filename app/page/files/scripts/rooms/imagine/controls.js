@@ -76,14 +76,16 @@ function besideChoice(chosen) {
   const hint =
     chosen.beside === "robust" && sibling
       ? t(`beside.${kind}-hint`, { model: sibling, own: chosen.model })
-      : chosen.beside === "recipe" ? t("beside.recipe-hint") : "";
+      : chosen.beside === "recipe"
+        ? t("beside.recipe-hint")
+        : "";
   return html`${segments({
-      name: "beside",
-      label: t("beside.title"),
-      chosen: chosen.beside,
-      choices: BESIDES.map((name) => ({ name, ...shown[name] })),
-      // What is drawn already stays; only the picture beside it is drawn now.
-      onChoose: (beside) => address.change({ beside }),
-    })}
+    name: "beside",
+    label: t("beside.title"),
+    chosen: chosen.beside,
+    choices: BESIDES.map((name) => ({ name, ...shown[name] })),
+    // What is drawn already stays; only the picture beside it is drawn now.
+    onChoose: (beside) => address.change({ beside }),
+  })}
     ${chosen.beside === "none" ? nothing : html`<p class="hint beside-hint">${hint}</p>`}`;
 }

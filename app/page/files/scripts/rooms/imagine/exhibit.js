@@ -83,10 +83,12 @@ function progress(latest) {
   const left = latest?.eta_s ?? null;
   return html`<div class="running">
     ${progressBar(latest ? latest.step / latest.steps : 0, t("ideal.progress"))}
-    ${latest
-      ? html`<p class="figure"><span>${t("ideal.step", { step: latest.step, steps: latest.steps })}</span>
+    ${
+      latest
+        ? html`<p class="figure"><span>${t("ideal.step", { step: latest.step, steps: latest.steps })}</span>
           <span>${left === null ? "" : t("fool.eta", { time: duration(left) })}</span></p>`
-      : html`<p class="hint">${t("ideal.starting")}</p>`}
+        : html`<p class="hint">${t("ideal.starting")}</p>`
+    }
   </div>`;
 }
 
@@ -135,10 +137,12 @@ function actions(drawing, count) {
         ${t(moving ? "film.download" : "ideal.download")}</button>
       <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running}>
         ${t(loading ? "film.loading" : moving ? "film.end" : "film.play")}</button>
-      ${several && drawing === main
-        ? html`<button type="button" ?disabled=${none}
+      ${
+        several && drawing === main
+          ? html`<button type="button" ?disabled=${none}
             @click=${() => address.change({ large: address.value("large") ? "" : "1" })}>
             ${t(address.value("large") ? "ideal.all" : "ideal.large")}</button>`
-        : nothing}
+          : nothing
+      }
     </p>`;
 }

@@ -19,7 +19,12 @@ export function promises(own, recipe) {
   const { promised, probability, robust } = picked(recipe, 0).score;
   const left = probability ?? 0;
   const lost = promised - left >= NOTABLE ? "lost" : promised - robust >= NOTABLE ? "views-only" : "held";
-  const values = { label: recipe.label, promised: probabilityText(promised), left: probabilityText(left), robust: probabilityText(robust) };
+  const values = {
+    label: recipe.label,
+    promised: probabilityText(promised),
+    left: probabilityText(left),
+    robust: probabilityText(robust),
+  };
   return html`<section class="promises">
     <h2>${t("promise.title")}</h2>
     <p class="lead">${t("promise.lead")}</p>

@@ -25,7 +25,9 @@ export function stepsChart(chosen) {
   }));
   return html`<div class="steps">
     ${chart({
-      label: t(empty ? "steps.none" : channel ? "steps.spoken-channel" : "steps.spoken", { shares: lastShares(lines, channel) }),
+      label: t(empty ? "steps.none" : channel ? "steps.spoken-channel" : "steps.spoken", {
+        shares: lastShares(lines, channel),
+      }),
       yLabel: t(title, { highest: number(highest) }),
       xLabel: t(two ? "steps.share" : "steps.step"),
       xMax: two ? 1 : Math.max(main.steps, main.work.result?.pictures[0]?.steps ?? 0, 1),

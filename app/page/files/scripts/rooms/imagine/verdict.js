@@ -77,7 +77,13 @@ export function sentencesOf(result, pick) {
   const sentences = [t(`ideal.views.${kind}`, { share: probabilityText(score.robust), weakest, lowest })];
   if (score.transfer) {
     const { model, label, probability, rank } = score.transfer;
-    const values = { judge: model, model: result.model, other: label, label: result.label, share: probabilityText(probability) };
+    const values = {
+      judge: model,
+      model: result.model,
+      other: label,
+      label: result.label,
+      share: probabilityText(probability),
+    };
     sentences.push(t(rank === 1 ? "ideal.transfer.same" : "ideal.transfer.other", values));
   }
   return sentences;
@@ -91,7 +97,9 @@ export function sentencesOf(result, pick) {
 export function findings(result, pick) {
   const { reason } = picked(result, pick);
   return html`<ul class="figures">${sentencesOf(result, pick).map((sentence) => html`<li>${sentence}</li>`)}</ul>
-    ${reason
-      ? html`<div class="notice"><p>${t("ideal.reason")}</p><p class="detail" lang="en">${reason}</p></div>`
-      : nothing}`;
+    ${
+      reason
+        ? html`<div class="notice"><p>${t("ideal.reason")}</p><p class="detail" lang="en">${reason}</p></div>`
+        : nothing
+    }`;
 }

@@ -30,11 +30,13 @@ export function card(summary, model, all) {
       </div>
       ${model ? about(model) : state(summary)}
     </div>
-    ${model && isMeasured(model)
-      ? html`${largeFigures(model)}
+    ${
+      model && isMeasured(model)
+        ? html`${largeFigures(model)}
           <div class="charts">${calibrationChart(model)} ${robustnessChart(model, largestBudget(model, all))}</div>
           ${errors(model)}`
-      : nothing}
+        : nothing
+    }
     ${model ? origin(model) : nothing}
   </article>`;
 }
@@ -69,12 +71,16 @@ function largeFigures(model) {
   return html`<dl class="large-figures">
     <div><dt>${t("models.accuracy")}</dt><dd class="large">${percent(accuracy)}</dd>
       <dd>${counted ? t("models.accuracy.counted", { correct, count: photos, ...ends(interval) }) : nothing}</dd></div>
-    ${attacked
-      ? html`<div><dt>${t("models.attacked")}</dt><dd class="large">${percent(attacked.accuracy)}</dd>
-          <dd>${inLevels(robustness) && attacked.interval
-            ? t("models.attacked.levels", { count: budget(robustness, attacked.epsilon), ...ends(attacked.interval) })
-            : nothing}</dd></div>`
-      : nothing}
+    ${
+      attacked
+        ? html`<div><dt>${t("models.attacked")}</dt><dd class="large">${percent(attacked.accuracy)}</dd>
+          <dd>${
+            inLevels(robustness) && attacked.interval
+              ? t("models.attacked.levels", { count: budget(robustness, attacked.epsilon), ...ends(attacked.interval) })
+              : nothing
+          }</dd></div>`
+        : nothing
+    }
   </dl>`;
 }
 
@@ -90,9 +96,11 @@ function errors(model) {
   const classes = weakest(model, MOST_WEAK);
   return html`<section>
     <h3>${t("models.errors.title")}</h3>
-    ${classes.length
-      ? html`<ul class="errors">${classes.map((row) => html`<li>${weakClass(model.name, row)}</li>`)}</ul>`
-      : html`<p>${t("models.errors.none")}</p>`}
+    ${
+      classes.length
+        ? html`<ul class="errors">${classes.map((row) => html`<li>${weakClass(model.name, row)}</li>`)}</ul>`
+        : html`<p>${t("models.errors.none")}</p>`
+    }
   </section>`;
 }
 
@@ -102,9 +110,11 @@ function errors(model) {
  */
 function weakClass(model, { label, photos, accuracy, other, times }) {
   const known = { label, photos, accuracy: percent(accuracy) };
-  return html`<p>${other === undefined
+  return html`<p>${
+    other === undefined
       ? t("models.errors.class", { ...known, count: photos })
-      : t("models.errors.taken", { ...known, other, count: times ?? 0 })}</p>
+      : t("models.errors.taken", { ...known, other, count: times ?? 0 })
+  }</p>
     <a href=${address.link("imagine", { model, subject: "class", class: label, run: "1" })}>
       ${t("models.errors.imagine", { label })}</a>`;
 }

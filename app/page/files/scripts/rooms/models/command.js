@@ -20,7 +20,11 @@ export function visible(folder) {
  * @param {string} folder
  */
 export function baseName(folder) {
-  const last = folder.replace(/[/\\]+$/, "").split(/[/\\]/).pop() ?? "";
+  const last =
+    folder
+      .replace(/[/\\]+$/, "")
+      .split(/[/\\]/)
+      .pop() ?? "";
   return last.replace(ARCHIVE, "");
 }
 
@@ -30,7 +34,9 @@ export function baseName(folder) {
  * @param {readonly string[]} taken
  */
 export function modelNameFor(folder, taken) {
-  const words = baseName(folder).split(/[^\p{L}\p{M}\p{N}_]+/u).filter((word) => word);
+  const words = baseName(folder)
+    .split(/[^\p{L}\p{M}\p{N}_]+/u)
+    .filter((word) => word);
   const name = words.join("-") || "mine";
   for (let number = 1; ; number += 1) {
     const candidate = number === 1 ? name : `${name}-${number}`;

@@ -15,7 +15,9 @@ const details = new Work();
 
 /** Asks what is known about the models that are ready. */
 export function refresh() {
-  const ready = models().filter(({ state }) => state === "ready").map(({ name }) => name);
+  const ready = models()
+    .filter(({ state }) => state === "ready")
+    .map(({ name }) => name);
   const key = ready.join("\n");
   if (!key || (key === details.key && details.state !== "idle")) return;
   details.start(key, () => Promise.all(ready.map(loadDetail)));
@@ -48,13 +50,17 @@ export function view() {
       <p class="lead">${t("models.lead")}</p>
       ${workNotice(details, () => details.reset())}
     </div>
-    ${waits
-      ? html`<p class="models-wait">${details.state === "failed" ? nothing : t("models.waiting")}</p>`
-      : html`
-          ${measured.length > 1
-            ? html`<div class="exhibits measured">${measured.map(show)}</div>
+    ${
+      waits
+        ? html`<p class="models-wait">${details.state === "failed" ? nothing : t("models.waiting")}</p>`
+        : html`
+          ${
+            measured.length > 1
+              ? html`<div class="exhibits measured">${measured.map(show)}</div>
                 ${others.length ? html`<div class="exhibits">${others.map(show)}</div>` : nothing}`
-            : html`<div class="exhibits">${[...measured, ...others].map(show)}</div>`}
-          ${trainSection()}`}
+              : html`<div class="exhibits">${[...measured, ...others].map(show)}</div>`
+          }
+          ${trainSection()}`
+    }
   </div>`;
 }

@@ -16,15 +16,19 @@ export function origin(model) {
   const sentences = sentencesOf(model);
   if (!sentences.length && !model.card) return nothing;
   return html`<section>
-    ${sentences.length
-      ? html`<h3>${t("models.origin.title")}</h3>
+    ${
+      sentences.length
+        ? html`<h3>${t("models.origin.title")}</h3>
           <ul class="origin">${sentences.map((sentence) => html`<li>${sentence} </li>`)}</ul>`
-      : nothing}
+        : nothing
+    }
     ${originOf(model).parent?.split_differs ? html`<p class="notice">${t("models.origin.seen")}</p>` : nothing}
-    ${model.card
-      ? html`<p class="actions"><button type="button" aria-label=${t("models.card.spoken", { model: model.name })}
+    ${
+      model.card
+        ? html`<p class="actions"><button type="button" aria-label=${t("models.card.spoken", { model: model.name })}
             @click=${() => downloadCard(model.name)}>${t("models.card")}</button></p>`
-      : nothing}
+        : nothing
+    }
     ${download.key === model.name ? workNotice(download, () => downloadCard(model.name)) : nothing}
   </section>`;
 }

@@ -12,7 +12,10 @@ const EXAMPLE = "photos";
 /** The section below the models. */
 export function trainSection() {
   const folder = visible(address.value("folder")) || EXAMPLE;
-  const name = modelNameFor(folder, models().map((model) => model.name));
+  const name = modelNameFor(
+    folder,
+    models().map((model) => model.name),
+  );
   const tree = t("train.tree", { folder: baseName(folder) || EXAMPLE });
   const type = (/** @type {Event} */ event) =>
     address.change({ folder: /** @type {HTMLInputElement} */ (event.target).value }, { replace: true });

@@ -33,7 +33,7 @@ const features = new Work();
  */
 function stops(layers) {
   const maps = layers.filter((layer) => layer.height > 1);
-  // Names like `features.3.conv.0` have as many parts as they are deep inside blocks; most networks have two for a block.
+  // Names like `features.3.conv.0` have as many parts as they are deep inside blocks. Most blocks have two.
   const blocks = maps.filter((layer) => layer.name.split(".").length <= 2);
   const known = blocks.length >= MOST_STOPS / 2 ? blocks : maps;
   if (known.length <= MOST_STOPS) return known;
@@ -48,7 +48,7 @@ function chosenLayer() {
   return layers.find((layer) => layer.name === address.value("layer")) ?? strip[Math.floor(strip.length / 3)];
 }
 
-/** Asks for the maps that are to be seen and are not there yet. They come after the classification, which is waited for. */
+/** Asks for the maps that are to be seen and are not there yet, once the photo is classified: that comes first. */
 export function refreshLayers() {
   const photo = currentPhoto();
   const model = modelName();
@@ -114,11 +114,16 @@ export function layersSection() {
     <h2>${t("layers.title")}</h2>
     <p class="lead">${t("layers.lead")}</p>
     <div class="strip" role="group" aria-label=${t("layers.strip")}>
-      ${repeat(stops(layers), (layer) => layer.name, (layer, index) => stop(layer, index, layer.name === chosen?.name))}
+      ${repeat(
+        stops(layers),
+        (layer) => layer.name,
+        (layer, index) => stop(layer, index, layer.name === chosen?.name),
+      )}
     </div>
-    ${chosen
-      ? html`<div class="layer-head">
-          <p>${t("layers.chosen", { layer: chosen.name, channels: chosen.channels, width: chosen.width, height: chosen.height })}</p>
+    ${
+      chosen
+        ? html`<div class="layer-head">
+          <p>${describe(chosen)}</p>
           ${select({
             label: t("layers.all"),
             chosen: chosen.name,
@@ -134,8 +139,23 @@ export function layersSection() {
           </div>
           ${enlarged(chosen)}
         </div>`
-      : nothing}
+        : nothing
+    }
   </section>`;
+}
+
+/** @param {LayerDetail} layer */
+function describe({ name, channels, width, height }) {
+  return t("layers.chosen", { layer: name, channels, width, height });
+}
+
+/**
+ * The address of the room "Imagine" in which a channel is drawn.
+ * @param {LayerDetail} layer
+ * @param {number} channel
+ */
+function linkToImagine(layer, channel) {
+  return address.link("imagine", { subject: "channel", layer: layer.name, channel: String(channel), run: "1" });
 }
 
 /**
@@ -158,13 +178,15 @@ function stop(layer, index, chosen) {
 function maps(layer) {
   const shown = features.result?.maps;
   const count = Math.min(mostMaps(), layer.channels);
-  if (!shown) return Array.from({ length: count }, () => html`<span class="map"><span class="map-place"></span></span>`);
+  if (!shown)
+    return Array.from({ length: count }, () => html`<span class="map"><span class="map-place"></span></span>`);
   const open = openMap()?.channel;
   return repeat(
     shown,
     (map) => map.channel,
     (map) => html`<button type="button" class="map" aria-pressed=${map.channel === open}
-        aria-label=${t("layers.map", { channel: String(map.channel) })} @click=${() => address.change({ map: String(map.channel) })}>
+        aria-label=${t("layers.map", { channel: String(map.channel) })}
+          @click=${() => address.change({ map: String(map.channel) })}>
       <img src=${map.image} alt=""><span class="figure">${map.channel}</span></button>`,
   );
 }
@@ -192,7 +214,7 @@ function enlarged(layer) {
     <img src=${map.image} alt=${t("layers.map-alt", { channel: String(map.channel), layer: layer.name })}>
     <figcaption>
       <p>${t("layers.enlarged", { channel: String(map.channel), largest: strength?.largest ?? 0 })}</p>
-      <a class="button" href=${address.link("imagine", { subject: "channel", layer: layer.name, channel: String(map.channel), run: "1" })}>
+      <a class="button" href=${linkToImagine(layer, map.channel)}>
         ${t("layers.imagine")}</a>
     </figcaption>
   </figure>`;

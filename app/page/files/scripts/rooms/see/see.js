@@ -43,7 +43,9 @@ export function view() {
       <p class="verdict">${
         top
           ? t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) })
-          : classification.state === "failed" ? nothing : t("see.looking")
+          : classification.state === "failed"
+            ? nothing
+            : t("see.looking")
       }</p>
       ${workNotice(classification, () => classification.reset())}
       <div class="bars-place">${
@@ -56,7 +58,7 @@ export function view() {
           : nothing
       }</div>
       <p class="actions">
-        <a class="button primary" href=${address.link("fool", { target: "", mode: "least", box: "", ...address.NO_RESULT, run: "1" })}>${t("see.fool")}</a>
+        <a class="button primary" href=${linkToFool()}>${t("see.fool")}</a>
       </p>
       ${whyControls(why)}
       ${codeOf(why)}
@@ -66,17 +68,25 @@ export function view() {
   ${layersSection()}`;
 }
 
+/** The address of the room "Fool" in which the attack with its default choices runs. */
+function linkToFool() {
+  return address.link("fool", { target: "", mode: "least", box: "", ...address.NO_RESULT, run: "1" });
+}
+
 /** @param {boolean} why */
 function frame(why) {
   const photo = currentPhoto();
   const { width, height } = photoSize();
   const opacity = address.number("opacity", 0, 100);
   return html`<figure class="frame" ${cssVariables({ "--ratio": width / height })}>
-    ${photo ? html`<img src=${photo.url} alt=${t("see.photo-alt", { name: photo.name })} width=${width} height=${height}>` : nothing}
-    ${why && explanation.result
-      ? html`<img class="overlay" src=${explanation.result.image} ${cssVariables({ "--opacity": opacity / 100 })}
+    ${photo ? html`<img src=${photo.url} alt=${t("see.photo-alt", { name: photo.name })} width=${width}
+      height=${height}>` : nothing}
+    ${
+      why && explanation.result
+        ? html`<img class="overlay" src=${explanation.result.image} ${cssVariables({ "--opacity": opacity / 100 })}
           alt=${t("why.alt", { label: explanation.result.target.label })}>`
-      : nothing}
+        : nothing
+    }
   </figure>`;
 }
 
@@ -88,11 +98,15 @@ function whyControls(why) {
       name: "show",
       label: t("why.show"),
       chosen: why ? "why" : "photo",
-      choices: [{ name: "photo", text: t("why.photo") }, { name: "why", text: t("why.why") }],
+      choices: [
+        { name: "photo", text: t("why.photo") },
+        { name: "why", text: t("why.why") },
+      ],
       onChoose: (show) => address.change({ show }),
     })}
-    ${why
-      ? html`
+    ${
+      why
+        ? html`
           <p>${result ? t(`why.${result.method}`, { label: result.target.label }) : t("why.looking")}</p>
           <p class="hint">${t("why.margin")}</p>
           ${workNotice(explanation, () => explanation.reset())}
@@ -104,7 +118,8 @@ function whyControls(why) {
             max: 100,
             onMove: (value, settled) => address.change({ opacity: String(value) }, { replace: !settled }),
           })}
-          <p class="heat-key"><span>${t("why.weak")}</span><span class="heat-scale" aria-hidden="true"></span><span>${t("why.strong")}</span></p>
+          <p class="heat-key"><span>${t("why.weak")}</span><span class="heat-scale"
+            aria-hidden="true"></span><span>${t("why.strong")}</span></p>
           ${segments({
             name: "method",
             label: t("why.method"),
@@ -112,7 +127,8 @@ function whyControls(why) {
             choices: METHODS.map((name) => ({ name, text: t(`why.method.${name}`) })),
             onChoose: (method) => address.change({ method }),
           })}`
-      : html`<p class="hint">${t("why.hint")}</p>`}
+        : html`<p class="hint">${t("why.hint")}</p>`
+    }
   </div>`;
 }
 

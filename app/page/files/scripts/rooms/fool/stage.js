@@ -1,0 +1,64 @@
+// The photo of the room "Fool", and its changed copy.
+
+import * as address from "../../address.js";
+import { html, nothing } from "../../html.js";
+import { t } from "../../language.js";
+import { compare } from "../../parts/compare.js";
+import { cssVariables } from "../../parts/css_variables.js";
+import { pixels } from "../../parts/pixels.js";
+import { currentPhoto, photoSize } from "../../photo/photo.js";
+import { attack } from "./attack.js";
+import { boxLayer } from "./box.js";
+
+export const VIEWS = /** @type {const} */ (["compare", "pixels", "heat", "change"]);
+
+/**
+ * The photo: before an attack with the box, during it as it is so far, and after it before and after.
+ * @param {import("./attack.js").AdversarialResult | null} result
+ */
+export function frame(result) {
+  const photo = currentPhoto();
+  const { width, height } = photoSize();
+  const ratio = cssVariables({ "--ratio": width / height });
+  if (!photo) return html`<figure class="frame" ${ratio}></figure>`;
+  const beforeText = t("see.photo-alt", { name: photo.name });
+  if (!result) {
+    const preview = attack.work.running ? attack.latest?.preview : undefined;
+    return html`<figure class="frame" ${ratio}>
+      <img src=${preview ?? photo.url} alt=${beforeText} width=${width} height=${height} draggable="false">
+      ${attack.work.running ? nothing : boxLayer()}
+    </figure>`;
+  }
+  const afterText = t("fool.after-alt", { label: result.adversarial.label });
+  const free = address.choice("view", VIEWS) === "pixels" ? "frame free" : "frame";
+  return html`<figure class=${free} ${ratio}>${shown(result, photo.url, beforeText, afterText)}</figure>`;
+}
+
+/**
+ * @param {import("./attack.js").AdversarialResult} result
+ * @param {string} before
+ * @param {string} beforeText
+ * @param {string} afterText
+ */
+function shown(result, before, beforeText, afterText) {
+  const view = address.choice("view", VIEWS);
+  if (view === "heat") return html`<img src=${result.heat_map} alt=${t("fool.heat-alt")}>`;
+  if (view === "change") return html`<img src=${result.perturbation} alt=${t("fool.change-alt")}>`;
+  if (view === "pixels") {
+    const [x = NaN, y = NaN] = address.value("at").split(",").map(Number);
+    return pixels({
+      before,
+      after: result.image,
+      at: Number.isInteger(x) && Number.isInteger(y) ? { x, y } : null,
+      onMove: (at, settled) => address.change({ at: `${at.x},${at.y}` }, { replace: !settled }),
+    });
+  }
+  return compare({
+    before,
+    after: result.image,
+    beforeText,
+    afterText,
+    split: address.number("split", 0, 100),
+    onMove: (split, settled) => address.change({ split: String(split) }, { replace: !settled }),
+  });
+}
