@@ -37,6 +37,7 @@ export function stepsChart(chosen) {
     })}
     ${empty && main.work.state === "done" ? html`<p class="stored">${t("steps.stored")}</p>` : nothing}
     <p class="hint">${t(hint, { model: chosen.model })}</p>
+    ${channel ? nothing : html`<p class="hint">${t("steps.early")}</p>`}
   </div>`;
 }
 
