@@ -14,6 +14,7 @@ from models.store import BUNDLED
 from tests.app.page.accessibility import violations
 from tests.app.page.conftest import OpenTab, StartService
 from tests.app.page.service_process import REPOSITORY, ServiceProcess
+from tests.app.page.texts import text
 from tests.app.page.watch import NOTE_SHIFTS
 
 pytestmark = pytest.mark.browser
@@ -68,6 +69,23 @@ def test_charts_say_their_figures_and_have_equal_axes(tab: Page) -> None:
     assert usual.locator(".charts section:first-child .dot").count() == 8
     labels = [model.locator(".chart-x").all_inner_texts() for model in (usual, robust)]
     assert labels[0] == labels[1]
+    for model in (usual, robust):
+        expect(model.locator(".chart-ticks span")).to_have_text(["0", "1", "2", "4", "8"])
+
+
+@pytest.mark.parametrize(("photos", "differs"), [(500, True), (2_399, False)])
+def test_a_curve_of_other_photos_than_the_accuracy_is_explained(
+    tab: Page, service: ServiceProcess, photos: int, differs: bool
+) -> None:
+    """Budgets whose texts would overlap are left out below the chart."""
+    metrics = service.client.get("/models/cats-dogs-robust").json()["metrics"]
+    curve = [{"epsilon": levels / 255, "accuracy": 0.5} for levels in (0, 0.5, 1, 2, 4, 8, 16)]
+    robustness = metrics["robustness"] | {"photos": photos, "curve": curve}
+    change_answer(tab, "models/cats-dogs-robust", metrics=metrics | {"robustness": robustness})
+    tab.goto("/#models")
+    robust = exhibit(tab, "cats-dogs-robust")
+    expect(robust.locator(".chart-ticks span")).to_have_text(["0", "2", "4", "8", "16"])
+    expect(robust.get_by_text(text("models.robustness.fewer"))).to_have_count(int(differs))
 
 
 def test_the_room_is_accessible(tab: Page) -> None:

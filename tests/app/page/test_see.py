@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.app.page.address import values_of
+from tests.app.page.address import link, values_of
 from tests.app.page.answers import ask, expect_classified
 from tests.app.page.pictures import CHELSEA, PICTURES, file_of, levels, redrawn, sample, shown_file, transfer
 from tests.app.page.service_process import ServiceProcess
@@ -135,6 +135,21 @@ def test_the_strip_shows_the_strongest_map_of_each_layer(see: Page, service: Ser
     for place, layer in [(0, "features.0"), (9, "features")]:
         answer = ask(service, "/features", CHELSEA, layer=layer, channels=1, separate=True, format="json")
         assert shown_file(pictures.nth(place)) == file_of(answer["maps"][0]["image"])
+
+
+@pytest.mark.parametrize("layer", ["features.0", "features.6", "features"])
+def test_the_chosen_layer_is_within_the_strip_on_a_narrow_screen(tab: Page, layer: str) -> None:
+    tab.set_viewport_size({"width": 375, "height": 812})
+    tab.goto(link("see", layer=layer))
+    strip(tab)
+    group = tab.get_by_role("group", name=text("layers.strip"))
+    chosen = group.get_by_role("button", pressed=True)
+    expect(chosen).to_contain_text(layer)
+    edges = [place.bounding_box() for place in (group, chosen)]
+    assert edges[0] and edges[1]
+    assert edges[0]["x"] <= edges[1]["x"]
+    assert edges[1]["x"] + edges[1]["width"] <= edges[0]["x"] + edges[0]["width"] + 0.5
+    assert tab.evaluate("scrollY") == 0
 
 
 def test_a_layer_shows_its_maps_and_one_of_them_enlarged(see: Page, service: ServiceProcess) -> None:

@@ -32,7 +32,6 @@ export function header() {
       })}
       ${select({
         label: t("frame.theme"),
-        hideLabel: true,
         chosen: theme(),
         choices: THEMES.map((name) => ({ name, text: t(`theme.${name}`) })),
         onChoose: chooseTheme,

@@ -21,6 +21,7 @@ import { cssVariables } from "./css_variables.js";
  * @property {readonly Line[]} lines
  * @property {number} [xMin]
  * @property {number} xMax
+ * @property {readonly number[]} [ticks] values of x, rising, that are written below the chart; only its ends if missing
  * @property {(x: number) => string} [formatX]
  * @property {(y: number) => string} [formatY] of the values in the legend
  * @property {boolean} [diagonal] whether to draw the line of equal x and y
@@ -28,10 +29,12 @@ import { cssVariables } from "./css_variables.js";
  */
 
 const GRID = [0, 0.25, 0.5, 0.75, 1];
+/** The smallest distance between two values below the chart, as a share of its width. */
+const TICK_DISTANCE = 0.1;
 
 /** @param {Chart} chart */
 export function chart(chart) {
-  const { label, xLabel, yLabel, lines, xMin = 0, xMax, diagonal = false, legend = true } = chart;
+  const { label, xLabel, yLabel, lines, xMin = 0, xMax, ticks, diagonal = false, legend = true } = chart;
   const { formatX = (x) => number(x), formatY = probabilityText } = chart;
   const span = Math.max(xMax - xMin, 1e-9);
   const x = (/** @type {number} */ value) => ((value - xMin) / span) * 100;
@@ -66,8 +69,15 @@ export function chart(chart) {
             }`,
         )}
       </svg>
-      <div class="chart-x"
-        aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>
+      ${
+        ticks
+          ? html`<div class="chart-ticks" aria-hidden="true">${apart(ticks, span * TICK_DISTANCE).map(
+              (tick) => html`<span ${cssVariables({ "--left": `${x(tick)}%` })}>${formatX(tick)}</span>`,
+            )}</div>
+          <div class="chart-x middle" aria-hidden="true"><span>${xLabel}</span></div>`
+          : html`<div class="chart-x"
+          aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>`
+      }
     </div>
     ${
       legend
@@ -81,6 +91,21 @@ export function chart(chart) {
         : nothing
     }
   </figure>`;
+}
+
+/**
+ * The values without those that stand too close to a larger one, so that their texts do not overlap.
+ * @param {readonly number[]} values rising
+ * @param {number} distance
+ */
+function apart(values, distance) {
+  /** @type {number[]} */
+  const kept = [];
+  for (const value of [...values].reverse()) {
+    const last = kept.at(-1);
+    if (last === undefined || last - value >= distance) kept.push(value);
+  }
+  return kept.reverse();
 }
 
 /**

@@ -96,10 +96,11 @@ export function verdictOf({ success, model, original, adversarial, stopped }) {
 }
 
 /**
- * The size of the change, in sentences.
+ * The size of the change, in sentences; `result` is that of the current photo.
  * @param {AdversarialResult} result
  */
 export function figuresOf({ norms, perception, passes, seconds, survive }) {
+  const { width, height } = /** @type {import("../../photo/photo.js").Photo} */ (currentPhoto());
   const levels = Math.round(norms.linf * 255);
   if (levels === 0) return [t("figures.nothing")];
   const sentences = [
@@ -107,7 +108,7 @@ export function figuresOf({ norms, perception, passes, seconds, survive }) {
     perception.ciede2000_p95 < 1
       ? t("figures.invisible", { difference: number(perception.ciede2000_p95) })
       : t("figures.visible", { difference: number(perception.ciede2000_p95) }),
-    t("figures.norms", { l2: number(norms.l2), count: norms.l0 }),
+    t("figures.norms", { l2: number(norms.l2), count: norms.l0, pixels: width * height }),
     t("figures.passes", { count: passes.forward, seconds: number(seconds, 1) }),
   ];
   const conversions = survive.filter((name) => name !== "png").map((name) => t(`survive.${name}`));

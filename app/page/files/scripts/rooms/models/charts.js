@@ -54,6 +54,7 @@ export function robustnessChart(model, xMax) {
   const unit = inLevels(robustness) ? "levels" : "other";
   const spoken = points.map(({ x, y }) => t(`models.robustness.point.${unit}`, { count: x, accuracy: percent(y) }));
   const name = hasText(`attack.${attack}`) ? t(`attack.${attack}`) : attack;
+  const fewer = points[0]?.x === 0 && photos !== undefined && photos < (metricsOf(model).photos ?? 0);
   const known = options?.steps === undefined || photos === undefined ? "unknown" : "known";
   return html`<section>
     <h3>${t("models.robustness.title")}</h3>
@@ -62,11 +63,13 @@ export function robustnessChart(model, xMax) {
       yLabel: t("models.chart.accuracy"),
       xLabel: t(`models.robustness.axis.${unit}`, { norm: robustness.norm ?? "" }),
       xMax,
+      ticks: points.map(({ x }) => x),
       legend: false,
       lines: [{ name: model.name, points, tone: "accent", dots: true, intervals }],
     })}
     <p>${t(`models.robustness.attack.${known}`, { attack: name, steps: options?.steps ?? 0, count: photos ?? 0 })}</p>
     <p class="hint">${t("models.robustness.hint")}</p>
+    ${fewer ? html`<p class="hint">${t("models.robustness.fewer")}</p>` : nothing}
   </section>`;
 }
 

@@ -1,7 +1,7 @@
 // What the network sees: a strip of its layers from input to output, and the strongest feature maps of one of them.
 
 import * as address from "../../address.js";
-import { html, nothing, repeat } from "../../html.js";
+import { html, nothing, ref, repeat } from "../../html.js";
 import { number, t } from "../../language.js";
 import { select } from "../../parts/choices.js";
 import { workNotice } from "../../parts/problem.js";
@@ -165,13 +165,28 @@ function linkToImagine(layer, channel) {
  */
 function stop(layer, index, chosen) {
   const image = stripMaps.get(layer.name);
-  return html`<button type="button" class="stop" aria-pressed=${chosen}
+  return html`<button type="button" class="stop" aria-pressed=${chosen} ${ref(chosen ? reveal : undefined)}
       @click=${() => address.change({ layer: layer.name, map: "" })}>
     <span class="only-spoken">${t("layers.stop", { number: index + 1, layer: layer.name })}</span>
     <span class="map-place">${image ? html`<img src=${image} alt="">` : nothing}</span>
     <span class="stop-name" aria-hidden="true">${layer.name}</span>
     <span class="figure">${number(layer.width)} × ${number(layer.height)}</span>
   </button>`;
+}
+
+/**
+ * Scrolls the strip, and not the page, until the chosen layer is within it: on a narrow screen it may be cut.
+ * @param {Element} [stop] missing when this layer is no longer the chosen one
+ */
+function reveal(stop) {
+  requestAnimationFrame(() => {
+    const strip = stop?.parentElement;
+    if (!stop || !strip) return;
+    const { left, right } = stop.getBoundingClientRect();
+    const view = strip.getBoundingClientRect();
+    if (right > view.right) strip.scrollLeft += right - view.right;
+    else if (left < view.left) strip.scrollLeft -= view.left - left;
+  });
 }
 
 /** @param {LayerDetail} layer */
