@@ -167,7 +167,8 @@ def test_the_plain_recipe_is_told_apart_from_what_it_promises(tab: Page, service
     expect(card.locator("dd")).to_have_text([certainty(figure) for figure in figures])
 
 
-def test_the_film_is_shown_and_downloaded(tab: Page, service: ServiceProcess) -> None:
+def test_the_film_is_shown_and_downloaded(tab: Page, open_tab: OpenTab, service: ServiceProcess) -> None:
+    """A link to it shows it as well."""
     (picture,) = drawn(tab, link("imagine", **QUICK))
     press(tab, "film.play")
     expect(pieces(tab)).to_have_accessible_name(text("film.alt", label="cat"))
@@ -176,6 +177,9 @@ def test_the_film_is_shown_and_downloaded(tab: Page, service: ServiceProcess) ->
     film = service.client.get("/ideal/cat", params=MODEL | {"effort": "quick", "seed": "0", "format": "film"}).content
     assert Path(waiting.value.path()).read_bytes() == film
     assert pieces(tab).evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 256
+    elsewhere = open_tab(service)
+    elsewhere.goto(tab.url)
+    expect(pieces(elsewhere)).to_have_accessible_name(text("film.alt", label="cat"))
     press(tab, "film.end")
     expect(pieces(tab)).to_have_accessible_name(text("ideal.alt", label="cat", model="cats-dogs"))
     assert shown_file(pieces(tab)) == picture

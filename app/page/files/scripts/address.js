@@ -13,12 +13,16 @@ const SHARED = ["photo", "model"];
 /** Values about a result, as they are when something has changed on which it depends. */
 export const NO_RESULT = { run: "", prove: "", jpeg: "", versus: "", at: "" };
 
-/** What is outdated in a room that was left, when meanwhile another photo or model was chosen. */
-/** @type {Readonly<Record<string, readonly string[]>>} */
+/** What is outdated once another photo or model was chosen. @type {Readonly<Record<string, readonly string[]>>} */
 const OUTDATED = {
   photo: [...Object.keys(NO_RESULT), "target", "why", "box"],
-  model: [...Object.keys(NO_RESULT), "target", "why", "layer", "map", "class", "channel"],
+  model: [...Object.keys(NO_RESULT), "target", "why", "layer", "map"],
 };
+
+/** Browsers take 100 to 200 changes of the address in ten seconds, and refuse more: a slider would be over that. */
+const WRITE_MS = 250;
+/** How long to wait before a change that was refused is tried again, in milliseconds. */
+const REFUSED_MS = 2000;
 
 /** The values that an address leaves out. A value without a default here is empty by default. */
 /** @type {Readonly<Values>} */
@@ -45,6 +49,10 @@ let current = parse(location.hash);
 const left = {};
 /** @type {((before: Room) => void)[]} */
 const listeners = [];
+/** The names of the values that are being moved, by steps that share one entry of the browser's history. */
+let gesture = "";
+/** Timer of the address that is still to be written. @type {number | undefined} */
+let pending;
 
 /**
  * @param {string} hash
@@ -88,16 +96,17 @@ export function value(name) {
  * @param {string} name
  * @param {number} least
  * @param {number} most
+ * @param {number} [otherwise] the default, where it depends on something else
  */
-export function number(name, least, most) {
+export function number(name, least, most, otherwise = Number(DEFAULTS[name] ?? least)) {
   const text = value(name);
   const given = text === "" ? NaN : Number(text);
-  const chosen = Number.isFinite(given) ? given : Number(DEFAULTS[name] ?? least);
+  const chosen = Number.isFinite(given) ? given : otherwise;
   return Math.min(most, Math.max(least, chosen));
 }
 
 /**
- * One of several names; the first of them if the address has another.
+ * One of several names; the default one, or the first of them, if the address has another.
  * @template {string} Name
  * @param {string} name
  * @param {readonly Name[]} names
@@ -105,17 +114,29 @@ export function number(name, least, most) {
  */
 export function choice(name, names) {
   const chosen = value(name);
-  return names.find((known) => known === chosen) ?? /** @type {Name} */ (names[0]);
+  const known = names.find((known) => known === chosen) ?? names.find((known) => known === DEFAULTS[name]);
+  return known ?? /** @type {Name} */ (names[0]);
 }
 
 /**
- * Changes values. Each change can be undone by the browser's "back"; with `replace` it takes the place of the one
- * before, as while a slider is moved.
+ * Changes values, and leaves out what is then outdated. Each change can be undone by the browser's "back". With
+ * `replace` it takes the place of the one before. With `moving`, as while a slider is moved, all changes up to the next
+ * one without it are one.
  * @param {Values} values
- * @param {{replace?: boolean}} [options]
+ * @param {{replace?: boolean, moving?: boolean}} [options]
  */
-export function change(values, { replace = false } = {}) {
-  go(current.room, { ...current.values, ...values }, replace);
+export function change(values, { replace = false, moving = false } = {}) {
+  const changed = { ...current.values, ...values };
+  const hash = format(current.room, { ...upToDate(current.values, changed), ...values });
+  const same = hash === format(current.room, current.values);
+  const moved = Object.keys(values).join();
+  const goesOn = gesture === moved;
+  if (same && !goesOn) return;
+  current = parse(hash);
+  if (moving && goesOn) pending ??= setTimeout(write, WRITE_MS, "replaceState");
+  else write(goesOn || replace ? "replaceState" : "pushState");
+  gesture = moving ? moved : "";
+  if (!same) for (const listener of listeners) listener(current.room);
 }
 
 /**
@@ -133,13 +154,23 @@ export function explainNone(name, meaning) {
  * @param {Values} [values]
  */
 export function link(room, values = {}) {
-  const shared = Object.fromEntries(SHARED.map((name) => [name, value(name)]));
-  const before = { ...left[room] };
+  const shared = Object.fromEntries(SHARED.map((name) => [name, values[name] ?? value(name)]));
+  const before = (room === current.room ? current.values : left[room]) ?? {};
+  return format(room, { ...upToDate(before, shared), ...shared, ...values });
+}
+
+/**
+ * Values without those that are outdated because `changed` has another photo or model.
+ * @param {Values} values
+ * @param {Values} changed
+ */
+function upToDate(values, changed) {
   const meant = (/** @type {Values} */ values, /** @type {string} */ name) =>
     values[name] || meantByNone[name] || DEFAULTS[name];
-  const other = left[room] ? SHARED.filter((name) => meant(before, name) !== meant(shared, name)) : [];
-  for (const name of other) for (const outdated of OUTDATED[name] ?? []) delete before[outdated];
-  return format(room, { ...before, ...shared, ...values });
+  const outdated = SHARED.filter((name) => meant(values, name) !== meant(changed, name)).flatMap(
+    (name) => OUTDATED[name] ?? [],
+  );
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !outdated.includes(name)));
 }
 
 /**
@@ -160,23 +191,27 @@ export function onChange(listener) {
 }
 
 /**
- * @param {Room} room
- * @param {Values} values
- * @param {boolean} replace
+ * Writes the state into the address. Where the browser refuses, it is tried again later.
+ * @param {"pushState" | "replaceState"} method
  */
-function go(room, values, replace) {
-  const hash = format(room, values);
-  if (hash === format(current.room, current.values)) return;
-  if (replace) history.replaceState(null, "", hash);
-  else history.pushState(null, "", hash);
-  arrive();
+function write(method) {
+  clearTimeout(pending);
+  pending = undefined;
+  const hash = format(current.room, current.values);
+  try {
+    history[method](null, "", hash);
+  } catch {
+    // Firefox and Safari say that they refuse; Chromium does nothing.
+  }
+  if (location.hash !== hash) pending = setTimeout(write, REFUSED_MS, "replaceState");
 }
 
-function arrive() {
-  const before = current.room;
-  if (ROOMS.includes(before)) left[before] = current.values;
+window.addEventListener("popstate", () => {
+  clearTimeout(pending);
+  pending = undefined;
+  gesture = "";
+  const before = current;
   current = parse(location.hash);
-  for (const listener of listeners) listener(before);
-}
-
-window.addEventListener("popstate", arrive);
+  if (before.room !== current.room) left[before.room] = before.values;
+  for (const listener of listeners) listener(before.room);
+});

@@ -54,7 +54,7 @@ function modelSwitch() {
     label: t("frame.model"),
     chosen,
     choices: choices.length ? choices : [{ name: "", text: "…", disabled: true }],
-    onChoose: (model) => address.change({ model, layer: "", map: "", target: "", why: "", ...address.NO_RESULT }),
+    onChoose: (model) => address.change({ model }),
   });
 }
 

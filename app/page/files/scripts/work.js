@@ -58,12 +58,12 @@ export class Work {
   }
 
   /**
-   * Begins the work, unless work with the same key is under way or done. Ends other work that was under way.
+   * Begins the work, unless work with the same key is under way, done or failed. Ends other work that was under way.
    * @param {string} key
    * @param {(waiting: import("./service/requests.js").Waiting) => Promise<Result>} job
    */
   start(key, job) {
-    if (key === this.key && (this.state === "running" || this.state === "done")) return;
+    if (key === this.key && this.state !== "idle" && this.state !== "stopped") return;
     this.#controller?.abort();
     const controller = new AbortController();
     this.#controller = controller;

@@ -19,7 +19,6 @@ import { cssVariables } from "./css_variables.js";
  * @property {string} xLabel
  * @property {string} [yLabel]
  * @property {readonly Line[]} lines
- * @property {number} [xMin]
  * @property {number} xMax
  * @property {readonly number[]} [ticks] values of x, rising, that are written below the chart; only its ends if missing
  * @property {(x: number) => string} [formatX]
@@ -34,10 +33,10 @@ const TICK_DISTANCE = 0.1;
 
 /** @param {Chart} chart */
 export function chart(chart) {
-  const { label, xLabel, yLabel, lines, xMin = 0, xMax, ticks, diagonal = false, legend = true } = chart;
+  const { label, xLabel, yLabel, lines, xMax, ticks, diagonal = false, legend = true } = chart;
   const { formatX = (x) => number(x), formatY = probabilityText } = chart;
-  const span = Math.max(xMax - xMin, 1e-9);
-  const x = (/** @type {number} */ value) => ((value - xMin) / span) * 100;
+  const span = Math.max(xMax, 1e-9);
+  const x = (/** @type {number} */ value) => (value / span) * 100;
   const y = (/** @type {number} */ value) => 100 - Math.min(1, Math.max(0, value)) * 100;
   const path = (/** @type {readonly Point[]} */ points) =>
     points.map((point, index) => `${index ? "L" : "M"}${x(point.x).toFixed(2)} ${y(point.y).toFixed(2)}`).join("");
@@ -76,7 +75,7 @@ export function chart(chart) {
             )}</div>
           <div class="chart-x middle" aria-hidden="true"><span>${xLabel}</span></div>`
           : html`<div class="chart-x"
-          aria-hidden="true"><span>${formatX(xMin)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>`
+          aria-hidden="true"><span>${formatX(0)}</span><span>${xLabel}</span><span>${formatX(xMax)}</span></div>`
       }
     </div>
     ${

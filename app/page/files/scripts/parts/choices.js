@@ -9,7 +9,7 @@ import { html, live, nothing } from "../html.js";
  * @param {string} options.name of the group, unique on the page
  * @param {string} options.label
  * @param {Name} options.chosen
- * @param {readonly {name: Name, text: string, hint?: string, disabled?: boolean}[]} options.choices
+ * @param {readonly {name: Name, text: string, disabled?: boolean}[]} options.choices
  * @param {(name: Name) => void} options.onChoose
  * @param {boolean} [options.hideLabel]
  */
@@ -17,7 +17,7 @@ export function segments({ name, label, chosen, choices, onChoose, hideLabel = f
   return html`<fieldset class="segments">
     <legend class=${hideLabel ? "only-spoken" : nothing}>${label}</legend>
     <div>${choices.map(
-      (choice) => html`<label title=${choice.hint ?? nothing}>
+      (choice) => html`<label>
         <input type="radio" name=${name} .checked=${live(choice.name === chosen)} value=${choice.name}
           ?disabled=${choice.disabled ?? false} @change=${() => onChoose(choice.name)}>
         <span>${choice.text}</span>
@@ -36,15 +36,22 @@ export function segments({ name, label, chosen, choices, onChoose, hideLabel = f
  * @param {number} options.max
  * @param {number} [options.step]
  * @param {(value: number, settled: boolean) => void} options.onMove `settled` is false while the slider is being moved
- * @param {boolean} [options.disabled]
  */
-export function slider({ label, text, value, min, max, step = 1, onMove, disabled = false }) {
-  const move = (/** @type {boolean} */ settled) => (/** @type {Event} */ event) =>
-    onMove(Number(/** @type {HTMLInputElement} */ (event.target).value), settled);
+export function slider({ label, text, value, min, max, step = 1, onMove }) {
   return html`<label class="slider"><span class="slider-label">${label}</span>
     <span class="figure" aria-hidden="true">${text}</span>
-    <input type="range" min=${min} max=${max} step=${step} .value=${live(String(value))} ?disabled=${disabled}
-      aria-valuetext=${text} @input=${move(false)} @change=${move(true)}></label>`;
+    <input type="range" min=${min} max=${max} step=${step} .value=${live(String(value))}
+      aria-valuetext=${text} @input=${moved(onMove, false)} @change=${moved(onMove, true)}></label>`;
+}
+
+/**
+ * Listens to a slider.
+ * @param {(value: number, settled: boolean) => void} onMove
+ * @param {boolean} settled
+ * @returns {(event: Event) => void}
+ */
+export function moved(onMove, settled) {
+  return ({ target }) => onMove(Number(/** @type {HTMLInputElement} */ (target).value), settled);
 }
 
 /**
@@ -55,11 +62,10 @@ export function slider({ label, text, value, min, max, step = 1, onMove, disable
  * @param {readonly {name: string, text: string, disabled?: boolean}[]} options.choices
  * @param {(name: string) => void} options.onChoose
  * @param {boolean} [options.hideLabel]
- * @param {boolean} [options.disabled]
  */
-export function select({ label, chosen, choices, onChoose, hideLabel = false, disabled = false }) {
+export function select({ label, chosen, choices, onChoose, hideLabel = false }) {
   return html`<label class="select"><span class=${hideLabel ? "only-spoken" : "select-label"}>${label}</span>
-    <select .value=${live(chosen)} ?disabled=${disabled}
+    <select .value=${live(chosen)}
       @change=${(/** @type {Event} */ event) => onChoose(/** @type {HTMLSelectElement} */ (event.target).value)}>
       ${choices.map(
         (choice) => html`<option value=${choice.name} ?selected=${choice.name === chosen}

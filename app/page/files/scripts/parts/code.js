@@ -64,7 +64,7 @@ export function block(name, title, text, copyText = t("code.copy", { language: t
  * @param {Call} call
  * @param {{file?: string, download?: string, save?: string}} options
  */
-export function curlOf(call, { file = "photo.jpg", download, save }) {
+function curlOf(call, { file = "photo.jpg", download, save }) {
   const words = ["curl"];
   if (apiKey()) words.push("-H", "X-API-Key: YOUR-KEY");
   if (call.image) {
@@ -83,7 +83,7 @@ export function curlOf(call, { file = "photo.jpg", download, save }) {
  * @param {Call} call
  * @param {{file?: string, download?: string, save?: string}} options
  */
-export function pythonOf(call, { file = "photo.jpg", download, save }) {
+function pythonOf(call, { file = "photo.jpg", download, save }) {
   const options = Object.fromEntries(givenOptions(call.options));
   const url = new URL(call.path, BASE).href;
   const given = Object.keys(options).length ? `${call.image ? "data" : "params"}=${JSON.stringify(options)}` : "";

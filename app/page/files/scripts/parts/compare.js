@@ -2,6 +2,7 @@
 
 import { html, live } from "../html.js";
 import { t } from "../language.js";
+import { moved } from "./choices.js";
 import { cssVariables } from "./css_variables.js";
 
 /**
@@ -14,8 +15,6 @@ import { cssVariables } from "./css_variables.js";
  * @param {(split: number, settled: boolean) => void} options.onMove
  */
 export function compare({ before, after, beforeText, afterText, split, onMove }) {
-  const move = (/** @type {boolean} */ settled) => (/** @type {Event} */ event) =>
-    onMove(Number(/** @type {HTMLInputElement} */ (event.target).value), settled);
   return html`<div class="compare" ${cssVariables({ "--split": `${split}%` })}>
     <img src=${after} alt=${afterText} draggable="false">
     <img class="compare-before" src=${before} alt=${beforeText} draggable="false">
@@ -23,6 +22,6 @@ export function compare({ before, after, beforeText, afterText, split, onMove })
     <span class="compare-label right" aria-hidden="true">${t("compare.after")}</span>
     <span class="compare-line" aria-hidden="true"></span>
     <input type="range" min="0" max="100" .value=${live(String(split))} aria-label=${t("compare.slider")}
-      @input=${move(false)} @change=${move(true)}>
+      @input=${moved(onMove, false)} @change=${moved(onMove, true)}>
   </div>`;
 }

@@ -10,6 +10,8 @@ const CELL = 16;
 /** Pixels of a picture. @typedef {{data: Uint8ClampedArray, width: number, height: number}} Pixels */
 /** @type {Map<string, Pixels | Promise<void>>} */
 const decoded = new Map();
+/** The pixel that differs most between the last two pictures for which that was asked. */
+let largest = { before: /** @type {Pixels | null} */ (null), after: /** @type {Pixels | null} */ (null), x: 0, y: 0 };
 
 /**
  * The pixels of a picture; undefined until they are there.
@@ -18,7 +20,8 @@ const decoded = new Map();
 function pixelsOf(url) {
   const known = decoded.get(url);
   if (known && "data" in known) return known;
-  if (!known) decoded.set(url, decode(url));
+  // A picture that cannot be decoded is not seen either, so there is nothing to say; it is tried again when next drawn.
+  if (!known) decoded.set(url, decode(url).catch(() => void decoded.delete(url)));
   return undefined;
 }
 
@@ -50,15 +53,17 @@ async function decode(url) {
  * @param {Pixels} after
  */
 function mostChanged(before, after) {
-  let [largest, place] = [0, 0];
+  if (largest.before === before && largest.after === after) return largest;
+  let [most, place] = [0, 0];
   for (let index = 0; index < after.data.length; index += 4) {
     let change = 0;
     for (let channel = 0; channel < 3; channel += 1) {
       change += Math.abs((after.data[index + channel] ?? 0) - (before.data[index + channel] ?? 0));
     }
-    if (change > largest) [largest, place] = [change, index / 4];
+    if (change > most) [most, place] = [change, index / 4];
   }
-  return { x: place % after.width, y: Math.floor(place / after.width) };
+  largest = { before, after, x: place % after.width, y: Math.floor(place / after.width) };
+  return largest;
 }
 
 /**
@@ -66,7 +71,7 @@ function mostChanged(before, after) {
  * @param {string} options.before
  * @param {string} options.after
  * @param {{x: number, y: number} | null} options.at the pixel in the middle; null for the one that changed most
- * @param {(at: {x: number, y: number}, settled: boolean) => void} options.onMove
+ * @param {(at: {x: number, y: number}) => void} options.onMove
  */
 export function pixels({ before, after, at, onMove }) {
   const one = pixelsOf(before);
@@ -83,14 +88,14 @@ export function pixels({ before, after, at, onMove }) {
     const move = moves[event.key];
     if (!move || !two) return;
     event.preventDefault();
-    onMove(inside({ x: middle.x + move[0], y: middle.y + move[1] }, two), false);
+    onMove(inside({ x: middle.x + move[0], y: middle.y + move[1] }, two));
   };
   const point = (/** @type {MouseEvent} */ event) => {
     const area = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
     if (!two) return;
     const x = Math.floor(((event.clientX - area.left) / area.width) * two.width);
     const y = Math.floor(((event.clientY - area.top) / area.height) * two.height);
-    onMove(inside({ x, y }, two), true);
+    onMove(inside({ x, y }, two));
   };
   return html`<div class="pixels">
     <button type="button" class="pixels-map" aria-label=${t("pixels.map")} @click=${point} @keydown=${step}>

@@ -32,6 +32,11 @@ export function problemNotice(error, retry) {
   return html`<div class="notice" role="alert">
     <p>${hasText(key) ? t(key) : t("problem.other", { status: error.problem.status })}</p>
     <p class="detail" lang="en">${error.problem.detail}</p>
+    ${
+      error.problem.status === 500
+        ? html`<p class="detail">${t("problem.request-id", { id: error.problem.request_id })}</p>`
+        : nothing
+    }
     ${again}
   </div>`;
 }

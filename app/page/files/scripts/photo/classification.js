@@ -27,7 +27,7 @@ export function classify() {
   const call = classifyCall();
   const key = `${currentPhoto()?.id} ${modelName()}`;
   if (!call && classification.state !== "idle") classification.reset(); // the photo is gone
-  if (!call || (key === classification.key && classification.state !== "idle")) return;
+  if (!call) return;
   classification.start(key, async (waiting) => {
     const result = await /** @type {Promise<Classification>} */ (json(call, waiting));
     const top = result.predictions[0];

@@ -1,7 +1,7 @@
 // The photo that the visitor looks at, in all rooms: one of the samples, or one of the visitor's own.
 // The address names it. A photo of one's own stays in this browser, so that a link cannot show it elsewhere.
 
-import { change, NO_RESULT, value } from "../address.js";
+import { value } from "../address.js";
 import { redraw } from "../drawing.js";
 import { noteNoAnswer } from "../service/connection.js";
 import { keep, one } from "./database.js";
@@ -21,8 +21,6 @@ import { samplePath, SAMPLES, sampleUrl } from "./samples.js";
 
 const OWN = "own-";
 const MOST_STORED = 12;
-/** Values of the address that are about a photo, and not about another one. */
-export const OF_ANOTHER_PHOTO = { box: "", target: "", why: "", ...NO_RESULT };
 /** Photos that the browser does not keep: they are there until the page is left. @type {Map<string, Stored>} */
 const unkept = new Map();
 const START = /** @type {import("./samples.js").Sample} */ (SAMPLES[0]);
@@ -115,12 +113,12 @@ async function shown(blob) {
 }
 
 /**
- * Takes a photo of the visitor's own: it is kept in this browser, and the address names it from now on. Throws
+ * Keeps a photo of the visitor's own in this browser, and returns the id by which the address names it. Throws
  * CannotShow if the browser cannot show it.
  * @param {Blob} blob
  * @param {string} name
  */
-export async function takePhoto(blob, name) {
+export async function keepPhoto(blob, name) {
   const { url } = await shown(blob);
   URL.revokeObjectURL(url);
   const id = OWN + (await digest(blob));
@@ -131,13 +129,13 @@ export async function takePhoto(blob, name) {
   } catch {
     unkept.set(id, item); // a private window, or no room left
   }
-  change({ photo: id, ...OF_ANOTHER_PHOTO });
+  return id;
 }
 
 /** @param {Blob} blob */
 async function digest(blob) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
-  // Browsers have SHA-256 only on https and on the own machine; elsewhere a 53-bit hash tells photos apart well enough.
+  // Browsers have SHA-256 only on https and localhost; elsewhere two hashes of 32 bits tell photos apart well enough.
   if (!globalThis.crypto?.subtle) return quickHash(bytes);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return [...hash.slice(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -7,12 +7,14 @@ import { t } from "../language.js";
 import { problemNotice } from "../parts/problem.js";
 import { json } from "../service/requests.js";
 import { cameraButton, cameraView } from "./camera.js";
-import { CannotShow, OF_ANOTHER_PHOTO, photoFault, takePhoto } from "./photo.js";
+import { CannotShow, keepPhoto, photoFault } from "./photo.js";
 import { SAMPLES, sampleUrl } from "./samples.js";
 
 /** What was wrong with the last file. @type {unknown} */
 let fault = null;
 let dragging = 0;
+/** Number of the visitor's last choice: a file that takes long does not replace what was chosen after it. */
+let choice = 0;
 /** @type {HTMLInputElement | undefined} */
 let input;
 
@@ -52,8 +54,9 @@ export function listenForPictures() {
   });
   addEventListener("dragenter", (event) => countDrag(event, 1));
   addEventListener("dragleave", (event) => countDrag(event, -1));
-  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return; // a text that is dropped into a field
     event.preventDefault();
     dragging = 0;
     const file = event.dataTransfer?.files[0];
@@ -67,12 +70,17 @@ export function isDragging() {
   return dragging > 0;
 }
 
+/** @param {DragEvent} event */
+function hasFiles(event) {
+  return event.dataTransfer?.types.includes("Files") ?? false;
+}
+
 /**
  * @param {DragEvent} event
  * @param {number} step
  */
 function countDrag(event, step) {
-  if (!event.dataTransfer?.types.includes("Files")) return;
+  if (!hasFiles(event)) return;
   event.preventDefault();
   dragging = Math.max(0, dragging + step);
   redraw();
@@ -81,7 +89,8 @@ function countDrag(event, step) {
 /** @param {string} id */
 function choose(id) {
   fault = null;
-  change({ photo: id, ...OF_ANOTHER_PHOTO });
+  choice += 1;
+  change({ photo: id });
 }
 
 function chosen() {
@@ -97,10 +106,14 @@ function chosen() {
  */
 async function takeFile(blob, name) {
   fault = null;
+  choice += 1;
+  const own = choice;
   try {
-    await takePhoto(blob, name);
+    const id = await keepPhoto(blob, name);
+    if (own === choice) change({ photo: id });
   } catch (error) {
-    fault = error instanceof CannotShow ? await whatIsWrong(blob) : error;
+    const reason = error instanceof CannotShow ? await whatIsWrong(blob) : error;
+    if (own === choice) fault = reason;
   }
   redraw();
 }

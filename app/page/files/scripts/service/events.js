@@ -2,8 +2,8 @@
 // The browser's own EventSource cannot send a picture, nor an API key, so the stream is read from a fetch.
 
 import { noteNoAnswer } from "./connection.js";
-import { NoAnswer, ServiceProblem, wasStopped } from "./problems.js";
-import { send } from "./requests.js";
+import { NoAnswer, ServiceProblem } from "./problems.js";
+import { reading, send } from "./requests.js";
 
 /** @typedef {import("./requests.js").Call} Call */
 /** @typedef {import("./requests.js").Waiting} Waiting */
@@ -31,16 +31,10 @@ import { send } from "./requests.js";
 export async function follow(call, onProgress, waiting) {
   const options = { ...call.options, format: "events", previews: true };
   const response = await send({ ...call, options }, waiting);
-  try {
-    for await (const { event, data } of eventsOf(response)) {
-      if (event === "progress") onProgress(JSON.parse(data));
-      else if (event === "problem") throw new ServiceProblem(JSON.parse(data));
-      else if (event === "result") return JSON.parse(data);
-    }
-  } catch (error) {
-    if (error instanceof ServiceProblem || error instanceof SyntaxError || wasStopped(error)) throw error;
-    noteNoAnswer();
-    throw new NoAnswer(String(error));
+  for await (const { event, data } of eventsOf(response)) {
+    if (event === "progress") onProgress(JSON.parse(data));
+    else if (event === "problem") throw new ServiceProblem(JSON.parse(data));
+    else if (event === "result") return JSON.parse(data);
   }
   noteNoAnswer(); // the stream ended without a result: the process has ended
   throw new NoAnswer("the event stream ended early");
@@ -60,7 +54,7 @@ async function* eventsOf(response) {
   let event = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reading(() => reader.read());
       if (done) return;
       const lines = value.split("\n");
       for (const [index, line] of lines.entries()) {

@@ -19,6 +19,7 @@ export function apiKey() {
 export function rememberKey(key) {
   // A header can only have Latin letters, and no key has others: what was mistyped is refused as a wrong key.
   const typed = key.trim();
+  wanted = false;
   remember("session", STORED, /^[\x20-\x7e]*$/.test(typed) ? typed : encodeURIComponent(typed));
 }
 
@@ -33,7 +34,7 @@ export function isKeyRefused() {
   return refused !== "" && refused === apiKey();
 }
 
-/** Whether the page must ask for a key, or show that one is in use. */
+/** Whether the page must ask for a key. */
 export function keyWanted() {
-  return wanted || apiKey() !== "";
+  return wanted;
 }

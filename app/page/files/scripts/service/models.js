@@ -3,7 +3,7 @@
 import { explainNone, value } from "../address.js";
 import { redraw } from "../drawing.js";
 import { onBack } from "./connection.js";
-import { NoAnswer, ServiceProblem } from "./problems.js";
+import { NoAnswer, notFound } from "./problems.js";
 import { isProblem, retryFailed } from "../work.js";
 import { json, pause } from "./requests.js";
 
@@ -33,15 +33,16 @@ onBack(() => {
 export async function loadModels() {
   fault = null;
   try {
-    do {
-      if (list) await pause(LOADING_MS);
+    for (;;) {
       list = await json({ path: "models" });
       explainNone("model", list?.default ?? "");
       for (const name of failed) asked.delete(name);
       failed.clear();
       retryFailed(isProblem("still-loading"));
       redraw();
-    } while (list?.models.some((model) => model.state === "loading"));
+      if (!models().some((model) => model.state === "loading")) break;
+      await pause(LOADING_MS);
+    }
   } catch (error) {
     // The page has notices of its own for these two.
     if (!(error instanceof NoAnswer) && !isProblem("unauthorized")(error)) fault = error;
@@ -88,7 +89,7 @@ export function loadDetail(name) {
   if (known) return known;
   /** @type {Promise<ModelDetail>} */
   const promise = isListed(name)
-    ? json({ path: `models/${name.split("/").map(encodeURIComponent).join("/")}` })
+    ? json({ path: modelPath(name) })
     : notServed(name);
   asked.set(name, promise);
   promise.then(
@@ -101,6 +102,14 @@ export function loadDetail(name) {
   return promise;
 }
 
+/**
+ * The path of a model at the service; its name may contain slashes.
+ * @param {string} name
+ */
+export function modelPath(name) {
+  return `models/${name.split("/").map(encodeURIComponent).join("/")}`;
+}
+
 /** @param {string} name */
 function isListed(name) {
   return models().some((model) => model.name === name);
@@ -111,9 +120,7 @@ function isListed(name) {
  * @param {string} name
  */
 function notServed(name) {
-  const detail = `the service has no model ${name}`;
-  const type = "urn:mirage:problem:not-served";
-  return Promise.reject(new ServiceProblem({ type, title: "Not Found", status: 404, detail, request_id: "" }));
+  return Promise.reject(notFound("not-served", `the service has no model ${name}`));
 }
 
 /** Whether the list is there, and the details of every model that is ready. Without them, siblings may be missing. */

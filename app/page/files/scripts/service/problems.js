@@ -20,8 +20,31 @@ export class ServiceProblem extends Error {
   }
 }
 
+/**
+ * The problem of what the service is not even asked for, because it does not have it.
+ * @param {string} kind
+ * @param {string} detail
+ */
+export function notFound(kind, detail) {
+  const type = `urn:mirage:problem:${kind}`;
+  return new ServiceProblem({ type, title: "Not Found", status: 404, detail, request_id: "" });
+}
+
 /** The service did not answer: it was stopped, or the network is gone. */
 export class NoAnswer extends Error {}
+
+/**
+ * Whether a proxy says that it does not reach the service, or not in time. The service itself says problem details.
+ * @param {Response} response
+ */
+export function isOfProxy(response) {
+  return [502, 503, 504].includes(response.status) && !hasProblem(response);
+}
+
+/** @param {Response} response */
+function hasProblem(response) {
+  return response.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
+}
 
 /**
  * The problem that a response describes.
@@ -37,7 +60,7 @@ export async function problemOf(response) {
     detail: `${response.status} ${response.statusText}`,
     request_id: response.headers.get("X-Request-ID") ?? "",
   };
-  if (response.headers.get("Content-Type")?.startsWith("application/problem+json")) {
+  if (hasProblem(response)) {
     problem = { ...problem, ...(await response.json().catch(() => ({}))) };
   }
   return new ServiceProblem(problem, retryAfter);

@@ -2,7 +2,7 @@
 
 import { noteAnswer, noteNoAnswer } from "./connection.js";
 import { apiKey, noteKeyWanted } from "./key.js";
-import { NoAnswer, problemOf, ServiceProblem, wasStopped } from "./problems.js";
+import { isOfProxy, NoAnswer, notFound, problemOf, ServiceProblem, wasStopped } from "./problems.js";
 
 /** The address below which the service is published, with `/` at its end: a proxy may have put it below a path. */
 export const BASE = new URL("../../../", import.meta.url);
@@ -68,7 +68,35 @@ export async function send(call, { signal, onWait = () => {} } = {}) {
  * @returns {Promise<Result>}
  */
 export async function json(call, waiting) {
-  return (await send(call, waiting)).json();
+  const response = await send(call, waiting);
+  return reading(() => response.json());
+}
+
+/**
+ * Sends a request and returns what comes as a file.
+ * @param {Call} call
+ * @param {Waiting} [waiting]
+ */
+export async function file(call, waiting) {
+  const response = await send(call, waiting);
+  return reading(() => response.blob());
+}
+
+/**
+ * Does what asks the service, or reads its answer. Where it cannot be reached or the connection breaks, this is noted,
+ * and NoAnswer thrown.
+ * @template Result
+ * @param {() => Promise<Result>} ask
+ * @returns {Promise<Result>}
+ */
+export async function reading(ask) {
+  try {
+    return await ask();
+  } catch (error) {
+    if (wasStopped(error)) throw error;
+    noteNoAnswer();
+    throw new NoAnswer(String(error));
+  }
 }
 
 /**
@@ -76,36 +104,20 @@ export async function json(call, waiting) {
  * @param {AbortSignal} [signal]
  */
 async function sendOnce(call, signal) {
-  if (call.path.split("/").some((segment) => segment === "." || segment === "..")) throw noSuchPath(call.path);
+  // A browser would take `..` out of the address, and ask for something else.
+  if (call.path.split("/").some((segment) => segment === "." || segment === ".."))
+    throw notFound("not-found", `the service has nothing at ${call.path}`);
   const headers = apiKey() ? { "X-API-Key": apiKey() } : undefined;
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(urlOf(call), { method: call.image ? "POST" : "GET", body: formOf(call), headers, signal });
-  } catch (error) {
-    if (wasStopped(error)) throw error;
+  const method = call.image ? "POST" : "GET";
+  const response = await reading(() => fetch(urlOf(call), { method, body: formOf(call), headers, signal }));
+  if (isOfProxy(response)) {
     noteNoAnswer();
-    throw new NoAnswer(String(error));
+    throw new NoAnswer(`${response.status} ${response.statusText}`);
   }
   noteAnswer();
   if (response.status === 401) noteKeyWanted();
   if (!response.ok) throw await problemOf(response);
   return response;
-}
-
-/**
- * A browser would take `..` out of the address, and ask for something else.
- * @param {string} path
- */
-function noSuchPath(path) {
-  const detail = `the service has nothing at ${path}`;
-  return new ServiceProblem({
-    type: "urn:mirage:problem:not-found",
-    title: "Not Found",
-    status: 404,
-    detail,
-    request_id: "",
-  });
 }
 
 /** @param {Call} call */
@@ -139,10 +151,14 @@ async function countDown(seconds, onWait, signal) {
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
+    const stop = () => {
       clearTimeout(timer);
-      reject(signal.reason);
-    });
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", stop);
   });
 }

@@ -63,15 +63,15 @@ export function boxFields() {
 /**
  * Changes the box, as far as it is on the photo, and returns it.
  * @param {Box} box
- * @param {boolean} [replace]
+ * @param {boolean} [moving] whether it is still being drawn
  */
-function set(box, replace = false) {
+function set(box, moving = false) {
   const size = photoSize();
   const left = Math.min(Math.max(0, box.left), size.width - 1);
   const top = Math.min(Math.max(0, box.top), size.height - 1);
   const width = Math.min(Math.max(1, box.width), size.width - left);
   const height = Math.min(Math.max(1, box.height), size.height - top);
-  address.change({ box: formatBox({ left, top, width, height }), ...address.NO_RESULT }, { replace });
+  address.change({ box: formatBox({ left, top, width, height }), ...address.NO_RESULT }, { moving });
   return { left, top, width, height };
 }
 
@@ -111,5 +111,7 @@ function draw(event) {
 }
 
 function end() {
+  const box = parseBox(address.value("box"));
+  if (corner && box) set(box);
   corner = null;
 }

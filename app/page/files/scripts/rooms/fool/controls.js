@@ -5,8 +5,9 @@ import { html, nothing } from "../../html.js";
 import { number, t } from "../../language.js";
 import { segments, select, slider } from "../../parts/choices.js";
 import { fold } from "../../parts/fold.js";
+import { EFFORTS } from "../../service/efforts.js";
 import { boxFields } from "./box.js";
-import { BUDGETS, choices, EFFORTS, MODES, SURVIVALS } from "./options.js";
+import { BUDGETS, choices, MODES, SURVIVALS } from "./options.js";
 import { targetChips } from "./targets.js";
 
 /** @param {boolean} running */
@@ -32,7 +33,7 @@ export function controls(running) {
 /**
  * Changes a choice: a result that was computed with the old one is no longer asked for.
  * @param {Record<string, string>} values
- * @param {{replace?: boolean}} [options]
+ * @param {{moving?: boolean}} [options]
  */
 function set(values, options) {
   address.change({ ...values, ...address.NO_RESULT }, options);
@@ -57,7 +58,7 @@ function budget({ norm, budget }) {
     min,
     max,
     step,
-    onMove: (value, settled) => set({ budget: String(value) }, { replace: !settled }),
+    onMove: (value, settled) => set({ budget: String(value) }, { moving: !settled }),
   });
 }
 
@@ -94,7 +95,7 @@ function moreChoices({ attacks, attack, norms, norm, effort, confidence, survive
       value: confidence,
       min: 0,
       max: 20,
-      onMove: (value, settled) => set({ confidence: String(value) }, { replace: !settled }),
+      onMove: (value, settled) => set({ confidence: String(value) }, { moving: !settled }),
     })}
       <p class="hint">${t("fool.confidence-hint")}</p></div>
     <fieldset class="checks"><legend>${t("fool.survive")}</legend>

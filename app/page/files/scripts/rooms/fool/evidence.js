@@ -5,17 +5,16 @@ import { html, nothing } from "../../html.js";
 import { number, probabilityText, t } from "../../language.js";
 import { fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { currentPhoto } from "../../photo/photo.js";
 import { detail, isRobust, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { attack, comparison, figuresOf, stepOf, verdictOf } from "./attack.js";
-import { proof, prove, verdictsOf } from "./proof.js";
+import { proof, prove, seen } from "./proof.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
-/** @typedef {import("./proof.js").Verdict} Verdict */
+/** @typedef {import("./proof.js").Classification} Classification */
 
 const JPEG_QUALITY = 75;
-/** @type {Work<{verdicts: Verdict[], bytes: number}>} */
+/** @type {Work<Classification>} */
 const asJpeg = new Work();
 
 /**
@@ -45,12 +44,9 @@ export function forgetEvidence() {
 
 /** @param {AdversarialResult} result */
 function askAgain(result) {
-  const photo = currentPhoto();
-  if (!photo) return;
-  asJpeg.start(attack.work.key, async (waiting) => {
-    const file = await jpegOf(result.image);
-    return { verdicts: await verdictsOf(photo, file, "fooled.jpg", [result.model], waiting), bytes: file.size };
-  });
+  asJpeg.start(attack.work.key, async (waiting) =>
+    seen(result.model, await jpegOf(result.image), "fooled.jpg", waiting),
+  );
 }
 
 /**
@@ -103,8 +99,8 @@ export function evidence(result) {
 /** @param {AdversarialResult} result */
 function jpegVerdict(result) {
   if (!asJpeg.result) return nothing;
-  const top = asJpeg.result.verdicts[0]?.after.predictions[0];
-  const held = top?.index === result.adversarial.index;
+  const top = asJpeg.result.predictions[0];
+  const held = result.target ? top?.index === result.target.index : top?.index !== result.original.index;
   const key = !result.success ? "jpeg.seen" : held ? "jpeg.held" : "jpeg.lost";
   return html`<p>${t(key, { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
 }
@@ -158,6 +154,7 @@ function side(result) {
  * @param {AdversarialResult} other
  */
 function comparedSentence(own, other) {
-  if (!own.success || !other.success || own.norms.l2 === 0) return t("compared.not-both");
+  if (!own.success && !other.success) return t("compared.neither");
+  if (!own.success || !other.success) return t("compared.not-both");
   return t("compared.ratio", { model: other.model, other: own.model, ratio: number(other.norms.l2 / own.norms.l2, 1) });
 }

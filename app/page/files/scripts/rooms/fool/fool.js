@@ -10,7 +10,7 @@ import { code } from "../../parts/code.js";
 import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { classification, classify, topClass } from "../../photo/classification.js";
-import { currentPhoto, takePhoto } from "../../photo/photo.js";
+import { currentPhoto, keepPhoto } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { modelName } from "../../service/models.js";
 import { attack, attackCall, isCurrent, stepOf, verdictOf } from "./attack.js";
@@ -108,8 +108,8 @@ export function view() {
  * @param {import("./attack.js").AdversarialResult} result
  */
 async function look(result) {
-  await takePhoto(fileOf(result.image), "fooled.png");
-  location.hash = address.link("see", { show: "why", why: "" });
+  const photo = await keepPhoto(fileOf(result.image), "fooled.png");
+  location.hash = address.link("see", { photo, show: "why", why: "" });
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */

@@ -1,10 +1,10 @@
 // What the visitor has chosen about the attack, from the address, and the options of the request that follow from it.
 
 import * as address from "../../address.js";
+import { EFFORTS } from "../../service/efforts.js";
 
 export const MODES = /** @type {const} */ (["least", "budget"]);
-export const NORMS = /** @type {const} */ (["l2", "linf", "l1", "l0"]);
-export const EFFORTS = /** @type {const} */ (["quick", "standard", "thorough"]);
+const NORMS = /** @type {const} */ (["l2", "linf", "l1", "l0"]);
 /** @typedef {typeof NORMS[number]} Norm */
 
 /**
@@ -32,14 +32,14 @@ export const ATTACKS = {
 };
 
 /**
- * The slider of the budget in each norm: its range, and its unit as a fraction of the service's.
- * @type {Readonly<Record<Norm, {min: number, max: number, step: number, start: number, unit: number}>>}
+ * The slider of the budget in each norm: its range, and where it begins. The unit of L∞ is a level of 255.
+ * @type {Readonly<Record<Norm, {min: number, max: number, step: number, start: number}>>}
  */
 export const BUDGETS = {
-  linf: { min: 1, max: 32, step: 1, start: 4, unit: 1 / 255 },
-  l2: { min: 0.25, max: 16, step: 0.25, start: 2, unit: 1 },
-  l1: { min: 5, max: 1000, step: 5, start: 200, unit: 1 },
-  l0: { min: 1, max: 1000, step: 1, start: 100, unit: 1 }, // no attack within a budget works in L0
+  linf: { min: 1, max: 32, step: 1, start: 4 },
+  l2: { min: 0.25, max: 16, step: 0.25, start: 2 },
+  l1: { min: 5, max: 1000, step: 5, start: 200 },
+  l0: { min: 1, max: 1000, step: 1, start: 100 }, // no attack within a budget works in L0
 };
 
 export const SURVIVALS = /** @type {const} */ (["jpeg:75", "resize:0.5"]);
@@ -58,8 +58,8 @@ export function choices() {
     attack,
     norms,
     norm,
-    budget: Number(address.value("budget") || NaN) < Infinity ? address.number("budget", min, max) : start,
-    effort: address.choice("effort", ["standard", "quick", "thorough"]),
+    budget: address.number("budget", min, max, start),
+    effort: address.choice("effort", EFFORTS),
     confidence: address.number("confidence", 0, 20),
     survive: SURVIVALS.filter((survival) => address.value("survive").split(",").includes(survival)),
     target: address.value("target"),

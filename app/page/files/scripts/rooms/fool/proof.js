@@ -18,27 +18,15 @@ import { attack } from "./attack.js";
 export const proof = new Work();
 
 /**
- * What every model that is ready sees in the photo and in a file.
- * @param {import("../../photo/photo.js").Photo} photo
- * @param {Blob} file
+ * What a model sees in a file.
+ * @param {string} model
+ * @param {Blob} image
  * @param {string} name
- * @param {readonly string[]} names of models
  * @param {import("../../service/requests.js").Waiting} waiting
+ * @returns {Promise<Classification>}
  */
-export async function verdictsOf(photo, file, name, names, waiting) {
-  /** @type {Verdict[]} */
-  const verdicts = [];
-  for (const model of names) {
-    /** @type {Classification} */
-    const after = await json({ path: "classify", image: file, name, options: { model, top: 1 } }, waiting);
-    /** @type {Classification} */
-    const before = await json(
-      { path: "classify", image: photo.blob, name: photo.name, options: { model, top: 1 } },
-      waiting,
-    );
-    verdicts.push({ model, before, after });
-  }
-  return verdicts;
+export function seen(model, image, name, waiting) {
+  return json({ path: "classify", image, name, options: { model, top: 1 } }, waiting);
 }
 
 /** Names of all models that are ready, the attacked one first. */
@@ -55,9 +43,17 @@ function readyModels() {
 export function prove(result) {
   const photo = currentPhoto();
   if (!photo) return;
-  proof.start(attack.work.key, (waiting) =>
-    verdictsOf(photo, fileOf(result.image), "fooled.png", readyModels(), waiting),
-  );
+  const file = fileOf(result.image);
+  proof.start(attack.work.key, async (waiting) => {
+    /** @type {Verdict[]} */
+    const verdicts = [];
+    for (const model of readyModels()) {
+      const after = await seen(model, file, "fooled.png", waiting);
+      const before = await seen(model, photo.blob, photo.name, waiting);
+      verdicts.push({ model, before, after });
+    }
+    return verdicts;
+  });
 }
 
 /** What every model sees, once that was asked. */

@@ -50,7 +50,7 @@ function shown(result, before, beforeText, afterText) {
       before,
       after: result.image,
       at: Number.isInteger(x) && Number.isInteger(y) ? { x, y } : null,
-      onMove: (at, settled) => address.change({ at: `${at.x},${at.y}` }, { replace: !settled }),
+      onMove: (at) => address.change({ at: `${at.x},${at.y}` }, { replace: true }),
     });
   }
   return compare({
@@ -59,6 +59,6 @@ function shown(result, before, beforeText, afterText) {
     beforeText,
     afterText,
     split: address.number("split", 0, 100),
-    onMove: (split, settled) => address.change({ split: String(split) }, { replace: !settled }),
+    onMove: (split, settled) => address.change({ split: String(split) }, { replace: true, moving: !settled }),
   });
 }

@@ -19,9 +19,7 @@ export function refreshTargets() {
   const photo = currentPhoto();
   const model = modelName();
   if (!photo || !model || classification.state !== "done") return;
-  const key = keyNow();
-  if (key === nearest.key && nearest.state !== "idle") return;
-  nearest.start(key, (waiting) =>
+  nearest.start(keyNow(), (waiting) =>
     json({ path: "adversarial/targets", image: photo.blob, name: photo.name, options: { model } }, waiting),
   );
 }

@@ -5,8 +5,9 @@ import { html, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { segments } from "../../parts/choices.js";
 import { fold } from "../../parts/fold.js";
+import { EFFORTS } from "../../service/efforts.js";
 import { detail, isRobust } from "../../service/models.js";
-import { BESIDES, COUNTS, EFFORTS, MOST_SEED, siblingOf } from "./options.js";
+import { BESIDES, COUNTS, MOST_SEED, siblingOf } from "./options.js";
 import { typed } from "../../parts/typed.js";
 import { subjectChoice, whole } from "./subject.js";
 

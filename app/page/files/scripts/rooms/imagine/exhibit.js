@@ -7,10 +7,10 @@ import { progressBar } from "../../parts/chart.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { fileName, fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { film, playingFilm, playOrEnd, retryFilm } from "./film.js";
+import { film, isFilmLoading, playingFilm, playOrEnd } from "./film.js";
 import { isKept, keepPicture } from "./gallery.js";
 import { isMissing } from "./options.js";
-import { beside, keyOf, main } from "./pictures.js";
+import { beside, main } from "./pictures.js";
 import { imageOf, picked, subjectOf, verdictOf } from "./verdict.js";
 
 /** @typedef {import("./pictures.js").AnyDrawing} Drawing */
@@ -31,7 +31,7 @@ export function exhibit(chosen, onRetry) {
       ${piece(main, chosen.count, "", two)}
       ${two ? piece(beside, chosen.count, t(isMissing(chosen) ? "beside.missing" : "ideal.not-yet"), two) : nothing}
     </div>
-    ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, retryFilm)}`;
+    ${two ? workNotice(beside.work, onRetry) : nothing} ${workNotice(film, () => film.reset())}`;
 }
 
 /**
@@ -52,9 +52,10 @@ function piece(drawing, count, empty, two) {
 }
 
 /** @param {Drawing} drawing */
-function content({ work, stream, call }) {
+function content(drawing) {
+  const { work, stream } = drawing;
   const { result } = work;
-  const moving = playingFilm(call);
+  const moving = playingFilm(drawing);
   if (moving) return html`<img src=${moving.url} alt=${t("film.alt", { label: result ? subjectOf(result) : "" })}>`;
   if (!result && !stream.latest?.preview) return nothing;
   if (!result && work.state !== "running" && work.state !== "stopped") return nothing;
@@ -116,13 +117,12 @@ function actions(drawing, count) {
   const seed = result ? picked(result, pick()).seed : 0;
   const id = `${state} ${seed} ${work.key}`;
   const kept = !none && isKept(id);
-  const moving = playingFilm(call);
-  const loading = film.running && call !== null && film.key === keyOf(call);
+  const moving = playingFilm(drawing);
   const keep = () => {
     if (none || kept) return;
     const blob = fileOf(imageOf(result, pick()));
     const to = pick() ? `${state}${state.includes("?") ? "&" : "?"}pick=${pick()}` : state;
-    void keepPicture({ id, label: subjectOf(result), model: result.model, seed, state: to, blob });
+    keepPicture({ id, label: subjectOf(result), model: result.model, seed, state: to, blob });
   };
   const download = () => {
     if (none) return;
@@ -135,8 +135,8 @@ function actions(drawing, count) {
         ${t(kept ? "gallery.is-kept" : "gallery.keep")}</button>
       <button type="button" @click=${download} ?disabled=${none}>
         ${t(moving ? "film.download" : "ideal.download")}</button>
-      <button type="button" @click=${() => call && playOrEnd(call)} ?disabled=${none || film.running}>
-        ${t(loading ? "film.loading" : moving ? "film.end" : "film.play")}</button>
+      <button type="button" @click=${() => playOrEnd(drawing)} ?disabled=${none || film.running}>
+        ${t(isFilmLoading(drawing) ? "film.loading" : moving ? "film.end" : "film.play")}</button>
       ${
         several && drawing === main
           ? html`<button type="button" ?disabled=${none}

@@ -1,6 +1,6 @@
 // The visitor's gallery: pictures that were kept, in the browser's own database.
 
-import { announce, redraw } from "../../drawing.js";
+import { announce } from "../../drawing.js";
 import { html, repeat } from "../../html.js";
 import { t } from "../../language.js";
 import { workNotice } from "../../parts/problem.js";
@@ -15,6 +15,12 @@ import { Work } from "../../work.js";
 const MOST = 60;
 /** @type {Work<Kept[]>} */
 const pictures = new Work();
+/** What is done to the gallery. @type {Work<void>} */
+const editing = new Work();
+/** Number of what was last done, so that the same can be done again. */
+let edits = 0;
+/** Does it again, where it failed. */
+let again = () => {};
 /** The addresses under which this tab shows the pictures. @type {Map<string, string>} */
 const urls = new Map();
 
@@ -43,28 +49,27 @@ export function isKept(id) {
  * Keeps a picture; the oldest one goes where there are more than sixty.
  * @param {Omit<Kept, "time">} picture
  */
-export async function keepPicture(picture) {
-  await changeWith(() => keep("gallery", { ...picture, time: Date.now() }, MOST), "gallery.kept-spoken");
+export function keepPicture(picture) {
+  edit(() => keep("gallery", { ...picture, time: Date.now() }, MOST), "gallery.kept-spoken");
 }
 
 /** @param {string} id */
-async function removePicture(id) {
-  await changeWith(() => forget("gallery", id), "gallery.removed-spoken");
+function removePicture(id) {
+  edit(() => forget("gallery", id), "gallery.removed-spoken");
 }
 
 /**
  * @param {() => Promise<void>} action
  * @param {string} spoken
  */
-async function changeWith(action, spoken) {
-  try {
+function edit(action, spoken) {
+  again = () => edit(action, spoken);
+  edits += 1;
+  editing.start(String(edits), async () => {
     await action();
     await readAgain();
     announce(t(spoken));
-  } catch (error) {
-    Object.assign(pictures, { state: "failed", error });
-    redraw();
-  }
+  });
 }
 
 /** @param {Kept} picture */
@@ -80,7 +85,7 @@ export function gallery() {
   return html`<section class="gallery">
     <h2>${t("gallery.title")}</h2>
     <p class="lead">${kept.length ? t("gallery.lead", { count: kept.length }) : t("gallery.empty")}</p>
-    ${workNotice(pictures, () => pictures.reset())}
+    ${workNotice(pictures, () => pictures.reset())} ${workNotice(editing, again)}
     <ul>${repeat(kept, ({ id }) => id, piece)}</ul>
   </section>`;
 }
@@ -94,6 +99,6 @@ function piece(picture) {
       <img src=${urlOf(picture)} alt=${t("gallery.alt", values)} loading="lazy"></a>
     <figcaption><strong>${label}</strong> <span>${t("gallery.made", values)}</span>
       <button type="button" class="plain" aria-label=${t("gallery.remove-one", values)}
-        @click=${() => void removePicture(id)}>${t("gallery.remove")}</button></figcaption>
+        @click=${() => removePicture(id)}>${t("gallery.remove")}</button></figcaption>
   </figure></li>`;
 }

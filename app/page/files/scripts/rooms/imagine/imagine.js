@@ -10,7 +10,7 @@ import { allDetailed, detail, isRobust, loadDetail, modelName, models } from "..
 import { Work } from "../../work.js";
 import { controls } from "./controls.js";
 import { exhibit, pick } from "./exhibit.js";
-import { forgetFilm } from "./film.js";
+import { forgetFilm, refreshFilm } from "./film.js";
 import { gallery, loadGallery } from "./gallery.js";
 import { besideCall, choices, explicit, idealCall, indexOfClass, MOST_SEED, siblingOf } from "./options.js";
 import { beside, keyOf, main } from "./pictures.js";
@@ -20,6 +20,8 @@ import { findings, picked, verdictOf } from "./verdict.js";
 
 /** The first picture of a visitor has one of so many seeds: it shall be seen growing, and not come from the store. */
 const SEEDS = 10_000;
+/** How other pictures than those of before are shown. */
+const OF_NEW_PICTURES = { pick: "", large: "", film: "" };
 /** What the room must know about the model. @type {Work<import("../../service/models.js").ModelDetail>} */
 const about = new Work();
 
@@ -28,11 +30,12 @@ export function refresh() {
   loadGallery();
   const model = modelName();
   if (!model || !models().length) return;
-  if (about.key !== model || about.state === "idle") about.start(model, () => loadDetail(model));
+  about.start(model, () => loadDetail(model));
   for (const { name, state } of models()) if (state === "ready") detail(name); // for the picture beside this one
   if (address.value("run") === "1") drawAll();
   else if (main.work.running || beside.work.running) stopAll();
   else if (nothingYet(model)) begin();
+  refreshFilm();
 }
 
 /** Ends the work of this room in the service. Pictures that are there stay. */
@@ -55,8 +58,8 @@ function begin() {
   if (!idealCall(chosen) || !allDetailed()) return;
   const seed = address.value("seed") === "0" ? Math.floor(Math.random() * SEEDS) : chosen.seed;
   // The first thing to see is what the training makes of the same class.
-  const sibling = siblingOf(chosen);
-  const first = main.work.state === "idle" && chosen.subject === "class" && isRobust(detail(sibling ?? ""));
+  const unasked = main.work.state === "idle" && address.value("class") === "" && chosen.subject === "class";
+  const first = unasked && isRobust(detail(siblingOf(chosen) ?? ""));
   const values = { ...explicit({ ...chosen, seed }), beside: first ? "robust" : chosen.beside, run: "1" };
   address.change(values, { replace: true });
 }
@@ -70,12 +73,12 @@ function drawAll() {
   main.start(call);
   const second = besideCall(chosen);
   if (second) beside.start(second);
-  else if (chosen.beside === "none" && beside.work.running) beside.work.stop();
+  else if (beside.work.state !== "idle") beside.forget();
 }
 
 function draw() {
   for (const { work } of [main, beside]) if (work.state === "stopped" || work.state === "failed") work.reset();
-  address.change({ ...explicit(choices()), run: "1", pick: "", large: "" });
+  address.change({ ...explicit(choices()), ...OF_NEW_PICTURES, run: "1" });
 }
 
 function stopAll() {
@@ -91,7 +94,7 @@ function stop() {
 function another() {
   const chosen = choices();
   const seed = Math.min(MOST_SEED, chosen.seed + Number(chosen.count));
-  address.change({ ...explicit({ ...chosen, seed }), run: "1", pick: "", large: "" });
+  address.change({ ...explicit({ ...chosen, seed }), ...OF_NEW_PICTURES, run: "1" });
 }
 
 /** Whether it is not known yet how many pictures there will be: a frame that is drawn too early would move. */

@@ -1,15 +1,15 @@
 // What shall be drawn, as the address says it, and the request that follows from it.
 
 import * as address from "../../address.js";
+import { EFFORTS } from "../../service/efforts.js";
 import { allDetailed, detail, modelName, siblings } from "../../service/models.js";
 
 export const SUBJECTS = /** @type {const} */ (["class", "channel"]);
 export const COUNTS = /** @type {const} */ (["1", "4", "9"]);
-export const EFFORTS = /** @type {const} */ (["quick", "standard", "thorough"]);
 export const BESIDES = /** @type {const} */ (["none", "robust", "recipe"]);
 export const MOST_SEED = 2 ** 53 - 1;
 /** Values of the address that say how something is shown, and not what. */
-const SHOWN = ["photo", "pick", "large", "fold"];
+const SHOWN = ["photo", "pick", "large", "film", "fold", "code"];
 
 /** @typedef {import("../../../../types/schemas.d.ts").LayerDetail} LayerDetail */
 /** @typedef {import("../../service/requests.js").Call} Call */
@@ -36,16 +36,18 @@ export function choices() {
   const wanted = address.choice("beside", BESIDES);
   const beside = wanted === "recipe" && subject === "channel" ? "none" : wanted;
   const layer = chosenLayer();
+  // As with a class: before anything is drawn, a channel that the layer does not have gives way to one that it has.
+  const channels = address.value("run") === "1" ? MOST_SEED : (layer?.channels ?? MOST_SEED);
   return {
     model,
     subject,
     class_: chosenClass(),
     layer: address.value("layer") || (layer?.name ?? ""),
-    channel: Math.round(address.number("channel", 0, MOST_SEED)),
+    channel: Math.round(address.number("channel", 0, channels - 1)),
     seed: Math.round(address.number("seed", 0, MOST_SEED)),
     // The plain recipe takes a thousand steps for each picture.
     count: beside === "recipe" ? "1" : address.choice("count", COUNTS),
-    effort: address.choice("effort", ["standard", "quick", "thorough"]),
+    effort: address.choice("effort", EFFORTS),
     beside,
   };
 }

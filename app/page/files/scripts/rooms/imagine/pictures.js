@@ -10,8 +10,8 @@ import { verdictOf } from "./verdict.js";
 /** @typedef {import("../../service/requests.js").Call} Call */
 /** @typedef {import("../../parts/chart.js").Point} Point */
 /**
- * What was drawn by a request: `state` is the address that draws it again.
- * @typedef {{call: Call, state: string, points: readonly Point[], steps: number, result: IdealResult}} Drawn
+ * What was drawn by a request.
+ * @typedef {{points: readonly Point[], steps: number, result: IdealResult}} Drawn
  */
 
 const REMEMBERED = 12;
@@ -78,8 +78,15 @@ class Drawing {
    */
   #remember(key, result) {
     const steps = this.stream.latest?.steps ?? 0;
-    memory.set(key, { call: /** @type {Call} */ (this.call), state: this.state, points: this.points, steps, result });
+    memory.set(key, { points: this.points, steps, result });
     for (const old of [...memory.keys()].slice(0, -REMEMBERED)) memory.delete(old);
+  }
+
+  /** Ends the work, and forgets what was drawn. */
+  forget() {
+    this.work.reset();
+    Object.assign(this, { call: null, points: [], state: "" });
+    this.stream.latest = null;
   }
 
   /**

@@ -1,7 +1,7 @@
 // What the figures of a picture say, in sentences.
 
 import { html, nothing } from "../../html.js";
-import { number, probabilityText, t } from "../../language.js";
+import { number, percent, probabilityText, t } from "../../language.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").IdealResult} IdealResult */
 /** @typedef {IdealResult["pictures"][number]} OnePicture */
@@ -71,10 +71,12 @@ function channelVerdict(channel, layer, score) {
 export function sentencesOf(result, pick) {
   const { score } = picked(result, pick);
   const weakest = t(`family.${score.weakest}`);
-  const lowest = probabilityText(score.families[score.weakest] ?? 0);
+  // What is left of a response may be more than all of it, or less than nothing.
+  const share = score.probability === null ? percent : probabilityText;
+  const lowest = share(score.families[score.weakest] ?? 0);
   const held = score.robust >= HELD ? "held" : score.robust >= SURE ? "partly" : "lost";
   const kind = score.probability === null ? "activation" : held;
-  const sentences = [t(`ideal.views.${kind}`, { share: probabilityText(score.robust), weakest, lowest })];
+  const sentences = [t(`ideal.views.${kind}`, { share: share(score.robust), weakest, lowest })];
   if (score.transfer) {
     const { model, label, probability, rank } = score.transfer;
     const values = {

@@ -3,14 +3,13 @@
 import { html, nothing } from "../../html.js";
 import { hasText, percent, t } from "../../language.js";
 import { device, isRobust } from "../../service/models.js";
-import { originOf, publishedAccuracy } from "./record.js";
+import { LEVELS, originOf, publishedAccuracy } from "./record.js";
 import { list } from "./words.js";
 
 /** @typedef {import("../../service/models.js").ModelDetail} ModelDetail */
 
 const MOST_NAMES = 6;
 const EXAMPLES = 3;
-const LEVELS = 255;
 
 /** @param {ModelDetail} model */
 export function about(model) {

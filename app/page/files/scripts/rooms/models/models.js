@@ -18,9 +18,7 @@ export function refresh() {
   const ready = models()
     .filter(({ state }) => state === "ready")
     .map(({ name }) => name);
-  const key = ready.join("\n");
-  if (!key || (key === details.key && details.state !== "idle")) return;
-  details.start(key, () => Promise.all(ready.map(loadDetail)));
+  if (ready.length) details.start(ready.join("\n"), () => Promise.all(ready.map(loadDetail)));
 }
 
 /** Ends the work of this room. */

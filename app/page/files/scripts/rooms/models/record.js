@@ -34,7 +34,7 @@
 /** @typedef {{photos: number, confidence: number, accuracy: number, interval: Interval}} Bin */
 /** @typedef {{label: string, photos: number, accuracy: number, other?: string, times?: number}} WeakClass */
 
-const LEVELS = 255;
+export const LEVELS = 255;
 /** The budget whose accuracy is written large. It is hardly visible. */
 const TYPICAL = 4 / LEVELS;
 /** How many standard deviations the interval of 95 % has on each side. */

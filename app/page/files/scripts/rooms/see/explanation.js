@@ -28,7 +28,7 @@ export function explain() {
   const call = explainCall();
   const key = JSON.stringify([currentPhoto()?.id, call?.options]);
   if (!call && explanation.state !== "idle") explanation.reset(); // the photo is gone
-  if (!call || (key === explanation.key && explanation.state !== "idle")) return;
+  if (!call) return;
   explanation.start(key, async (waiting) => {
     /** @type {ExplainResult} */
     const result = await json({ ...call, options: { ...call.options, format: "json" } }, waiting);

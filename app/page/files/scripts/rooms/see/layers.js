@@ -19,11 +19,11 @@ const MOST_STOPS = 10;
 const FEW_MAPS = 24;
 /** As many as the service shows at once. */
 const MOST_MAPS = 100;
-/** The strongest map of each layer of the strip, by the layer's name. */
-/** @type {Work<Map<string, string>>} */
-const strip = new Work();
+/** The strongest map of each layer of the strip, by the layer's name; they come one after the other. */
 /** @type {Map<string, string>} */
 let stripMaps = new Map();
+/** @type {Work<void>} */
+const strip = new Work();
 /** @type {Work<FeaturesResult>} */
 const features = new Work();
 
@@ -61,11 +61,8 @@ export function refreshLayers() {
   if (features.key && !features.key.startsWith(`${about} `)) features.reset();
   if (!photo || !layer || classification.state !== "done") return;
   const most = mostMaps();
-  if (features.key !== `${about} ${layer.name} ${most}` || features.state === "idle") {
-    features.start(`${about} ${layer.name} ${most}`, (waiting) => mapsOf(layer.name, most, waiting));
-  }
-  if ((strip.key !== about || strip.state === "idle") && features.state === "done") {
-    stripMaps = new Map();
+  features.start(`${about} ${layer.name} ${most}`, (waiting) => mapsOf(layer.name, most, waiting));
+  if (features.state === "done") {
     strip.start(about, (waiting) => loadStrip(stops(detail(model)?.layers ?? []), waiting));
   }
 }
@@ -97,13 +94,13 @@ function mapsOf(layer, channels, waiting) {
  * @param {import("../../service/requests.js").Waiting} waiting
  */
 async function loadStrip(layers, waiting) {
+  stripMaps = new Map();
   const loaded = stripMaps;
   for (const layer of layers) {
     const image = (await mapsOf(layer.name, 1, waiting)).maps?.[0]?.image;
     if (image) loaded.set(layer.name, image);
     redraw();
   }
-  return loaded;
 }
 
 /** The section below the photo. */

@@ -116,7 +116,7 @@ function whyControls(why) {
             value: address.number("opacity", 0, 100),
             min: 0,
             max: 100,
-            onMove: (value, settled) => address.change({ opacity: String(value) }, { replace: !settled }),
+            onMove: (value, settled) => address.change({ opacity: String(value) }, { replace: true, moving: !settled }),
           })}
           <p class="heat-key"><span>${t("why.weak")}</span><span class="heat-scale"
             aria-hidden="true"></span><span>${t("why.strong")}</span></p>
