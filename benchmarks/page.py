@@ -63,7 +63,7 @@ def openings(browser: Browser, url: str, rounds: int) -> Iterator[Figure]:
 
 
 def proofs(browser: Browser, url: str, rounds: int) -> Iterator[Figure]:
-    """How soon a visitor who presses two buttons at once has fooled the model, and seen the proof."""
+    """How soon a visitor has fooled the model and seen the proof, who presses each of two buttons when it appears."""
     fooled, proven = [], []
     for _ in range(rounds):
         with fresh_tab(browser, url) as page:
@@ -88,7 +88,7 @@ def shifts(browser: Browser, url: str, viewport: tuple[int, int]) -> Iterator[Fi
             traffic.wait_until_quiet()
             notes = read_notes(page)
         tell_shifts(f"{room} {place}", notes)
-        yield Figure(f"layout shift of {room} {place}", "", [cumulative_layout_shift(notes.shifts)])
+        yield Figure(f"room {room}: layout shift {place}", "", [cumulative_layout_shift(notes.shifts)])
     with fresh_tab(browser, url, viewport) as page:
         traffic = Traffic(page, url)
         page.goto("/")
@@ -117,20 +117,23 @@ def sizes(browser: Browser, url: str) -> Iterator[Figure]:
             wait_for(page, appears(HEADING))
             traffic.wait_for_own_files()
             files = traffic.own_files()
+            others = [f"/rooms/{other}/" for other in COMPLETE if other != room]
+            early = [file.path for file in files if any(part in file.path for part in others)]
+            assert not early, f"files of other rooms came early: {early}"
             wait_for(page, complete)
             traffic.wait_until_quiet()
             all_files = traffic.own_files()
         for address in traffic.elsewhere:
             print(f"  request to elsewhere: {address}", flush=True)
         by_kind = sizes_by_kind(files)
-        yield Figure(f"own files of {room}", "kB", [sum(by_kind.values()) / 1000])
+        yield Figure(f"room {room}: the page's files, all", "kB", [sum(by_kind.values()) / 1000])
         for kind, size in by_kind.items():
-            yield Figure(f"own files of {room}: {kind}", "kB", [size / 1000])
+            yield Figure(f"room {room}: the page's files, {kind}", "kB", [size / 1000])
         later = sum(file.size for file in all_files) - sum(by_kind.values())
-        yield Figure(f"own files of {room}: loaded later, for the other rooms", "kB", [later / 1000])
-        yield Figure(f"requests of {room}: own files", "", [len(files)])
-        yield Figure(f"requests of {room}: all, with later ones and the API's", "", [traffic.total])
-        yield Figure(f"requests of {room}: to another origin", "", [len(traffic.elsewhere)])
+        yield Figure(f"room {room}: the page's files, loaded later for the other rooms", "kB", [later / 1000])
+        yield Figure(f"room {room}: requests, own files", "", [len(files)])
+        yield Figure(f"room {room}: requests, all, with later ones and the API's", "", [traffic.total])
+        yield Figure(f"room {room}: requests, to another origin", "", [len(traffic.elsewhere)])
 
 
 def costs(cost: Cost, seconds: float) -> Iterator[Figure]:
@@ -140,8 +143,8 @@ def costs(cost: Cost, seconds: float) -> Iterator[Figure]:
         yield Figure(f"processor, {name}: the whole browser", "% of a core", [100 * load.browser])
     for kind, share in sorted(cost.attacked.kinds.items()):
         print(f"  {kind}: {share:.1%} of a core during attacks, {cost.idle.kinds.get(kind, 0):.1%} idle")
-    yield Figure("share of these seconds in which an attack ran", "%", [100 * cost.running])
-    yield Figure("attacks that began in these seconds", "", [cost.attacks])
+    yield Figure(f"processor, {seconds:.0f} s of attacks: share with an attack", "%", [100 * cost.running])
+    yield Figure(f"processor, {seconds:.0f} s of attacks: attacks that began", "", [cost.attacks])
 
 
 def main() -> int:

@@ -62,9 +62,11 @@ def measure_cpu(path: str, url: str, viewport: tuple[int, int], *, seconds: floa
         idle = _load(root, idle_seconds)
         page.evaluate(KEEP_ATTACKING, ATTACK)
         time.sleep(SETTLE_S)
+        before = page.evaluate("window.attacks")
         attacked = _load(root, seconds)
-        state = page.evaluate("window.attacks")
-    return Cost(idle, attacked, state["running"] / state["looks"], state["begun"])
+        after = page.evaluate("window.attacks")
+    looks, running, begun = (after[name] - before[name] for name in ("looks", "running", "begun"))
+    return Cost(idle, attacked, running / looks, begun)
 
 
 def _load(root: int, seconds: float) -> Load:

@@ -21,8 +21,8 @@ HEADING = "#room h1"
 CLASSIFIED = ".bars li"
 FOOLED = ".evidence"
 """What stands below the photo once an attack has a result."""
-PROVEN = ".verdicts tr.fooled"
-"""The row of a model that sees something else in the file than in the photo."""
+PROVEN = ".verdicts tbody tr:first-child.fooled"
+"""The row of the attacked model, if it sees something else in the file than in the photo."""
 
 
 def text(key: str, language: str = "en") -> str:

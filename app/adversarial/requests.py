@@ -87,7 +87,8 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
     previews: bool = Field(
         default=False,
         description="Whether progress events contain a preview of the picture so far, and one of the perturbation so "
-        "far, amplified: JPEGs of at most 480 pixels, at most ten a second; only with the format events.",
+        "far, amplified: JPEGs whose longer sides have at most 480 pixels, at most ten times a second; only with the "
+        "format events.",
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
     format: FormatChoice = Field(default=None, description=FORMAT)

@@ -6,7 +6,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from app.web.fields import (
     MODEL,
-    PREVIEWS,
     SEED,
     AnyFormatChoice,
     ModelName,
@@ -62,7 +61,11 @@ class IdealOptions(IdealMethodOptions):  # type: ignore[misc, valid-type]
         description="Name of another served model that classifies the result as a second opinion. The default is the "
         "first other model that has the class.",
     )
-    previews: bool = Field(default=False, description=PREVIEWS)
+    previews: bool = Field(
+        default=False,
+        description="Whether progress events contain a preview of the picture so far: a JPEG whose longer side has at "
+        "most 480 pixels, at most ten times a second; only with the format events.",
+    )
     format: AnyFormatChoice = Field(
         default=None,
         description="Format of the response: png, jpeg or webp (the picture), json (all figures, with the picture "

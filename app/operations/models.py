@@ -73,7 +73,7 @@ async def get_model(service: ServiceDependency, name: ServedName) -> ModelDetail
         preprocessing=preprocessing,
         metrics=provenance.pop("metrics", {}),
         provenance=provenance,
-        card=service.registry.has_card(model.name),
+        card=await run_in_threadpool(service.registry.has_card, model.name),
     )
 
 

@@ -31,7 +31,7 @@ from models.query import Progress
 logger = logging.getLogger(__name__)
 PREVIEW_SIDE, PREVIEW_QUALITY = 480, 85
 """Largest longer side of a preview, in pixels, and its quality as a JPEG. As a PNG, a photo of this size takes a
-hundred times as long to encode (30 ms for 0.3 ms), which the engine would feel where cores are few."""
+hundred times as long to encode (30 ms instead of 0.3 ms), which the engine would feel where cores are few."""
 PREVIEW_INTERVAL_S = 0.1
 """Least seconds between two previews: nobody would see more, and a quick task has hundreds of steps a second."""
 MAX_PENDING_EVENTS = 32

@@ -105,12 +105,6 @@ FORMAT = (
 )
 
 
-PREVIEWS = (
-    "Whether progress events contain a preview of the picture so far, a JPEG of at most 480 pixels, at most ten times "
-    "a second; only with the format events."
-)
-
-
 class Options(BaseModel):
     """Base of all request models: an unknown or misspelt option is an error, and is never ignored."""
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.app.live_service import eventually
 from tests.app.page.service_process import ServiceProcess
@@ -45,3 +45,13 @@ def engine(service: ServiceProcess, counter: str) -> int:
 def wait_until_idle(service: ServiceProcess) -> None:
     """Wait until the service works on nothing: what an earlier tab has asked for has been ended as well."""
     eventually(lambda: engine(service, "alive") == 0)
+
+
+def change_answer(tab: Page, path: str, **changes: Any) -> None:
+    """Change keys of what the service answers at a path."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | changes)
+
+    tab.route(f"**/{path}", answer)

@@ -69,11 +69,6 @@ class ServiceProcess:
         self._process.wait()
         self._process = None
 
-    def restart(self) -> None:
-        """Kill the process and start it again."""
-        self.kill()
-        self.start()
-
     def close(self) -> None:
         """End the process, if it is running."""
         self.client.close()

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.app.page.address import link
 from tests.app.page.answers import ask, wait_until_idle
 from tests.app.page.fool import result
-from tests.app.page.pictures import CHELSEA, levels
+from tests.app.page.pictures import CHELSEA, levels, shown_file
 from tests.app.page.service_process import ServiceProcess
 from tests.app.page.texts import text
 
@@ -49,6 +49,17 @@ def test_the_curl_command_fools_the_model_as_the_page_does(tab: Page, service: S
     wait_until_idle(service)
     run(["sh", "-c", code(tab, "curl")], tmp_path)
     assert (levels((tmp_path / "fooled.png").read_bytes()) == levels(shown)).all()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("language", ["curl", "Python"])
+def test_the_code_draws_the_picture_that_the_page_shows(tab: Page, tmp_path: Path, language: str) -> None:
+    tab.goto(link("imagine", seed="5", code="1", effort="quick", run="1", **{"class": "dog"}))
+    command = code(tab, language)
+    run(["sh", "-c", command] if language == "curl" else [sys.executable, "-c", command], tmp_path)
+    image = tab.get_by_role("img", name=text("ideal.alt", label="dog", model="cats-dogs"), exact=True)
+    (file,) = tmp_path.iterdir()
+    assert (levels(file.read_bytes()) == levels(shown_file(image))).all()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

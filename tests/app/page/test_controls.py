@@ -69,11 +69,11 @@ def use(control: Locator) -> bool:
 
 
 def settled(tab: Page) -> list[list[str | bool]]:
-    """Wait until the controls have stayed as they are for half a second, and return their states."""
+    """Wait until the controls have stayed as they are for a moment, and return their states."""
     states: list[list[list[str | bool]]] = [[]]
 
     def unchanged() -> bool:
-        tab.wait_for_timeout(500)
+        tab.wait_for_timeout(200)
         states.append(tab.get_by_role("main").evaluate(STATES))
         return states[-1] == states[-2] != []
 

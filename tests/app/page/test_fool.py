@@ -26,13 +26,14 @@ WATCH = """(change) => {
     window.noted.push({
       step: Number(/\\d+/.exec(progress.textContent)?.[0] ?? 0),
       points: Math.max(...lines.map((line) => line.split(/[ML]/).length - 1)),
+      left: /about .* left/.test(progress.textContent),
       picture: document.querySelector(`main img[alt="${change}"]`) !== null,
     });
   };
   new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
 """Notes, whenever the page changes, what is seen of a running attack: the number of its step, the number of points of
-the longest line in the chart, and whether there is a picture of the change."""
+the longest line in the chart, whether the time left is told, and whether there is a picture of the change."""
 
 
 def shown(service: ServiceProcess, picture: bytes, model: str) -> str:
@@ -42,7 +43,7 @@ def shown(service: ServiceProcess, picture: bytes, model: str) -> str:
 
 
 def test_an_attack_is_watched_step_by_step(tab: Page) -> None:
-    """While it runs, the step advances, the change is seen, and the lines of the chart grow."""
+    """While it runs, the step advances, the lines of the chart grow, and the change and the time left are seen."""
     tab.goto(link("fool"))
     tab.evaluate(WATCH, text("fool.change-alt"))
     button(tab, "fool.start").click()
@@ -52,6 +53,7 @@ def test_an_attack_is_watched_step_by_step(tab: Page) -> None:
     assert steps == sorted(steps) and len(set(steps)) > 2
     assert points == sorted(points) and len(set(points)) > 2
     assert any(moment["picture"] for moment in noted)
+    assert any(moment["left"] for moment in noted)
 
 
 def test_two_clicks_lead_to_a_proof_that_the_service_confirms(tab: Page, service: ServiceProcess) -> None:
@@ -78,6 +80,32 @@ def test_the_result_is_asked_again_as_a_jpeg(tab: Page, service: ServiceProcess)
     expect(tab.get_by_role("main").get_by_text(sentence)).to_be_visible()
 
 
+@pytest.mark.parametrize(("index", "key"), [(1, "jpeg.held"), (2, "jpeg.held"), (0, "jpeg.lost")])
+def test_any_other_class_than_the_original_one_holds_as_a_jpeg(tab: Page, index: int, key: str) -> None:
+    """Without a target. The answer about the JPEG is replaced by one with a class that is not among the two."""
+    prediction = {"label": "fox", "index": index, "probability": 0.625}
+    answer = {"model": "cats-dogs", "width": 451, "height": 300, "predictions": [prediction]}
+    tab.goto(link("fool", effort="quick", run="1"))
+    result(tab)
+    tab.route("**/classify", lambda route: route.fulfill(json=answer))
+    button(tab, "jpeg.button").click()
+    expect(tab.get_by_role("main").get_by_text(text(key, label="fox", share="62.5%"))).to_be_visible()
+
+
+def by_touch(tab: Page) -> None:
+    """Draw the same box with a finger."""
+    area = tab.get_by_role("img", name=text("see.photo-alt", name="chelsea.jpg")).bounding_box()
+    assert area is not None
+    points = [
+        {"x": area["x"] + area["width"] * part, "y": area["y"] + area["height"] * part} for part in (0.25, 0.5, 0.75)
+    ]
+    devtools = tab.context.new_cdp_session(tab)
+    devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points[:1]})
+    for point in points[1:]:
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def by_pointer(tab: Page) -> None:
     """Draw a box from a quarter to three quarters of the photo in both directions."""
     area = tab.get_by_role("img", name=text("see.photo-alt", name="chelsea.jpg")).bounding_box()
@@ -97,7 +125,7 @@ def by_fields(tab: Page) -> None:
         tab.keyboard.press("Tab")
 
 
-@pytest.mark.parametrize("choose", [by_pointer, by_fields])
+@pytest.mark.parametrize("choose", [by_pointer, by_touch, by_fields])
 def test_no_pixel_outside_the_box_changes(tab: Page, choose: Callable[[Page], None]) -> None:
     """The photo has 451 x 300 pixels. A pointer is precise to a pixel where the photo is shown larger than that."""
     tab.goto(link("fool", effort="quick"))

@@ -90,9 +90,9 @@ def test_fool_reaches_a_target_with_such_a_name(opened: Page, hostile: ServicePr
 
 
 def test_imagine_draws_a_class_with_such_a_name(opened: Page) -> None:
-    opened.goto(link("imagine", **{"class": CLASSES[1], "size": "64", "steps": "4", "run": "1"}))
-    expect(opened.get_by_role("heading", level=1)).to_be_visible()
-    expect(opened.get_by_role("main")).to_contain_text(CLASSES[1])
+    opened.goto(link("imagine", **{"class": CLASSES[1], "effort": "quick", "run": "1"}))
+    name = text("ideal.alt", label=CLASSES[1], model="tiny")
+    expect(opened.get_by_role("img", name=name, exact=True)).to_be_visible()
 
 
 def test_models_shows_what_the_checkpoint_records_as_text(opened: Page) -> None:

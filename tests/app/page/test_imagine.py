@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.app.page.accessibility import violations
 from tests.app.page.address import link, values_of
-from tests.app.page.answers import engine, wait_until_idle
+from tests.app.page.answers import change_answer, engine, wait_until_idle
 from tests.app.page.conftest import OpenTab
 from tests.app.page.pictures import file_of, shown_file
 from tests.app.page.service_process import ServiceProcess
 from tests.app.page.texts import certainty, decimal, text
-from tests.app.page.watch import NOTE_SHIFTS
+from tests.app.page.watch import NOTE_SHIFTS, moved
 
 pytestmark = pytest.mark.browser
 
@@ -155,6 +155,18 @@ def test_the_robust_model_draws_beside_the_usual_one(tab: Page, service: Service
     assert values_of(tab, "imagine")["beside"] == "robust"
 
 
+def test_no_picture_of_something_else_stays_beside_a_new_one(tab: Page) -> None:
+    """A layer that only the chosen model has: nothing can be drawn beside its channel."""
+    change_answer(tab, "models/cats-dogs-robust", layers=[])
+    drawn(tab, link("imagine", beside="robust", **QUICK))
+    expect(pieces(tab)).to_have_count(2)
+    tab.get_by_role("radio", name=text("subject.channel")).check()
+    press(tab, "ideal.draw")
+    wait_until_drawn(tab)
+    expect(pieces(tab)).to_have_count(1)
+    expect(tab.get_by_text(text("beside.missing")).first).to_be_visible()
+
+
 def test_the_plain_recipe_is_told_apart_from_what_it_promises(tab: Page, service: ServiceProcess) -> None:
     """Twenty of its thousand steps, so that the test is quick: the bars are those of the answer, whatever it is."""
     tab.route("**/ideal/cat?*method=pixel*", lambda route: route.continue_(url=f"{route.request.url}&steps=20"))
@@ -222,11 +234,7 @@ def test_one_of_many_classes_is_found_by_another_name_with_the_keyboard(tab: Pag
     names = ["tabby", "tiger cat", "crane", "crane", *(f"breed {number}" for number in range(996))]
     others = [["tabby", "house tiger"], ["tiger cat"], ["crane", "bird"], ["crane", "hoist"], *([] for _ in range(996))]
 
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, json=response.json() | {"class_names": names, "synonyms": others})
-
-    tab.route("**/models/cats-dogs", answer)
+    change_answer(tab, "models/cats-dogs", class_names=names, synonyms=others)
     tab.goto(link("imagine", **LONG))
     press(tab, "ideal.stop")
     field = tab.get_by_role("combobox", name=text("subject.class-of", model="cats-dogs"))
@@ -266,7 +274,6 @@ def test_nothing_moves_while_a_picture_grows(service: ServiceProcess, open_tab: 
     tab = open_tab(service, viewport={"width": width, "height": 800}, color_scheme="dark")
     tab.add_init_script(NOTE_SHIFTS)
     drawn(tab, link("imagine", seed=str(width), beside="robust", **QUICK))
-    tab.wait_for_timeout(300)
-    assert tab.evaluate("window.moved") == []
+    assert moved(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(tab) == []

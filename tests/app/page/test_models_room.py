@@ -5,17 +5,17 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from models.store import BUNDLED
 from tests.app.page.accessibility import violations
+from tests.app.page.answers import change_answer
 from tests.app.page.conftest import OpenTab, StartService
 from tests.app.page.service_process import REPOSITORY, ServiceProcess
 from tests.app.page.texts import text
-from tests.app.page.watch import NOTE_SHIFTS
+from tests.app.page.watch import NOTE_SHIFTS, moved
 
 pytestmark = pytest.mark.browser
 
@@ -23,16 +23,6 @@ pytestmark = pytest.mark.browser
 def exhibit(tab: Page, model: str) -> Locator:
     """The part of the page about one model."""
     return tab.get_by_role("article", name=model, exact=True)
-
-
-def change_answer(tab: Page, path: str, **changes: Any) -> None:
-    """Change keys of what the service answers at a path."""
-
-    def answer(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, json=response.json() | changes)
-
-    tab.route(f"**/{path}", answer)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +93,7 @@ def test_nothing_is_wider_than_the_window_and_nothing_moves(
     tab.goto("/#models")
     expect(tab.get_by_role("heading", name="Train your own")).to_be_visible()
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.evaluate("window.moved") == []
+    assert moved(tab) == []
     assert violations(tab) == []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.page.page import FILES
+from app.web.problems import STATUS, TITLES
 
 LANGUAGES = sorted((FILES / "languages").glob("*.json"))
 SCRIPTS = sorted((FILES / "scripts").rglob("*.js"))
@@ -20,6 +21,7 @@ PLURALS = {
     "sr": {"one", "few", "other"},
 }
 """The plural forms of each language, by the Unicode CLDR."""
+VALUE = r"(?:[^.]|\.(?=\d))+"
 COMPUTED = re.compile(r"\bt\(\s*`([^`]+)`|`([a-z][\w-]*\.[^`]*\$\{[^`]*)`")
 LITERAL = re.compile(r'"([a-z][\w-]*(?:\.[\w:-]+)+)"')
 
@@ -86,8 +88,11 @@ def used_keys() -> tuple[set[str], list[re.Pattern[str]]]:
     sources = [path.read_text(encoding="utf-8") for path in SCRIPTS]
     literal = {key for source in sources for key in LITERAL.findall(source)}
     computed = [one or other for source in sources for one, other in COMPUTED.findall(source)]
-    patterns = [re.compile(".+".join(map(re.escape, re.split(r"\$\{[^}]*\}", template)))) for template in computed]
-    return literal, patterns
+    parts = [[re.escape(part) for part in re.split(r"\$\{[^}]*\}", template)] for template in computed]
+    # A value is one part of a key, which may be a number; only at the beginning of a key may it be several.
+    return literal, [
+        re.compile((".+" if not first else first + VALUE) + VALUE.join(others)) for first, *others in parts
+    ]
 
 
 def test_every_text_that_the_scripts_name_exists_and_every_text_is_used() -> None:
@@ -105,3 +110,11 @@ def test_no_text_stands_in_the_scripts() -> None:
     sources = {path.name: comments.sub("", path.read_text(encoding="utf-8")) for path in SCRIPTS}
     found = [(name, text) for name, source in sources.items() for text in between.findall(source)]
     assert [(name, text) for name, text in found if text not in {"Mirage"}] == []
+
+
+def test_the_problems_with_a_sentence_are_those_of_the_service() -> None:
+    """Other problems have a sentence for all, and what the service says of them."""
+    kinds = {re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower() for error in STATUS}
+    kinds |= {title.replace(" ", "-").lower() for title in TITLES.values()}
+    own = {"no-answer", "page", "other", "request-id"}
+    assert {key.removeprefix("problem.") for key in ENGLISH if key.startswith("problem.")} - own <= kinds

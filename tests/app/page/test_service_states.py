@@ -104,6 +104,42 @@ def test_an_attack_goes_on_after_the_service_was_killed_during_it(
     assert top(service, result(tab))[0] == "dog"
 
 
+def break_off(route: Route) -> None:
+    """Answer as a proxy does whose service has been stopped."""
+    route.fulfill(status=502, content_type="text/html", body="<h1>Bad Gateway</h1>")
+
+
+def test_a_proxy_without_its_service_is_no_answer(
+    tab: Page, service: ServiceProcess, expected_errors: list[str]
+) -> None:
+    """Once the service is back, what was asked for is there without a press."""
+    expected_errors.extend([*NO_ANSWER, "status of 502"])
+    api = re.compile(r"/(classify|models|features|health/ready)\b(?!.*\.js)")
+    tab.goto("/")
+    expect_classified(tab, service, CHELSEA)
+    tab.route(api, break_off)
+    tab.get_by_role("button", name=text("sample.stripes")).click()
+    expect(gone(tab)).to_be_visible()
+    tab.unroute(api)
+    expect(gone(tab)).to_be_hidden()
+    expect_classified(tab, service, sample("stripes.png"))
+
+
+def test_an_unexpected_error_tells_the_id_of_its_request(tab: Page, expected_errors: list[str]) -> None:
+    expected_errors.append("status of 500")
+    problem = {
+        "type": "urn:mirage:problem:internal-server-error",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "unexpected",
+        "request_id": "0123abcd",
+    }
+    content = {"status": 500, "content_type": "application/problem+json", "body": json.dumps(problem)}
+    tab.route("**/classify", lambda route: route.fulfill(**content))
+    tab.goto("/")
+    expect(tab.get_by_role("alert")).to_contain_text(text("problem.request-id", id="0123abcd"))
+
+
 def test_a_key_is_asked_for_and_stays_out_of_the_address(
     start_service: StartService, open_tab: OpenTab, expected_errors: list[str]
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.app.page.accessibility import violations
-from tests.app.page.watch import Watch
+from tests.app.page.watch import NOTE_SHIFTS, Watch, moved
 
 pytestmark = pytest.mark.browser
 
@@ -102,3 +102,16 @@ def test_a_violation_names_the_rule_and_the_element(show: Open, body: str, rule:
     """Rules of WCAG 2.0, of axe-core's recommendations, and of WCAG 2.2."""
     page, _ = show(document(body))
     assert any(text.startswith(rule) for text in violations(page)), violations(page)
+
+
+@pytest.mark.parametrize(("place", "texts"), [("afterbegin", ["b"]), ("beforeend", [])])
+def test_what_moves_in_the_room_is_noted(browser: Browser, place: str, texts: list[str]) -> None:
+    """What is put above a paragraph moves it, and what is put below it does not."""
+    page = browser.new_page()
+    page.add_init_script(NOTE_SHIFTS)
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body='<main id="room"><p>b</p></main>'))
+    page.goto(ORIGIN)
+    assert moved(page) == []
+    page.evaluate(f"document.querySelector('main').insertAdjacentHTML('{place}', '<div style=height:200px></div>')")
+    assert moved(page) == texts
+    page.close()

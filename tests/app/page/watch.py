@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, WebError
 
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -13,12 +13,25 @@ addEventListener("securitypolicyviolation", (event) => {
 """Runs in every document before its own scripts; `reportViolation` calls Python."""
 NOTE_SHIFTS = """
 window.moved = [];
-new PerformanceObserver((list) => {
-  const nodes = list.getEntries().flatMap(({ sources }) => sources.map(({ node }) => node));
+const note = (entries) => {
+  const nodes = entries.flatMap(({ sources }) => sources.map(({ node }) => node));
   window.moved.push(...nodes.filter((node) => node?.parentElement?.closest("#room")).map((node) => node.textContent));
-}).observe({ type: "layout-shift", buffered: true });
+};
+const observer = new PerformanceObserver((list) => note(list.getEntries()));
+observer.observe({ type: "layout-shift", buffered: true });
+window.movedSoFar = async () => {
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+  note(observer.takeRecords());
+  return window.moved;
+};
 """
 """Runs in every document before its own scripts: notes what moves inside the room."""
+
+
+def moved(page: Page) -> list[str]:
+    """Return the texts of what has moved inside the room since the page was opened with NOTE_SHIFTS."""
+    texts: list[str] = page.evaluate("window.movedSoFar()")
+    return texts
 
 
 class Watch:

@@ -9,7 +9,7 @@ import { cssVariables } from "./css_variables.js";
 /**
  * @param {readonly Prediction[]} predictions the most probable one first
  * @param {object} [options]
- * @param {string} [options.chosen] the class that is marked
+ * @param {number} [options.chosen] index of the class that is marked
  * @param {(prediction: Prediction) => void} [options.onChoose] makes each class a button
  * @param {(prediction: Prediction) => string} [options.hint] what such a button does
  */
@@ -24,10 +24,10 @@ export function bars(predictions, { chosen, onChoose, hint } = {}) {
     ${repeat(
       predictions,
       (prediction) => prediction.index,
-      (prediction) => html`<li class=${prediction.label === chosen ? "chosen" : nothing}>
+      (prediction) => html`<li class=${prediction.index === chosen ? "chosen" : nothing}>
         ${
           onChoose
-            ? html`<button type="button" class="bar" aria-pressed=${prediction.label === chosen}
+            ? html`<button type="button" class="bar" aria-pressed=${prediction.index === chosen}
               title=${hint ? hint(prediction) : nothing}
                 @click=${() => onChoose(prediction)}>${row(prediction)}</button>`
             : html`<div class="bar">${row(prediction)}</div>`

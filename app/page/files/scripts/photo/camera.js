@@ -1,4 +1,4 @@
-// The camera. Browsers give it to pages on https and on the own machine only; elsewhere the button is not there.
+// The camera. Browsers give it to pages on https and on localhost only; elsewhere the button is not there.
 
 import { redraw } from "../drawing.js";
 import { html, nothing, ref } from "../html.js";

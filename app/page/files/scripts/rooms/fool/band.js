@@ -42,7 +42,7 @@ export function probabilities() {
     }
   }
   const shown = [...lines.entries()].filter(([index]) => last.some((prediction) => prediction.index === index));
-  return html`<div class="probabilities">${chart({
+  return html`<div>${chart({
     label: t("fool.chart-spoken", {
       classes: last.map(({ label, probability }) => `${label} ${probabilityText(probability)}`).join(", "),
     }),

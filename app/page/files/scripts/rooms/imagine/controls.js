@@ -24,8 +24,12 @@ import { subjectChoice, whole } from "./subject.js";
  */
 export function controls(chosen, { running, done, onDraw, onStop, onAnother }) {
   // It stays one button, so that the keyboard is still on it when its work has changed.
-  const [name, press] = running ? ["stop", onStop] : done ? ["another", onAnother] : ["draw", onDraw];
-  const text = t(`ideal.${name}`, { count: Number(chosen.count) });
+  const [key, press] = running
+    ? /** @type {const} */ (["ideal.stop", onStop])
+    : done
+      ? /** @type {const} */ (["ideal.another", onAnother])
+      : /** @type {const} */ (["ideal.draw", onDraw]);
+  const text = t(key, { count: Number(chosen.count) });
   return html`
     <p class="actions"><button type="button" class="primary" @click=${press}>${text}</button></p>
     <fieldset class="plain-fieldset" ?disabled=${running}>

@@ -1,6 +1,7 @@
 // What shall be drawn, as the address says it, and the request that follows from it.
 
 import * as address from "../../address.js";
+import { classReference, indexOfClass } from "../../service/classes.js";
 import { EFFORTS } from "../../service/efforts.js";
 import { allDetailed, detail, modelName, siblings } from "../../service/models.js";
 
@@ -61,28 +62,6 @@ function chosenClass() {
   const given = address.value("class");
   if (given && (address.value("run") === "1" || !names || indexOfClass(names, given) !== null)) return given;
   return names?.length ? classReference(names, 0) : "";
-}
-
-/**
- * Index of the class that a name or an index means; null if there is none.
- * @param {readonly string[]} names
- * @param {string} reference
- */
-export function indexOfClass(names, reference) {
-  const index = names.indexOf(reference);
-  if (index >= 0) return index;
-  return /^\d+$/.test(reference) && Number(reference) < names.length ? Number(reference) : null;
-}
-
-/**
- * How a request names a class: by its name, or by its index where the name is that of several or cannot be in a path.
- * @param {readonly string[]} names
- * @param {number} index
- */
-export function classReference(names, index) {
-  const name = names[index] ?? "";
-  const clear = names.indexOf(name) === names.lastIndexOf(name) && /^[^/\\]*[^/\\.\d][^/\\]*$/.test(name);
-  return clear ? name : String(index);
 }
 
 /** The layer of the address, or one in which parts of things are to be seen. */

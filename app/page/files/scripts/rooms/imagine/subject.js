@@ -4,10 +4,11 @@ import * as address from "../../address.js";
 import { html, live, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { segments, select } from "../../parts/choices.js";
+import { classReference, indexOfClass } from "../../service/classes.js";
 import { detail, modelName } from "../../service/models.js";
 import { combobox } from "./combobox.js";
 import { typed } from "../../parts/typed.js";
-import { chosenLayer, classReference, indexOfClass, SUBJECTS } from "./options.js";
+import { chosenLayer, SUBJECTS } from "./options.js";
 
 /** @typedef {import("./options.js").Choices} Choices */
 /** @typedef {import("../../../../types/schemas.d.ts").ModelDetail} ModelDetail */

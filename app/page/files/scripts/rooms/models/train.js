@@ -24,7 +24,7 @@ export function trainSection() {
       <h2>${t("train.title")}</h2>
       <p class="lead">${t("train.lead")}</p>
     </div>
-    <div class="train-data">
+    <div>
       <h3>${t("train.photos")}</h3>
       <p>${t("train.layout")}</p>
       <pre class="tree" tabindex="0" aria-label=${t("train.tree-label")}>${tree}</pre>

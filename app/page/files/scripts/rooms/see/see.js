@@ -10,7 +10,8 @@ import { cssVariables } from "../../parts/css_variables.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto, photoSize } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
-import { modelName } from "../../service/models.js";
+import { classReference } from "../../service/classes.js";
+import { detail, modelName } from "../../service/models.js";
 import { classification, classify, classifyCall, topClass } from "../../photo/classification.js";
 import { explain, explainCall, explanation, METHODS } from "./explanation.js";
 import { layersSection, leaveLayers, refreshLayers } from "./layers.js";
@@ -34,6 +35,7 @@ export function leave() {
 export function view() {
   const top = topClass();
   const why = address.value("show") === "why";
+  const names = detail(modelName())?.class_names ?? [];
   return html`<div class="exhibit see">
     <section class="stage" aria-label=${t("see.photo")}>
       ${frame(why)}
@@ -51,8 +53,8 @@ export function view() {
       <div class="bars-place">${
         classification.result
           ? bars(classification.result.predictions, {
-              chosen: why ? (explanation.result?.target.label ?? top?.label) : top?.label,
-              onChoose: ({ label }) => address.change({ show: "why", why: label }),
+              chosen: why ? (explanation.result?.target.index ?? top?.index) : top?.index,
+              onChoose: ({ index }) => address.change({ show: "why", why: classReference(names, index) }),
               hint: ({ label }) => t("see.why-class", { label }),
             })
           : nothing
