@@ -1,6 +1,7 @@
 """The controls of all rooms: what is chosen stands in the address, and reaches the service."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -223,3 +224,20 @@ def test_one_step_back_leads_from_the_explanation_to_the_result(tab: Page) -> No
     expect(tab.get_by_role("img", name=text("why.alt", label="dog"))).to_be_visible()
     tab.go_back()
     assert result(tab) == file
+
+
+@pytest.mark.parametrize("press", [Locator.click, lambda summary: summary.press("Enter")], ids=["click", "key"])
+def test_a_fold_opens_although_the_page_is_drawn_at_that_moment(tab: Page, press: Callable[[Locator], None]) -> None:
+    """The page is drawn in every frame, as it nearly is while an attack runs."""
+    tab.goto(link("fool"))
+    summary = tab.get_by_text(text("fool.more"))
+    expect(summary).to_be_visible()
+    tab.evaluate("""async () => {
+      const { redraw } = await import("/page/scripts/drawing.js");
+      const again = () => { redraw(); setTimeout(again, 0); };
+      again();
+    }""")
+    for place in range(20):
+        press(summary)
+        opened = place % 2 == 0
+        expect(tab.get_by_role("combobox", name=text("fool.attack"))).to_be_visible(visible=opened)
