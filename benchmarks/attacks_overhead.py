@@ -18,7 +18,7 @@ from benchmarks.oracles import Oracle
 from models.attacks.geometry import Norm, to_lattice
 from models.attacks.goal import Goal
 from models.classifier import Classifier
-from models.preprocessing import preprocess, to_float
+from models.preprocessing import preprocess, reduction, to_float
 from models.query import Objective, Query, Task
 from models.run import run
 from models.spec import Spec
@@ -118,7 +118,7 @@ def of_ours(
     bench: Bench, attack: str, norm: Norm, start: Tensor, labels: Tensor, spec: Spec | None, rounds: int
 ) -> Overhead:
     """The overhead of one of Mirage's attacks on these pictures; with a spec they are resized by it."""
-    scale = 1.0 if spec is None else min(start.shape[2:]) / spec.resize
+    scale = 1.0 if spec is None else reduction((start.shape[2], start.shape[3]), spec)
     goal = bench.goal(labels, spec, scale=scale)
     splits: list[float] = []
 

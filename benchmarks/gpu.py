@@ -203,7 +203,7 @@ def main() -> int:
     model = load("cats-dogs", device=device)
     model.classifier.warm_up()
     counts, rounds = ([1, 2], 1) if options.quick else ([1, 16, 64, 256], 5)
-    model.classifier.pass_times.measure(model.classifier, side=model.spec.input_size, most=max(counts))
+    model.classifier.pass_times.measure(model.classifier, size=model.spec.size, most=max(counts))
     figures: list[Figure] = []
     failed = False
     for part in (

@@ -78,7 +78,7 @@ def main() -> None:
         sys.exit(SKIPPED)
     for model in (two.draws, two.judges):
         model.classifier.warm_up()
-        model.classifier.pass_times.measure(model.classifier, side=model.spec.input_size, most=32)
+        model.classifier.pass_times.measure(model.classifier, size=model.spec.size, most=32)
     samples: Samples = {}
     for seed in range(options.seeds):
         for label in options.classes:

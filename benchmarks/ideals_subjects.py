@@ -63,7 +63,7 @@ class Two:
         """The verdict on a picture, uint8 [3, s, s]; only crops and shifts count as views that it was drawn with."""
         spec = self.draws.spec
         subject = ClassSubject(self.index(label), spec)
-        whole = torch.nn.functional.interpolate(to_float(picture).unsqueeze(0), [spec.input_size] * 2, mode="bilinear")
+        whole = torch.nn.functional.interpolate(to_float(picture).unsqueeze(0), spec.size, mode="bilinear")
         task = score(picture, whole, subject, spec, Passes(), trained_on=frozenset(["crops", "shifts"]))
         return Verdict(label, run(task, self.draws.classifier), self.judgement(picture, label))
 

@@ -11,33 +11,13 @@ from torch import Tensor, nn
 from models.activations import without_copies
 from models.fold import fold_batch_norms
 from models.layers import Layers, layers, watching
+from models.network_ends import Normalize, logits_layer
 from models.pass_times import PassTimes
 from models.preprocessing import preprocess, to_float
+from models.probabilities import probabilities
 from models.query import Answer, Query, joint_losses
 from models.spec import Spec
 from models.unroll import Function, unroll
-
-
-class Normalize(nn.Module):
-    """The first layer: (pixels - mean) / std per channel, so that pixels are in [0, 1] everywhere outside the network.
-
-    For a network of one channel the colours are converted to grey first, as in Pillow's mode "L" (ITU-R 601).
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, spec: Spec) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(spec.mean).reshape(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(spec.std).reshape(1, -1, 1, 1))
-        self.grey = spec.channels == 1
-
-    def forward(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n c s s"]:
-        if self.grey:
-            red, green, blue = pixels.split(1, dim=1)
-            pixels = 0.299 * red + 0.587 * green + 0.114 * blue
-        return (pixels - self.mean) / self.std
 
 
 class Classifier:
@@ -55,7 +35,8 @@ class Classifier:
             # decision boundary would depend on it too.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
-        self.network = nn.Sequential(Normalize(spec), network).eval().requires_grad_(False)
+        ends = [layer for layer in (logits_layer(spec),) if layer is not None]
+        self.network = nn.Sequential(Normalize(spec), network, *ends).eval().requires_grad_(False)
         # channels_last: passes take 0.79 to 0.88 of the time on two AVX-512 cores (docs/benchmarks.md)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.unrolled: Function = self.network  # for answers of which no layer is read
@@ -65,31 +46,29 @@ class Classifier:
 
         They must not be replaced later on.
         """
-        side = self.spec.input_size
         folded = Classifier(
-            without_copies(fold_batch_norms(self.network[1], (self.spec.channels, side, side))),
+            without_copies(fold_batch_norms(self.network[1], (self.spec.channels, *self.spec.size))),
             self.spec,
             device=self.device,
         )
-        pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+        pixels = torch.rand(2, 3, *self.spec.size, generator=torch.Generator().manual_seed(0))
         on_device = pixels.to(self.device, memory_format=torch.channels_last)
         folded.unrolled = unroll(folded.network, on_device) or folded.network
         return folded
 
-    def logits(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n k"]:
+    def logits(self, pixels: Float[Tensor, "n 3 i j"]) -> Float[Tensor, "n k"]:
         """Logits, divided by the temperature, of pixels in [0, 1] at the model's input size."""
         return self._logits(pixels, self.network)
 
-    def _logits(self, pixels: Float[Tensor, "n 3 s s"], network: Function) -> Float[Tensor, "n k"]:
+    def _logits(self, pixels: Float[Tensor, "n 3 i j"], network: Function) -> Float[Tensor, "n k"]:
         on_device = pixels.to(self.device, memory_format=torch.channels_last)
         return network(on_device) / self.spec.temperature
 
     @cached_property
     def layers(self) -> Layers:
         """The layers that a query may name; the first access takes a pass or two through the network."""
-        side = self.spec.input_size
-        noise = torch.randn(2, self.spec.channels, side, side, generator=torch.Generator().manual_seed(0))
-        return layers(self.network[1], noise.to(self.device))
+        noise = torch.randn(2, self.spec.channels, *self.spec.size, generator=torch.Generator().manual_seed(0))
+        return layers(self.network[1], noise.to(self.device), differentiable=self.spec.differentiable)
 
     def answer(self, queries: Sequence[Query]) -> list[Answer]:
         """Answer queries with one pass through the network, and one backward pass if any of them has an objective.
@@ -129,12 +108,12 @@ class Classifier:
     def probabilities(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n k"]:
         """Class probabilities of pictures in [0, 1] of any size, which are preprocessed here; without gradients."""
         with torch.no_grad():
-            return self.logits(preprocess(pixels.to(self.device), self.spec)).softmax(dim=1)
+            return probabilities(self.logits(preprocess(pixels.to(self.device), self.spec)), self.spec)
 
     def warm_up(self) -> None:
         """Run one forward and backward pass, so that the first request does not wait for lazy initialisation."""
-        grey = to_float(torch.full((1, 3, self.spec.input_size, self.spec.input_size), 128, dtype=torch.uint8))
-        self.answer([Query(grey.to(self.device), lambda logits: logits[:, 0])])
+        grey = to_float(torch.full((1, 3, *self.spec.size), 128, dtype=torch.uint8)).to(self.device)
+        self.answer([Query(grey, (lambda logits: logits[:, 0]) if self.spec.differentiable else None)])
         _ = self.layers  # computed once, and not while a request waits
 
 

@@ -7,6 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.preprocessing import preprocess, to_float
+from models.probabilities import probabilities
 from models.query import Passes, Query, Task
 from models.spec import Spec
 
@@ -26,7 +27,7 @@ def classify(picture: UInt8[Tensor, "3 h w"], spec: Spec, *, top: int = 5) -> Ta
     return predictions
 
 
-def classify_inputs(pixels: Float[Tensor, "n 3 s s"], spec: Spec, *, top: int = 5) -> Task[list[list[Prediction]]]:
+def classify_inputs(pixels: Float[Tensor, "n 3 i j"], spec: Spec, *, top: int = 5) -> Task[list[list[Prediction]]]:
     """The `top` most probable classes of each of n pictures that are preprocessed already, best first."""
     answer = yield from Passes().ask(Query(pixels))
     return [rank(logits, spec, top=top) for logits in answer.logits]
@@ -34,6 +35,6 @@ def classify_inputs(pixels: Float[Tensor, "n 3 s s"], spec: Spec, *, top: int = 
 
 def rank(logits: Float[Tensor, " k"], spec: Spec, *, top: int = 5) -> list[Prediction]:
     """The most probable classes, best first; `top` beyond the number of classes gives all of them."""
-    values, indices = torch.sort(logits.softmax(dim=0), descending=True, stable=True)
+    values, indices = torch.sort(probabilities(logits, spec), descending=True, stable=True)
     best = zip(values[:top].tolist(), indices[:top].tolist(), strict=True)
     return [Prediction(spec.classes[index], index, probability) for probability, index in best]

@@ -16,9 +16,10 @@ from models.classify import Prediction
 from models.layers import Layer
 from models.options import BadOption, Option, complete_options, options_of
 from models.preprocessing import preprocess, to_float
+from models.probabilities import probabilities
 from models.query import Passes, Query, Task
 from models.resampling import gaussian_blur, resize
-from models.spec import Spec
+from models.spec import NO_GRADIENTS, Spec
 
 ROWS = 8
 """Largest number of pictures (noisy copies, or points of a path) in one query to the network."""
@@ -34,7 +35,8 @@ class BadExplanation(BadOption):
 class Explanation:
     """On what the logit of the target class depends.
 
-    `attributions` are the values of the method, [1, h, w] for a layer's feature maps or [3, s, s] for the pixels.
+    `attributions` are the values of the method, [1, h, w] for a layer's feature maps or [3, i, j] for the pixels of the
+    network's input.
     `heat` shows where they are large on the network's input, from 0 to 1. `missing` is the fraction of the logit's rise
     from a black picture that integrated gradients do not account for; it is small where `steps` are enough.
     """
@@ -44,7 +46,7 @@ class Explanation:
     top: Prediction
     layer: Layer | None
     attributions: Float[Tensor, "c h w"]
-    heat: Float[Tensor, "s s"]
+    heat: Float[Tensor, "i j"]
     missing: float | None
     options: Mapping[str, Any]
     passes: Passes
@@ -57,13 +59,13 @@ class Question:
     `layer` is the layer whose feature maps a method weights, None for methods that look at the pixels.
     """
 
-    pixels: Float[Tensor, "1 3 s s"]
+    pixels: Float[Tensor, "1 3 i j"]
     index: int
     logit: float
     layer: Layer | None
     passes: Passes
 
-    def gradients(self, pixels: Float[Tensor, "n 3 s s"]) -> Task[Float[Tensor, "n 3 s s"]]:
+    def gradients(self, pixels: Float[Tensor, "n 3 i j"]) -> Task[Float[Tensor, "n 3 i j"]]:
         """The gradients of the class's logit with respect to the pixels."""
         answer = yield from self.passes.ask(Query(pixels, lambda logits: logits[:, self.index]))
         assert answer.gradients is not None, "the query has an objective"
@@ -72,7 +74,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Attributions:
-    """The values of a method, [1, h, w] or [3, s, s], and for integrated gradients the fraction that is missing."""
+    """The values of a method, [1, h, w] or [3, i, j], and for integrated gradients the fraction that is missing."""
 
     values: Float[Tensor, "c h w"]
     missing: float | None = None
@@ -205,18 +207,20 @@ def explain(
     score depends, for or against the class. Costs one pass, and then one with gradients (Grad-CAM), `samples` with
     gradients (SmoothGrad), or `steps` with gradients and one without (integrated gradients). Raises BadExplanation.
     """
+    if not spec.differentiable:
+        raise BadExplanation(NO_GRADIENTS.format(what="every explanation needs them"))
     options = explain_options(method, options, layer)
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
     passes = Passes()
     answer = yield from passes.ask(Query(pixels))
-    probabilities = answer.logits[0].softmax(dim=0)
-    top = int(probabilities.argmax())
+    of_classes = probabilities(answer.logits[0], spec)
+    top = int(answer.logits[0].argmax())
     index = top if target is None else target
     question = Question(pixels, index, answer.logits[0, index].item(), layer, passes)
     attributions = yield from METHODS[method].run(question, **options)
 
     def prediction(number: int) -> Prediction:
-        return Prediction(spec.classes[number], number, probabilities[number].item())
+        return Prediction(spec.classes[number], number, of_classes[number].item())
 
     return Explanation(
         method=method,
@@ -224,7 +228,7 @@ def explain(
         top=prediction(top),
         layer=layer,
         attributions=attributions.values,
-        heat=heat(attributions.values, spec.input_size),
+        heat=heat(attributions.values, spec.size),
         missing=attributions.missing,
         options=options,
         passes=passes,
@@ -257,16 +261,14 @@ def _unusable(layer: Layer | None) -> str | None:
     return None if layer.decides else f"the class scores do not depend on the feature maps of {layer.name}"
 
 
-def heat(attributions: Float[Tensor, "c h w"], size: int) -> Float[Tensor, "s s"]:
-    """Where attributions of either sign are large, at the network's input size: 1 from their 99.5th percentile on.
+def heat(attributions: Float[Tensor, "c h w"], size: tuple[int, int]) -> Float[Tensor, "i j"]:
+    """Where attributions of either sign are large, at the input's `size`: 1 from their 99.5th percentile on.
 
     Attributions of single pixels are blurred a little, since nobody would see them otherwise.
     """
     strength: Tensor = attributions.sum(dim=0).abs().unsqueeze(0)
-    if strength.shape[1:] == (size, size):
-        strength = gaussian_blur(strength, BLUR * size)
-    else:
-        strength = resize(strength, [size, size])
+    of_pixels = strength.shape[1:] == size
+    strength = gaussian_blur(strength, BLUR * min(size)) if of_pixels else resize(strength, size)
     most = strength.flatten().quantile(0.995).clamp(min=1e-12)
     scaled: Tensor = (strength[0] / most).clamp(0, 1)
     return scaled

@@ -37,7 +37,7 @@ class Features:
 
     layer: Layer
     prediction: Prediction
-    network_input: UInt8[Tensor, "3 s s"]
+    network_input: UInt8[Tensor, "3 i j"]
     channels: tuple[Channel, ...]
     shown: tuple[Channel, ...]
     maps: Float[Tensor, "n h w"]

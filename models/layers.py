@@ -13,6 +13,10 @@ from torch import Tensor, nn
 IDLE = ("Identity", "Dropout", "StochasticDepth", "Flatten", "Permute")
 """Kinds of layers whose output is their input, at most in another shape; they are not listed."""
 
+SKIPPED = (0, 1, 2, 5)
+"""Numbers of tokens before those of the picture: a class token, with DeiT's distillation token, or with four registers
+(Darcet et al. 2023, arxiv.org/abs/2309.16588)."""
+
 
 class UnknownLayer(LookupError):
     """A layer or channel that the network does not have."""
@@ -36,7 +40,7 @@ class Layer:
 
     def maps(self, activations: Float[Tensor, "n *shape"]) -> Float[Tensor, "n c h w"]:
         """Feature maps of the layer's output; differentiable."""
-        return maps(activations, channels_last=self.channels_last)
+        return maps(activations, self.height / self.width, channels_last=self.channels_last)
 
     def check_channel(self, channel: int) -> int:
         """The channel itself; raises UnknownLayer if the layer does not have it."""
@@ -63,22 +67,26 @@ class Layers(tuple[Layer, ...]):
         return next((layer for layer in reversed(self) if layer.decides and layer.height * layer.width > 1), None)
 
 
-def layers(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> Layers:
+def layers(network: nn.Module, pair: Float[Tensor, "2 c i j"], *, differentiable: bool = True) -> Layers:
     """The layers of a network that can be recorded; `pair` are two pictures for a pass through it.
 
-    These are the parts that are called once in a pass and output one tensor with a row for each picture.
+    These are the parts that are called once in a pass and output one tensor with a row for each picture. Of a network
+    that is not `differentiable` nobody knows on which layers the logits depend: they are taken to depend on all.
     """
-    found = _recordable(network, pair)
+    found = _recordable(network, pair, differentiable=differentiable)
     shapes = {name: shape[1:] for name, (shape, _) in found.items() if len(shape) == 4}
+    aspect = pair.shape[2] / pair.shape[3]
     last = _channels_last(network, pair, shapes)
     # In the order in which they end: a block comes after its parts.
     return Layers(
-        _layer(name, network.get_submodule(name), shape, decides=decides, channels_last=name in last)
+        _layer(name, network.get_submodule(name), shape, aspect, decides=decides, channels_last=name in last)
         for name, (shape, decides) in found.items()
     )
 
 
-def _recordable(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> dict[str, tuple[torch.Size, bool]]:
+def _recordable(
+    network: nn.Module, pair: Float[Tensor, "2 c i j"], *, differentiable: bool
+) -> dict[str, tuple[torch.Size, bool]]:
     """Shape of the output of each layer that can be recorded, and whether the logits depend on it."""
     outputs: dict[str, list[Tensor | None]] = {}
 
@@ -86,7 +94,7 @@ def _recordable(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> dict[str,
         if not isinstance(output, Tensor):
             outputs.setdefault(name, []).append(None)
             return None
-        has_maps = output.ndim in (2, 3, 4) and len(output) == 2 and output.requires_grad
+        has_maps = output.ndim in (2, 3, 4) and len(output) == 2 and output.requires_grad == differentiable
         outputs.setdefault(name, []).append(output if has_maps else None)
         return output.clone()  # as `watching` does
 
@@ -95,14 +103,16 @@ def _recordable(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> dict[str,
         for name, module in network.named_modules()
         if name and not type(module).__name__.startswith(IDLE)
     ]
-    pixels = pair.detach().requires_grad_()
+    pixels = pair.detach().requires_grad_(differentiable)
     try:
-        with torch.enable_grad():
+        with torch.set_grad_enabled(differentiable):
             scores = network(pixels).sum()
     finally:
         for handle in hooks:
             handle.remove()
     single = {name: output for name, (output, *more) in outputs.items() if output is not None and not more}
+    if not differentiable:
+        return {name: (output.shape, True) for name, output in single.items()}
     decisive = set()
     for name, output in single.items():
         # Looked at as it comes: the gradients of all layers together would take hundreds of megabytes.
@@ -111,23 +121,33 @@ def _recordable(network: nn.Module, pair: Float[Tensor, "2 c s s"]) -> dict[str,
     return {name: (output.shape, name in decisive) for name, output in single.items()}
 
 
-def _layer(name: str, module: nn.Module, shape: torch.Size, *, decides: bool, channels_last: bool) -> Layer:
-    _, channels, height, width = maps(torch.empty(shape, device="meta"), channels_last=channels_last).shape
+def _layer(
+    name: str, module: nn.Module, shape: torch.Size, aspect: float, *, decides: bool, channels_last: bool
+) -> Layer:
+    _, channels, height, width = maps(torch.empty(shape, device="meta"), aspect, channels_last=channels_last).shape
     return Layer(name, type(module).__name__, channels, height, width, decides, channels_last)
 
 
 def _channels_last(
-    network: nn.Module, pair: Float[Tensor, "2 c s s"], shapes: Mapping[str, Sequence[int]]
+    network: nn.Module, pair: Float[Tensor, "2 c i j"], shapes: Mapping[str, Sequence[int]]
 ) -> frozenset[str]:
     """Names of the layers that output [n, h, w, c] (Swin, parts of ConvNeXt), of which `shapes` are the output shapes.
 
-    Maps of square pictures are square, which mostly decides. If all three sizes are equal, a pass of a wider picture
-    decides: it makes the maps wider, and adds no channels.
+    Maps have the proportions of the picture, which mostly decides. If both readings have them, a pass of a wider
+    picture decides: it makes the maps wider, and adds no channels.
     """
-    last = {name for name, (first, second, third) in shapes.items() if first == second != third}
-    cubes = {name for name, shape in shapes.items() if len(set(shape)) == 1 and shape[0] > 1}
-    with torch.no_grad(), watching(network, cubes) as outputs:
-        if cubes:
+    height, width = pair.shape[2:]
+
+    def like_picture(down: int, across: int) -> bool:
+        # A map is smaller by some factor, and each of its sides is rounded.
+        return down == across if height == width else abs(down * width - across * height) <= max(height, width)
+
+    as_last = {name for name, (first, second, _) in shapes.items() if like_picture(first, second)}
+    as_first = {name for name, (_, second, third) in shapes.items() if like_picture(second, third)}
+    last = as_last - as_first
+    unclear = {name for name in as_last & as_first if shapes[name][0] > 1}
+    with torch.no_grad(), watching(network, unclear) as outputs:
+        if unclear:
             # A network that takes one size alone fails somewhere; the layers after that count as [n, c, h, w].
             with contextlib.suppress(Exception):
                 network(torch.cat([pair, pair], dim=3))
@@ -135,11 +155,14 @@ def _channels_last(
     return frozenset(last | {name for name, shape in wider.items() if shape[2] == shapes[name][2] != shape[1]})
 
 
-def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False) -> Float[Tensor, "n c h w"]:
+def maps(
+    activations: Float[Tensor, "n *shape"], aspect: float = 1.0, *, channels_last: bool = False
+) -> Float[Tensor, "n c h w"]:
     """The output of a layer as feature maps [n, c, h, w]; differentiable.
 
     Four dimensions are [n, c, h, w], or [n, h, w, c] with `channels_last`. Three are tokens [n, t, c], which become a
-    square without the class token, or a column if they fill no square. Two are channels of one pixel.
+    map whose height divided by its width is `aspect`, without the tokens before it (SKIPPED), or a column if they fill
+    no such map. Two are channels of one pixel.
     """
     rows = len(activations)
     if activations.ndim == 2:
@@ -147,10 +170,11 @@ def maps(activations: Float[Tensor, "n *shape"], *, channels_last: bool = False)
     if activations.ndim == 3:
         channels_first = activations.transpose(1, 2)
         tokens = activations.shape[1]
-        for skipped in (0, 1):
-            side = math.isqrt(tokens - skipped)
-            if side and side * side == tokens - skipped:
-                return channels_first[:, :, skipped:].reshape(rows, -1, side, side)
+        for skipped in SKIPPED:
+            height = round(math.sqrt(max(0, tokens - skipped) * aspect))
+            width = round(height / aspect)
+            if height and height * width == tokens - skipped:
+                return channels_first[:, :, skipped:].reshape(rows, -1, height, width)
         return channels_first.unsqueeze(3)
     return activations.permute(0, 3, 1, 2) if channels_last else activations
 

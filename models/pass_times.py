@@ -186,16 +186,17 @@ class PassTimes:
         """How many rows of one query pay off, with and without gradients; QUERY_ROWS before the first measurement."""
         return min(self.forward.knee or QUERY_ROWS, self.gradients.knee or QUERY_ROWS)
 
-    def measure(self, network: Network, *, side: int, most: int) -> None:
-        """Measure both kinds of pass with grey pictures of `side` x `side` pixels, at most `most` of them at once.
+    def measure(self, network: Network, *, size: tuple[int, int], most: int, gradients: bool = True) -> None:
+        """Measure passes with grey pictures of `size` (height, width), at most `most` of them at once.
 
-        It takes about 2 x MEASURE_S, or a pass of each kind where one takes longer. Warm the network up before.
+        Those with `gradients` are left out for a network that has none. It takes about MEASURE_S for each kind of pass,
+        or one pass where it takes longer. Warm the network up before.
         """
-        for times in (self.forward, self.gradients):
+        for times in (self.forward, self.gradients) if gradients else (self.forward,):
             objective = _first_logit if times is self.gradients else None
 
             def run(rows: int, objective: Objective | None = objective) -> float:
-                grey = torch.full((rows, 3, side, side), 0.5, device=self._device)
+                grey = torch.full((rows, 3, *size), 0.5, device=self._device)
                 return self._timed(network, [Query(grey, objective)])[1]
 
             times.measure(run, most)

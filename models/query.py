@@ -71,7 +71,7 @@ def _joined_objective(objectives: Sequence[Objective | None]) -> Objective | Non
 class Query:
     """What a task asks the network: logits of `pixels`, and the gradient of an objective if there is one."""
 
-    pixels: Float[Tensor, "n 3 s s"]
+    pixels: Float[Tensor, "n 3 i j"]
     """In [0, 1], at the model's input size."""
     objective: Objective | None = None
     """What to differentiate with respect to the pixels; None asks for logits alone."""
@@ -137,7 +137,7 @@ class Answer:
     logits: Float[Tensor, "n k"]
     losses: Float[Tensor, " n"] | None = None
     """Values of the objective, if the query has one."""
-    gradients: Float[Tensor, "n 3 s s"] | None = None
+    gradients: Float[Tensor, "n 3 i j"] | None = None
     """Gradients of the objective with respect to the pixels."""
     activations: Float[Tensor, "n *shape"] | None = None
     """Activations of the layer that the query names."""

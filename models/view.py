@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from models.pictures import MAX_PIXELS, inspect
+from models.preprocessing import input_sides, preprocess, to_float
+from models.resize import OVERSHOOTING
 from models.spec import Spec
 
 DETAIL = 2
@@ -20,7 +22,13 @@ DETAIL = 2
 
 docs/decisions/0041 has the differences that this makes.
 """
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 """Pillow's filters, which antialias with the same kernels as `models.resize`."""
 
 
@@ -31,7 +39,7 @@ class View:
     `exact` says whether all pixels of the file were decoded, so that the view is that of `preprocess`.
     """
 
-    pixels: Float[Tensor, "1 3 s s"]
+    pixels: Float[Tensor, "1 3 i j"]
     width: int
     height: int
     exact: bool
@@ -52,39 +60,34 @@ def view(
     discrete cosine transform allows that in less time), unless `exact` is set. The other arguments and
     the errors are those of `models.pictures.inspect`.
     """
-    shorter = None if exact else DETAIL * spec.resize
+    aliased = spec.interpolation == "nearest" or not spec.antialias  # other pixels would be read of a smaller picture
+    shorter = None if exact or aliased else DETAIL * max(spec.resize_size)
     decoded = inspect(data, max_pixels=max_pixels, shorter=shorter, limit_name=limit_name, admit=admit)
     whole = decoded.pixels.shape[1:] == (decoded.height, decoded.width)
     return View(preprocess_levels(decoded.pixels, spec), decoded.width, decoded.height, whole)
 
 
-def stacked(views: Sequence[View]) -> Float[Tensor, "n 3 s s"]:
+def stacked(views: Sequence[View]) -> Float[Tensor, "n 3 i j"]:
     """The pixels of the views, one below the other, on the CPU."""
     return torch.from_numpy(np.concatenate([view.pixels.numpy() for view in views]))
 
 
-def preprocess_levels(levels: UInt8[Tensor, "3 h w"], spec: Spec) -> Float[Tensor, "1 3 s s"]:
+def preprocess_levels(levels: UInt8[Tensor, "3 h w"], spec: Spec) -> Float[Tensor, "1 3 i j"]:
     """`models.preprocessing.preprocess` of a picture of 8-bit levels, to 1e-5, on the CPU.
 
     Pillow resizes with the same kernels, one channel of floating-point numbers after the other. It works on the calling
     thread alone; PyTorch would start further threads for each thread that calls it, which slow down the network's pass.
+    What Pillow does not have (no antialiasing, padding) is computed by PyTorch all the same.
     """
-    height, width = levels.shape[1:]
-    left, right = _span(width, min(height, width), spec)
-    top, bottom = _span(height, min(height, width), spec)
-    result = np.empty((3, spec.input_size, spec.input_size), np.float32)
+    if spec.interpolation not in FILTERS or not spec.antialias or spec.resize_mode == "pad":
+        return preprocess(to_float(levels).unsqueeze(0), spec)
+    height, width = input_sides((levels.shape[1], levels.shape[2]), spec)
+    (top, bottom), (left, right) = height.seen, width.seen
+    result = np.empty((3, height.crop, width.crop), np.float32)
     for channel, plane in zip(result, levels.numpy(), strict=True):
         numbers = Image.fromarray(plane).convert("F")
-        size, box = (spec.input_size, spec.input_size), (left, top, right, bottom)
+        size, box = (width.crop, height.crop), (left, top, right, bottom)
         channel[...] = np.asarray(numbers.resize(size, FILTERS[spec.interpolation], box)) / np.float32(255)
-    if spec.interpolation == "bicubic":  # which overshoots
+    if spec.interpolation in OVERSHOOTING:
         np.clip(result, 0, 1, out=result)
     return torch.from_numpy(result).unsqueeze(0)
-
-
-def _span(length: int, shorter: int, spec: Spec) -> tuple[float, float]:
-    """Where the centre crop begins and ends on one side of the picture, in pixels of the picture."""
-    resized = int(spec.resize * length / shorter)
-    scale = length / resized
-    first = round((resized - spec.input_size) / 2)
-    return first * scale, min((first + spec.input_size) * scale, float(length))

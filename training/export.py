@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from models.files import write_atomically
 from models.golden import golden_pictures
 from models.preprocessing import preprocess, to_float
-from models.resize import KERNELS
+from models.probabilities import probabilities
+from models.resize import OVERSHOOTING, kernel_of
 from models.spec import Spec
 from models.store import Model
 
@@ -46,13 +47,25 @@ class ExportedClassifier(nn.Module):
         """Logits and probabilities of pictures, computed as in the service."""
         height, width = pictures.shape[1:3]
         pixels = pictures.permute(0, 3, 1, 2).to(torch.float32) / 255
-        shorter = torch.minimum(_traced_length(height), _traced_length(width))
-        rows, columns = weights(height, shorter, self.spec), weights(width, shorter, self.spec)
+        rows, columns = weights((height, width), self.spec)
         inputs = rows @ pixels @ columns.T
-        if self.spec.interpolation == "bicubic":
+        if self.spec.resize_mode == "pad":
+            shown = rows.sum(dim=1).unsqueeze(1) * columns.sum(dim=1)  # 1 where the picture is, 0 in the padding
+            inputs = inputs + torch.tensor(self.spec.padding).reshape(3, 1, 1) * (1 - shown)
+        if self.spec.interpolation in OVERSHOOTING:
             inputs = inputs.clamp(0, 1)
         logits = self.network(inputs) / self.spec.temperature
-        return logits, logits.softmax(dim=1)
+        return logits, probabilities(logits, self.spec)
+
+
+def weights(size: tuple[int, int], spec: Spec) -> tuple[Float[Tensor, "crop_h h"], Float[Tensor, "crop_w w"]]:
+    """The matrices of `models.preprocessing.input_matrices`, in operations that work in a graph for any size."""
+    lengths = [_traced_length(length) for length in size]
+    height, width = (
+        _weights(length, traced, resized, crop, spec)
+        for length, traced, resized, crop in zip(size, lengths, _resized(lengths, spec), spec.size, strict=True)
+    )
+    return height, width
 
 
 def _traced_length(length: int) -> Tensor:
@@ -60,17 +73,36 @@ def _traced_length(length: int) -> Tensor:
     return torch.ones(length, dtype=torch.float64).sum()
 
 
-def weights(length: int, shorter: Tensor, spec: Spec) -> Float[Tensor, "crop length"]:
-    """The matrix of `models.resize.matrices` for one side, in operations that work in a graph for any length."""
-    kernel, _ = KERNELS[spec.interpolation]
-    traced = _traced_length(length)
-    resized = torch.floor(spec.resize * traced / shorter + 1e-9)
+def _resized(lengths: list[Tensor], spec: Spec) -> list[Tensor]:
+    """The lengths of the resized picture, as `models.resize.sides` rounds them."""
+    targets = [torch.tensor(float(target), dtype=torch.float64) for target in spec.resize_size]
+    if spec.resize_mode == "squash":
+        return targets
+    if spec.resize_mode == "crop" and spec.resize_size[0] == spec.resize_size[1]:
+        return [torch.floor(targets[0] * length / torch.minimum(*lengths) + 1e-9) for length in lengths]
+    ratios = [length / target for length, target in zip(lengths, targets, strict=True)]
+    ratio = torch.maximum(*ratios) if spec.resize_mode == "pad" else torch.minimum(*ratios)
+    return [torch.round(length / ratio).clamp(min=1) for length in lengths]
+
+
+def _weights(length: int, traced: Tensor, resized: Tensor, crop: int, spec: Spec) -> Float[Tensor, "crop length"]:
+    """The matrix of one side of `length` pixels, which is `traced` as a tensor."""
+    antialias = spec.antialias and spec.interpolation != "nearest"
+    kernel, reach = kernel_of(spec.interpolation, antialias=antialias)
     scale = traced / resized
-    first = torch.round((resized - spec.input_size) / 2)
-    centres = (torch.arange(spec.input_size, dtype=torch.float64) + first + 0.5) * scale
-    columns = torch.arange(length, dtype=torch.float64) + 0.5
-    matrix = kernel((columns - centres.unsqueeze(1)) / scale.clamp(min=1.0))
-    return (matrix / matrix.sum(dim=1, keepdim=True)).to(torch.float32)
+    first = torch.where(resized >= crop, torch.round((resized - crop) / 2), -torch.floor((crop - resized) / 2))
+    positions = torch.arange(crop, dtype=torch.float64) + first
+    inside = torch.minimum(positions.clamp(min=0), resized - 1)
+    centres = (inside + 0.5) * scale
+    beyond = 0 if antialias else int(reach)  # pixels beyond the edge, which are those at the edge
+    columns = torch.arange(length + 2 * beyond, dtype=torch.float64) - beyond + 0.5
+    matrix = kernel((columns - centres.unsqueeze(1)) / (scale.clamp(min=1.0) if antialias else 1.0))
+    if beyond:
+        before, matrix, after = matrix[:, :beyond], matrix[:, beyond:-beyond], matrix[:, -beyond:]
+        at_edges = [before.sum(dim=1, keepdim=True), torch.zeros_like(matrix[:, 1:-1]), after.sum(dim=1, keepdim=True)]
+        matrix = matrix + torch.cat(at_edges, dim=1)
+    matrix = matrix / matrix.sum(dim=1, keepdim=True)
+    return torch.where((positions == inside).unsqueeze(1), matrix, 0.0).to(torch.float32)
 
 
 def export(model: Model, output: Path) -> float:
@@ -144,8 +176,9 @@ def differences(model: Model, session: Any, picture: UInt8[Tensor, "n 3 h w"]) -
     """The largest differences between the file and the checkpoint on these pictures: of a probability, and of a logit
     relative to one plus the largest logit."""
     outputs = session.run(["logits", "probabilities"], {"pictures": picture.permute(0, 2, 3, 1).numpy()})
-    logits, probabilities = map(torch.from_numpy, outputs)
+    logits, of_file = map(torch.from_numpy, outputs)
     with torch.no_grad():
         expected = model.classifier.logits(preprocess(to_float(picture), model.spec)).cpu()
     logit_difference = (logits - expected).abs().max() / (1 + expected.abs().max())
-    return (probabilities - expected.softmax(dim=1)).abs().max().item(), logit_difference.item()
+    difference = (of_file - probabilities(expected, model.spec)).abs().max()
+    return difference.item(), logit_difference.item()

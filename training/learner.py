@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models import architectures
-from models.classifier import Normalize
+from models.network_ends import Normalize
 from models.preprocessing import to_float
 from models.spec import Spec
 from training.data.loading.seeds import stable_seed

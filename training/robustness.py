@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -63,13 +64,17 @@ def robustness(
         _smallest_budget(pixels, label, classifier.spec, attack, norm, budgets, {**stop, **options})
         for pixels, label in pace.photos()
     )
-    at_once = AT_ONCE_ON_CPU if classifier.device.type == "cpu" else AT_ONCE
-    smallest = dict(track(pace.counted(run_all(tasks, classifier.fold(), at_once=at_once))))
+    smallest = dict(track(pace.counted(run_all(tasks, classifier.fold(), at_once=at_once(classifier.device)))))
     rows = [
         _row(epsilon, {number: budget > epsilon for number, budget in smallest.items()}, pace.labels)
         for epsilon in (0.0, *budgets)
     ]
     return {"attack": attack, "norm": norm, "options": options, "photos": len(smallest), "curve": rows}
+
+
+def at_once(device: torch.device) -> int:
+    """Number of photos that are attacked at the same time on this device."""
+    return AT_ONCE_ON_CPU if device.type == "cpu" else AT_ONCE
 
 
 class _Pace:
@@ -159,12 +164,16 @@ def _smallest_budget(
     return float("inf")
 
 
+def budget_text(epsilon: float, norm: str) -> str:
+    """A budget as people write it: `8/255` in linf, and a plain number in other norms."""
+    return f"{epsilon * 255:g}/255" if norm == "linf" else f"{epsilon:g}"
+
+
 def curve_text(curve: Mapping[str, Any]) -> str:
     """Accuracy by budget, as lines for a terminal."""
-    scale, unit = (255, "/255") if curve["norm"] == "linf" else (1, "")
     lines = [f"under {curve['attack']} ({curve['norm']}, {json.dumps(curve['options'])}), {curve['photos']} photos:"]
     lines += [
-        f"  within {row['epsilon'] * scale:g}{unit}: {row['accuracy']:.2%} "
+        f"  within {budget_text(row['epsilon'], curve['norm'])}: {row['accuracy']:.2%} "
         f"({row['interval'][0]:.2%} to {row['interval'][1]:.2%}), balanced {row['balanced_accuracy']:.2%}"
         for row in curve["curve"]
     ]

@@ -29,7 +29,7 @@ class Run(Generic[Options]):
         self.recipe = prepared.options.recipe
         self.network = prepared.network()
         early = speed.early_size(self.network, self.spec, self.recipe)
-        self.plan = Plan(self.recipe, len(prepared.split.train), early, self.spec.input_size)
+        self.plan = Plan(self.recipe, len(prepared.split.train), early, self.spec.side)
         self.batches = SplitBatches(prepared)
         labels, classes = prepared.data.labelled(prepared.split.train).labels, len(self.spec.classes)
         self.is_balanced = self.recipe.class_weights == "balanced"

@@ -38,12 +38,12 @@ def early_size(network: nn.Module, spec: Spec, recipe: Recipe) -> int:
 
     Raises BadRecipe if the network does not take the input size either.
     """
-    smaller = min(spec.input_size, max(SMALLEST, round(recipe.early_size * spec.input_size / 16) * 16))
-    if refusal := _refusal(network, spec, spec.input_size):
+    smaller = min(spec.side, max(SMALLEST, round(recipe.early_size * spec.side / 16) * 16))
+    if refusal := _refusal(network, spec, spec.side):
         raise BadRecipe(
-            f"{spec.architecture} takes no pictures of {spec.input_size} pixels ({refusal}): give another --input-size"
+            f"{spec.architecture} takes no pictures of {spec.side} pixels ({refusal}): give another --input-size"
         )
-    return spec.input_size if _refusal(network, spec, smaller) else smaller
+    return spec.side if _refusal(network, spec, smaller) else smaller
 
 
 def _refusal(network: nn.Module, spec: Spec, size: int) -> str:
@@ -155,13 +155,13 @@ def _within_limit(step: Callable[..., float], precisions: Sequence[str]) -> dict
 
 def _at_both_sizes(step: Callable[..., float], spec: Spec, size: int, precision: str) -> float:
     """Seconds per step at `size`; infinite if it, or one at the full input size, does not fit the memory."""
-    times = [step(size=side, precision=precision) for side in sorted({spec.input_size, size}, reverse=True)]
+    times = [step(size=side, precision=precision) for side in sorted({spec.side, size}, reverse=True)]
     return math.inf if math.inf in times else times[-1]
 
 
 def _key(spec: Spec, recipe: Recipe, size: int, device: torch.device, photos: int) -> str:
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.node()
-    settings = [spec.architecture, spec.channels, photos, size, spec.input_size]
+    settings = [spec.architecture, spec.channels, photos, size, spec.side]
     settings += [recipe.optimiser, recipe.channels_last, recipe.frozen_blocks]
     parts = [machine, device.type, torch.get_num_threads(), torch.__version__, *settings]
     return "speed-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()

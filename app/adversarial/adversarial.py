@@ -47,7 +47,8 @@ async def post_adversarial(
     model = service.registry.get(form.model)
     target = None if form.target is None else model.spec.names.find(form.target)
     options = form.chosen_options()
-    attack_options(choose_attack(form.attack, options), form.norm, options)  # refuses before the picture is decoded
+    attack = choose_attack(form.attack, options, differentiable=model.spec.differentiable)
+    attack_options(attack, form.norm, options)  # refuses before the picture is decoded
     survive = parse_survive(form.survive or "png")
     quality = jpeg_quality(survive)
     jpeg = quality if format is Format.jpeg else None

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from app.adversarial.responses import Norms, TargetClass
 from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
-from models.attacks.curve import Curve, Known
+from models.attacks.curve import Curve
+from models.attacks.curve_searches import Known
 from models.attacks.targets import NearClass, NearClasses
 from models.effort import Effort
 

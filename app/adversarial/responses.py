@@ -12,6 +12,7 @@ EXAMPLE: JsonDict = {
     "model": "cats-dogs",
     "attack": "auto",
     "norm": "l2",
+    "goal": "the class is 'cat'",
     "success": True,
     "original": {"label": "dog", "index": 1, "probability": 0.998},
     "adversarial": {"label": "cat", "index": 0, "probability": 0.51},
@@ -123,6 +124,10 @@ class AdversarialResult(PictureResult):
     model: str = Field(description="Name of the attacked model.")
     attack: str = Field(description="Name of the attack.")
     norm: str = Field(description="The norm that measures or bounds the perturbation: linf, l2, l1 or l0.")
+    goal: str = Field(
+        description="What the attack had to reach, in words. A model of several labels per picture is attacked about "
+        "one of them, and the predictions below are of this label."
+    )
     success: bool = Field(
         description="Whether the model is fooled as the request asks, by `confidence` and after everything in "
         "`survive`: with a target its top class is the target, without one it is not the original class."
@@ -168,6 +173,7 @@ class AdversarialResult(PictureResult):
             model=model,
             attack=result.attack,
             norm=result.norm,
+            goal=result.goal,
             success=result.success,
             original=Prediction.model_validate(result.original),
             adversarial=Prediction.model_validate(result.adversarial),

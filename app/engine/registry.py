@@ -58,7 +58,12 @@ class Registry:
             try:
                 model = store.load(name, folder=self._folder, device=self.device)
                 model.classifier.warm_up()
-                model.classifier.pass_times.measure(model.classifier, side=model.spec.input_size, most=self._max_rows)
+                model.classifier.pass_times.measure(
+                    model.classifier,
+                    size=model.spec.size,
+                    most=self._max_rows,
+                    gradients=model.spec.differentiable,
+                )
                 return_freed_memory()  # these passes take more memory than most requests
                 self._models[name] = model
                 logger.info("serving %s (%s, %d classes)", name, model.spec.architecture, len(model.spec.classes))

@@ -88,7 +88,7 @@ def _summary(registry: Registry, name: str) -> ModelSummary:
         state=state,
         architecture=spec.architecture,
         classes=len(spec.classes),
-        input_size=spec.input_size,
+        input_size=spec.input_size if isinstance(spec.input_size, int) else list(spec.input_size),
         accuracy=metrics.get("accuracy"),
         balanced_accuracy=balanced_accuracy(metrics),
     )

@@ -90,8 +90,10 @@ class ModelSummary(BaseModel):
     problem: str | None = Field(default=None, description="Why the model could not be loaded; null if it could.")
     architecture: str | None = Field(default=None, description="Name of the network's architecture in torchvision.")
     classes: int | None = Field(default=None, description="Number of classes that the model distinguishes.")
-    input_size: int | None = Field(
-        default=None, description="Height and width in pixels of the square pictures that go through the network."
+    input_size: int | list[int] | None = Field(
+        default=None,
+        description="Side in pixels of the square pictures that go through the network; where they are not square, "
+        "their height and width.",
     )
     accuracy: float | None = Field(
         default=None,

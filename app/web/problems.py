@@ -16,6 +16,7 @@ from app.engine.batches import DoesNotFit
 from app.engine.registry import LoadingFailed, NotServed, StillLoading
 from app.web.schemas import Problem
 from models.attacks.masks import BadMask
+from models.attacks.one_label import NoLabel
 from models.attacks.options import BadAttack
 from models.attacks.survive import BadSurvival
 from models.attacks.task import AlreadyTarget
@@ -44,6 +45,7 @@ STATUS: dict[type[Exception], int] = {
     BadIdeal: 422,
     BadExplanation: 422,
     AlreadyTarget: 422,
+    NoLabel: 422,
     Overloaded: 503,
     TooLate: 503,
     ShuttingDown: 503,

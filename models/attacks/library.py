@@ -46,7 +46,7 @@ def fool(
 
     `options` are the attack's own, `confidence`, `mask`, and `jpeg`, the quality of a JPEG file: then the picture to
     write is `result.to_encode`, and that file is verified. After `deadline_s` seconds the best so far is returned.
-    Raises BadAttack, BadSurvival, AlreadyTarget, UnknownClass, and what models.pictures.decode raises.
+    Raises BadAttack, BadSurvival, AlreadyTarget, NoLabel, UnknownClass, and what models.pictures.decode raises.
     """
     classifier = _classifier(model)
     task = _task(

@@ -23,6 +23,7 @@ from models.attacks.methods.square import square
 from models.attacks.shared_options import DEFAULT_EPSILONS, EPSILON_GROWTH
 from models.options import BadOption, Option, complete_options, options_of
 from models.query import Task
+from models.spec import NO_GRADIENTS
 
 
 class BadAttack(BadOption):
@@ -75,12 +76,17 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def choose_attack(attack: str | None, options: Mapping[str, Any]) -> str:
+def choose_attack(attack: str | None, options: Mapping[str, Any], *, differentiable: bool = True) -> str:
     """The name of the attack: the given one, or by default pgd if the options have a budget (epsilon), otherwise auto.
 
-    auto looks for the smallest perturbation.
+    auto looks for the smallest perturbation. For a network that is not `differentiable` the default is square. Raises
+    BadAttack if the attack needs gradients and there are none.
     """
-    return attack if attack is not None else "pgd" if "epsilon" in options else "auto"
+    if differentiable:
+        return attack if attack is not None else "pgd" if "epsilon" in options else "auto"
+    if attack in ATTACKS and not ATTACKS[attack].black_box:
+        raise BadAttack(NO_GRADIENTS.format(what=f"{attack} needs them"))
+    return attack or "square"
 
 
 def attack_options(

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from models.attacks.geometry import Norm, Pictures
 from models.attacks.goal import Goal
+from models.preprocessing import input_matrices, input_sides, reduction
 from models.query import Progress
-from models.resize import matrices
 from models.spec import Spec
 
 LARGE = 1_000_000
@@ -31,7 +31,7 @@ GREY = 128 / 255
 """Start of the small variable: on the lattice, and far from both of its bounds."""
 
 Matrix = Float[Tensor, "_ _"]
-Small = Float[Tensor, "n 3 s s"]
+Small = Float[Tensor, "n 3 i j"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Reduced:
 
     @property
     def start(self) -> Small:
-        """The small variable of no change: grey [1, 3, s, s]."""
+        """The small variable of no change: grey [1, 3, i, j]."""
         return torch.full_like(self.base, GREY)
 
     def view(self, pictures: Small) -> Small:
@@ -78,28 +78,28 @@ class Reduced:
             return report
         return replace(report, picture=partial(self._model_input, report), start=self._model_start)
 
-    def _model_input(self, report: Progress) -> Float[Tensor, "3 s s"]:
+    def _model_input(self, report: Progress) -> Float[Tensor, "3 i j"]:
         preview = report.render()
         assert preview is not None, "the report has a preview"
         return self.view(preview.unsqueeze(0))[0]
 
-    def _model_start(self) -> Float[Tensor, "3 s s"]:
+    def _model_start(self) -> Float[Tensor, "3 i j"]:
         return self.base[0]
 
 
 def is_reduced(start: Pictures, norm: Norm, spec: Spec) -> bool:
     """Whether an attack on this photo should run on the small problem."""
     height, width = start.shape[-2:]
-    return norm in ("l2", "linf") and height * width >= LARGE and min(height, width) > spec.resize
+    shrinks = all(side.length > side.resized for side in input_sides((height, width), spec))
+    return norm in ("l2", "linf") and height * width >= LARGE and shrinks
 
 
 def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
     """The small problem of a photo [1, 3, h, w] in `l2` or `linf`."""
-    height, width = start.shape[-2:]
-    rows, columns = matrices(
-        (height, width), resize=spec.resize, crop=spec.input_size, interpolation=spec.interpolation
-    )
-    base = (rows.to(start) @ start @ columns.to(start).T).clamp(0, 1)
+    size = (start.shape[-2], start.shape[-1])
+    rows, columns, padding = input_matrices(size, spec)
+    base = rows.to(start) @ start @ columns.to(start).T
+    base = (base if padding is None else base + padding.to(start)).clamp(0, 1)
     if norm == "l2":
         parts = [_whitened(matrix) for matrix in (rows, columns)]
     else:
@@ -108,7 +108,7 @@ def reduce(start: Pictures, norm: Norm, spec: Spec) -> Reduced:
     (input_rows, lift_rows), (input_columns, lift_columns) = (
         (to_input.to(start), lift.to(start)) for to_input, lift in parts
     )
-    unit = min(height, width) / spec.resize if norm == "l2" else 1.0
+    unit = reduction(size, spec) if norm == "l2" else 1.0
     return Reduced(base, (input_rows, input_columns), (lift_rows, lift_columns), unit)
 
 

@@ -1,18 +1,22 @@
 """The classes to which a picture is nearest, towards which a targeted attack needs the smallest change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from models.attacks.geometry import by
 from models.attacks.goal import Best, Goal
 from models.attacks.methods.deepfool import deepfool
+from models.attacks.one_label import Label
+from models.attacks.options import BadAttack
 from models.classify import Prediction, rank
+from models.gather import gather
 from models.preprocessing import preprocess, to_float
-from models.query import Passes, Query, Task
-from models.spec import Spec
+from models.query import Passes, Progress, Query, Task
+from models.spec import NO_GRADIENTS, Spec
 
 
 @dataclass(frozen=True)
@@ -44,20 +48,52 @@ def suggest_targets(
 
     The distance is the L2 of a targeted DeepFool (Moosavi-Dezfooli et al. 2016, arxiv.org/abs/1511.04599) at the
     model's own resolution: which class is nearest hardly depends on the picture's size, and a photo of many megapixels
-    costs no more. All candidates are rows of one batch. Costs up to candidates x steps passes with gradients.
+    costs no more. All candidates are rows of one batch. Costs up to candidates x steps passes with gradients. Of a
+    network of several labels per picture, the candidates are labels that it does not find. Raises BadAttack.
     """
+    if not spec.differentiable:
+        raise BadAttack(NO_GRADIENTS.format(what="DeepFool needs them"))
     passes = Passes()
     small = preprocess(to_float(picture).unsqueeze(0), spec)
     answer = yield from passes.ask(Query(small))
-    original, *others = rank(answer.logits[0], spec, top=min(candidates + 1, len(spec.classes)))
-    start = small.expand(len(others), -1, -1, -1).contiguous()
-    labels = torch.tensor([other.index for other in others], device=small.device)
-    goal = Goal(labels, True, lambda pixels: pixels, passes)
-    logits = answer.logits.expand(1, len(others), -1)
-    best = Best(goal, start, goal.judge(start, logits), measure=by("l2"))
-    yield from deepfool(start, goal, best, steps=steps)
+    original, *others = rank(answer.logits[0], spec, top=len(spec.classes))
+    others = [other for other in others if not (spec.multi_label and other.probability > 0.5)][:candidates]
+    if spec.multi_label:
+        searches = [_towards_label(Label(spec, other.index), small, answer.logits, passes, steps) for other in others]
+        distances = yield from gather(searches, _latest)
+    else:
+        labels = torch.tensor([other.index for other in others], device=small.device)
+        distances = yield from _distances(small, answer.logits, labels, passes, steps)
     nearest = [
         NearClass(other.label, other.index, other.probability, distance)
-        for other, distance in zip(others, best.size.tolist(), strict=True)
+        for other, distance in zip(others, torch.cat([torch.empty(0), *distances]).tolist(), strict=True)
     ]
     return NearClasses(original, tuple(sorted(nearest, key=lambda near: near.distance)[:top]), passes)
+
+
+def _distances(
+    small: Float[Tensor, "1 3 i j"],
+    logits: Float[Tensor, "1 k"],
+    targets: Int[Tensor, " n"],
+    passes: Passes,
+    steps: int,
+) -> Task[list[Float[Tensor, " n"]]]:
+    """DeepFool's distance from the picture, at the model's size, to each of the target classes."""
+    start = small.expand(len(targets), -1, -1, -1).contiguous()
+    goal = Goal(targets, True, lambda pixels: pixels, passes)
+    best = Best(goal, start, goal.judge(start, logits.expand(1, len(targets), -1)), measure=by("l2"))
+    yield from deepfool(start, goal, best, steps=steps)
+    return [best.size.cpu()]
+
+
+def _towards_label(
+    label: Label, small: Float[Tensor, "1 3 i j"], logits: Float[Tensor, "1 k"], passes: Passes, steps: int
+) -> Task[Float[Tensor, " 1"]]:
+    """DeepFool's distance to where the network finds the label."""
+    found = torch.zeros(1, dtype=torch.long, device=small.device)  # the first of two classes
+    (distance,) = yield from label.attack(_distances(small, label.columns(logits), found, passes, steps))
+    return distance
+
+
+def _latest(reports: Sequence[Progress | None]) -> Progress:
+    return max((report for report in reports if report is not None), key=lambda report: report.step)

@@ -12,12 +12,13 @@ from models.attacks.geometry import Norm, norms
 from models.attacks.goal import Goal, Patch
 from models.attacks.jpeg import Jpeg
 from models.attacks.objectives import SETTLED
+from models.attacks.one_label import aimed_at
 from models.attacks.options import ATTACKS, BadAttack, attack_options, choose_attack
 from models.attacks.search import Search, SearchResult
 from models.attacks.survive import Survival, views
 from models.classify import Prediction, rank
 from models.colour_map import amplified
-from models.preprocessing import preprocessor, to_float, to_levels
+from models.preprocessing import preprocessor, reduction, to_float, to_levels
 from models.query import Passes, Query, Task
 from models.spec import Spec
 
@@ -30,16 +31,18 @@ class AlreadyTarget(ValueError):
 class Adversarial:
     """The result of an attack on one picture; every figure is of the 8-bit picture that a reader of the file sees.
 
-    `picture` is that picture, and `to_encode` the one to write to the file: they differ only for a JPEG. `original` is
-    the most probable class of the upload (`origin`), `adversarial` that of the result. `original_after` is the original
-    class with its probability in the result; `target_before` and `target` are the target class with its probability in
-    the upload and in the result, None without a target. `norms` are in units of pixel values from 0 to 1 (linf, l2, l1)
-    and in pixels (l0). `survive` begins with the file itself. `passes` are the passes of the network, and `stopped`
-    says whether a deadline ended the attack.
+    `goal` says in words what the model shall see, and `success` whether it does. `picture` is the result, and
+    `to_encode` the one to write to the file: they differ only for a JPEG. `original` is the most probable class of the
+    upload (`origin`), `adversarial` that of the result. `original_after` is the original class with its probability in
+    the result; `target_before` and `target` are the target class with its probability in the upload and in the result,
+    None without a target. `norms` are in units of pixel values from 0 to 1 (linf, l2, l1) and in pixels (l0). `survive`
+    begins with the file itself. `passes` are the passes of the network, and `stopped` says whether a deadline ended the
+    attack.
     """
 
     attack: str
     norm: str
+    goal: str
     success: bool
     original: Prediction
     original_after: Prediction
@@ -85,9 +88,17 @@ def adversarial(
     `survive`. With `jpeg` the file is a JPEG of that quality, which changes pixels by itself: budget and mask then hold
     for the encoded picture. With `best_at_deadline` a task whose time is up returns its best so far, `stopped` set.
     `rows` is how many pictures of one query pay off on this machine.
-    Raises BadAttack, AlreadyTarget.
+
+    A network of several labels per picture is attacked about one of them: its `target`, which it shall find in the
+    changed picture, or the most probable label, which it shall not find any more. All predictions of the result are of
+    this label. Raises BadAttack, AlreadyTarget, NoLabel.
     """
-    attack, scale = choose_attack(attack, options), min(picture.shape[1:]) / spec.resize
+    if spec.multi_label:
+        given: dict[str, Any] = {"attack": attack, "norm": norm, "confidence": confidence, "mask": mask, **options}
+        given |= {"survive": survive, "jpeg": jpeg, "best_at_deadline": best_at_deadline, "rows": rows}
+        return (yield from _of_one_label(picture, spec, target, given))
+    attack = choose_attack(attack, options, differentiable=spec.differentiable)
+    scale = reduction((picture.shape[1], picture.shape[2]), spec)
     chosen_norm, options = attack_options(attack, norm, options, scale=scale)
     _check_mask(mask, picture, attack)
     survive = tuple(survival for survival in survive if jpeg is None or survival.jpeg_quality != jpeg)
@@ -97,6 +108,25 @@ def adversarial(
     goal = case.goal(answer.logits.argmax(dim=1), passes, rows)
     result = yield from case.search(goal, answer.logits).run(best_at_deadline=best_at_deadline)
     return case.report(answer.logits, result, passes)
+
+
+def _of_one_label(
+    picture: UInt8[Tensor, "3 h w"], spec: Spec, target: int | None, given: Mapping[str, Any]
+) -> Task[Adversarial]:
+    """`adversarial` for a network of several labels per picture, with its other arguments in `given`."""
+    answer = yield from Passes().ask(Query(preprocessor(spec)(to_float(picture).unsqueeze(0))))
+    label = aimed_at(answer.logits[0], spec, target)
+    inner_target = None if target is None else 0
+    result = yield from label.attack(adversarial(picture, label.two_classes, target=inner_target, **given))
+    return replace(
+        result,
+        goal=f"the probability of {label.name!r} is {'below' if target is None else 'above'} 0.5",
+        original=label.prediction(result.original),
+        original_after=label.prediction(result.original_after),
+        adversarial=label.prediction(result.adversarial),
+        target_before=None if result.target_before is None else label.prediction(result.target_before),
+        target=None if result.target is None else label.prediction(result.target),
+    )
 
 
 def _check_mask(mask: Tensor | None, picture: Tensor, attack: str) -> None:
@@ -157,11 +187,13 @@ class _Case:
     def report(self, before: Float[Tensor, "1 k"], result: SearchResult, passes: Passes) -> Adversarial:
         """The search's result, beside the logits of the unchanged picture."""
         best, spec, label, target = result.best, self.spec, int(before.argmax()), self.target
+        aim = spec.classes[label if target is None else target]
         to_encode = to_levels(best.pictures[0])
         picture = to_encode if self.jpeg is None else to_levels(Jpeg(self.jpeg)(best.pictures)[0])
         return Adversarial(
             attack=self.attack,
             norm=self.norm,
+            goal=f"the class is {'not ' if target is None else ''}{aim!r}",
             success=bool(best.won),
             original=rank(before[0], spec, top=1)[0],
             original_after=_prediction(best.logits[0], spec, label),

@@ -7,6 +7,8 @@ from torch import Tensor
 from models.ideal.crops import legible, random_crops
 from models.ideal.score import variation_gradient
 from models.resampling import resize
+from models.resize import resize_and_crop
+from models.spec import Spec
 
 
 class Views:
@@ -16,19 +18,19 @@ class Views:
     """
 
     def __init__(
-        self, picture: Float[Tensor, "1 3 h w"], input_size: int, random: torch.Generator, *, steps: int, crops: int
+        self, picture: Float[Tensor, "1 3 h w"], spec: Spec, random: torch.Generator, *, steps: int, crops: int
     ) -> None:
         self.picture, self.steps = picture, steps
-        self._source = legible(picture, input_size) if crops else picture
+        self._source = legible(picture, spec.size) if crops else picture
         # Each view has its own copy of the picture, so that one backward pass gives the gradients of all steps.
         self._copies = self._source.expand(steps * max(1, crops), -1, -1, -1)
-        self.pixels: Float[Tensor, "n 3 s s"]
+        self.pixels: Float[Tensor, "n 3 i j"]
         if crops:
-            self.pixels = random_crops(self._copies, len(self._copies), input_size, random)
+            self.pixels = random_crops(self._copies, len(self._copies), spec, random)
         else:
-            self.pixels = whole(self._copies, input_size)
+            self.pixels = whole(self._copies, spec)
 
-    def gradients(self, of_pixels: Float[Tensor, "n 3 s s"], variable: Tensor, *, tv: float) -> list[Tensor]:
+    def gradients(self, of_pixels: Float[Tensor, "n 3 i j"], variable: Tensor, *, tv: float) -> list[Tensor]:
         """The gradient of each step with respect to the variable that the picture was made of.
 
         `of_pixels` is the gradient of the mean loss over all views. It is propagated through the views, and not through
@@ -49,6 +51,8 @@ class Views:
         ]
 
 
-def whole(picture: Float[Tensor, "n 3 h w"], input_size: int) -> Float[Tensor, "n 3 s s"]:
-    """The whole picture at the network's input size."""
-    return picture if picture.shape[-1] == input_size else resize(picture, [input_size] * 2)
+def whole(picture: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n 3 i j"]:
+    """The whole picture at the network's input size; its middle where the input has other proportions."""
+    if spec.resize_mode != "squash" and picture.shape[-2] * spec.size[1] != picture.shape[-1] * spec.size[0]:
+        return resize_and_crop(picture, resize=spec.size, crop=spec.size)
+    return resize(picture, spec.size)

@@ -11,13 +11,13 @@ POOL = 8
 class Noise:
     """Gaussian noise; each view has its own standard deviation, uniform between 0 and `largest`."""
 
-    def __init__(self, input_size: int, largest: float, random: torch.Generator, device: torch.device) -> None:
+    def __init__(self, size: tuple[int, int], largest: float, random: torch.Generator, device: torch.device) -> None:
         self.largest, self.random = largest, random
-        self.numbers = 3 * input_size * input_size
+        self.numbers = 3 * size[0] * size[1]
         self.pool = torch.randn(POOL * self.numbers if largest else 0, generator=random).to(device)
 
     @torch.no_grad()
-    def added_to(self, views: Float[Tensor, "n 3 s s"], share: float = 1.0) -> Float[Tensor, "n 3 s s"]:
+    def added_to(self, views: Float[Tensor, "n 3 i j"], share: float = 1.0) -> Float[Tensor, "n 3 i j"]:
         """The views with `share` times the noise, still in [0, 1]; without gradients."""
         if not self.largest:
             return views.detach()

@@ -46,7 +46,7 @@ class Score:
 
 def score(
     picture: UInt8[Tensor, "3 h w"],
-    unrounded: Float[Tensor, "1 3 s s"],
+    unrounded: Float[Tensor, "1 3 i j"],
     subject: Subject,
     spec: Spec,
     passes: Passes,

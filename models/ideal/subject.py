@@ -6,9 +6,11 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from models.layers import Layer
 from models.preprocessing import to_float
+from models.probabilities import probabilities
 from models.query import Answer, Objective, Passes, Query, Task
 from models.spec import Spec
 
@@ -28,7 +30,7 @@ class Subject(Protocol):
         """The subject's name."""
         ...
 
-    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+    def query(self, pixels: Float[Tensor, "n 3 i j"], *, gradients: bool) -> Query:
         """The query that measures the strength on each row; with `gradients`, also those of the mean loss over rows."""
         ...
 
@@ -49,18 +51,20 @@ class ClassSubject:
     def label(self) -> str:
         return self.spec.classes[self.index]
 
-    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+    def query(self, pixels: Float[Tensor, "n 3 i j"], *, gradients: bool) -> Query:
         return Query(pixels, _mean_of(self._loss, len(pixels)) if gradients else None, apart=True)
 
     def strength(self, answer: Answer) -> Float[Tensor, " n"]:
-        return answer.logits.softmax(dim=1)[:, self.index]
+        return probabilities(answer.logits, self.spec)[:, self.index]
 
     def _loss(self, logits: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
-        if self.objective == "cross_entropy":
-            return -logits.log_softmax(dim=1)[:, self.index]
         own = logits[:, self.index]
         if self.objective == "logit":
             return -own
+        if self.spec.multi_label:  # a label has no rivals: it is more probable than not from a logit of 0 on
+            return softplus(-own) if self.objective == "cross_entropy" else -own
+        if self.objective == "cross_entropy":
+            return -logits.log_softmax(dim=1)[:, self.index]
         others = torch.cat([logits[:, : self.index], logits[:, self.index + 1 :]], dim=1)
         return others.amax(dim=1) - own
 
@@ -81,7 +85,7 @@ class ChannelSubject:
     def label(self) -> str:
         return f"{self.layer.name}:{self.channel}"
 
-    def query(self, pixels: Float[Tensor, "n 3 s s"], *, gradients: bool) -> Query:
+    def query(self, pixels: Float[Tensor, "n 3 i j"], *, gradients: bool) -> Query:
         objective = _mean_of(self._loss, len(pixels)) if gradients else None
         return Query(pixels, objective, self.layer.name, within=True, apart=True)
 
@@ -96,7 +100,7 @@ class ChannelSubject:
         self, spec: Spec, device: torch.device, passes: Passes
     ) -> Task[tuple["ChannelSubject", float]]:
         """The same channel with its `unit`, and the mean activation on NOISE_PICTURES pictures of uniform noise."""
-        shape = (NOISE_PICTURES, 3, spec.input_size, spec.input_size)
+        shape = (NOISE_PICTURES, 3, *spec.size)
         noise = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
         answer = yield from passes.ask(self.query(to_float(noise).to(device), gradients=False))
         assert answer.activations is not None, "the query names the layer"

@@ -14,7 +14,7 @@ from models.gather import gather
 from models.ideal.ascent import Views, whole
 from models.ideal.diagnosis import diagnose
 from models.ideal.noise import Noise
-from models.ideal.options import MOST_SIZE, drawing, ideal_options
+from models.ideal.options import MOST_SIZE, BadIdeal, drawing, ideal_options
 from models.ideal.patience import Patience
 from models.ideal.score import ROWS, Score, score
 from models.ideal.sheet import tile
@@ -22,7 +22,7 @@ from models.ideal.subject import ChannelSubject, ClassSubject, Subject
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
-from models.spec import Spec
+from models.spec import NO_GRADIENTS, Spec
 
 ALONE = 1 / 8
 """Share of the steps at the beginning that have a pass of their own each, whatever `batch` is: the picture changes so
@@ -84,6 +84,8 @@ def ideal(
     On a CPU the same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per
     step, 43 without per picture, and 4 more for a channel. Raises BadIdeal.
     """
+    if not spec.differentiable:
+        raise BadIdeal(NO_GRADIENTS.format(what="gradient ascent needs them"))
     size = default_size(spec) if size is None else size
     options = ideal_options(method, size, options, effort=effort, count=count, of_class=isinstance(subject, int))
     device, passes, on_noise = torch.device(device), Passes(), None
@@ -109,13 +111,13 @@ def held_pixels(spec: Spec, options: Mapping[str, Any], *, size: int, count: int
     """
     steps = _most_steps_of_pass(options, size)
     rows = max(steps * options["crops"], ROWS // 4)
-    held: int = count * (steps * size**2 + rows * spec.input_size**2)
+    held: int = count * (steps * size**2 + rows * math.prod(spec.size))
     return held
 
 
 def default_size(spec: Spec) -> int:
-    """The network's input size, or MOST_SIZE where that is smaller."""
-    return min(spec.input_size, MOST_SIZE)
+    """The longer side of the network's input, or MOST_SIZE where that is smaller."""
+    return min(max(spec.size), MOST_SIZE)
 
 
 def _draw(
@@ -130,16 +132,16 @@ def _draw(
     passes: Passes,
     on_noise: float | None,
 ) -> Task[IdealPicture]:
-    canvas = drawing(method, size, spec.channels, options, seed=seed, device=device)
+    canvas = drawing(method, size, 1 if spec.channel_names.startswith("L") else 3, options, seed=seed, device=device)
     random = torch.Generator().manual_seed(seed)
-    noise = Noise(spec.input_size, options["noise"], random, device)
+    noise = Noise(spec.size, options["noise"], random, device)
     sure = options.get("sure", 1.0)
     patience = Patience(options["patience"], sure if sure < 1 else math.inf)
     steps = 0
     while steps < options["steps"] and not patience.exhausted:
         picture = canvas.picture()
         together = _steps_of_pass(steps, options, size)
-        views = Views(picture, spec.input_size, random, steps=together, crops=options["crops"])
+        views = Views(picture, spec, random, steps=together, crops=options["crops"])
         share = _share_of_noise(steps, options)
         answer = yield from passes.ask(subject.query(noise.added_to(views.pixels, share), gradients=True))
         assert answer.gradients is not None, "the query has an objective"
@@ -157,7 +159,7 @@ def _draw(
         last = canvas.picture()
     levels = to_levels(last[0])
     trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
-    picture_score = yield from score(levels, whole(last, spec.input_size), subject, spec, passes, trained_on=trained_on)
+    picture_score = yield from score(levels, whole(last, spec), subject, spec, passes, trained_on=trained_on)
     return IdealPicture(
         levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
     )

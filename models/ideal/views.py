@@ -22,12 +22,12 @@ MOST_VIEWS = 24
 """Largest number of views in a family, that of `crops`."""
 
 Levels = UInt8[Tensor, "3 h w"]
-Views = Float[Tensor, "n 3 s s"]
+Views = Float[Tensor, "n 3 i j"]
 
 
 def crops(picture: Levels, spec: Spec) -> Views:
     """24 random crops with 0.6 to 1 times the side, rotated by up to 15 degrees, half of them mirrored."""
-    return random_crops(_batch(picture), MOST_VIEWS, spec.input_size, _random(), smallest=0.6, largest=1.0, turn=15.0)
+    return random_crops(_batch(picture), MOST_VIEWS, spec, _random(), smallest=0.6, largest=1.0, turn=15.0)
 
 
 def shifts(picture: Levels, spec: Spec) -> Views:

@@ -22,7 +22,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.web.service import Service
 from models import architectures, checkpoint
-from models.classifier import Normalize
+from models.network_ends import Normalize
 from models.pictures import encode
 from models.preprocessing import to_float
 from models.spec import Spec

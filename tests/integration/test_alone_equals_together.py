@@ -9,11 +9,12 @@ from models import architectures
 from models.attacks.options import ATTACKS
 from models.attacks.survive import parse_survive
 from models.attacks.task import adversarial
-from models.classifier import Classifier, Normalize
+from models.classifier import Classifier
 from models.classify import classify
 from models.explain import METHODS, explain
 from models.features import features
 from models.ideal import ideal
+from models.network_ends import Normalize
 from models.preprocessing import to_float
 from models.query import Answer, Query, Task
 from models.run import run

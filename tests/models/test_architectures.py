@@ -18,7 +18,8 @@ from models.architectures import (
     set_head,
     weight_choices,
 )
-from models.classifier import Classifier, Normalize
+from models.classifier import Classifier
+from models.network_ends import Normalize
 from models.spec import Spec
 from models.store import imagenet_spec
 

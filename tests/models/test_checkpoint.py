@@ -257,7 +257,7 @@ def test_preprocessing_that_differs_from_training_is_refused(path: Path, fields:
         ({"architecture": 7}, "header"),
         ({"input_size": 32.5}, "header"),
         ({"mean": [0.5], "std": [0.5]}, "of another shape"),
-        ({"mean": [0.5]}, "three values each, or one"),
+        ({"mean": [0.5]}, "one finite number for each"),
     ],
 )
 def test_a_spec_that_does_not_fit_is_refused(path: Path, fields: dict[str, object], reason: str) -> None:

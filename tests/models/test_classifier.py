@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.attacks.objectives import log_odds
-from models.classifier import Classifier, Normalize, choose_device
+from models.classifier import Classifier, choose_device
+from models.network_ends import Normalize
 from models.query import LabelObjective, Objective, Query
 from models.spec import Spec
 from tests.networks import LinearNetwork, unnormalised

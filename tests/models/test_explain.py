@@ -153,13 +153,13 @@ def test_positive_and_negative_attributions_are_both_hot() -> None:
     """Two spots of equal strength and opposite sign are near 1, and between them the heat is near 0."""
     attributions = torch.zeros(3, 40, 40)
     attributions[0, 8:14, 8:14], attributions[1, 25:31, 25:31] = 1.0, -1.0
-    heat_map = heat(attributions, 40)
+    heat_map = heat(attributions, (40, 40))
     assert heat_map[9:13, 9:13].min() > 0.95 and heat_map[26:30, 26:30].min() > 0.95
     assert heat_map[17:22, 17:22].max() < 0.01 and heat_map.max() <= 1 and heat_map.min() >= 0
 
 
 def test_attributions_of_zero_give_no_heat() -> None:
-    assert not heat(torch.zeros(1, 4, 4), 32).any()
+    assert not heat(torch.zeros(1, 4, 4), (32, 32)).any()
 
 
 @pytest.mark.parametrize(

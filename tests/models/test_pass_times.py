@@ -208,7 +208,7 @@ def times_with_noise(rows: int, noise: random.Random) -> float:
 
 def test_a_classifier_learns_from_its_batches(tiny: Classifier) -> None:
     """Both kinds of pass are measured, and an answered batch changes the estimates of its own kind alone."""
-    tiny.pass_times.measure(tiny, side=32, most=4)
+    tiny.pass_times.measure(tiny, size=(32, 32), most=4)
     forward, gradients = tiny.pass_times.forward.by_rows, tiny.pass_times.gradients.by_rows
     assert 1 in forward and 1 in gradients
     (answer,) = answer_batch(tiny, [Query(torch.rand(1, 3, 32, 32))])
@@ -218,7 +218,7 @@ def test_a_classifier_learns_from_its_batches(tiny: Classifier) -> None:
 
 
 def test_a_batch_that_reads_a_layer_is_not_learnt_from(tiny: Classifier) -> None:
-    tiny.pass_times.measure(tiny, side=32, most=4)
+    tiny.pass_times.measure(tiny, size=(32, 32), most=4)
     before = tiny.pass_times.forward.by_rows
     answer_batch(tiny, [Query(torch.rand(1, 3, 32, 32), layer="0")])
     assert tiny.pass_times.forward.by_rows == before

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models.architectures import architectures, weight_choices
-from models.classifier import Normalize
+from models.network_ends import Normalize
 from models.preprocessing import preprocess, preprocessor, to_float, to_levels
 from models.spec import Spec
 from models.store import imagenet_spec

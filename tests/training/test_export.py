@@ -9,7 +9,7 @@ from torch import nn
 
 from models import architectures
 from models.classifier import Classifier
-from models.resize import matrices
+from models.preprocessing import input_matrices
 from models.spec import Spec
 from models.store import Model, load
 from training import export as exporting
@@ -34,13 +34,24 @@ def lively(architecture: str, classes: int) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        {"interpolation": "bilinear"},
+        {"interpolation": "bicubic"},
+        {"interpolation": "lanczos", "resize_mode": "squash", "resize": (56, 64), "input_size": (48, 64)},
+        {"interpolation": "nearest", "resize": (50, 80), "input_size": (40, 80)},
+        {"interpolation": "bicubic", "antialias": False},
+        {"interpolation": "bilinear", "antialias": False, "resize_mode": "pad", "input_size": 64},
+        {"interpolation": "hamming", "resize_mode": "pad", "resize": 60},
+    ],
+)
 @pytest.mark.parametrize("size", [(180, 180), (100, 333), (301, 77), (40, 30), (57, 56)])
-def test_the_weights_of_the_resize_are_those_of_the_service(size: tuple[int, int], interpolation: str) -> None:
-    spec = Spec("squeezenet1_1", ("a", "b"), 48, 56, interpolation)
-    expected = matrices(size, resize=56, crop=48, interpolation=interpolation)
-    for length, matrix in zip(size, expected, strict=True):
-        exported = weights(length, torch.tensor(float(min(size)), dtype=torch.float64), spec)
+def test_the_weights_of_the_resize_are_those_of_the_service(
+    size: tuple[int, int], preprocessing: dict[str, Any]
+) -> None:
+    spec = Spec("squeezenet1_1", ("a", "b"), **{"input_size": 48, "resize": 56, **preprocessing})
+    for exported, matrix in zip(weights(size, spec), input_matrices(size, spec), strict=False):
         assert torch.allclose(exported, matrix, atol=1e-6)
 
 
@@ -69,8 +80,9 @@ def test_a_file_with_other_results_is_removed(tmp_path: Path, monkeypatch: pytes
     """The crop is two pixels beside that of the service; an earlier export stays."""
     weights = exporting.weights
 
-    def shifted_weights(*arguments: Any) -> torch.Tensor:
-        return weights(*arguments).roll(2, dims=1)
+    def shifted_weights(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        rows, columns = weights(*arguments)
+        return rows.roll(2, dims=1), columns.roll(2, dims=1)
 
     monkeypatch.setattr(exporting, "weights", shifted_weights)
     (tmp_path / "small.onnx").write_bytes(b"an earlier one")

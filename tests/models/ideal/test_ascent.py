@@ -6,7 +6,9 @@ from torch import Tensor
 
 from models.ideal.ascent import Views, whole
 from models.ideal.crops import random_crops
+from tests.networks import unnormalised
 
+SPEC = unnormalised(2, 16)
 SIZES = [12, 16, 40]
 """Pictures that are smaller than the network's input, as large, and so large that they are made smaller first."""
 
@@ -22,14 +24,14 @@ def made(size: int) -> tuple[Tensor, Tensor]:
 def test_each_step_has_the_gradient_of_its_own_views(size: int, steps: int, crops: int) -> None:
     """The loss of a view is a weighted sum of its pixels; a step's is the mean over its views, plus its variation."""
     variable, picture = made(size)
-    views = Views(picture, 16, torch.Generator().manual_seed(1), steps=steps, crops=crops)
+    views = Views(picture, SPEC, torch.Generator().manual_seed(1), steps=steps, crops=crops)
     weights = torch.randn(views.pixels.shape, generator=torch.Generator().manual_seed(2))
     gradients = views.gradients(weights / len(weights), variable, tv=0.5)
     assert len(gradients) == steps
     for step, gradient in enumerate(gradients):
         again = variable.detach().requires_grad_()
         picture = again.sigmoid()
-        same = random_crops(picture, steps * crops, 16, torch.Generator().manual_seed(1))
+        same = random_crops(picture, steps * crops, SPEC, torch.Generator().manual_seed(1))
         assert torch.equal(same, views.pixels)
         own = slice(step * crops, (step + 1) * crops)
         loss = (weights * same)[own].sum() / crops + 0.5 * variation(picture)
@@ -39,11 +41,11 @@ def test_each_step_has_the_gradient_of_its_own_views(size: int, steps: int, crop
 @pytest.mark.parametrize("size", SIZES)
 def test_without_crops_the_view_is_the_whole_picture(size: int) -> None:
     variable, picture = made(size)
-    views = Views(picture, 16, torch.Generator(), steps=1, crops=0)
-    assert torch.equal(views.pixels, whole(picture, 16)) and views.pixels.shape == (1, 3, 16, 16)
+    views = Views(picture, SPEC, torch.Generator(), steps=1, crops=0)
+    assert torch.equal(views.pixels, whole(picture, SPEC)) and views.pixels.shape == (1, 3, 16, 16)
     (gradient,) = views.gradients(torch.ones_like(views.pixels), variable, tv=0.0)
     again = variable.detach().requires_grad_()
-    torch.testing.assert_close(gradient, torch.autograd.grad(whole(again.sigmoid(), 16).sum(), again)[0])
+    torch.testing.assert_close(gradient, torch.autograd.grad(whole(again.sigmoid(), SPEC).sum(), again)[0])
 
 
 def variation(picture: Tensor) -> Tensor:

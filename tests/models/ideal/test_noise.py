@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def new_noise(most: float, size: int = 48, seed: int = 0) -> Noise:
-    return Noise(size, most, torch.Generator().manual_seed(seed), CPU)
+    return Noise((size, size), most, torch.Generator().manual_seed(seed), CPU)
 
 
 def test_every_row_has_its_own_strength_up_to_the_maximum() -> None:
@@ -66,7 +66,7 @@ def test_noise_of_zero_draws_no_random_numbers() -> None:
     """Crops share the generator, so with noise of 0 they are the same as in a method without noise."""
     random = torch.Generator().manual_seed(0)
     state = random.get_state()
-    Noise(48, 0.0, random, CPU).added_to(torch.rand(2, 3, 48, 48, generator=random.clone_state()))
+    Noise((48, 48), 0.0, random, CPU).added_to(torch.rand(2, 3, 48, 48, generator=random.clone_state()))
     assert torch.equal(random.get_state(), state)
 
 

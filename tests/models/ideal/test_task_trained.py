@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from models import architectures
-from models.classifier import Classifier, Normalize
+from models.classifier import Classifier
 from models.ideal.options import METHODS
 from models.ideal.task import ideal
+from models.network_ends import Normalize
 from models.run import run
 from models.spec import Spec
 from models.store import Model
