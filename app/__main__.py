@@ -32,6 +32,7 @@ from app.settings import Settings
 from app.startup.greeting import display_address, greeting
 from app.startup.late_imports import import_late
 from app.startup.sockets import CannotListen, open_sockets
+from models.architectures import BadRegistration
 
 logger = logging.getLogger("app")
 
@@ -48,7 +49,7 @@ def main() -> None:
         # Before any model is loaded: if the address is taken, the process must end, and no thread may run by then.
         with open_sockets(settings) as opened:
             _serve(opened.settings, opened.sockets)
-    except (NotServed, CannotListen, RuntimeError) as error:
+    except (BadRegistration, NotServed, CannotListen, RuntimeError) as error:
         sys.exit(_one_line(str(error)))
     finally:
         _end_despite_threads()

@@ -34,6 +34,7 @@ from app.web.middleware.security_headers import SecurityHeaders
 from app.web.pixel_budget import PixelBudget
 from app.web.security import require_key
 from app.web.service import Service
+from models import architectures
 from models.classifier import choose_device
 from models.version import project_version
 
@@ -68,6 +69,8 @@ def create_app(settings: Settings | None = None, *, on_loaded: Callable[[Registr
     """The application; it calls `on_loaded` on another thread when all models are loaded or have failed to load."""
     settings = settings or Settings()
     device = choose_device(settings.device)
+    for source in settings.architectures:
+        architectures.register(source)
     registry = Registry(settings.models, folder=settings.checkpoints, device=device, max_rows=settings.max_rows)
 
     @asynccontextmanager

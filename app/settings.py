@@ -39,6 +39,12 @@ class Settings(BaseSettings):
         "imagenet/<architecture>. The first one is the default of requests that name no model. If this is empty, every "
         "checkpoint in MIRAGE_CHECKPOINTS is served.",
     )
+    architectures: Names = Field(
+        default=(),
+        description="Functions that register networks of your own, package.module:function, separated by commas. Each "
+        "returns a mapping from names of architectures to functions that take the number of classes and return a "
+        "torch.nn.Module. Packages can have an entry point in the group mirage.architectures instead.",
+    )
     checkpoints: Path = Field(
         default=BUNDLED, description="Folder of the checkpoints (*.safetensors) that the training module has written."
     )

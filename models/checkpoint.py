@@ -31,6 +31,14 @@ Wrong preprocessing differs by more: with MobileNetV2's ImageNet weights a mean 
 a resize to 233 in place of 232 gives 4e-2.
 """
 
+BAD_NETWORK = (
+    architectures.BadConfiguration,
+    architectures.BadRegistration,
+    architectures.BadWeights,
+    architectures.UnknownArchitecture,
+)
+"""Errors of a checkpoint whose network cannot be built here from its architecture, configuration and weights."""
+
 HEADER: dict[str, TypeAdapter[Any]] = {
     "spec": TypeAdapter(Spec),
     "provenance": TypeAdapter(dict[str, Any]),
@@ -57,11 +65,21 @@ class Checkpoint:
     golden: list[list[float]] = field(default_factory=list)
 
 
-def save(path: Path, network: nn.Module, spec: Spec, provenance: Mapping[str, Any]) -> None:
-    """Write the network with its weights rounded to float16, and the golden logits that it gives with these weights."""
+def save(
+    path: Path,
+    network: nn.Module,
+    spec: Spec,
+    provenance: Mapping[str, Any],
+    *,
+    dtype: torch.dtype | None = torch.float16,
+) -> None:
+    """Write the network, and the golden logits that it gives with these weights, which are rounded to `dtype`.
+
+    With None the weights are stored as they are.
+    """
     weights = {
-        # safetensors refuses channels_last tensors.
-        key: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        # safetensors refuses channels_last tensors, and tensors that share memory.
+        key: tensor.to(dtype if tensor.is_floating_point() else None).detach().cpu().contiguous().clone()
         for key, tensor in network.state_dict().items()
     }
     _write(path, Checkpoint(spec, weights, provenance, golden_logits(Classifier(_rebuild(spec, weights), spec))))
@@ -113,7 +131,7 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
     checkpoint = read(path)
     try:
         network = _rebuild(checkpoint.spec, checkpoint.weights)
-    except (architectures.UnknownArchitecture, architectures.BadWeights) as error:
+    except BAD_NETWORK as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
     classifier = Classifier(network, checkpoint.spec, device=device)
     difference = disagreement(classifier, checkpoint.golden)
@@ -126,7 +144,12 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
 
 
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
-    network = architectures.build(spec.architecture, len(spec.classes), channels=spec.channels)
+    network = architectures.build(
+        spec.architecture,
+        len(spec.classes) + spec.background,
+        channels=spec.channels,
+        configuration=spec.configuration,
+    )
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)
     return network

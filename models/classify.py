@@ -35,6 +35,6 @@ def classify_inputs(pixels: Float[Tensor, "n 3 i j"], spec: Spec, *, top: int = 
 
 def rank(logits: Float[Tensor, " k"], spec: Spec, *, top: int = 5) -> list[Prediction]:
     """The most probable classes, best first; `top` beyond the number of classes gives all of them."""
-    values, indices = torch.sort(probabilities(logits, spec), descending=True, stable=True)
-    best = zip(values[:top].tolist(), indices[:top].tolist(), strict=True)
+    indices = torch.sort(logits, descending=True, stable=True).indices[:top]  # probabilities may all round to 1
+    best = zip(probabilities(logits, spec)[indices].tolist(), indices.tolist(), strict=True)
     return [Prediction(spec.classes[index], index, probability) for probability, index in best]

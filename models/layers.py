@@ -106,7 +106,7 @@ def _recordable(
     pixels = pair.detach().requires_grad_(differentiable)
     try:
         with torch.set_grad_enabled(differentiable):
-            scores = network(pixels).sum()
+            scores = network(pixels).flatten(1)
     finally:
         for handle in hooks:
             handle.remove()
@@ -117,7 +117,9 @@ def _recordable(
     for name, output in single.items():
         # Looked at as it comes: the gradients of all layers together would take hundreds of megabytes.
         output.register_hook(lambda gradient, name=name: decisive.add(name) if gradient.any() else None)
-    torch.autograd.grad(scores, pixels)
+    # Different weights: probabilities always add up to 1, and their sum has no gradient.
+    weights = torch.cos(torch.arange(scores.shape[1], device=scores.device, dtype=scores.dtype))
+    torch.autograd.grad((scores * weights).sum(), pixels)
     return {name: (output.shape, name in decisive) for name, output in single.items()}
 
 
@@ -152,7 +154,10 @@ def _channels_last(
             with contextlib.suppress(Exception):
                 network(torch.cat([pair, pair], dim=3))
     wider = {name: output.shape[1:] for name, output in outputs.items()}
-    return frozenset(last | {name for name, shape in wider.items() if shape[2] == shapes[name][2] != shape[1]})
+    changed = {
+        name: [new != old for new, old in zip(shape, shapes[name], strict=True)] for name, shape in wider.items()
+    }
+    return frozenset(last | {name for name, which in changed.items() if which[1] and not which[2]})
 
 
 def maps(

@@ -146,9 +146,12 @@ def bands(side: Side, interpolation: str, antialias: bool, device: torch.device)
         centres = (inside.double() + side.first + 0.5) * side.scale
         first, end = math.floor(centres[0].item() - reach * wide), math.ceil(centres[-1].item() + reach * wide)
         columns = torch.arange(first, end)
-        weight = kernel((columns.double() + 0.5 - centres.unsqueeze(1)) / wide)
+        # Pillow's operations in their order: where a box ends in the middle of a pixel, their rounding decides.
+        weight = kernel((columns.double() - centres.unsqueeze(1) + 0.5) * (1 / wide))
         start, stop = min(max(0, first), side.length - 1), max(1, min(end, side.length))
         if antialias:
+            window = [(centres + end + 0.5).floor().unsqueeze(1) for end in (-reach * wide, reach * wide)]
+            weight = weight.where((columns >= window[0]) & (columns < window[1]), 0.0)
             weight = weight[:, start - first : stop - first]
         else:  # pixels beyond the edge are those at the edge
             edge = columns.clamp(0, side.length - 1) - start

@@ -1,4 +1,7 @@
-"""Loading classifiers by name: a checkpoint of a folder, or `imagenet/<architecture>` with torchvision's weights."""
+"""Loading classifiers by name: a checkpoint of a folder, or a network with the weights that its library publishes.
+
+`imagenet/<architecture>` is torchvision's, `timm/<name>` is timm's.
+"""
 
 import hashlib
 import re
@@ -9,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from models import architectures, checkpoint
+from models.architectures import timm_networks
 from models.classifier import Classifier
 from models.spec import Spec
 
@@ -24,7 +29,7 @@ BUNDLED = Path(__file__).parent / "checkpoints"
 
 
 class UnknownModel(LookupError):
-    """There is no checkpoint and no torchvision network with this name."""
+    """There is no checkpoint, and no network of torchvision or timm, with this name."""
 
 
 class NoCard(LookupError):
@@ -32,7 +37,7 @@ class NoCard(LookupError):
 
 
 class WeightsUnavailable(RuntimeError):
-    """torchvision's weights are not on this machine and could not be downloaded."""
+    """The published weights are not on this machine and could not be downloaded."""
 
 
 EXPECTED = (UnknownModel, WeightsUnavailable, checkpoint.BadCheckpoint)
@@ -55,11 +60,16 @@ class Model:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the spec and of the weights as they are served; the first call takes a second per GB."""
-        digest = hashlib.sha256(repr(self.spec).encode())
-        for name, tensor in sorted(self.classifier.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_digest(self.classifier.network, repr(self.spec))
+
+
+def weights_digest(network: nn.Module, text: str = "") -> str:
+    """SHA-256 of a text and of the names and values of all weights."""
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def checkpoint_names(folder: Path = BUNDLED) -> list[str]:
@@ -93,10 +103,13 @@ def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu
     """Load the model with this name; raises UnknownModel, WeightsUnavailable or checkpoint.BadCheckpoint."""
     if name.startswith(IMAGENET):
         return _load_imagenet(name, device)
+    if name.startswith(timm_networks.PREFIX):
+        return _load_timm(name, device)
     if name not in checkpoint_names(folder):
         names = ", ".join(checkpoint_names(folder)) or "none"
         raise UnknownModel(
-            f"no checkpoint {name!r} in {folder} (there: {names}); `imagenet/<architecture>` names torchvision's own"
+            f"no checkpoint {name!r} in {folder} (there: {names}); `imagenet/<architecture>` names torchvision's "
+            "networks, and `timm/<name>` those of timm"
         )
     classifier, contents = checkpoint.load(folder / f"{name}.safetensors", device=device)
     return Model(name, classifier.fold(), contents.provenance)
@@ -117,6 +130,26 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
         ) from error
     provenance = {"parent": {"name": f"torchvision {weights}", "url": weights.url}, "metrics": _metrics(weights)}
     return Model(name, Classifier(network, spec, device=device).fold(), provenance)
+
+
+def _load_timm(name: str, device: torch.device | str) -> Model:
+    try:
+        network = timm_networks.pretrained(name)
+    except architectures.UnknownArchitecture as error:
+        raise UnknownModel(str(error)) from error
+    # No network, no such repository, a damaged file: timm raises nearly anything.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsUnavailable(
+            f"the weights of {name} cannot be downloaded or read ({reason}): on a machine without internet, import "
+            f"them from a file with `python -m training import FILE --architecture {name}`"
+        ) from error
+    configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    count = int(configuration["num_classes"])
+    classes = timm_networks.class_names(name, count, network=network) or tuple(map(str, range(count)))
+    spec = timm_networks.spec(name, classes, network=network)
+    parent = {"name": f"timm {configuration.get('hf_hub_id') or name}", "licence": configuration.get("license")}
+    return Model(name, Classifier(network, spec, device=device).fold(), {"parent": parent})
 
 
 def imagenet_spec(architecture: str, weights: "WeightsEnum | None" = None) -> Spec:

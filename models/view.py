@@ -23,13 +23,16 @@ DETAIL = 2
 docs/decisions/0041 has the differences that this makes.
 """
 FILTERS = {
-    "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
     "hamming": Image.Resampling.HAMMING,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-"""Pillow's filters, which antialias with the same kernels as `models.resize`."""
+"""Pillow's filters, which antialias with the same kernels as `models.resize`.
+
+Not its box: Pillow holds the bounds of the part that is resized as float32, and where a box ends in the middle of a
+pixel, their rounding decides whether the pixel counts.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def preprocess_levels(levels: UInt8[Tensor, "3 h w"], spec: Spec) -> Float[Tenso
 
     Pillow resizes with the same kernels, one channel of floating-point numbers after the other. It works on the calling
     thread alone; PyTorch would start further threads for each thread that calls it, which slow down the network's pass.
-    What Pillow does not have (no antialiasing, padding) is computed by PyTorch all the same.
+    What Pillow does not have (no antialiasing, padding), and boxes, are computed by PyTorch all the same.
     """
     if spec.interpolation not in FILTERS or not spec.antialias or spec.resize_mode == "pad":
         return preprocess(to_float(levels).unsqueeze(0), spec)

@@ -80,9 +80,7 @@ def label_findings(
     """Findings for the labels that may be wrong, the least likely label first."""
     pretrained = load_pretrained(options.architecture, options.weights, None)
     spec = replace(pretrained.spec, classes=tuple(names), temperature=1.0)
-    network = architectures.build(spec.architecture, len(names), channels=spec.channels)
-    architectures.load_backbone(network, pretrained.weights)
-    classifier = Classifier(network, spec, device=options.device)
+    classifier = Classifier(pretrained.network(spec), spec, device=options.device)
     data = LabelledPhotos(source, scan.photos, {folder: index for index, folder in enumerate(data_layout.folders)})
     batches = serving_batches(data, spec, batch_size=64, workers=options.workers)
     tracked = track(console, batches, len(batches), what="computing features")

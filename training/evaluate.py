@@ -1,12 +1,14 @@
 """Evaluation of a classifier on any data set: its metrics, and its accuracy under attack."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from rich.console import Console
+from torch import Tensor
 
 from models import checkpoint
 from models.classes import UnknownClass
@@ -19,7 +21,7 @@ from training.data.options import SPLITS, DataOptions
 from training.data.scan.findings import Photo, Scan
 from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
-from training.data.sources.source import BadData
+from training.data.sources.source import BadData, Source
 from training.data.split import split
 from training.metrics import Metrics, gather, measure
 from training.rare import rare_class_warnings
@@ -62,27 +64,16 @@ def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dic
     if options.attack:  # wrong options are reported before the photos are read
         checked_options(**options.attack)
     model = load_model(options.model, options.device)
-    unpacked = UNPACKED if options.cache is None else options.cache.unpacked
-    source = open_source(options.data, options.data_options, unpacked=unpacked)
-    data_layout = layout(source, options.data_options, least=1)
-    for message in data_layout.notes:
-        print_line(console, message)
+    source, data_layout = open_data(options, console)
     index_of = class_indices(data_layout, model, options.renamed)
     scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
     on, photos = choose_photos(options.on, scan, data_layout, model)
-    print_line(console, f"{len(photos):,} photos ({on})")
-    if not photos:
-        raise BadData(
-            "there are no usable photos: `python -m training check` lists the files that cannot be used, and why"
-        )
+    print_photos(on, photos, console)
     if (options.on, on) == ("auto", "all") and set(data_layout.folders) == set(training_folders(model)):
         message = f"the classes are those of {model.name}, but the photos differ from its training data, of which some"
         print_line(console, f"{message} may be among them: the metrics may then be too good")
     data = LabelledPhotos(source, photos, index_of)
-    batches = serving_batches(data, model.spec, batch_size=options.batch_size, workers=options.workers)
-    tracked = track(console, batches, what="classifying photos", total=len(batches))
-    logits, labels = gather(model.classifier.logits, tracked, options.device)
-    metrics = measure(logits, labels, model.spec.classes)
+    logits, metrics = classify_photos(options, model, data, console)
     print_line(console, metrics_text(metrics))
     weights = model.provenance.get("recipe", {}).get("class_weights")
     for warning in rare_class_warnings({**metrics.to_json(), "split": on}, weights):
@@ -95,6 +86,35 @@ def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dic
         }
         write_report(options.report, data, model.spec, provenance, metrics, logits)
     return metrics, curve
+
+
+def open_data(options: EvaluationOptions, console: Console) -> tuple[Source, Layout]:
+    """The data with its class folders; prints what is to be said about them. Raises BadData."""
+    unpacked = UNPACKED if options.cache is None else options.cache.unpacked
+    source = open_source(options.data, options.data_options, unpacked=unpacked)
+    data_layout = layout(source, options.data_options, least=1)
+    for message in data_layout.notes:
+        print_line(console, message)
+    return source, data_layout
+
+
+def print_photos(on: str, photos: Sequence[Photo], console: Console) -> None:
+    """Print how many photos are measured, and which they are; raises BadData if there are none."""
+    print_line(console, f"{len(photos):,} photos ({on})")
+    if not photos:
+        raise BadData(
+            "there are no usable photos: `python -m training check` lists the files that cannot be used, and why"
+        )
+
+
+def classify_photos(
+    options: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console
+) -> tuple[Float[Tensor, "n k"], Metrics]:
+    """The logits of all photos, preprocessed as in the service, and the metrics."""
+    batches = serving_batches(data, model.spec, batch_size=options.batch_size, workers=options.workers)
+    tracked = track(console, batches, what="classifying photos", total=len(batches))
+    logits, labels = gather(model.classifier.logits, tracked, options.device)
+    return logits, measure(logits, labels, model.spec.classes)
 
 
 def under_attack(options: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console) -> dict[str, Any]:
@@ -144,13 +164,18 @@ def training_folders(model: Model) -> dict[str, str]:
     return {folder: name for name, folder in model.provenance.get("data", {}).get("folders", {}).items()}
 
 
+def was_trained_on(model: Model, scan: Scan) -> bool:
+    """Whether exactly these photos are the data that the model was trained on, with its validation and test splits."""
+    return bool(model.provenance.get("data", {}).get("files_digest") == scan.digest)
+
+
 def choose_photos(on: str, scan: Scan, data_layout: Layout, model: Model) -> tuple[str, tuple[Photo, ...]]:
     """The photos to measure on, and which they are (train, validation, test, all); raises BadData.
 
     On photos that the model was trained on the metrics would be too good.
     """
     present = {photo.split for photo in scan.photos} - {""}
-    is_training_data = model.provenance.get("data", {}).get("files_digest") == scan.digest
+    is_training_data = was_trained_on(model, scan)
     if on == "auto":
         on = "test" if is_training_data or "test" in present else "all"
     if on == "all":
@@ -168,14 +193,19 @@ def choose_photos(on: str, scan: Scan, data_layout: Layout, model: Model) -> tup
     return on, parts.by_name[on]
 
 
-def metrics_text(metrics: Metrics) -> str:
-    """The metrics as lines for a terminal."""
+def headline(metrics: Metrics) -> str:
+    """The metrics of all classes together, as one line."""
     low, high = metrics.interval
-    lines = [
+    return (
         f"top-1 {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}), balanced accuracy "
         f"{metrics.balanced_accuracy:.2%}, top-3 {metrics.top3:.2%}, "
         f"calibration error {metrics.ece:.4f}, negative log-likelihood {metrics.nll:.4f}"
-    ]
+    )
+
+
+def metrics_text(metrics: Metrics) -> str:
+    """The metrics as lines for a terminal."""
+    lines = [headline(metrics)]
     if len(metrics.per_class) <= MAX_CLASS_LINES:
         lines += [
             f"  {name}: " + ("no photos" if row["accuracy"] is None else f"{row['accuracy']:.2%} of {row['photos']:,}")

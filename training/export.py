@@ -95,12 +95,17 @@ def _weights(length: int, traced: Tensor, resized: Tensor, crop: int, spec: Spec
     inside = torch.minimum(positions.clamp(min=0), resized - 1)
     centres = (inside + 0.5) * scale
     beyond = 0 if antialias else int(reach)  # pixels beyond the edge, which are those at the edge
-    columns = torch.arange(length + 2 * beyond, dtype=torch.float64) - beyond + 0.5
-    matrix = kernel((columns - centres.unsqueeze(1)) / (scale.clamp(min=1.0) if antialias else 1.0))
+    columns = torch.arange(length + 2 * beyond, dtype=torch.float64) - beyond
+    wide = scale.clamp(min=1.0) if antialias else torch.ones_like(scale)
+    matrix = kernel((columns - centres.unsqueeze(1) + 0.5) * (1 / wide))
+    if antialias:
+        window = [torch.floor(centres + end + 0.5).unsqueeze(1) for end in (-reach * wide, reach * wide)]
+        matrix = torch.where((columns >= window[0]) & (columns < window[1]), matrix, 0.0)
     if beyond:
         before, matrix, after = matrix[:, :beyond], matrix[:, beyond:-beyond], matrix[:, -beyond:]
-        at_edges = [before.sum(dim=1, keepdim=True), torch.zeros_like(matrix[:, 1:-1]), after.sum(dim=1, keepdim=True)]
-        matrix = matrix + torch.cat(at_edges, dim=1)
+        columns = columns[beyond:-beyond]
+        for edge, outside in ((columns == 0, before), (columns == length - 1, after)):
+            matrix = matrix + edge * outside.sum(dim=1, keepdim=True)
     matrix = matrix / matrix.sum(dim=1, keepdim=True)
     return torch.where((positions == inside).unsqueeze(1), matrix, 0.0).to(torch.float32)
 

@@ -11,7 +11,6 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from models import architectures
 from models.spec import Spec
 from training.console import print_line, summary
 from training.data.data_set import DataSet, open_data_set
@@ -79,9 +78,7 @@ class PreparedRun(Generic[AnyOptions]):
     def network(self) -> nn.Module:
         """The architecture with the pretrained backbone and a new head."""
         torch.manual_seed(self.options.recipe.seed)
-        network = architectures.build(self.spec.architecture, len(self.spec.classes), channels=self.spec.channels)
-        architectures.load_backbone(network, self.pretrained.weights)
-        return network
+        return self.pretrained.network(self.spec)
 
 
 def prepare(

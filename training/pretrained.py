@@ -1,27 +1,31 @@
 """Pretrained weights to start from, with their name, digest and licence."""
 
-import hashlib
-import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import architectures, checkpoint, store
+from models.architectures import timm_networks, transformers_networks
 from models.spec import Spec
+from training.importing.recognise import fit
+from training.importing.sources import timm_models
+from training.importing.weights_file import WeightsFile, file_digest, full_precision, read_weights, unwrapped
 
 
 class BadPretrainedWeights(ValueError):
-    """A file of weights that cannot be read, or whose weights are of another architecture."""
+    """Weights that are of another architecture, or that nothing can be trained from."""
 
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """Weights by torchvision's keys. `spec` has their preprocessing, `data` what a checkpoint says of its data set."""
+    """Weights by the keys of the network. `spec` has their preprocessing, `data` what a checkpoint says of its data.
+
+    The spec describes the network that is trained: its outputs are logits, one for each class.
+    """
 
     name: str
     digest: str
@@ -30,69 +34,99 @@ class PretrainedWeights:
     weights: Mapping[str, Tensor]
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    def network(self, spec: Spec) -> nn.Module:
+        """The network with these weights and a new head, for the classes of a spec; raises BadWeights."""
+        network = architectures.build(
+            spec.architecture, len(spec.classes), channels=spec.channels, configuration=spec.configuration
+        )
+        architectures.load_backbone(network, self.weights)
+        if "/" in spec.architecture or spec.architecture not in architectures.architectures():
+            architectures.check_head(network, torch.zeros(1, spec.channels, *spec.size))
+        return network
+
 
 def load_pretrained(architecture: str, file: Path | None, licence: str | None) -> PretrainedWeights:
-    """The weights in the file (.safetensors, .pth, or a checkpoint of Mirage), or torchvision's own if `file` is None.
+    """The weights in the file (.safetensors, .pth, or a checkpoint of Mirage), or the published ones without a `file`.
 
-    No code in the file is run. `licence` takes precedence over the metadata of the file; without both it is "unknown".
-    Raises BadPretrainedWeights, UnknownArchitecture, WeightsUnavailable.
+    Published weights are those of torchvision, or of timm for `timm/...`. No code in the file is run. `licence` takes
+    precedence over the metadata of the file; without both it is "unknown". Raises BadPretrainedWeights, BadWeightsFile,
+    UnknownArchitecture, WeightsUnavailable.
     """
     if file is None:
-        return _torchvision(architecture, licence)
-    if not file.is_file():
-        raise BadPretrainedWeights(f"there are no weights {file}: give --weights an existing .safetensors or .pth file")
-    weights, header = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_pickle(file), {})
-    data: Mapping[str, Any] = {}
-    spec, own_licence = store.imagenet_spec(architecture), header.get("license") or header.get("licence")
-    if "mirage" in header:
-        try:
-            stored = checkpoint.read(file)
-        except checkpoint.BadCheckpoint as error:
-            raise BadPretrainedWeights(str(error)) from error
-        if stored.spec.architecture != architecture:
-            actual = stored.spec.architecture
-            raise BadPretrainedWeights(f"{file.name} is a {actual}, not a {architecture}: give --architecture {actual}")
-        spec, weights = stored.spec, _full_precision(stored.weights)
-        own_licence, data = stored.provenance.get("parent", {}).get("licence"), stored.provenance.get("data", {})
-    return PretrainedWeights(file.stem, file_digest(file), licence or own_licence or "unknown", spec, weights, data)
+        return _published(architecture, licence)
+    stored = read_weights(file)
+    digest, own_licence = file_digest(file), stored.metadata.get("license") or stored.metadata.get("licence")
+    if "mirage" in stored.metadata:
+        return _of_checkpoint(architecture, file, digest, licence)
+    weights = full_precision(stored.weights)
+    if architecture.startswith(timm_networks.PREFIX):
+        model = timm_models.from_weights(architecture, stored, None, {})
+        spec, weights = model.spec, dict(model.network.state_dict())
+    elif architecture.startswith(transformers_networks.PREFIX) or architecture not in architectures.architectures():
+        raise BadPretrainedWeights(
+            f"nothing says how pictures are preprocessed for {architecture}: import the weights first with `python -m "
+            "training import`, and give the checkpoint as --weights"
+        )
+    else:
+        spec, weights = store.imagenet_spec(architecture), _of_torchvision(architecture, stored)
+    return PretrainedWeights(file.stem, digest, licence or own_licence or "unknown", spec, weights)
 
 
-def _torchvision(architecture: str, licence: str | None) -> PretrainedWeights:
+def _of_torchvision(architecture: str, stored: WeightsFile) -> dict[str, Tensor]:
+    """The weights under the names that torchvision has for them; as they are where they are of another network."""
+    weights = full_precision(stored.weights)
+    for form in unwrapped(weights):
+        found = fit(architecture, form)
+        if found is not None:
+            return dict(found.weights)
+    return weights
+
+
+def _of_checkpoint(architecture: str, file: Path, digest: str, licence: str | None) -> PretrainedWeights:
+    try:
+        stored = checkpoint.read(file)
+    except checkpoint.BadCheckpoint as error:
+        raise BadPretrainedWeights(str(error)) from error
+    actual = stored.spec.architecture
+    if actual == architectures.EXPORTED:
+        raise BadPretrainedWeights(
+            f"{file.name} is an exported program, whose head cannot be replaced: import the network's weights instead"
+        )
+    if actual != architecture:
+        raise BadPretrainedWeights(f"{file.name} is a {actual}, not a {architecture}: give --architecture {actual}")
+    own_licence = stored.provenance.get("parent", {}).get("licence")
+    return PretrainedWeights(
+        file.stem,
+        digest,
+        licence or own_licence or "unknown",
+        _trainable(stored.spec),
+        full_precision(stored.weights),
+        stored.provenance.get("data", {}),
+    )
+
+
+def _trainable(spec: Spec) -> Spec:
+    """The spec of a network that is trained from these weights: a new head gives logits of the new classes."""
+    # torchvision's own head may have no bias, or a ReLU after it, and a linear classifier cannot be written into it.
+    configuration = {key: value for key, value in spec.configuration.items() if key != "published"}
+    return replace(
+        spec,
+        outputs="logits",
+        multi_label=False,
+        background=False,
+        differentiable=True,
+        configuration=configuration,
+    )
+
+
+def _published(architecture: str, licence: str | None) -> PretrainedWeights:
+    if architecture.startswith(timm_networks.PREFIX):
+        model = timm_models.published(architecture, None)
+        digest = store.weights_digest(model.network)
+        own = licence or str(model.source["licence"])
+        return PretrainedWeights(f"timm {model.source['name']}", digest, own, model.spec, model.network.state_dict())
     weights, name = store.pretrained_weights(architecture)
     (choice,) = [choice for choice in architectures.weight_choices(architecture) if name == f"torchvision {choice}"]
     digest = file_digest(store.cached_file(choice))
     spec = store.imagenet_spec(architecture, choice)
     return PretrainedWeights(name, digest, licence or "BSD-3-Clause (torchvision)", spec, weights)
-
-
-def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(file, framework="pt") as opened:
-            weights = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 - not a dict
-            return _full_precision(weights), opened.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise BadPretrainedWeights(f"{file.name} is not a safetensors file, or is damaged ({error})") from error
-
-
-def _read_pickle(file: Path) -> dict[str, Tensor]:
-    try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise BadPretrainedWeights(
-            f"{file.name} has no plain weights in it: save the network's `state_dict()` ({str(error).splitlines()[0]})"
-        ) from error
-    for key in ("state_dict", "model"):
-        loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise BadPretrainedWeights(f"{file.name} has no state_dict in it: save the network's `state_dict()`")
-    return _full_precision(loaded)
-
-
-def _full_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
-
-
-def file_digest(file: Path) -> str:
-    """SHA-256 of the file, as `sha256sum` prints it."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
 from app.web.uploads.uploads import decode_upload, form_of
-from models.attacks.curve import Curve, curve
+from models.attacks.curves.curve import Curve, curve
 
 router = APIRouter(tags=["pictures"])
 

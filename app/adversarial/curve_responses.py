@@ -9,8 +9,8 @@ from torch import Tensor
 
 from app.adversarial.responses import Norms, TargetClass
 from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
-from models.attacks.curve import Curve
-from models.attacks.curve_searches import Known
+from models.attacks.curves.curve import Curve
+from models.attacks.curves.searches import Known
 from models.attacks.targets import NearClass, NearClasses
 from models.effort import Effort
 
@@ -109,7 +109,7 @@ class CurveResult(PictureResult):
 
 
 def _plot(curve: Curve) -> UInt8[Tensor, "3 h w"]:
-    from models.attacks.plot import plot  # late: it imports matplotlib (docs/decisions/0042)
+    from models.attacks.curves.plot import plot  # late: it imports matplotlib (docs/decisions/0042)
 
     return plot(curve)
 

@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the network saw of a picture, and the classes that it found, two at least."""
+    """What the network saw of a picture, and the classes that it found: two at least, or the only one that it has."""
 
     view: View
     predictions: list[classify.Prediction]
@@ -49,8 +49,8 @@ class _Seen:
     @property
     def is_unsure(self) -> bool:
         """Whether decoding the picture in full could change its first class."""
-        first, second = (prediction.probability for prediction in self.predictions[:2])
-        return not self.view.exact and first < CLEAR * second
+        first, *second = (prediction.probability for prediction in self.predictions[:2])
+        return not self.view.exact and any(first < CLEAR * probability for probability in second)
 
     def response(self, job: Job) -> Classification:
         return Classification(

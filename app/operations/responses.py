@@ -88,7 +88,11 @@ class ModelSummary(BaseModel):
         description="`loading` until the model is loaded, then `ready`, or `failed` if it could not be loaded."
     )
     problem: str | None = Field(default=None, description="Why the model could not be loaded; null if it could.")
-    architecture: str | None = Field(default=None, description="Name of the network's architecture in torchvision.")
+    architecture: str | None = Field(
+        default=None,
+        description="Name of the network's architecture: that of torchvision, timm/NAME, transformers/TYPE, `exported` "
+        "for a program, or the name that its user registered.",
+    )
     classes: int | None = Field(default=None, description="Number of classes that the model distinguishes.")
     input_size: int | list[int] | None = Field(
         default=None,

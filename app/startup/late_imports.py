@@ -4,7 +4,7 @@ import importlib
 import time
 from collections.abc import Callable
 
-LATE = ("models.attacks.perception", "models.attacks.plot", "models.feature_sheet")
+LATE = ("models.attacks.perception", "models.attacks.curves.plot", "models.feature_sheet")
 """Modules that import scikit-image, SciPy or matplotlib: those that describe attacks and draw plots."""
 IDLE_S, WAIT_S = 0.5, 10.0
 """Seconds without a task after which a module is imported, and seconds after which it is imported in any case."""

@@ -1,6 +1,6 @@
 """Adversarial examples: attacks, and `fool`, which runs one on a picture at the picture's own resolution."""
 
-from models.attacks.curve import Curve, curve
+from models.attacks.curves.curve import Curve, curve
 from models.attacks.library import Summary, fool, fool_all, summary
 from models.attacks.options import ATTACKS, BadAttack
 from models.attacks.survive import BadSurvival

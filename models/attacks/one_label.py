@@ -78,10 +78,10 @@ def aimed_at(logits: Float[Tensor, " k"], spec: Spec, target: int | None) -> Lab
     if target is not None:
         return Label(spec, target)
     label = Label(spec, int(logits.argmax()))
-    found = logits[label.index].sigmoid().item()
-    if found <= 0.5:
+    own = logits[label.index]
+    if own < 0:  # not its sigmoid, which is one half also for tiny logits of either sign
         raise NoLabel(
-            f"the model finds no label in this picture (the most probable one, {label.name!r}, has {found:.2f}): name "
-            "a target, the label that it shall find"
+            f"the model finds no label in this picture (the most probable one, {label.name!r}, has "
+            f"{own.sigmoid().item():.2f}): name a target, the label that it shall find"
         )
     return label

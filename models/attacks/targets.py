@@ -56,8 +56,10 @@ def suggest_targets(
     passes = Passes()
     small = preprocess(to_float(picture).unsqueeze(0), spec)
     answer = yield from passes.ask(Query(small))
-    original, *others = rank(answer.logits[0], spec, top=len(spec.classes))
-    others = [other for other in others if not (spec.multi_label and other.probability > 0.5)][:candidates]
+    original, *others = ranked = rank(answer.logits[0], spec, top=len(spec.classes))
+    if spec.multi_label:  # the most probable label too, if the network does not find it
+        others = [label for label in ranked if answer.logits[0, label.index] < 0]
+    others = others[:candidates]
     if spec.multi_label:
         searches = [_towards_label(Label(spec, other.index), small, answer.logits, passes, steps) for other in others]
         distances = yield from gather(searches, _latest)

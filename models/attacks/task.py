@@ -114,7 +114,8 @@ def _of_one_label(
     picture: UInt8[Tensor, "3 h w"], spec: Spec, target: int | None, given: Mapping[str, Any]
 ) -> Task[Adversarial]:
     """`adversarial` for a network of several labels per picture, with its other arguments in `given`."""
-    answer = yield from Passes().ask(Query(preprocessor(spec)(to_float(picture).unsqueeze(0))))
+    passes = Passes()
+    answer = yield from passes.ask(Query(preprocessor(spec)(to_float(picture).unsqueeze(0))))
     label = aimed_at(answer.logits[0], spec, target)
     inner_target = None if target is None else 0
     result = yield from label.attack(adversarial(picture, label.two_classes, target=inner_target, **given))
@@ -126,6 +127,7 @@ def _of_one_label(
         adversarial=label.prediction(result.adversarial),
         target_before=None if result.target_before is None else label.prediction(result.target_before),
         target=None if result.target is None else label.prediction(result.target),
+        passes=Passes(passes.forward + result.passes.forward, result.passes.backward),
     )
 
 

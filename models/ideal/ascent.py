@@ -1,13 +1,15 @@
 """The views of a picture that the network sees in one pass, and the gradients of the steps that the pass is for."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from models.ideal.crops import legible, random_crops
 from models.ideal.score import variation_gradient
+from models.preprocessing import preprocess
 from models.resampling import resize
-from models.resize import resize_and_crop
 from models.spec import Spec
 
 
@@ -52,7 +54,7 @@ class Views:
 
 
 def whole(picture: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n 3 i j"]:
-    """The whole picture at the network's input size; its middle where the input has other proportions."""
-    if spec.resize_mode != "squash" and picture.shape[-2] * spec.size[1] != picture.shape[-1] * spec.size[0]:
-        return resize_and_crop(picture, resize=spec.size, crop=spec.size)
-    return resize(picture, spec.size)
+    """The whole picture at the network's input size; where that has other proportions, as preprocessing fits it in."""
+    if spec.size[0] == spec.size[1]:
+        return resize(picture, spec.size)
+    return preprocess(picture, replace(spec, resize=spec.input_size))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.attacks.curve import curve
+from models.attacks.curves.curve import curve
 from models.attacks.options import ATTACKS
 from models.attacks.survive import parse_survive
 from models.attacks.task import Adversarial, adversarial

@@ -28,6 +28,17 @@ def test_progress_reports_may_be_changed_or_dropped() -> None:
     assert reports_of(relay(conversation([0.25, 0.5, 1.0]), lambda progress: None)) == []
 
 
+def test_queries_and_answers_may_be_changed() -> None:
+    """Pixels are doubled on the way, and so the answers; 1 is added to each answer on its way back."""
+    doubled = relay(
+        conversation([0.125, 0.25]),
+        lambda progress: progress,
+        change_query=lambda query: replace(query, pixels=2 * query.pixels),
+        change_answer=lambda answer: replace(answer, logits=answer.logits + 1),
+    )
+    assert run(doubled, Echo()) == [1.25, 1.5]
+
+
 def test_the_task_ends_at_the_first_report_for_which_until_is_true() -> None:
     """Three of ten steps are taken, and the inner task is closed."""
     steps_taken: list[int] = []

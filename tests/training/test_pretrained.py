@@ -8,6 +8,7 @@ from torch import nn
 
 from models import architectures, checkpoint
 from models.spec import Spec
+from training.importing.weights_file import BadWeightsFile
 from training.pretrained import BadPretrainedWeights, load_pretrained
 
 NET = "squeezenet1_1"
@@ -47,7 +48,7 @@ def test_a_checkpoint_brings_its_preprocessing_and_licence(
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     torch.save(nn.Linear(1, 1), tmp_path / "whole_module.pth")
-    with pytest.raises(BadPretrainedWeights, match="no plain weights"):
+    with pytest.raises(BadWeightsFile, match="more than weights"):
         load_pretrained(NET, tmp_path / "whole_module.pth", None)
 
 
@@ -55,7 +56,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 def test_unreadable_files_are_refused(tmp_path: Path, name: str) -> None:
     if "broken" in name:
         (tmp_path / name).write_bytes(b"no weights")
-    with pytest.raises(BadPretrainedWeights):
+    with pytest.raises(BadWeightsFile):
         load_pretrained(NET, tmp_path / name, None)
 
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend, printed as one line instead of a traceback."""
+"""Errors that a user can mend, printed without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,19 @@ import torch
 import typer
 from rich.console import Console
 
-from models.architectures import BadWeights, UnknownArchitecture
+from models.architectures import BadConfiguration, BadRegistration, BadWeights, UnknownArchitecture
 from models.attacks.options import BadAttack
 from models.checkpoint import BadCheckpoint
+from models.program.graph import BadProgram
 from models.spec import BadSpec
 from models.store import UnknownModel, WeightsUnavailable
 from training.console import print_line
 from training.data.sources.source import BadData
 from training.export import ExportError
+from training.importing.import_model import CheckFailed
+from training.importing.model import BadSource
+from training.importing.recognise import Unrecognised
+from training.importing.weights_file import BadWeightsFile
 from training.learner import Diverged
 from training.loggers import MissingLogger
 from training.pretrained import BadPretrainedWeights
@@ -25,18 +30,25 @@ from training.run_state import BadRun
 EXPECTED = (
     BadAttack,
     BadCheckpoint,
+    BadConfiguration,
     BadData,
     BadPretrainedWeights,
+    BadProgram,
     BadRecipe,
+    BadRegistration,
     BadRun,
+    BadSource,
     BadSpec,
     BadWeights,
+    BadWeightsFile,
+    CheckFailed,
     Diverged,
     ExportError,
     MissingLogger,
     NoProcessGroup,
     UnknownArchitecture,
     UnknownModel,
+    Unrecognised,
     WeightsUnavailable,
     OSError,
     torch.OutOfMemoryError,
@@ -46,12 +58,14 @@ EXPECTED = (
 
 @contextmanager
 def reported_errors(stopped: str) -> Iterator[None]:
-    """Print expected errors as one line on standard error, with exit code 2; on Ctrl-C print `stopped`, with 130."""
+    """Print expected errors on standard error, and exit with code 2; on Ctrl-C print `stopped`, and exit with 130."""
     try:
         yield
     except EXPECTED as error:
-        # What a worker process raises comes with its traceback, and its own line last.
-        print_line(Console(stderr=True), f"error: {str(error).splitlines()[-1]}")
+        text = str(error)
+        if "Traceback (most recent call last)" in text:  # of a worker process: its own line is the last one
+            text = text.splitlines()[-1]
+        print_line(Console(stderr=True), f"error: {text}")
         raise typer.Exit(2) from error
     except KeyboardInterrupt:
         print_line(Console(), stopped)

@@ -59,16 +59,22 @@ def gallery(title: str, items: Sequence[GalleryItem]) -> str:
         f"<code>{html.escape(_plain(item.name))}</code></figcaption></figure>"
         for item in items
     )
-    return f'<h2>{html.escape(title)}</h2>\n<div class="row">{elements}</div>'
+    return f'<h2>{html.escape(_plain(title))}</h2>\n<div class="row">{elements}</div>'
 
 
-def figures(pictures: Mapping[str, bytes]) -> str:
-    """Plots (PNG) in a row."""
+def figures(pictures: Mapping[str, bytes], title: str = "") -> str:
+    """Plots (PNG) in a row; with a title they are a section."""
+    heading = f"<h2>{html.escape(_plain(title))}</h2>\n" if title else ""
     elements = "\n".join(
         f'<img src="{_data(data, "png")}" alt="{html.escape(name.removesuffix(".png"))}">'
         for name, data in pictures.items()
     )
-    return f'<div class="row plots">{elements}</div>'
+    return f'{heading}<div class="row plots">{elements}</div>'
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{html.escape(_plain(text))}</p>"
 
 
 def note(text: str) -> str:
@@ -83,7 +89,7 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> st
         return "<tr>" + "".join(f"<{tag}>{html.escape(_plain(cell))}</{tag}>" for cell in cells) + "</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
-    return f"<h2>{html.escape(title)}</h2>\n<table>{line(heads, 'th')}\n{body}</table>"
+    return f"<h2>{html.escape(_plain(title))}</h2>\n<table>{line(heads, 'th')}\n{body}</table>"
 
 
 def _data(data: bytes, format: str) -> str:

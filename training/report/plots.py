@@ -5,11 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from training.metrics import Metrics, wilson
 from training.report.making import ACCURACIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
     from matplotlib.ticker import PercentFormatter
 
     from models.lettering import Lettering
@@ -18,6 +20,10 @@ DPI = 120
 """Pixels per inch of the plots."""
 MAX_TICK_NAMES = 40
 """Largest number of classes whose names are at the axes of a confusion matrix."""
+WITH_MARGIN = (-0.03, 1.03)
+"""Limits of an axis of fractions on which markers at 0 % and 100 % are not cut off."""
+MARKERS = "os^D"
+"""Markers of several models in one plot, so that they can be told apart without colours."""
 
 
 def _figure(width: float = 6.0, height: float = 4.0) -> tuple["Figure", "Axes"]:
@@ -132,15 +138,83 @@ def rates(tried: Sequence[float], losses: Sequence[float], suggestion: float) ->
 def robustness(curve: Mapping[str, Any]) -> bytes:
     """Accuracy by the budget of an attack, with 95 % intervals."""
     figure, axes = _figure()
-    rows = curve["curve"]
-    levels = [row["epsilon"] * (255 if curve["norm"] == "linf" else 1) for row in rows]
-    below = [row["accuracy"] - row["interval"][0] for row in rows]
-    above = [row["interval"][1] - row["accuracy"] for row in rows]
-    axes.errorbar(levels, [row["accuracy"] for row in rows], yerr=[below, above], marker="o", capsize=3)
-    unit = "levels of 255, Linf norm" if curve["norm"] == "linf" else curve["norm"]
-    axes.set(
-        xlabel=f"budget ({unit})", ylabel="accuracy", title=f"attack {curve['attack']} on {curve['photos']} photos"
-    )
-    axes.yaxis.set_major_formatter(_percent())
-    axes.set_ylim(0, 1)
+    _draw_curves(axes, [curve])
+    axes.set_title(f"attack {curve['attack']} on {curve['photos']} photos")
     return _png(figure)
+
+
+def robustness_of_models(curves: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Accuracy of several models, by their names, by the budget of the same attack, with 95 % intervals."""
+    figure, axes = _figure(height=4.6)
+    _draw_curves(axes, list(curves.values()))
+    legend = figure.legend(loc="outside upper center")
+    first = next(iter(curves.values()))
+    options = "".join(f", {name} {value}" for name, value in first["options"].items())
+    legend.set_title(f"attack {first['attack']}{options}, on {first['photos']} photos, with 95 % intervals")
+    _name_models(legend, list(curves))
+    return _png(figure)
+
+
+def _draw_curves(axes: "Axes", curves: Sequence[Mapping[str, Any]]) -> None:
+    """Accuracy by budget, of several curves slightly side by side, so that their intervals do not cover each other."""
+    norm = curves[0]["norm"]
+    scale = 255 if norm == "linf" else 1
+    apart = 0.015 * scale * max(row["epsilon"] for row in curves[0]["curve"])
+    for number, curve in enumerate(curves):
+        rows = curve["curve"]
+        levels = [row["epsilon"] * scale + apart * (number - (len(curves) - 1) / 2) for row in rows]
+        below = [row["accuracy"] - row["interval"][0] for row in rows]
+        above = [row["interval"][1] - row["accuracy"] for row in rows]
+        accuracies = [row["accuracy"] for row in rows]
+        axes.errorbar(levels, accuracies, yerr=[below, above], marker=MARKERS[number], capsize=3, label=str(number))
+    unit = "levels of 255, Linf norm" if norm == "linf" else f"{norm.upper()} norm"
+    axes.set(xlabel=f"budget ({unit})", ylabel="accuracy")
+    axes.yaxis.set_major_formatter(_percent())
+    axes.set_ylim(*WITH_MARGIN)
+
+
+def reliability_of_models(metrics: Mapping[str, Metrics]) -> bytes:
+    """Accuracy by confidence of several models, by their names, with 95 % intervals; below, how confident they are."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 4.8), dpi=DPI, layout="constrained")
+    axes, shares = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+    for number, model in enumerate(metrics.values()):
+        filled = [row for row in model.reliability if row[0]]
+        intervals = [wilson(round(row[0] * row[2]), row[0]) for row in filled]
+        reach = [
+            [row[2] - low for row, (low, _) in zip(filled, intervals, strict=True)],
+            [high - row[2] for row, (_, high) in zip(filled, intervals, strict=True)],
+        ]
+        places = ([row[1] for row in filled], [row[2] for row in filled])
+        axes.errorbar(*places, yerr=reach, marker=MARKERS[number], linewidth=1, elinewidth=0.7, label=str(number))
+        width = 0.9 / len(model.reliability) / len(metrics)
+        shares.bar(
+            [(place + 0.05) / len(model.reliability) + width * number for place in range(len(model.reliability))],
+            [row[0] / model.photos for row in model.reliability],
+            width=width,
+            align="edge",
+        )
+    axes.set(ylabel="accuracy", xlim=WITH_MARGIN, ylim=WITH_MARGIN)
+    shares.set(xlabel="confidence", ylabel="share of\nphotos", ylim=(0, 1))
+    for part in (axes, shares):
+        part.yaxis.set_major_formatter(_percent())
+    shares.xaxis.set_major_formatter(_percent())
+    legend = figure.legend(loc="outside upper center", title="accuracy with 95 % intervals in bins of confidence")
+    errors = [f"calibration error {model.ece:.2%}" for model in metrics.values()]
+    _name_models(legend, list(metrics), errors)
+    return _png(figure)
+
+
+def _name_models(legend: "Legend", names: Sequence[str], additions: Sequence[str] = ()) -> None:
+    """Replace the numbers in a legend by the names of the models, each with an addition in parentheses.
+
+    A model whose name no installed font can show is called `model 1`, `model 2`, ...
+    """
+    lettering = _names(names)
+    for number, text in enumerate(legend.get_texts()):
+        name = f"model {number + 1}" if number in lettering.replaced else lettering.texts[number]
+        text.set_text(f"{name} ({additions[number]})" if additions else name)
+        text.set_fontfamily(list(lettering.families))
+        text.set_parse_math(False)  # a `$` in a name does not start a formula

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.attacks.curve import LEVELS
+from models.attacks.curves.curve import LEVELS
 from models.pictures import decode, encode
 from tests.app.events import events
 from tests.app.live_service import Live, drawn

@@ -31,6 +31,27 @@ def test_losses_of_every_objective(objective: str, losses: list[float]) -> None:
     assert (2 * query.objective(LOGITS)).tolist() == pytest.approx(losses), "the mean of two rows counts half of each"
 
 
+@pytest.mark.parametrize(
+    ("objective", "losses"),
+    [
+        ("logit", [-2.0, 0.0]),
+        ("margin", [-2.0, 0.0]),  # from 0, where a label becomes more probable than not
+        ("cross_entropy", [0.12692801, 0.69314718]),  # log(1 + e^-2), log 2
+    ],
+)
+def test_losses_of_a_label(objective: str, losses: list[float]) -> None:
+    """The other labels do not matter; the strength is the sigmoid of 2 and of 0, also of a label alone."""
+    for spec, index, logits in (
+        (unnormalised(3, 16, multi_label=True), 1, LOGITS),
+        (unnormalised(1, 16, multi_label=True), 0, LOGITS[:, 1:2]),
+    ):
+        subject = ClassSubject(index, spec, objective)
+        query = subject.query(torch.rand(2, 3, 16, 16), gradients=True)
+        assert query.objective is not None
+        assert (2 * query.objective(logits)).tolist() == pytest.approx(losses)
+        assert subject.strength(Answer(logits)).tolist() == pytest.approx([0.88079708, 0.5])
+
+
 def test_the_margin_of_the_most_probable_class_is_negative() -> None:
     """Class 2 leads by 4 - 2 = 2, so its loss is -2, of which the mean of two rows counts half."""
     subject = ClassSubject(2, unnormalised(3, 16), "margin")

@@ -29,6 +29,9 @@ CURVE = {
         {"epsilon": 4 / 255, "accuracy": 0.2, "interval": [0.06, 0.51]},
     ],
 }
+METRICS = measure(torch.tensor([[3.0, 0.0], [0.0, 1.0], [0.5, 0.0]]), torch.tensor([0, 1, 1]), ("cat", "dog"))
+BLUE, ORANGE = (31, 119, 180), (255, 127, 14)
+"""The colours of the first and of the second model in a plot."""
 
 
 @pytest.mark.parametrize(
@@ -40,9 +43,21 @@ CURVE = {
         lambda: plots.reliability([(0, 0.0, 0.0), (3, 0.7, 0.6), (7, 0.9, 1.0)], 0.05),
         lambda: plots.robustness(CURVE),
         lambda: plots.robustness({**CURVE, "norm": "l2"}),
+        lambda: plots.robustness_of_models({"a": {**CURVE, "options": {}}, "b": {**CURVE, "options": {"steps": 2}}}),
+        lambda: plots.reliability_of_models({"a": METRICS, "b": METRICS}),
         lambda: plots.rates([1e-6, 1e-3, 1.0], [1.0, 0.5, 3.0], 1e-3),
     ],
-    ids=["curves", "confusion", "confusion of 200", "reliability", "Linf", "L2", "rates"],
+    ids=[
+        "curves",
+        "confusion",
+        "confusion of 200",
+        "reliability",
+        "Linf",
+        "L2",
+        "two models",
+        "reliability of two",
+        "rates",
+    ],
 )
 def test_every_plot_is_a_picture_that_is_not_blank(draw: Callable[[], bytes]) -> None:
     pixels = picture(draw())
@@ -62,13 +77,37 @@ def test_the_balanced_accuracy_has_its_own_line() -> None:
     """The line is dashed; if an early epoch has no such figure, it begins later."""
     rows = [{"epoch": epoch, "loss": 0.5, "raw_accuracy": 0.9} for epoch in (1, 2, 3)]
     both = [{**row, "raw_balanced_accuracy": 0.5} for row in rows]
-    orange = [(255, 127, 14)]  # matplotlib's second colour
 
     def second(history: list[dict[str, float]]) -> int:
-        return int((picture(plots.curves(history)) == orange).all(axis=2).sum())
+        return int((picture(plots.curves(history)) == [ORANGE]).all(axis=2).sum())
 
     assert second(rows) == 0 and second([rows[0], *both[1:]]) < second(both)
     assert second(both) > 300
+
+
+def rows_of(pixels: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """The rows of the picture that have this colour, below the legend."""
+    rows = np.nonzero((pixels == [colour]).all(axis=2))[0]
+    return rows[rows > 0.25 * len(pixels)]
+
+
+def test_the_more_robust_of_two_models_is_above() -> None:
+    """The first falls from 90 % to 20 %, the second stays at 90 %; both begin at the same height, side by side."""
+    firm = {**CURVE, "options": {}, "curve": [CURVE["curve"][0], {**CURVE["curve"][0], "epsilon": 4 / 255}]}
+    pixels = picture(plots.robustness_of_models({"weak": {**CURVE, "options": {}}, "firm": firm}))
+    blue, orange = rows_of(pixels, BLUE), rows_of(pixels, ORANGE)
+    assert blue.max() > orange.max() + 50 and abs(int(blue.min()) - int(orange.min())) < 5
+
+
+def test_the_reliability_of_two_models_is_in_one_plot() -> None:
+    """The first is right about all photos, of which it is half certain; the second is certain, and always wrong."""
+    labels, classes = torch.tensor([0, 0, 0, 0]), ("cat", "dog")
+    modest = measure(torch.tensor([[0.0, -0.01]] * 4), labels, classes)
+    wrong = measure(torch.tensor([[0.0, 9.0]] * 4), labels, classes)
+    pixels = picture(plots.reliability_of_models({"modest": modest, "wrong": wrong}))
+    above = pixels[int(0.25 * len(pixels)) : int(0.68 * len(pixels))]
+    blue, orange = ((above == [colour]).all(axis=2).nonzero() for colour in (BLUE, ORANGE))
+    assert blue[1].mean() < orange[1].mean() and blue[0].mean() < orange[0].mean()
 
 
 NAMES = ("$a_{$", "猫", "Кошка", "قطة", "แมว\nb", "_hidden", "\udcff", "x" * 300)

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from models.attacks.curve import Curve
+from models.attacks.curves.curve import Curve
 from models.lettering import FROM_LEFT, lettered
 
 AXES = {

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from models.attacks.curve_searches import Known, Point, Searches
+from models.attacks.curves.searches import Known, Point, Searches
 from models.attacks.geometry import LEVEL, NORMS, Norm
 from models.attacks.goal import Goal
 from models.attacks.objectives import SETTLED
@@ -126,7 +126,8 @@ def _of_one_label(
     picture: UInt8[Tensor, "3 h w"], spec: Spec, target: int | None, given: Mapping[str, Any]
 ) -> Task[Curve]:
     """`curve` for a network of several labels per picture, with its other arguments in `given`."""
-    answer = yield from Passes().ask(Query(preprocessor(spec)(to_float(picture).unsqueeze(0))))
+    passes = Passes()
+    answer = yield from passes.ask(Query(preprocessor(spec)(to_float(picture).unsqueeze(0))))
     label = aimed_at(answer.logits[0], spec, target)
     result = yield from label.attack(curve(picture, label.two_classes, target=None if target is None else 0, **given))
     return replace(
@@ -137,6 +138,7 @@ def _of_one_label(
             norm: replace(known, adversarial=label.prediction(known.adversarial))
             for norm, known in result.smallest.items()
         },
+        passes=_sum([passes, result.passes]),
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.attacks.curve import Curve, Point, curve
-from models.attacks.plot import plot
+from models.attacks.curves.curve import Curve, Point, curve
+from models.attacks.curves.plot import plot
 from models.classifier import Classifier
 from models.classify import Prediction
 from models.run import run

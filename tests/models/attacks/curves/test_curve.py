@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from models.attacks.curve import LEVELS, MULTIPLES, Curve, curve
+from models.attacks.curves.curve import LEVELS, MULTIPLES, Curve, curve
 from models.attacks.geometry import NORMS, Norm
 from models.attacks.options import BadAttack
 from models.attacks.task import Adversarial, AlreadyTarget, adversarial

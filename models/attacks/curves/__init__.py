@@ -1,0 +1,1 @@
+"""How easily a model is fooled about one picture: the curve, the searches behind it, and its plot."""

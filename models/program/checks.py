@@ -1,0 +1,77 @@
+"""Checks how the operators of a program are called: with their own arguments, as in evaluation, on nothing fixed."""
+
+from torch._ops import OpOverload
+
+from models.program.graph import BadProgram, Graph, Node, Reference
+from models.program.operators import operator
+
+SHARING = """
+    alpha_dropout atleast_1d atleast_2d atleast_3d broadcast_tensors dropout einsum feature_alpha_dropout
+    feature_dropout meshgrid type_as
+"""
+"""Operators whose result may be the memory of their first argument although their schemas do not say so."""
+
+
+def check(graph: Graph) -> None:
+    """Raise BadProgram unless each node calls an allowed operator that changes no weight and does nothing at random.
+
+    The arguments must be those of the operator's schema; their types and sizes are left to the operator itself.
+    """
+    fixed = {graph.pixels.name, *(weight.name for weight in graph.weights)}
+    for node in graph.nodes:
+        function = operator(node.operator)
+        if not isinstance(function, OpOverload):
+            _check_numbers(node)
+            continue
+        bound = _bind(node, function)
+        _check_evaluation(node, bound)
+        fixed |= _check_writes(node, function, bound, fixed)
+
+
+def _check_numbers(node: Node) -> None:
+    numbers = (int, float, Reference)  # a bool is an int
+    if node.keywords or len(node.results) != 1 or not all(isinstance(value, numbers) for value in node.arguments):
+        raise BadProgram(f"the program calls {node.operator} with something else than numbers: export it again")
+
+
+def _bind(node: Node, function: OpOverload) -> dict[str, object]:
+    """The arguments of the call by their names in the schema."""
+    names = [argument.name for argument in function._schema.arguments]
+    positional = [argument.name for argument in function._schema.arguments if not argument.kwarg_only]
+    bound = dict(zip(positional, node.arguments, strict=False))
+    if len(node.arguments) > len(positional) or not set(node.keywords) <= set(names) - set(bound):
+        raise BadProgram(f"the program calls {node.operator} with arguments that it does not have: export it again")
+    returns = [str(value.real_type) for value in function._schema.returns]
+    if returns != ["List[Tensor]"] and (len(node.results) != len(returns) or any("List" in kind for kind in returns)):
+        raise BadProgram(f"the program expects other results of {node.operator} than it has: export it again")
+    return {**bound, **node.keywords}
+
+
+def _check_evaluation(node: Node, bound: dict[str, object]) -> None:
+    """Raise BadProgram if the call belongs to training: a dropout that drops, or a norm that reads the batch."""
+    trains = any(bound.get(name, False) is not False for name in ("train", "training"))
+    drops = bound.get("dropout_p", 0.0) != 0.0
+    updates = bound.get("use_input_stats", False) is not False and bound.get("running_mean") is not None
+    if trains or drops or updates:
+        raise BadProgram(
+            f"the program calls {node.operator} as in training, so that its logits are random or depend on the other "
+            "pictures of a batch: call model.eval() before exporting"
+        )
+
+
+def _check_writes(node: Node, function: OpOverload, bound: dict[str, object], fixed: set[str]) -> set[str]:
+    """The results that share the memory of `fixed` values; raises BadProgram if the call writes into one of these."""
+    shares = False
+    for position, argument in enumerate(function._schema.arguments):
+        value = bound.get(argument.name)
+        elements = value if isinstance(value, tuple) else (value,)
+        if not any(isinstance(element, Reference) and element.name in fixed for element in elements):
+            continue
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            raise BadProgram(
+                f"the program changes its weights or its input in each pass (by {node.operator}): call model.eval() "
+                "before exporting, and write the network without it"
+            )
+        undeclared = position == 0 and function._schema.name.removeprefix("aten::") in SHARING.split()
+        shares = shares or undeclared or argument.alias_info is not None
+    return {result for result in node.results if shares and result is not None}

@@ -1,0 +1,98 @@
+"""Tests how the operators of a program may be called."""
+
+import pytest
+
+from models.program.checks import check
+from models.program.graph import BadProgram, parse
+from tests.models.program.documents import Document, colours, node
+
+
+def call(*nodes: Document) -> None:
+    """Check a program with these calls from the value `means` [n, 3] to the value `features`."""
+    check(parse(colours(*nodes)))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("aten.dropout.default", "means", 0.5, False, to="features")],
+        [node("aten.relu_.default", "means", to="features")],
+        [node("aten.add_.Tensor", "means", "means", to="twice"), node("aten.relu_.default", "twice", to="features")],
+        # The result of += is the memory of the left side alone, not of a weight on the right.
+        [node("aten.add_.Tensor", "means", "head_weight", to="sum"), node("aten.relu_.default", "sum", to="features")],
+        [node("aten.clone.default", "head_weight", to="copy"), node("aten.relu_.default", "copy", to="features")],
+        [node("aten.instance_norm.default", "means", None, None, None, None, True, 0.1, 1e-5, False, to="features")],
+        [node("aten.chunk.default", "means", 2, to=["features", "rest"])],
+        [node("aten.max.dim", "means", 1, to=["features", None])],
+        [node("aten.arange.default", 3, to="features", keywords={"dtype": {"dtype": "float32"}})],
+        [
+            node("aten.sym_size.int", "means", 0, to="rows"),
+            node("operator.mul", "rows", 2, to="twice"),
+            node("aten.ones.default", ["rows", 3], to="features"),
+        ],
+    ],
+)
+def test_calls_as_in_evaluation_are_accepted(nodes: list[Document]) -> None:
+    call(*nodes)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("aten.dropout.default", "means", 0.5, True, to="features")],
+        [node("aten.dropout.default", "means", 0.5, "means", to="features")],
+        [node("aten.native_dropout.default", "means", 0.5, None, to=["features", None])],
+        [node("aten.scaled_dot_product_attention.default", *["means"] * 3, None, 0.1, to="features")],
+        [node("aten.batch_norm.default", "means", None, None, None, None, True, 0.1, 1e-5, False, to="features")],
+        [node("aten.instance_norm.default", *["means"] * 5, True, 0.1, 1e-5, False, to="features")],
+    ],
+)
+def test_calls_as_in_training_are_refused(nodes: list[Document]) -> None:
+    """They drop features at random, or normalise by the statistics of the batch."""
+    with pytest.raises(BadProgram, match=r"call model\.eval\(\)"):
+        call(*nodes)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("aten.relu_.default", "head_weight", to="features")],
+        [node("aten.relu_.default", "pixels", to="features")],
+        [node("aten.t.default", "head_weight", to="view"), node("aten.relu_.default", "view", to="features")],
+        [
+            node("aten.chunk.default", "pixels", 3, 1, to=["red", "green", "blue"]),
+            node("aten.mul_.Scalar", "green", 2, to="features"),
+        ],
+        [
+            node("aten.dropout.default", "pixels", 0.5, False, to="same"),
+            node("aten.relu_.default", "same", to="features"),
+        ],
+        [
+            node("aten.lift_fresh.default", "head_weight", to="same"),
+            node("aten.index_put_.default", "same", [0], "means", to="features"),
+        ],
+    ],
+)
+def test_weights_and_pixels_are_not_changed(nodes: list[Document]) -> None:
+    """Not even through another value that shares their memory."""
+    with pytest.raises(BadProgram, match="changes its weights or its input"):
+        call(*nodes)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("aten.relu.default", "means", 1, to="features")],
+        [node("aten.relu.default", "means", to="features", keywords={"self": 1})],
+        [node("aten.relu.default", "means", to="features", keywords={"out": 1})],
+        [node("aten.relu.default", "means", to=["features", "more"])],
+        [node("aten.max.dim", "means", 1, to="features")],
+        [node("operator.mul", ("text",), 1000, to="features")],
+        [node("operator.mul", [1], 1000, to="features")],
+        [node("operator.mul", 2, 3, to=["features", "more"])],
+        [node("operator.mul", 2, to="features", keywords={"b": 3})],
+    ],
+)
+def test_calls_with_other_arguments_or_results_are_refused(nodes: list[Document]) -> None:
+    with pytest.raises(BadProgram, match="export it again"):
+        call(*nodes)

@@ -1,0 +1,1 @@
+"""Makes checkpoints of models that were trained elsewhere."""

@@ -1,0 +1,193 @@
+"""Imports a model: reads it, compares its preprocessing with the source's, checks it on photos, and writes it."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from jaxtyping import UInt8
+from rich.console import Console
+from torch import Tensor
+
+from models import checkpoint
+from models.classifier import Classifier
+from models.files import write_atomically
+from models.golden import golden_pictures
+from models.spec import Spec
+from training.console import print_line
+from training.importing.agreement import Agreement, compare
+from training.importing.check import CheckedPhotos, check_photos, check_text
+from training.importing.class_names import given_names
+from training.importing.gradients import gradients_flow
+from training.importing.model import BadSource, SourceModel
+from training.importing.open_source_model import open_source_model
+from training.importing.options import ImportOptions
+from training.provenance import versions
+from training.report.import_card import import_card
+
+logger = logging.getLogger(__name__)
+COMPARED = 20
+"""Largest number of photos of the data on which the preprocessing is compared, beside a few synthetic pictures."""
+
+
+class CheckFailed(RuntimeError):
+    """The check on photos has found a mistake, so nothing was written."""
+
+
+def import_model(options: ImportOptions, console: Console) -> None:
+    """Write the model as a checkpoint with its card; everything that may be wrong is looked at before.
+
+    Raises BadSource, CheckFailed, and the errors of reading the source and the photos.
+    """
+    if options.output.suffix != ".safetensors":
+        raise BadSource(f"--output must end in .safetensors: {options.output.name!r}")
+    if options.output.exists() and not options.overwrite:
+        raise BadSource(f"{options.output} exists: give another --output, or --overwrite")
+    classes = None if options.classes is None else given_names(options.classes)
+    model = open_source_model(options.source, options.architecture, classes)
+    model = replace(model, spec=options.spec.apply(model.spec))
+    print_line(console, _summary(model))
+    for warning in model.warnings:
+        if options.spec.is_empty or "preprocessed" not in warning:
+            print_line(console, f"warning: {warning}")
+    classifier = Classifier(model.network, model.spec, device=options.device)
+    _check_outputs(classifier)
+    model, classifier = _with_gradients(model, classifier, console)
+    photos = None if options.check is None else check_photos(options, model.spec, console)
+    agreement = _agreement(model, classifier, photos, options, console)
+    if photos is not None:
+        _check(photos, classifier, options, console)
+    provenance = _provenance(model, options, agreement, photos)
+    checkpoint.save(options.output, model.network, model.spec, provenance, dtype=_stored_dtype(model))
+    checkpoint.load(options.output)  # it can be built from what was written, and gives the same logits
+    card = import_card(options.output.stem, model.spec, provenance)
+    write_atomically(options.output.with_suffix(".md"), card.encode("utf-8", "replace"))
+    folder, name = shlex.quote(str(options.output.parent)), shlex.quote(options.output.stem)
+    print_line(
+        console,
+        f"{options.output} is ready; the card is {options.output.with_suffix('.md')}\n"
+        f"to serve it: MIRAGE_CHECKPOINTS={folder} MIRAGE_MODELS={name} python -m app",
+    )
+
+
+def _summary(model: SourceModel) -> str:
+    spec, weights = model.spec, sum(weight.numel() for weight in model.network.parameters())
+    names = ", ".join(spec.classes[:5]) + (", ..." if len(spec.classes) > 5 else "")
+    return f"{spec.architecture}: {weights / 1e6:.1f} million weights, {len(spec.classes)} classes ({names})"
+
+
+def _check_outputs(classifier: Classifier) -> None:
+    """Raise BadSource unless the network gives one finite logit for each class, whatever the other rows are."""
+    spec = classifier.spec
+    pixels = torch.rand(2, 3, *spec.size, generator=torch.Generator().manual_seed(0)).to(classifier.device)
+    try:
+        with torch.no_grad():
+            raw: Tensor = classifier.network[1](classifier.network[0](pixels))
+            together, alone = classifier.logits(pixels), classifier.logits(pixels[:1])
+    except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
+        height, width = spec.size
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadSource(
+            f"the network takes no pictures of {height} x {width} pixels in {spec.channel_names} ({reason}): give "
+            "--input-size or --colours"
+        ) from error
+    expected = len(spec.classes) + spec.background
+    if raw.shape != (2, expected):
+        raise BadSource(
+            f"the network's output has the shape {tuple(raw.shape)} for two pictures, and {len(spec.classes)} classes "
+            f"need (2, {expected}): give the names of all outputs with --classes"
+        )
+    if not torch.isfinite(together).all():
+        raise BadSource("the network's outputs are not all finite numbers: its weights are damaged, or not in float32")
+    if (together[0] - alone[0]).abs().max() > 1e-2 * (1 + alone.abs().max()):
+        raise BadSource(
+            "the network's output for a picture depends on the other pictures of the batch: export it after "
+            "model.eval()"
+        )
+    if spec.outputs == "probabilities":
+        _check_probabilities(raw, spec)
+    elif raw.min() >= 0 and (raw.sum(dim=1) - 1).abs().max() < 1e-3:
+        logger.warning("the outputs of the network seem to be probabilities: give --outputs probabilities")
+
+
+def _check_probabilities(raw: Tensor, spec: Spec) -> None:
+    sums_to_one = spec.multi_label or (raw.sum(dim=1) - 1).abs().max() < 1e-2
+    if raw.min() < 0 or raw.max() > 1 + 1e-4 or not sums_to_one:
+        raise BadSource("the outputs of the network are no probabilities: leave out --outputs probabilities")
+
+
+def _with_gradients(model: SourceModel, classifier: Classifier, console: Console) -> tuple[SourceModel, Classifier]:
+    """The model, with `differentiable` as it is measured."""
+    if gradients_flow(classifier):
+        return model, classifier
+    print_line(
+        console,
+        "warning: gradients with respect to the pixels do not flow through this network: it is served for classifying, "
+        "feature maps and the attack `square`, which needs none",
+    )
+    spec = replace(model.spec, differentiable=False)
+    return replace(model, spec=spec), Classifier(model.network, spec, device=classifier.device)
+
+
+def _agreement(
+    model: SourceModel,
+    classifier: Classifier,
+    photos: CheckedPhotos | None,
+    options: ImportOptions,
+    console: Console,
+) -> Agreement | None:
+    """How far the preprocessing agrees with the source library's own; raises BadSource where it does not."""
+    if model.preprocessing is None or not options.spec.is_empty:
+        return None
+    agreement = compare(model, classifier, model.preprocessing, _compared(photos))
+    library = model.source["kind"]
+    print_line(console, f"compared with {library}'s own preprocessing: {agreement.text}")
+    if not agreement.holds:
+        raise BadSource(
+            f"the preprocessing of {library} for this model cannot be reproduced: give --resize, --resize-mode, "
+            "--interpolation, --mean and --std as it was trained"
+        )
+    return agreement
+
+
+def _compared(photos: CheckedPhotos | None) -> Iterator[UInt8[Tensor, "3 _ _"]]:
+    yield from golden_pictures()
+    if photos is not None:
+        yield from (photo for photo, _ in photos.photos[:COMPARED])
+
+
+def _check(photos: CheckedPhotos, classifier: Classifier, options: ImportOptions, console: Console) -> None:
+    diagnosis = photos.diagnose(classifier, console)
+    print_line(console, check_text(photos, diagnosis, classifier.spec))
+    if not diagnosis.is_healthy and not options.anyway:
+        raise CheckFailed(
+            "nothing was written: give the options above and repeat the command, or --anyway to write the checkpoint "
+            "as it is"
+        )
+
+
+def _stored_dtype(model: SourceModel) -> torch.dtype | None:
+    """float16 or bfloat16 where all weights were stored so; None, for float32, otherwise."""
+    stored = model.source.get("dtype")
+    return {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(str(stored))
+
+
+def _provenance(
+    model: SourceModel, options: ImportOptions, agreement: Agreement | None, photos: CheckedPhotos | None
+) -> dict[str, Any]:
+    licence = options.licence or model.source.get("licence", "unknown")
+    name = model.source.get("name") or model.source.get("file")
+    provenance: dict[str, Any] = {
+        "source": {**model.source, "licence": licence},
+        "parent": {"name": name, "licence": licence, "digest": model.source.get("sha256")},
+        "warnings": list(model.warnings),
+        "agreement": None if agreement is None else agreement.to_json(),
+        "command": shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        "versions": {**versions(), **model.source.get("versions", {})},
+        "created": datetime.now(UTC).date().isoformat(),
+    }
+    return provenance if photos is None else {**provenance, **photos.to_json()}

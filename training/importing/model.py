@@ -1,0 +1,32 @@
+"""A model that was trained elsewhere, as its file and its library describe it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+from torch import Tensor, nn
+
+from models.spec import Spec
+
+Preprocessing = Callable[[Image.Image], Tensor]
+"""From an RGB picture to the input [1, c, h, w] of the network, normalised."""
+
+
+class BadSource(ValueError):
+    """A source that is no model, or one that cannot be imported as it is asked for."""
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A network in eval mode with its weights, and how its source says that it is used.
+
+    `source` is JSON for the provenance: kind, name, digest, licence, versions. `preprocessing` is the source library's
+    own, with which that of the spec is compared; None where there is none. `warnings` are full sentences.
+    """
+
+    network: nn.Module
+    spec: Spec
+    source: Mapping[str, Any]
+    preprocessing: Preprocessing | None = None
+    warnings: tuple[str, ...] = field(default=())

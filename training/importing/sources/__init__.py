@@ -1,0 +1,1 @@
+"""The kinds of sources from which a model can be imported, one module each."""

@@ -1,0 +1,141 @@
+"""Weights in a file, for a network of torchvision, of timm or of the user's own."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from models import architectures, store
+from models.architectures import registered, timm_networks
+from models.spec import Spec
+from training.importing.class_names import choose_names
+from training.importing.model import BadSource, Preprocessing, SourceModel
+from training.importing.recognise import Unrecognised, fit, recognise
+from training.importing.sources import timm_models
+from training.importing.sources.channels import with_channels
+from training.importing.weights_file import (
+    WeightsFile,
+    common_dtype,
+    file_digest,
+    full_precision,
+    read_weights,
+    unwrapped,
+)
+
+logger = logging.getLogger(__name__)
+TENSORFLOW = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of torchvision's networks from TensorFlow, where they began as the published weights."""
+
+
+def read(file: Path, architecture: str | None, classes: Sequence[str] | None) -> SourceModel:
+    """The model in a file of weights; without an `architecture` it is recognised among torchvision's.
+
+    Raises BadWeightsFile, BadSource, Unrecognised, UnknownArchitecture, BadWeights.
+    """
+    stored = read_weights(file)
+    if "mirage" in stored.metadata:
+        raise BadSource(f"{file.name} is a checkpoint of Mirage already: the service and `training` take it as it is")
+    source = {"file": file.name, "sha256": file_digest(file), "licence": stored.metadata.get("license", "unknown")}
+    source["dtype"] = common_dtype(stored.weights)
+    if architecture is None:
+        return _torchvisions(stored, None, classes, source)
+    if architecture.startswith(timm_networks.PREFIX):
+        return timm_models.from_weights(architecture, stored, classes, source)
+    if architecture in registered.registered():
+        return _own(architecture, stored, classes, source)
+    return _torchvisions(stored, architecture, classes, source)
+
+
+def _torchvisions(
+    stored: WeightsFile, architecture: str | None, classes: Sequence[str] | None, source: Mapping[str, Any]
+) -> SourceModel:
+    weights = full_precision(stored.weights)
+    found, unrecognised = None, Unrecognised("these are no weights of a network")
+    for form in unwrapped(weights):
+        try:
+            found = recognise(form) if architecture is None else fit(architecture, form)
+        except Unrecognised as error:
+            unrecognised = error
+        if found is not None:
+            break
+    if found is None and architecture is None:
+        raise unrecognised
+    if found is None:
+        assert architecture is not None
+        network = architectures.build(architecture, 1000, published=True)
+        architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
+        raise BadSource(f"these weights are not of {architecture}")
+    names, background, warnings = choose_names(found.outputs, given=classes, own=stored.classes)
+    network = architectures.build(
+        found.architecture, found.outputs, channels=found.channels, configuration=found.configuration
+    )
+    architectures.load_exactly(network, found.weights)
+    spec = replace(
+        store.imagenet_spec(found.architecture),
+        classes=names,
+        background=background,
+        configuration=found.configuration,
+    )
+    if found.architecture in architectures.TENSORFLOWS:
+        spec = replace(spec, mean=TENSORFLOW, std=TENSORFLOW)
+    if "image_size" in found.configuration:
+        side = found.configuration["image_size"]
+        spec = replace(spec, input_size=side, resize=round(max(spec.resize_size) * side / max(spec.size)))
+    spec = with_channels(spec, found.channels)
+    import torchvision  # late: it takes a second to import
+
+    kind = {"kind": "torchvision", "versions": {"torchvision": torchvision.__version__}}
+    return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings)
+
+
+def _own(
+    architecture: str, stored: WeightsFile, classes: Sequence[str] | None, source: Mapping[str, Any]
+) -> SourceModel:
+    """A network that the user registered. Its head's size is tried: that of the names, or of the last weights."""
+    weights = full_precision(stored.weights)
+    last = [len(tensor) for tensor in weights.values() if tensor.ndim][-1:] or [0]
+    for outputs in dict.fromkeys([*(len(names) for names in (classes, stored.classes) if names), *last]):
+        for form in unwrapped(weights):
+            network = architectures.build(architecture, outputs)
+            try:
+                architectures.load_exactly(network, form)
+            except architectures.BadWeights as error:
+                logger.debug("%s with %d classes: %s", architecture, outputs, error)
+                continue
+            names, background, warnings = choose_names(outputs, given=classes, own=stored.classes)
+            spec = Spec(architecture, names, background=background)
+            warning = (
+                "nothing says how pictures are preprocessed for this network, so it is done as torchvision does it for "
+                "ImageNet: see --input-size, --resize, --mean, --std and --colours"
+            )
+            return SourceModel(network, spec, {"kind": "registered", **source}, None, (*warnings, warning))
+    network = architectures.build(architecture, len(classes or ()) or last[0])
+    architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
+    raise BadSource(f"these weights are not of {architecture}")
+
+
+def _transforms(spec: Spec) -> Preprocessing | None:
+    """torchvision's own preprocessing for pictures of three channels."""
+    if spec.channel_names != "RGB":
+        return None
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    transforms = ImageClassification(
+        crop_size=spec.side,
+        resize_size=max(spec.resize_size),
+        mean=spec.mean,
+        std=spec.std,
+        interpolation=InterpolationMode(spec.interpolation),
+        antialias=True,
+    )
+
+    def preprocess(image: Image.Image) -> Tensor:
+        pixels: Tensor = transforms(image)
+        return pixels.unsqueeze(0)
+
+    return preprocess

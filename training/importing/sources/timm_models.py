@@ -1,0 +1,118 @@
+"""Networks of timm, with weights from a file or as timm publishes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+from torch import Tensor, nn
+
+from models import architectures
+from models.architectures import BadWeights, timm_networks
+from models.architectures.without_memory import without_memory
+from models.spec import Spec
+from models.store import WeightsUnavailable
+from training.importing.class_names import choose_names
+from training.importing.model import Preprocessing, SourceModel
+from training.importing.weights_file import WeightsFile, full_precision, unwrapped
+
+
+def published(architecture: str, classes: Sequence[str] | None) -> SourceModel:
+    """A network with the weights that timm publishes for it, which are downloaded where they are not cached.
+
+    Raises UnknownArchitecture, WeightsUnavailable, BadSource.
+    """
+    timm_networks.name_in_timm(architecture)
+    try:
+        network = timm_networks.pretrained(architecture)
+    except Exception as error:  # no network, no such repository, a damaged file: timm raises nearly anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsUnavailable(
+            f"the weights of {architecture} cannot be downloaded or read ({reason}): give a file of weights, and "
+            f"--architecture {architecture}"
+        ) from error
+    configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    source = {
+        "name": configuration.get("hf_hub_id") or architecture,
+        "licence": configuration.get("license") or "unknown",
+    }
+    return _model(architecture, network, int(configuration["num_classes"]), classes, None, source)
+
+
+def from_weights(
+    architecture: str, stored: WeightsFile, classes: Sequence[str] | None, source: Mapping[str, Any]
+) -> SourceModel:
+    """A network of timm with the weights of a file; raises UnknownArchitecture, BadWeights."""
+    weights = full_precision(stored.weights)
+    fault: BadWeights | None = None
+    for form in unwrapped(weights):
+        outputs, channels, configuration = _shape(architecture, form)
+        network = architectures.build(architecture, outputs, channels=channels, configuration=configuration)
+        try:
+            architectures.load_exactly(network, form)
+        except BadWeights as error:
+            fault = fault or error
+            continue
+        return _model(architecture, network, outputs, classes, stored.classes, source, configuration)
+    assert fault is not None
+    raise fault
+
+
+def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, dict[str, Any]]:
+    """Number of outputs and of input channels of these weights, and the configuration for another input size."""
+    with without_memory():
+        network = architectures.build(architecture, 1000)
+    configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
+    head, stem = (_first(configuration.get(key)) for key in ("classifier", "first_conv"))
+    outputs = len(weights[f"{head}.weight"]) if f"{head}.weight" in weights else 1000
+    first = weights.get(f"{stem}.weight")
+    channels = first.shape[1] if first is not None and first.ndim == 4 and 1 <= first.shape[1] <= 4 else 3
+    positions = network.state_dict().get("pos_embed")
+    own = weights.get("pos_embed")
+    embed = getattr(network, "patch_embed", None)
+    if positions is None or own is None or embed is None or positions.shape == own.shape or own.ndim != 3:
+        return outputs, channels, {}
+    grid_height, grid_width = embed.grid_size
+    before = positions.shape[1] - grid_height * grid_width
+    side = round((own.shape[1] - before) ** 0.5)
+    return outputs, channels, {"img_size": side * embed.patch_size[0]}
+
+
+def _first(names: Any) -> str:
+    return str(names[0] if isinstance(names, list | tuple) else names)
+
+
+def _model(
+    architecture: str,
+    network: nn.Module,
+    outputs: int,
+    given: Sequence[str] | None,
+    own: Sequence[str] | None,
+    source: Mapping[str, Any],
+    configuration: Mapping[str, Any] | None = None,
+) -> SourceModel:
+    own = own or timm_networks.class_names(architecture, outputs, network=network)
+    names, background, warnings = choose_names(outputs, given=given, own=own)
+    spec = timm_networks.spec(architecture, names, network=network)
+    if configuration:
+        side = configuration["img_size"]
+        resize = round(max(spec.resize_size) * side / max(spec.size))
+        spec = replace(spec, input_size=side, resize=resize, configuration=configuration)
+    spec = replace(spec, background=background)
+    kind = {"kind": "timm", "versions": {"timm": timm_networks.timm().__version__}}
+    return SourceModel(network.eval(), spec, {**kind, **source}, transforms(network, spec), warnings)
+
+
+def transforms(network: nn.Module, spec: Spec) -> Preprocessing:
+    """timm's own preprocessing for the network, at the input size of the spec."""
+    from timm.data.config import resolve_model_data_config
+    from timm.data.transforms_factory import create_transform
+
+    data = {**resolve_model_data_config(network), "input_size": (spec.channels, *spec.size)}
+    transform = create_transform(**data, is_training=False)
+
+    def preprocess(image: Image.Image) -> Tensor:
+        pixels: Tensor = transform(image)
+        return pixels.unsqueeze(0)
+
+    return preprocess

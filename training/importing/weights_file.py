@@ -1,0 +1,190 @@
+"""Reads the weights in a file that anybody may have made: no code in it is run, and nothing is larger than the file."""
+
+import argparse
+import hashlib
+import pathlib
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.program.graph import BadProgram
+from training.importing.archive import opened
+
+HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
+"""Keys under which training scripts store the weights, beside the state of the optimiser and the like."""
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
+"""Keys of averaged weights, which are taken where a file has both: they are what scripts that store them evaluate."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
+"""Beginnings of all keys that wrappers add: DataParallel, torch.compile, Lightning modules."""
+CLASSES = ("classes", "class_names", "categories", "labels", "idx_to_class", "id2label", "class_to_idx", "label2id")
+"""Keys under which training scripts store the names of the classes."""
+HARMLESS: list[Any] = [
+    argparse.Namespace,
+    pathlib.PosixPath,
+    pathlib.PurePosixPath,
+    pathlib.WindowsPath,
+    pathlib.PureWindowsPath,
+]
+"""Kinds of objects, beside PyTorch's own list, that training scripts store with the weights and that run no code."""
+SAFE = (
+    'model = torch.load("{name}", weights_only=False)  # runs the code in the file: only if you trust its author\n'
+    'torch.save(model.state_dict(), "weights.pth")'
+)
+"""The two lines that turn a pickled model into a file of weights."""
+
+
+class BadWeightsFile(ValueError):
+    """A file that has no plain weights in it, or that is damaged or hostile."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """The weights in a file by their names, and what the file says about them.
+
+    `classes` are the names of the classes if the file has them, and `metadata` the header of a safetensors file.
+    `holder` is the key under which the weights were, empty for the file itself.
+    """
+
+    weights: Mapping[str, Tensor]
+    classes: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    holder: str = ""
+
+
+def read_weights(file: Path) -> WeightsFile:
+    """Read a .safetensors file, or one that torch.save wrote; raises BadWeightsFile."""
+    if not file.is_file():
+        raise BadWeightsFile(f"there is no file {file}: give the path of a .pth, .pt or .safetensors file")
+    if file.suffix == ".safetensors":
+        weights, metadata = _read_safetensors(file)
+        return WeightsFile(weights, metadata=metadata)
+    loaded = _load(file)
+    holder, weights = _state_dict(loaded, file)
+    _check_sizes(weights, file)
+    classes = _classes(loaded) if isinstance(loaded, Mapping) else None
+    return WeightsFile(weights, classes, holder=holder)
+
+
+def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The weights as they are, and then without the prefixes that wrappers have added, one after the other.
+
+    A network whose own keys all begin with such a prefix is found in the first form that fits it. The counter of
+    averaged weights is left out.
+    """
+    current = {key: tensor for key, tensor in weights.items() if key != "n_averaged"}
+    while True:
+        yield current
+        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in current)), None)
+        if prefix is None or not current:
+            return
+        current = {key.removeprefix(prefix): tensor for key, tensor in current.items()}
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of the file, as `sha256sum` prints it."""
+    with file.open("rb") as opened_file:
+        return hashlib.file_digest(opened_file, "sha256").hexdigest()
+
+
+def common_dtype(weights: Mapping[str, Tensor]) -> str:
+    """The type of all floating-point weights, float32 where they differ: `float16`, for example."""
+    found = {str(tensor.dtype).removeprefix("torch.") for tensor in weights.values() if tensor.is_floating_point()}
+    return found.pop() if len(found) == 1 else "float32"
+
+
+def full_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights with all floating-point numbers in float32."""
+    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
+
+
+def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(file, framework="pt") as opened_file:
+            weights = {key: opened_file.get_tensor(key) for key in opened_file.keys()}  # noqa: SIM118 - not a dict
+            return weights, opened_file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise BadWeightsFile(f"{file.name} is not a safetensors file, or is damaged ({error})") from error
+
+
+def _load(file: Path) -> Any:
+    if zipfile.is_zipfile(file):
+        try:
+            with opened(file) as archive:
+                names = archive.names
+        except BadProgram as error:
+            raise BadWeightsFile(f"{file.name}: {error}") from error
+        if any(name.startswith("code/") for name in names):
+            raise BadWeightsFile(
+                f"{file.name} is a TorchScript program, which may run anything: export the network with "
+                "torch.export.export and torch.export.save instead (.pt2), or save its state_dict()"
+            )
+    try:
+        with torch.serialization.safe_globals(HARMLESS):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise BadWeightsFile(
+            f"{file.name} holds more than weights, a whole model perhaps, and loading that runs code. Turn it into a "
+            f"file of weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
+        ) from error
+    # A file that is no pickle, or a damaged one: torch.load raises nearly anything.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadWeightsFile(f"{file.name} cannot be read as weights ({reason}): copy it again") from error
+
+
+def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
+    """The state_dict in what torch.load returned, and the key under which it was."""
+    for key in ("", *AVERAGED, *HOLDERS):
+        held = loaded if not key else loaded.get(key) if isinstance(loaded, Mapping) else None
+        if isinstance(held, Mapping) and held and all(isinstance(value, Tensor) for value in held.values()):
+            return key, {str(name): tensor for name, tensor in held.items()}
+        if key and isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
+            return f"{key}.state_dict", _state_dict(held["state_dict"], file)[1]
+    keys = ", ".join(map(str, list(loaded)[:10])) if isinstance(loaded, Mapping) else type(loaded).__name__
+    raise BadWeightsFile(
+        f"{file.name} has no state_dict in it (it has: {keys}): save the network's with "
+        "torch.save(model.state_dict(), 'weights.pth')"
+    )
+
+
+def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
+    """Raise BadWeightsFile for a tensor that claims more numbers than the file has."""
+    for name, tensor in weights.items():
+        if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided:
+            raise BadWeightsFile(f"{name[:200]} in {file.name} is sparse or quantised: save plain weights")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise BadWeightsFile(
+                f"{name[:200]} in {file.name} claims to have more numbers than the file: this is no file of weights"
+            )
+
+
+def _classes(loaded: Mapping[Any, Any]) -> tuple[str, ...] | None:
+    """The names of the classes in a file, in the order of their indices."""
+    for key in CLASSES:
+        names = names_in(loaded.get(key))
+        if names is not None:
+            return names
+    return None
+
+
+def names_in(value: Any) -> tuple[str, ...] | None:
+    """Names from a list of names, a mapping from indices to names, or one from names to indices; None for others."""
+    if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    if not isinstance(value, Mapping) or not value:
+        return None
+    if all(isinstance(name, str) and isinstance(index, int) for name, index in value.items()):
+        pairs = [(index, name) for name, index in value.items()]
+    elif all(str(index).isdecimal() and isinstance(name, str) for index, name in value.items()):
+        pairs = [(int(index), name) for index, name in value.items()]
+    else:
+        return None
+    ordered = sorted(pairs)
+    return tuple(name for _, name in ordered) if [index for index, _ in ordered] == list(range(len(pairs))) else None
