@@ -12,7 +12,7 @@ from models.attacks.options import choose_attack
 from models.classes import UnknownClass, normal_form
 from models.probabilities import probabilities
 from models.store import Model
-from training.common_photos import choose_common_photos
+from training.common_photos import CommonPhotos, choose_common_photos
 from training.comparison import ComparedClass, Comparison, DifferingPhoto, paired_text
 from training.console import print_line, track
 from training.data.layout.layout import Layout
@@ -73,6 +73,12 @@ class Measured:
         return [index == label for index, label in zip(self.predicted, self.data.labels.tolist(), strict=True)]
 
     @cached_property
+    def found(self) -> list[bool]:
+        """Whether each photo is classified correctly, and a model of several labels finds the label in it."""
+        least = 0.5 if self.model.spec.multi_label else 0.0
+        return [right and confidence > least for right, confidence in zip(self.right, self.confidence, strict=True)]
+
+    @cached_property
     def comparable_classes(self) -> list[str]:
         """The predicted class of each photo, by its folder, or by its name if the data has no folder of this class.
 
@@ -110,7 +116,7 @@ def compare(options: ComparisonOptions, console: Console) -> Comparison:
         _measure(options, model, LabelledPhotos(source, common.photos, index_of), console)
         for model, index_of in zip(models, indices, strict=True)
     )
-    comparison = _compared(first, second, common.on, warnings)
+    comparison = _compared(first, second, replace(common, warnings=warnings))
     print_line(console, paired_text(comparison))
     if options.attack:
         comparison = _add_attacks(options, comparison, first, second, console)
@@ -168,7 +174,7 @@ def _measure(options: ComparisonOptions, model: Model, data: LabelledPhotos, con
     return Measured(model, data, logits, metrics)
 
 
-def _compared(first: Measured, second: Measured, on: str, warnings: tuple[str, ...]) -> Comparison:
+def _compared(first: Measured, second: Measured, common: CommonPhotos) -> Comparison:
     """The comparison without an attack."""
     right = list(zip(first.right, second.right, strict=True))
     by_folder: dict[str, list[tuple[bool, bool]]] = {folder: [] for folder in first.data.index_of}
@@ -177,8 +183,9 @@ def _compared(first: Measured, second: Measured, on: str, warnings: tuple[str, .
     classes = first.model.spec.classes
     return Comparison(
         names=(first.model.name, second.model.name),
-        on=on,
-        warnings=warnings,
+        on=common.on,
+        notes=common.notes,
+        warnings=common.warnings,
         metrics=(first.metrics, second.metrics),
         counts=PairedCounts.of(right),
         classes=tuple(
@@ -228,7 +235,7 @@ def _transfer(options: ComparisonOptions, attacked: Measured, other: Measured, c
 
     The largest budget, since there most attacks succeed, so that the share of those that transfer is measured best.
     """
-    photos = [photo for photo, *right in zip(other.data.photos, attacked.right, other.right, strict=True) if all(right)]
+    photos = [photo for photo, *right in zip(other.data.photos, attacked.found, other.right, strict=True) if all(right)]
     attack = {"attack": "apgd", "norm": "linf", **options.attack}
     epsilon = max(attack.pop("epsilons", None) or default_epsilons(attack["norm"]))
     count = min(options.photos, len(photos))

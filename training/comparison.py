@@ -45,14 +45,15 @@ class ComparedClass:
 class Comparison:
     """Two models on the same photos; every pair has the first model's value and the second's.
 
-    `on` names the photos: train, validation, test or all. `warnings` say what makes the comparison unfair. `differing`
-    begins with the most confident mistake. `robustness` has the curves of accuracy by budget. `transfer` has first the
-    attacks on the first model, whose pictures the second classifies, and then the reverse. Both are None without an
-    attack.
+    `on` names the photos: train, validation, test or all. `notes` say how they were chosen, and `warnings` what makes
+    the comparison unfair. `differing` begins with the most confident mistake. `robustness` has the curves of accuracy
+    by budget. `transfer` has first the attacks on the first model, whose pictures the second classifies, and then the
+    reverse. Both are None without an attack.
     """
 
     names: tuple[str, str]
     on: str
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
     metrics: tuple[Metrics, Metrics]
     counts: PairedCounts
@@ -72,6 +73,7 @@ class Comparison:
             "names": list(self.names),
             "on": self.on,
             "photos": self.counts.photos,
+            "notes": list(self.notes),
             "warnings": list(self.warnings),
             "metrics": [metrics.to_json() for metrics in self.metrics],
             "paired": self.counts.to_json(),

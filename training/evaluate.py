@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from models import checkpoint
+from models.attacks.options import choose_attack
 from models.classes import UnknownClass
 from models.store import Model, load
 from training.cache import Cache
@@ -64,6 +65,8 @@ def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dic
     if options.attack:  # wrong options are reported before the photos are read
         checked_options(**options.attack)
     model = load_model(options.model, options.device)
+    if options.attack:  # so is an attack that needs gradients where the model has none
+        choose_attack(options.attack.get("attack", "apgd"), {}, differentiable=model.spec.differentiable)
     source, data_layout = open_data(options, console)
     index_of = class_indices(data_layout, model, options.renamed)
     scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
@@ -114,7 +117,7 @@ def classify_photos(
     batches = serving_batches(data, model.spec, batch_size=options.batch_size, workers=options.workers)
     tracked = track(console, batches, what="classifying photos", total=len(batches))
     logits, labels = gather(model.classifier.logits, tracked, options.device)
-    return logits, measure(logits, labels, model.spec.classes)
+    return logits, measure(logits, labels, model.spec.classes, multi_label=model.spec.multi_label)
 
 
 def under_attack(options: EvaluationOptions, model: Model, data: LabelledPhotos, console: Console) -> dict[str, Any]:

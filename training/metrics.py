@@ -87,8 +87,14 @@ def gather(
     return torch.cat(rows), torch.cat(labels)
 
 
-def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str]) -> Metrics:
-    """Compute all metrics from logits [n, k] and labels [n]."""
+def measure(
+    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str], *, multi_label: bool = False
+) -> Metrics:
+    """Compute all metrics from logits [n, k] and labels [n].
+
+    With `multi_label` a probability is the sigmoid of its own logit; of several labels that a photo may have, only the
+    given one is known, and the most probable one counts as the prediction.
+    """
     predicted = logits.argmax(dim=1)
     size = len(classes)
     confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
@@ -103,12 +109,19 @@ def measure(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: 
         balanced_accuracy=balanced,
         interval=wilson(correct, len(labels)),
         top3=(logits.topk(min(3, size), dim=1).indices == labels.unsqueeze(1)).any(dim=1).double().mean().item(),
-        nll=functional.cross_entropy(logits.double(), labels).item(),
-        ece=expected_calibration_error(logits, labels),
+        nll=_negative_log_likelihood(logits.double(), labels, multi_label=multi_label),
+        ece=expected_calibration_error(logits, labels, multi_label=multi_label),
         per_class=per_class,
         confusion=confusion,
-        reliability=reliability(logits, labels),
+        reliability=reliability(logits, labels, multi_label=multi_label),
     )
+
+
+def _negative_log_likelihood(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], *, multi_label: bool) -> float:
+    if multi_label:
+        own = logits.gather(1, labels.unsqueeze(1))
+        return -functional.logsigmoid(own).mean().item()
+    return functional.cross_entropy(logits, labels).item()
 
 
 def _of_class(row: list[int], index: int) -> dict[str, float | None]:
@@ -125,15 +138,20 @@ def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float
     return max(0.0, min(fraction, centre - reach)), min(1.0, max(fraction, centre + reach))
 
 
-def expected_calibration_error(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> float:
+def expected_calibration_error(
+    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], *, multi_label: bool = False
+) -> float:
     """Mean difference between confidence and accuracy over bins of confidence of equal width (Guo et al. 2017)."""
-    rows = reliability(logits, labels)
+    rows = reliability(logits, labels, multi_label=multi_label)
     return sum(photos * abs(confidence - accuracy) for photos, confidence, accuracy in rows) / len(labels)
 
 
-def reliability(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> list[tuple[int, float, float]]:
+def reliability(
+    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], *, multi_label: bool = False
+) -> list[tuple[int, float, float]]:
     """Number of photos, mean confidence and accuracy in each of BINS bins of confidence; zeros where empty."""
-    confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
+    scores = logits.double()
+    confidence, predicted = (scores.sigmoid() if multi_label else scores.softmax(dim=1)).max(dim=1)
     bins = (confidence * BINS).long().clamp(max=BINS - 1)
     photos = torch.bincount(bins, minlength=BINS)
     sums = [

@@ -155,7 +155,8 @@ def _smallest_budget(
 ) -> Task[float]:
     """The smallest budget within which the photo is misclassified: 0 without any attack, infinite if there is none."""
     predictions = yield from classify(pixels, spec, top=1)
-    if predictions[0].index != label:
+    lost = spec.multi_label and predictions[0].probability <= 0.5  # the model finds no label: none is to be removed
+    if predictions[0].index != label or lost:
         return 0.0
     for epsilon in budgets:
         result = yield from adversarial(pixels, spec, attack=attack, norm=norm, epsilon=epsilon, **options)

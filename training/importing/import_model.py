@@ -1,6 +1,5 @@
 """Imports a model: reads it, compares its preprocessing with the source's, checks it on photos, and writes it."""
 
-import logging
 import shlex
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from models import checkpoint
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import golden_pictures
-from models.spec import Spec
 from training.console import print_line
 from training.importing.agreement import Agreement, compare
 from training.importing.check import CheckedPhotos, check_photos, check_text
@@ -29,7 +27,6 @@ from training.importing.options import ImportOptions
 from training.provenance import versions
 from training.report.import_card import import_card
 
-logger = logging.getLogger(__name__)
 COMPARED = 20
 """Largest number of photos of the data on which the preprocessing is compared, beside a few synthetic pictures."""
 
@@ -55,7 +52,17 @@ def import_model(options: ImportOptions, console: Console) -> None:
         if options.spec.is_empty or "preprocessed" not in warning:
             print_line(console, f"warning: {warning}")
     classifier = Classifier(model.network, model.spec, device=options.device)
-    _check_outputs(classifier)
+    raw = _check_outputs(classifier)
+    if options.spec.outputs is None and not model.spec.multi_label and _are_probabilities(raw):
+        print_line(console, "the outputs of the network are probabilities (--outputs probabilities): so they are taken")
+        model = replace(model, spec=replace(model.spec, outputs="probabilities"))
+        classifier = Classifier(model.network, model.spec, device=options.device)
+    elif options.spec.outputs is None and _in_range(raw):
+        print_line(
+            console,
+            "warning: all outputs of the network are between 0 and 1: if they are probabilities of several labels, "
+            "give --outputs probabilities --multi-label",
+        )
     model, classifier = _with_gradients(model, classifier, console)
     photos = None if options.check is None else check_photos(options, model.spec, console)
     agreement = _agreement(model, classifier, photos, options, console)
@@ -80,8 +87,11 @@ def _summary(model: SourceModel) -> str:
     return f"{spec.architecture}: {weights / 1e6:.1f} million weights, {len(spec.classes)} classes ({names})"
 
 
-def _check_outputs(classifier: Classifier) -> None:
-    """Raise BadSource unless the network gives one finite logit for each class, whatever the other rows are."""
+def _check_outputs(classifier: Classifier) -> Tensor:
+    """The network's own outputs for a few pictures of noise, [2, outputs].
+
+    Raises BadSource unless there is one finite logit for each class, whatever the other rows are.
+    """
     spec = classifier.spec
     pixels = torch.rand(2, 3, *spec.size, generator=torch.Generator().manual_seed(0)).to(classifier.device)
     try:
@@ -108,16 +118,18 @@ def _check_outputs(classifier: Classifier) -> None:
             "the network's output for a picture depends on the other pictures of the batch: export it after "
             "model.eval()"
         )
-    if spec.outputs == "probabilities":
-        _check_probabilities(raw, spec)
-    elif raw.min() >= 0 and (raw.sum(dim=1) - 1).abs().max() < 1e-3:
-        logger.warning("the outputs of the network seem to be probabilities: give --outputs probabilities")
-
-
-def _check_probabilities(raw: Tensor, spec: Spec) -> None:
-    sums_to_one = spec.multi_label or (raw.sum(dim=1) - 1).abs().max() < 1e-2
-    if raw.min() < 0 or raw.max() > 1 + 1e-4 or not sums_to_one:
+    if spec.outputs == "probabilities" and not (_are_probabilities(raw) or (spec.multi_label and _in_range(raw))):
         raise BadSource("the outputs of the network are no probabilities: leave out --outputs probabilities")
+    return raw
+
+
+def _are_probabilities(raw: Tensor) -> bool:
+    """Whether the outputs for each picture add up to 1."""
+    return _in_range(raw) and bool((raw.sum(dim=1) - 1).abs().max() < 1e-3)
+
+
+def _in_range(raw: Tensor) -> bool:
+    return bool(raw.min() >= 0 and raw.max() <= 1 + 1e-4)
 
 
 def _with_gradients(model: SourceModel, classifier: Classifier, console: Console) -> tuple[SourceModel, Classifier]:

@@ -28,6 +28,7 @@ def write_comparison(folder: Path, comparison: Comparison, data: LabelledPhotos)
     first, second = names
     body = [
         *map(note, comparison.warnings),
+        *(paragraph(f"{text}.") for text in comparison.notes),
         metrics_table(comparison),
         paragraph(f"Accuracy of {first} minus accuracy of {second}: {difference_text(comparison.counts)}."),
         counts_table(comparison),

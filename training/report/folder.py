@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.files import write_atomically
+from models.probabilities import probabilities
 from models.spec import Spec
 from training.data.loading.batches import LabelledPhotos
 from training.metrics import Metrics
@@ -76,7 +77,7 @@ def class_table(metrics: Metrics) -> str:
 
 def worst_mistakes(test: LabelledPhotos, spec: Spec, logits: Float[Tensor, "n k"]) -> list[GalleryItem]:
     """The misclassified photos with the highest confidence, in descending order."""
-    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    confidence, predicted = probabilities(logits, spec).max(dim=1)
     wrong = (predicted != test.labels).nonzero().squeeze(1)
     order = wrong[torch.argsort(confidence[wrong], descending=True)][:MAX_MISTAKES].tolist()
     return [

@@ -30,6 +30,7 @@ def comparison_of(names: tuple[str, str]) -> Comparison:
     return Comparison(
         names=names,
         on="test",
+        notes=("chosen & common",),
         warnings=("<b>unfair</b>",),
         metrics=(first, second),
         counts=PairedCounts(both=1, only_first=2, only_second=1, neither=0),
@@ -57,6 +58,7 @@ def test_the_page_has_every_figure(data: LabelledPhotos, tmp_path: Path) -> None
     page = (tmp_path / "report" / "report.html").read_text("utf-8")
     for text in (
         "<h1>old and new on 4 test photos</h1>",
+        "<p>chosen &amp; common.</p>",
         "&lt;b&gt;unfair&lt;/b&gt;",
         "<td>accuracy</td><td>75.00%</td><td>50.00%</td>",
         "Accuracy of old minus accuracy of new: +25.00 percentage points (95 % interval ",
