@@ -2,9 +2,11 @@
 #
 #   docker build -t mirage:gpu .
 #   docker build -t mirage:cpu --build-arg TORCH_BACKEND=cpu .
+#   docker build -t mirage:gpu --build-arg EXTRAS=timm,huggingface .
 #
 # The first installs PyTorch from the package registry, with CUDA inside: the host needs only NVIDIA's driver and
 # container toolkit. The second installs PyTorch's own CPU build at the lock's versions; its hashes are not in the lock.
+# The third adds the libraries that models imported from them need; pyproject.toml lists all extras.
 
 ARG PYTHON_IMAGE=python:3.13-slim
 
@@ -22,6 +24,9 @@ COPY models ./models
 COPY training ./training
 COPY app ./app
 RUN make install TORCH_BACKEND="${TORCH_BACKEND}" && .venv/bin/python -m compileall -q app models training
+ARG EXTRAS=
+COPY requirements-dev.lock ./
+RUN test -z "${EXTRAS}" || make extras EXTRAS="${EXTRAS}" TORCH_BACKEND="${TORCH_BACKEND}"
 
 FROM ${PYTHON_IMAGE}
 # Only /var/cache/mirage is written to (torchvision's downloads, ideal pictures); everything else works

@@ -1,7 +1,7 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies serve test check types browser format train bench gpu oracles vendor lock
+.PHONY: help install dependencies extras serve test check types browser format train bench gpu oracles vendor lock
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -87,6 +87,11 @@ gpu: .venv/dev-ready ## test and measure on a GPU, in at most 8 minutes; records
 oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
 
 install: .venv/serve-ready ## install what the service and training need, without tools for tests
+
+# At the versions of the lock for development, which has them all.
+extras: .venv/serve-ready ## add libraries that some models need: make extras EXTRAS=timm,huggingface
+	@test -n "$(EXTRAS)" || { echo 'EXTRAS is missing: make extras EXTRAS=timm,huggingface' >&2; exit 2; }
+	$(INSTALL) --no-build-isolation --constraints requirements-dev.lock --editable '.[$(EXTRAS)]'
 
 dependencies: .venv/dependencies # the same without this project: a layer of the image that its sources do not change
 

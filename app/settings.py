@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     )
     models: Names = Field(
         default=(),
-        description="Names of the models to serve, separated by commas: names of checkpoints, or "
-        "imagenet/<architecture>. The first one is the default of requests that name no model. If this is empty, every "
+        description="Names of the models to serve, separated by commas: names of checkpoints, imagenet/<architecture>, "
+        "or timm/<name>. The first one is the default of requests that name no model. If this is empty, every "
         "checkpoint in MIRAGE_CHECKPOINTS is served.",
     )
     architectures: Names = Field(
@@ -168,7 +168,9 @@ class Settings(BaseSettings):
     def _parse_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(parse_host(host) for host in hosts)
 
-    @field_validator("models", "api_keys", "cors_origins", "forwarded_allow_ips", "trusted_hosts", mode="before")
+    @field_validator(
+        "models", "architectures", "api_keys", "cors_origins", "forwarded_allow_ips", "trusted_hosts", mode="before"
+    )
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):

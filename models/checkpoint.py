@@ -16,6 +16,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from models import architectures
+from models.architectures import transformers_networks
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import disagreement, golden_logits
@@ -134,7 +135,16 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
     except BAD_NETWORK as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
     classifier = Classifier(network, checkpoint.spec, device=device)
-    difference = disagreement(classifier, checkpoint.golden)
+    try:
+        difference = disagreement(classifier, checkpoint.golden)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadCheckpoint(
+            f"{path.name} has a network that takes no pictures of {checkpoint.spec.size} pixels ({reason}): train or "
+            "import it again"
+        ) from error
     if not difference <= GOLDEN_TOLERANCE:  # also when it is NaN
         raise BadCheckpoint(
             f"{path.name} gives other logits here than where it was trained (by {difference:.2g} of their size, "
@@ -144,12 +154,17 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
 
 
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
-    network = architectures.build(
-        spec.architecture,
-        len(spec.classes) + spec.background,
-        channels=spec.channels,
-        configuration=spec.configuration,
-    )
+    def build() -> nn.Module:
+        return architectures.build(
+            spec.architecture,
+            len(spec.classes) + spec.background,
+            channels=spec.channels,
+            configuration=spec.configuration,
+        )
+
+    if spec.architecture.startswith(transformers_networks.PREFIX):
+        architectures.sketch(weights, build)  # the sizes of these networks are in the configuration
+    network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)
     return network

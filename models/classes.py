@@ -1,4 +1,4 @@
-"""Finding a class of a model by its name, an ImageNet synonym or its index."""
+"""Finding a class of a model by its name, an ImageNet synonym, its WordNet ID or its index."""
 
 import difflib
 import re
@@ -9,7 +9,10 @@ from functools import cache, cached_property
 from importlib import resources
 
 IMAGENET_FIRST = "tench"
-"""Name of the first ImageNet class, by which a model of 1000 classes is recognised as one of ImageNet."""
+"""Name of the first ImageNet class, by which a model of 1000 classes is recognised as one of ImageNet.
+
+Other names may follow it: the class is called "tench, Tinca tinca" on the Hugging Face Hub.
+"""
 
 
 class UnknownClass(LookupError):
@@ -35,17 +38,23 @@ def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(line.split("|")) for line in lines)
 
 
+@cache
+def imagenet_wordnet_ids() -> dict[str, int]:
+    """The index of each of the 1000 ImageNet classes by its WordNet ID, as which ImageNet's own folders are named."""
+    lines = resources.files("models").joinpath("imagenet_wordnet_ids.txt").read_text(encoding="utf-8").splitlines()
+    return {line: index for index, line in enumerate(lines)}
+
+
 class ClassNames:
-    """The classes of one model, in the order of the indices, to be found by name, ImageNet synonym or index."""
+    """The classes of one model, in the order of the indices, to be found by name, ImageNet synonym, ID or index."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
         self._indices: dict[str, list[int]] = defaultdict(list)
         for index, name in enumerate(self.classes):
             self._indices[normal_form(name)].append(index)
-        self._is_imagenet = (
-            len(self.classes) == len(imagenet_synonyms()) and normal_form(self.classes[0]) == IMAGENET_FIRST
-        )
+        first = normal_form(self.classes[0]).partition(",")[0] if self.classes else ""
+        self._is_imagenet = len(self.classes) == len(imagenet_synonyms()) and first == IMAGENET_FIRST
         if self._is_imagenet:
             self._add_synonyms()
 
@@ -82,7 +91,8 @@ class ClassNames:
         """The index of the class that `text` names; a number is an index unless a class has it as its name.
 
         Exactly the same name is preferred to the same normal form: ImageNet has a dog `Cardigan` and a garment
-        `cardigan`. Raises UnknownClass, whose message lists the nearest names.
+        `cardigan`. A WordNet ID of ImageNet such as `n01440764`, unless it is a name itself, means the class with the
+        names that WordNet has for it. Raises UnknownClass, whose message lists the nearest names.
         """
         if re.fullmatch(r"[0-9]{1,6}", text.strip()) and normal_form(text) not in self._indices:
             return self.by_index(int(text))
@@ -92,12 +102,21 @@ class ClassNames:
         """The index of the class with this name; `3` is a name here too, and never an index. Raises UnknownClass."""
         if self.classes.count(text) == 1:
             return self.classes.index(text)
-        indices = self._indices.get(normal_form(text), [])
+        indices = self._indices.get(normal_form(text)) or self._by_wordnet_id(normal_form(text))
         if not indices:
             raise UnknownClass(f"no class is called {text[:100]!r}{self._suggestion(text[:100])}")
         if len(indices) > 1:
             raise UnknownClass(f"{text!r} names {len(indices)} classes: give the index, one of {indices}")
         return indices[0]
+
+    def _by_wordnet_id(self, text: str) -> list[int]:
+        """The classes that an ImageNet ID means: if not all of ImageNet's are there, by WordNet's names for it."""
+        index = imagenet_wordnet_ids().get(text)
+        if index is None or self._is_imagenet:
+            return [] if index is None else [index]
+        names = imagenet_synonyms()[index]
+        forms = map(normal_form, (*names, ", ".join(names)))
+        return sorted({found for form in forms for found in self._indices.get(form, [])})
 
     def by_index(self, index: int) -> int:
         """The index itself; raises UnknownClass if no class has it."""

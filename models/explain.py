@@ -19,7 +19,7 @@ from models.preprocessing import preprocess, to_float
 from models.probabilities import probabilities
 from models.query import Passes, Query, Task
 from models.resampling import gaussian_blur, resize
-from models.spec import NO_GRADIENTS, Spec
+from models.spec import Spec, check_gradients
 
 ROWS = 8
 """Largest number of pictures (noisy copies, or points of a path) in one query to the network."""
@@ -192,6 +192,11 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+def check_explanation(spec: Spec) -> None:
+    """Raise BadExplanation if nothing can be explained, since the network gives no gradients."""
+    check_gradients(spec, "every explanation needs them", BadExplanation)
+
+
 def explain(
     picture: UInt8[Tensor, "3 h w"],
     spec: Spec,
@@ -207,8 +212,7 @@ def explain(
     score depends, for or against the class. Costs one pass, and then one with gradients (Grad-CAM), `samples` with
     gradients (SmoothGrad), or `steps` with gradients and one without (integrated gradients). Raises BadExplanation.
     """
-    if not spec.differentiable:
-        raise BadExplanation(NO_GRADIENTS.format(what="every explanation needs them"))
+    check_explanation(spec)
     options = explain_options(method, options, layer)
     pixels = preprocess(to_float(picture).unsqueeze(0), spec)
     passes = Passes()

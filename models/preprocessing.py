@@ -75,4 +75,4 @@ def to_levels(pixels: Float[Tensor, "*n 3 h w"]) -> UInt8[Tensor, "*n 3 h w"]:
 
 
 def _geometry(spec: Spec) -> dict[str, Any]:
-    return {"resize": spec.resize, "crop": spec.input_size, "mode": spec.resize_mode}
+    return {"resize": spec.resize, "crop": spec.input_size, "mode": spec.resize_mode, "crop_down": spec.crop_down}

@@ -60,8 +60,10 @@ class Side:
         return begin * self.scale, min(end * self.scale, float(self.length))
 
 
-def sides(size: tuple[int, int], *, resize: Size, crop: Size, mode: str = "crop") -> tuple[Side, Side]:
-    """Both sides of a picture of this `size` (height, width); models.spec.Spec describes the modes.
+def sides(
+    size: tuple[int, int], *, resize: Size, crop: Size, mode: str = "crop", crop_down: bool = False
+) -> tuple[Side, Side]:
+    """Both sides of a picture of this `size` (height, width); models.spec.Spec describes the modes and `crop_down`.
 
     Lengths and positions are rounded as in torchvision, for "crop" with two numbers and for "pad" as in timm.
     """
@@ -77,10 +79,15 @@ def sides(size: tuple[int, int], *, resize: Size, crop: Size, mode: str = "crop"
         resized = [int(target[0] * length / min(size)) for length in size]
     height, width = (
         # The padding before is half of it, rounded down.
-        Side(length, new, kept, round((new - kept) / 2) if new >= kept else -((kept - new) // 2))
+        Side(length, new, kept, _first(new - kept, crop_down) if new >= kept else -((kept - new) // 2))
         for length, new, kept in zip(size, resized, crops, strict=True)
     )
     return height, width
+
+
+def _first(beside: int, down: bool) -> int:
+    """Where the centre begins, of which `beside` pixels are on both sides together."""
+    return beside // 2 if down else round(beside / 2)
 
 
 def box(distance: Tensor) -> Tensor:
@@ -198,12 +205,13 @@ def matrices(
     resize: Size,
     crop: Size,
     mode: str = "crop",
+    crop_down: bool = False,
     interpolation: str = "bilinear",
     antialias: bool = True,
 ) -> tuple[Float[Tensor, "crop_h h"], Float[Tensor, "crop_w w"]]:
     """The matrices of `resize_and_crop` for a `size` (height, width), on the CPU: rows @ picture @ columns.T."""
     result = []
-    for side in sides(size, resize=resize, crop=crop, mode=mode):
+    for side in sides(size, resize=resize, crop=crop, mode=mode, crop_down=crop_down):
         matrix = torch.zeros(side.crop, side.length)
         for number, band in enumerate(bands(side, interpolation, _antialias(interpolation, antialias), CPU)):
             matrix[number * BAND : number * BAND + len(band.weight), band.start : band.stop] = band.weight
@@ -217,6 +225,7 @@ def resize_and_crop(
     resize: Size,
     crop: Size,
     mode: str = "crop",
+    crop_down: bool = False,
     interpolation: str = "bilinear",
     antialias: bool = True,
 ) -> Float[Tensor, "n 3 i j"]:
@@ -226,7 +235,9 @@ def resize_and_crop(
     1e-5. What is cut off is not computed: forward and backward take 0.4 of their time at 320 x 427 on two cores
     (docs/benchmarks.md). A picture that has the right size already is returned itself, not a copy.
     """
-    height, width = sides((pixels.shape[-2], pixels.shape[-1]), resize=resize, crop=crop, mode=mode)
+    height, width = sides(
+        (pixels.shape[-2], pixels.shape[-1]), resize=resize, crop=crop, mode=mode, crop_down=crop_down
+    )
     if all(side.length == side.resized == side.crop for side in (height, width)):
         return pixels
     antialias = _antialias(interpolation, antialias)

@@ -40,7 +40,8 @@ class Spec:
     `resize`: for one number, its shorter side has that many pixels. With "squash" both sides are resized to exactly
     `resize`. With "pad" the picture keeps its proportions and fits into `resize`, and the rest of the input has the
     colour `padding` (red, green, blue from 0 to 1). Without `antialias` an interpolation that reduces a picture reads
-    only the pixels next to each position, as TensorFlow and OpenCV do.
+    only the pixels next to each position, as TensorFlow and OpenCV do. Where the centre begins between two pixels it
+    begins at the even one, as in torchvision, or with `crop_down` at the first one, as in transformers.
 
     The pixels are in [0, 1], in the channels that `colours` lists (by default L for one mean, else RGB). The
     classifier's first layer subtracts `mean` and divides by `std`, per channel. An `L` channel is grey (ITU-R 601), and
@@ -70,6 +71,7 @@ class Spec:
     multi_label: bool = False
     background: bool = False
     differentiable: bool = True
+    crop_down: bool = False
     configuration: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +137,12 @@ class Spec:
     def names(self) -> ClassNames:
         """The classes, to be found by name or index."""
         return ClassNames(self.classes)
+
+
+def check_gradients(spec: Spec, what: str, error: type[Exception]) -> None:
+    """Raise the error, which says what the network can do, if it gives no gradients; `what` is what needs them."""
+    if not spec.differentiable:
+        raise error(NO_GRADIENTS.format(what=what))
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -90,7 +90,8 @@ def _weights(length: int, traced: Tensor, resized: Tensor, crop: int, spec: Spec
     antialias = spec.antialias and spec.interpolation != "nearest"
     kernel, reach = kernel_of(spec.interpolation, antialias=antialias)
     scale = traced / resized
-    first = torch.where(resized >= crop, torch.round((resized - crop) / 2), -torch.floor((crop - resized) / 2))
+    rounded = torch.floor if spec.crop_down else torch.round
+    first = torch.where(resized >= crop, rounded((resized - crop) / 2), -torch.floor((crop - resized) / 2))
     positions = torch.arange(crop, dtype=torch.float64) + first
     inside = torch.minimum(positions.clamp(min=0), resized - 1)
     centres = (inside + 0.5) * scale

@@ -94,7 +94,8 @@ def _of_checkpoint(architecture: str, file: Path, digest: str, licence: str | No
         )
     if actual != architecture:
         raise BadPretrainedWeights(f"{file.name} is a {actual}, not a {architecture}: give --architecture {actual}")
-    own_licence = stored.provenance.get("parent", {}).get("licence")
+    parent = stored.provenance.get("parent")
+    own_licence = parent.get("licence") if isinstance(parent, Mapping) else None
     return PretrainedWeights(
         file.stem,
         digest,
@@ -109,8 +110,11 @@ def _trainable(spec: Spec) -> Spec:
     """The spec of a network that is trained from these weights: a new head gives logits of the new classes."""
     # torchvision's own head may have no bias, or a ReLU after it, and a linear classifier cannot be written into it.
     configuration = {key: value for key, value in spec.configuration.items() if key != "published"}
+    # Those of the data take their place; a single label, without a second class, would need `multi_label`.
+    classes = spec.classes if len(spec.classes) > 1 else (*spec.classes, "none")
     return replace(
         spec,
+        classes=classes,
         outputs="logits",
         multi_label=False,
         background=False,

@@ -14,7 +14,7 @@ from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
 from app.web.uploads.uploads import decode_upload, form_of
-from models.attacks.curves.curve import Curve, curve
+from models.attacks.curves.curve import Curve, check_curve, curve
 
 router = APIRouter(tags=["pictures"])
 
@@ -38,6 +38,7 @@ async def post_curve(
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)
+    check_curve(model.spec)  # refuses before the picture is decoded
     target = None if form.target is None else model.spec.names.find(form.target)
     picture = await decode_upload(form.image, service)
     task = curve(

@@ -39,7 +39,8 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
     attack: Annotated[Annotated[str, one_of(ATTACKS)] | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         description=f"The attack: one of {', '.join(ATTACKS)}. The default is pgd if `epsilon` has a value, otherwise "
-        "auto, which combines several attacks to find the smallest perturbation.",
+        "auto, which combines several attacks to find the smallest perturbation. For a model that gives no gradients "
+        "the default is square, and no other attack works.",
         examples=["auto"],
     )
     norm: Annotated[Literal["linf", "l2", "l1", "l0"] | None, BeforeValidator(empty_is_none)] = Field(

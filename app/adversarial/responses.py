@@ -130,10 +130,17 @@ class AdversarialResult(PictureResult):
     )
     success: bool = Field(
         description="Whether the model is fooled as the request asks, by `confidence` and after everything in "
-        "`survive`: with a target its top class is the target, without one it is not the original class."
+        "`survive`: with a target its top class is the target, without one it is not the original class. A model of "
+        "several labels per picture finds the target, or without one no longer finds the label that was most probable."
     )
-    original: Prediction = Field(description="The model's top class on the uploaded picture.")
-    adversarial: Prediction = Field(description="The model's top class on the returned picture.")
+    original: Prediction = Field(
+        description="The model's top class on the uploaded picture. Of a model of several labels per picture it is the "
+        "label that the attack is about, with its probability before the attack."
+    )
+    adversarial: Prediction = Field(
+        description="The model's top class on the returned picture. Of a model of several labels per picture it is the "
+        "same label as in `original`, with its probability after the attack."
+    )
     target: TargetClass | None = Field(description="The target class; null if the request named none.")
     probabilities: Probabilities = Field(description="Probabilities of the two classes before and after the attack.")
     norms: Norms = Field(description="The size of the perturbation in every norm.")

@@ -9,7 +9,7 @@ from app.adversarial.curve_responses import NearestClasses
 from app.web.openapi import picture_request, problems
 from app.web.service import ServiceDependency, result_for
 from app.web.uploads.uploads import decode_upload, form_of
-from models.attacks.targets import suggest_targets
+from models.attacks.targets import check_targets, suggest_targets
 
 router = APIRouter(tags=["pictures"])
 
@@ -28,6 +28,7 @@ async def post_targets(
 ) -> NearestClasses:
     """Find the classes that need the smallest perturbation, as DeepFool measures it at the model's input size."""
     model = service.registry.get(form.model)
+    check_targets(model.spec)  # refuses before the picture is decoded
     picture = await decode_upload(form.image, service)
     task = suggest_targets(picture, model.spec, top=form.top, candidates=max(form.candidates, form.top))
     future = service.submit(task, model, weight=picture.shape[1] * picture.shape[2])

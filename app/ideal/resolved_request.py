@@ -12,7 +12,7 @@ from app.ideal.judge import Judge, choose_judge
 from app.ideal.requests import IdealOptions
 from app.web.service import Service
 from models.ideal.options import ideal_options
-from models.ideal.task import default_size, held_pixels
+from models.ideal.task import check_ideal, default_size, held_pixels
 from models.layers import Layer
 from models.store import Model
 
@@ -75,6 +75,7 @@ class ResolvedRequest:
 
 def resolve(service: Service, model: Model, subject: int | tuple[Layer, int], options: IdealOptions) -> ResolvedRequest:
     """Fill in the defaults and choose the judge; raises BadIdeal, and for a named judge what `choose_judge` raises."""
+    check_ideal(model.spec)
     of_class = isinstance(subject, int)
     label = model.spec.classes[subject] if isinstance(subject, int) else None
     size = options.size or default_size(model.spec)

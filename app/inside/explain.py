@@ -15,7 +15,7 @@ from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
 from app.web.uploads.uploads import decode_upload, form_of
-from models.explain import Explanation, explain, explain_options
+from models.explain import Explanation, check_explanation, explain, explain_options
 from models.layers import Layer
 from models.overlay import overlay
 from models.store import Model
@@ -42,10 +42,11 @@ async def post_explain(
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     model = service.registry.get(form.model)
+    check_explanation(model.spec)  # refuses before the picture is decoded, and so does explain_options
     target = None if form.target is None else model.spec.names.find(form.target)
     options = form.chosen_options()
     layer = _layer(form, model)
-    explain_options(form.method, options, layer)  # refuses before the picture is decoded
+    explain_options(form.method, options, layer)
     picture = await decode_upload(form.image, service)
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **options)
     to_outcome = partial(_to_outcome, model=model, picture=picture)

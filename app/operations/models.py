@@ -1,6 +1,6 @@
 """GET /models, GET /models/{name} and GET /models/{name}/card: the served models, and what is known about each."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -19,6 +19,9 @@ router = APIRouter(tags=["models"])
 ServedName = Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")]
 CARD_TYPE = "text/markdown"
 """Media type of a model card (RFC 7763)."""
+NOT_PREPROCESSING = ("architecture", "classes", "configuration")
+"""Fields of a spec that `preprocessing` leaves out: two have fields of their own, and the graph of an exported program
+may have megabytes."""
 
 
 @router.get("/models", summary="List the served models", response_description="All served models.")
@@ -61,16 +64,14 @@ async def get_model_card(service: ServiceDependency, name: ServedName) -> Respon
 async def get_model(service: ServiceDependency, name: ServedName) -> ModelDetail:
     """Return class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
     model = service.registry.get(name)
-    preprocessing = asdict(model.spec)
-    for field in ("architecture", "classes"):  # ModelDetail has fields of its own for these
-        del preprocessing[field]
+    names = [field.name for field in fields(model.spec) if field.name not in NOT_PREPROCESSING]
     provenance = dict(model.provenance)
     return ModelDetail(
         **_summary(service.registry, model.name).model_dump(),
         class_names=list(model.spec.classes),
         synonyms=[list(names) for names in model.spec.names.synonyms],
         layers=[LayerDetail.model_validate(layer, from_attributes=True) for layer in model.classifier.layers],
-        preprocessing=preprocessing,
+        preprocessing={name: getattr(model.spec, name) for name in names},
         metrics=provenance.pop("metrics", {}),
         provenance=provenance,
         card=await run_in_threadpool(service.registry.has_card, model.name),

@@ -161,6 +161,8 @@ class ModelDetail(ModelSummary):
                         "resize": 232,
                         "interpolation": "bilinear",
                         "temperature": 0.4,
+                        "multi_label": False,
+                        "differentiable": True,
                     },
                     "metrics": {"accuracy": 0.987, "photos": 2399},
                     "provenance": {"created": "2026-11-20"},
@@ -181,8 +183,13 @@ class ModelDetail(ModelSummary):
     )
     preprocessing: CheckpointJson = Field(
         default={},
-        description="How a picture becomes the input of the network: sizes in pixels, interpolation, and the mean and "
-        "standard deviation for the normalisation; also the temperature that calibrates the probabilities.",
+        description="How a picture becomes the input of the network: `resize` and `input_size` in pixels (one number "
+        "for a square, or height and width), `resize_mode` (crop, squash, or pad with the colour `padding`), "
+        "`interpolation`, `antialias`, the channels in `colours` (null: RGB, or grey for a single mean), and `mean` "
+        "and `std` for pixel values from 0 to 1. Then what its `outputs` are (logits or probabilities), whether the "
+        "first one is a `background` class that is left out, and the `temperature` that calibrates the probabilities. "
+        "With `multi_label` each class is a label of its own, and the probabilities do not add up to 1. A model that "
+        "is not `differentiable` gives no gradients: it can classify, show feature maps, and be attacked by `square`.",
     )
     metrics: CheckpointJson = Field(
         default={}, description="Metrics on the test split, as the training module computed them."
@@ -190,12 +197,15 @@ class ModelDetail(ModelSummary):
     provenance: CheckpointJson = Field(
         default={},
         description="Where the model comes from: training recipe, data, versions of the libraries, pretrained weights "
-        "and date.",
+        "and date. An imported model has a `source`: its `kind` (torchvision, timm, huggingface, exported for a "
+        "program of torch.export, or registered for a network of its user's own), its `file` or `name`, `sha256` and "
+        "`licence`; `warnings` lists what could not be known about it, and `agreement` how closely its preprocessing "
+        "agrees with that of the library it comes from.",
     )
     card: bool = Field(
         default=False,
         description="Whether there is a model card, which GET /models/{name}/card returns: the training module writes "
-        "one beside each checkpoint.",
+        "one beside each checkpoint, also beside that of an imported model.",
     )
 
 

@@ -6,12 +6,18 @@ from typing import Any
 from torch import nn
 
 from models.architectures import registered, timm_networks, torchvision_networks, transformers_networks
-from models.architectures.errors import BadConfiguration
+from models.architectures.errors import BadConfiguration, UnknownArchitecture
 from models.program.graph import BadProgram, parse
 from models.program.network import Program
 
 EXPORTED = "exported"
 """Name of the architecture of a program; its configuration is the program's graph."""
+NOT_REGISTERED = (
+    "the network {architecture!r} is unknown here: if it is one of your own, install the package that registers it "
+    f"(entry point group {registered.GROUP}), or set MIRAGE_ARCHITECTURES=package.module:function; if it is meant to "
+    "be one of torchvision's, {error}"
+)
+"""Why a network cannot be built by a name that no library knows, and what to do."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -42,7 +48,10 @@ def build(
         network = registered.build(architecture, classes)
     else:
         given = {**configuration, **({"published": True} if published else {})}
-        network = torchvision_networks.build(architecture, classes, channels=channels, configuration=given)
+        try:
+            network = torchvision_networks.build(architecture, classes, channels=channels, configuration=given)
+        except UnknownArchitecture as error:
+            raise UnknownArchitecture(NOT_REGISTERED.format(architecture=architecture[:100], error=error)) from error
     return network.eval()
 
 

@@ -13,8 +13,13 @@ NO_HEAD = (
 
 
 def head_name(network: nn.Module) -> str:
-    """The dotted name of the layer that gives the class scores: the last Linear or Conv2d of the network."""
+    """The dotted name of the layer that gives the class scores: the last Linear or Conv2d of the network.
+
+    Raises BadWeights if it has neither.
+    """
     layers: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    if not layers:
+        raise BadWeights(NO_HEAD)
     return layers[-1]
 
 
@@ -53,10 +58,7 @@ def check_head(network: nn.Module, pixels: Float[Tensor, "n c i j"]) -> None:
     Only then can a linear classifier of the features take the place of the head.
     """
     outputs: list[Tensor] = []
-    try:
-        hook = head(network).register_forward_hook(lambda _, __, output: outputs.append(output))
-    except IndexError:
-        raise BadWeights(NO_HEAD) from None
+    hook = head(network).register_forward_hook(lambda _, __, output: outputs.append(output))
     try:
         with torch.no_grad():
             scores = network(pixels)

@@ -13,7 +13,7 @@ from torch import nn
 
 from models.architectures.errors import BadConfiguration, UnknownArchitecture
 from models.architectures.without_memory import without_memory
-from models.spec import Spec
+from models.spec import LARGEST, SMALLEST, Spec
 
 PREFIX = "timm/"
 """Beginning of the names of timm's networks."""
@@ -53,30 +53,33 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
         if name != "img_size" or not _is_size(value):
             raise BadConfiguration(f"{architecture} takes no {name}={str(value)[:100]!r} in its configuration")
     options = {"in_chans": channels, **configuration}
+    library, name = timm(), name_in_timm(architecture)
     try:
-        network: nn.Module = timm().create_model(
-            name_in_timm(architecture), pretrained=False, num_classes=classes, **options
-        )
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise BadConfiguration(f"timm cannot build {architecture} with {options} ({error})") from error
+        network: nn.Module = library.create_model(name, pretrained=False, num_classes=classes, **options)
+    except Exception as error:  # what its networks raise on a size or a number of channels that they cannot have
+        reason = f"{type(error).__name__}: {error}"
+        raise BadConfiguration(f"timm cannot build {architecture} with {options} ({reason})") from error
     return network
 
 
 def _is_size(value: Any) -> bool:
-    pair = isinstance(value, Sequence) and len(value) == 2 and all(isinstance(side, int) for side in value)
-    return isinstance(value, int) or pair
+    sides = value if isinstance(value, Sequence) and len(value) == 2 else [value]
+    return all(type(side) is int and SMALLEST <= side <= LARGEST for side in sides)
 
 
-def spec(architecture: str, classes: Sequence[str], *, network: nn.Module | None = None) -> Spec:
+def spec(
+    architecture: str, classes: Sequence[str], *, network: nn.Module | None = None, side: int | None = None
+) -> Spec:
     """The spec that timm states for the network's weights: sizes, interpolation, crop, mean and standard deviation.
 
-    Without a `network` one is built for that, without memory for its weights. Raises UnknownArchitecture.
+    Without a `network` one is built for that, without memory for its weights. `side` is that of another input, whose
+    picture is resized in the same proportion. Raises UnknownArchitecture.
     """
     network = network or _without_memory(architecture, len(classes))
     from timm.data.config import resolve_model_data_config
 
     data = resolve_model_data_config(network)
-    _, height, width = data["input_size"]
+    _, height, width = data["input_size"] if side is None else (None, side, side)
     scaled = [math.floor(side / data["crop_pct"]) for side in (height, width)]
     mode = RESIZE_MODES[data["crop_mode"]]
     mean, std = tuple(map(float, data["mean"])), tuple(map(float, data["std"]))
@@ -90,6 +93,7 @@ def spec(architecture: str, classes: Sequence[str], *, network: nn.Module | None
         mean=mean,
         std=std,
         padding=_rounded(mean) if mode == "pad" and len(mean) == 3 else (0.0, 0.0, 0.0),
+        multi_label=len(classes) == 1,
     )
 
 

@@ -13,6 +13,7 @@ from models.architectures.errors import BadConfiguration, UnknownArchitecture
 from models.architectures.heads import head, head_name
 from models.architectures.weights import stem_name
 from models.mobilenet import MobileNetV2
+from models.spec import LARGEST, SMALLEST
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -87,7 +88,8 @@ def _check(architecture: str, configuration: Mapping[str, Any]) -> None:
     if architecture.startswith("vit_"):
         allowed |= {"image_size": int}
     for name, value in configuration.items():
-        if name not in allowed or type(value) is not allowed[name]:
+        is_size = name != "image_size" or (type(value) is int and SMALLEST <= value <= LARGEST)
+        if name not in allowed or type(value) is not allowed[name] or not is_size:
             raise BadConfiguration(f"{architecture} takes no {name}={str(value)[:100]!r} in its configuration")
 
 

@@ -64,7 +64,7 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
     if classes_of_kind is None or kind == "timm_wrapper":
         kinds = ", ".join(name for name in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES if name != "timm_wrapper")
         raise UnknownArchitecture(f"transformers has no image classifier of the type {kind[:100]!r}; it has: {kinds}")
-    if unwanted := sorted(set(configuration) & {"auto_map", "quantization_config", "_attn_implementation"}):
+    if unwanted := sorted(set(configuration) & set(DROPPED)):
         raise BadConfiguration(f"the configuration of {architecture} has {', '.join(unwanted)}: import the model again")
     values = {**configuration, "num_labels": classes}
     values |= {} if channels == 3 else {"num_channels": channels}

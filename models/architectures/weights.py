@@ -1,17 +1,32 @@
 """Loading weights into a network: exactly those that it has, or all but those of its head."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
 from models.architectures.errors import BadWeights
 from models.architectures.heads import head_name
+from models.architectures.without_memory import without_memory
+
+MARGIN = 10_000_000
+"""Numbers that a network may have beside its weights, such as tables of positions."""
 
 
 def stem_name(network: nn.Module) -> str:
-    """The dotted name of the layer that reads the pixels: the first Conv2d of the network."""
+    """The dotted name of the layer that reads the pixels: the first Conv2d of the network; empty if it has none."""
     names: list[str] = [name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)]
-    return names[0]
+    return names[0] if names else ""
+
+
+def sketch(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.Module:
+    """The network that `build` makes, without memory for its weights, to look at before it is made.
+
+    Raises what `build` raises for one with more than twice as many numbers as there are weights: a configuration from
+    anywhere may describe a network that fills the memory.
+    """
+    with without_memory(MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())):
+        return build()
 
 
 def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -23,7 +38,7 @@ def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     name, stem = head_name(network), f"{stem_name(network)}.weight"
     state = network.state_dict()
     backbone = {key: tensor for key, tensor in weights.items() if not key.startswith(f"{name}.")}
-    if stem in backbone and state[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
+    if stem in backbone and stem in state and state[stem].shape[1] == 1 and backbone[stem].shape[1:2] == (3,):
         backbone[stem] = backbone[stem].sum(dim=1, keepdim=True)
     required = {key for key in state if not key.startswith(f"{name}.")}
     load_exactly(network, {**state, **backbone}, missing=required - set(backbone))
@@ -42,6 +57,13 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
     shapes = {key for key in set(state) & set(weights) if state[key].shape != weights[key].shape}
     if missing or surplus or shapes:
         faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
-        details = [f"{len(keys)} {fault}: {', '.join(sorted(keys)[:3])}" for fault, keys in faults.items() if keys]
+        details = [
+            f"{len(keys)} {fault}: {', '.join(key[:100] for key in sorted(keys)[:3])}"
+            for fault, keys in faults.items()
+            if keys
+        ]
         raise BadWeights(f"these weights are not of this architecture ({'; '.join(details)})")
-    network.load_state_dict(dict(weights), strict=False)
+    current = OrderedDict(weights)
+    # Without the versions of its layers MNASNet takes no weights, and others take them as those of older versions.
+    current._metadata = state._metadata  # type: ignore[attr-defined]
+    network.load_state_dict(current, strict=False)

@@ -7,6 +7,13 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+CREATORS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)
+"""Functions with which networks make their weights."""
+
+
+class TooLarge(ValueError):
+    """A network with more numbers than it may have."""
+
 
 class _EmptyOnMeta(TorchFunctionMode):
     """Weights begin as torch.empty; on the device `meta` they take no memory, and initialising them takes no time.
@@ -14,15 +21,26 @@ class _EmptyOnMeta(TorchFunctionMode):
     Other tensors are made as usual, since some networks compute their shapes from them (RegNet).
     """
 
+    def __init__(self, most: int | None) -> None:
+        super().__init__()
+        self.left = most
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
+        if self.left is not None and func in CREATORS:
+            self.left -= func(*args, **{**given, "device": "meta"}).numel()
+            if self.left < 0:
+                raise TooLarge("the network has far more numbers than there are weights")
         if func is torch.empty:
             given["device"] = "meta"
         return func(*args, **given)
 
 
 @contextmanager
-def without_memory() -> Iterator[None]:
-    """Networks that are built in the `with` block have weights without values."""
-    with _EmptyOnMeta():
+def without_memory(most: int | None = None) -> Iterator[None]:
+    """Networks that are built in the `with` block have weights without values.
+
+    Raises TooLarge, before there is memory for them, if they have more than `most` numbers.
+    """
+    with _EmptyOnMeta(most):
         yield

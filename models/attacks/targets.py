@@ -16,7 +16,7 @@ from models.classify import Prediction, rank
 from models.gather import gather
 from models.preprocessing import preprocess, to_float
 from models.query import Passes, Progress, Query, Task
-from models.spec import NO_GRADIENTS, Spec
+from models.spec import Spec, check_gradients
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class NearClasses:
     passes: Passes
 
 
+def check_targets(spec: Spec) -> None:
+    """Raise BadAttack if no targets can be suggested, since the network gives no gradients."""
+    check_gradients(spec, "DeepFool needs them", BadAttack)
+
+
 def suggest_targets(
     picture: UInt8[Tensor, "3 h w"], spec: Spec, *, top: int = 5, candidates: int = 10, steps: int = 20
 ) -> Task[NearClasses]:
@@ -51,8 +56,7 @@ def suggest_targets(
     costs no more. All candidates are rows of one batch. Costs up to candidates x steps passes with gradients. Of a
     network of several labels per picture, the candidates are labels that it does not find. Raises BadAttack.
     """
-    if not spec.differentiable:
-        raise BadAttack(NO_GRADIENTS.format(what="DeepFool needs them"))
+    check_targets(spec)
     passes = Passes()
     small = preprocess(to_float(picture).unsqueeze(0), spec)
     answer = yield from passes.ask(Query(small))

@@ -22,7 +22,7 @@ from models.ideal.subject import ChannelSubject, ClassSubject, Subject
 from models.layers import Layer
 from models.preprocessing import to_levels
 from models.query import Passes, Progress, Task
-from models.spec import NO_GRADIENTS, Spec
+from models.spec import Spec, check_gradients
 
 ALONE = 1 / 8
 """Share of the steps at the beginning that have a pass of their own each, whatever `batch` is: the picture changes so
@@ -61,6 +61,11 @@ class Ideal:
         return tile([picture.picture for picture in self.pictures])
 
 
+def check_ideal(spec: Spec) -> None:
+    """Raise BadIdeal if nothing can be drawn, since the network gives no gradients."""
+    check_gradients(spec, "gradient ascent needs them", BadIdeal)
+
+
 def ideal(
     subject: int | tuple[Layer, int],
     spec: Spec,
@@ -84,8 +89,7 @@ def ideal(
     On a CPU the same seed gives the same bytes with the same number of threads. Costs `crops` rows with gradients per
     step, 43 without per picture, and 4 more for a channel. Raises BadIdeal.
     """
-    if not spec.differentiable:
-        raise BadIdeal(NO_GRADIENTS.format(what="gradient ascent needs them"))
+    check_ideal(spec)
     size = default_size(spec) if size is None else size
     options = ideal_options(method, size, options, effort=effort, count=count, of_class=isinstance(subject, int))
     device, passes, on_noise = torch.device(device), Passes(), None

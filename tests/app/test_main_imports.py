@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-LATE = ["matplotlib", "onnx", "onnxruntime", "scipy", "skimage", "sympy", "torch._dynamo", "torchvision"]
+EXTRAS = ["huggingface_hub", "onnx", "onnxruntime", "pillow_heif", "timm", "transformers"]
+"""Libraries that the default install does not have."""
+LATE = [*EXTRAS, "matplotlib", "scipy", "skimage", "sympy", "torch._dynamo", "torchvision"]
 """Libraries that take tenths of seconds and tens of megabytes (docs/decisions/0042)."""
 IMPORTS = "import app.__main__"
 LOADS = """

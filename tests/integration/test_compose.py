@@ -52,14 +52,17 @@ def test_every_service_is_locked_down(name: str) -> None:
 @pytest.mark.parametrize("name", [*SERVING, *TRAINING])
 def test_only_the_services_for_gpus_reserve_one(name: str) -> None:
     service, gpu = SERVICES[name], not name.endswith("-cpu")
+    extras = {"EXTRAS": "${EXTRAS:-}"}
+    assert ("ARG", "EXTRAS=") in stages()[1]
     assert ("deploy" in service) == gpu
     if gpu:
         (device,) = service["deploy"]["resources"]["reservations"]["devices"]
         assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
-        assert (service["image"], service["build"]) == ("mirage:gpu", ".")
+        assert service["image"] == "mirage:gpu"
+        assert service["build"] == {"context": ".", "args": extras}
     else:
         assert service["image"] == "mirage:cpu"
-        assert service["build"] == {"context": ".", "args": {"TORCH_BACKEND": "cpu"}}
+        assert service["build"] == {"context": ".", "args": {"TORCH_BACKEND": "cpu", **extras}}
         assert ("ARG", "TORCH_BACKEND=") in stages()[1]
 
 

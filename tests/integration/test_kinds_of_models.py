@@ -256,10 +256,23 @@ def test_an_ideal_picture_needs_gradients(kinds: Live, path: str) -> None:
     assert "gradient ascent needs them" in refusal(response) and WHAT_TO_DO in refusal(response)
 
 
-def test_an_event_stream_ends_with_the_reason(kinds: Live, picture: bytes) -> None:
-    response = post(kinds, "/adversarial/curve", picture, model="steps", format="events")
-    ((name, event),) = events(response.iter_lines())
-    assert (name, event["status"]) == ("problem", 422) and WHAT_TO_DO in event["detail"]
+@pytest.mark.parametrize("path", ["/adversarial", "/adversarial/curve", "/adversarial/targets", "/explain"])
+@pytest.mark.parametrize("format", ["json", "events"])
+def test_a_refusal_comes_before_the_picture_is_decoded_and_before_a_stream_begins(
+    kinds: Live, path: str, format: str
+) -> None:
+    """The file is no picture, which is not even noticed."""
+    fields = {"attack": "pgd"} if path == "/adversarial" else {}
+    fields |= {} if path == "/adversarial/targets" else {"format": format}
+    detail = refusal(post(kinds, path, b"no picture", model="steps", **fields))
+    assert WHAT_TO_DO in detail
+
+
+def test_a_drawing_is_refused_before_its_stream_begins(kinds: Live) -> None:
+    """Both to GET, and to HEAD."""
+    request = "/ideal/cat?model=steps&format=events"
+    assert WHAT_TO_DO in refusal(kinds.client.get(request))
+    assert kinds.client.head(request).status_code == 422
 
 
 def test_a_judge_of_another_kind(kinds: Live) -> None:

@@ -106,6 +106,17 @@ def test_without_a_python_make_says_what_to_install(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
+def test_extras_are_installed_at_the_versions_of_a_lock(clone: Path) -> None:
+    """After everything else; every extra that a model may need is in this lock, and the default install has none."""
+    output = make("-n", "extras", "EXTRAS=timm,huggingface", cwd=clone).stdout
+    assert output.strip().endswith(
+        "--no-build-isolation --constraints requirements-dev.lock --editable '.[timm,huggingface]'"
+    )
+    assert {"timm", "transformers"} <= set(locked("requirements-dev.lock")) - set(locked("requirements.lock"))
+    done = make("extras", "-o", ".venv/serve-ready", cwd=clone, check=False)
+    assert done.returncode != 0 and "make extras EXTRAS=timm,huggingface" in done.stderr
+
+
 def test_training_without_data_or_output_prints_an_example(clone: Path) -> None:
     for words in ([], ["DATA=photos.zip"], ["OUTPUT=model.safetensors"]):
         done = make("train", *words, "-o", ".venv/serve-ready", cwd=clone, check=False)

@@ -22,7 +22,8 @@ def test_the_wheel_has_the_packages_and_their_data(tmp_path: Path) -> None:
         for file in (REPOSITORY / package).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts and not is_tool(file)
     }
-    assert {"models/imagenet_synonyms.txt", "app/page/files/vendor/lit-html/lit-html.js"} <= expected
+    data = {"models/imagenet_synonyms.txt", "models/imagenet_wordnet_ids.txt"}
+    assert data | {"app/page/files/vendor/lit-html/lit-html.js"} <= expected
     assert not any("node_modules" in name or name.endswith(("package.json", "package-lock.json")) for name in expected)
     metadata = f"mirage_vision-{version}.dist-info/"
     assert {name for name in names if not name.startswith(metadata)} == expected

@@ -1,5 +1,6 @@
-"""Tests which class is meant by a text: a name, a synonym or an index."""
+"""Tests which class is meant by a text: a name, a synonym, a WordNet ID or an index."""
 
+import re
 import unicodedata
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import MobileNet_V2_Weights
 
-from models.classes import ClassNames, UnknownClass, imagenet_synonyms, normal_form
+from models.classes import ClassNames, UnknownClass, imagenet_synonyms, imagenet_wordnet_ids, normal_form
 
 PETS = ClassNames(["Siamese", "american_bulldog", "3", "wheaten terrier", "Bengal"])
 IMAGENET = ClassNames(MobileNet_V2_Weights.DEFAULT.meta["categories"])
@@ -153,6 +154,47 @@ def test_an_exact_name_takes_precedence_over_a_normalised_one() -> None:
     assert (IMAGENET.find("Cardigan"), IMAGENET.find("cardigan")) == (264, 474)
     with pytest.raises(UnknownClass, match=r"\[264, 474\]"):
         IMAGENET.find("CARDIGAN")
+
+
+def test_imagenet_classes_are_found_by_their_wordnet_ids() -> None:
+    """The IDs in their order are the indices; those of tench, toilet tissue and some others are known by heart."""
+    ids = imagenet_wordnet_ids()
+    assert len(ids) == 1000 and list(ids) == sorted(ids)
+    assert [IMAGENET.find(text) for text in ids] == list(range(1000))
+    known = {"n01440764": "tench", "n02123045": "tabby", "n02099601": "golden retriever", "n15075141": "toilet tissue"}
+    assert {text: IMAGENET.classes[IMAGENET.find(text.upper())] for text in known} == known
+
+
+def test_wordnet_ids_are_not_among_the_synonyms_or_suggestions() -> None:
+    assert not any(re.fullmatch("n[0-9]{8}", name) for names in IMAGENET.synonyms for name in names)
+    with pytest.raises(UnknownClass, match="no class is called 'n01440765'; similar names: [^0-9]*$"):
+        IMAGENET.find("n01440765")
+
+
+def test_wordnet_ids_in_a_model_of_some_imagenet_classes_mean_its_names() -> None:
+    """Imagenette has ten of the classes; a network of TensorFlow has them in another order, after a background class.
+
+    `cock` is a name of n01514668; no class has one of the names of n01443537, the goldfish; two have one of n02124075.
+    """
+    some = ClassNames(("background", "English springer", "cock", "tench, Tinca tinca", "cock's egg"))
+    assert [some.find(text) for text in ("n02102040", "n01514668", "n01440764")] == [1, 2, 3]
+    with pytest.raises(UnknownClass, match="no class is called 'n01443537'"):
+        some.find("n01443537")
+    with pytest.raises(UnknownClass, match=r"names 2 classes: give the index, one of \[0, 1\]"):
+        ClassNames(("Egyptian cat", "egyptian_cat")).find("n02124075")
+
+
+def test_a_class_called_as_a_wordnet_id_is_found_by_its_name() -> None:
+    """Whoever trains on ImageNet's folders has such names; they may be fewer, and in any order."""
+    names = ClassNames(("n02102040", "tench", "n01440764"))
+    assert (names.find("n01440764"), names.find("n02102040"), names.find("tench")) == (2, 0, 1)
+
+
+def test_imagenet_classes_with_all_names_of_wordnet_are_recognised() -> None:
+    """The Hub's networks call class 0 "tench, Tinca tinca"."""
+    names = ClassNames([", ".join(synonyms) for synonyms in imagenet_synonyms()])
+    assert [names.find(text) for text in ("tench", "Tinca tinca", "tench, Tinca tinca", "n01440764", "0")] == [0] * 5
+    assert names.find("n02124075") == names.find("Egyptian cat") == 285
 
 
 def test_a_name_of_two_classes_is_refused() -> None:

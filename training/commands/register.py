@@ -3,7 +3,6 @@
 import os
 import sys
 
-import typer
 from rich.console import Console
 
 from models import architectures
@@ -26,4 +25,4 @@ def register_architectures() -> None:
             architectures.register(source)
         except architectures.BadRegistration as error:
             print_line(Console(stderr=True), f"error: {VARIABLE}: {error}")
-            raise typer.Exit(2) from error
+            raise SystemExit(2) from error  # typer.Exit is for what runs inside a command

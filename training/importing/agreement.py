@@ -10,12 +10,18 @@ from PIL import Image
 from torch import Tensor
 
 from models.classifier import Classifier
-from models.preprocessing import preprocess, to_float
-from training.importing.model import Preprocessing, SourceModel
+from models.preprocessing import input_matrices, preprocess, to_float
+from models.spec import Spec
+from training.importing.model import BadSource, Preprocessing, SourceModel
 
 PIXELS_AGREE = 1.5
 """Largest difference of a value of the network's input, in levels of 255. Other libraries round the resized picture to
-whole levels, after each of two passes, and Mirage does not."""
+whole levels, after each of two passes, and Mirage does not.
+
+Bicubic and Lanczos interpolation overshoot at sharp edges, and other libraries also cut off what is darker than black
+or brighter than white after each pass. Mirage does it after both, which is 5 levels beside the highlights of a photo.
+So the difference counts that is left if Mirage, too, cuts off after each pass.
+"""
 LOGITS_AGREE = 0.05
 """Largest difference of a logit, divided by 1 + the largest logit."""
 RIVALS = 0.02
@@ -26,13 +32,15 @@ RIVALS = 0.02
 class Agreement:
     """How far Mirage and the source library agree on `photos` pictures.
 
-    `levels` is the largest difference of a value of the network's input in levels of 255, `mean_levels` the mean one.
+    `levels` is the largest difference of a value of the network's input in levels of 255, `mean_levels` the mean one,
+    and `levels_cut` the largest one if Mirage, too, cuts off values below 0 and above 255 after each pass of resizing.
     `logits` is the largest difference of a logit, divided by 1 + the largest logit. `same_top` counts the pictures with
     the same most probable class; of those with another one, `close` were undecided between the two.
     """
 
     photos: int
     levels: float
+    levels_cut: float
     mean_levels: float
     logits: float
     same_top: int
@@ -41,7 +49,7 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether the differences are those of rounding."""
-        return self.levels <= PIXELS_AGREE and self.logits <= LOGITS_AGREE and self.same_top + self.close == self.photos
+        return self.levels_cut <= PIXELS_AGREE and self.logits <= LOGITS_AGREE and self.same_top + self.close == self.photos
 
     def to_json(self) -> dict[str, Any]:
         """The figures, and the tolerances with which they are compared."""
@@ -53,19 +61,30 @@ class Agreement:
         undecided = f" ({self.close} more are undecided between two)" if self.close else ""
         return (
             f"the most probable class is the same on {self.same_top} of {self.photos} pictures{undecided}; the values "
-            f"of the input differ by {self.levels:.2f} levels of 255 at most ({self.mean_levels:.3f} on average), and "
-            f"the logits by {self.logits:.1e} of their size"
+            f"of the input differ by {self.levels:.2f} levels of 255 at most ({self.mean_levels:.3f} on average"
+            f"{cut_text(self.levels, self.levels_cut)}), and the logits by {self.logits:.1e} of their size"
         )
+
+
+def cut_text(levels: float, levels_cut: float) -> str:
+    """How large the difference would be with the library's way of cutting off, where that makes a difference."""
+    if levels - levels_cut < 0.1:
+        return ""
+    return f"; {levels_cut:.2f} at most where values beyond black and white are cut off after each pass, as it does"
 
 
 def compare(
     model: SourceModel, classifier: Classifier, preprocessing: Preprocessing, photos: Iterable[UInt8[Tensor, "3 _ _"]]
 ) -> Agreement:
-    """Run photos through the network with either preprocessing; the network is the same."""
+    """Run photos through the network with either preprocessing; the network is the same.
+
+    Raises BadSource where the library's input has another shape than the spec says.
+    """
     rows = list(_differences(model, classifier, preprocessing, photos))
     return Agreement(
         photos=len(rows),
         levels=max(row.levels for row in rows),
+        levels_cut=max(row.levels_cut for row in rows),
         mean_levels=sum(row.mean_levels for row in rows) / len(rows),
         logits=max(row.logits for row in rows),
         same_top=sum(row.same for row in rows),
@@ -76,6 +95,7 @@ def compare(
 @dataclass(frozen=True)
 class _Difference:
     levels: float
+    levels_cut: float
     mean_levels: float
     logits: float
     same: bool
@@ -85,26 +105,40 @@ class _Difference:
 def _differences(
     model: SourceModel, classifier: Classifier, preprocessing: Preprocessing, photos: Iterable[Tensor]
 ) -> Iterator[_Difference]:
-    std = torch.tensor(model.spec.std).reshape(1, -1, 1, 1)
+    spec = model.spec
+    std = torch.tensor(spec.std, device=classifier.device).reshape(1, -1, 1, 1)
     for photo in photos:
         theirs = preprocessing(Image.fromarray(photo.permute(1, 2, 0).numpy())).to(classifier.device)
-        pixels = preprocess(to_float(photo)[None].to(classifier.device), model.spec)
-        with torch.no_grad():
-            ours = classifier.network[0](pixels)
-            logits, expected = classifier.logits(pixels), _logits(classifier, theirs)
+        pixels = preprocess(to_float(photo)[None].to(classifier.device), spec)
+        ours = classifier.network[0](pixels)
         if ours.shape != theirs.shape:
-            size = " x ".join(map(str, theirs.shape[2:]))
-            raise ValueError(f"the source library gives an input of {size}, and the spec {model.spec.size}")
-        levels = 255 * ((ours - theirs) * std.to(ours)).abs()
+            sizes = [" x ".join(map(str, shape[1:])) for shape in (theirs.shape, ours.shape)]
+            raise BadSource(
+                f"the source library makes an input of {sizes[0]} values, and by its description it has {sizes[1]}: "
+                "give --input-size, --resize and --resize-mode as the model was trained"
+            )
+        with torch.no_grad():
+            logits, expected = classifier.logits(pixels), _logits(classifier, theirs)
+        levels = 255 * ((ours - theirs) * std).abs()
+        cut = classifier.network[0](_cut_after_each_pass(photo, spec).to(classifier.device))
         scale = 1 + expected.abs().max()
-        best = expected[0].topk(2).values
+        best = expected[0].topk(min(2, expected.shape[1])).values
         yield _Difference(
             levels.max().item(),
+            torch.minimum(levels, 255 * ((cut - theirs) * std).abs()).max().item(),
             levels.mean().item(),
             ((logits - expected).abs().max() / scale).item(),
             bool(logits.argmax() == expected.argmax()),
-            bool((best[0] - best[1]) / scale < RIVALS),
+            bool((best[0] - best[-1]) / scale < RIVALS),
         )
+
+
+def _cut_after_each_pass(photo: UInt8[Tensor, "3 _ _"], spec: Spec) -> Float[Tensor, "1 3 _ _"]:
+    """`preprocess` with values outside [0, 1] cut off after the first pass, which is along the rows, as well."""
+    rows, columns, padding = input_matrices((photo.shape[1], photo.shape[2]), spec)
+    across = (to_float(photo) @ columns.T).clamp(0, 1)
+    resized = rows @ across
+    return (resized if padding is None else resized + padding).clamp(0, 1)[None]
 
 
 def _logits(classifier: Classifier, inputs: Float[Tensor, "1 c i j"]) -> Float[Tensor, "1 k"]:

@@ -1,43 +1,51 @@
 """The check of an imported model on labelled photos: how many it gets right, and what may be wrong with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from jaxtyping import UInt8
 from rich.console import Console
-from torch import Tensor
 
-from models.classes import UnknownClass
 from models.classifier import Classifier
+from models.files import write_atomically
 from models.spec import Spec
-from training.console import print_line, track
-from training.data.layout.layout import Layout, check_renamed_folders, layout
-from training.data.loading.batches import LabelledPhotos, evenly_spaced
-from training.data.scan.scan_source import scan_files
-from training.data.sources.open_source import open_source
-from training.data.sources.source import BadData
-from training.importing.doctor import Diagnosis, Trial, diagnose
+from training.console import track
+from training.importing.doctor import Diagnosis, diagnose
 from training.importing.options import ImportOptions
+from training.importing.photos import ENOUGH, Photos, read_photos
 from training.metrics import Metrics, measure, wilson
+
+PRINTED = 40
+"""Largest number of classes whose names are printed in another order; more are written to a file."""
 
 
 @dataclass
 class CheckedPhotos:
-    """Labelled photos, decoded; `name` is that of the data. After `diagnose` there are metrics."""
+    """Labelled photos, decoded; `name` is that of the data. After `diagnose` there are metrics.
+
+    Names of classes in another order, if they are many, are written to the file `names`.
+    """
 
     name: str
-    photos: Sequence[tuple[UInt8[Tensor, "3 _ _"], int]]
+    photos: Photos
+    names: Path
     metrics: Metrics | None = field(default=None)
 
     def diagnose(self, classifier: Classifier, console: Console) -> Diagnosis:
         """Measure the model as it is, and look for mistakes."""
 
-        def tracked(trials: Iterator[Trial], total: int) -> Iterator[Trial]:
-            return track(console, trials, what="trying other preprocessing", total=total)
+        def tracked(batches: Iterable[int], total: int) -> Iterable[int]:
+            return track(console, batches, total, what="classifying photos")
 
         diagnosis = diagnose(classifier, self.photos, track=tracked)
-        self.metrics = measure(diagnosis.asked.logits, diagnosis.labels, classifier.spec.classes)
+        asked, spec = diagnosis.asked, classifier.spec
+        self.metrics = measure(asked.logits, asked.labels, spec.classes, multi_label=spec.multi_label)
+        order = diagnosis.reordering
+        if order is not None and not _is_printable(spec.classes):
+            text = "".join(f"{name}\n" for name in order.renamed(spec.classes))
+            write_atomically(self.names, text.encode("utf-8", "replace"))
         return diagnosis
 
     def to_json(self) -> dict[str, Any]:
@@ -50,80 +58,87 @@ class CheckedPhotos:
 def check_photos(options: ImportOptions, spec: Spec, console: Console) -> CheckedPhotos:
     """The photos of --check, as many as are asked for, evenly taken from all; raises BadData."""
     assert options.check is not None
-    source = open_source(options.check, options.data_options, unpacked=options.cache.unpacked)
-    data_layout = layout(source, options.data_options, least=1)
-    for message in data_layout.notes:
-        print_line(console, message)
-    index_of = _indices(data_layout, spec, options.renamed, console)
-    scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
-    if not scan.photos:
-        raise BadData("there are no usable photos: `python -m training check` lists the files, and what is wrong")
-    data = LabelledPhotos(source, scan.photos, index_of)
-    chosen = evenly_spaced(options.photos, len(data))
-    photos = [(data.pixels(index), data.label(index)) for index in track(console, chosen, len(chosen), what="reading")]
-    return CheckedPhotos(options.check.resolve().name, photos)
-
-
-def _indices(data_layout: Layout, spec: Spec, renamed: Mapping[str, str], console: Console) -> dict[str, int]:
-    """The index of the class of each folder; raises BadData where the model has none of that name.
-
-    Where the classes of the model have only numbers, and there are as many folders, these are taken in the order of
-    their names, in which most training scripts number them.
-    """
-    check_renamed_folders(data_layout, renamed)
-    numbered = spec.classes == tuple(map(str, range(len(spec.classes))))
-    folders = list(data_layout.folders)
-    indices = {}
-    for folder in folders:
-        name = renamed.get(folder) or data_layout.names.get(folder) or folder
-        try:
-            indices[folder] = spec.names.find(name)
-        except UnknownClass as error:
-            if numbered and len(folders) == len(spec.classes):
-                order = sorted(folders)
-                print_line(
-                    console,
-                    "the classes have no names, so the folders are taken in the order of theirs: if the accuracy is "
-                    f"right, give --classes {','.join(order)}",
-                )
-                return {name: index for index, name in enumerate(order)}
-            raise BadData(
-                f"the model has no class for the folder {folder!r} ({error}): give --rename '{folder}=CLASS'"
-            ) from error
-    return indices
+    photos = read_photos(options, spec, console)
+    return CheckedPhotos(options.check.resolve().name, photos, options.output.with_suffix(".classes.txt"))
 
 
 def check_text(photos: CheckedPhotos, diagnosis: Diagnosis, spec: Spec) -> str:
     """What the check has found, for the terminal."""
-    count = len(photos.photos)
-    low, high = wilson(int(diagnosis.asked.right.sum()), count)
+    asked, count = diagnosis.asked, len(photos.photos)
+    low, high = wilson(int(asked.right.sum()), count)
     lines = [
-        f"{diagnosis.asked.accuracy:.2%} of {count:,} photos of {photos.name} are classified correctly (95 % interval "
-        f"{low:.2%} to {high:.2%})"
+        f"{asked.accuracy:.2%} of {count:,} photos of {photos.name} are classified correctly (95 % interval {low:.2%} "
+        f"to {high:.2%})",
+        *_mistakes(diagnosis),
     ]
-    before = diagnosis.asked.accuracy
-    for number, trial in enumerate(diagnosis.better):
-        on_top = "and with" if number else "with"
-        lines.append(
-            f"likely mistake: {on_top} {trial.name} it would be {trial.scores.accuracy:.2%} instead of {before:.2%} "
-            f"(the log-probability of the true class rises by {trial.gain:.2f}, which is {trial.sigmas:.1f} standard "
-            f"errors): give {trial.options}"
-        )
-        before = trial.scores.accuracy
-    order = diagnosis.reordering
-    if order is not None:
-        lines.append(
-            f"likely mistake: with {_order_text(order.name)} it would be {order.accuracy:.2%} instead of "
-            f"{order.before:.2%}: give the names in the order of the outputs, {_names(order.renamed(spec.classes))}"
-        )
+    if diagnosis.better or diagnosis.reordering is not None:
+        lines.append(f"give {shlex.join(_words(photos, diagnosis, spec))}")
     if diagnosis.is_healthy:
         lines.append("no other normalisation, order of colours, resize, crop or order of classes does clearly better")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_doubts(diagnosis)])
 
 
-def _order_text(name: str) -> str:
-    return "the classes in another order" if name == "another" else f"the classes in {name} order"
+def refusal(diagnosis: Diagnosis) -> str:
+    """Why no checkpoint was written, and what to do next."""
+    if diagnosis.is_unexplained:
+        return "no checkpoint was written: give --anyway to write it as it is"
+    return "no checkpoint was written: repeat the command with the options above, or with --anyway to write it as it is"
 
 
-def _names(names: Sequence[str]) -> str:
-    return f"--classes {','.join(names)}" if len(names) <= 40 else f"which begin with {','.join(names[:8])}"
+def _mistakes(diagnosis: Diagnosis) -> list[str]:
+    order, better = diagnosis.reordering, diagnosis.better
+    if order is not None and better and not better[0].is_better:
+        both = f"{better[0].alternative.name}, and {order.name},"
+        return [f"likely mistakes: with {both} it would be {order.accuracy:.2%} instead of {order.before:.2%}"]
+    lines = []
+    for number, trial in enumerate(better):
+        then, before = trial.scores, trial.before
+        lines.append(
+            f"likely mistake: with {trial.alternative.name}{' as well' if number else ''} it would be "
+            f"{then.accuracy:.2%} instead of {before.accuracy:.2%} (loss {then.loss:.3g} instead of {before.loss:.3g}, "
+            f"p = {trial.p_value:.1g})"
+        )
+    if order is not None:
+        lines.append(
+            f"likely mistake: with {order.name} it would be {order.accuracy:.2%} instead of {order.before:.2%}"
+        )
+    return lines
+
+
+def _words(photos: CheckedPhotos, diagnosis: Diagnosis, spec: Spec) -> list[str]:
+    """The options of the command that undo all mistakes."""
+    options: dict[str, str] = {}
+    for trial in diagnosis.better:
+        options |= trial.alternative.options
+    if diagnosis.reordering is not None:
+        names = diagnosis.reordering.renamed(spec.classes)
+        options["--classes"] = ",".join(names) if _is_printable(names) else str(photos.names)
+    return [word for name, value in options.items() for word in (name, value) if word]
+
+
+def _is_printable(names: Sequence[str]) -> bool:
+    """Whether the names can be given on the command line."""
+    return len(names) <= PRINTED and not any("," in name for name in names)
+
+
+def _doubts(diagnosis: Diagnosis) -> list[str]:
+    """What the check cannot tell."""
+    labels, order = diagnosis.asked.labels, diagnosis.reordering
+    count, seen = len(labels), len(labels.unique())
+    lines = []
+    if diagnosis.is_unexplained:
+        lines.append(
+            "the accuracy is at chance level, and nothing that was tried helps: are the weights those of this "
+            "architecture, trained, and are --classes and the labels of the photos right?"
+        )
+        if count < 2 * seen:
+            lines.append("an unusual order of the classes is found only with two photos or more of most classes")
+    if order is not None and order.is_fitted and seen < len(order.order):
+        lines.append(
+            f"there are photos of {seen:,} of the {len(order.order):,} classes: the order of the others is a guess"
+        )
+    if seen == 1:
+        lines.append("all photos are of one class: whether the model tells classes apart was not measured")
+    elif count < ENOUGH:
+        lines.append(f"with {count:,} photos only large mistakes are found: {ENOUGH} or more are better")
+    return lines

@@ -1,6 +1,8 @@
 """The names of the classes of an imported model: as they are given, else as its source has them, else numbers."""
 
 import json
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,35 +10,46 @@ from models.architectures.timm_networks import imagenet_names
 from training.importing.model import BadSource
 from training.importing.weights_file import names_in
 
-BACKGROUND = "background"
-"""What the first of TensorFlow's 1001 ImageNet classes is called."""
+LONGEST = 500
+"""Largest number of characters of a name."""
+ONE_OUTPUT = (
+    "the network has one output, which is taken to be the logit of one label: its probability is the sigmoid of it"
+)
+UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]+")
+"""Characters that control a terminal, end a line or change its direction, and halves of characters."""
 
 
 def given_names(text: str) -> tuple[str, ...]:
     """Names from a text file with one per line, a JSON file, or a list with commas; raises BadSource."""
     file = Path(text)
-    if not file.is_file():
+    if not os.path.isfile(text):  # Path.is_file raises OSError for a list that is longer than names of files may be
         if "," not in text:
-            raise BadSource(f"--classes takes a file or names with commas between them, and there is no file {text}")
-        return _checked(tuple(name.strip() for name in text.split(",")), text)
+            raise BadSource(
+                f"--classes takes a file or names with commas between them, and there is no file {text[:200]}; put a "
+                "comma after a single name"
+            )
+        return _checked(text.removesuffix(",").split(","), "--classes")
     try:
         content = file.read_text(encoding="utf-8-sig")
-        names = names_in(json.loads(content)) if file.suffix == ".json" else tuple(content.splitlines())
-    except (OSError, ValueError) as error:
+        names = names_in(json.loads(content)) if file.suffix == ".json" else tuple(content.rstrip().splitlines())
+    except (OSError, ValueError, RecursionError) as error:
         raise BadSource(f"{file} is no text in UTF-8, or no JSON ({error})") from error
     if names is None:
         raise BadSource(
             f"{file} has no names of classes: a JSON file is a list of names, or has a name for each index from 0 on"
         )
-    while names and not names[-1].strip():
-        names = names[:-1]
-    return _checked(tuple(name.strip() for name in names), str(file))
+    return _checked(names, str(file))
 
 
-def _checked(names: tuple[str, ...], source: str) -> tuple[str, ...]:
-    if not names or not all(names):
-        raise BadSource(f"{source} has an empty name of a class")
-    return names
+def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
+    """The names without control characters; raises BadSource for those that are empty or long."""
+    plain = tuple(UNPRINTABLE.sub(" ", name).strip() for name in names)
+    if not plain or not all(plain):
+        number = plain.index("") + 1 if plain else 1
+        raise BadSource(f"the name of class {number} in {source} is empty: give a name for each class with --classes")
+    if long := [name for name in plain if len(name) > LONGEST]:
+        raise BadSource(f"{source} has a name with {len(long[0]):,} characters ({long[0][:50]}...): give --classes")
+    return plain
 
 
 def choose_names(
@@ -45,21 +58,23 @@ def choose_names(
     """The names of the classes, whether the first output is a background class without a name, and warnings.
 
     A network with one output more than there are names has a background class, as TensorFlow's networks of 1001
-    outputs. Raises BadSource where the numbers do not fit.
+    outputs. One output alone can only be the logit of one label. Raises BadSource where the numbers do not fit.
     """
+    single = (ONE_OUTPUT,) if outputs == 1 else ()
     for names, source in ((given, "--classes"), (own, "the file")):
         if names is None:
             continue
         if len(names) == outputs:
-            return tuple(names), False, ()
-        if len(names) == outputs - 1:
+            return _checked(names, source), False, single
+        if len(names) == outputs - 1 and outputs > 2:
             warning = (
                 f"the network has {outputs} outputs and {source} {outputs - 1} names: the first output is taken to be "
                 "a background class, and is left out"
             )
-            return tuple(names), True, (warning,)
+            return _checked(names, source), True, (warning,)
         if source == "--classes":
-            raise BadSource(f"--classes has {len(names)} names, and the network has {outputs} outputs")
+            count = "one output" if outputs == 1 else f"{outputs} outputs"
+            raise BadSource(f"--classes has {len(names)} names, and the network has {count}: give one name for each")
     if outputs in (1000, 1001):
         extra = ", the first of which, the background, is left out" if outputs == 1001 else ""
         warning = (
@@ -71,4 +86,4 @@ def choose_names(
         "the file has no names of classes, so they are called by their numbers: give --classes FILE, or names with "
         "commas between them"
     )
-    return tuple(map(str, range(outputs))), False, (warning,)
+    return tuple(map(str, range(outputs))), False, (warning, *single)

@@ -1,112 +1,150 @@
 """Whether the names of a model's classes are in another order than its outputs, by the confusion matrix."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from models.spec import Spec
+from models.architectures.timm_networks import imagenet_names
+from models.classes import ClassNames, UnknownClass
 from training.paired import mcnemar
 
-SURE = 1e-4
-"""Largest p of McNemar's test for an order to count as better."""
-NAMED = "the classes in {} order"
+SURE = 1e-3
+"""Largest p of McNemar's test with which an order counts as better."""
 
 
 @dataclass(frozen=True)
 class Reordering:
     """Another order of the classes: output i belongs to the class with the index `order[i]` in the list of names.
 
-    `accuracy` is that of the photos which did not decide about the order, `before` that with the order as it is.
-    `name` says in words which order it is.
+    `accuracy` is that with this order and `before` that without it, of photos that had no part in finding the order.
+    `name` says in words which order it is. If it `is_fitted`, it is the one that fits the photos best, and otherwise a
+    usual one.
     """
 
     name: str
     order: tuple[int, ...]
     accuracy: float
     before: float
+    is_fitted: bool = False
 
     def renamed(self, classes: Sequence[str]) -> tuple[str, ...]:
         """The names in the order of the outputs."""
         return tuple(classes[index] for index in self.order)
 
+    def outputs_of(self, labels: Int64[Tensor, " n"]) -> Int64[Tensor, " n"]:
+        """The output that belongs to each class of the list of names."""
+        return torch.tensor(self.order).argsort()[labels]
 
-def find_reordering(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], spec: Spec) -> Reordering | None:
+
+def find_reordering(
+    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], classes: Sequence[str]
+) -> Reordering | None:
     """The order of the classes with which significantly more photos are classified correctly; None if there is none.
 
-    Orders in which scripts put classes are tried first: by name, by name in capitals, by the names of numbers, and
-    reversed. Otherwise the assignment of outputs to classes that fits best (Kuhn 1955, the Hungarian method) is found
-    on one half of the photos and judged on the other one, and the other way round, since it fits any photos that it
-    has seen.
+    Orders that scripts make are tried first. Otherwise the assignment of outputs to classes that fits best (Kuhn 1955,
+    the Hungarian method) is found on one half of the photos and judged on the other one, and the other way round, since
+    it fits any photos that it has seen.
     """
     predicted = logits.argmax(dim=1)
     right = predicted == labels
     best: Reordering | None = None
-    for name, order in _named_orders(spec.classes):
-        found = _judged(name, torch.tensor(order)[predicted] == labels, right, order)
-        if found is not None and (best is None or found.accuracy > best.accuracy):
-            best = found
+    for name, order in usual_orders(classes):
+        then = torch.tensor(order)[predicted] == labels
+        if _is_better(then, right) and (best is None or _share(then) > best.accuracy):
+            best = Reordering(name, order, _share(then), _share(right))
     if best is not None:
         return best
-    return _assigned(predicted, labels, right, len(spec.classes))
-
-
-def _judged(name: str, then: Tensor, before: Tensor, order: Sequence[int]) -> Reordering | None:
-    only_then, only_before = int((then & ~before).sum()), int((before & ~then).sum())
-    if only_then <= only_before or mcnemar(only_before, only_then) > SURE:
+    then = _judged_apart(predicted, labels, len(classes))
+    if not _is_better(then, right):
         return None
-    return Reordering(name, tuple(order), then.double().mean().item(), before.double().mean().item())
+    order = tuple(_best_assignment(predicted, labels, len(classes)).tolist())
+    return Reordering("the classes in another order", order, _share(then), _share(right), is_fitted=True)
 
 
-def _named_orders(classes: Sequence[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Orders of the outputs that scripts make, as the index of the class in the list of names for each output."""
+def _is_better(then: Bool[Tensor, " n"], before: Bool[Tensor, " n"]) -> bool:
+    only_then, only_before = int((then & ~before).sum()), int((before & ~then).sum())
+    return only_then > only_before and mcnemar(only_before, only_then) <= SURE
+
+
+def _share(right: Bool[Tensor, " n"]) -> float:
+    return right.double().mean().item()
+
+
+def usual_orders(classes: Sequence[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Orders of the outputs that scripts make, in words, and as the index in the list of names for each output."""
     indices = range(len(classes))
-    sorted_by = {
-        "alphabetical": lambda index: classes[index],
-        "alphabetical, without regard to capitals,": lambda index: classes[index].casefold(),
-        "alphabetical order of the numbers of the classes,": lambda index: str(index),
-    }
-    seen = {tuple(indices)}
-    for name, key in sorted_by.items():
-        order = tuple(sorted(indices, key=key))
-        inverse = tuple(int(place) for place in np.argsort(order))
-        for words, candidate in ((name, order), (f"{name} undone,", inverse)):
-            if candidate not in seen:
-                seen.add(candidate)
-                yield words, candidate
-    reverse = tuple(reversed(indices))
-    if reverse not in seen:
-        yield "reversed", reverse
+    if len(classes) == 2:
+        yield "the two classes swapped", (1, 0)
+        return
+    as_texts = sorted(indices, key=str)
+    orders: list[tuple[str, Sequence[int]]] = [
+        ("each class one output later", [*indices[-1:], *indices[:-1]]),
+        ("each class one output earlier", [*indices[1:], *indices[:1]]),
+        ("the classes in alphabetical order", sorted(indices, key=lambda index: classes[index])),
+        (
+            "the classes in alphabetical order without regard to capitals",
+            sorted(indices, key=lambda index: classes[index].casefold()),
+        ),
+        ("the classes in the order of the numbers in their names", sorted(indices, key=lambda i: _natural(classes[i]))),
+        ("the classes in the order of their numbers as texts (0, 1, 10, 100, ...)", as_texts),
+        ("the classes sorted by number, and not by their numbers as texts", sorted(indices, key=as_texts.__getitem__)),
+        ("the classes in the reverse order", indices[::-1]),
+    ]
+    if (numbers := _imagenet_indices(classes)) is not None:
+        orders.append(("the classes in ImageNet's order", sorted(indices, key=numbers.__getitem__)))
+    known = {tuple(indices)}
+    for name, order in orders:
+        if tuple(order) not in known:
+            known.add(tuple(order))
+            yield name, tuple(order)
 
 
-def _assigned(predicted: Tensor, labels: Tensor, right: Tensor, classes: int) -> Reordering | None:
-    """The best assignment, judged by photos that had no part in it."""
-    halves = _halves(labels)
-    then = right.clone()
-    for fitted, judged in ((0, 1), (1, 0)):
-        order = _best_assignment(predicted[halves == fitted], labels[halves == fitted], classes)
-        then[halves == judged] = order[predicted[halves == judged]] == labels[halves == judged]
-    return _judged("another", then, right, tuple(_best_assignment(predicted, labels, classes).tolist()))
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Numbers in the name count by their values: `dog 9` comes before `dog 10`."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name.casefold())
+    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
 
 
-def _halves(labels: Tensor) -> Tensor:
-    """0 or 1 for each photo, so that the photos of each class are in both halves."""
-    halves = torch.zeros_like(labels)
-    for label in labels.unique().tolist():
-        members = (labels == label).nonzero().squeeze(1)
-        halves[members[1::2]] = 1
+def _imagenet_indices(classes: Sequence[str]) -> list[int] | None:
+    """The index in ImageNet of each class; None where one is no class of ImageNet."""
+    imagenet = ClassNames(imagenet_names())
+    try:
+        return [imagenet.by_name(name) for name in classes]
+    except UnknownClass:
+        return None
+
+
+def _judged_apart(predicted: Int64[Tensor, " n"], labels: Int64[Tensor, " n"], classes: int) -> Bool[Tensor, " n"]:
+    """Whether each photo is classified correctly with the assignment that fits the other half of the photos best."""
+    halves, then = _halves(labels), torch.zeros_like(labels, dtype=torch.bool)
+    for half in (halves, ~halves):
+        order = _best_assignment(predicted[half], labels[half], classes)
+        then[~half] = order[predicted[~half]] == labels[~half]
+    return then
+
+
+def _halves(labels: Int64[Tensor, " n"]) -> Bool[Tensor, " n"]:
+    """Which photos are in the first half, so that the photos of each class are in both."""
+    halves = torch.zeros_like(labels, dtype=torch.bool)
+    for label in labels.unique():
+        halves[(labels == label).nonzero()[::2, 0]] = True
     return halves
 
 
-def _best_assignment(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+def _best_assignment(predicted: Int64[Tensor, " n"], labels: Int64[Tensor, " n"], classes: int) -> Int64[Tensor, " k"]:
     """The class of each output; outputs that no photo decides about keep their own where it is free."""
     from scipy.optimize import linear_sum_assignment  # late: it takes a second to import
 
-    counts = torch.bincount(predicted * classes + labels, minlength=classes * classes).reshape(classes, classes)
+    some, places = torch.cat([predicted, labels]).unique(return_inverse=True)
+    size = len(some)
+    counts = torch.bincount(places[: len(labels)] * size + places[len(labels) :], minlength=size * size)
     # A little for the order as it is, and less than a photo is worth.
-    preferred = counts.double() + torch.eye(classes, dtype=torch.float64) / (2 * classes)
-    _, columns = linear_sum_assignment(preferred.numpy(), maximize=True)
-    return torch.from_numpy(columns)
+    preferred = counts.reshape(size, size).double() + torch.eye(size, dtype=torch.float64) / (2 * size)
+    rows, columns = (torch.from_numpy(indices) for indices in linear_sum_assignment(preferred.numpy(), maximize=True))
+    order = torch.arange(classes)
+    order[some[rows]] = some[columns]
+    return order

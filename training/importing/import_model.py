@@ -1,10 +1,10 @@
 """Imports a model: reads it, compares its preprocessing with the source's, checks it on photos, and writes it."""
 
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from models.files import write_atomically
 from models.golden import golden_pictures
 from training.console import print_line
 from training.importing.agreement import Agreement, compare
-from training.importing.check import CheckedPhotos, check_photos, check_text
+from training.importing.check import CheckedPhotos, check_photos, check_text, refusal
 from training.importing.class_names import given_names
 from training.importing.gradients import gradients_flow
 from training.importing.model import BadSource, SourceModel
@@ -32,7 +32,7 @@ COMPARED = 20
 
 
 class CheckFailed(RuntimeError):
-    """The check on photos has found a mistake, so nothing was written."""
+    """The check on photos has found a mistake, so no checkpoint was written."""
 
 
 def import_model(options: ImportOptions, console: Console) -> None:
@@ -69,8 +69,7 @@ def import_model(options: ImportOptions, console: Console) -> None:
     if photos is not None:
         _check(photos, classifier, options, console)
     provenance = _provenance(model, options, agreement, photos)
-    checkpoint.save(options.output, model.network, model.spec, provenance, dtype=_stored_dtype(model))
-    checkpoint.load(options.output)  # it can be built from what was written, and gives the same logits
+    _write(options.output, model, provenance)
     card = import_card(options.output.stem, model.spec, provenance)
     write_atomically(options.output.with_suffix(".md"), card.encode("utf-8", "replace"))
     folder, name = shlex.quote(str(options.output.parent)), shlex.quote(options.output.stem)
@@ -79,6 +78,17 @@ def import_model(options: ImportOptions, console: Console) -> None:
         f"{options.output} is ready; the card is {options.output.with_suffix('.md')}\n"
         f"to serve it: MIRAGE_CHECKPOINTS={folder} MIRAGE_MODELS={name} python -m app",
     )
+
+
+def _write(output: Path, model: SourceModel, provenance: dict[str, Any]) -> None:
+    """Write the checkpoint. It takes its name when it has been read again, and has given the same logits."""
+    written = output.with_name(f".{output.name}.new")
+    try:
+        checkpoint.save(written, model.network, model.spec, provenance, dtype=_stored_dtype(model))
+        checkpoint.load(written)
+        written.replace(output)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def _summary(model: SourceModel) -> str:
@@ -96,8 +106,7 @@ def _check_outputs(classifier: Classifier) -> Tensor:
     pixels = torch.rand(2, 3, *spec.size, generator=torch.Generator().manual_seed(0)).to(classifier.device)
     try:
         with torch.no_grad():
-            raw: Tensor = classifier.network[1](classifier.network[0](pixels))
-            together, alone = classifier.logits(pixels), classifier.logits(pixels[:1])
+            raw: object = classifier.network[1](classifier.network[0](pixels))
     except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as error:
         height, width = spec.size
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -106,13 +115,18 @@ def _check_outputs(classifier: Classifier) -> Tensor:
             "--input-size or --colours"
         ) from error
     expected = len(spec.classes) + spec.background
+    if not isinstance(raw, Tensor):
+        raise BadSource(f"the network returns a {type(raw).__name__}, and a classifier a tensor of one row per picture")
     if raw.shape != (2, expected):
+        names = f"{len(spec.classes)} classes{' and a background class' if spec.background else ''}"
         raise BadSource(
-            f"the network's output has the shape {tuple(raw.shape)} for two pictures, and {len(spec.classes)} classes "
-            f"need (2, {expected}): give the names of all outputs with --classes"
+            f"the network's output has the shape {tuple(raw.shape)} for two pictures, and {names} need "
+            f"(2, {expected}): give the names of all outputs with --classes"
         )
+    with torch.no_grad():
+        together, alone = classifier.logits(pixels), classifier.logits(pixels[:1])
     if not torch.isfinite(together).all():
-        raise BadSource("the network's outputs are not all finite numbers: its weights are damaged, or not in float32")
+        raise BadSource("the network's outputs are not all finite numbers: its weights are damaged")
     if (together[0] - alone[0]).abs().max() > 1e-2 * (1 + alone.abs().max()):
         raise BadSource(
             "the network's output for a picture depends on the other pictures of the batch: export it after "
@@ -176,10 +190,7 @@ def _check(photos: CheckedPhotos, classifier: Classifier, options: ImportOptions
     diagnosis = photos.diagnose(classifier, console)
     print_line(console, check_text(photos, diagnosis, classifier.spec))
     if not diagnosis.is_healthy and not options.anyway:
-        raise CheckFailed(
-            "nothing was written: give the options above and repeat the command, or --anyway to write the checkpoint "
-            "as it is"
-        )
+        raise CheckFailed(refusal(diagnosis))
 
 
 def _stored_dtype(model: SourceModel) -> torch.dtype | None:
@@ -198,7 +209,7 @@ def _provenance(
         "parent": {"name": name, "licence": licence, "digest": model.source.get("sha256")},
         "warnings": list(model.warnings),
         "agreement": None if agreement is None else agreement.to_json(),
-        "command": shlex.join(["python", "-m", "training", *sys.argv[1:]]),
+        "command": options.command(),
         "versions": {**versions(), **model.source.get("versions", {})},
         "created": datetime.now(UTC).date().isoformat(),
     }

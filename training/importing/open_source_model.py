@@ -1,7 +1,6 @@
 """Finds out what kind of source a name is, and reads the model."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from models import architectures
@@ -45,7 +44,7 @@ def open_source_model(source: str, architecture: str | None, classes: Sequence[s
     if "/" not in source:
         raise BadSource(f"there is no file or folder {source}, and a name on the Hugging Face Hub is OWNER/MODEL")
     folder = hugging_face.download(source)
-    return replace(hugging_face.read(folder, classes, name=source))
+    return _unnamed(hugging_face.read(folder, classes, name=source), architecture)
 
 
 def _unnamed(model: SourceModel, architecture: str | None) -> SourceModel:

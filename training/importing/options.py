@@ -1,5 +1,8 @@
 """What `import` is asked for: each option once, with the text that --help prints."""
 
+import os
+import re
+import shlex
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,7 +72,8 @@ class SpecOptions:
     @property
     def is_empty(self) -> bool:
         """Whether nothing about the preprocessing was given."""
-        of_pictures = [option.name for option in fields(self) if option.name not in ("multi_label", "background")]
+        of_outputs = ("outputs", "multi_label", "background")
+        of_pictures = [option.name for option in fields(self) if option.name not in of_outputs]
         return all(getattr(self, name) is None for name in of_pictures)
 
     def apply(self, spec: Spec) -> Spec:
@@ -82,6 +86,8 @@ class SpecOptions:
         if "input_size" in given and "resize" not in given:
             given["resize"] = _in_proportion(spec, given["input_size"])
         if self.colours is not None:
+            if self.colours not in COLOURS:
+                raise BadSource(f"--colours is one of {', '.join(COLOURS)}, not {self.colours[:100]!r}")
             spec = replace(with_channels(spec, len(self.colours)), colours=self.colours)
         for name in ("mean", "std"):
             values = getattr(self, name)
@@ -91,6 +97,17 @@ class SpecOptions:
         given |= {"multi_label": True} if self.multi_label else {}
         given |= {"background": True} if self.background else {}
         return replace(spec, **given)
+
+    def words(self) -> list[str]:
+        """Words of a command that give these values."""
+        given = {option.name.replace("_", "-"): getattr(self, option.name) for option in fields(self)}
+        words = []
+        for name, value in given.items():
+            if isinstance(value, bool):
+                words += [f"--{name}"] if value else ["--no-antialias"] if name == "antialias" else []
+            elif value is not None:
+                words += [f"--{name}", value]
+        return words
 
 
 def _in_proportion(spec: Spec, size: int | tuple[int, int]) -> int | tuple[int, int]:
@@ -104,7 +121,7 @@ def _in_proportion(spec: Spec, size: int | tuple[int, int]) -> int | tuple[int, 
 def parse_size(name: str, text: str) -> int | tuple[int, int]:
     """A side, or height and width; raises BadSource."""
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+    if len(parts) > 2 or not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
         raise BadSource(f"--{name.replace('_', '-')} is a number of pixels, or HEIGHTxWIDTH, not {text[:100]!r}")
     sides = [int(part) for part in parts]
     return sides[0] if len(set(sides)) == 1 else (sides[0], sides[1])
@@ -167,3 +184,21 @@ class ImportOptions:
     cache: Cache = field(default_factory=Cache)
     spec: SpecOptions = field(default_factory=SpecOptions)
     data_options: DataOptions = field(default_factory=DataOptions)
+
+    def command(self) -> str:
+        """The command that imports the same model, with names instead of paths."""
+        words = ["python", "-m", "training", "import", _name(self.source), "--output", self.output.name]
+        words += ["--architecture", self.architecture] if self.architecture is not None else []
+        words += ["--classes", _name(self.classes)] if self.classes is not None else []
+        words += ["--licence", self.licence] if self.licence is not None else []
+        if self.check is not None:
+            words += ["--check", self.check.resolve().name, "--photos", str(self.photos)]
+        words += ["--anyway"] if self.anyway else []
+        for folder, name in self.renamed.items():
+            words += ["--rename", f"{folder}={name}"]
+        return shlex.join([*words, *self.spec.words(), *self.data_options.words()])
+
+
+def _name(text: str) -> str:
+    """The name of the file or folder if `text` is the path of one, else the text."""
+    return Path(text).resolve().name if os.path.exists(text) else text

@@ -42,10 +42,10 @@ def recognise(weights: Mapping[str, Tensor]) -> Recognised:
         found = fit(architecture, weights)
         if found is not None:
             return found
-    names = list(weights)
+    names = ", ".join(name[:100] for name in list(weights)[:3])
     raise Unrecognised(
-        f"the architecture of these {len(names)} weights is none of torchvision's ({', '.join(names[:3])}, ...): name "
-        "it with --architecture, as torchvision (resnet50) or timm (timm/resnet50) calls it, or as you registered it"
+        f"the architecture of these {len(weights)} weights is none of torchvision's ({names}, ...): name it with "
+        "--architecture, as torchvision (resnet50) or timm (timm/resnet50) calls it, or as you registered it"
     )
 
 
@@ -79,38 +79,54 @@ def fit(architecture: str, weights: Mapping[str, Tensor]) -> Recognised | None:
     current = {OLD_DENSENET.sub(r"\1\2.", key): tensor for key, tensor in weights.items() if not AUXILIARY.match(key)}
     current = _with_plain_head(current, skeleton.head)
     kernel, bias = f"{skeleton.head}.weight", f"{skeleton.head}.bias"
-    if kernel in current and bias in skeleton.shapes and bias not in current:
-        current[bias] = torch.zeros(len(current[kernel]))
-    missing = {key for key in skeleton.shapes if not key.endswith("num_batches_tracked")} - set(current)
-    if missing or set(current) - set(skeleton.shapes):
+    shapes = {key: tuple(tensor.shape) for key, tensor in current.items()}
+    if kernel not in shapes or shapes[kernel][1:] != skeleton.shapes[kernel][1:]:
         return None
+    outputs = shapes[kernel][0]
     configuration: dict[str, Any] = {"published": True}
+    if bias in skeleton.shapes and bias not in current:
+        current[bias] = torch.zeros(outputs)
+    if bias in current and bias not in skeleton.shapes:
+        configuration = {}  # MaxViT's head has no bias, and a script's new head has one
     if architecture in architectures.TENSORFLOWS:
         configuration["transform_input"] = False  # it is written into the mean and the standard deviation
-    for key, tensor in current.items():
-        shape, expected = tuple(tensor.shape), skeleton.shapes[key]
-        if key == POSITIONS and shape[::2] == expected[::2]:
-            side = math.isqrt(shape[1] - 1) * skeleton.patch_size
-            configuration |= {"image_size": side} if side != skeleton.image_size else {}
-        elif key in (kernel, bias):
-            if shape[1:] != expected[1:]:
-                return None
-        elif key == skeleton.stem:
-            if (shape[0], *shape[2:]) != (expected[0], *expected[2:]) or not 1 <= shape[1] <= 4:
-                return None
-        elif shape != expected:
-            return None
-    return Recognised(architecture, current, len(current[kernel]), current[skeleton.stem].shape[1], configuration)
+    fixed = {key: shape for key, shape in skeleton.shapes.items() if not key.endswith("num_batches_tracked")}
+    if not set(fixed) <= set(current) or not set(current) <= {*skeleton.shapes, bias}:
+        return None
+    channels = shapes[skeleton.stem][1] if len(shapes[skeleton.stem]) == 4 else 0
+    if not 1 <= channels <= 4:
+        return None
+    expected = {**skeleton.shapes, kernel: shapes[kernel], bias: (outputs,)}
+    first, _, *window = expected[skeleton.stem]
+    expected[skeleton.stem] = (first, channels, *window)
+    if POSITIONS in shapes:
+        side = _image_size(shapes[POSITIONS], skeleton)
+        configuration |= {"image_size": side} if side != skeleton.image_size else {}
+        expected[POSITIONS] = (1, (side // skeleton.patch_size) ** 2 + 1, expected[POSITIONS][2])
+    if any(tuple(tensor.shape) != expected[key] for key, tensor in current.items()):
+        return None
+    return Recognised(architecture, current, outputs, channels, configuration)
+
+
+def _image_size(positions: tuple[int, ...], skeleton: _Skeleton) -> int:
+    """The side of the pictures of a vision transformer with as many positions, one of which is the class token's."""
+    tokens = max(1, positions[1] - 1) if len(positions) == 3 else 1
+    return math.isqrt(tokens) * skeleton.patch_size
 
 
 def _with_plain_head(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
-    """The weights with the head's own name where a script has put the new head into a Sequential: `fc.1.weight`.
+    """The weights with the head's own name where a script has put the new head elsewhere.
 
-    A head of several layers stays as it is: what is between them cannot be seen in weights.
+    Either it is inside a Sequential (`fc.1.weight`), or it took the place of one whose other layers have no weights
+    (`classifier.weight` for `classifier.1.weight`). A head of several layers stays as it is: what is between them
+    cannot be seen in weights.
     """
-    inside = [key for key in weights if re.fullmatch(rf"{re.escape(head)}\.(?:\w+\.)*\w*\.(?:weight|bias)", key)]
-    kernels = [key for key in inside if key.endswith(".weight")]
-    if f"{head}.weight" in weights or len(kernels) != 1 or len(inside) > 2:
+    place = re.escape(head)
+    if (container := head.rpartition(".")[0]) and f"{container}.weight" in weights:
+        place = re.escape(container)
+    new = [key for key in weights if re.fullmatch(rf"{place}\.(?:\w+\.)*(?:weight|bias)", key)]
+    kernels = [key for key in new if key.endswith(".weight")]
+    if f"{head}.weight" in weights or len(kernels) != 1 or len(new) > 2:
         return weights
-    renamed = {key: f"{head}.{key.rpartition('.')[2]}" for key in inside}
+    renamed = {key: f"{head}.{key.rpartition('.')[2]}" for key in new}
     return {renamed.get(key, key): tensor for key, tensor in weights.items()}

@@ -4,6 +4,8 @@ import argparse
 import hashlib
 import pathlib
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,10 +36,13 @@ HARMLESS: list[Any] = [
 ]
 """Kinds of objects, beside PyTorch's own list, that training scripts store with the weights and that run no code."""
 SAFE = (
-    'model = torch.load("{name}", weights_only=False)  # runs the code in the file: only if you trust its author\n'
-    'torch.save(model.state_dict(), "weights.pth")'
+    "saved = torch.load({name!r}, weights_only=False)  # runs the code in the file: only if you trust its author\n"
+    'torch.save(saved.state_dict() if hasattr(saved, "state_dict") else saved["state_dict"], "weights.pth")'
 )
-"""The two lines that turn a pickled model into a file of weights."""
+"""The two lines that turn a pickled model, or a training script's dictionary with one, into a file of weights."""
+MOST_SHARED = 20
+"""Largest number of times that the weights together may be larger than what the file has: some networks share weights
+under several names, and each name becomes a copy in the checkpoint."""
 
 
 class BadWeightsFile(ValueError):
@@ -115,54 +120,94 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _load(file: Path) -> Any:
     if zipfile.is_zipfile(file):
-        try:
-            with opened(file) as archive:
-                names = archive.names
-        except BadProgram as error:
-            raise BadWeightsFile(f"{file.name}: {error}") from error
-        if any(name.startswith("code/") for name in names):
-            raise BadWeightsFile(
-                f"{file.name} is a TorchScript program, which may run anything: export the network with "
-                "torch.export.export and torch.export.save instead (.pt2), or save its state_dict()"
-            )
+        _check_archive(file)
     try:
-        with torch.serialization.safe_globals(HARMLESS):
+        with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+            # PyTorch warns that it looks at sparse and quantised weights, which are refused afterwards.
+            warnings.simplefilter("ignore", UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise BadWeightsFile(
-            f"{file.name} holds more than weights, a whole model perhaps, and loading that runs code. Turn it into a "
-            f"file of weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
+            f"{file.name} holds more than weights{_unwanted(error)}, and loading that runs code. Turn it into a file "
+            f"of weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
         ) from error
     # A file that is no pickle, or a damaged one: torch.load raises nearly anything.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
         raise BadWeightsFile(f"{file.name} cannot be read as weights ({reason}): copy it again") from error
+
+
+def _check_archive(file: Path) -> None:
+    """Raise BadWeightsFile for a TorchScript program, and for a zip with members that are larger when unpacked."""
+    try:
+        with opened(file):
+            pass
+    except BadProgram as error:
+        if _is_torchscript(file):
+            raise BadWeightsFile(
+                f"{file.name} is a TorchScript program, which is not run: export the network with torch.export.export "
+                "and torch.export.save instead (.pt2), or save its state_dict()"
+            ) from error
+        raise BadWeightsFile(f"{file.name}: {error}") from error
+
+
+def _is_torchscript(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
+def _unwanted(error: pickle.UnpicklingError) -> str:
+    """What else than weights a file has, as PyTorch names it."""
+    found = re.search(r"(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]{1,200})", str(error))
+    return f" ({found[1]})" if found else ""
 
 
 def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
     """The state_dict in what torch.load returned, and the key under which it was."""
     for key in ("", *AVERAGED, *HOLDERS):
         held = loaded if not key else loaded.get(key) if isinstance(loaded, Mapping) else None
-        if isinstance(held, Mapping) and held and all(isinstance(value, Tensor) for value in held.values()):
-            return key, {str(name): tensor for name, tensor in held.items()}
-        if key and isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
-            return f"{key}.state_dict", _state_dict(held["state_dict"], file)[1]
-    keys = ", ".join(map(str, list(loaded)[:10])) if isinstance(loaded, Mapping) else type(loaded).__name__
+        for name, candidate in ((key, held), (f"{key}.state_dict", _entry(held, "state_dict") if key else None)):
+            if isinstance(candidate, Mapping) and candidate and all(map(_is_tensor, candidate.values())):
+                return name, {str(name): tensor for name, tensor in candidate.items()}
+    if isinstance(loaded, Mapping):
+        content = f"it has: {', '.join(str(key)[:100] for key in list(loaded)[:10])}" if loaded else "it is empty"
+    else:
+        content = f"it has a {type(loaded).__name__}"
     raise BadWeightsFile(
-        f"{file.name} has no state_dict in it (it has: {keys}): save the network's with "
+        f"{file.name} has no state_dict in it ({content}): save the network's with "
         "torch.save(model.state_dict(), 'weights.pth')"
     )
 
 
+def _entry(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
 def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
-    """Raise BadWeightsFile for a tensor that claims more numbers than the file has."""
+    """Raise BadWeightsFile for weights that claim to have more numbers than the file has, or that are not plain."""
+    storages: dict[int, int] = {}
     for name, tensor in weights.items():
-        if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided:
-            raise BadWeightsFile(f"{name[:200]} in {file.name} is sparse or quantised: save plain weights")
+        if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
+            raise BadWeightsFile(f"{name[:200]} in {file.name} is sparse, quantised or complex: save plain weights")
+        if tensor.device.type == "meta":
+            raise BadWeightsFile(f"{name[:200]} in {file.name} has no values: save the network after it was loaded")
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise BadWeightsFile(
                 f"{name[:200]} in {file.name} claims to have more numbers than the file: this is no file of weights"
             )
+    if sum(tensor.nbytes for tensor in weights.values()) > MOST_SHARED * sum(storages.values()):
+        raise BadWeightsFile(
+            f"the weights in {file.name} would become more than {MOST_SHARED} times as large as the file, since they "
+            "share their numbers: this is no file of weights"
+        )
 
 
 def _classes(loaded: Mapping[Any, Any]) -> tuple[str, ...] | None:
@@ -182,7 +227,7 @@ def names_in(value: Any) -> tuple[str, ...] | None:
         return None
     if all(isinstance(name, str) and isinstance(index, int) for name, index in value.items()):
         pairs = [(index, name) for name, index in value.items()]
-    elif all(str(index).isdecimal() and isinstance(name, str) for index, name in value.items()):
+    elif all(re.fullmatch("[0-9]{1,9}", str(index)) and isinstance(name, str) for index, name in value.items()):
         pairs = [(int(index), name) for index, name in value.items()]
     else:
         return None

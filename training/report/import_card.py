@@ -5,6 +5,7 @@ from typing import Any
 
 from models.figures import balanced_accuracy
 from models.spec import Spec
+from training.importing.agreement import cut_text
 from training.report.markdown import figure, percent, table
 
 KINDS = {
@@ -57,8 +58,9 @@ def _preprocessing(spec: Spec, provenance: Mapping[str, Any]) -> str:
         parts.append(
             f"Compared with the source library's own preprocessing on {agreement['photos']} pictures: the most "
             f"probable class is the same on {agreement['same_top']}{undecided}; the values of the input differ by at "
-            f"most {agreement['levels']:.2f} levels of 255 ({agreement['mean_levels']:.3f} on average), and the logits "
-            f"by at most {agreement['logits']:.1e} of their size (accepted: {agreement['tolerance']['levels']} levels, "
+            f"most {agreement['levels']:.2f} levels of 255 ({agreement['mean_levels']:.3f} on average"
+            f"{cut_text(agreement['levels'], agreement['levels_cut'])}), and the logits by at most "
+            f"{agreement['logits']:.1e} of their size (accepted: {agreement['tolerance']['levels']} levels, "
             f"{agreement['tolerance']['logits']})."
         )
     parts += [f"**Warning:** {warning[0].upper()}{warning[1:]}." for warning in provenance.get("warnings", [])]

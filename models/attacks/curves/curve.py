@@ -18,7 +18,7 @@ from models.classify import Prediction, rank
 from models.effort import Effort
 from models.preprocessing import preprocessor, reduction, to_float
 from models.query import DeadlineExceeded, Passes, Query, Task
-from models.spec import NO_GRADIENTS, Spec
+from models.spec import Spec, check_gradients
 
 DRAWN: tuple[Norm, ...] = ("linf", "l2", "l1")
 """Norms in which a curve can be drawn."""
@@ -49,6 +49,11 @@ class Curve:
     stopped: bool
 
 
+def check_curve(spec: Spec) -> None:
+    """Raise BadAttack if no curve can be measured, since the network gives no gradients."""
+    check_gradients(spec, "the curve needs them", BadAttack)
+
+
 def curve(
     picture: UInt8[Tensor, "3 h w"],
     spec: Spec,
@@ -71,8 +76,7 @@ def curve(
 
     A network of several labels per picture is attacked about one of them, as by `models.attacks.task.adversarial`.
     """
-    if not spec.differentiable:
-        raise BadAttack(NO_GRADIENTS.format(what="the curve needs them"))
+    check_curve(spec)
     if spec.multi_label:
         given = {"norms": norms, "norm": norm, "effort": effort, "steps": steps, "seed": seed, "rows": rows}
         return (yield from _of_one_label(picture, spec, target, {**given, "best_at_deadline": best_at_deadline}))

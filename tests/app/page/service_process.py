@@ -19,10 +19,10 @@ class ServiceProcess:
     """A service with the bundled models on the CPU, which listens at `url`.
 
     Settings are those of `app/settings.py`: `api_keys="secret"` sets MIRAGE_API_KEYS. Without `port` it takes a free
-    one. Its working folder, cache and log are in `folder`.
+    one. Its working folder, cache and log are in `folder`. Modules are found in `modules` as well.
     """
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *, modules: Path | None = None, **settings: object) -> None:
         values = {"port": free_port(), "host": "127.0.0.1", "device": "cpu", "cache": folder / "cache"} | settings
         self.url = f"http://127.0.0.1:{values['port']}"
         self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
@@ -30,7 +30,8 @@ class ServiceProcess:
         self._folder = folder
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MIRAGE_")}
         own = {f"MIRAGE_{name.upper()}": str(value) for name, value in values.items()}
-        self._environment = inherited | own | {"PYTHONPATH": str(REPOSITORY)}
+        places = [REPOSITORY] if modules is None else [REPOSITORY, modules]
+        self._environment = inherited | own | {"PYTHONPATH": os.pathsep.join(map(str, places))}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -5,7 +5,8 @@ it is refused.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ WEIGHTS = ("model.safetensors", INDEX, "pytorch_model.bin")
 """The files of weights, in the order in which they are preferred."""
 LARGEST_JSON = 20_000_000
 """Largest size of a JSON file in bytes."""
+LARGEST_NUMBER = 1_000_000
+"""Largest number of classes."""
 MULTI_LABEL = "multi_label_classification"
 """The `problem_type` of a network of several labels per picture."""
+FAULTS = {"missing": "missing", "unknown": "unexpected", "of another shape": "mismatched"}
+"""What can be wrong with weights, and transformers' word for it."""
 CODE = ("auto_map", "custom_pipelines")
 """Entries of a configuration that name Python code of the repository."""
 
@@ -66,12 +71,22 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
         )
     if "quantization_config" in config:
         raise BadSource(f"the weights in {folder} are quantised: import the model in float32 or float16")
+    if "pretrained_cfg" in config:
+        raise BadSource(
+            f"{folder} is a model of timm: give its file of weights, and --architecture timm/"
+            f"{str(config.get('architecture'))[:100]}"
+        )
     weights, file = _read_weights(folder)
     configuration = {key: value for key, value in config.items() if key not in DROPPED}
     own = names_in(configuration.pop("id2label", None))
     configuration.pop("label2id", None)
-    outputs = int(configuration.pop("num_labels", None) or len(own or ()) or 2)
+    channels = _whole("num_channels", configuration.get("num_channels"), 3)
     kind = str(config.get("model_type", ""))
+    labels = _whole("num_labels", configuration.pop("num_labels", None), len(own or ()))
+    sketch = architectures.sketch(
+        weights, lambda: architectures.build(PREFIX + kind, labels or 2, configuration=configuration)
+    )
+    outputs = labels or _outputs(sketch, weights)
     network = architectures.build(PREFIX + kind, outputs, configuration=configuration)
     _load(network, full_precision(weights))
     names, background, warnings = choose_names(outputs, given=classes, own=own)
@@ -82,19 +97,34 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
         PREFIX + kind,
         names,
         background=background,
-        multi_label=config.get("problem_type") == MULTI_LABEL,
+        multi_label=config.get("problem_type") == MULTI_LABEL or outputs == 1,
         configuration=configuration,
-        **preprocessing_fields(processor, int(configuration.get("num_channels", 3))),
+        **preprocessing_fields(processor, channels),
     )
     source = {
         "kind": "huggingface",
-        "name": name or folder.name,
+        "name": name or folder.resolve().name,
         "sha256": file_digest(file),
         "dtype": common_dtype(weights),
         "licence": "unknown",
         "versions": {"transformers": transformers().__version__},
     }
     return SourceModel(network, spec, source, _preprocessing(processor), warnings)
+
+
+def _outputs(network: Any, weights: Mapping[str, Tensor]) -> int:
+    """The number of rows of the head's weights; 2, transformers' own default, where they are not found."""
+    last = weights.get(f"{architectures.head_name(network.network)}.weight")
+    return len(last) if last is not None and last.ndim else 2
+
+
+def _whole(name: str, value: Any, default: int) -> int:
+    """A number above 0 of the configuration; raises BadSource for anything else."""
+    if value is None:
+        return default
+    if type(value) is not int or not 0 < value <= LARGEST_NUMBER:
+        raise BadSource(f"{CONFIG} has {name}={str(value)[:100]!r}, which is no number of labels or channels")
+    return value
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -117,8 +147,8 @@ def _inside(folder: Path, name: str) -> Path:
 
     The cache of the Hugging Face Hub keeps the files of a model as links to `blobs`, two folders above.
     """
-    file = folder / name
-    roots = [folder.resolve(), *([folder.resolve().parents[1] / "blobs"] if "snapshots" in folder.parts else [])]
+    file, root = folder / name, folder.resolve()
+    roots = [root, *([root.parents[1] / "blobs"] if root.parent.name == "snapshots" else [])]
     if Path(name).name != name or not any(file.resolve().is_relative_to(root) for root in roots):
         raise BadSource(f"{name[:200]!r} leads out of {folder}: copy the files of the model into one folder")
     return file
@@ -154,16 +184,42 @@ def _load(network: Any, weights: Mapping[str, Tensor]) -> None:
 def _load_renamed(network: Any, weights: Mapping[str, Tensor]) -> None:
     """Load weights as transformers does, which knows the names that its networks had in earlier versions."""
     inner = network.network
-    transformers().utils.logging.disable_progress_bar()
-    loaded, report = type(inner).from_pretrained(
-        None, config=inner.config, state_dict=dict(weights), output_loading_info=True
-    )
-    kinds = ("missing_keys", "unexpected_keys", "mismatched_keys")
-    faults = {kind: sorted(map(str, report[kind])) for kind in kinds if report[kind]}
-    if faults:
-        details = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(keys[:3])}" for kind, keys in faults.items())
-        raise BadWeights(f"these weights are not of this architecture ({details})")
+    with _quiet():
+        try:
+            loaded, report = type(inner).from_pretrained(
+                None,
+                config=inner.config,
+                state_dict=dict(weights),
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are in the report
+            )
+        except Exception as error:  # transformers raises nearly anything on weights of another network
+            raise BadWeights(f"these weights are not of this architecture ({str(error)[:300]})") from error
+    faults = {fault: sorted(map(_key, report[f"{name}_keys"])) for fault, name in FAULTS.items()}
+    if any(faults.values()):
+        details = [f"{len(keys)} {fault}: {', '.join(keys[:3])}" for fault, keys in faults.items() if keys]
+        raise BadWeights(f"these weights are not of this architecture ({'; '.join(details)})")
     inner.load_state_dict(loaded.state_dict())
+
+
+def _key(entry: Any) -> str:
+    """The name of a weight in transformers' report, which has the shapes beside it where these are wrong."""
+    return str(entry[0] if isinstance(entry, tuple) else entry)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bar, and its report, of which the error has what counts."""
+    logging = transformers().utils.logging
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()
 
 
 def _processor(folder: Path, kind: str) -> Any:

@@ -17,18 +17,31 @@ def preprocessing_fields(processor: Any, channels: int) -> dict[str, Any]:
     Whether the description is right is measured on photos afterwards (training/importing/agreement.py).
     """
     values = processor.to_dict()
-    if values.get("do_resize") is False or not values.get("size"):
+    try:
+        return _fields(type(processor).__name__, values, channels)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:  # BadSource is a ValueError
+        if isinstance(error, BadSource):
+            raise
+        raise BadSource(f"the values of the image processor cannot be used ({error})") from error
+
+
+def _fields(name: str, values: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    if not values.get("do_resize", True) or not values.get("size"):
         raise BadSource("this image processor does not resize pictures, and the service takes them of any size")
     if values.get("do_pad"):
         raise BadSource("this image processor pads pictures to a size of their own, which is not supported")
     mean, std = _normalisation(values, channels)
     bgr = bool(values.get("do_flip_channel_order")) and channels == 3
+    resample = values.get("resample", 2)
+    if resample not in INTERPOLATIONS:
+        raise BadSource(f"the image processor's interpolation {str(resample)[:100]!r} is not one of Pillow's")
     return {
-        **_sizes(type(processor).__name__, values),
-        "interpolation": INTERPOLATIONS.get(int(values.get("resample", 2)), "bilinear"),
+        **_sizes(name, values),
+        "interpolation": INTERPOLATIONS[int(resample)],
         "mean": mean,
         "std": std,
         "colours": "BGR" if bgr else None,
+        "crop_down": True,
     }
 
 

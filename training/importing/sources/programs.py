@@ -32,6 +32,7 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
         input_size=size,
         resize=resize,
         background=background,
+        multi_label=program.classes == 1,
         configuration=configuration,
     )
     warning = (

@@ -78,6 +78,7 @@ def _torchvisions(
         store.imagenet_spec(found.architecture),
         classes=names,
         background=background,
+        multi_label=found.outputs == 1,
         configuration=found.configuration,
     )
     if found.architecture in architectures.TENSORFLOWS:
@@ -107,7 +108,7 @@ def _own(
                 logger.debug("%s with %d classes: %s", architecture, outputs, error)
                 continue
             names, background, warnings = choose_names(outputs, given=classes, own=stored.classes)
-            spec = Spec(architecture, names, background=background)
+            spec = Spec(architecture, names, background=background, multi_label=outputs == 1)
             warning = (
                 "nothing says how pictures are preprocessed for this network, so it is done as torchvision does it for "
                 "ImageNet: see --input-size, --resize, --mean, --std and --colours"

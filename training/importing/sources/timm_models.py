@@ -1,5 +1,6 @@
 """Networks of timm, with weights from a file or as timm publishes them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from models import architectures
 from models.architectures import BadWeights, timm_networks
 from models.architectures.without_memory import without_memory
-from models.spec import Spec
+from models.spec import LARGEST, SMALLEST, Spec
 from models.store import WeightsUnavailable
 from training.importing.class_names import choose_names
 from training.importing.model import Preprocessing, SourceModel
+from training.importing.sources.channels import with_channels
 from training.importing.weights_file import WeightsFile, full_precision, unwrapped
 
 
@@ -36,7 +38,7 @@ def published(architecture: str, classes: Sequence[str] | None) -> SourceModel:
         "name": configuration.get("hf_hub_id") or architecture,
         "licence": configuration.get("license") or "unknown",
     }
-    return _model(architecture, network, int(configuration["num_classes"]), classes, None, source)
+    return _model(architecture, network, int(configuration["num_classes"]), 3, classes, None, source)
 
 
 def from_weights(
@@ -53,7 +55,7 @@ def from_weights(
         except BadWeights as error:
             fault = fault or error
             continue
-        return _model(architecture, network, outputs, classes, stored.classes, source, configuration)
+        return _model(architecture, network, outputs, channels, classes, stored.classes, source, configuration)
     assert fault is not None
     raise fault
 
@@ -64,7 +66,8 @@ def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, 
         network = architectures.build(architecture, 1000)
     configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     head, stem = (_first(configuration.get(key)) for key in ("classifier", "first_conv"))
-    outputs = len(weights[f"{head}.weight"]) if f"{head}.weight" in weights else 1000
+    last = weights.get(f"{head}.weight")
+    outputs = len(last) if last is not None and last.ndim else 1000
     first = weights.get(f"{stem}.weight")
     channels = first.shape[1] if first is not None and first.ndim == 4 and 1 <= first.shape[1] <= 4 else 3
     positions = network.state_dict().get("pos_embed")
@@ -74,8 +77,8 @@ def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, 
         return outputs, channels, {}
     grid_height, grid_width = embed.grid_size
     before = positions.shape[1] - grid_height * grid_width
-    side = round((own.shape[1] - before) ** 0.5)
-    return outputs, channels, {"img_size": side * embed.patch_size[0]}
+    side = math.isqrt(max(0, own.shape[1] - before)) * embed.patch_size[0]
+    return outputs, channels, {"img_size": side} if SMALLEST <= side <= LARGEST else {}
 
 
 def _first(names: Any) -> str:
@@ -86,6 +89,7 @@ def _model(
     architecture: str,
     network: nn.Module,
     outputs: int,
+    channels: int,
     given: Sequence[str] | None,
     own: Sequence[str] | None,
     source: Mapping[str, Any],
@@ -93,18 +97,17 @@ def _model(
 ) -> SourceModel:
     own = own or timm_networks.class_names(architecture, outputs, network=network)
     names, background, warnings = choose_names(outputs, given=given, own=own)
-    spec = timm_networks.spec(architecture, names, network=network)
-    if configuration:
-        side = configuration["img_size"]
-        resize = round(max(spec.resize_size) * side / max(spec.size))
-        spec = replace(spec, input_size=side, resize=resize, configuration=configuration)
-    spec = replace(spec, background=background)
+    configuration = configuration or {}
+    spec = timm_networks.spec(architecture, names, network=network, side=configuration.get("img_size"))
+    spec = replace(with_channels(spec, channels), background=background, configuration=configuration)
     kind = {"kind": "timm", "versions": {"timm": timm_networks.timm().__version__}}
     return SourceModel(network.eval(), spec, {**kind, **source}, transforms(network, spec), warnings)
 
 
-def transforms(network: nn.Module, spec: Spec) -> Preprocessing:
-    """timm's own preprocessing for the network, at the input size of the spec."""
+def transforms(network: nn.Module, spec: Spec) -> Preprocessing | None:
+    """timm's own preprocessing for the network, at the input size of the spec; None for pictures without colours."""
+    if spec.channel_names != "RGB":
+        return None
     from timm.data.config import resolve_model_data_config
     from timm.data.transforms_factory import create_transform
 

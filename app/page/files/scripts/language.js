@@ -103,6 +103,14 @@ function pluralForm(forms, count) {
 }
 
 /**
+ * Names, with an "and" before the last one.
+ * @param {readonly string[]} items
+ */
+export function list(items) {
+  return new Intl.ListFormat(language, { type: "conjunction" }).format(items);
+}
+
+/**
  * A number with at most `digits` decimals.
  * @param {number} value
  * @param {number} [digits]

@@ -1,10 +1,11 @@
 // What the model says about the photo. The rooms See and Fool both show it.
 
 import { currentPhoto } from "./photo.js";
-import { modelName } from "../service/models.js";
+import { isFound, isMultiLabel } from "../service/kinds.js";
+import { detail, modelName } from "../service/models.js";
 import { json } from "../service/requests.js";
 import { announce } from "../drawing.js";
-import { probabilityText, t } from "../language.js";
+import { list, probabilityText, t } from "../language.js";
 import { Work } from "../work.js";
 
 /** @typedef {import("../../../types/schemas.d.ts").Classification} Classification */
@@ -25,16 +26,38 @@ export function classifyCall() {
 /** Classifies the photo, unless that is done or under way. A failed classification is not tried again by itself. */
 export function classify() {
   const call = classifyCall();
-  const key = `${currentPhoto()?.id} ${modelName()}`;
   if (!call && classification.state !== "idle") classification.reset(); // the photo is gone
   if (!call) return;
-  classification.start(key, async (waiting) => {
+  classification.start(keyNow(), async (waiting) => {
     const result = await /** @type {Promise<Classification>} */ (json(call, waiting));
-    const top = result.predictions[0];
-    if (top)
-      announce(t("see.spoken", { model: result.model, label: top.label, share: probabilityText(top.probability) }));
+    announce(sightOf(result, "see.spoken"));
     return result;
   });
+}
+
+/**
+ * What a model sees, in a sentence: the most probable class, or every label that it finds.
+ * @param {Classification} result
+ * @param {"see.verdict" | "see.spoken"} key of the sentence about classes
+ */
+export function sightOf({ model, predictions }, key = "see.verdict") {
+  const top = predictions[0];
+  if (!top) return "";
+  const values = { model, label: top.label, share: probabilityText(top.probability) };
+  if (!isMultiLabel(detail(model))) return t(key, values);
+  const labels = predictions
+    .filter(isFound)
+    .map(({ label, probability }) => `${label} ${probabilityText(probability)}`);
+  return labels.length ? t("see.labels", { model, labels: list(labels) }) : t("see.labels.none", values);
+}
+
+/** Whether the classification is that of the current photo and model. */
+export function isClassified() {
+  return classification.state === "done" && classification.key === keyNow();
+}
+
+function keyNow() {
+  return `${currentPhoto()?.id} ${modelName()}`;
 }
 
 /** The most probable class of the photo; undefined before it is known. */

@@ -5,6 +5,7 @@ import { redraw } from "../drawing.js";
 import { onBack } from "./connection.js";
 import { NoAnswer, notFound } from "./problems.js";
 import { isProblem, retryFailed } from "../work.js";
+import { sameKind } from "./kinds.js";
 import { json, pause } from "./requests.js";
 
 /** @typedef {import("../../../types/schemas.d.ts").ModelSummary} ModelSummary */
@@ -80,6 +81,15 @@ export function detail(name) {
 }
 
 /**
+ * Whether it is known what kind of model one is, or that it cannot be known: the service does not list it, or did not
+ * say. Asks the service otherwise.
+ * @param {string} name
+ */
+export function isSettled(name) {
+  return models().length > 0 && (!isListed(name) || detail(name) !== undefined || failed.has(name));
+}
+
+/**
  * Asks what is known about a model, once.
  * @param {string} name
  * @returns {Promise<ModelDetail>}
@@ -138,7 +148,8 @@ export function isRobust(model) {
 }
 
 /**
- * Names of the other served models that are ready and have the same classes, those trained under attack first.
+ * Names of the other served models of the same kind that are ready and have the same classes, those trained under
+ * attack first.
  * @param {string} name
  */
 export function siblings(name) {
@@ -148,7 +159,7 @@ export function siblings(name) {
     .filter((model) => model.name !== name && model.state === "ready")
     .map((model) => detail(model.name))
     .filter((other) => other !== undefined)
-    .filter((other) => sameClasses(own, other));
+    .filter((other) => sameClasses(own, other) && sameKind(own, other));
   return others.sort((one, two) => Number(isRobust(two)) - Number(isRobust(one))).map((model) => model.name);
 }
 

@@ -2,8 +2,10 @@
 
 import { announce } from "../../drawing.js";
 import { number, percent, probabilityText, t } from "../../language.js";
+import { isClassified } from "../../photo/classification.js";
 import { currentPhoto } from "../../photo/photo.js";
-import { modelName } from "../../service/models.js";
+import { isMultiLabel } from "../../service/kinds.js";
+import { detail, isSettled, modelName } from "../../service/models.js";
 import { Stream } from "../../stream.js";
 import { attackOptions } from "./options.js";
 
@@ -53,12 +55,14 @@ export const attack = new Attack();
 export const comparison = new Attack();
 
 /**
- * The request for the current photo and choices; null before the photo is there.
+ * The request for the current photo and choices; null before the photo is there, and before it is known which attacks
+ * work on the model and what it finds in the photo, as far as the choices depend on that.
  * @param {string} [model]
  */
 export function attackCall(model = modelName()) {
   const photo = currentPhoto();
-  if (!photo || !model) return null;
+  if (!photo || !model || !isSettled(model)) return null;
+  if (isMultiLabel(detail(model)) && !isClassified()) return null;
   return { path: "adversarial", image: photo.blob, name: photo.name, options: attackOptions(model) };
 }
 
@@ -84,13 +88,17 @@ export function stepOf(latest) {
  * What the attack has reached, in a sentence.
  * @param {AdversarialResult} result
  */
-export function verdictOf({ success, model, original, adversarial, stopped }) {
+export function verdictOf({ success, model, original, adversarial, stopped, target }) {
   const values = {
     model,
     original: original.label,
     label: adversarial.label,
     share: probabilityText(adversarial.probability),
   };
+  if (isMultiLabel(detail(model))) {
+    const end = success ? (target ? "found" : "lost") : stopped ? "stopped" : "same";
+    return t(`fool.label.${end}`, values);
+  }
   if (success) return t("fool.fooled", values);
   return t(stopped ? "fool.stopped-early" : "fool.not-fooled", values);
 }

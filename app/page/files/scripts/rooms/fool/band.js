@@ -6,6 +6,8 @@ import { chart } from "../../parts/chart.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { classification, topClass } from "../../photo/classification.js";
 import { photoSize } from "../../photo/photo.js";
+import { isMultiLabel } from "../../service/kinds.js";
+import { detail, modelName } from "../../service/models.js";
 import { attack, isCurrent } from "./attack.js";
 import { choices } from "./options.js";
 
@@ -51,5 +53,5 @@ export function probabilities() {
     lines: shown.map(([, line]) => line),
     xMax: Math.max(latest?.steps ?? 0, moments.at(-1)?.step ?? 0, 1),
   })}
-    <p class="hint">${t(`fool.chart-hint.${choices().mode}`)}</p></div>`;
+    <p class="hint">${t(`fool.chart-hint.${isMultiLabel(detail(modelName())) ? "label" : choices().mode}`)}</p></div>`;
 }

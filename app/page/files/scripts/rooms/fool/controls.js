@@ -17,13 +17,17 @@ export function controls(running) {
     <fieldset class="plain-fieldset" ?disabled=${running}>
       <legend class="only-spoken">${t("fool.choices")}</legend>
       ${targetChips(running)}
-      ${segments({
-        name: "mode",
-        label: t("fool.mode"),
-        chosen: chosen.mode,
-        choices: MODES.map((name) => ({ name, text: t(`fool.mode.${name}`) })),
-        onChoose: (mode) => set({ mode, attack: "", norm: "", budget: "" }),
-      })}
+      ${
+        chosen.anyAttack
+          ? segments({
+              name: "mode",
+              label: t("fool.mode"),
+              chosen: chosen.mode,
+              choices: MODES.map((name) => ({ name, text: t(`fool.mode.${name}`) })),
+              onChoose: (mode) => set({ mode, attack: "", norm: "", budget: "" }),
+            })
+          : html`<p class="hint">${t("fool.no-gradients")}</p>`
+      }
       ${chosen.mode === "budget" ? budget(chosen) : nothing}
       <p class="hint">${t(`norm.${chosen.norm}.${chosen.mode}`)}</p>
       ${fold("fold", t("fool.more"), moreChoices(chosen))}
@@ -63,14 +67,18 @@ function budget({ norm, budget }) {
 }
 
 /** @param {ReturnType<typeof choices>} chosen */
-function moreChoices({ attacks, attack, norms, norm, effort, confidence, survive }) {
+function moreChoices({ anyAttack, attacks, attack, norms, norm, effort, confidence, survive }) {
   return html`
-    ${select({
-      label: t("fool.attack"),
-      chosen: attack,
-      choices: attacks.map((name) => ({ name, text: t(`attack.${name}`) })),
-      onChoose: (attack) => set({ attack, norm: "", budget: "" }),
-    })}
+    ${
+      anyAttack
+        ? select({
+            label: t("fool.attack"),
+            chosen: attack,
+            choices: attacks.map((name) => ({ name, text: t(`attack.${name}`) })),
+            onChoose: (attack) => set({ attack, norm: "", budget: "" }),
+          })
+        : nothing
+    }
     ${segments({
       name: "norm",
       label: t("fool.norm"),

@@ -5,16 +5,18 @@ import { html, nothing } from "../../html.js";
 import { number, probabilityText, t } from "../../language.js";
 import { fileOf, save } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
+import { isFound, isMultiLabel } from "../../service/kinds.js";
 import { detail, isRobust, siblings } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { attack, comparison, figuresOf, stepOf, verdictOf } from "./attack.js";
 import { proof, prove, seen } from "./proof.js";
+import { altOf } from "./stage.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
-/** @typedef {import("./proof.js").Classification} Classification */
+/** @typedef {import("./attack.js").Prediction} Prediction */
 
 const JPEG_QUALITY = 75;
-/** @type {Work<Classification>} */
+/** @type {Work<Prediction | undefined>} */
 const asJpeg = new Work();
 
 /**
@@ -44,9 +46,10 @@ export function forgetEvidence() {
 
 /** @param {AdversarialResult} result */
 function askAgain(result) {
-  asJpeg.start(attack.work.key, async (waiting) =>
-    seen(result.model, await jpegOf(result.image), "fooled.jpg", waiting),
-  );
+  asJpeg.start(attack.work.key, async (waiting) => {
+    const image = await jpegOf(result.image);
+    return seen(result.model, { image, name: "fooled.jpg", label: result.original.label }, waiting);
+  });
 }
 
 /**
@@ -98,11 +101,18 @@ export function evidence(result) {
 
 /** @param {AdversarialResult} result */
 function jpegVerdict(result) {
-  if (!asJpeg.result) return nothing;
-  const top = asJpeg.result.predictions[0];
-  const held = result.target ? top?.index === result.target.index : top?.index !== result.original.index;
-  const key = !result.success ? "jpeg.seen" : held ? "jpeg.held" : "jpeg.lost";
-  return html`<p>${t(key, { label: top?.label ?? "", share: probabilityText(top?.probability ?? 0) })}</p>`;
+  const top = asJpeg.result;
+  if (!top) return nothing;
+  const { target, original, success, model } = result;
+  const several = isMultiLabel(detail(model));
+  const held = several
+    ? isFound(top) === (target !== null)
+    : target
+      ? top.index === target.index
+      : top.index !== original.index;
+  const end = !success ? "seen" : held ? "held" : "lost";
+  const key = several ? `jpeg.label.${end}` : `jpeg.${end}`;
+  return html`<p>${t(key, { label: top.label, share: probabilityText(top.probability) })}</p>`;
 }
 
 /** @param {AdversarialResult} result */
@@ -143,7 +153,7 @@ function compareOrStop() {
 /** @param {AdversarialResult} result */
 function side(result) {
   return html`<figure>
-    <div class="pair"><img src=${result.image} alt=${t("fool.after-alt", { label: result.adversarial.label })}>
+    <div class="pair"><img src=${result.image} alt=${altOf(result)}>
       <img src=${result.perturbation} alt=${t("fool.change-alt")}></div>
     <figcaption>${verdictOf(result)}</figcaption>
   </figure>`;

@@ -3,16 +3,17 @@
 import * as address from "../../address.js";
 import { announce } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
-import { duration, probabilityText, t } from "../../language.js";
+import { duration, t } from "../../language.js";
 import { progressBar } from "../../parts/chart.js";
 import { segments } from "../../parts/choices.js";
 import { code } from "../../parts/code.js";
 import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
-import { classification, classify, topClass } from "../../photo/classification.js";
+import { classification, classify, sightOf } from "../../photo/classification.js";
 import { currentPhoto, keepPhoto } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
-import { modelName } from "../../service/models.js";
+import { hasGradients } from "../../service/kinds.js";
+import { detail, modelName } from "../../service/models.js";
 import { attack, attackCall, isCurrent, stepOf, verdictOf } from "./attack.js";
 import { changeFrame, probabilities } from "./band.js";
 import { controls } from "./controls.js";
@@ -115,12 +116,11 @@ async function look(result) {
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function headline(result) {
   if (result) return verdictOf(result);
-  const top = topClass();
   const { running, state } = attack.work;
   if (running) return t("fool.running", { model: modelName() });
   if (state === "stopped" && isCurrent()) return t("fool.stopped");
-  if (!top) return classification.state === "failed" ? nothing : t("see.looking");
-  return t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) });
+  if (!classification.result) return classification.state === "failed" ? nothing : t("see.looking");
+  return sightOf(classification.result);
 }
 
 /**
@@ -133,13 +133,14 @@ function buttons(result) {
   const press = (/** @type {MouseEvent} */ event) => event.detail > 1 || proof.running || step.press();
   return html`<button type="button" class="primary" aria-disabled=${proof.running}
     @click=${press}>${t(step.text)}</button>
-    ${result ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>` : nothing}`;
+    ${result && step.press !== startOver ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>` : nothing}`;
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function nextStep(result) {
   if (attack.work.running) return { text: "fool.stop", press: stop };
   if (!result) return { text: "fool.start", press: start };
+  if (proof.state === "done" && !hasGradients(detail(result.model))) return { text: "fool.start-over", press: startOver };
   if (proof.state === "done") return { text: "fool.look", press: () => void look(result) };
   return { text: "prove.button", press: () => address.change({ prove: "1" }) };
 }

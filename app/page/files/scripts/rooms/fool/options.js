@@ -1,7 +1,11 @@
 // What the visitor has chosen about the attack, from the address, and the options of the request that follow from it.
 
 import * as address from "../../address.js";
+import { isClassified, topClass } from "../../photo/classification.js";
+import { classReference } from "../../service/classes.js";
 import { EFFORTS } from "../../service/efforts.js";
+import { hasGradients, isFound, isMultiLabel } from "../../service/kinds.js";
+import { detail, modelName } from "../../service/models.js";
 
 export const MODES = /** @type {const} */ (["least", "budget"]);
 const NORMS = /** @type {const} */ (["l2", "linf", "l1", "l0"]);
@@ -42,17 +46,26 @@ export const BUDGETS = {
   l0: { min: 1, max: 1000, step: 1, start: 100 }, // no attack within a budget works in L0
 };
 
+/** The only attack that needs no gradients, its mode, and by how many times larger a budget its slider begins. */
+const WITHOUT_GRADIENTS = { mode: /** @type {const} */ ("budget"), attacks: ["square"], start: 4 };
+
 export const SURVIVALS = /** @type {const} */ (["jpeg:75", "resize:0.5"]);
 
-/** The chosen mode, attack, norm and so on. Names that do not go together are replaced by defaults. */
+/**
+ * The chosen mode, attack, norm and so on. What does not go together, or does not work on the model, is replaced by
+ * defaults.
+ */
 export function choices() {
-  const mode = address.choice("mode", MODES);
-  const attacks = Object.keys(ATTACKS[mode]);
+  const anyAttack = hasGradients(detail(modelName()));
+  const mode = anyAttack ? address.choice("mode", MODES) : WITHOUT_GRADIENTS.mode;
+  const attacks = anyAttack ? Object.keys(ATTACKS[mode]) : WITHOUT_GRADIENTS.attacks;
   const attack = address.choice("attack", attacks);
   const norms = /** @type {readonly Norm[]} */ (ATTACKS[mode][attack]);
   const norm = address.choice("norm", norms);
-  const { min, max, start } = BUDGETS[norm];
+  const { min, max, start: usual } = BUDGETS[norm];
+  const start = anyAttack ? usual : usual * WITHOUT_GRADIENTS.start;
   return {
+    anyAttack,
     mode,
     attacks,
     attack,
@@ -62,9 +75,21 @@ export function choices() {
     effort: address.choice("effort", EFFORTS),
     confidence: address.number("confidence", 0, 20),
     survive: SURVIVALS.filter((survival) => address.value("survive").split(",").includes(survival)),
-    target: address.value("target"),
+    target: address.value("target") || targetOfNone(),
     box: parseBox(address.value("box")),
   };
+}
+
+/** Whether a model of several labels per photo finds none in this one, so that none can be removed. */
+export function findsNone() {
+  const top = isClassified() ? topClass() : undefined;
+  return top !== undefined && !isFound(top) && isMultiLabel(detail(modelName()));
+}
+
+/** The target where the visitor has chosen none: none, or the most probable label where no label is found. */
+function targetOfNone() {
+  const top = topClass();
+  return top && findsNone() ? classReference(detail(modelName())?.class_names ?? [], top.index) : "";
 }
 
 /**

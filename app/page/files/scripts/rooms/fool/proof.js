@@ -5,28 +5,45 @@ import { probabilityText, t } from "../../language.js";
 import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
-import { modelName, models } from "../../service/models.js";
+import { isFound, isMultiLabel } from "../../service/kinds.js";
+import { detail, loadDetail, modelName, models } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { Work } from "../../work.js";
 import { attack } from "./attack.js";
 
 /** @typedef {import("./attack.js").AdversarialResult} AdversarialResult */
-/** @typedef {import("../../../../types/schemas.d.ts").Classification} Classification */
-/** @typedef {{model: string, before: Classification, after: Classification}} Verdict */
+/** @typedef {import("./attack.js").Prediction} Prediction */
+/** @typedef {{model: string, before: Prediction | undefined, after: Prediction | undefined}} Verdict */
 
+/** The largest number of classes that the service returns at once. */
+const MOST_CLASSES = 1000;
 /** @type {Work<Verdict[]>} */
 export const proof = new Work();
 
 /**
- * What a model sees in a file.
+ * What a model sees in a file: the most probable class, or of a model of several labels per photo the one that the
+ * attack was about, if the model knows it.
  * @param {string} model
- * @param {Blob} image
- * @param {string} name
+ * @param {{image: Blob, name: string, label: string}} file
  * @param {import("../../service/requests.js").Waiting} waiting
- * @returns {Promise<Classification>}
+ * @returns {Promise<Prediction | undefined>}
  */
-export function seen(model, image, name, waiting) {
-  return json({ path: "classify", image, name, options: { model, top: 1 } }, waiting);
+export async function seen(model, { image, name, label }, waiting) {
+  const several = isMultiLabel(await loadDetail(model).catch(() => undefined));
+  const options = { model, top: several ? MOST_CLASSES : 1 };
+  /** @type {import("../../../../types/schemas.d.ts").Classification} */
+  const { predictions } = await json({ path: "classify", image, name, options }, waiting);
+  return (several ? predictions.find((prediction) => prediction.label === label) : undefined) ?? predictions[0];
+}
+
+/**
+ * Whether a model sees something else than before.
+ * @param {Verdict} verdict
+ */
+function isFooled({ model, before, after }) {
+  if (!before || !after) return false;
+  if (before.index !== after.index) return true;
+  return isMultiLabel(detail(model)) && isFound(before) !== isFound(after);
 }
 
 /** Names of all models that are ready, the attacked one first. */
@@ -43,13 +60,15 @@ function readyModels() {
 export function prove(result) {
   const photo = currentPhoto();
   if (!photo) return;
-  const file = fileOf(result.image);
+  const { label } = result.original;
+  const file = { image: fileOf(result.image), name: "fooled.png", label };
+  const original = { image: photo.blob, name: photo.name, label };
   proof.start(attack.work.key, async (waiting) => {
     /** @type {Verdict[]} */
     const verdicts = [];
     for (const model of readyModels()) {
-      const after = await seen(model, file, "fooled.png", waiting);
-      const before = await seen(model, photo.blob, photo.name, waiting);
+      const after = await seen(model, file, waiting);
+      const before = await seen(model, original, waiting);
       verdicts.push({ model, before, after });
     }
     return verdicts;
@@ -71,12 +90,16 @@ function verdictTable(verdicts) {
     <thead>
       <tr>${["model", "photo", "file"].map((name) => html`<th scope="col">${t(`prove.${name}`)}</th>`)}</tr>
     </thead>
-    <tbody>${verdicts.map(({ model, before, after }) => {
-      const [one, two] = [before.predictions[0], after.predictions[0]];
-      return html`<tr class=${one?.index === two?.index ? "" : "fooled"}>
-        <th scope="row">${model}</th>
-        <td>${one ? `${one.label} ${probabilityText(one.probability)}` : ""}</td>
-        <td>${two ? `${two.label} ${probabilityText(two.probability)}` : ""}</td></tr>`;
-    })}</tbody>
+    <tbody>${verdicts.map(
+      (verdict) => html`<tr class=${isFooled(verdict) ? "fooled" : ""}>
+        <th scope="row">${verdict.model}</th>
+        <td>${textOf(verdict.before)}</td>
+        <td>${textOf(verdict.after)}</td></tr>`,
+    )}</tbody>
   </table>`;
+}
+
+/** @param {Prediction | undefined} prediction */
+function textOf(prediction) {
+  return prediction ? `${prediction.label} ${probabilityText(prediction.probability)}` : "";
 }

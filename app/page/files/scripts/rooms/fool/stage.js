@@ -2,11 +2,13 @@
 
 import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
-import { t } from "../../language.js";
+import { probabilityText, t } from "../../language.js";
 import { compare } from "../../parts/compare.js";
 import { cssVariables } from "../../parts/css_variables.js";
 import { pixels } from "../../parts/pixels.js";
 import { currentPhoto, photoSize } from "../../photo/photo.js";
+import { isMultiLabel } from "../../service/kinds.js";
+import { detail } from "../../service/models.js";
 import { attack } from "./attack.js";
 import { boxLayer } from "./box.js";
 
@@ -29,9 +31,18 @@ export function frame(result) {
       ${attack.work.running ? nothing : boxLayer()}
     </figure>`;
   }
-  const afterText = t("fool.after-alt", { label: result.adversarial.label });
+  const afterText = altOf(result);
   const free = address.choice("view", VIEWS) === "pixels" ? "frame free" : "frame";
   return html`<figure class=${free} ${ratio}>${shown(result, photo.url, beforeText, afterText)}</figure>`;
+}
+
+/**
+ * What the changed photo is to the model, for those who do not see it.
+ * @param {import("./attack.js").AdversarialResult} result
+ */
+export function altOf({ model, adversarial: { label, probability } }) {
+  if (!isMultiLabel(detail(model))) return t("fool.after-alt", { label });
+  return t("fool.label.after-alt", { label, share: probabilityText(probability) });
 }
 
 /**

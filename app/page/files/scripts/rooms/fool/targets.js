@@ -5,21 +5,26 @@ import { html, nothing } from "../../html.js";
 import { t } from "../../language.js";
 import { currentPhoto } from "../../photo/photo.js";
 import { classReference, indexOfClass } from "../../service/classes.js";
-import { detail, modelName } from "../../service/models.js";
+import { hasGradients, isFound, isMultiLabel } from "../../service/kinds.js";
+import { detail, isSettled, modelName } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { Work } from "../../work.js";
-import { classification, topClass } from "../../photo/classification.js";
+import { classification, isClassified, topClass } from "../../photo/classification.js";
+import { choices, findsNone } from "./options.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").NearestClasses} NearestClasses */
 
 /** @type {Work<NearestClasses>} */
 const nearest = new Work();
 
-/** Asks for the nearest classes, unless that is done or under way. Waits for the classification, which comes first. */
+/**
+ * Asks for the nearest classes, unless that is done or under way, or the model gives no gradients, by which they are
+ * found. Waits for the classification, which comes first.
+ */
 export function refreshTargets() {
   const photo = currentPhoto();
   const model = modelName();
-  if (!photo || !model || classification.state !== "done") return;
+  if (!photo || !model || classification.state !== "done" || !isSettled(model) || !hasGradients(detail(model))) return;
   nearest.start(keyNow(), (waiting) =>
     json({ path: "adversarial/targets", image: photo.blob, name: photo.name, options: { model } }, waiting),
   );
@@ -35,36 +40,54 @@ export function leaveTargets() {
 }
 
 /**
+ * Indices of the classes that are offered: the nearest ones, and until these are known a guess.
+ * @param {readonly string[]} names
+ */
+function offered(names) {
+  if (nearest.key === keyNow() && nearest.result) return nearest.result.nearest.map(({ index }) => index);
+  const model = detail(modelName());
+  const predictions = isClassified() ? (classification.result?.predictions ?? []) : [];
+  if (isMultiLabel(model)) return predictions.filter((label) => !isFound(label)).map(({ index }) => index);
+  if (!hasGradients(model)) return predictions.slice(1).map(({ index }) => index);
+  const other = names.findIndex((_, index) => index !== topClass()?.index);
+  return other < 0 ? [] : [other];
+}
+
+/**
  * A row of classes, and for models with many a field for any other.
  * @param {boolean} disabled
  */
 export function targetChips(disabled) {
-  const original = topClass()?.index;
-  const chosen = address.value("target");
-  const names = detail(modelName())?.class_names ?? [];
-  const known = nearest.key === keyNow() ? nearest.result : null;
-  const other = names.findIndex((_, index) => index !== original);
-  const close = known?.nearest.map(({ index }) => index) ?? (other < 0 ? [] : [other]);
-  const references = close.map((index) => classReference(names, index));
+  const model = detail(modelName());
+  const names = model?.class_names ?? [];
+  const several = isMultiLabel(model);
+  const chosen = choices().target;
+  const references = offered(names).map((index) => classReference(names, index));
   if (chosen && !references.includes(chosen)) references.push(chosen);
-  // Of two classes, anything else is the other one.
-  const choices = names.length === 2 ? references : ["", ...references];
+  // Of two classes, anything else is the other one. Where no label is found, none can be removed.
+  const chips = (names.length === 2 && !several) || findsNone() ? references : ["", ...references];
   const labelOf = (/** @type {string} */ reference) => names[indexOfClass(names, reference) ?? -1] ?? reference;
+  const textOf = (/** @type {string} */ reference) => {
+    if (!several) return labelOf(reference) || t("fool.any-other");
+    return reference
+      ? t("fool.label.add", { label: labelOf(reference) })
+      : t("fool.label.remove", { label: topClass()?.label ?? "" });
+  };
+  // Labels that the model finds in the photo already cannot be added, and the class that it sees is no target.
+  const known = several ? (classification.result?.predictions ?? []).filter(isFound).length : 1;
   const choose = (/** @type {string} */ target) => address.change({ target, ...address.NO_RESULT });
   return html`<fieldset class="chips" ?disabled=${disabled}>
     <legend>${t("fool.target", { model: modelName() })}</legend>
     <div>
-      ${choices.map(
-        (
-          reference,
-        ) => html`<label><input type="radio" name="target" .checked=${reference === chosen || choices.length === 1}
-          @change=${() => choose(reference)}>
-          <span>${labelOf(reference) || t("fool.any-other")}</span></label>`,
+      ${chips.map(
+        (reference) => html`<label><input type="radio" name="target"
+          .checked=${reference === chosen || chips.length === 1} @change=${() => choose(reference)}>
+          <span>${textOf(reference)}</span></label>`,
       )}
     </div>
     ${
-      names.length > references.length + 1 && names.length > 2
-        ? html`<label class="field"><span>${t("fool.other-target")}</span>
+      names.length > references.length + known && names.length > 2
+        ? html`<label class="field"><span>${t(several ? "fool.label.other" : "fool.other-target")}</span>
           <input type="text" list="class-names" .value=${labelOf(chosen)}
             @change=${(/** @type {Event} */ event) => choose(/**
               @type {HTMLInputElement} */ (event.target).value.trim())}></label>

@@ -7,7 +7,8 @@ import { code } from "../../parts/code.js";
 import { fileName } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { indexOfClass } from "../../service/classes.js";
-import { allDetailed, detail, isRobust, loadDetail, modelName, models } from "../../service/models.js";
+import { hasGradients } from "../../service/kinds.js";
+import { allDetailed, detail, isRobust, isSettled, loadDetail, modelName, models } from "../../service/models.js";
 import { Work } from "../../work.js";
 import { controls } from "./controls.js";
 import { exhibit, pick } from "./exhibit.js";
@@ -33,7 +34,9 @@ export function refresh() {
   if (!model || !models().length) return;
   about.start(model, () => loadDetail(model));
   for (const { name, state } of models()) if (state === "ready") detail(name); // for the picture beside this one
-  if (address.value("run") === "1") drawAll();
+  if (!isSettled(model)) return;
+  if (!hasGradients(detail(model))) stopAll();
+  else if (address.value("run") === "1") drawAll();
   else if (main.work.running || beside.work.running) stopAll();
   else if (nothingYet(model)) begin();
   refreshFilm();
@@ -105,6 +108,7 @@ function isUndecided() {
 
 /** The room. */
 export function view() {
+  if (!hasGradients(detail(modelName()))) return html`${unable()} ${gallery()}`;
   if (isUndecided()) return html`<h1 class="only-spoken">${t("ideal.title")}</h1>`;
   const chosen = choices();
   const second = besideCall(chosen);
@@ -129,6 +133,14 @@ export function view() {
   </div>
   ${chosen.beside === "recipe" && result && other ? promises(result, other) : nothing}
   ${gallery()}`;
+}
+
+/** The room of a model that cannot draw. */
+function unable() {
+  return html`<section class="label">
+    <h1>${t("ideal.title")}</h1>
+    <p class="notice">${t("ideal.no-gradients", { model: modelName() })}</p>
+  </section>`;
 }
 
 /** @param {import("./options.js").Choices} chosen */

@@ -2,6 +2,8 @@
 
 import { html, nothing } from "../../html.js";
 import { number, percent, probabilityText, t } from "../../language.js";
+import { isMultiLabel } from "../../service/kinds.js";
+import { detail } from "../../service/models.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").IdealResult} IdealResult */
 /** @typedef {IdealResult["pictures"][number]} OnePicture */
@@ -46,6 +48,9 @@ export function verdictOf(result, pick) {
   const { score } = picked(result, pick);
   if (score.probability === null) return channelVerdict(String(channel), layer ?? "", score);
   const values = { model, label, share: probabilityText(score.probability), rank: score.rank ?? 0 };
+  if (isMultiLabel(detail(model))) {
+    return t(score.probability >= SURE ? "ideal.recognised" : "ideal.label-not-found", values);
+  }
   if (score.rank !== 1) return t("ideal.not-recognised", values);
   return t(score.probability >= SURE ? "ideal.recognised" : "ideal.hardly-recognised", values);
 }

@@ -4,6 +4,7 @@ import * as address from "../../address.js";
 import { announce } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
 import { percent, t } from "../../language.js";
+import { hasGradients } from "../../service/kinds.js";
 import { modelName } from "../../service/models.js";
 import { about } from "./about.js";
 import { calibrationChart, largestBudget, robustnessChart } from "./charts.js";
@@ -98,14 +99,14 @@ function errors(model) {
     <h3>${t("models.errors.title")}</h3>
     ${
       classes.length
-        ? html`<ul class="errors">${classes.map((row) => html`<li>${weakClass(model.name, row)}</li>`)}</ul>`
+        ? html`<ul class="errors">${classes.map((row) => html`<li>${weakClass(model, row)}</li>`)}</ul>`
         : html`<p>${t("models.errors.none")}</p>`
     }
   </section>`;
 }
 
 /**
- * @param {string} model
+ * @param {ModelDetail} model
  * @param {import("./record.js").WeakClass} row
  */
 function weakClass(model, { label, photos, accuracy, other, times }) {
@@ -115,6 +116,10 @@ function weakClass(model, { label, photos, accuracy, other, times }) {
       ? t("models.errors.class", { ...known, count: photos })
       : t("models.errors.taken", { ...known, other, count: times ?? 0 })
   }</p>
-    <a href=${address.link("imagine", { model, subject: "class", class: label, run: "1" })}>
-      ${t("models.errors.imagine", { label })}</a>`;
+    ${
+      hasGradients(model)
+        ? html`<a href=${address.link("imagine", { model: model.name, subject: "class", class: label, run: "1" })}>
+          ${t("models.errors.imagine", { label })}</a>`
+        : nothing
+    }`;
 }

@@ -56,7 +56,8 @@ export function view() {
             measured.length > 1
               ? html`<div class="exhibits measured">${measured.map(show)}</div>
                 ${others.length ? html`<div class="exhibits">${others.map(show)}</div>` : nothing}`
-              : html`<div class="exhibits">${[...measured, ...others].map(show)}</div>`
+              : html`<div class="exhibits ${measured.length && others.length > 1 ? "led" : ""}">
+                ${[...measured, ...others].map(show)}</div>`
           }
           ${trainSection()}`
     }

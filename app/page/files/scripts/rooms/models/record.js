@@ -24,12 +24,14 @@
  * @property {[number, number, number][]} [reliability] number of photos, mean confidence and accuracy
  * @property {Robustness | null} [robustness]
  */
+/** Where an imported model comes from. @typedef {{kind?: string, name?: string, file?: string, licence?: string}} Source */
 /**
  * @typedef {object} Origin
  * @property {string} [created]
  * @property {{attack_steps?: number, epsilon?: number}} [recipe]
  * @property {{name?: string, photos?: Record<string, number[]>}} [data]
  * @property {{name?: string, licence?: string, split_differs?: boolean}} [parent]
+ * @property {Source} [source]
  */
 /** @typedef {{photos: number, confidence: number, accuracy: number, interval: Interval}} Bin */
 /** @typedef {{label: string, photos: number, accuracy: number, other?: string, times?: number}} WeakClass */

@@ -1,14 +1,6 @@
-// Lists and dates as the reader's language writes them.
+// Dates as the reader's language writes them.
 
 import { currentLanguage } from "../../language.js";
-
-/**
- * Names, with an "and" before the last one.
- * @param {readonly string[]} items
- */
-export function list(items) {
-  return new Intl.ListFormat(currentLanguage(), { type: "conjunction" }).format(items);
-}
 
 /**
  * A day that is written as `2026-11-22`; anything else as it is.

@@ -6,6 +6,7 @@ import { number, t } from "../../language.js";
 import { select } from "../../parts/choices.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
+import { hasGradients } from "../../service/kinds.js";
 import { detail, modelName } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { redraw } from "../../drawing.js";
@@ -226,8 +227,11 @@ function enlarged(layer) {
     <img src=${map.image} alt=${t("layers.map-alt", { channel: String(map.channel), layer: layer.name })}>
     <figcaption>
       <p>${t("layers.enlarged", { channel: String(map.channel), largest: strength?.largest ?? 0 })}</p>
-      <a class="button" href=${linkToImagine(layer, map.channel)}>
-        ${t("layers.imagine")}</a>
+      ${
+        hasGradients(detail(modelName()))
+          ? html`<a class="button" href=${linkToImagine(layer, map.channel)}>${t("layers.imagine")}</a>`
+          : nothing
+      }
     </figcaption>
   </figure>`;
 }

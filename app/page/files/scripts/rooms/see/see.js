@@ -2,7 +2,7 @@
 
 import * as address from "../../address.js";
 import { html, nothing } from "../../html.js";
-import { percent, probabilityText, t } from "../../language.js";
+import { percent, t } from "../../language.js";
 import { bars } from "../../parts/bars.js";
 import { code } from "../../parts/code.js";
 import { segments, slider } from "../../parts/choices.js";
@@ -11,17 +11,23 @@ import { workNotice } from "../../parts/problem.js";
 import { currentPhoto, photoSize } from "../../photo/photo.js";
 import { picker } from "../../photo/picker.js";
 import { classReference } from "../../service/classes.js";
-import { detail, modelName } from "../../service/models.js";
-import { classification, classify, classifyCall, topClass } from "../../photo/classification.js";
+import { hasGradients, isMultiLabel } from "../../service/kinds.js";
+import { detail, isSettled, modelName } from "../../service/models.js";
+import { classification, classify, classifyCall, sightOf, topClass } from "../../photo/classification.js";
 import { explain, explainCall, explanation, METHODS } from "./explanation.js";
 import { layersSection, leaveLayers, refreshLayers } from "./layers.js";
 
 /** Starts what is to be seen and is not there yet. */
 export function refresh() {
   classify();
-  if (address.value("show") === "why") explain();
+  if (isAsked()) explain();
   else explanation.leave();
   refreshLayers();
+}
+
+/** Whether the visitor asks why, of a model that can say it. */
+function isAsked() {
+  return address.value("show") === "why" && isSettled(modelName()) && hasGradients(detail(modelName()));
 }
 
 /** Ends the work of this room. */
@@ -34,8 +40,9 @@ export function leave() {
 /** The room. */
 export function view() {
   const top = topClass();
-  const why = address.value("show") === "why";
-  const names = detail(modelName())?.class_names ?? [];
+  const why = isAsked();
+  const model = detail(modelName());
+  const names = model?.class_names ?? [];
   return html`<div class="exhibit see">
     <section class="stage" aria-label=${t("see.photo")}>
       ${frame(why)}
@@ -43,8 +50,8 @@ export function view() {
     <section class="label">
       <h1>${t("see.title")}</h1>
       <p class="verdict">${
-        top
-          ? t("see.verdict", { model: modelName(), label: top.label, share: probabilityText(top.probability) })
+        classification.result
+          ? sightOf(classification.result)
           : classification.state === "failed"
             ? nothing
             : t("see.looking")
@@ -54,15 +61,20 @@ export function view() {
         classification.result
           ? bars(classification.result.predictions, {
               chosen: why ? (explanation.result?.target.index ?? top?.index) : top?.index,
-              onChoose: ({ index }) => address.change({ show: "why", why: classReference(names, index) }),
-              hint: ({ label }) => t("see.why-class", { label }),
+              ...(hasGradients(model)
+                ? {
+                    onChoose: ({ index }) => address.change({ show: "why", why: classReference(names, index) }),
+                    hint: ({ label }) => t("see.why-class", { label }),
+                  }
+                : {}),
             })
           : nothing
       }</div>
+      ${isMultiLabel(model) ? html`<p class="hint">${t("see.labels.hint")}</p>` : nothing}
       <p class="actions">
         <a class="button primary" href=${linkToFool()}>${t("see.fool")}</a>
       </p>
-      ${whyControls(why)}
+      ${hasGradients(model) ? whyControls(why) : html`<p class="hint">${t("why.no-gradients")}</p>`}
       ${codeOf(why)}
     </section>
     <section class="choose">${picker()}</section>

@@ -1,0 +1,183 @@
+"""Files of weights as training scripts leave them: where the weights are, and what else is read."""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tests.training.importing.weight_files import WRAPPERS, prefixed, write
+from training.importing.weights_file import (
+    BadWeightsFile,
+    common_dtype,
+    file_digest,
+    full_precision,
+    names_in,
+    read_weights,
+    unwrapped,
+)
+
+
+@pytest.fixture
+def weights() -> dict[str, Tensor]:
+    return {"conv.weight": torch.arange(6.0).reshape(1, 2, 1, 3), "fc.bias": torch.tensor([1.0, -1.0])}
+
+
+def same(weights: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
+    return set(weights) == set(expected) and all(torch.equal(weights[key], expected[key]) for key in expected)
+
+
+def plain(weights: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """Return the last of the forms of the weights in a file, which has no prefixes."""
+    return list(unwrapped(read_weights(file).weights))[-1]
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".bin", ".ckpt"])
+def test_weights_are_found_in_what_scripts_save(
+    tmp_path: Path, weights: dict[str, Tensor], kind: str, suffix: str
+) -> None:
+    """Of averaged weights and the last ones, which are 0 in that case, the averaged ones are taken."""
+    assert same(plain(weights, write(tmp_path / f"weights{suffix}", WRAPPERS[kind](weights))), weights)
+
+
+def test_safetensors_have_metadata(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    save_file(prefixed(weights, "module."), tmp_path / "weights.safetensors", {"license": "MIT"})
+    stored = read_weights(tmp_path / "weights.safetensors")
+    assert stored.metadata == {"license": "MIT"} and stored.classes is None
+    assert same(plain(weights, tmp_path / "weights.safetensors"), weights)
+
+
+def test_the_format_of_before_2020_is_read(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert same(dict(read_weights(tmp_path / "old.pth").weights), weights)
+
+
+def test_parameters_and_options_of_a_script_are_harmless(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    """Parameters in place of tensors, a namespace of options, and paths."""
+    content = {
+        "model": {key: nn.Parameter(tensor) for key, tensor in weights.items()},
+        "args": argparse.Namespace(lr=0.1, output_dir=Path("runs/1")),
+        "epoch": 7,
+    }
+    stored = read_weights(write(tmp_path / "checkpoint.pth", content))
+    assert stored.holder == "model" and same(dict(stored.weights), weights)
+
+
+def test_keys_that_are_no_text_become_text(tmp_path: Path) -> None:
+    assert set(read_weights(write(tmp_path / "odd.pth", {0: torch.zeros(1), "a": torch.zeros(1)})).weights) == {
+        "0",
+        "a",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ({"classes": ["cat", "dog"]}, ("cat", "dog")),
+        ({"class_names": ("cat", "dog")}, ("cat", "dog")),
+        ({"class_to_idx": {"dog": 1, "cat": 0}}, ("cat", "dog")),
+        ({"idx_to_class": {1: "dog", 0: "cat"}}, ("cat", "dog")),
+        ({"id2label": {"1": "dog", "0": "cat"}}, ("cat", "dog")),
+        ({"classes": 2}, None),
+        ({"classes": []}, None),
+        ({"classes": ["cat", 2]}, None),
+        ({"classes": {0: "cat", 2: "dog"}}, None),
+        ({"classes": {0: "cat", "0": "dog"}}, None),
+        ({"classes": {"9" * 5000: "cat"}}, None),
+        ({"classes": {"²": "cat"}}, None),
+        ({"classes": 5, "labels": ["cat", "dog"]}, ("cat", "dog")),
+        ({}, None),
+    ],
+)
+def test_names_of_classes_are_read(tmp_path: Path, content: dict[str, Any], names: tuple[str, ...] | None) -> None:
+    """A list, or a mapping in either direction with the indices 0, 1, 2 and so on; nothing else is a list of names."""
+    stored = read_weights(write(tmp_path / "named.pth", {"state_dict": {"a": torch.zeros(1)}, **content}))
+    assert stored.classes == names
+
+
+def test_names_in_json_that_is_no_list_of_names() -> None:
+    assert [names_in(value) for value in (None, "cat,dog", 3, {}, [["cat"]], {"cat": "dog"})] == [None] * 6
+
+
+def test_each_form_without_a_prefix_is_tried(weights: dict[str, Tensor]) -> None:
+    """A network whose own names begin with a prefix, such as `backbone.`, is found in the form that has it."""
+    forms = [set(form) for form in unwrapped(prefixed(weights, "module.model.backbone."))]
+    assert forms == [
+        set(prefixed(weights, prefix)) for prefix in ("module.model.backbone.", "model.backbone.", "backbone.", "")
+    ]
+    assert [set(form) for form in unwrapped({**prefixed(weights, "model."), "loss.weight": torch.zeros(1)})] == [
+        {*prefixed(weights, "model."), "loss.weight"}
+    ]
+    assert list(unwrapped({})) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ([1, 2], "it has a list"),
+        (torch.zeros(3), "it has a Tensor"),
+        ({}, "it is empty"),
+        ({"epoch": 3, "optimizer": {}}, "it has: epoch, optimizer"),
+        ({"state_dict": {}}, "it has: state_dict"),
+        ({"state_dict": {"a": 5}}, "it has: state_dict"),
+        ({"a" * 10_000: 1}, "it has: aaa"),
+    ],
+)
+def test_a_file_without_weights_says_what_it_has(tmp_path: Path, content: object, what: str) -> None:
+    with pytest.raises(BadWeightsFile, match="has no state_dict in it") as refused:
+        read_weights(write(tmp_path / "other.pth", content))
+    assert what in str(refused.value) and "torch.save(model.state_dict()" in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["missing.pth", "folder.pth", "empty.pth", "text.pth", "broken.safetensors"])
+def test_unreadable_files_are_refused(tmp_path: Path, name: str) -> None:
+    """The message has the name of the file."""
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "empty.pth").write_bytes(b"")
+    for other in ("text.pth", "broken.safetensors"):
+        (tmp_path / other).write_bytes(b"no weights at all")
+    with pytest.raises(BadWeightsFile) as refused:
+        read_weights(tmp_path / name)
+    assert name in str(refused.value)
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    """At every length, in both formats."""
+    torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    for file in (
+        write(tmp_path / "new.pth", weights),
+        write(tmp_path / "w.safetensors", weights),
+        tmp_path / "old.pth",
+    ):
+        content = file.read_bytes()
+        for length in range(0, len(content), 53):
+            file.write_bytes(content[:length])
+            with pytest.raises(BadWeightsFile):
+                read_weights(file)
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content" * 1000)
+    assert file_digest(tmp_path / "file") == hashlib.sha256(b"content" * 1000).hexdigest()
+
+
+def test_the_common_type_is_that_of_all_floating_point_weights() -> None:
+    """Whole numbers, such as counters, do not count."""
+    half, single = torch.zeros(1, dtype=torch.float16), torch.zeros(1)
+    assert common_dtype({"a": half, "n": torch.tensor(3)}) == "float16"
+    assert common_dtype({"a": single.bfloat16()}) == "bfloat16"
+    assert common_dtype({"a": half, "b": single}) == common_dtype({}) == "float32"
+
+
+def test_full_precision_is_float32() -> None:
+    weights = {name: torch.ones(2, dtype=getattr(torch, name)) for name in ("float16", "bfloat16", "float64", "int64")}
+    assert {name: tensor.dtype for name, tensor in full_precision(weights).items()} == {
+        **{name: torch.float32 for name in ("float16", "bfloat16", "float64")},
+        "int64": torch.int64,
+    }

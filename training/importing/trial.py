@@ -1,0 +1,128 @@
+"""How much better a network does with other preprocessing, photo by photo, and when that is no chance."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from training.importing.alternatives import Alternative
+from training.metrics import best_temperature
+
+SURE = 0.001
+"""Largest p-value of a lower loss that counts as no chance (docs/importing.md has the rates of errors)."""
+WORTH = 0.1
+"""Smallest fall of the loss, as a part of it, that is worth a remark: a network may like another resize a little."""
+SAME = 1e-6
+"""Largest difference between log-probabilities, in nats, that may be rounding."""
+FEWEST = 10
+"""Smallest number of photos with a gain or a loss that Wilcoxon's test is asked about."""
+CHANCE = 0.05
+"""Smallest p-value with which an accuracy counts as chance."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The answers of a network about labelled photos."""
+
+    logits: Float[Tensor, "n k"]
+    labels: Int64[Tensor, " n"]
+
+    @cached_property
+    def right(self) -> Bool[Tensor, " n"]:
+        """Whether the label of each photo is the most probable one."""
+        return self.logits.argmax(dim=1) == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the photos that are classified correctly."""
+        return self.right.double().mean().item()
+
+    @cached_property
+    def log_probability(self) -> Float[Tensor, " n"]:
+        """The log-probability of each photo's label among all, at the temperature that suits these logits best.
+
+        At that temperature, preprocessing that only makes an overconfident network less certain is no better.
+        """
+        logits = self.logits.double().nan_to_num()
+        logits = logits / best_temperature(logits, self.labels)
+        return logits.log_softmax(dim=1).gather(1, self.labels.unsqueeze(1)).squeeze(1)
+
+    @property
+    def loss(self) -> float:
+        """The mean cross-entropy in nats, at that temperature."""
+        return -self.log_probability.mean().item()
+
+    @cached_property
+    def is_at_chance(self) -> bool:
+        """Whether answers that have nothing to do with the photos could be right as often."""
+        from scipy.stats import binom  # late: it takes a second to import
+
+        photos, classes = self.logits.shape
+        if len(self.labels.unique()) > 1:  # the same answers, each about another photo
+            answers = torch.bincount(self.logits.argmax(dim=1), minlength=classes)
+            chance = answers[self.labels].double().mean().item() / photos
+        else:
+            chance = 1 / classes
+        return bool(binom.sf(int(self.right.sum()) - 1, photos, chance) >= CHANCE)
+
+    def first(self, count: int) -> "Scores":
+        """The same of the first `count` photos."""
+        return Scores(self.logits[:count], self.labels[:count])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An alternative that was tried, what the network answers with it, and what it answers without it."""
+
+    alternative: Alternative
+    scores: Scores
+    before: Scores
+
+    @cached_property
+    def gains(self) -> Float[Tensor, " n"]:
+        """The rise of the log-probability of each photo's label, in nats."""
+        return self.scores.log_probability - self.before.log_probability
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the loss is so much lower that what was before is a mistake."""
+        fall = self.before.loss - self.scores.loss
+        return fall > WORTH * self.before.loss and self.p_value < SURE and not self.scores.is_at_chance
+
+    @cached_property
+    def p_value(self) -> float:
+        """The probability that chance alone makes the gains as large as they are.
+
+        It is the smaller one of Wilcoxon's signed-rank test (1945, Biometrics Bulletin 1, 80-83) and Student's t-test:
+        the first finds gains of most photos, and the second those of a few photos that were misjudged entirely.
+        """
+        from scipy import stats  # late: it takes a second to import
+
+        if len(self.gains) < 2:
+            return 1.0
+        by_mean = float(stats.t.sf(in_standard_errors(self.gains), len(self.gains) - 1))
+        changed = self.gains[self.gains.abs() > SAME].numpy()
+        if len(changed) < FEWEST:
+            return by_mean
+        return min(by_mean, float(stats.wilcoxon(changed, alternative="greater").pvalue))
+
+
+def in_standard_errors(gains: Float[Tensor, " n"]) -> float:
+    """The mean, divided by its standard error; 0 where there is none."""
+    if len(gains) < 2:
+        return 0.0
+    error = gains.std() / math.sqrt(len(gains))
+    return (gains.mean() / error).nan_to_num(0.0).item() if error > 0 else 0.0
+
+
+def choose(trials: Sequence[Trial]) -> Trial | None:
+    """The best of those that are better; of all within one standard error of it the first, which is the most usual."""
+    better = [trial for trial in trials if trial.is_better]
+    if not better:
+        return None
+    best = min(better, key=lambda trial: trial.scores.loss)
+    return next(trial for trial in better if in_standard_errors(best.gains - trial.gains) <= 1)
