@@ -4,7 +4,7 @@ They are written atomically, and loading one runs no code of the file.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,14 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
     return classifier, checkpoint
 
 
+def _check_size(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> None:
+    """Raise BadWeights, or what `build` raises, before there is memory for a network that is too large for them."""
+    try:
+        architectures.sketch(weights, build)
+    except architectures.TooLarge as error:
+        raise architectures.BadWeights(str(error)) from error
+
+
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
     def build() -> nn.Module:
         return architectures.build(
@@ -162,8 +170,8 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
             configuration=spec.configuration,
         )
 
-    if spec.architecture.startswith(transformers_networks.PREFIX):
-        architectures.sketch(weights, build)  # the sizes of these networks are in the configuration
+    if spec.architecture == architectures.EXPORTED or spec.architecture.startswith(transformers_networks.PREFIX):
+        _check_size(weights, build)  # the sizes of these networks are in the configuration
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)

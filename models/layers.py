@@ -167,11 +167,11 @@ def maps(
 
     Four dimensions are [n, c, h, w], or [n, h, w, c] with `channels_last`. Three are tokens [n, t, c], which become a
     map whose height divided by its width is `aspect`, without the tokens before it (SKIPPED), or a column if they fill
-    no such map. Two are channels of one pixel.
+    no such map. Two are channels of one pixel, and so are [n, c, 1], the mean over all tokens.
     """
     rows = len(activations)
-    if activations.ndim == 2:
-        return activations[:, :, None, None]
+    if activations.ndim == 2 or (activations.ndim == 3 and activations.shape[2] == 1):
+        return activations.reshape(rows, -1, 1, 1)
     if activations.ndim == 3:
         channels_first = activations.transpose(1, 2)
         tokens = activations.shape[1]

@@ -87,7 +87,8 @@ def lively(network: nn.Module, head: str, channels: int, side: int) -> nn.Module
         network(pixels)
         hook.remove()
         centred = inputs[0] - inputs[0].mean(dim=0)
-        layer.weight.copy_(5 * centred[: len(layer.weight)] / centred.square().sum(dim=1).mean())
+        rows = centred.repeat(len(layer.weight) // len(centred) + 1, 1)[: len(layer.weight)]
+        layer.weight.copy_(5 * rows / centred.square().sum(dim=1).mean())
         layer.bias.copy_(-layer.weight @ inputs[0].mean(dim=0))
     return network
 

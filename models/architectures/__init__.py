@@ -10,6 +10,7 @@ from models.architectures.heads import check_head, features, head, head_name, se
 from models.architectures.registered import BadRegistration, register
 from models.architectures.torchvision_networks import TENSORFLOWS, architectures, weight_choices
 from models.architectures.weights import load_backbone, load_exactly, sketch, stem_name
+from models.architectures.without_memory import TooLarge
 
 __all__ = [
     "EXPORTED",
@@ -17,6 +18,7 @@ __all__ = [
     "BadConfiguration",
     "BadRegistration",
     "BadWeights",
+    "TooLarge",
     "UnknownArchitecture",
     "architectures",
     "build",

@@ -3,6 +3,7 @@
 timm is an extra: `pip install mirage-vision[timm]`. It is imported when one of its networks is asked for.
 """
 
+import difflib
 import importlib.util
 import math
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,8 @@ def name_in_timm(architecture: str) -> str:
     name = architecture.removeprefix(PREFIX)
     library = timm()
     if ":" in name or "/" in name or not library.is_model(name.split(".")[0]):
-        near = library.list_models(f"*{name.split('.')[0][:40]}*")[:5] if name.isprintable() else []
+        stem, names = name.split(".")[0][:40], library.list_models()
+        near = [known for known in names if stem and stem in known][:5] or difflib.get_close_matches(stem, names, n=5)
         similar = f"; similar names: {', '.join(near)}" if near else ""
         raise UnknownArchitecture(f"timm has no network called {name[:100]!r}{similar}")
     return name

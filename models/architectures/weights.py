@@ -9,7 +9,7 @@ from models.architectures.errors import BadWeights
 from models.architectures.heads import head_name
 from models.architectures.without_memory import without_memory
 
-MARGIN = 10_000_000
+MARGIN = 1_000_000
 """Numbers that a network may have beside its weights, such as tables of positions."""
 
 

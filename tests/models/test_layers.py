@@ -152,6 +152,12 @@ def test_tokens_become_maps() -> None:
     assert maps(torch.zeros(2, 7, 3)).shape == (2, 3, 7, 1)
 
 
+def test_the_mean_of_all_tokens_is_one_pixel() -> None:
+    """transformers' Swin pools tokens to [n, c, 1] by a layer, which are no c tokens of one channel."""
+    pooled = torch.rand(2, 192, 1)
+    assert torch.equal(maps(pooled), pooled[..., None]) and maps(pooled).shape == (2, 192, 1, 1)
+
+
 def test_gradients_flow_through_maps() -> None:
     values = torch.zeros(1, 5, 5, 8, requires_grad=True)
     relu(maps(values, channels_last=True)[0, 3, 1, 2] + 1).backward()

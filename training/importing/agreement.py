@@ -49,7 +49,8 @@ class Agreement:
     @property
     def holds(self) -> bool:
         """Whether the differences are those of rounding."""
-        return self.levels_cut <= PIXELS_AGREE and self.logits <= LOGITS_AGREE and self.same_top + self.close == self.photos
+        same = self.same_top + self.close == self.photos
+        return same and self.levels_cut <= PIXELS_AGREE and self.logits <= LOGITS_AGREE
 
     def to_json(self) -> dict[str, Any]:
         """The figures, and the tolerances with which they are compared."""

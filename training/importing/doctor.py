@@ -17,16 +17,14 @@ from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from training.importing.alternatives import Alternative, alternatives
 from training.importing.class_order import Reordering, find_reordering
-from training.importing.trial import Scores, Trial, choose, in_standard_errors
+from training.importing.trial import Scores, Trial, choose
 
 BATCH = 8
 """Photos of one pass: two cores take half the time per photo that they take in batches of 25 (MobileNetV2)."""
 ROUNDS = 3
 """Largest number of mistakes that are undone one after the other."""
 FIRST_LOOK = 24
-"""After so many photos the alternatives that do clearly worse are given up, then after twice as many, and so on."""
-HOPELESS = 3.0
-"""Mean loss in log-probability, in standard errors, from which on an alternative does clearly worse."""
+"""After so many photos hopeless alternatives are given up, then after twice as many, and so on."""
 
 Photos = Sequence[tuple[UInt8[Tensor, "3 _ _"], int]]
 Track = Callable[[Iterable[int], int], Iterable[int]]
@@ -121,14 +119,14 @@ class _Questions:
         return Scores(torch.cat(run.logits), torch.tensor(labels))
 
     def try_all(self, choices: Sequence[Alternative], before: Scores) -> list[Trial]:
-        """The alternatives, but for those that turn out to do clearly worse than what was `before`."""
+        """The alternatives, compared with what was `before`, but for those that turn out to be hopeless."""
         runs, done, look = [self._run(choice) for choice in choices], 0, FIRST_LOOK
         for batch in self._batches():
             _answer(runs, batch)
             done += len(batch)
             if done >= look and not before.is_at_chance:
                 look, first = 2 * done, before.first(done)
-                runs = [run for run in runs if in_standard_errors(run.trial(first).gains) > -HOPELESS]
+                runs = [run for run in runs if not run.trial(first).is_hopeless]
         return [run.trial(before) for run in runs]
 
     def _run(self, choice: Alternative) -> _Run:

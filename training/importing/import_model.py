@@ -46,11 +46,12 @@ def import_model(options: ImportOptions, console: Console) -> None:
         raise BadSource(f"{options.output} exists: give another --output, or --overwrite")
     classes = None if options.classes is None else given_names(options.classes)
     model = open_source_model(options.source, options.architecture, classes)
-    model = replace(model, spec=options.spec.apply(model.spec))
+    # That nothing says how pictures are preprocessed is no warning where the options say it.
+    warnings = (warning for warning in model.warnings if options.spec.is_empty or "preprocessed" not in warning)
+    model = replace(model, spec=options.spec.apply(model.spec), warnings=tuple(warnings))
     print_line(console, _summary(model))
     for warning in model.warnings:
-        if options.spec.is_empty or "preprocessed" not in warning:
-            print_line(console, f"warning: {warning}")
+        print_line(console, f"warning: {warning}")
     classifier = Classifier(model.network, model.spec, device=options.device)
     raw = _check_outputs(classifier)
     if options.spec.outputs is None and not model.spec.multi_label and _are_probabilities(raw):

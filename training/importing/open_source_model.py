@@ -1,5 +1,6 @@
 """Finds out what kind of source a name is, and reads the model."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,11 +23,11 @@ UNREADABLE = {
 def open_source_model(source: str, architecture: str | None, classes: Sequence[str] | None) -> SourceModel:
     """The model that a source names; raises BadSource and the errors of the module that reads it."""
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(source):  # Path.is_dir raises OSError for a text that is longer than names of files may be
         if not hugging_face.is_folder(path):
             raise BadSource(f"{source} has no {hugging_face.CONFIG}: give a file of weights, or a Hugging Face folder")
         return _unnamed(hugging_face.read(path, classes), architecture)
-    if path.is_file():
+    if os.path.isfile(source):
         if path.suffix in UNREADABLE:
             raise BadSource(f"{path.name} cannot be imported: {UNREADABLE[path.suffix]}")
         if path.suffix == ".pt2":
@@ -37,12 +38,13 @@ def open_source_model(source: str, architecture: str | None, classes: Sequence[s
     if path.suffix in (".pth", ".pt", ".pt2", ".safetensors", ".bin", ".ckpt") or path.is_absolute():
         raise BadSource(f"there is no file or folder {source}")
     if source in registered.registered() or source in architectures.architectures():
+        published = f"; torchvision's own weights are served as imagenet/{source} without an import"
         raise BadSource(
-            f"{source} is an architecture, and has no weights: give a file of weights, and --architecture {source}; "
-            f"torchvision's own weights are served as imagenet/{source} without an import"
+            f"{source} is an architecture, and has no weights: give a file of weights, and --architecture {source}"
+            f"{published if source in architectures.architectures() else ''}"
         )
     if "/" not in source:
-        raise BadSource(f"there is no file or folder {source}, and a name on the Hugging Face Hub is OWNER/MODEL")
+        raise BadSource(f"there is no file or folder {source[:200]}, and a name on the Hugging Face Hub is OWNER/MODEL")
     folder = hugging_face.download(source)
     return _unnamed(hugging_face.read(folder, classes, name=source), architecture)
 

@@ -18,6 +18,8 @@ WORTH = 0.1
 """Smallest fall of the loss, as a part of it, that is worth a remark: a network may like another resize a little."""
 SAME = 1e-6
 """Largest difference between log-probabilities, in nats, that may be rounding."""
+HOPELESS = 3.0
+"""An alternative is given up if its gain is so many standard errors below what would be worth a remark."""
 FEWEST = 10
 """Smallest number of photos with a gain or a loss that Wilcoxon's test is asked about."""
 CHANCE = 0.05
@@ -71,7 +73,7 @@ class Scores:
 
     def first(self, count: int) -> "Scores":
         """The same of the first `count` photos."""
-        return Scores(self.logits[:count], self.labels[:count])
+        return self if count == len(self.labels) else Scores(self.logits[:count], self.labels[:count])
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Trial:
         fall = self.before.loss - self.scores.loss
         return fall > WORTH * self.before.loss and self.p_value < SURE and not self.scores.is_at_chance
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it hardly can be so much better on more photos."""
+        return in_standard_errors(self.gains - WORTH * self.before.loss) < -HOPELESS
+
     @cached_property
     def p_value(self) -> float:
         """The probability that chance alone makes the gains as large as they are.
@@ -112,11 +119,12 @@ class Trial:
 
 
 def in_standard_errors(gains: Float[Tensor, " n"]) -> float:
-    """The mean, divided by its standard error; 0 where there is none."""
-    if len(gains) < 2:
+    """The mean, divided by its standard error; infinite where all are the same, and 0 for a single one."""
+    mean = gains.mean().item()
+    if len(gains) < 2 or mean == 0:
         return 0.0
-    error = gains.std() / math.sqrt(len(gains))
-    return (gains.mean() / error).nan_to_num(0.0).item() if error > 0 else 0.0
+    error = gains.std().item() / math.sqrt(len(gains))
+    return mean / error if error > 0 else math.copysign(math.inf, mean)
 
 
 def choose(trials: Sequence[Trial]) -> Trial | None:

@@ -127,9 +127,12 @@ def _load(file: Path) -> Any:
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        unwanted = re.search(r"(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]{1,200})", str(error))
+        if unwanted is None:  # no Python object that PyTorch could name
+            raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: copy or save it again") from error
         raise BadWeightsFile(
-            f"{file.name} holds more than weights{_unwanted(error)}, and loading that runs code. Turn it into a file "
-            f"of weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
+            f"{file.name} holds more than weights ({unwanted[1]}), and loading that runs code. Turn it into a file of "
+            f"weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
         ) from error
     # A file that is no pickle, or a damaged one: torch.load raises nearly anything.
     except Exception as error:
@@ -157,12 +160,6 @@ def _is_torchscript(file: Path) -> bool:
             return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return False
-
-
-def _unwanted(error: pickle.UnpicklingError) -> str:
-    """What else than weights a file has, as PyTorch names it."""
-    found = re.search(r"(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]{1,200})", str(error))
-    return f" ({found[1]})" if found else ""
 
 
 def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:

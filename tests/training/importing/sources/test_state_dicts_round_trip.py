@@ -40,12 +40,13 @@ def round_trip(name: str, file: Path, network: nn.Module) -> None:
         torch.testing.assert_close(model.network(pixels), expected, rtol=0, atol=1e-5)
     output = file.with_name("imported.safetensors")
     checkpoint.save(output, model.network, model.spec, {}, dtype=None)
-    del model
+    model_weights = model.network.state_dict()
     loaded, _ = checkpoint.load(output)
+    assert all(torch.equal(tensor, loaded.network[1].state_dict()[key]) for key, tensor in model_weights.items())
     with torch.no_grad():
-        # The classifier's first layer normalises, so that it gets pixels which are these afterwards.
-        mean, std = loaded.network[0].mean, loaded.network[0].std
-        torch.testing.assert_close(loaded.logits(pixels * std + mean), expected, rtol=1e-5, atol=1e-5)
+        # The classifier computes in another memory format, whose rounding grows with the logits of random networks.
+        tolerance = 1e-5 * (1 + expected.abs().max().item())
+        torch.testing.assert_close(loaded.network[1](pixels), expected, rtol=0, atol=tolerance)
     output.unlink()  # all of them together would fill the disk
 
 

@@ -133,15 +133,22 @@ function buttons(result) {
   const press = (/** @type {MouseEvent} */ event) => event.detail > 1 || proof.running || step.press();
   return html`<button type="button" class="primary" aria-disabled=${proof.running}
     @click=${press}>${t(step.text)}</button>
-    ${result && step.press !== startOver ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>` : nothing}`;
+    ${
+      result && step.press !== startOver
+        ? html`<button type="button" @click=${startOver}>${t("fool.start-over")}</button>`
+        : nothing
+    }`;
 }
 
 /** @param {import("./attack.js").AdversarialResult | null} result */
 function nextStep(result) {
   if (attack.work.running) return { text: "fool.stop", press: stop };
   if (!result) return { text: "fool.start", press: start };
-  if (proof.state === "done" && !hasGradients(detail(result.model))) return { text: "fool.start-over", press: startOver };
-  if (proof.state === "done") return { text: "fool.look", press: () => void look(result) };
+  if (proof.state === "done") {
+    return hasGradients(detail(result.model))
+      ? { text: "fool.look", press: () => void look(result) }
+      : { text: "fool.start-over", press: startOver };
+  }
   return { text: "prove.button", press: () => address.change({ prove: "1" }) };
 }
 

@@ -24,7 +24,7 @@
  * @property {[number, number, number][]} [reliability] number of photos, mean confidence and accuracy
  * @property {Robustness | null} [robustness]
  */
-/** Where an imported model comes from. @typedef {{kind?: string, name?: string, file?: string, licence?: string}} Source */
+/** @typedef {{kind?: string, name?: string, file?: string, licence?: string}} Source where an imported model is from */
 /**
  * @typedef {object} Origin
  * @property {string} [created]

@@ -1,0 +1,76 @@
+"""Programs of torch.export as a source: their sizes, channels and classes, and what is said about them."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Classifier
+from tests.training.importing.programs.programs import SIDE, export, small
+from training.importing.model import BadSource
+from training.importing.sources import programs
+
+
+class Flat(nn.Module):
+    """Scores that are means of the channels, for pictures of any number of channels."""
+
+    def __init__(self, channels: int, classes: int = 3) -> None:
+        super().__init__()
+        self.head = nn.Linear(channels, classes)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(pixels.mean(dim=(2, 3)))
+
+
+def write(network: nn.Module, file: Path, channels: int, height: int, width: int) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(
+            network.eval(), (torch.rand(2, channels, height, width),), dynamic_shapes=({0: torch.export.Dim("rows")},)
+        )
+        torch.export.save(program, file)
+    return file
+
+
+def test_a_program_says_its_size_and_the_number_of_its_classes(tmp_path: Path) -> None:
+    """16 pixels are resized from 18 of them, in torchvision's proportion of 256 to 224."""
+    network = small()
+    model = programs.read(export(network, tmp_path / "small.pt2"), None)
+    assert (model.spec.input_size, model.spec.resize) == (SIDE, 18)
+    assert (model.spec.architecture, model.spec.classes) == ("exported", ("0", "1", "2", "3"))
+    assert {key: model.source[key] for key in ("kind", "file", "licence", "versions")} == {
+        "kind": "exported",
+        "file": "small.pt2",
+        "licence": "unknown",
+        "versions": {"torch": torch.__version__},
+    }
+    assert model.preprocessing is None and "does not say how pictures are preprocessed" in model.warnings[-1]
+    pixels = torch.rand(3, 3, SIDE, SIDE)
+    with torch.no_grad():
+        torch.testing.assert_close(model.network(pixels), network(pixels), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "colours"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_programs_of_other_channels(tmp_path: Path, channels: int, colours: str) -> None:
+    network = Flat(channels)
+    model = programs.read(write(network, tmp_path / "p.pt2", channels, 24, 24), ("a", "b", "c"))
+    assert model.spec.channel_names == colours and model.spec.classes == ("a", "b", "c")
+    assert Classifier(model.network, model.spec).logits(torch.rand(2, 3, 24, 24)).shape == (2, 3)
+
+
+def test_more_channels_are_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(BadSource, match=r"p\.pt2 takes 5 channels, and pictures have at most four"):
+        programs.read(write(Flat(5), tmp_path / "p.pt2", 5, 24, 24), None)
+
+
+def test_a_rectangular_input_is_not_cropped(tmp_path: Path) -> None:
+    """Nobody knows in which proportion it was resized."""
+    model = programs.read(write(Flat(3), tmp_path / "p.pt2", 3, 24, 48), None)
+    assert (model.spec.input_size, model.spec.resize) == ((24, 48), (24, 48))
+
+
+def test_one_output_is_a_label(tmp_path: Path) -> None:
+    model = programs.read(write(Flat(3, 1), tmp_path / "p.pt2", 3, 24, 24), ("hot dog",))
+    assert model.spec.multi_label and "one label" in model.warnings[0]
