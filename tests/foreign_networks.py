@@ -70,6 +70,8 @@ def lively(network: nn.Module, head: str, channels: int, side: int) -> nn.Module
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):  # smooth, as those of trained networks are
                 layer.weight.copy_(0.2 * layer.weight + layer.weight.mean(dim=(2, 3), keepdim=True))
+                if layer.bias is not None:  # without, layer norms enlarge the rounding of nearly constant patches
+                    layer.bias.copy_(torch.randn(layer.bias.shape, generator=random))
         for name, parameter in network.named_parameters():
             if parameter.ndim > 1 and not parameter.any():
                 parameter.copy_(torch.randn(parameter.shape, generator=random) / parameter[0].numel() ** 0.5)
@@ -122,7 +124,11 @@ def transformers_cases() -> dict[str, tuple[Any, Any]]:
             {"embedding_size": 16, **stages},
             library.ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875),
         ),
-        "convnext": (library.ConvNextConfig, stages, library.ConvNextImageProcessor(size={"shortest_edge": 384})),
+        "convnext": (
+            library.ConvNextConfig,
+            {**stages, "layer_scale_init_value": 0.1},
+            library.ConvNextImageProcessor(size={"shortest_edge": 384}),
+        ),
         "swin": (
             library.SwinConfig,
             {"embed_dim": 24, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 2]},

@@ -13,6 +13,7 @@ from models.architectures import timm_networks, transformers_networks
 from models.spec import Spec
 from training.importing.recognise import fit
 from training.importing.sources import timm_models
+from training.importing.sources.state_dicts import at_image_size
 from training.importing.weights_file import WeightsFile, file_digest, full_precision, read_weights, unwrapped
 
 
@@ -35,14 +36,30 @@ class PretrainedWeights:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def network(self, spec: Spec) -> nn.Module:
-        """The network with these weights and a new head, for the classes of a spec; raises BadWeights."""
+        """The network with these weights and a new head, for the classes of a spec.
+
+        Raises BadWeights, or BadPretrainedWeights where it takes no pictures of that size.
+        """
         network = architectures.build(
             spec.architecture, len(spec.classes), channels=spec.channels, configuration=spec.configuration
         )
-        architectures.load_backbone(network, self.weights)
         if "/" in spec.architecture or spec.architecture not in architectures.architectures():
-            architectures.check_head(network, torch.zeros(1, spec.channels, *spec.size))
+            _check_head(network, spec)
+        architectures.load_backbone(network, self.weights)
         return network
+
+
+def _check_head(network: nn.Module, spec: Spec) -> None:
+    try:
+        architectures.check_head(network, torch.zeros(1, spec.channels, *spec.size))
+    except architectures.BadWeights:
+        raise
+    except (RuntimeError, ValueError, AssertionError) as error:
+        height, width = spec.size
+        raise BadPretrainedWeights(
+            f"{spec.architecture} takes no pictures of {height} x {width} pixels in {spec.channel_names} ({error}): "
+            "give another --input-size, or leave it out"
+        ) from error
 
 
 def load_pretrained(architecture: str, file: Path | None, licence: str | None) -> PretrainedWeights:
@@ -68,18 +85,18 @@ def load_pretrained(architecture: str, file: Path | None, licence: str | None) -
             "training import`, and give the checkpoint as --weights"
         )
     else:
-        spec, weights = store.imagenet_spec(architecture), _of_torchvision(architecture, stored)
+        spec, weights = _of_torchvision(architecture, stored)
     return PretrainedWeights(file.stem, digest, licence or own_licence or "unknown", spec, weights)
 
 
-def _of_torchvision(architecture: str, stored: WeightsFile) -> dict[str, Tensor]:
+def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[str, Tensor]]:
     """The weights under the names that torchvision has for them; as they are where they are of another network."""
-    weights = full_precision(stored.weights)
+    spec, weights = store.imagenet_spec(architecture), full_precision(stored.weights)
     for form in unwrapped(weights):
         found = fit(architecture, form)
         if found is not None:
-            return dict(found.weights)
-    return weights
+            return at_image_size(spec, found.configuration.get("image_size")), dict(found.weights)
+    return spec, weights
 
 
 def _of_checkpoint(architecture: str, file: Path, digest: str, licence: str | None) -> PretrainedWeights:

@@ -167,7 +167,7 @@ def test_imagenet_classes_are_found_by_their_wordnet_ids() -> None:
 
 def test_wordnet_ids_are_not_among_the_synonyms_or_suggestions() -> None:
     assert not any(re.fullmatch("n[0-9]{8}", name) for names in IMAGENET.synonyms for name in names)
-    with pytest.raises(UnknownClass, match="no class is called 'n01440765'; similar names: [^0-9]*$"):
+    with pytest.raises(UnknownClass, match=r"no class is called 'n01440765'; similar names: [^0-9]*$"):
         IMAGENET.find("n01440765")
 
 

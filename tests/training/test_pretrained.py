@@ -1,10 +1,14 @@
+"""Pretrained weights from a file, from a checkpoint, or as torchvision publishes them."""
+
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torchvision.models import get_model
 
 from models import architectures, checkpoint
 from models.spec import Spec
@@ -67,3 +71,50 @@ def test_without_a_file_the_weights_are_torchvisions(imagenet_home: Path, monkey
     assert pretrained.name == "torchvision SqueezeNet1_1_Weights.IMAGENET1K_V1"
     assert "BSD-3-Clause" in pretrained.licence and len(pretrained.digest) == 64
     architectures.load_exactly(architectures.build(NET, 1000), pretrained.weights)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
+def test_prefixes_of_wrappers_are_left_out(tmp_path: Path, squeezenet: nn.Module, prefix: str) -> None:
+    weights = {f"{prefix}{key}": tensor for key, tensor in squeezenet.state_dict().items()}
+    torch.save({"model": weights}, tmp_path / "wrapped.pth")
+    pretrained = load_pretrained(NET, tmp_path / "wrapped.pth", None)
+    network = pretrained.network(pretrained.spec)
+    assert torch.equal(network.state_dict()["features.0.weight"], squeezenet.state_dict()["features.0.weight"])
+
+
+def test_a_vision_transformer_of_another_size_keeps_it(tmp_path: Path) -> None:
+    """64 pixels in place of 224, resized from 73 in place of 256: its weights have fewer positions."""
+    network = get_model("vit_b_32", num_classes=3, image_size=64)
+    torch.save(network.state_dict(), tmp_path / "vit.pth")
+    pretrained = load_pretrained("vit_b_32", tmp_path / "vit.pth", None)
+    assert (pretrained.spec.input_size, pretrained.spec.resize) == (64, 73)
+    built = pretrained.network(replace(pretrained.spec, classes=("a", "b")))
+    assert torch.equal(built.encoder.pos_embedding, network.encoder.pos_embedding)
+
+
+def test_weights_of_another_network_say_what_does_not_fit(tmp_path: Path, squeezenet: nn.Module) -> None:
+    torch.save(squeezenet.state_dict(), tmp_path / "own.pth")
+    pretrained = load_pretrained("resnet18", tmp_path / "own.pth", None)
+    with pytest.raises(architectures.BadWeights, match=r"missing: .*unknown: "):
+        pretrained.network(pretrained.spec)
+
+
+@pytest.mark.parametrize("parent", [None, "a name", ["licence"], {"name": "x"}])
+def test_a_checkpoint_without_a_licence(
+    tmp_path: Path, squeezenet: nn.Module, squeezenet_spec: Spec, parent: object
+) -> None:
+    """Its provenance may be any JSON, since it may come from anywhere."""
+    checkpoint.save(tmp_path / "x.safetensors", squeezenet, squeezenet_spec, {"parent": parent})
+    assert load_pretrained(NET, tmp_path / "x.safetensors", None).licence == "unknown"
+    assert load_pretrained(NET, tmp_path / "x.safetensors", "MIT").licence == "MIT"
+
+
+def test_a_checkpoint_of_other_outputs_trains_logits(
+    tmp_path: Path, squeezenet: nn.Module, squeezenet_spec: Spec
+) -> None:
+    """Probabilities, labels, a background class and missing gradients are of the head that is replaced."""
+    spec = replace(squeezenet_spec, classes=("a", "b"), outputs="probabilities", multi_label=True, background=True)
+    checkpoint.save(tmp_path / "x.safetensors", squeezenet, spec, {})
+    trained = load_pretrained(NET, tmp_path / "x.safetensors", None).spec
+    assert (trained.outputs, trained.multi_label, trained.background) == ("logits", False, False)
+    assert trained.mean == spec.mean and trained.classes == spec.classes

@@ -5,8 +5,7 @@ then on top of the best one, and the probabilities of the true classes are compa
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import UInt8
@@ -149,6 +148,6 @@ def _answer(runs: Sequence[_Run], photos: Photos) -> None:
             run.logits.append(run.classifier.logits(pixels).float().cpu())
 
 
-def _geometry(spec: Spec) -> tuple[Any, ...]:
-    """All of the preprocessing but the colours and the normalisation, which are the first layer of the classifier."""
-    return spec.input_size, spec.resize, spec.resize_mode, spec.padding, spec.interpolation, spec.antialias
+def _geometry(spec: Spec) -> Spec:
+    """The spec without colours and normalisation, which are the first layer of the classifier."""
+    return replace(spec, colours="L", mean=(0.0,), std=(1.0,))

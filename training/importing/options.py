@@ -196,7 +196,8 @@ class ImportOptions:
         words += ["--anyway"] if self.anyway else []
         for folder, name in self.renamed.items():
             words += ["--rename", f"{folder}={name}"]
-        return shlex.join([*words, *self.spec.words(), *self.data_options.words()])
+        command = shlex.join([*words, *self.spec.words(), *self.data_options.words()])
+        return "".join(character if character.isprintable() else "?" for character in command)
 
 
 def _name(text: str) -> str:

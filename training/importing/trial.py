@@ -15,9 +15,11 @@ from training.metrics import best_temperature
 SURE = 0.001
 """Largest p-value of a lower loss that counts as no chance (docs/importing.md has the rates of errors)."""
 WORTH = 0.1
-"""Smallest fall of the loss, as a part of it, that is worth a remark: a network may like another resize a little."""
-SAME = 1e-6
-"""Largest difference between log-probabilities, in nats, that may be rounding."""
+"""Smallest fall of the loss, as a part of it, that is worth a remark: many networks do a little better with a resize
+that is not their own."""
+LEAST = 0.01
+"""Smallest gain in nats that counts, of one photo and of all on average: of a network that is nearly always right, the
+log-probabilities of all photos depend a little on everything."""
 HOPELESS = 3.0
 """An alternative is given up if its gain is so many standard errors below what would be worth a remark."""
 FEWEST = 10
@@ -60,15 +62,14 @@ class Scores:
 
     @cached_property
     def is_at_chance(self) -> bool:
-        """Whether answers that have nothing to do with the photos could be right as often."""
+        """Whether guesses, or the same answers each about another photo, may be right as often (p of 0.05 or more)."""
         from scipy.stats import binom  # late: it takes a second to import
 
         photos, classes = self.logits.shape
-        if len(self.labels.unique()) > 1:  # the same answers, each about another photo
+        chance = 1 / classes
+        if len(self.labels.unique()) > 1:
             answers = torch.bincount(self.logits.argmax(dim=1), minlength=classes)
-            chance = answers[self.labels].double().mean().item() / photos
-        else:
-            chance = 1 / classes
+            chance = max(chance, answers[self.labels].double().mean().item() / photos)
         return bool(binom.sf(int(self.right.sum()) - 1, photos, chance) >= CHANCE)
 
     def first(self, count: int) -> "Scores":
@@ -93,12 +94,16 @@ class Trial:
     def is_better(self) -> bool:
         """Whether the loss is so much lower that what was before is a mistake."""
         fall = self.before.loss - self.scores.loss
-        return fall > WORTH * self.before.loss and self.p_value < SURE and not self.scores.is_at_chance
+        return fall > self._worth and self.p_value < SURE and not self.scores.is_at_chance
 
     @property
     def is_hopeless(self) -> bool:
         """Whether it hardly can be so much better on more photos."""
-        return in_standard_errors(self.gains - WORTH * self.before.loss) < -HOPELESS
+        return in_standard_errors(self.gains - self._worth) < -HOPELESS
+
+    @property
+    def _worth(self) -> float:
+        return max(LEAST, WORTH * self.before.loss)
 
     @cached_property
     def p_value(self) -> float:
@@ -112,7 +117,7 @@ class Trial:
         if len(self.gains) < 2:
             return 1.0
         by_mean = float(stats.t.sf(in_standard_errors(self.gains), len(self.gains) - 1))
-        changed = self.gains[self.gains.abs() > SAME].numpy()
+        changed = self.gains[self.gains.abs() > LEAST].numpy()
         if len(changed) < FEWEST:
             return by_mean
         return min(by_mean, float(stats.wilcoxon(changed, alternative="greater").pvalue))

@@ -6,7 +6,7 @@ from typing import Any
 from models.figures import balanced_accuracy
 from models.spec import Spec
 from training.importing.agreement import cut_text
-from training.report.markdown import figure, percent, table
+from training.report.markdown import block, code, figure, percent, plain, table
 
 KINDS = {
     "torchvision": "a network of torchvision, with weights from a file",
@@ -25,7 +25,7 @@ def import_card(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
 
 def _summary(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
     source = provenance["source"]
-    names = ", ".join(f"`{label}`" for label in spec.classes[:40])
+    names = ", ".join(code(label) for label in spec.classes[:40])
     more = f" and {len(spec.classes) - 40} more" if len(spec.classes) > 40 else ""
     several = " A picture can have several of these labels." if spec.multi_label else ""
     digest = f", SHA-256 `{source['sha256']}`" if source.get("sha256") else ""
@@ -34,11 +34,9 @@ def _summary(name: str, spec: Spec, provenance: Mapping[str, Any]) -> str:
 A `{spec.architecture}` that distinguishes {len(spec.classes)} classes: {names}{more}.{several}
 
 It was not trained here, but imported on {provenance["created"]}: {KINDS[source["kind"]]}, \
-`{source.get("name") or source.get("file")}`{digest}. Licence: {source["licence"]}.
+{code(str(source.get("name") or source.get("file")))}{digest}. Licence: {plain(str(source["licence"]))}.
 
-```
-{provenance["command"]}
-```"""
+{block(provenance["command"])}"""
 
 
 def _preprocessing(spec: Spec, provenance: Mapping[str, Any]) -> str:
@@ -95,6 +93,6 @@ def _limits(spec: Spec, provenance: Mapping[str, Any]) -> str:
 
 - It knows only its {len(spec.classes)} classes.
 - Like all such networks it can be fooled by perturbations that people do not see, which Mirage demonstrates.
-- The licence of the weights is: {provenance["source"]["licence"]}.
+- The licence of the weights is: {plain(str(provenance["source"]["licence"]))}.
 
 Versions: {versions}."""

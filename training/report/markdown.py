@@ -1,5 +1,6 @@
 """Percentages and tables in Markdown."""
 
+import re
 from collections.abc import Iterable
 
 
@@ -11,6 +12,23 @@ def figure(fraction: float | None, otherwise: str = "unknown") -> str:
 def percent(fraction: float) -> str:
     """A fraction in percent: `98.70 %`."""
     return f"{100 * fraction:.2f} %"
+
+
+def code(text: str) -> str:
+    """A text of anybody's as code in a line, whatever it contains."""
+    line = " ".join(text.split())
+    return f"`` {line} ``" if "`" in line else f"`{line}`"
+
+
+def block(text: str) -> str:
+    """A text of anybody's as a block of code."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return f"{fence}\n{text}\n{fence}"
+
+
+def plain(text: str) -> str:
+    """A text of anybody's in one line, without marks that begin HTML or a link."""
+    return re.sub(r"([<\[`\\*_])", r"\\\1", " ".join(text.split()))
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -83,7 +83,7 @@ def test_all_usual_mistakes_of_a_network_of_torchvision_are_undone() -> None:
 
 
 def test_the_mean_of_a_network_with_blue_first_begins_with_blue() -> None:
-    """ImageNet's mean of red, green and blue is 0.485, 0.456, 0.406; with its colours undone a network keeps its own."""
+    """ImageNet's mean of red, green and blue is 0.485, 0.456, 0.406. Other colours leave the mean as it is."""
     given = replace(SPEC, mean=(0.5, 0.5, 0.5), colours="BGR")
     by_name = {alternative.name: alternative for alternative in alternatives(given)}
     imagenet = by_name["normalisation to ImageNet's mean and standard deviation"]

@@ -75,7 +75,7 @@ def _torchvisions(
     )
     architectures.load_exactly(network, found.weights)
     spec = replace(
-        store.imagenet_spec(found.architecture),
+        at_image_size(store.imagenet_spec(found.architecture), found.configuration.get("image_size")),
         classes=names,
         background=background,
         multi_label=found.outputs == 1,
@@ -83,14 +83,19 @@ def _torchvisions(
     )
     if found.architecture in architectures.TENSORFLOWS:
         spec = replace(spec, mean=TENSORFLOW, std=TENSORFLOW)
-    if "image_size" in found.configuration:
-        side = found.configuration["image_size"]
-        spec = replace(spec, input_size=side, resize=round(max(spec.resize_size) * side / max(spec.size)))
     spec = with_channels(spec, found.channels)
     import torchvision  # late: it takes a second to import
 
     kind = {"kind": "torchvision", "versions": {"torchvision": torchvision.__version__}}
     return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings)
+
+
+def at_image_size(spec: Spec, side: int | None) -> Spec:
+    """The spec of a vision transformer for pictures of another size, resized in the same proportion."""
+    if side is None:
+        return spec
+    resize = round(max(spec.resize_size) * side / max(spec.size))
+    return replace(spec, input_size=side, resize=resize, configuration={**spec.configuration, "image_size": side})
 
 
 def _own(
