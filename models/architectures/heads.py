@@ -53,12 +53,19 @@ def set_head(network: nn.Module, weight: Float[Tensor, "k d"], bias: Float[Tenso
 
 
 def check_head(network: nn.Module, pixels: Float[Tensor, "n c i j"]) -> None:
-    """Raise BadWeights unless the class scores of these pixels are what the head outputs.
+    """Raise BadWeights unless the class scores of these pixels are what the head outputs, whatever that is.
 
-    Only then can a linear classifier of the features take the place of the head.
+    Only then can a linear classifier of the features take the place of the head. Random numbers take the place of its
+    output, since a ReLU behind the head, for example, does not change scores above 0.
     """
     outputs: list[Tensor] = []
-    hook = head(network).register_forward_hook(lambda _, __, output: outputs.append(output))
+    random = torch.Generator().manual_seed(0)
+
+    def replace(_: nn.Module, __: object, output: Tensor) -> Tensor:
+        outputs.append(torch.randn(output.shape, generator=random).to(output))
+        return outputs[-1]
+
+    hook = head(network).register_forward_hook(replace)
     try:
         with torch.no_grad():
             scores = network(pixels)

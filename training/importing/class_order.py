@@ -45,24 +45,22 @@ def find_reordering(
 ) -> Reordering | None:
     """The order of the classes with which significantly more photos are classified correctly; None if there is none.
 
-    Orders that scripts make are tried first. Otherwise the assignment of outputs to classes that fits best (Kuhn 1955,
-    the Hungarian method) is found on one half of the photos and judged on the other one, and the other way round, since
-    it fits any photos that it has seen.
+    It is one that scripts make, or else the assignment of outputs to classes that fits best (Kuhn 1955, the Hungarian
+    method). That is found on one half of the photos and judged on the other one, and the other way round, since it fits
+    any photos that it has seen.
     """
     predicted = logits.argmax(dim=1)
     right = predicted == labels
-    best: Reordering | None = None
+    best, then = None, right
     for name, order in usual_orders(classes):
-        then = torch.tensor(order)[predicted] == labels
-        if _is_better(then, right) and (best is None or _share(then) > best.accuracy):
-            best = Reordering(name, order, _share(then), _share(right))
-    if best is not None:
+        usual = torch.tensor(order)[predicted] == labels
+        if _is_better(usual, right) and usual.sum() > then.sum():
+            best, then = Reordering(name, order, _share(usual), _share(right)), usual
+    fitted = _judged_apart(predicted, labels, len(classes))
+    if not _is_better(fitted, then):
         return best
-    then = _judged_apart(predicted, labels, len(classes))
-    if not _is_better(then, right):
-        return None
     order = tuple(_best_assignment(predicted, labels, len(classes)).tolist())
-    return Reordering("the classes in another order", order, _share(then), _share(right), is_fitted=True)
+    return Reordering("the classes in another order", order, _share(fitted), _share(right), is_fitted=True)
 
 
 def _is_better(then: Bool[Tensor, " n"], before: Bool[Tensor, " n"]) -> bool:

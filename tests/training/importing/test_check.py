@@ -1,6 +1,5 @@
 """Tests what the check on photos says, and that nothing is imported when it finds a mistake."""
 
-import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from models import checkpoint
 from models.classifier import Classifier
@@ -17,9 +16,10 @@ from models.spec import Spec
 from tests.training.drawn import write_gratings
 from training.__main__ import app
 from training.importing.alternatives import alternatives
-from training.importing.check import CheckedPhotos, check_text, refusal
+from training.importing.check import CheckedPhotos, check_photos, check_text, refusal
 from training.importing.class_order import Reordering
 from training.importing.doctor import Diagnosis
+from training.importing.options import ImportOptions
 from training.importing.trial import Scores, Trial
 
 SPEC = Spec("squeezenet1_1", ("ant", "bee", "cat", "dog"))
@@ -147,24 +147,71 @@ class Colours(nn.Module):
         return self.head(pixels.mean(dim=(2, 3)))
 
 
-UNIT = Spec(
-    "squeezenet1_1", ("red", "blue", "green"), input_size=32, resize=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
-)
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of reddish, bluish and greenish photos, 20 of each."""
+    return write_gratings(tmp_path_factory.mktemp("data") / "photos", {"red": 20, "blue": 20, "green": 20})
 
 
-def test_many_names_in_another_order_are_written_to_a_file(tmp_path: Path) -> None:
-    """The metrics are those of the order as it was given, in which reddish pictures are taken to be blue ones."""
+def test_many_names_in_another_order_are_written_to_a_file(coloured: Path, tmp_path: Path) -> None:
+    """The 63 names are in alphabetical order, and the network's outputs are not.
+
+    The metrics are those of the names as they were given: no photo is classified correctly.
+    """
     names = tuple(sorted(["red", "blue", "green", *(f"shade {number}" for number in range(60))]))
-    folder = write_gratings(tmp_path / "photos", {"red": 10, "blue": 10, "green": 10})
-    labels = {name: names.index(name) for name in ("red", "blue", "green")}
-    from PIL import Image  # the pictures as tensors
-    from torchvision.transforms.functional import pil_to_tensor
-
-    photos = [(pil_to_tensor(Image.open(file)), labels[file.parent.name]) for file in sorted(folder.rglob("*.png"))]
-    checked = CheckedPhotos("photos", photos, tmp_path / "mine.classes.txt")
-    diagnosis = checked.diagnose(Classifier(Colours(63), replace(UNIT, classes=names)), Console())
+    spec = Spec("squeezenet1_1", names, input_size=32, resize=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    options = ImportOptions(source="program.pt2", output=tmp_path / "mine.safetensors", check=coloured)
+    checked = check_photos(options, spec, Console())
+    assert checked.to_json() == {}
+    diagnosis = checked.diagnose(Classifier(Colours(63), spec), Console())
     assert diagnosis.reordering is not None and diagnosis.reordering.is_fitted
+    assert (diagnosis.asked.accuracy, diagnosis.reordering.accuracy) == (0, 1)
     written = (tmp_path / "mine.classes.txt").read_text(encoding="utf-8").splitlines()
     assert written[:3] == ["red", "blue", "green"] and sorted(written) == list(names)
-    assert checked.metrics is not None and checked.metrics.accuracy == diagnosis.asked.accuracy == 0
-    assert checked.to_json()["metrics"]["split"] == "check" and checked.to_json()["checked_on"] == "photos"
+    json = checked.to_json()
+    assert (json["metrics"]["accuracy"], json["metrics"]["split"], json["checked_on"]) == (0, "check", "photos")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported program of `Colours`."""
+    file = tmp_path_factory.mktemp("program") / "program.pt2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows = torch.export.Dim("rows")
+        exported = torch.export.export(Colours(), (torch.rand(2, 3, 32, 32),), dynamic_shapes=({0: rows},))
+        torch.export.save(exported, file)
+    return file
+
+
+def run_import(program: Path, output: Path, *options: str) -> Result:
+    fixed = ("--classes", "red,blue,green", "--input-size", "32", "--resize", "32", "--mean", "0", "--std", "1")
+    arguments = ["import", str(program), "--output", str(output), *fixed, *options]
+    return CliRunner(env={"COLUMNS": "400"}).invoke(app, arguments)
+
+
+def test_nothing_is_imported_with_a_mistake_until_it_is_undone(program: Path, coloured: Path, tmp_path: Path) -> None:
+    """A reddish picture with red and blue swapped is a bluish one; the greenish third is right in any case."""
+    output = tmp_path / "mine.safetensors"
+    cache = ("--cache", str(tmp_path / "cache"))
+    blue_first = run_import(program, output, "--check", str(coloured), "--colours", "BGR", *cache)
+    assert blue_first.exit_code == 2, blue_first.output
+    assert "33.33% of 60 photos of photos are classified correctly" in blue_first.output
+    assert "likely mistake: with channels in the order RGB it would be 100.00% instead of 33.33%" in blue_first.output
+    assert "\ngive --colours RGB\n" in blue_first.output
+    assert "error: no checkpoint was written: repeat the command with the options above" in blue_first.output
+    assert not output.exists()
+    followed = run_import(program, output, "--check", str(coloured), "--colours", "RGB", *cache)
+    assert followed.exit_code == 0, followed.output
+    assert "100.00% of 60 photos of photos are classified correctly" in followed.output
+    contents = checkpoint.read(output)
+    assert (contents.provenance["metrics"]["accuracy"], contents.spec.channel_names) == (1, "RGB")
+
+
+def test_a_mistake_is_imported_where_it_is_wanted(program: Path, coloured: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine.safetensors"
+    options = ("--check", str(coloured), "--colours", "BGR", "--anyway", "--cache", str(tmp_path / "cache"))
+    result = run_import(program, output, *options)
+    assert result.exit_code == 0, result.output
+    assert "likely mistake" in result.output
+    assert checkpoint.read(output).spec.channel_names == "BGR"

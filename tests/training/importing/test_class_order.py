@@ -119,6 +119,15 @@ def test_any_order_is_found_with_several_photos_of_each_class() -> None:
     assert reordering.before < 0.2
 
 
+def test_an_unusual_order_is_preferred_where_it_fits_far_better() -> None:
+    """Of eight classes five are one output later, as in a usual order, and three are in an order of their own."""
+    order = [7, 0, 1, 2, 3, 6, 4, 5]
+    assert [output for output in range(8) if order[output] == (output - 1) % 8] == [0, 1, 2, 3, 4]
+    reordering = found(order, [f"breed {letter}" for letter in "hgfedcba"], each=10)
+    assert reordering is not None and reordering.is_fitted
+    assert (reordering.order, reordering.accuracy) == (tuple(order), 1.0)
+
+
 def test_two_classes_of_many_may_have_changed_places() -> None:
     """Ten photos of each gain, and no others change; five of each are no certainty (a p of 2 / 2 ** 10)."""
     classes = [f"breed {number}" for number in range(40)]
