@@ -121,7 +121,9 @@ def _load_imagenet(name: str, device: torch.device | str) -> Model:
     except architectures.UnknownArchitecture as error:
         raise UnknownModel(str(error)) from error
     spec = imagenet_spec(name.removeprefix(IMAGENET), weights)
-    network = architectures.build(spec.architecture, len(spec.classes), published=True)
+    network = architectures.build(
+        spec.architecture, len(spec.classes), published=True, configuration=spec.configuration
+    )
     try:
         architectures.load_exactly(network, _state(weights, name))
     except architectures.BadWeights as error:
@@ -156,14 +158,16 @@ def imagenet_spec(architecture: str, weights: "WeightsEnum | None" = None) -> Sp
     """The spec that torchvision states for its weights, by default for those that it recommends."""
     weights = weights or architectures.weight_choices(architecture)[0]
     transforms = weights.transforms()
+    side = transforms.crop_size[0]
     return Spec(
         architecture=architecture,
         classes=tuple(weights.meta["categories"]),
-        input_size=transforms.crop_size[0],
+        input_size=side,
         resize=transforms.resize_size[0],
         interpolation=transforms.interpolation.value,
         mean=tuple(transforms.mean),
         std=tuple(transforms.std),
+        configuration=architectures.of_size(architecture, side),
     )
 
 

@@ -13,7 +13,7 @@ from models.architectures import timm_networks, transformers_networks
 from models.spec import Spec
 from training.importing.recognise import fit
 from training.importing.sources import timm_models
-from training.importing.sources.state_dicts import at_image_size
+from training.importing.sources.state_dicts import spec_of_size
 from training.importing.weights_file import WeightsFile, file_digest, full_precision, read_weights, unwrapped
 
 
@@ -95,7 +95,7 @@ def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[
     for form in unwrapped(weights):
         found = fit(architecture, form)
         if found is not None:
-            return at_image_size(spec, found.configuration.get("image_size")), dict(found.weights)
+            return spec_of_size(spec, found.side), dict(found.weights)
     return spec, weights
 
 

@@ -8,7 +8,7 @@ from models.architectures.build import EXPORTED, build
 from models.architectures.errors import BadConfiguration, BadWeights, UnknownArchitecture
 from models.architectures.heads import check_head, features, head, head_name, set_head
 from models.architectures.registered import BadRegistration, register
-from models.architectures.torchvision_networks import TENSORFLOWS, architectures, weight_choices
+from models.architectures.torchvision_networks import TENSORFLOWS, architectures, of_size, weight_choices
 from models.architectures.weights import load_backbone, load_exactly, sketch, stem_name
 from models.architectures.without_memory import TooLarge
 
@@ -28,6 +28,7 @@ __all__ = [
     "head_name",
     "load_backbone",
     "load_exactly",
+    "of_size",
     "register",
     "set_head",
     "sketch",

@@ -23,6 +23,18 @@ TENSORFLOWS = ("googlenet", "inception_v3")
 pixels with ImageNet's normalisation."""
 
 
+VISION_TRANSFORMERS = "vit_"
+"""Beginning of the names of networks with a position for each patch, so that they take pictures of one size alone."""
+USUAL_SIZE = 224
+"""Side in pixels of the pictures of torchvision's vision transformers, if nothing else is said."""
+
+
+def of_size(architecture: str, side: int) -> dict[str, int]:
+    """The configuration with which the network takes pictures of this side in pixels; empty for most networks."""
+    is_other = architecture.startswith(VISION_TRANSFORMERS) and side != USUAL_SIZE
+    return {"image_size": side} if is_other else {}
+
+
 def architectures() -> list[str]:
     """The names of torchvision's classification networks."""
     import torchvision.models
@@ -85,7 +97,7 @@ def _check(architecture: str, configuration: Mapping[str, Any]) -> None:
     allowed: dict[str, type] = {"published": bool}
     if architecture in TENSORFLOWS:
         allowed |= {"transform_input": bool}
-    if architecture.startswith("vit_"):
+    if architecture.startswith(VISION_TRANSFORMERS):
         allowed |= {"image_size": int}
     for name, value in configuration.items():
         is_size = name != "image_size" or (type(value) is int and SMALLEST <= value <= LARGEST)

@@ -57,6 +57,21 @@ def test_modes_are_those_of_timm(
     torch.testing.assert_close(ours, expected, rtol=0, atol=1.01)
 
 
+@pytest.mark.parametrize(("beside", "nearest", "down"), [(1, 0, 0), (2, 1, 1), (3, 2, 1), (5, 2, 2), (7, 4, 3)])
+def test_a_centre_between_two_pixels_begins_at_the_even_one_or_at_the_first(
+    beside: int, nearest: int, down: int
+) -> None:
+    """By hand: half of 3 is 1.5, which torchvision rounds to 2, and transformers to 1."""
+    size = (48, 48 + beside)
+    for crop_down, first in ((False, nearest), (True, down)):
+        spec = spec_of(input_size=48, resize=48, crop_down=crop_down)
+        assert input_sides(size, spec)[1].first == first
+        picture = torch.arange(48.0 + beside).expand(1, 3, 48, -1) / 255
+        assert 255 * preprocess(picture, spec)[0, 0, 0, 0] == pytest.approx(first, abs=1e-4)
+        rows, columns, _ = input_matrices(size, spec)
+        torch.testing.assert_close(rows @ picture @ columns.T, preprocess(picture, spec))
+
+
 @pytest.mark.parametrize("interpolation", KERNELS)
 @pytest.mark.parametrize("crop_mode", MODES)
 def test_interpolations_are_those_of_timm(draw: Draw, crop_mode: str, interpolation: str) -> None:

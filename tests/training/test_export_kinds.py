@@ -24,6 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "squash": {"resize_mode": "squash", "resize": (28, 40), "interpolation": "lanczos"},
     "pad": PAD,
     "pad, cropped": {**PAD, "resize": (30, 50), "interpolation": "bicubic"},
+    "crop down": {"resize": (27, 41), "crop_down": True},
     "aliased": {"interpolation": "bicubic", "antialias": False},
     "nearest": {"interpolation": "nearest", "input_size": 32, "resize": 36},
     "BGR": BGR,

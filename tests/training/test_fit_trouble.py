@@ -16,10 +16,10 @@ from tests.training.runs import (
 from training.cache import Cache
 from training.data.sources.source import BadData, Source
 from training.fit import fit
+from training.importing.weights_file import BadWeightsFile
 from training.learner import Learner
 from training.options import FitOptions
 from training.prepare import prepare
-from training.pretrained import BadPretrainedWeights
 from training.recipe import BadRecipe
 from training.run_state import BadRun
 
@@ -48,7 +48,7 @@ def test_missing_pretrained_weights_leave_the_earlier_run_unchanged(
     """The run is refused although --overwrite allows to replace the earlier one."""
     stop_after(2, monkeypatch, fit_options(tmp_path, data, pretrained, save_every_s=0.0))
     before = fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes()
-    with pytest.raises(BadPretrainedWeights):
+    with pytest.raises(BadWeightsFile):
         fit(fit_options(tmp_path, data, tmp_path / "typing-error.pth", overwrite=True), quiet())
     assert fit_options(tmp_path, data, pretrained).folder.state_file.read_bytes() == before
 

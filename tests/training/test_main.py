@@ -57,7 +57,7 @@ def test_check_writes_its_findings_as_csv_and_html(dirty: Path, tmp_path: Path) 
     ("arguments", "message"),
     [
         (("--architecture", "vgg17"), "torchvision has no classifier called 'vgg17'"),
-        (("--weights", "missing.pth"), "there are no weights missing.pth"),
+        (("--weights", "missing.pth"), "there is no file missing.pth"),
         (("--device", "cuda:77"), "the device 'cuda:77' is not available"),
         (("--rename", "z=zebra"), "there is no class folder 'z'"),
         (("--rename", "nonsense"), "--rename takes FOLDER=CLASS"),

@@ -15,6 +15,7 @@ from training.console import track
 from training.importing.doctor import Diagnosis, diagnose
 from training.importing.options import ImportOptions
 from training.importing.photos import ENOUGH, Photos, read_photos
+from training.importing.trial import Trial
 from training.metrics import Metrics, measure, wilson
 
 PRINTED = 40
@@ -71,7 +72,7 @@ def check_text(photos: CheckedPhotos, diagnosis: Diagnosis, spec: Spec) -> str:
         f"to {high:.2%})",
         *_mistakes(diagnosis),
     ]
-    if diagnosis.better or diagnosis.reordering is not None:
+    if diagnosis.mistakes:
         lines.append(f"give {shlex.join(_words(photos, diagnosis, spec))}")
     if diagnosis.is_healthy:
         lines.append("no other normalisation, order of colours, resize, crop or order of classes does clearly better")
@@ -86,21 +87,20 @@ def refusal(diagnosis: Diagnosis) -> str:
 
 
 def _mistakes(diagnosis: Diagnosis) -> list[str]:
-    order, better = diagnosis.reordering, diagnosis.better
-    if order is not None and better and not better[0].is_better:
-        both = f"{better[0].alternative.name}, and {order.name},"
-        return [f"likely mistakes: with {both} it would be {order.accuracy:.2%} instead of {order.before:.2%}"]
-    lines = []
-    for number, trial in enumerate(better):
-        then, before = trial.scores, trial.before
+    lines: list[str] = []
+    together = ""
+    for mistake in diagnosis.mistakes:
+        if isinstance(mistake, Trial):
+            name, after, before = mistake.alternative.name, mistake.scores.accuracy, mistake.before.accuracy
+            losses = f"loss {mistake.scores.loss:.3g} instead of {mistake.before.loss:.3g}, p = {mistake.p_value:.1g}"
+            if not mistake.is_better:  # but together with the order of the classes that follows
+                together = f"{name}, and "
+                continue
+        else:
+            name, after, before, losses = together + mistake.name, mistake.accuracy, mistake.before, ""
         lines.append(
-            f"likely mistake: with {trial.alternative.name}{' as well' if number else ''} it would be "
-            f"{then.accuracy:.2%} instead of {before.accuracy:.2%} (loss {then.loss:.3g} instead of {before.loss:.3g}, "
-            f"p = {trial.p_value:.1g})"
-        )
-    if order is not None:
-        lines.append(
-            f"likely mistake: with {order.name} it would be {order.accuracy:.2%} instead of {order.before:.2%}"
+            f"likely mistake: with {name}{' as well' if lines else ''} it would be {after:.2%} instead of {before:.2%}"
+            f"{f' ({losses})' if losses else ''}"
         )
     return lines
 

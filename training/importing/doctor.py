@@ -33,54 +33,83 @@ Track = Callable[[Iterable[int], int], Iterable[int]]
 class Diagnosis:
     """How the model does as it is (`asked`), and the mistakes that were found: preprocessing, and order of classes.
 
-    Each of the `better` trials is on top of those before it.
+    Each of the `mistakes` was found after those before it were undone.
     """
 
     asked: Scores
-    better: tuple[Trial, ...] = ()
-    reordering: Reordering | None = None
+    mistakes: tuple[Trial | Reordering, ...] = ()
+
+    @property
+    def better(self) -> tuple[Trial, ...]:
+        """The preprocessing with which the model does better."""
+        return tuple(mistake for mistake in self.mistakes if isinstance(mistake, Trial))
+
+    @property
+    def reordering(self) -> Reordering | None:
+        """The order of the classes with which it does better."""
+        return next((mistake for mistake in self.mistakes if isinstance(mistake, Reordering)), None)
 
     @property
     def is_unexplained(self) -> bool:
         """Whether the model is no better than chance, and nothing that was tried helps."""
-        return self.asked.is_at_chance and not self.better and self.reordering is None
+        return self.asked.is_at_chance and not self.mistakes
 
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.asked.is_at_chance and not self.better and self.reordering is None
+        return not self.asked.is_at_chance and not self.mistakes
 
 
 def diagnose(classifier: Classifier, photos: Photos, *, track: Track = lambda items, total: items) -> Diagnosis:
     """Try the likely mistakes on labelled photos; `track` shows the progress of a round through the photos."""
-    questions, spec = _Questions(classifier, photos, track), classifier.spec
-    asked = questions.ask(spec)
-    reordering = find_reordering(asked.logits, asked.labels, spec.classes)
-    before = asked if reordering is None else Scores(asked.logits, reordering.outputs_of(asked.labels))
-    better: list[Trial] = []
+    questions = _Questions(classifier, photos, track)
+    asked = questions.ask(classifier.spec)
+    state, tried = _undo(questions, _State(classifier.spec, asked))
+    states = [state]
+    if asked.is_at_chance and not state.mistakes:
+        # Other preprocessing may help only together with another order of the classes.
+        states += [state.with_other_preprocessing(trial) for trial in tried]
+    reordered = _with_other_order(states)
+    if reordered is not None:
+        state, _ = _undo(questions, reordered)
+    return Diagnosis(asked, state.mistakes)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Preprocessing, the answers with it, and the mistakes that were undone so far."""
+
+    spec: Spec
+    scores: Scores
+    mistakes: tuple[Trial | Reordering, ...] = ()
+
+    def with_other_preprocessing(self, trial: Trial) -> "_State":
+        return _State(trial.alternative.spec, trial.scores, (*self.mistakes, trial))
+
+    def with_other_order(self, order: Reordering) -> "_State":
+        """From now on each label is the output that belongs to the class."""
+        scores = Scores(self.scores.logits, order.outputs_of(self.scores.labels))
+        return _State(self.spec, scores, (*self.mistakes, order))
+
+
+def _undo(questions: "_Questions", state: _State) -> tuple[_State, list[Trial]]:
+    """The state when no other preprocessing does better, and what was tried last."""
     trials: list[Trial] = []
-    while len(better) < ROUNDS:
-        trials = questions.try_all(alternatives(spec), before)
+    for _ in range(ROUNDS):
+        trials = questions.try_all(alternatives(state.spec), state.scores)
         best = choose(trials)
         if best is None:
             break
-        better.append(best)
-        spec, before = best.alternative.spec, best.scores
-    if reordering is None and better:
-        reordering = find_reordering(before.logits, before.labels, spec.classes)
-    if reordering is None and not better and asked.is_at_chance:
-        return _with_both(asked, trials)
-    return Diagnosis(asked, tuple(better), reordering)
+        state = state.with_other_preprocessing(best)
+    return state, trials
 
 
-def _with_both(asked: Scores, trials: Sequence[Trial]) -> Diagnosis:
-    """The diagnosis where only other preprocessing and another order of the classes together may help."""
-    orders = [find_reordering(trial.scores.logits, asked.labels, trial.alternative.spec.classes) for trial in trials]
-    pairs = [(order, trial) for order, trial in zip(orders, trials, strict=True) if order is not None]
-    if not pairs:
-        return Diagnosis(asked)
-    order, trial = max(pairs, key=lambda pair: pair[0].accuracy)
-    return Diagnosis(asked, (trial,), order)
+def _with_other_order(states: Sequence[_State]) -> _State | None:
+    """The first state in which another order of the classes does well, where the best of all counts as well."""
+    orders = [find_reordering(state.scores.logits, state.scores.labels, state.spec.classes) for state in states]
+    pairs = [(state, order) for state, order in zip(states, orders, strict=True) if order is not None]
+    best = max((order.accuracy for _, order in pairs), default=0.0)
+    return next((state.with_other_order(order) for state, order in pairs if order.accuracy >= best / 2), None)
 
 
 @dataclass

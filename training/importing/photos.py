@@ -105,6 +105,6 @@ def _no_class(unknown: Mapping[str, UnknownClass]) -> str:
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         folders = f"the folders {', '.join(map(repr, list(unknown)[:NAMED]))}{more}"
     return (
-        f"the model has no class for {folders} ({error}): give --rename '{first}=CLASS', or leave it out with "
-        f"--exclude '{first}'"
+        f"the model has no class for {folders} ({error}): give --rename '{first}=CLASS', or leave photos out with "
+        "--exclude"
     )

@@ -27,13 +27,17 @@ class Unrecognised(ValueError):
 
 @dataclass(frozen=True)
 class Recognised:
-    """An architecture, the weights under the names that it has for them, and the number of outputs of its head."""
+    """An architecture, the weights under the names that it has for them, and the number of outputs of its head.
+
+    `side` is that of the pictures in pixels, None for a network that takes pictures of any size.
+    """
 
     architecture: str
     weights: Mapping[str, Tensor]
     outputs: int
     channels: int = 3
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    side: int | None = None
 
 
 def recognise(weights: Mapping[str, Tensor]) -> Recognised:
@@ -51,13 +55,12 @@ def recognise(weights: Mapping[str, Tensor]) -> Recognised:
 
 @dataclass(frozen=True)
 class _Skeleton:
-    """The shapes of a network's weights, the names of its head and first layer, and the sizes of a transformer."""
+    """The shapes of a network's weights, the names of its head and first layer, and the side of a patch."""
 
     shapes: Mapping[str, tuple[int, ...]]
     head: str
     stem: str
     patch_size: int
-    image_size: int
 
 
 @cache
@@ -69,7 +72,6 @@ def _skeleton(architecture: str) -> _Skeleton:
         architectures.head_name(network),
         f"{architectures.stem_name(network)}.weight",
         getattr(network, "patch_size", 0),
-        getattr(network, "image_size", 0),
     )
 
 
@@ -99,13 +101,14 @@ def fit(architecture: str, weights: Mapping[str, Tensor]) -> Recognised | None:
     expected = {**skeleton.shapes, kernel: shapes[kernel], bias: (outputs,)}
     first, _, *window = expected[skeleton.stem]
     expected[skeleton.stem] = (first, channels, *window)
+    side = None
     if POSITIONS in shapes:
         side = _image_size(shapes[POSITIONS], skeleton)
-        configuration |= {"image_size": side} if side != skeleton.image_size else {}
+        configuration |= architectures.of_size(architecture, side)
         expected[POSITIONS] = (1, (side // skeleton.patch_size) ** 2 + 1, expected[POSITIONS][2])
     if any(tuple(tensor.shape) != expected[key] for key, tensor in current.items()):
         return None
-    return Recognised(architecture, current, outputs, channels, configuration)
+    return Recognised(architecture, current, outputs, channels, configuration, side)
 
 
 def _image_size(positions: tuple[int, ...], skeleton: _Skeleton) -> int:

@@ -13,9 +13,11 @@ from models.architectures import (
     head,
     load_backbone,
     load_exactly,
+    of_size,
     set_head,
     weight_choices,
 )
+from models.architectures.without_memory import without_memory
 from models.classifier import Classifier
 from models.network_ends import Normalize
 from models.spec import Spec
@@ -155,6 +157,17 @@ def test_a_vision_transformer_of_another_size_has_other_positions() -> None:
     assert network.encoder.pos_embedding.shape == (1, 5, 768)
     with torch.no_grad():
         assert network(noise(1, 64)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in architectures() if name.startswith("vit_")])
+def test_published_weights_of_vision_transformers_are_of_several_sizes(name: str) -> None:
+    """The spec of each has the configuration with which the network takes its pictures: a position for each patch."""
+    for weights in weight_choices(name):
+        spec = imagenet_spec(name, weights)
+        with without_memory():
+            network = build(name, 3, configuration=spec.configuration)
+        assert network.encoder.pos_embedding.shape[1] == (spec.side // network.patch_size) ** 2 + 1
+    assert of_size(name, 224) == {} and of_size(name, 384) == {"image_size": 384} and of_size("resnet18", 384) == {}
 
 
 @pytest.mark.parametrize(("configuration", "scales"), [({}, True), ({"transform_input": False}, False)])

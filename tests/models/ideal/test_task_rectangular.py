@@ -66,13 +66,19 @@ def test_the_ascent_raises_the_probability(network: Classifier) -> None:
 
 
 def test_the_views_have_the_size_of_the_input(network: Classifier) -> None:
-    """Of pictures smaller and larger than that, whole and in crops; one colour stays that colour."""
+    """Of pictures smaller and larger than that, whole and in crops; one colour stays that colour beside the padding."""
+    spec = network.spec
+    height, width = spec.size
+    colour, left = torch.full((1, 3, height, width), 0.3), (width - height) // 2
+    one = colour.clone()
+    if spec.resize_mode == "pad":  # a square in the middle of a wide input
+        one[:] = torch.tensor(spec.padding).view(3, 1, 1)
+        one[..., left : left + height] = 0.3
     for side in (10, 36, 200):
         picture = torch.full((1, 3, side, side), 0.3)
-        crops = random_crops(picture, 3, network.spec, torch.Generator().manual_seed(0))
-        for view in (crops, whole(picture, network.spec)):
-            assert view.shape[1:] == (3, *network.spec.size)
-            torch.testing.assert_close(view, torch.full_like(view, 0.3))
+        crops = random_crops(picture, 3, spec, torch.Generator().manual_seed(0))
+        torch.testing.assert_close(crops, colour.expand(3, -1, -1, -1))
+        torch.testing.assert_close(whole(picture, spec), one)
 
 
 @pytest.mark.parametrize("mode", ["crop", "squash"])

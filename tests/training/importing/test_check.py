@@ -74,7 +74,7 @@ def test_mistakes_are_listed_with_the_options_that_undo_all_of_them() -> None:
 def test_another_order_of_few_classes_is_given_on_the_command_line() -> None:
     spec = replace(SPEC, classes=("ant", "bee", "Cat's paw", "dog"))
     order = Reordering("the classes in the reverse order", (3, 2, 1, 0), accuracy=0.9, before=0.1)
-    _, *lines = text(Diagnosis(scores(20), reordering=order), spec)
+    _, *lines = text(Diagnosis(scores(20), (order,)), spec)
     assert lines == [
         "likely mistake: with the classes in the reverse order it would be 90.00% instead of 10.00%",
         "give --classes 'dog,Cat'\"'\"'s paw,bee,ant'",
@@ -86,25 +86,25 @@ def test_another_order_of_few_classes_is_given_on_the_command_line() -> None:
 )
 def test_another_order_of_many_classes_or_of_names_with_commas_is_in_a_file(names: tuple[str, ...]) -> None:
     order = Reordering("the classes in the reverse order", tuple(range(len(names)))[::-1], accuracy=0.9, before=0.1)
-    _, _, line = text(Diagnosis(scores(180), reordering=order), replace(SPEC, classes=names))
+    _, _, line = text(Diagnosis(scores(180), (order,)), replace(SPEC, classes=names))
     assert line == "give --classes 'my models/mine.classes.txt'"
 
 
 def test_an_order_that_fits_says_of_how_many_classes_there_are_photos() -> None:
     order = Reordering("the classes in another order", (1, 0, 2, 3, 4), accuracy=0.9, before=0.1, is_fitted=True)
     spec = replace(SPEC, classes=(*SPEC.classes, "eel"))
-    *_, line = text(Diagnosis(scores(20), reordering=order), spec)
+    *_, line = text(Diagnosis(scores(20), (order,)), spec)
     assert line == "there are photos of 4 of the 5 classes: the order of the others is a guess"
-    *_, line = text(Diagnosis(scores(20), reordering=replace(order, is_fitted=False)), spec)
+    *_, line = text(Diagnosis(scores(20), (replace(order, is_fitted=False),)), spec)
     assert line.startswith("give")
 
 
-def test_two_mistakes_that_show_only_together_are_one_sentence() -> None:
+def test_mistakes_that_show_only_together_are_one_sentence() -> None:
     chance, name = scores(50), "normalisation to values from 0 to 255"
     order = Reordering("each class one output later", (3, 0, 1, 2), accuracy=0.9, before=0.2)
-    _, *lines = text(Diagnosis(chance, (trial(name, chance, chance),), order))
+    _, *lines = text(Diagnosis(chance, (trial(name, chance, chance), order)))
     assert lines == [
-        f"likely mistakes: with {name}, and each class one output later, it would be 90.00% instead of 20.00%",
+        f"likely mistake: with {name}, and each class one output later it would be 90.00% instead of 20.00%",
         "give --mean 0 --std 0.00392157 --classes dog,ant,bee,cat",
     ]
 

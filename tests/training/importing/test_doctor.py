@@ -89,7 +89,7 @@ RIGHTS = {
 def test_right_preprocessing_is_healthy(right: Spec) -> None:
     diagnosis = planted(right)
     assert diagnosis.is_healthy and not diagnosis.is_unexplained
-    assert (diagnosis.asked.accuracy, diagnosis.better, diagnosis.reordering) == (1.0, (), None)
+    assert (diagnosis.asked.accuracy, diagnosis.mistakes) == (1.0, ())
 
 
 MISTAKES: dict[str, tuple[Spec, dict[str, Any]]] = {
@@ -132,16 +132,27 @@ def test_mistakes_that_come_together_are_undone_one_after_the_other() -> None:
     assert afters[-1] == 1.0
 
 
-def test_another_order_of_the_classes_is_found_before_other_preprocessing() -> None:
-    """The names are in the reverse order, and the colours, too: the order shows although colours are wrong."""
+def test_other_preprocessing_shows_when_the_order_of_the_classes_is_undone() -> None:
+    """The names are in the reverse order, so that nothing that is tried makes the labels more probable before."""
     network, photos = known(RIGHT)
     mislabelled = [(pixels, len(CLASSES) - 1 - label) for pixels, label in photos]
     diagnosis = diagnose(Classifier(network, replace(RIGHT, **HALF)), mislabelled)
-    assert diagnosis.reordering is not None and diagnosis.reordering.name == "the classes in the reverse order"
-    assert diagnosis.reordering.before == diagnosis.asked.accuracy < diagnosis.reordering.accuracy < 1
-    assert [trial.alternative.spec for trial in diagnosis.better] == [RIGHT]
-    assert diagnosis.better[0].before.accuracy == diagnosis.reordering.accuracy
-    assert diagnosis.better[0].scores.accuracy == 1
+    order, trial = diagnosis.mistakes
+    assert order == diagnosis.reordering and order.name == "the classes in the reverse order"
+    assert order.before == diagnosis.asked.accuracy < order.accuracy < 1
+    assert diagnosis.better == (trial,) and trial.alternative.spec == RIGHT
+    assert (trial.before.accuracy, trial.scores.accuracy) == (order.accuracy, 1)
+
+
+def test_the_order_of_some_classes_shows_when_the_preprocessing_is_undone() -> None:
+    """Two of five classes have changed places."""
+    network, photos = known(RIGHT)
+    mislabelled = [(pixels, {0: 1, 1: 0}.get(label, label)) for pixels, label in photos]
+    diagnosis = diagnose(Classifier(network, replace(RIGHT, colours="BGR")), mislabelled)
+    trial, order = diagnosis.mistakes
+    assert diagnosis.better == (trial,) and trial.alternative.spec == RIGHT
+    assert order == diagnosis.reordering and order.order == (1, 0, 2, 3, 4)
+    assert (order.before, order.accuracy) == (trial.scores.accuracy, 1)
 
 
 def test_an_order_that_shows_only_with_other_preprocessing_is_found() -> None:
@@ -151,10 +162,10 @@ def test_an_order_that_shows_only_with_other_preprocessing_is_found() -> None:
     mislabelled = [(pixels, (label + 1) % len(CLASSES)) for pixels, label in photos]
     diagnosis = diagnose(Classifier(network, replace(right, std=(1.0, 1.0, 1.0))), mislabelled)
     assert diagnosis.asked.is_at_chance and not diagnosis.is_healthy and not diagnosis.is_unexplained
-    assert [trial.alternative.spec for trial in diagnosis.better] == [right]
-    assert not diagnosis.better[0].is_better
-    assert diagnosis.reordering is not None and diagnosis.reordering.name == "each class one output earlier"
-    assert diagnosis.reordering.accuracy == 1
+    trial, order = diagnosis.mistakes
+    assert diagnosis.better == (trial,) and trial.alternative.spec == right and not trial.is_better
+    assert order == diagnosis.reordering and order.name == "each class one output earlier"
+    assert order.accuracy == 1
 
 
 def test_a_network_that_has_learnt_nothing_is_no_better_whatever_is_tried() -> None:
@@ -164,7 +175,7 @@ def test_a_network_that_has_learnt_nothing_is_no_better_whatever_is_tried() -> N
     unrelated = [(pixels, label) for (pixels, _), label in zip(photos, random, strict=True)]
     diagnosis = diagnose(Classifier(network, RIGHT), unrelated)
     assert diagnosis.is_unexplained and not diagnosis.is_healthy
-    assert (diagnosis.better, diagnosis.reordering) == ((), None)
+    assert diagnosis.mistakes == ()
 
 
 def test_what_is_hopeless_is_given_up_and_each_resize_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_folders_without_a_class_are_named_with_what_to_do(tmp_path: Path) -> No
         read_photos(options(folder), SPEC, Console())
     assert str(one.value) == (
         "the model has no class for the folder 'kitten' (no class is called 'kitten'; similar names: cat, dog, emu): "
-        "give --rename 'kitten=CLASS', or leave it out with --exclude 'kitten'"
+        "give --rename 'kitten=CLASS', or leave photos out with --exclude"
     )
     for number in range(11):
         write_gratings(folder, {f"cow {number:02}": 1}, seed=number)

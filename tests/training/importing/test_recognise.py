@@ -106,9 +106,10 @@ def test_vision_transformers_at_other_sizes(name: str, size: int) -> None:
     assert "image_size" not in recognise(sketch(name)).configuration
 
 
-def test_the_published_size_of_a_vision_transformer_is_kept() -> None:
-    """vit_h_14 has weights for 224 pixels, and others for 518."""
-    assert recognise(sketch("vit_h_14", image_size=518)).configuration["image_size"] == 518
+def test_only_vision_transformers_have_a_size() -> None:
+    """vit_h_14 has published weights for 518 pixels, and others for 224, which is the usual size."""
+    assert [recognise(sketch("vit_h_14", image_size=size)).side for size in (224, 518)] == [224, 518]
+    assert recognise(sketch("resnet18")).side is None
 
 
 def test_old_names_of_densenet() -> None:

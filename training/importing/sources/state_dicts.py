@@ -75,7 +75,7 @@ def _torchvisions(
     )
     architectures.load_exactly(network, found.weights)
     spec = replace(
-        at_image_size(store.imagenet_spec(found.architecture), found.configuration.get("image_size")),
+        spec_of_size(store.imagenet_spec(found.architecture), found.side),
         classes=names,
         background=background,
         multi_label=found.outputs == 1,
@@ -90,12 +90,13 @@ def _torchvisions(
     return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings)
 
 
-def at_image_size(spec: Spec, side: int | None) -> Spec:
-    """The spec of a vision transformer for pictures of another size, resized in the same proportion."""
+def spec_of_size(spec: Spec, side: int | None) -> Spec:
+    """The spec of a vision transformer for pictures of its own size, resized in the same proportion."""
     if side is None:
         return spec
     resize = round(max(spec.resize_size) * side / max(spec.size))
-    return replace(spec, input_size=side, resize=resize, configuration={**spec.configuration, "image_size": side})
+    configuration = architectures.of_size(spec.architecture, side)
+    return replace(spec, input_size=side, resize=resize, configuration=configuration)
 
 
 def _own(

@@ -87,6 +87,14 @@ def test_a_vision_transformer_of_another_size(tmp_path: Path) -> None:
     assert torch.equal(logits(model.network, 3, 64, 64), logits(network, 3, 64, 64))
 
 
+def test_a_size_that_is_not_that_of_the_published_weights() -> None:
+    """torchvision recommends weights of vit_h_14 for 518 pixels; those in the file are for 224, which is usual."""
+    published = imagenet_spec("vit_h_14")
+    assert (published.input_size, dict(published.configuration)) == (518, {"image_size": 518})
+    own = state_dicts.spec_of_size(published, 224)
+    assert (own.input_size, own.resize, dict(own.configuration)) == (224, 224, {})
+
+
 def test_networks_from_tensorflow_get_values_from_minus_1_to_1(tmp_path: Path) -> None:
     """The published GoogLeNet scales ImageNet's normalisation to that itself: both get the same logits for pixels."""
     network = source_network("googlenet", transform_input=True)

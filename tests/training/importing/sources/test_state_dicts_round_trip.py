@@ -14,13 +14,10 @@ from training.importing.recognise import recognise
 from training.importing.sources import state_dicts
 
 SMALL = {
-    "densenet121": "plain",
-    "efficientnet_b0": "averaged",
     "googlenet": "Lightning",
-    "mnasnet0_5": "torch.compile",
+    "mnasnet0_5": "nested",
     "mobilenet_v2": "timm",
     "mobilenet_v3_small": "DataParallel of torch.compile",
-    "regnet_y_400mf": "nested",
     "resnet18": "averaged",
     "shufflenet_v2_x0_5": "plain",
     "squeezenet1_1": "Lightning",

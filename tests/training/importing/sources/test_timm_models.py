@@ -1,6 +1,9 @@
 """What becomes of timm's networks: sizes, channels, classes, and published weights from a cache."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from models.architectures import BadWeights, UnknownArchitecture, timm_networks
 from models.classifier import Classifier
 from models.store import WeightsUnavailable
 from tests.foreign_networks import photos, timm_network
+from tests.training.runs import REPOSITORY
 from training.importing.agreement import compare
 from training.importing.sources import timm_models
 from training.importing.weights_file import WeightsFile
@@ -175,3 +179,19 @@ def test_unknown_names_of_timm(hub: Path, name: str) -> None:
         timm_models.published(name, None)
     with pytest.raises(UnknownArchitecture):
         timm_networks.spec(name, ("a", "b"))
+
+
+@pytest.mark.slow
+def test_the_environment_names_the_cache(published: nn.Module, hub: Path, tmp_path: Path) -> None:
+    """HF_HOME and HF_HUB_OFFLINE, as an operator sets them, in a process of its own: without the weights it says so."""
+    code = "from models.store import load\nmodel = load({name!r})\nprint(model.name, len(model.spec.classes))"
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY)}
+    outcomes = [
+        subprocess.run([sys.executable, "-c", code.format(name=name)], env=environment, capture_output=True, text=True)
+        for name in ("timm/test_resnet", "timm/test_vit")
+    ]
+    assert outcomes[0].stdout.split() == ["timm/test_resnet", "1000"], outcomes[0].stderr
+    assert (
+        outcomes[1].returncode == 1
+        and "WeightsUnavailable: the weights of timm/test_vit cannot be" in outcomes[1].stderr
+    )
