@@ -4,7 +4,7 @@ They are written atomically, and loading one runs no code of the file.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from models import architectures
-from models.architectures import transformers_networks
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import disagreement, golden_logits
@@ -134,12 +133,12 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
         network = _rebuild(checkpoint.spec, checkpoint.weights)
     except BAD_NETWORK as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
-    classifier = Classifier(network, checkpoint.spec, device=device)
     try:
+        classifier = Classifier(network, checkpoint.spec, device=device)
         difference = disagreement(classifier, checkpoint.golden)
     except torch.OutOfMemoryError:
         raise
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+    except Exception as error:  # the network of a program or of another library may raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadCheckpoint(
             f"{path.name} has a network that takes no pictures of {checkpoint.spec.size} pixels ({reason}): train or "
@@ -153,12 +152,10 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier,
     return classifier, checkpoint
 
 
-def _check_size(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> None:
-    """Raise BadWeights, or what `build` raises, before there is memory for a network that is too large for them."""
-    try:
-        architectures.sketch(weights, build)
-    except architectures.TooLarge as error:
-        raise architectures.BadWeights(str(error)) from error
+def _check_outputs(weights: Mapping[str, Tensor], outputs: int) -> None:
+    """Raise BadWeights before there is memory for a head of many more outputs than the weights are for."""
+    if not any(tensor.ndim and len(tensor) == outputs and tensor.numel() for tensor in weights.values()):
+        raise architectures.BadWeights(f"these weights are for another number of classes than {outputs:,}")
 
 
 def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
@@ -170,8 +167,10 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
             configuration=spec.configuration,
         )
 
-    if spec.architecture == architectures.EXPORTED or spec.architecture.startswith(transformers_networks.PREFIX):
-        _check_size(weights, build)  # the sizes of these networks are in the configuration
+    if spec.architecture in architectures.architectures():
+        _check_outputs(weights, len(spec.classes) + spec.background)
+    else:
+        architectures.check_size(weights, build)  # the sizes of these networks are in the configuration, too
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)

@@ -56,6 +56,7 @@ class Logits(nn.Module):
             outputs = outputs[:, 1:]
         if not self.of_probabilities:
             return outputs
+        outputs = outputs.float()  # half-precision floats hold neither LEAST nor NEAR_ONE
         if self.multi_label:
             return outputs.clamp(LEAST, NEAR_ONE).logit()
         return outputs.clamp(min=LEAST).log()

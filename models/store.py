@@ -68,7 +68,7 @@ def weights_digest(network: nn.Module, text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -148,6 +148,8 @@ def _load_timm(name: str, device: torch.device | str) -> Model:
         ) from error
     configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     count = int(configuration["num_classes"])
+    if count < 2:
+        raise UnknownModel(f"timm's weights of {name} have no classes: choose others, or train a head with `fit`")
     classes = timm_networks.class_names(name, count, network=network) or tuple(map(str, range(count)))
     spec = timm_networks.spec(name, classes, network=network)
     parent = {"name": f"timm {configuration.get('hf_hub_id') or name}", "licence": configuration.get("license")}

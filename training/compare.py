@@ -20,7 +20,7 @@ from training.data.loading.batches import LabelledPhotos
 from training.data.scan.scan_source import scan_files
 from training.evaluate import (
     EvaluationOptions,
-    class_indices,
+    class_indices_of,
     classify_photos,
     headline,
     load_model,
@@ -28,7 +28,7 @@ from training.evaluate import (
     print_photos,
     under_attack,
 )
-from training.metrics import Metrics
+from training.metrics import Metrics, are_right
 from training.paired import PairedCounts
 from training.report.comparison import write_comparison
 from training.robustness import checked_options, default_epsilons, sampled
@@ -69,14 +69,9 @@ class Measured:
 
     @cached_property
     def right(self) -> list[bool]:
-        """Whether each photo is classified correctly."""
-        return [index == label for index, label in zip(self.predicted, self.data.labels.tolist(), strict=True)]
-
-    @cached_property
-    def found(self) -> list[bool]:
-        """Whether each photo is classified correctly, and a model of several labels finds the label in it."""
-        least = 0.5 if self.model.spec.multi_label else 0.0
-        return [right and confidence > least for right, confidence in zip(self.right, self.confidence, strict=True)]
+        """Whether each photo is classified correctly, as `training.metrics.are_right` says."""
+        right: list[bool] = are_right(self.logits, self.data.labels, multi_label=self.model.spec.multi_label).tolist()
+        return right
 
     @cached_property
     def comparable_classes(self) -> list[str]:
@@ -103,7 +98,7 @@ def compare(options: ComparisonOptions, console: Console) -> Comparison:
     for model in models if options.attack else ():  # so is an attack that needs gradients where a model has none
         choose_attack(options.attack.get("attack", "apgd"), {}, differentiable=model.spec.differentiable)
     source, data_layout = open_data(options, console)
-    indices = [_class_indices(data_layout, model, models, options.renamed) for model in models]
+    indices = [_class_indices(data_layout, model, models, options.renamed, console) for model in models]
     scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
     common = choose_common_photos(options.on, scan, data_layout, models)
     for note in common.notes:
@@ -134,7 +129,7 @@ def load_pair(options: ComparisonOptions) -> tuple[Model, Model]:
 
 
 def _class_indices(
-    data_layout: Layout, model: Model, models: Sequence[Model], renamed: Mapping[str, str]
+    data_layout: Layout, model: Model, models: Sequence[Model], renamed: Mapping[str, str], console: Console
 ) -> Mapping[str, int]:
     """The index of the model's class for each folder; raises BadData.
 
@@ -146,7 +141,7 @@ def _class_indices(
         for folder, name in renamed.items()
         if _has_class(model, name) or not any(_has_class(other, name) for other in models)
     }
-    return class_indices(data_layout, model, own_names)
+    return class_indices_of(data_layout, model, own_names, console)
 
 
 def _has_class(model: Model, name: str) -> bool:
@@ -158,13 +153,21 @@ def _has_class(model: Model, name: str) -> bool:
 
 
 def _class_warnings(models: Sequence[Model]) -> list[str]:
-    """What has to be said if the models distinguish different numbers of classes."""
+    """What has to be said if the models distinguish different numbers of classes, or different kinds."""
+    warnings = []
+    if models[0].spec.multi_label != models[1].spec.multi_label:
+        several, one = sorted(models, key=lambda model: not model.spec.multi_label)
+        warnings.append(
+            f"{several.name} gives each label a probability of its own and is right only if it finds the label, while "
+            f"the probabilities of {one.name} add up to 1: their calibration and their accuracies differ by that alone"
+        )
     first, second = (len(model.spec.classes) for model in models)
     if first == second:
-        return []
+        return warnings
     return [
+        *warnings,
         f"{models[0].name} distinguishes {first:,} classes and {models[1].name} {second:,}: with more classes there "
-        "are more ways to be wrong, and less probability for each class"
+        "are more ways to be wrong, and less probability for each class",
     ]
 
 
@@ -235,7 +238,7 @@ def _transfer(options: ComparisonOptions, attacked: Measured, other: Measured, c
 
     The largest budget, since there most attacks succeed, so that the share of those that transfer is measured best.
     """
-    photos = [photo for photo, *right in zip(other.data.photos, attacked.found, other.right, strict=True) if all(right)]
+    photos = [photo for photo, *right in zip(other.data.photos, attacked.right, other.right, strict=True) if all(right)]
     attack = {"attack": "apgd", "norm": "linf", **options.attack}
     epsilon = max(attack.pop("epsilons", None) or default_epsilons(attack["norm"]))
     count = min(options.photos, len(photos))

@@ -12,11 +12,10 @@ from torch import Tensor
 
 from models import checkpoint
 from models.attacks.options import choose_attack
-from models.classes import UnknownClass
 from models.store import Model, load
 from training.cache import Cache
 from training.console import print_line, track
-from training.data.layout.layout import Layout, check_renamed_folders, layout
+from training.data.layout.layout import Layout, layout
 from training.data.loading.batches import LabelledPhotos, serving_batches
 from training.data.options import SPLITS, DataOptions
 from training.data.scan.findings import Photo, Scan
@@ -24,6 +23,7 @@ from training.data.scan.scan_source import scan_files
 from training.data.sources.open_source import UNPACKED, open_source
 from training.data.sources.source import BadData, Source
 from training.data.split import split
+from training.folder_classes import class_indices
 from training.metrics import Metrics, gather, measure
 from training.rare import rare_class_warnings
 from training.recipe import Recipe
@@ -68,7 +68,7 @@ def evaluate(options: EvaluationOptions, console: Console) -> tuple[Metrics, dic
     if options.attack:  # so is an attack that needs gradients where the model has none
         choose_attack(options.attack.get("attack", "apgd"), {}, differentiable=model.spec.differentiable)
     source, data_layout = open_data(options, console)
-    index_of = class_indices(data_layout, model, options.renamed)
+    index_of = class_indices_of(data_layout, model, options.renamed, console)
     scan = scan_files(source, data_layout, workers=options.workers, console=console, cache=options.cache)
     on, photos = choose_photos(options.on, scan, data_layout, model)
     print_photos(on, photos, console)
@@ -117,6 +117,12 @@ def classify_photos(
     batches = serving_batches(data, model.spec, batch_size=options.batch_size, workers=options.workers)
     tracked = track(console, batches, what="classifying photos", total=len(batches))
     logits, labels = gather(model.classifier.logits, tracked, options.device)
+    if len(model.spec.classes) == 1:
+        print_line(
+            console,
+            f"{model.name} has a single label, and all photos are of it: measured is in how many it is found, and not "
+            "how often it is found in photos of something else",
+        )
     return logits, measure(logits, labels, model.spec.classes, multi_label=model.spec.multi_label)
 
 
@@ -142,24 +148,9 @@ def load_model(name: str, device: torch.device) -> Model:
     return Model(file.stem, classifier, loaded.provenance)
 
 
-def class_indices(data_layout: Layout, model: Model, renamed: Mapping[str, str]) -> dict[str, int]:
-    """The index of the model's class for each folder; raises BadData if the model has no such class.
-
-    The name of the class is what the user calls it (`renamed`), or else what the training data calls it, or else the
-    name of the folder.
-    """
-    check_renamed_folders(data_layout, renamed)
-    trained_names = training_folders(model)
-    indices = {}
-    for folder in data_layout.folders:
-        name = renamed.get(folder) or trained_names.get(folder) or data_layout.names.get(folder) or folder
-        try:
-            indices[folder] = model.spec.names.find(name)
-        except UnknownClass as error:
-            raise BadData(
-                f"{model.name} has no class for the folder {folder!r} ({error}): give --rename '{folder}=CLASS'"
-            ) from error
-    return indices
+def class_indices_of(data_layout: Layout, model: Model, renamed: Mapping[str, str], console: Console) -> dict[str, int]:
+    """The index of the model's class for each folder; raises BadData if the model has no such class."""
+    return class_indices(data_layout, model.spec, renamed, console, name=model.name, trained=training_folders(model))
 
 
 def training_folders(model: Model) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -93,13 +93,21 @@ def measure(
     """Compute all metrics from logits [n, k] and labels [n].
 
     With `multi_label` a probability is the sigmoid of its own logit; of several labels that a photo may have, only the
-    given one is known, and the most probable one counts as the prediction.
+    given one is known. The most probable one is the prediction if it is found, and otherwise there is none: the photo
+    is in no column of the confusion matrix.
     """
-    predicted = logits.argmax(dim=1)
+    predicted, right = logits.argmax(dim=1), are_right(logits, labels, multi_label=multi_label)
     size = len(classes)
-    confusion = torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size).tolist()
-    correct = int((predicted == labels).sum())
-    per_class = {name: _of_class(confusion[index], index) for index, name in enumerate(classes)}
+    pairs = labels * size + predicted
+    if multi_label:
+        pairs = pairs[logits.amax(dim=1) >= 0]
+    confusion = torch.bincount(pairs, minlength=size * size).reshape(size, size).tolist()
+    correct = int(right.sum())
+    photos, of_class = labels.bincount(minlength=size).tolist(), labels[right].bincount(minlength=size).tolist()
+    per_class = {
+        name: {"photos": count, "correct": own, "accuracy": own / count if count else None}
+        for name, count, own in zip(classes, photos, of_class, strict=True)
+    }
     balanced = balanced_accuracy({"per_class": per_class})
     assert balanced is not None  # there are photos, so at least one class has some
     return Metrics(
@@ -124,9 +132,15 @@ def _negative_log_likelihood(logits: Float[Tensor, "n k"], labels: Int64[Tensor,
     return functional.cross_entropy(logits, labels).item()
 
 
-def _of_class(row: list[int], index: int) -> dict[str, float | None]:
-    photos = sum(row)
-    return {"photos": photos, "correct": row[index], "accuracy": row[index] / photos if photos else None}
+def are_right(
+    logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"], *, multi_label: bool = False
+) -> Bool[Tensor, " n"]:
+    """Whether the label of each photo is the most probable one; with `multi_label` it must also be found.
+
+    A label is found from a probability of one half on, which is a logit of 0.
+    """
+    right = logits.argmax(dim=1) == labels
+    return right & (logits.amax(dim=1) >= 0) if multi_label else right
 
 
 def wilson(correct: int, photos: int, z: float = 1.959964) -> tuple[float, float]:

@@ -89,11 +89,15 @@ class TransferVerdict(BaseModel):
     """What another served model that has the same classes predicts for the uploaded and the returned picture."""
 
     model: str = Field(description="Name of the other model.")
-    original: Prediction = Field(description="Its top class on the uploaded picture.")
-    adversarial: Prediction = Field(description="Its top class on the returned picture.")
+    original: Prediction = Field(
+        description="Its top class on the uploaded picture; of a model of several labels per picture, the label that "
+        "the attack is about: the target, or without one the original label."
+    )
+    adversarial: Prediction = Field(description="The same of the returned picture.")
     fooled: bool = Field(
         description="Whether the attack succeeds against this model too. With a target: its top class becomes the "
-        "target. Without one: its top class was the original class and is another now."
+        "target. Without one: its top class was the original class and is another now. A model of several labels is "
+        "fooled if it finds the target only in the returned picture, or the original label only in the uploaded one."
     )
 
 

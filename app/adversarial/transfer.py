@@ -7,6 +7,7 @@ from app.web.schemas import Prediction
 from app.web.second_opinions import ModelTasks, second_opinions
 from app.web.service import Service
 from models import classify
+from models.attacks.one_label import FOUND
 from models.attacks.task import Adversarial
 from models.classes import UnknownClass
 from models.spec import Spec
@@ -31,7 +32,7 @@ async def ask_other_models(service: Service, result: Adversarial, attacked: str)
     tasks = [_verdict_tasks(result, candidate.model) for candidate in candidates]
     answers = await second_opinions(service, tasks)
     return [
-        _verdict(candidate, *(predictions[0] for predictions in answer))
+        _verdict(candidate, *(_judged(candidate, predictions) for predictions in answer))
         for candidate, answer in zip(candidates, answers, strict=True)
         if answer is not None
     ]
@@ -58,14 +59,29 @@ def _indices(result: Adversarial, spec: Spec) -> tuple[int, int | None]:
 
 def _verdict_tasks(result: Adversarial, model: Model) -> ModelTasks[list[classify.Prediction]]:
     pictures = (result.origin, result.picture)
-    return ModelTasks(model, [classify.classify(picture, model.spec, top=1) for picture in pictures])
+    top = len(model.spec.classes) if model.spec.multi_label else 1
+    return ModelTasks(model, [classify.classify(picture, model.spec, top=top) for picture in pictures])
+
+
+def _judged(candidate: _Candidate, predictions: list[classify.Prediction]) -> classify.Prediction:
+    """The top class, or of a model of several labels per picture the label that the attack is about."""
+    if not candidate.model.spec.multi_label:
+        return predictions[0]
+    label = candidate.original if candidate.target is None else candidate.target
+    return next(prediction for prediction in predictions if prediction.index == label)
 
 
 def _verdict(candidate: _Candidate, before: classify.Prediction, after: classify.Prediction) -> TransferVerdict:
-    lost_original = before.index == candidate.original and after.index != candidate.original
+    wanted = candidate.original if candidate.target is None else candidate.target
+    was, now = (_sees(candidate.model.spec, prediction, wanted) for prediction in (before, after))
     return TransferVerdict(
         model=candidate.model.name,
         original=Prediction.model_validate(before),
         adversarial=Prediction.model_validate(after),
-        fooled=lost_original if candidate.target is None else after.index == candidate.target != before.index,
+        fooled=was and not now if candidate.target is None else now and not was,
     )
+
+
+def _sees(spec: Spec, prediction: classify.Prediction, index: int) -> bool:
+    """Whether this is the top class, or the label is found."""
+    return prediction.index == index and (not spec.multi_label or prediction.probability >= FOUND)

@@ -41,16 +41,25 @@ class Job:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the network saw of a picture, and the classes that it found: two at least, or the only one that it has."""
+    """What the network saw of a picture, and the classes that it found: two at least, or the only one that it has.
+
+    For a network of several labels per picture these are all of its labels.
+    """
 
     view: View
     predictions: list[classify.Prediction]
+    multi_label: bool
 
     @property
     def is_unsure(self) -> bool:
-        """Whether decoding the picture in full could change its first class."""
-        first, *second = (prediction.probability for prediction in self.predictions[:2])
-        return not self.view.exact and any(first < CLEAR * probability for probability in second)
+        """Whether decoding the picture in full could change its first class, or which labels are found."""
+        if self.view.exact:
+            return False
+        probabilities = [prediction.probability for prediction in self.predictions]
+        if self.multi_label:  # each label against its absence
+            return any(max(found, 1 - found) < CLEAR * min(found, 1 - found) for found in probabilities)
+        first, *second = probabilities[:2]
+        return any(first < CLEAR * probability for probability in second)
 
     def response(self, job: Job) -> Classification:
         return Classification(
@@ -123,19 +132,22 @@ def _decode_and_submit(
         items = [_view(job, file, exact=exact) for file in files]
         views = [item for item in items if isinstance(item, View)]
         if not views:
-            _resolve(lambda: result.set_result(_seen(items, [])))
+            _resolve(lambda: result.set_result(_seen(job, items, [])))
             return
         pixels = stacked(views).to(job.service.registry.device)
-        task = classify.classify_inputs(pixels, job.model.spec, top=max(job.top, 2))
+        spec = job.model.spec
+        top = len(spec.classes) if spec.multi_label else max(job.top, 2)
+        task = classify.classify_inputs(pixels, spec, top=top)
         classes = job.service.submit(task, job.model, deadline_s=job.seconds_left(), sequel=sequel)
     except Exception as error:
         _resolve(partial(result.set_exception, error))
         return
     result.add_done_callback(lambda _: classes.cancel())  # if the client leaves; else it is done by then
-    classes.add_done_callback(partial(_hand_on, items, result))
+    classes.add_done_callback(partial(_hand_on, job, items, result))
 
 
 def _hand_on(
+    job: Job,
     items: list[View | PictureError],
     result: "Future[list[_Seen | PictureError]]",
     classes: "Future[list[list[classify.Prediction]]]",
@@ -146,7 +158,7 @@ def _hand_on(
     elif (error := classes.exception()) is not None:
         _resolve(partial(result.set_exception, error))
     else:
-        _resolve(lambda: result.set_result(_seen(items, classes.result())))
+        _resolve(lambda: result.set_result(_seen(job, items, classes.result())))
 
 
 def _resolve(answer: Callable[[], None]) -> None:
@@ -154,9 +166,11 @@ def _resolve(answer: Callable[[], None]) -> None:
         answer()
 
 
-def _seen(items: list[View | PictureError], classes: list[list[classify.Prediction]]) -> list[_Seen | PictureError]:
-    remaining = iter(classes)
-    return [_Seen(item, next(remaining)) if isinstance(item, View) else item for item in items]
+def _seen(
+    job: Job, items: list[View | PictureError], classes: list[list[classify.Prediction]]
+) -> list[_Seen | PictureError]:
+    remaining, multi_label = iter(classes), job.model.spec.multi_label
+    return [_Seen(item, next(remaining), multi_label) if isinstance(item, View) else item for item in items]
 
 
 def _view(job: Job, file: bytes, *, exact: bool) -> View | PictureError:

@@ -25,6 +25,7 @@ DROPPED = (
     "torch_dtype",
     "model_type",
     "quantization_config",
+    "return_dict",
     "transformers_version",
     "use_cache",
 )
@@ -64,7 +65,7 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
     if classes_of_kind is None or kind == "timm_wrapper":
         kinds = ", ".join(name for name in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES if name != "timm_wrapper")
         raise UnknownArchitecture(f"transformers has no image classifier of the type {kind[:100]!r}; it has: {kinds}")
-    if unwanted := sorted(set(configuration) & set(DROPPED)):
+    if unwanted := sorted(_dropped(configuration)):
         raise BadConfiguration(f"the configuration of {architecture} has {', '.join(unwanted)}: import the model again")
     values = {**configuration, "num_labels": classes}
     values |= {} if channels == 3 else {"num_channels": channels}
@@ -75,6 +76,24 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
     except Exception as error:  # transformers raises nearly anything on a configuration that it cannot follow
         raise BadConfiguration(f"transformers cannot build {architecture} ({type(error).__name__}: {error})") from error
     return Transformers(network)
+
+
+def without_dropped(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration, and those inside it, without DROPPED; the latter keep `model_type`, which says their kind."""
+    return {key: _inner(value) for key, value in configuration.items() if key not in DROPPED}
+
+
+def _inner(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    kind = {"model_type": value["model_type"]} if "model_type" in value else {}
+    return {**without_dropped(value), **kind}
+
+
+def _dropped(configuration: Mapping[str, Any]) -> set[str]:
+    """The names of DROPPED that a configuration, or one inside it, has."""
+    inside = [_dropped(value) - {"model_type"} for value in configuration.values() if isinstance(value, Mapping)]
+    return (set(configuration) & set(DROPPED)).union(*inside)
 
 
 def _class_name(classes: str | Sequence[str], configuration: Mapping[str, Any]) -> str:

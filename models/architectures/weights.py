@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from models.architectures.errors import BadWeights
 from models.architectures.heads import head_name
 from models.architectures.without_memory import without_memory
+from models.largest_tensor import TooLarge
 
 MARGIN = 1_000_000
 """Numbers that a network may have beside its weights, such as tables of positions."""
@@ -27,6 +28,17 @@ def sketch(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.
     """
     with without_memory(MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())):
         return build()
+
+
+def check_size(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.Module:
+    """The `sketch` of a network; raises BadWeights, and what `build` raises, for one that is too large for the weights.
+
+    This is found out before there is memory for the network.
+    """
+    try:
+        return sketch(weights, build)
+    except TooLarge as error:
+        raise BadWeights(str(error)) from error
 
 
 def load_backbone(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -54,6 +66,12 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
     # num_batches_tracked is a counter that evaluation does not read, and older files lack it.
     missing = {key for key in (missing or set(state) - set(weights)) if not key.endswith("num_batches_tracked")}
     surplus = set(weights) - set(state)
+    whole = [key for key in set(state) & set(weights) if _is_float(state[key]) and not _is_float(weights[key])]
+    if whole:
+        raise BadWeights(
+            f"{len(whole)} of these weights, such as {min(whole)[:100]}, are whole numbers, as those of quantised "
+            "networks, whose scale is elsewhere: save the network with its weights in float32 or float16"
+        )
     shapes = {key for key in set(state) & set(weights) if state[key].shape != weights[key].shape}
     if missing or surplus or shapes:
         faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
@@ -67,3 +85,7 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
     # Without the versions of its layers MNASNet takes no weights, and others take them as those of older versions.
     current._metadata = state._metadata  # type: ignore[attr-defined]
     network.load_state_dict(current, strict=False)
+
+
+def _is_float(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()

@@ -1,18 +1,16 @@
 """Building networks to look at the names and shapes of their weights, without memory for them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+from models.largest_tensor import LargestTensor, TooLarge
+
 CREATORS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)
 """Functions with which networks make their weights."""
-
-
-class TooLarge(ValueError):
-    """A network with more numbers than it may have."""
 
 
 class _EmptyOnMeta(TorchFunctionMode):
@@ -40,7 +38,8 @@ class _EmptyOnMeta(TorchFunctionMode):
 def without_memory(most: int | None = None) -> Iterator[None]:
     """Networks that are built in the `with` block have weights without values.
 
-    Raises TooLarge, before there is memory for them, if they have more than `most` numbers.
+    Raises TooLarge, before there is memory for them, if they have more than `most` numbers, or if one of the tensors
+    that they compute has.
     """
-    with _EmptyOnMeta(most):
+    with nullcontext() if most is None else LargestTensor(most), _EmptyOnMeta(most):
         yield

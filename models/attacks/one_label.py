@@ -16,6 +16,9 @@ from models.query import Answer, Progress, Query, Result, Task
 from models.relay import relay
 from models.spec import Spec
 
+FOUND = 0.5
+"""Probability from which on a label counts as found."""
+
 
 class NoLabel(ValueError):
     """The network finds no label in the picture, so there is none to remove."""

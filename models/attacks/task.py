@@ -121,7 +121,8 @@ def _of_one_label(
     result = yield from label.attack(adversarial(picture, label.two_classes, target=inner_target, **given))
     return replace(
         result,
-        goal=f"the probability of {label.name!r} is {'below' if target is None else 'above'} 0.5",
+        goal=f"the probability of {label.name!r} is {'below' if target is None else 'above'} 0.5"
+        + _lead(given["confidence"]),
         original=label.prediction(result.original),
         original_after=label.prediction(result.original_after),
         adversarial=label.prediction(result.adversarial),
@@ -195,7 +196,7 @@ class _Case:
         return Adversarial(
             attack=self.attack,
             norm=self.norm,
-            goal=f"the class is {'not ' if target is None else ''}{aim!r}",
+            goal=f"the class is {'not ' if target is None else ''}{aim!r}" + _lead(self.confidence),
             success=bool(best.won),
             original=rank(before[0], spec, top=1)[0],
             original_after=_prediction(best.logits[0], spec, label),
@@ -212,6 +213,10 @@ class _Case:
             passes=passes,
             stopped=result.stopped,
         )
+
+
+def _lead(confidence: float) -> str:
+    return f", by {confidence:g} logits" if confidence else ""
 
 
 def _prediction(logits: Float[Tensor, " k"], spec: Spec, index: int) -> Prediction:

@@ -19,17 +19,23 @@ STRONG_NOISE = 0.5
 
 
 def diagnose(
-    picture: UInt8[Tensor, "3 h w"], score: Score, options: Mapping[str, Any], on_noise: float | None = None
+    picture: UInt8[Tensor, "3 h w"],
+    score: Score,
+    options: Mapping[str, Any],
+    on_noise: float | None = None,
+    *,
+    multi_label: bool = False,
 ) -> str | None:
     """The likely reason why a picture is grey or is recognised poorly, with advice; None where it is neither.
 
-    `on_noise` is the mean activation of a channel on pictures of uniform noise.
+    `on_noise` is the mean activation of a channel on pictures of uniform noise. With `multi_label` other labels may be
+    more probable.
     """
     if picture.float().std() < GREY:
         return _grey(score, options)
     if score.rank is None:
         return _weak_channel(score, on_noise)
-    if score.rank > 1 or score.strength < RECOGNISED:
+    if (score.rank > 1 and not multi_label) or score.strength < RECOGNISED:
         return _unrecognised(score, options)
     if score.robust < RECOGNISED:
         return (

@@ -164,9 +164,8 @@ def _draw(
     levels = to_levels(last[0])
     trained_on = frozenset(["crops", "shifts"] if options["crops"] else []) | ({"noise"} if options["noise"] else set())
     picture_score = yield from score(levels, whole(last, spec), subject, spec, passes, trained_on=trained_on)
-    return IdealPicture(
-        levels, seed, steps, picture_score, diagnose(levels, picture_score, options, on_noise), on_noise
-    )
+    diagnosis = diagnose(levels, picture_score, options, on_noise, multi_label=spec.multi_label)
+    return IdealPicture(levels, seed, steps, picture_score, diagnosis, on_noise)
 
 
 def _steps_of_pass(step: int, options: Mapping[str, Any], size: int) -> int:

@@ -6,10 +6,10 @@ from models.program.graph import BadProgram, Graph, Node, Reference
 from models.program.operators import operator
 
 SHARING = """
-    alpha_dropout atleast_1d atleast_2d atleast_3d broadcast_tensors dropout einsum feature_alpha_dropout
-    feature_dropout meshgrid type_as
+    alpha_dropout atleast_1d atleast_2d atleast_3d broadcast_tensors conj_physical dropout einsum feature_alpha_dropout
+    feature_dropout meshgrid type_as unsafe_chunk unsafe_split unsafe_split_with_sizes
 """
-"""Operators whose result may be the memory of their first argument although their schemas do not say so."""
+"""Operators whose result may be the memory of an argument although their schemas do not say so."""
 
 
 def check(graph: Graph) -> None:
@@ -18,19 +18,27 @@ def check(graph: Graph) -> None:
     The arguments must be those of the operator's schema; their types and sizes are left to the operator itself.
     """
     fixed = {graph.pixels.name, *(weight.name for weight in graph.weights)}
+    numbers: set[str] = set()
     for node in graph.nodes:
         function = operator(node.operator)
         if not isinstance(function, OpOverload):
-            _check_numbers(node)
+            _check_numbers(node, numbers)
+            numbers |= {name for name in node.results if name is not None}
             continue
+        if not any("Tensor" in str(value.real_type) for value in function._schema.returns):
+            numbers |= {name for name in node.results if name is not None}
         bound = _bind(node, function)
         _check_evaluation(node, bound)
         fixed |= _check_writes(node, function, bound, fixed)
 
 
-def _check_numbers(node: Node) -> None:
-    numbers = (int, float, Reference)  # a bool is an int
-    if node.keywords or len(node.results) != 1 or not all(isinstance(value, numbers) for value in node.arguments):
+def _check_numbers(node: Node, numbers: set[str]) -> None:
+    """Raise BadProgram unless all arguments are numbers, or among the values that are `numbers`."""
+    are_numbers = all(
+        value.name in numbers if isinstance(value, Reference) else isinstance(value, int | float)  # a bool is an int
+        for value in node.arguments
+    )
+    if node.keywords or len(node.results) != 1 or not are_numbers:
         raise BadProgram(f"the program calls {node.operator} with something else than numbers: export it again")
 
 
@@ -62,7 +70,7 @@ def _check_evaluation(node: Node, bound: dict[str, object]) -> None:
 def _check_writes(node: Node, function: OpOverload, bound: dict[str, object], fixed: set[str]) -> set[str]:
     """The results that share the memory of `fixed` values; raises BadProgram if the call writes into one of these."""
     shares = False
-    for position, argument in enumerate(function._schema.arguments):
+    for argument in function._schema.arguments:
         value = bound.get(argument.name)
         elements = value if isinstance(value, tuple) else (value,)
         if not any(isinstance(element, Reference) and element.name in fixed for element in elements):
@@ -72,6 +80,6 @@ def _check_writes(node: Node, function: OpOverload, bound: dict[str, object], fi
                 f"the program changes its weights or its input in each pass (by {node.operator}): call model.eval() "
                 "before exporting, and write the network without it"
             )
-        undeclared = position == 0 and function._schema.name.removeprefix("aten::") in SHARING.split()
+        undeclared = function._schema.name.removeprefix("aten::") in SHARING.split()
         shares = shares or undeclared or argument.alias_info is not None
     return {result for result in node.results if shares and result is not None}

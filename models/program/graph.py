@@ -201,7 +201,7 @@ _GRAPH: TypeAdapter[Graph] = TypeAdapter(Graph)
 def parse(document: Mapping[str, Any]) -> Graph:
     """The graph that a JSON document describes; raises BadProgram unless all of it is well-formed and consistent.
 
-    Whether its operators may be called is another question (`models.program.operators.check`).
+    Whether its operators may be called is another question (`models.program.checks.check`).
     """
     try:
         graph = _GRAPH.validate_python(document)

@@ -1,6 +1,6 @@
 """The network of a graph: calls the operators one after the other, and is in all other respects a module of PyTorch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -9,12 +9,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
+from models.largest_tensor import LargestTensor, TooLarge
 from models.program.checks import check
 from models.program.graph import BadProgram, Graph, Node, PixelsDevice, Reference
+from models.program.guards import guard_of
 from models.program.operators import operator
 
 DEVICE = 0
 """The register that holds the device of the pixels."""
+LARGEST_VALUE = 2**29
+"""Largest number of elements of a value: 2 GiB of float32. A layer of VGG has 3 million for a picture."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,14 @@ class _Step:
 
     def __post_init__(self) -> None:
         self.function = operator(self.node.operator)
+        self.guard = guard_of(self.function) if isinstance(self.function, OpOverload) else None
 
     def run(self, registers: Registers) -> None:
         """Call the operator, and write its results."""
         arguments = [_filled(argument, registers) for argument in self.arguments]
         keywords = {name: _filled(argument, registers) for name, argument in self.keywords.items()}
+        if self.guard is not None:
+            self.guard(*arguments, **keywords)
         if self.node.no_grad:
             with torch.no_grad():
                 result = self.function(*arguments, **keywords)
@@ -154,6 +161,19 @@ class Program(nn.Module):
                 _register(weight.path, owner.register_parameter, name, parameter)
             else:
                 _register(weight.path, owner.register_buffer, name, values)
+        self._check_sizes(graph)
+
+    def _check_sizes(self, graph: Graph) -> None:
+        """Raise BadProgram if a pass makes a huge tensor; it is made without memory for its values."""
+        rows, *sizes = graph.pixels.shape
+        pixels = torch.empty(rows or 1, *sizes, device="meta")
+        try:
+            with torch.no_grad(), LargestTensor(LARGEST_VALUE):
+                self._run(pixels, weights=[getattr(owner, name).to("meta") for owner, name in self._weights])
+        except TooLarge as error:
+            raise BadProgram(f"{error}: write it with smaller ones, and export it again") from error
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ArithmeticError, MemoryError):
+            return  # its sizes depend on values, or it does not fit together, which the first pass will show
 
     def _owner(self, path: str) -> tuple[nn.Module, str]:
         """The module that has what is at a path, and its name there; modules that do not exist yet are added."""
@@ -171,13 +191,14 @@ class Program(nn.Module):
             return logits
         return torch.cat(self._run(*_groups(pixels, self._rows), rows=len(pixels)))[: len(pixels)]
 
-    def _run(self, *groups: Tensor, rows: int = 0) -> list[Tensor]:
+    def _run(self, *groups: Tensor, rows: int = 0, weights: Sequence[Tensor] | None = None) -> list[Tensor]:
         """The logits of groups that have this many `rows`, apart from those that fill up the last one.
 
-        All groups take a step together, so that hooks are called once with all rows.
+        All groups take a step together, so that hooks are called once with all rows. Other `weights` may take the place
+        of the network's own.
         """
         plan = self._plan
-        weights = [getattr(owner, name) for owner, name in self._weights]
+        weights = [getattr(owner, name) for owner, name in self._weights] if weights is None else weights
         results = [None] * (len(plan.registers) - len(weights))
         runs: list[Registers] = [[group.device, group, *weights, *results] for group in groups]
         for step in plan.steps:

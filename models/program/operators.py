@@ -165,7 +165,8 @@ def operator(name: str) -> Callable[..., Any]:
         raise _refuse(name, "is random", "call model.eval(), or write the network without it")
     if base == "as_strided":
         raise _refuse(name, "depends on where in memory its input lies", "leave out run_decompositions()")
-    if not {base, base.removesuffix("_")} & ALLOWED or not re.fullmatch(r"\w+", overload):
+    # Overloads of TorchScript, whose names begin with `prim_`, end the process if they are called from Python.
+    if not {base, base.removesuffix("_")} & ALLOWED or not re.fullmatch(r"(?!prim_)\w+", overload):
         raise _refuse(name, "is not on the list of what a classifier may use", "write the network without it")
     function = getattr(getattr(torch.ops.aten, base, None), overload, None)
     if not isinstance(function, OpOverload) or not _takes_data_alone(function):

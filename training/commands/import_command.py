@@ -14,8 +14,9 @@ from training.importing.options import ImportOptions
 def import_model(options: ImportOptions) -> None:
     """Make a checkpoint of a model that was trained elsewhere, so that the service and all commands can use it.
 
-    Nothing in a file of weights is run as code. The preprocessing is compared with that of the library that the model
-    comes from, and --check looks for mistakes on labelled photos before anything is written.
+    No code in a file of weights is run.
+    The preprocessing is compared with that of the library that the model is from.
+    --check looks for mistakes on labelled photos before anything is written.
     """
     console = Console()
     if options.check is not None:

@@ -1,5 +1,6 @@
 """The check of an imported model on labelled photos: how many it gets right, and what may be wrong with it."""
 
+import itertools
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,40 +12,56 @@ from rich.console import Console
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.spec import Spec
-from training.console import track
+from training.console import print_line, track
 from training.importing.doctor import Diagnosis, diagnose
 from training.importing.options import ImportOptions
 from training.importing.photos import ENOUGH, Photos, read_photos
-from training.importing.trial import Trial
+from training.importing.trial import Scores, Trial
 from training.metrics import Metrics, measure, wilson
 
+UNEXPLAINED = "the accuracy is at chance level, and nothing that was tried helps"
+ASK = "are the weights those of this architecture, trained, and are --classes and the labels of the photos right?"
 PRINTED = 40
 """Largest number of classes whose names are printed in another order; more are written to a file."""
 
 
 @dataclass
 class CheckedPhotos:
-    """Labelled photos, decoded; `name` is that of the data. After `diagnose` there are metrics.
+    """Labelled photos, decoded; `name` is that of the data, and `on` says of which of its splits they are.
 
-    Names of classes in another order, if they are many, are written to the file `names`.
+    Names of classes in another order, if they are many, are written to the file `names`. After `diagnose` there are
+    metrics, and `findings` are the mistakes that it has found, as sentences.
     """
 
     name: str
     photos: Photos
+    on: str
     names: Path
     metrics: Metrics | None = field(default=None)
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def described(self) -> str:
+        """The data, and the splits if it has some."""
+        return self.name if self.on == "all" else f"{self.name} ({self.on})"
 
     def diagnose(self, classifier: Classifier, console: Console) -> Diagnosis:
-        """Measure the model as it is, and look for mistakes."""
+        """Measure the model as it is, print its accuracy, and look for mistakes."""
 
         def tracked(batches: Iterable[int], total: int) -> Iterable[int]:
             return track(console, batches, total, what="classifying photos")
 
-        diagnosis = diagnose(classifier, self.photos, track=tracked)
+        def asked_first(scores: Scores) -> None:
+            print_line(console, accuracy_text(self.described, scores))
+
+        diagnosis = diagnose(classifier, self.photos, track=tracked, asked_first=asked_first)
         asked, spec = diagnosis.asked, classifier.spec
-        self.metrics = measure(asked.logits, asked.labels, spec.classes, multi_label=spec.multi_label)
+        logits = asked.logits[:, : len(spec.classes)]
+        self.metrics = measure(logits, asked.labels, spec.classes, multi_label=spec.multi_label)
+        self.findings = [*_mistakes(diagnosis), *([UNEXPLAINED] if diagnosis.is_unexplained else [])]
         order = diagnosis.reordering
         if order is not None and not _is_printable(spec.classes):
+            self.names = _unused(self.names)
             text = "".join(f"{name}\n" for name in order.renamed(spec.classes))
             write_atomically(self.names, text.encode("utf-8", "replace"))
         return diagnosis
@@ -53,25 +70,35 @@ class CheckedPhotos:
         """The metrics for the provenance, and on which photos they were measured."""
         if self.metrics is None:
             return {}
-        return {"metrics": {**self.metrics.to_json(), "split": "check"}, "checked_on": self.name}
+        return {"metrics": {**self.metrics.to_json(), "split": self.on}, "checked_on": self.name}
 
 
 def check_photos(options: ImportOptions, spec: Spec, console: Console) -> CheckedPhotos:
     """The photos of --check, as many as are asked for, evenly taken from all; raises BadData."""
     assert options.check is not None
-    photos = read_photos(options, spec, console)
-    return CheckedPhotos(options.check.resolve().name, photos, options.output.with_suffix(".classes.txt"))
+    photos, on = read_photos(options, spec, console)
+    return CheckedPhotos(options.check.resolve().name, photos, on, options.output.with_suffix(".classes.txt"))
+
+
+def _unused(file: Path) -> Path:
+    """This file, or one with a number in its name if there is a file of that name already."""
+    numbered = (file.with_suffix(f".{number}.txt") for number in itertools.count(2))
+    return next(path for path in itertools.chain([file], numbered) if not path.exists())
+
+
+def accuracy_text(name: str, asked: Scores) -> str:
+    """How many photos of the data of this name the model classifies correctly, for the terminal."""
+    count = len(asked.labels)
+    low, high = wilson(int(asked.right.sum()), count)
+    return (
+        f"{asked.accuracy:.2%} of {count:,} photos of {name} are classified correctly (95 % interval {low:.2%} to "
+        f"{high:.2%})"
+    )
 
 
 def check_text(photos: CheckedPhotos, diagnosis: Diagnosis, spec: Spec) -> str:
-    """What the check has found, for the terminal."""
-    asked, count = diagnosis.asked, len(photos.photos)
-    low, high = wilson(int(asked.right.sum()), count)
-    lines = [
-        f"{asked.accuracy:.2%} of {count:,} photos of {photos.name} are classified correctly (95 % interval {low:.2%} "
-        f"to {high:.2%})",
-        *_mistakes(diagnosis),
-    ]
+    """The mistakes that the check has found, and what it cannot tell, for the terminal."""
+    lines = _mistakes(diagnosis)
     if diagnosis.mistakes:
         lines.append(f"give {shlex.join(_words(photos, diagnosis, spec))}")
     if diagnosis.is_healthy:
@@ -127,10 +154,7 @@ def _doubts(diagnosis: Diagnosis) -> list[str]:
     count, seen = len(labels), len(labels.unique())
     lines = []
     if diagnosis.is_unexplained:
-        lines.append(
-            "the accuracy is at chance level, and nothing that was tried helps: are the weights those of this "
-            "architecture, trained, and are --classes and the labels of the photos right?"
-        )
+        lines.append(f"{UNEXPLAINED}: {ASK}")
         if count < 2 * seen:
             lines.append("an unusual order of the classes is found only with two photos or more of most classes")
     if order is not None and order.is_fitted and seen < len(order.order):

@@ -61,6 +61,7 @@ def choose_names(
     outputs. One output alone can only be the logit of one label. Raises BadSource where the numbers do not fit.
     """
     single = (ONE_OUTPUT,) if outputs == 1 else ()
+    without = "the file has no names of classes, so"
     for names, source in ((given, "--classes"), (own, "the file")):
         if names is None:
             continue
@@ -72,18 +73,18 @@ def choose_names(
                 "a background class, and is left out"
             )
             return _checked(names, source), True, (warning,)
+        count = "one output" if outputs == 1 else f"{outputs} outputs"
         if source == "--classes":
-            count = "one output" if outputs == 1 else f"{outputs} outputs"
             raise BadSource(f"--classes has {len(names)} names, and the network has {count}: give one name for each")
+        without = f"the file has {len(names)} names of classes, and the network {count}, so they are not used and"
     if outputs in (1000, 1001):
         extra = ", the first of which, the background, is left out" if outputs == 1001 else ""
         warning = (
-            f"the network has {outputs} outputs and no names of classes: they are taken to be the classes of "
-            f"ImageNet-1k in their usual order{extra}; give --classes if they are others"
+            f"{without} the {outputs} outputs of the network are taken to be the classes of ImageNet-1k in their usual "
+            f"order{extra}; give --classes if they are others"
         )
         return imagenet_names(), outputs == 1001, (warning,)
     warning = (
-        "the file has no names of classes, so they are called by their numbers: give --classes FILE, or names with "
-        "commas between them"
+        f"{without} the classes are called by their numbers: give --classes FILE, or names with commas between them"
     )
     return tuple(map(str, range(outputs))), False, (warning, *single)

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
+from torch.nn.functional import pad
 
 from models.classifier import Classifier
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from training.importing.alternatives import Alternative, alternatives
 from training.importing.class_order import Reordering, find_reordering
+from training.importing.photos import Photos
 from training.importing.trial import Scores, Trial, choose
 
 BATCH = 8
@@ -25,7 +26,6 @@ ROUNDS = 3
 FIRST_LOOK = 24
 """After so many photos hopeless alternatives are given up, then after twice as many, and so on."""
 
-Photos = Sequence[tuple[UInt8[Tensor, "3 _ _"], int]]
 Track = Callable[[Iterable[int], int], Iterable[int]]
 
 
@@ -60,16 +60,27 @@ class Diagnosis:
         return not self.asked.is_at_chance and not self.mistakes
 
 
-def diagnose(classifier: Classifier, photos: Photos, *, track: Track = lambda items, total: items) -> Diagnosis:
-    """Try the likely mistakes on labelled photos; `track` shows the progress of a round through the photos."""
-    questions = _Questions(classifier, photos, track)
+def diagnose(
+    classifier: Classifier,
+    photos: Photos,
+    *,
+    track: Track = lambda items, total: items,
+    asked_first: Callable[[Scores], None] = lambda scores: None,
+) -> Diagnosis:
+    """Try the likely mistakes on labelled photos.
+
+    `track` shows the progress of a round through the photos, and `asked_first` gets the answers of the model as it is
+    before anything else is tried, which takes longer.
+    """
+    questions = Questions(classifier, photos, track)
     asked = questions.ask(classifier.spec)
+    asked_first(asked)
     state, tried = _undo(questions, _State(classifier.spec, asked))
     states = [state]
     if asked.is_at_chance and not state.mistakes:
         # Other preprocessing may help only together with another order of the classes.
         states += [state.with_other_preprocessing(trial) for trial in tried]
-    reordered = _with_other_order(states)
+    reordered = _with_other_order(states) if len(classifier.spec.classes) > 1 else None
     if reordered is not None:
         state, _ = _undo(questions, reordered)
     return Diagnosis(asked, state.mistakes)
@@ -88,11 +99,11 @@ class _State:
 
     def with_other_order(self, order: Reordering) -> "_State":
         """From now on each label is the output that belongs to the class."""
-        scores = Scores(self.scores.logits, order.outputs_of(self.scores.labels))
+        scores = replace(self.scores, labels=order.outputs_of(self.scores.labels))
         return _State(self.spec, scores, (*self.mistakes, order))
 
 
-def _undo(questions: "_Questions", state: _State) -> tuple[_State, list[Trial]]:
+def _undo(questions: "Questions", state: _State) -> tuple[_State, list[Trial]]:
     """The state when no other preprocessing does better, and what was tried last."""
     trials: list[Trial] = []
     for _ in range(ROUNDS):
@@ -105,7 +116,10 @@ def _undo(questions: "_Questions", state: _State) -> tuple[_State, list[Trial]]:
 
 
 def _with_other_order(states: Sequence[_State]) -> _State | None:
-    """The first state in which another order of the classes does well, where the best of all counts as well."""
+    """The state with another order of its classes; None if no other order helps in any of them.
+
+    The first state whose accuracy is half of the best one's at least: it needs the fewest changes.
+    """
     orders = [find_reordering(state.scores.logits, state.scores.labels, state.spec.classes) for state in states]
     pairs = [(state, order) for state, order in zip(states, orders, strict=True) if order is not None]
     best = max((order.accuracy for _, order in pairs), default=0.0)
@@ -124,10 +138,10 @@ class _Run:
         """How it does, compared on the photos so far with what was before."""
         logits = torch.cat(self.logits)
         first = before.first(len(logits))
-        return Trial(self.alternative, Scores(logits, first.labels), first)
+        return Trial(self.alternative, replace(first, logits=logits), first)
 
 
-class _Questions:
+class Questions:
     """Asks a network about all photos, with any preprocessing."""
 
     def __init__(self, classifier: Classifier, photos: Photos, track: Track) -> None:
@@ -144,7 +158,7 @@ class _Questions:
         for batch in self._batches():
             _answer([run], batch)
             labels += [label for _, label in batch]
-        return Scores(torch.cat(run.logits), torch.tensor(labels))
+        return Scores(torch.cat(run.logits), torch.tensor(labels), spec.multi_label)
 
     def try_all(self, choices: Sequence[Alternative], before: Scores) -> list[Trial]:
         """The alternatives, compared with what was `before`, but for those that turn out to be hopeless."""
@@ -174,7 +188,8 @@ def _answer(runs: Sequence[_Run], photos: Photos) -> None:
         if done is None or _geometry(spec) != _geometry(done):
             done, pixels = spec, torch.cat([preprocess(to_float(photo)[None], spec) for photo, _ in photos])
         with torch.no_grad():
-            run.logits.append(run.classifier.logits(pixels).float().cpu())
+            logits = run.classifier.logits(pixels).float().cpu()
+            run.logits.append(logits if logits.shape[1] > 1 else pad(logits, (0, 1)))
 
 
 def _geometry(spec: Spec) -> Spec:

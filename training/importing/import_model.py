@@ -17,7 +17,7 @@ from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import golden_pictures
 from training.console import print_line
-from training.importing.agreement import Agreement, compare
+from training.importing.agreement import Agreement, compare, unsteady_text
 from training.importing.check import CheckedPhotos, check_photos, check_text, refusal
 from training.importing.class_names import given_names
 from training.importing.gradients import gradients_flow
@@ -29,6 +29,12 @@ from training.report.import_card import import_card
 
 COMPARED = 20
 """Largest number of photos of the data on which the preprocessing is compared, beside a few synthetic pictures."""
+
+ASSUMED = (
+    "nothing in the file says how pictures are preprocessed, so it is done as for {}: --check shows whether that is "
+    "right, and --input-size, --resize, --mean, --std and --colours change it"
+)
+"""The warning about preprocessing that is a guess."""
 
 
 class CheckFailed(RuntimeError):
@@ -42,13 +48,15 @@ def import_model(options: ImportOptions, console: Console) -> None:
     """
     if options.output.suffix != ".safetensors":
         raise BadSource(f"--output must end in .safetensors: {options.output.name!r}")
-    if options.output.exists() and not options.overwrite:
-        raise BadSource(f"{options.output} exists: give another --output, or --overwrite")
+    card = options.output.with_suffix(".md")
+    for file in (options.output, card):
+        if file.exists() and not options.overwrite:
+            raise BadSource(f"{file} exists: give another --output, or --overwrite")
     classes = None if options.classes is None else given_names(options.classes)
     model = open_source_model(options.source, options.architecture, classes)
-    # That nothing says how pictures are preprocessed is no warning where the options say it.
-    warnings = (warning for warning in model.warnings if options.spec.is_empty or "preprocessed" not in warning)
-    model = replace(model, spec=options.spec.apply(model.spec), warnings=tuple(warnings))
+    model = replace(model, spec=options.spec.apply(model.spec))
+    if model.assumed and not options.spec.says_all:
+        model = replace(model, warnings=(*model.warnings, ASSUMED.format(model.assumed)))
     print_line(console, _summary(model))
     for warning in model.warnings:
         print_line(console, f"warning: {warning}")
@@ -71,12 +79,12 @@ def import_model(options: ImportOptions, console: Console) -> None:
         _check(photos, classifier, options, console)
     provenance = _provenance(model, options, agreement, photos)
     _write(options.output, model, provenance)
-    card = import_card(options.output.stem, model.spec, provenance)
-    write_atomically(options.output.with_suffix(".md"), card.encode("utf-8", "replace"))
+    text = import_card(options.output.stem, model.spec, provenance)
+    write_atomically(card, text.encode("utf-8", "replace"))
     folder, name = shlex.quote(str(options.output.parent)), shlex.quote(options.output.stem)
     print_line(
         console,
-        f"{options.output} is ready; the card is {options.output.with_suffix('.md')}\n"
+        f"{options.output} is ready; the card is {card}\n"
         f"to serve it: MIRAGE_CHECKPOINTS={folder} MIRAGE_MODELS={name} python -m app",
     )
 
@@ -179,6 +187,8 @@ def _agreement(
             f"the preprocessing of {library} for this model cannot be reproduced: give --resize, --resize-mode, "
             "--interpolation, --mean and --std as it was trained"
         )
+    if not agreement.is_steady:
+        print_line(console, f"warning: {unsteady_text(agreement)}")
     return agreement
 
 
@@ -209,7 +219,7 @@ def _provenance(
     provenance: dict[str, Any] = {
         "source": {**model.source, "licence": licence},
         "parent": {"name": name, "licence": licence, "digest": model.source.get("sha256")},
-        "warnings": list(model.warnings),
+        "warnings": [*model.warnings, *(photos.findings if photos is not None else ())],
         "agreement": None if agreement is None else agreement.to_json(),
         "command": options.command(),
         "versions": {**versions(), **model.source.get("versions", {})},

@@ -12,6 +12,9 @@ from models.spec import Spec
 Preprocessing = Callable[[Image.Image], Tensor]
 """From an RGB picture to the input [1, c, h, w] of the network, normalised."""
 
+IMAGENETS = "torchvision's networks for ImageNet"
+"""Whose preprocessing a network gets of which nothing is known."""
+
 
 class BadSource(ValueError):
     """A source that is no model, or one that cannot be imported as it is asked for."""
@@ -22,7 +25,8 @@ class SourceModel:
     """A network in eval mode with its weights, and how its source says that it is used.
 
     `source` is JSON for the provenance: kind, name, digest, licence, versions. `preprocessing` is the source library's
-    own, with which that of the spec is compared; None where there is none. `warnings` are full sentences.
+    own, with which that of the spec is compared; None where there is none. `warnings` are full sentences. `assumed`
+    says whose preprocessing that of the spec is where the source says nothing about it; empty where it does.
     """
 
     network: nn.Module
@@ -30,3 +34,4 @@ class SourceModel:
     source: Mapping[str, Any]
     preprocessing: Preprocessing | None = None
     warnings: tuple[str, ...] = field(default=())
+    assumed: str = ""

@@ -98,6 +98,12 @@ class SpecOptions:
         given |= {"background": True} if self.background else {}
         return replace(spec, **given)
 
+    @property
+    def says_all(self) -> bool:
+        """Whether the main values of the preprocessing are given: normalisation, and size."""
+        has_size = self.input_size is not None or self.resize is not None
+        return self.mean is not None and self.std is not None and has_size
+
     def words(self) -> list[str]:
         """Words of a command that give these values."""
         given = {option.name.replace("_", "-"): getattr(self, option.name) for option in fields(self)}
@@ -177,7 +183,7 @@ class ImportOptions:
         CommandLine(least=20),
     ] = 200
     anyway: Annotated[bool, "Write the checkpoint also if --check finds a mistake."] = False
-    overwrite: Annotated[bool, "Replace a checkpoint of this name."] = False
+    overwrite: Annotated[bool, "Replace a checkpoint and a model card of these names."] = False
     renamed: Renamed = field(default_factory=dict)
     workers: Workers = 0
     device: Device = field(default_factory=lambda: torch.device("cpu"))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from training.importing.alternatives import Alternative
-from training.metrics import best_temperature
+from training.metrics import are_right, best_temperature
 
 SURE = 0.001
 """Largest p-value of a lower loss that counts as no chance (docs/importing.md has the rates of errors)."""
@@ -30,15 +30,19 @@ CHANCE = 0.05
 
 @dataclass(frozen=True)
 class Scores:
-    """The answers of a network about labelled photos."""
+    """The answers of a network about labelled photos.
+
+    The answers of a network with a single label are those of two classes: the logit of the label, and 0.
+    """
 
     logits: Float[Tensor, "n k"]
     labels: Int64[Tensor, " n"]
+    multi_label: bool = False
 
     @cached_property
     def right(self) -> Bool[Tensor, " n"]:
-        """Whether the label of each photo is the most probable one."""
-        return self.logits.argmax(dim=1) == self.labels
+        """Whether each photo is classified correctly, as `training.metrics.are_right` says."""
+        return are_right(self.logits, self.labels, multi_label=self.multi_label)
 
     @property
     def accuracy(self) -> float:
@@ -74,7 +78,11 @@ class Scores:
 
     def first(self, count: int) -> "Scores":
         """The same of the first `count` photos."""
-        return self if count == len(self.labels) else Scores(self.logits[:count], self.labels[:count])
+        return self if count == len(self.labels) else self.of(slice(count))
+
+    def of(self, chosen: slice | Int64[Tensor, " m"]) -> "Scores":
+        """The same of some photos."""
+        return replace(self, logits=self.logits[chosen], labels=self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,10 @@ class Trial:
 
     @property
     def is_better(self) -> bool:
-        """Whether the loss is so much lower that what was before is a mistake."""
+        """Whether the loss is so much lower, at no smaller accuracy, that what was before is a mistake."""
         fall = self.before.loss - self.scores.loss
-        return fall > self._worth and self.p_value < SURE and not self.scores.is_at_chance
+        more_right = self.scores.accuracy >= self.before.accuracy
+        return more_right and fall > self._worth and self.p_value < SURE and not self.scores.is_at_chance
 
     @property
     def is_hopeless(self) -> bool:
@@ -109,8 +118,9 @@ class Trial:
     def p_value(self) -> float:
         """The probability that chance alone makes the gains as large as they are.
 
-        It is the smaller one of Wilcoxon's signed-rank test (1945, Biometrics Bulletin 1, 80-83) and Student's t-test:
-        the first finds gains of most photos, and the second those of a few photos that were misjudged entirely.
+        It is the smaller one of Wilcoxon's signed-rank test (1945, Biometrics Bulletin 1, 80-83) and Student's t-test,
+        times two because the better one of two tests is taken (Bonferroni): the first finds gains of most photos, and
+        the second those of a few photos that were misjudged entirely.
         """
         from scipy import stats  # late: it takes a second to import
 
@@ -120,7 +130,7 @@ class Trial:
         changed = self.gains[self.gains.abs() > LEAST].numpy()
         if len(changed) < FEWEST:
             return by_mean
-        return min(by_mean, float(stats.wilcoxon(changed, alternative="greater").pvalue))
+        return min(1.0, 2 * min(by_mean, float(stats.wilcoxon(changed, alternative="greater").pvalue)))
 
 
 def in_standard_errors(gains: Float[Tensor, " n"]) -> float:

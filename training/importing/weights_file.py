@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import io
 import pathlib
 import pickle
 import re
@@ -10,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from models.program.graph import BadProgram
 from training.importing.archive import opened
+from training.importing.pickles import BadPickle, check_pickle
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 """Keys under which training scripts store the weights, beside the state of the optimiser and the like."""
@@ -43,6 +45,9 @@ SAFE = (
 MOST_SHARED = 20
 """Largest number of times that the weights together may be larger than what the file has: some networks share weights
 under several names, and each name becomes a copy in the checkpoint."""
+
+ZIP, PICKLE = b"PK\3\4", "data.pkl"
+"""How a zip begins, which torch.save writes, and its member with the objects."""
 
 
 class BadWeightsFile(ValueError):
@@ -119,8 +124,7 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _load(file: Path) -> Any:
-    if zipfile.is_zipfile(file):
-        _check_archive(file)
+    _check_contents(file)
     try:
         with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
             # PyTorch warns that it looks at sparse and quantised weights, which are refused afterwards.
@@ -140,11 +144,32 @@ def _load(file: Path) -> Any:
         raise BadWeightsFile(f"{file.name} cannot be read as weights ({reason}): copy it again") from error
 
 
-def _check_archive(file: Path) -> None:
-    """Raise BadWeightsFile for a TorchScript program, and for a zip with members that are larger when unpacked."""
+def _check_contents(file: Path) -> None:
+    """Raise BadWeightsFile for a file that would become larger than it is, and for a TorchScript program."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        begin = stream.read(len(ZIP))
+        stream.seek(0)
+        if begin == ZIP:
+            _check_archive(file, size)
+        elif begin[:1] == pickle.PROTO:
+            _check_pickle(stream, size, file)
+        else:
+            raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: copy or save it again")
+
+
+def _check_pickle(stream: IO[bytes], size: int, file: Path) -> None:
     try:
-        with opened(file):
-            pass
+        check_pickle(stream, size)
+    except BadPickle as error:
+        raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: {error}") from error
+
+
+def _check_archive(file: Path, size: int) -> None:
+    try:
+        with opened(file) as archive:
+            if PICKLE in archive.names:
+                _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file)
     except BadProgram as error:
         if _is_torchscript(file):
             raise BadWeightsFile(

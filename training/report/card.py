@@ -6,6 +6,7 @@ from typing import Any
 from models.figures import balanced_accuracy
 from models.spec import Spec
 from training.rare import rare_class_warnings
+from training.report.input_text import input_text
 from training.report.making import training_section
 from training.report.markdown import figure, percent, table
 
@@ -38,9 +39,7 @@ A `{spec.architecture}` that distinguishes {len(spec.classes)} classes: {names}{
 {_test_use(metrics, pretrained)} Made on \
 {provenance["created"]} from the pretrained weights `{pretrained["name"]}` (licence: {pretrained["licence"]}).
 
-Input: a picture of any size in {"grey" if spec.channels == 1 else "RGB"}; its shorter side is resized to \
-{spec.resize} pixels ({spec.interpolation}, antialiased) and the {spec.input_size} x {spec.input_size} centre is \
-classified. Logits are divided by the temperature {spec.temperature:.3f}, which calibrates the probabilities."""
+{input_text(spec)} Logits are divided by the temperature {spec.temperature:.3f}, which calibrates the probabilities."""
 
 
 def _test_use(metrics: Mapping[str, Any], pretrained: Mapping[str, Any]) -> str:

@@ -52,14 +52,12 @@ def _preprocessing(spec: Spec, provenance: Mapping[str, Any]) -> str:
     parts = ["## Preprocessing", table(("step", "value"), rows)]
     agreement = provenance.get("agreement")
     if agreement:
-        undecided = f", and {agreement['close']} more are undecided between two" if agreement["close"] else ""
         parts.append(
             f"Compared with the source library's own preprocessing on {agreement['photos']} pictures: the most "
-            f"probable class is the same on {agreement['same_top']}{undecided}; the values of the input differ by at "
-            f"most {agreement['levels']:.2f} levels of 255 ({agreement['mean_levels']:.3f} on average"
+            f"probable class is the same on {agreement['same_top']}; the values of the input differ by at most "
+            f"{agreement['levels']:.2f} levels of 255 ({agreement['mean_levels']:.3f} on average"
             f"{cut_text(agreement['levels'], agreement['levels_cut'])}), and the logits by at most "
-            f"{agreement['logits']:.1e} of their size (accepted: {agreement['tolerance']['levels']} levels, "
-            f"{agreement['tolerance']['logits']})."
+            f"{agreement['logits']:.2g} of their size (accepted: {agreement['tolerance']['levels']} levels)."
         )
     parts += [f"**Warning:** {warning[0].upper()}{warning[1:]}." for warning in provenance.get("warnings", [])]
     return "\n\n".join(parts)
@@ -78,7 +76,7 @@ def _metrics(provenance: Mapping[str, Any]) -> str:
     return "\n\n".join(
         (
             "## Metrics",
-            f"**{percent(metrics['accuracy'])} of {metrics['photos']:,} photos of `{provenance['checked_on']}` "
+            f"**{percent(metrics['accuracy'])} of {metrics['photos']:,} photos of {code(provenance['checked_on'])} "
             f"classified correctly** (95 % interval {percent(low)} to {percent(high)}; balanced accuracy "
             f"{figure(balanced_accuracy(metrics))}). Nothing is known about whether the model was trained on some of "
             "them.",

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from models.architectures import build
-from models.architectures.without_memory import TooLarge, without_memory
+from models.architectures.without_memory import without_memory
+from models.largest_tensor import TooLarge
 
 
 @pytest.mark.parametrize("name", ["resnet18", "regnet_y_400mf", "swin_v2_t", "mobilenet_v2"])

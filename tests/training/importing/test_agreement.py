@@ -15,7 +15,7 @@ from models.classifier import Classifier
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from tests.foreign_networks import photos
-from training.importing.agreement import Agreement, compare, cut_text
+from training.importing.agreement import Agreement, compare, cut_text, unsteady_text
 from training.importing.model import BadSource, Preprocessing, SourceModel
 
 SPEC = Spec("of this test", ("a", "b", "c"), input_size=64, resize=72)
@@ -73,7 +73,7 @@ def checkerboard() -> Tensor:
 
 def test_the_same_preprocessing_agrees_completely() -> None:
     agreement = compared(SPEC, own(SPEC), photos())
-    assert (agreement.photos, agreement.same_top, agreement.close) == (12, 12, 0)
+    assert (agreement.photos, agreement.same_top) == (12, 12) and agreement.is_steady
     assert agreement.levels < 1e-3 and agreement.levels_cut < 1e-3 and agreement.logits < 1e-6 and agreement.holds
 
 
@@ -136,18 +136,26 @@ class Biased(nn.Module):
         return torch.stack([torch.zeros_like(second), second], dim=1)
 
 
-@pytest.mark.parametrize(("scale", "close"), [(1.0, 1), (1000.0, 0)])
-def test_undecided_pictures_are_counted_apart(scale: float, close: int) -> None:
-    """The brightness is just below the border for one way of preprocessing, and just above for the other.
+@pytest.mark.parametrize(("scale", "same_top"), [(1.0, 1), (1000.0, 0)])
+def test_a_network_that_reacts_to_one_level_is_not_a_wrong_description(scale: float, same_top: int) -> None:
+    """One way of preprocessing is brighter by a level, 1/255. The second logit rises by `scale` times that.
 
-    The second logit is 0.01 or 10 there: less than 2 % of 1 + the largest logit, or far more.
+    It begins at 0.5/255 or at -0.5 * 1000/255, so the border between the classes is crossed only by the second one.
     """
     spec = Spec("of this test", ("a", "b"), input_size=32, resize=32, mean=(0.0,) * 3, std=(1.0,) * 3)
     grey = torch.full((3, 32, 32), 128, dtype=torch.uint8)
-    network = Biased(-scale * 128 / 255 - 0.005 * scale, scale)
-    brighter = own(spec)
-    agreement = compared(spec, lambda image: brighter(image) + 0.01, [grey], network)
-    assert (agreement.same_top, agreement.close) == (0, close)
+    sign = 1 if scale == 1 else -1
+    network = Biased(-scale * (128 - sign * 0.5) / 255, scale)
+    as_it_is = own(spec)
+    agreement = compared(spec, lambda image: as_it_is(image) + 1 / 255, [grey], network)
+    assert agreement.holds and agreement.levels == pytest.approx(1, abs=1e-3) and agreement.same_top == same_top
+    largest = scale / 255 * (1.5 if scale == 1 else 0.5)
+    assert agreement.logits == pytest.approx(scale / 255 / (1 + largest), rel=1e-3)
+    assert agreement.is_steady == (scale == 1)
+    if scale == 1000:
+        assert unsteady_text(agreement).endswith(
+            "changes its logits by up to 132% of their size, and the most probable class of 1 of 1 pictures"
+        )
 
 
 def test_one_label_has_no_second_one() -> None:
@@ -173,12 +181,14 @@ def test_pictures_without_colours_are_compared_too(checkerboard: Tensor) -> None
 
 
 def test_the_text_has_every_figure() -> None:
-    agreement = Agreement(photos=24, levels=7.23, levels_cut=1.09, mean_levels=0.288, logits=2e-3, same_top=23, close=1)
+    agreement = Agreement(photos=24, levels=7.23, levels_cut=1.09, mean_levels=0.288, logits=2e-3, same_top=23)
     assert agreement.text == (
-        "the most probable class is the same on 23 of 24 pictures (1 more are undecided between two); the values of "
-        "the input differ by 7.23 levels of 255 at most (0.288 on average; 1.09 at most where values beyond black and "
-        "white are cut off after each pass, as it does), and the logits by 2.0e-03 of their size"
+        "the most probable class is the same on 23 of 24 pictures; the values of the input differ by 7.23 levels of "
+        "255 at most (0.288 on average; 1.09 at most where values beyond black and white are cut off after each pass, "
+        "as it does), and the logits by 0.002 of their size"
     )
     assert agreement.holds and cut_text(1.0, 1.0) == ""
     assert agreement.to_json()["tolerance"] == {"levels": 1.5, "logits": 0.05}
-    assert not replace(agreement, close=0).holds and not replace(agreement, logits=0.06).holds
+    assert not replace(agreement, levels_cut=1.6).holds and not agreement.is_steady
+    steady = replace(agreement, same_top=24)
+    assert steady.is_steady and not replace(steady, logits=0.06).is_steady

@@ -16,7 +16,7 @@ from models.spec import Spec
 from tests.training.drawn import write_gratings
 from training.__main__ import app
 from training.importing.alternatives import alternatives
-from training.importing.check import CheckedPhotos, check_photos, check_text, refusal
+from training.importing.check import CheckedPhotos, accuracy_text, check_photos, check_text, refusal
 from training.importing.class_order import Reordering
 from training.importing.doctor import Diagnosis
 from training.importing.options import ImportOptions
@@ -39,11 +39,9 @@ def trial(name: str, before: Scores, after: Scores) -> Trial:
 
 
 def text(diagnosis: Diagnosis, spec: Spec = SPEC) -> list[str]:
-    """The lines that are printed, without the accuracy."""
-    photos = [(torch.zeros(3, 8, 8, dtype=torch.uint8), int(label)) for label in diagnosis.asked.labels]
-    return check_text(CheckedPhotos("pets.zip", photos, Path("my models/mine.classes.txt")), diagnosis, spec).split(
-        "\n"
-    )
+    """The lines that are printed."""
+    photos = CheckedPhotos("pets.zip", (), "all", Path("my models/mine.classes.txt"))
+    return [accuracy_text("pets.zip", diagnosis.asked), *check_text(photos, diagnosis, spec).split("\n")]
 
 
 def test_a_healthy_model() -> None:
@@ -169,7 +167,11 @@ def test_many_names_in_another_order_are_written_to_a_file(coloured: Path, tmp_p
     written = (tmp_path / "mine.classes.txt").read_text(encoding="utf-8").splitlines()
     assert written[:3] == ["red", "blue", "green"] and sorted(written) == list(names)
     json = checked.to_json()
-    assert (json["metrics"]["accuracy"], json["metrics"]["split"], json["checked_on"]) == (0, "check", "photos")
+    assert (json["metrics"]["accuracy"], json["metrics"]["split"], json["checked_on"]) == (0, "all", "photos")
+    (found,) = checked.findings
+    assert found.startswith("likely mistake: with the classes in another order it would be 100.00% instead of 0.00%")
+    checked.diagnose(Classifier(Colours(63), spec), Console())
+    assert checked.names == tmp_path / "mine.classes.2.txt" and checked.names.is_file(), "none is overwritten"
 
 
 @pytest.fixture(scope="module")

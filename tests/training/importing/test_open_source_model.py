@@ -118,7 +118,7 @@ def test_an_architecture_is_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_a_reader_says_is_said(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_text("no weights")
-    with pytest.raises(BadWeightsFile, match=r"w\.pth is no file of weights, or is damaged"):
+    with pytest.raises(BadWeightsFile, match=r"w\.pth is no file that torch\.save wrote, or is damaged"):
         open_source_model(str(tmp_path / "w.pth"), None, None)
 
 

@@ -12,7 +12,7 @@ from training.metrics import measure
 from training.report.import_card import KINDS, import_card
 
 SPEC = Spec("resnet18", ("cat", "dog"))
-AGREEMENT = Agreement(photos=24, levels=7.23, levels_cut=1.09, mean_levels=0.288, logits=2e-3, same_top=23, close=1)
+AGREEMENT = Agreement(photos=24, levels=7.23, levels_cut=1.09, mean_levels=0.288, logits=2e-3, same_top=23)
 
 
 def provenance(**more: Any) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def test_the_agreement_has_every_figure() -> None:
     card = import_card("pets", SPEC, provenance(agreement=AGREEMENT.to_json()))
     assert (
         "Compared with the source library's own preprocessing on 24 pictures: the most probable class is the same on "
-        "23, and 1 more are undecided between two; the values of the input differ by at most 7.23 levels of 255 (0.288 "
-        "on average; 1.09 at most where values beyond black and white are cut off after each pass, as it does), and "
-        "the logits by at most 2.0e-03 of their size (accepted: 1.5 levels, 0.05)."
+        "23; the values of the input differ by at most 7.23 levels of 255 (0.288 on average; 1.09 at most where values "
+        "beyond black and white are cut off after each pass, as it does), and the logits by at most 0.002 of their "
+        "size (accepted: 1.5 levels)."
     ) in card
-    same = replace(AGREEMENT, levels=1.09, same_top=24, close=0).to_json()
+    same = replace(AGREEMENT, levels=1.09, same_top=24).to_json()
     assert (
         "is the same on 24; the values of the input differ by at most 1.09 levels of 255 (0.288 on average), and"
         in (import_card("pets", SPEC, provenance(agreement=same)))

@@ -4,6 +4,7 @@ Only these files are read. Python code in the folder or the repository is never 
 it is refused.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import architectures
 from models.architectures import BadWeights
-from models.architectures.transformers_networks import DROPPED, PREFIX, transformers
+from models.architectures.transformers_networks import PREFIX, transformers, without_dropped
 from models.spec import Spec
 from models.store import WeightsUnavailable
 from training.importing.class_names import choose_names
@@ -52,7 +53,10 @@ def download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, PROCESSOR, *WEIGHTS, "model-*.safetensors"]))
+        folder = Path(snapshot_download(name, allow_patterns=[CONFIG, PROCESSOR, INDEX, "model*.safetensors"]))
+        if any((folder / weights).is_file() for weights in WEIGHTS):
+            return folder
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, PROCESSOR, WEIGHTS[-1]]))  # only if it must be
     except Exception as error:  # no network, no such repository: the library raises nearly anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsUnavailable(
@@ -69,6 +73,8 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
             f"{folder / CONFIG} asks for Python code of the repository ({code[0]}), which is never run: export the "
             "network with torch.export (.pt2), or register its class as an architecture of your own"
         )
+    if config.get("problem_type") == "regression":
+        raise BadSource(f"{folder} is a model of numbers (regression), and no classifier")
     if "quantization_config" in config:
         raise BadSource(f"the weights in {folder} are quantised: import the model in float32 or float16")
     if "pretrained_cfg" in config:
@@ -76,18 +82,21 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
             f"{folder} is a model of timm: give its file of weights, and --architecture timm/"
             f"{str(config.get('architecture'))[:100]}"
         )
-    weights, file = _read_weights(folder)
-    configuration = {key: value for key, value in config.items() if key not in DROPPED}
+    weights, digest = _read_weights(folder)
+    configuration = without_dropped(config)
     own = names_in(configuration.pop("id2label", None))
     configuration.pop("label2id", None)
     channels = _whole("num_channels", configuration.get("num_channels"), 3)
     kind = str(config.get("model_type", ""))
     labels = _whole("num_labels", configuration.pop("num_labels", None), len(own or ()))
-    sketch = architectures.sketch(
-        weights, lambda: architectures.build(PREFIX + kind, labels or 2, configuration=configuration)
-    )
+
+    def build(outputs: int) -> nn.Module:
+        return architectures.build(PREFIX + kind, outputs, configuration=configuration)
+
+    sketch = architectures.check_size(weights, lambda: build(labels or 2))
     outputs = labels or _outputs(sketch, weights)
-    network = architectures.build(PREFIX + kind, outputs, configuration=configuration)
+    architectures.check_size(weights, lambda: build(outputs))
+    network = build(outputs)
     _load(network, full_precision(weights))
     names, background, warnings = choose_names(outputs, given=classes, own=own)
     if classes is None and own == tuple(f"LABEL_{index}" for index in range(outputs)):
@@ -104,7 +113,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
     source = {
         "kind": "huggingface",
         "name": name or folder.resolve().name,
-        "sha256": file_digest(file),
+        "sha256": digest,
         "dtype": common_dtype(weights),
         "licence": "unknown",
         "versions": {"transformers": transformers().__version__},
@@ -115,7 +124,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
 def _outputs(network: Any, weights: Mapping[str, Tensor]) -> int:
     """The number of rows of the head's weights; 2, transformers' own default, where they are not found."""
     last = weights.get(f"{architectures.head_name(network.network)}.weight")
-    return len(last) if last is not None and last.ndim else 2
+    return len(last) if last is not None and last.numel() and last.ndim else 2
 
 
 def _whole(name: str, value: Any, default: int) -> int:
@@ -154,23 +163,26 @@ def _inside(folder: Path, name: str) -> Path:
     return file
 
 
-def _read_weights(folder: Path) -> tuple[dict[str, Tensor], Path]:
-    """All weights of the folder, and the file, or the list of files, in which they are."""
+def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
+    """All weights of the folder, and the SHA-256 of their file; of several, that of what `sha256sum` prints of them."""
     present = next((name for name in WEIGHTS if _inside(folder, name).is_file()), None)
     if present is None:
         raise BadSource(f"{folder} has no weights: one of {', '.join(WEIGHTS)}")
     file = _inside(folder, present)
     if present != INDEX:
-        return dict(read_weights(file).weights), file
+        return dict(read_weights(file).weights), file_digest(file)
     listed = _read_json(folder, INDEX).get("weight_map")
     if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
         raise BadSource(f"{file} lists no files of weights")
     weights: dict[str, Tensor] = {}
+    digests = hashlib.sha256()
     for name in sorted(set(listed.values())):
         if not name.endswith(".safetensors"):
             raise BadSource(f"{file} lists {name[:200]!r}, which is no .safetensors file")
-        weights |= read_weights(_inside(folder, name)).weights
-    return weights, file
+        shard = _inside(folder, name)
+        weights |= read_weights(shard).weights
+        digests.update(f"{file_digest(shard)}  {name}\n".encode())
+    return weights, digests.hexdigest()
 
 
 def _load(network: Any, weights: Mapping[str, Tensor]) -> None:
@@ -239,10 +251,13 @@ def _processor(folder: Path, kind: str) -> Any:
     known = {name for names in processors.values() for name in names.values()}
     named = str(values.get("image_processor_type") or values.get("feature_extractor_type") or "")
     name = named.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast")
-    if name not in known:
+    if not named:
         name = (processors.get(kind) or {}).get("torchvision", "")
-    if not name:
-        raise BadSource(f"transformers has no image processor {named[:100]!r}")
+    if name not in known:
+        raise BadSource(
+            f"transformers has no image processor {named[:100]!r}: import the weights alone, with their preprocessing "
+            "as options, or as a program of torch.export (.pt2)"
+        )
     try:
         return getattr(library, name)(**{key: value for key, value in values.items() if not key.endswith("_type")})
     except Exception as error:  # the values may be anything

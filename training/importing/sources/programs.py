@@ -7,7 +7,7 @@ from models import architectures
 from models.program.graph import to_json
 from models.spec import Spec
 from training.importing.class_names import choose_names
-from training.importing.model import BadSource, SourceModel
+from training.importing.model import IMAGENETS, BadSource, SourceModel
 from training.importing.programs.reader import read_program
 from training.importing.sources.channels import with_channels
 from training.importing.weights_file import file_digest
@@ -35,10 +35,6 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
         multi_label=program.classes == 1,
         configuration=configuration,
     )
-    warning = (
-        "a program does not say how pictures are preprocessed, so it is done as torchvision does it for ImageNet: see "
-        "--resize, --mean, --std and --colours"
-    )
     source = {
         "kind": "exported",
         "file": file.name,
@@ -46,4 +42,4 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
         "licence": "unknown",
         "versions": {"torch": program.torch_version} if program.torch_version else {},
     }
-    return SourceModel(network, with_channels(spec, channels), source, None, (*warnings, warning))
+    return SourceModel(network, with_channels(spec, channels), source, None, warnings, IMAGENETS)

@@ -13,11 +13,12 @@ from models import architectures, store
 from models.architectures import registered, timm_networks
 from models.spec import Spec
 from training.importing.class_names import choose_names
-from training.importing.model import BadSource, Preprocessing, SourceModel
+from training.importing.model import IMAGENETS, BadSource, Preprocessing, SourceModel
 from training.importing.recognise import Unrecognised, fit, recognise
 from training.importing.sources import timm_models
 from training.importing.sources.channels import with_channels
 from training.importing.weights_file import (
+    AVERAGED,
     WeightsFile,
     common_dtype,
     file_digest,
@@ -41,13 +42,16 @@ def read(file: Path, architecture: str | None, classes: Sequence[str] | None) ->
         raise BadSource(f"{file.name} is a checkpoint of Mirage already: the service and `training` take it as it is")
     source = {"file": file.name, "sha256": file_digest(file), "licence": stored.metadata.get("license", "unknown")}
     source["dtype"] = common_dtype(stored.weights)
-    if architecture is None:
-        return _torchvisions(stored, None, classes, source)
-    if architecture.startswith(timm_networks.PREFIX):
-        return timm_models.from_weights(architecture, stored, classes, source)
-    if architecture in registered.registered():
-        return _own(architecture, stored, classes, source)
-    return _torchvisions(stored, architecture, classes, source)
+    if architecture is not None and architecture.startswith(timm_networks.PREFIX):
+        model = timm_models.from_weights(architecture, stored, classes, source)
+    elif architecture is not None and architecture in registered.registered():
+        model = _own(architecture, stored, classes, source)
+    else:
+        model = _torchvisions(stored, architecture, classes, source)
+    if stored.holder.partition(".")[0] in AVERAGED:
+        warning = f"the file has averaged weights ({stored.holder}), and these are taken"
+        model = replace(model, warnings=(*model.warnings, warning))
+    return model
 
 
 def _torchvisions(
@@ -87,7 +91,13 @@ def _torchvisions(
     import torchvision  # late: it takes a second to import
 
     kind = {"kind": "torchvision", "versions": {"torchvision": torchvision.__version__}}
-    return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings)
+    if architecture is None:
+        warnings += (
+            f"the names and shapes of the weights are those of torchvision's {found.architecture}, and of variants of "
+            "it, if there are any, that compute something else: --check shows whether it is right",
+        )
+    assumed = f"torchvision's own weights of {found.architecture}"
+    return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings, assumed)
 
 
 def spec_of_size(spec: Spec, side: int | None) -> Spec:
@@ -104,7 +114,7 @@ def _own(
 ) -> SourceModel:
     """A network that the user registered. Its head's size is tried: that of the names, or of the last weights."""
     weights = full_precision(stored.weights)
-    last = [len(tensor) for tensor in weights.values() if tensor.ndim][-1:] or [0]
+    last = [len(tensor) for tensor in weights.values() if tensor.numel() and tensor.ndim][-1:] or [0]
     for outputs in dict.fromkeys([*(len(names) for names in (classes, stored.classes) if names), *last]):
         for form in unwrapped(weights):
             network = architectures.build(architecture, outputs)
@@ -115,11 +125,7 @@ def _own(
                 continue
             names, background, warnings = choose_names(outputs, given=classes, own=stored.classes)
             spec = Spec(architecture, names, background=background, multi_label=outputs == 1)
-            warning = (
-                "nothing says how pictures are preprocessed for this network, so it is done as torchvision does it for "
-                "ImageNet: see --input-size, --resize, --mean, --std and --colours"
-            )
-            return SourceModel(network, spec, {"kind": "registered", **source}, None, (*warnings, warning))
+            return SourceModel(network, spec, {"kind": "registered", **source}, None, warnings, assumed=IMAGENETS)
     network = architectures.build(architecture, len(classes or ()) or last[0])
     architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
     raise BadSource(f"these weights are not of {architecture}")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -49,13 +50,16 @@ def from_weights(
     fault: BadWeights | None = None
     for form in unwrapped(weights):
         outputs, channels, configuration = _shape(architecture, form)
-        network = architectures.build(architecture, outputs, channels=channels, configuration=configuration)
+        build = partial(architectures.build, architecture, outputs, channels=channels, configuration=configuration)
+        architectures.check_size(form, build)
+        network = build()
         try:
             architectures.load_exactly(network, form)
         except BadWeights as error:
             fault = fault or error
             continue
-        return _model(architecture, network, outputs, channels, classes, stored.classes, source, configuration)
+        model = _model(architecture, network, outputs, channels, classes, stored.classes, source, configuration)
+        return replace(model, assumed=f"timm's own weights of {architecture}")
     assert fault is not None
     raise fault
 
@@ -67,7 +71,7 @@ def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, 
     configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     head, stem = (_first(configuration.get(key)) for key in ("classifier", "first_conv"))
     last = weights.get(f"{head}.weight")
-    outputs = len(last) if last is not None and last.ndim else 1000
+    outputs = len(last) if last is not None and last.numel() and last.ndim else 1000
     first = weights.get(f"{stem}.weight")
     channels = first.shape[1] if first is not None and first.ndim == 4 and 1 <= first.shape[1] <= 4 else 3
     positions = network.state_dict().get("pos_embed")

@@ -46,7 +46,7 @@ def test_a_program_says_its_size_and_the_number_of_its_classes(tmp_path: Path) -
         "licence": "unknown",
         "versions": {"torch": torch.__version__},
     }
-    assert model.preprocessing is None and "does not say how pictures are preprocessed" in model.warnings[-1]
+    assert model.preprocessing is None and model.assumed == "torchvision's networks for ImageNet"
     pixels = torch.rand(3, 3, SIDE, SIDE)
     with torch.no_grad():
         torch.testing.assert_close(model.network(pixels), network(pixels), rtol=1e-5, atol=1e-5)

@@ -30,7 +30,12 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     network = source_network("squeezenet1_1")
     content = {"state_dict": network.state_dict(), "class_to_idx": {name: index for index, name in enumerate(CLASSES)}}
     model = state_dicts.read(write(tmp_path / "mine.pth", content), None, None)
-    assert model.spec.classes == CLASSES and model.warnings == () and model.preprocessing is not None
+    assert model.spec.classes == CLASSES and model.preprocessing is not None
+    (warning,) = model.warnings
+    assert warning.startswith("the names and shapes of the weights are those of torchvision's squeezenet1_1, and of")
+    assert model.assumed == "torchvision's own weights of squeezenet1_1"
+    named = state_dicts.read(tmp_path / "mine.pth", "squeezenet1_1", None)
+    assert named.warnings == () and named.assumed == model.assumed
     published = imagenet_spec("squeezenet1_1")
     assert (model.spec.resize, model.spec.mean, model.spec.interpolation) == (
         published.resize,
@@ -165,7 +170,7 @@ def test_a_registered_network_is_built_for_as_many_classes_as_there_are(
     model = state_dicts.read(write(tmp_path / "x.pth", content), "own", classes)
     assert model.spec.architecture == "own" and model.source["kind"] == "registered"
     assert model.spec.classes == (CLASSES if content.get("classes") or classes else tuple("0123456"))
-    assert model.preprocessing is None and "nothing says how pictures are preprocessed" in model.warnings[-1]
+    assert model.preprocessing is None and model.assumed == "torchvision's networks for ImageNet"
     assert torch.equal(logits(model.network, 3, 8, 8), logits(network, 3, 8, 8))
 
 

@@ -1,0 +1,131 @@
+"""Pickles that would make something larger than the file are noticed before PyTorch's loader sees them."""
+
+import io
+import pickle
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from training.importing.pickles import LEGACY_MAGIC, BadPickle, check_pickle
+from training.importing.weights_file import BadWeightsFile, read_weights
+
+
+class Calls:
+    """Pickled, it is a call of a function with these arguments."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+def legacy(file: Path, content: object) -> Path:
+    """Write what torch.save wrote before PyTorch 1.6, with a pickle of this content and no storages."""
+    sizes = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    with file.open("wb") as stream:
+        for value in (LEGACY_MAGIC, 1001, sizes, content, []):
+            pickle.dump(value, stream, 2)
+    return file
+
+
+class Storages(pickle.Pickler):
+    """Pickles a torch.FloatStorage as the identifier of a storage of so many numbers."""
+
+    def __init__(self, stream: io.BytesIO, count: object) -> None:
+        super().__init__(stream, 2)
+        self.count = count
+
+    def persistent_id(self, value: object) -> object:
+        return ("storage", torch.FloatStorage, "0", "cpu", self.count) if value == "weights" else None
+
+
+def claiming(count: object) -> io.BytesIO:
+    stream = io.BytesIO()
+    Storages(stream, count).dump({"fc.weight": "weights"})
+    stream.seek(0)
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (bytearray, (2 * 10**9,)),
+        (torch.Tensor, (5 * 10**8,)),
+        (torch.FloatStorage, (5 * 10**8,)),
+        (torch.UntypedStorage, (2 * 10**9,)),
+        (torch.nn.Parameter, ()),
+    ],
+)
+def test_nothing_is_made_of_a_size_that_the_file_names(
+    tmp_path: Path, function: Callable[..., Any], arguments: tuple[int, ...]
+) -> None:
+    """PyTorch's loader would make it: 2 GB for a file of less than 300 bytes."""
+    file = legacy(tmp_path / "weights.pth", {"fc.weight": Calls(function, *arguments)})
+    assert file.stat().st_size < 400
+    with pytest.raises(BadWeightsFile, match=rf"is damaged: it makes a [\w.]*{function.__name__}"):
+        read_weights(file)
+
+
+def test_storages_fit_into_the_file() -> None:
+    """Of 25 float32 numbers in 100 bytes, and of one more."""
+    check_pickle(claiming(25), 100)
+    with pytest.raises(BadPickle, match="claim to have more numbers than the file"):
+        check_pickle(claiming(26), 100)
+    for count in (-1, "many", 2.0, None):
+        with pytest.raises(BadPickle, match="a storage without a size"):
+            check_pickle(claiming(count), 100)
+
+
+def test_buffers_longer_than_the_file_are_not_made() -> None:
+    """BYTEARRAY8 and BINBYTES8 have a length of 8 bytes, after which the file ends."""
+    for code in (pickle.BYTEARRAY8, pickle.BINBYTES8, pickle.BINUNICODE8):
+        with pytest.raises(BadPickle, match="its pickle is damaged"):
+            check_pickle(io.BytesIO(b"\x80\x05" + code + struct.pack("<Q", 10**10) + b"abc"), 100)
+
+
+def test_a_memo_with_a_huge_index_takes_no_memory() -> None:
+    """Loaded in C, it would be an array of 2 billion pointers."""
+    check_pickle(io.BytesIO(b"\x80\x02K\x01r" + struct.pack("<I", 2**31) + b"."), 100)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_training_scripts_store_passes(tmp_path: Path, zipped: bool) -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    optimiser = torch.optim.AdamW(network.parameters())
+    content = {
+        "state_dict": OrderedDict(network.half().state_dict()),
+        "optimizer": optimiser.state_dict(),
+        "parameter": network[0].weight,
+        "classes": {"cat", "dog"},
+        "size": torch.Size([1, 2]),
+        "accuracy": np.float64(0.5).item(),
+    }
+    torch.save(content, tmp_path / "weights.pth", _use_new_zipfile_serialization=zipped)
+    weights = read_weights(tmp_path / "weights.pth").weights
+    assert {key: tensor.shape for key, tensor in weights.items()} == {
+        key: tensor.shape for key, tensor in network.state_dict().items()
+    }
+
+
+def test_a_compressed_zip_with_more_behind_it_is_refused(tmp_path: Path) -> None:
+    """Python finds no zip in the file, since its end is too far away, but PyTorch does."""
+    import zipfile
+
+    torch.save({"fc.weight": torch.zeros(1000, 1000)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain:
+        members = {name: plain.read(name) for name in plain.namelist()}
+    file = tmp_path / "weights.pth"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    file.write_bytes(file.read_bytes() + bytes(66_000))
+    assert not zipfile.is_zipfile(file) and torch.load(file, weights_only=True)["fc.weight"].numel() == 10**6
+    with pytest.raises(BadWeightsFile, match="no archive, or a damaged one"):
+        read_weights(file)

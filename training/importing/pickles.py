@@ -1,0 +1,100 @@
+"""Looks through the pickle in a file of weights before PyTorch loads it: no code is run, and no memory is taken.
+
+PyTorch's loader of weights runs no code of the file either, but the file may have it make tensors and buffers of any
+size, and storages that are larger than the file.
+"""
+
+import pickle
+import pickletools
+from collections import OrderedDict
+from typing import IO, Any
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""The first of the pickles in a file that torch.save wrote before PyTorch 1.6."""
+LEGACY_PICKLES = 5
+"""Magic number, version, sizes of numbers, the object, and the keys of the storages, whose bytes follow."""
+MAKERS = {"builtins.bytearray", "__builtin__.bytearray", "torch.Tensor", "torch.nn.parameter.Parameter"}
+"""What makes a buffer or tensor of a size that the pickle names, if it is called."""
+BYTES = {
+    **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
+    **dict.fromkeys(("FloatStorage", "IntStorage"), 4),
+    **dict.fromkeys(("HalfStorage", "BFloat16Storage", "ShortStorage"), 2),
+    "ComplexDoubleStorage": 16,
+}
+"""Bytes of a number in each type of storage with more than one."""
+
+
+class BadPickle(ValueError):
+    """A pickle that would make something larger than the file, or a damaged one."""
+
+
+def check_pickle(stream: IO[bytes], size: int) -> None:
+    """Raise BadPickle unless the storages of the pickle fit into `size` bytes, those of the file, and it makes nothing.
+
+    What else the pickle names is left to PyTorch's loader, which refuses all that is no weight.
+    """
+    storages: dict[str, int] = {}
+    if _load(stream, storages) == LEGACY_MAGIC:
+        for _ in range(LEGACY_PICKLES - 1):
+            _load(stream, storages)
+    if sum(storages.values()) > size:
+        raise BadPickle("its weights claim to have more numbers than the file")
+
+
+def _load(stream: IO[bytes], storages: dict[str, int]) -> object:
+    begin = stream.tell()
+    try:
+        for _ in pickletools.genops(stream):  # a buffer that the file does not have is noticed before it is made
+            pass
+        stream.seek(begin)
+        return _Sketch(stream, storages).load()
+    except BadPickle:
+        raise
+    except Exception as error:  # a damaged pickle: pickle raises nearly anything
+        raise BadPickle(f"its pickle is damaged ({type(error).__name__})") from error
+
+
+class _Named:
+    """Stands for what the pickle names: each class or function is a subclass with its full name."""
+
+    full = ""
+
+    def __new__(cls, *_: Any, **__: Any) -> "_Named":
+        if cls.full in MAKERS or cls.full.endswith("Storage"):
+            raise BadPickle(f"it makes a {cls.full}")
+        return super().__new__(cls)
+
+    def __call__(self, *_: Any, **__: Any) -> "_Named":
+        return self
+
+    def __setstate__(self, _: Any) -> None:
+        """Nothing is done with the state."""
+
+    def __setitem__(self, *_: Any) -> None:
+        """A dictionary of another kind is filled."""
+
+    def append(self, _: Any) -> None:
+        """A list of another kind is filled."""
+
+    def add(self, _: Any) -> None:
+        """A set of another kind is filled."""
+
+
+class _Sketch(pickle._Unpickler):  # in Python, where a large memo takes no memory
+    """Loads a pickle in which everything that it names is a subclass of `_Named`."""
+
+    def __init__(self, stream: IO[bytes], storages: dict[str, int]) -> None:
+        super().__init__(stream, encoding="utf-8")
+        self.storages = storages
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        return OrderedDict if full == "collections.OrderedDict" else type("_Other", (_Named,), {"full": full})
+
+    def persistent_load(self, identifier: Any) -> Any:
+        """Count the bytes of a storage: ("storage", type, key, device, number of elements, ...)."""
+        _, kind, key, _, count, *_ = identifier
+        if type(count) is not int or count < 0 or not issubclass(kind, _Named):
+            raise BadPickle("it has a storage without a size")
+        self.storages[str(key)] = count * BYTES.get(kind.full.removeprefix("torch."), 1)
+        return _Named()
