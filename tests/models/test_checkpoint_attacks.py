@@ -86,11 +86,32 @@ def test_networks_of_timm_take_a_size_and_nothing_else(file: Path, configuration
     assert f"timm/test_vit takes no {name}=" in reason
 
 
-def test_a_size_that_a_network_of_timm_cannot_have(file: Path) -> None:
-    """Swin's windows do not fit into 10 pixels with patches of 4."""
+def test_a_network_that_is_too_large_for_its_weights_is_never_built(file: Path) -> None:
+    """Its sizes are in the configuration, or it has a million classes: there are gigabytes in neither case."""
     pytest.importorskip("timm")
-    name = "timm/swin_tiny_patch4_window7_224"
-    assert f"timm cannot build {name}" in hostile(file, architecture=name, configuration={"img_size": 16})
+    reason = hostile(file, architecture="timm/gmlp_s16_224", configuration={"img_size": 2048})
+    assert "TooLarge: the network makes a tensor of 16384 x 16384 numbers" in reason
+    many = tuple(map(str, range(1_000_000)))
+    assert "for another number of classes than 1,000,000" in hostile(file, architecture="resnet50", classes=many)
+    empty = {"fc.weight": torch.zeros(1_000_000, 0)}
+    assert "for another number of classes" in hostile(file, empty, architecture="resnet50", classes=many)
+
+
+def test_whatever_a_network_raises_the_checkpoint_is_bad(file: Path) -> None:
+    """A size is divided by 0, and a three-dimensional convolution takes no pictures."""
+    divided = document(
+        [node("aten.sym_size.int", "pixels", 0, to="rows"), node("operator.floordiv", "rows", 0, to="logits")],
+        [weight("a", 1)],
+    )
+    fields = {"architecture": architectures.EXPORTED, "input_size": 16, "resize": 16}
+    divided["pixels"]["shape"] = [None, 3, 16, 16]
+    reason = hostile(file, **fields, configuration=divided)
+    assert "takes no pictures" in reason and "by zero" in reason
+    kernel = weight("kernel", 3, 3, 1, 1, 1)
+    volumes = document([node("aten.conv3d.default", "pixels", "kernel", to="logits")], [kernel])
+    volumes["pixels"]["shape"] = [None, 3, 16, 16]
+    reason = hostile(file, {"kernel": torch.zeros(3, 3, 1, 1, 1)}, **fields, configuration=volumes)
+    assert "takes no pictures" in reason
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,12 @@ def test_a_classifier_has_both_ends() -> None:
         torch.testing.assert_close(answer.gradients, per_pixel.reshape(1, 3, 1, 1).expand(1, 3, 16, 16))
     expected = torch.tensor([[GREEN, RED]]).div(0.5 * 2).softmax(dim=1)
     torch.testing.assert_close(classifier.probabilities(pixels), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_logits_of_probabilities_in_half_precision_are_finite(dtype: torch.dtype, multi_label: bool) -> None:
+    """Neither LEAST nor NEAR_ONE is a number of these types."""
+    layer = Logits(spec_of(2, outputs="probabilities", multi_label=multi_label))
+    logits = layer(torch.tensor([[0.0, 1.0]], dtype=dtype))
+    assert logits.isfinite().all() and logits[0, 0] < -60 and logits[0, 1] >= 0

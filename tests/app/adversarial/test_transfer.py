@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from app.adversarial.transfer import ask_other_models
+from app.adversarial.transfer import _Candidate, _judged, _verdict, ask_other_models
 from app.engine.admission import Overloaded
 from models import architectures, checkpoint
+from models import classify as classify_module
 from models.attacks.task import Adversarial, adversarial
+from models.classifier import Classifier
 from models.pictures import encode
 from models.run import run
+from models.store import Model
 from tests.app.events import events
 from tests.app.live_service import TINY, Live, drawn, lively_network, serve
 from tests.app.picture_requests import classify, fool, pixels, post
@@ -110,6 +114,31 @@ def test_a_class_whose_name_is_a_number_is_no_index_of_another_model(several: Li
     original = replace(attack_result.original, label="cat")
     renamed_target = replace(attack_result, original=original, target=replace(attack_result.adversarial, label="3"))
     assert names(several, renamed_target) == ["digits"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "target", "fooled"),
+    [
+        ((4.0, -4.0), (-4.0, -5.0), None, True),  # the label is the most probable one still, and is found no more
+        ((4.0, -4.0), (3.0, 5.0), None, False),  # it is found still, though another is more probable
+        ((-1.0, 2.0), (-2.0, 2.0), None, False),  # it was not found before
+        ((4.0, -4.0), (5.0, 2.0), 1, True),  # the target is found, though another is more probable
+        ((4.0, -4.0), (-5.0, -4.5), 1, False),  # it is the most probable one, and is not found
+        ((4.0, 1.0), (4.0, 2.0), 1, False),  # it was found before
+    ],
+)
+def test_a_model_of_several_labels_is_fooled_about_one_of_them(
+    before: tuple[float, float], after: tuple[float, float], target: int | None, fooled: bool
+) -> None:
+    """Its logits for both pictures are known; the prediction is that of the label which the attack is about."""
+    spec = replace(TINY, classes=("cat", "dog"), multi_label=True)
+    candidate = _Candidate(Model("other", Classifier(nn.Identity(), spec), {}), 0, target)
+    ranked = [classify_module.rank(torch.tensor(logits), spec, top=2) for logits in (before, after)]
+    verdict = _verdict(candidate, *(_judged(candidate, predictions) for predictions in ranked))
+    assert verdict.fooled == fooled
+    label = target or 0
+    assert verdict.original.index == verdict.adversarial.index == label
+    assert verdict.adversarial.probability == pytest.approx(torch.tensor(after)[label].sigmoid().item())
 
 
 def test_other_models_are_asked_even_when_the_service_is_full(

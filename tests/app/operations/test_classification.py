@@ -3,6 +3,7 @@
 import io
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from PIL import Image
 
 from app.engine.admission import ShuttingDown
 from app.operations import classification
-from app.operations.classification import Job, begin
+from app.operations.classification import Job, _Seen, begin
 from models import store
+from models.classify import Prediction
 from models.pictures import decode, encode
 from models.preprocessing import to_float
 from models.query import DeadlineExceeded
-from models.view import view
+from models.view import View, view
 from tests.app.doubling import Doubling, hold
 from tests.app.live_service import TINY, Live, drawn, eventually, serve
 
@@ -50,6 +52,28 @@ def test_a_near_tie_is_decoded_again_in_full(
         assert (result["width"], result["height"]) == (800, 640)
         assert best["index"] == expected.argmax()
         assert best["probability"] == pytest.approx(expected.max().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "multi_label", "unsure"),
+    [
+        ((0.6, 0.4), False, True),
+        ((0.7, 0.3), False, False),
+        ((0.99, 0.9, 0.1), True, False),
+        ((0.99, 0.6), True, True),
+        ((0.99, 0.4, 0.01), True, True),
+        ((0.501,), True, True),
+        ((0.9,), True, False),
+    ],
+)
+def test_a_label_that_is_nearly_found_is_a_tie_too(
+    probabilities: tuple[float, ...], multi_label: bool, unsure: bool
+) -> None:
+    """Of classes the first two decide, and of labels each by itself: whether its probability is near one half."""
+    predictions = [Prediction(f"label {index}", index, value) for index, value in enumerate(probabilities)]
+    scaled = View(torch.zeros(1, 3, 4, 4), 8, 8, exact=False)
+    assert _Seen(scaled, predictions, multi_label).is_unsure == unsure
+    assert not _Seen(replace(scaled, exact=True), predictions, multi_label).is_unsure
 
 
 def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(checkpoints: Path) -> None:

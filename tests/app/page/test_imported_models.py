@@ -22,25 +22,30 @@ from tests.integration.imported import SIDE, export, gated, prepared, run_import
 
 pytestmark = pytest.mark.browser
 
-CLASSES = ("fern", "moss", "lichen", "algae")
-LOGITS = {"rounded": (0.0, 1.0, 0.3, -0.5), "labels": (1.2, 0.5, -0.6, -1.5), "none": (-1.0, -2.0, -3.0, -4.0)}
+CLASSES = ("fern", "moss", "lichen", "algae", "clover", "ivy", "reed")
+LOGITS = {
+    "rounded": (0.0, 1.0, 0.3, -0.5),
+    "labels": (1.2, 0.5, -0.6, -1.5),
+    "none": (-1.0, -2.0, -3.0, -4.0),
+    "many": (1.2, 1.1, 1.0, 0.9, 0.8, 0.7, -1.0),
+}
 """The models, and what each says of the photo with which the page opens: of labels, those above 0 are found."""
 
 
 @pytest.fixture(scope="module")
 def imported(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """Return a service of a program that rounds inside, of one of labels, and of one that finds none in any photo."""
+    """Return a service of a program that rounds inside, and of some of labels: two, none and six in the photo."""
     sources, folder = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("models")
     inputs = prepared(decode(CHELSEA), (SIDE, round(SIDE * 451 / 300)), (SIDE, SIDE), Image.Resampling.BILINEAR)
     for name, logits in LOGITS.items():
-        network = gated(4, levels=24 if name == "rounded" else 0)
+        network = gated(len(logits), levels=24 if name == "rounded" else 0)
         head = network.get_submodule("head")
         assert isinstance(head, nn.Linear)
         head.bias += torch.tensor(logits) - network(inputs)[0]
         source = export(network, sources / f"{name}.pt2", rows=None)
         kind = [] if name == "rounded" else ["--multi-label", "--licence", "CC0-1.0"]
         plain = ["--mean", "0", "--std", "1", "--resize", str(SIDE)]
-        run_import(source, folder / f"{name}.safetensors", "--classes", ",".join(CLASSES), *plain, *kind)
+        run_import(source, folder / f"{name}.safetensors", "--classes", ",".join(CLASSES[: len(logits)]), *plain, *kind)
     with ServiceProcess(tmp_path_factory.mktemp("service"), checkpoints=folder, models=",".join(LOGITS)) as service:
         yield service
 
@@ -58,7 +63,7 @@ def said(tab: Page, key: str, **values: str) -> Locator:
 
 def shares(service: ServiceProcess, picture: bytes, model: str) -> dict[str, float]:
     """The probability of each class, the most probable one first."""
-    predictions = ask(service, "/classify", picture, model=model)["predictions"]
+    predictions = ask(service, "/classify", picture, model=model, top="100")["predictions"]
     return {entry["label"]: entry["probability"] for entry in predictions}
 
 
@@ -134,16 +139,19 @@ def test_a_model_without_gradients_does_not_draw(page: Page, values: dict[str, s
     assert asked == [] and violations(page) == []
 
 
-def test_all_labels_that_are_found_are_named(page: Page, imported: ServiceProcess) -> None:
-    """The sentence has every label from one half on, and the bars have all."""
-    page.goto(link("see", model="labels"))
-    found = shares(imported, CHELSEA, "labels")
+@pytest.mark.parametrize(("model", "count"), [("labels", 2), ("many", 6)])
+def test_all_labels_that_are_found_are_named(page: Page, imported: ServiceProcess, model: str, count: int) -> None:
+    """The sentence has every label from one half on, and the bars have the first five of all."""
+    page.goto(link("see", model=model))
+    found = shares(imported, CHELSEA, model)
     named = [f"{label} {certainty(share)}" for label, share in found.items() if share >= 0.5]
-    assert len(named) == 2
-    expect(said(page, "see.labels", model="labels", labels=" and ".join(named))).to_be_visible()
+    assert len(named) == count
+    *first, last = named
+    labels = f"{', '.join(first)}{',' * (count > 2)} and {last}"
+    expect(said(page, "see.labels", model=model, labels=labels)).to_be_visible()
     expect(said(page, "see.labels.hint")).to_be_visible()
     bars = page.get_by_role("list", name=text("bars.label")).get_by_role("listitem")
-    expect(bars).to_have_text([f"{label} {certainty(share)}" for label, share in found.items()])
+    expect(bars).to_have_text([f"{label} {certainty(share)}" for label, share in list(found.items())[:5]])
     assert violations(page) == []
 
 

@@ -22,6 +22,14 @@ def test_a_good_picture_gets_no_reason() -> None:
     assert diagnose(PICTURE, CHANNEL, OPTIONS, 0.5) is None
 
 
+def test_labels_have_no_rivals() -> None:
+    """Another label may be more probable in the picture of a label."""
+    second = replace(GOOD, rank=2)
+    assert diagnose(PICTURE, second, OPTIONS, multi_label=True) is None
+    assert "not recognised in the picture (probability 1, rank 2)" in (diagnose(PICTURE, second, OPTIONS) or "")
+    assert "not recognised" in (diagnose(PICTURE, replace(second, strength=0.4), OPTIONS, multi_label=True) or "")
+
+
 @pytest.mark.parametrize(
     ("score", "options", "message"),
     [

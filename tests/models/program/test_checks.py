@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.program.checks import check
+from models.program.checks import SHARING, check
 from models.program.graph import BadProgram, parse
 from tests.models.program.documents import Document, colours, node
 
@@ -91,8 +91,38 @@ def test_weights_and_pixels_are_not_changed(nodes: list[Document]) -> None:
         [node("operator.mul", [1], 1000, to="features")],
         [node("operator.mul", 2, 3, to=["features", "more"])],
         [node("operator.mul", 2, to="features", keywords={"b": 3})],
+        # Functions of numbers would hand on a weight, which can then be changed.
+        [node("operator.pos", "head_weight", to="same"), node("aten.relu_.default", "same", to="features")],
+        [node("torch.sym_ite", 1, "head_weight", 2, to="same"), node("aten.relu_.default", "same", to="features")],
     ],
 )
 def test_calls_with_other_arguments_or_results_are_refused(nodes: list[Document]) -> None:
     with pytest.raises(BadProgram, match="export it again"):
         call(*nodes)
+
+
+SHARED = {
+    "alpha_dropout.default": ("head_weight", 0.5, False),
+    "atleast_1d.default": ("head_weight",),
+    "atleast_2d.default": ("head_weight",),
+    "broadcast_tensors.default": (["head_weight"],),
+    "conj_physical.default": ("head_weight",),
+    "feature_dropout.default": ("head_weight", 0.5, False),
+    "meshgrid.default": (["head_weight"],),
+    "type_as.default": ("head_weight", "head_weight"),
+    "unsafe_chunk.default": ("head_weight", 1),
+    "unsafe_split.Tensor": ("head_weight", 3),
+    "unsafe_split_with_sizes.default": ("head_weight", [2]),
+    "einsum.default": (("ij->ij",), ["head_weight"]),
+}
+"""Operators of SHARING, with arguments."""
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_results_that_share_memory_without_a_word_are_not_changed_either(name: str) -> None:
+    """PyTorch's schemas say that their results are new, and they may be the weight itself."""
+    assert name.partition(".")[0] in SHARING.split()
+    several = name.startswith(("broadcast", "meshgrid", "unsafe"))
+    shared = node(f"aten.{name}", *SHARED[name], to=["same"] if several else "same")
+    with pytest.raises(BadProgram, match="changes its weights or its input"):
+        call(shared, node("aten.relu_.default", "same", to="features"))

@@ -1,8 +1,8 @@
 // What the model says about the photo. The rooms See and Fool both show it.
 
 import { currentPhoto } from "./photo.js";
-import { isFound, isMultiLabel } from "../service/kinds.js";
-import { detail, modelName } from "../service/models.js";
+import { isFound, isMultiLabel, MOST_CLASSES } from "../service/kinds.js";
+import { detail, loadDetail, modelName } from "../service/models.js";
 import { json } from "../service/requests.js";
 import { announce } from "../drawing.js";
 import { list, probabilityText, t } from "../language.js";
@@ -10,7 +10,8 @@ import { Work } from "../work.js";
 
 /** @typedef {import("../../../types/schemas.d.ts").Classification} Classification */
 
-const TOP = 5;
+/** How many classes are shown, the most probable ones. */
+export const TOP = 5;
 /** @type {Work<Classification>} */
 export const classification = new Work();
 
@@ -19,8 +20,16 @@ export function classifyCall() {
   const photo = currentPhoto();
   const model = modelName();
   return photo && model
-    ? { path: "classify", image: photo.blob, name: photo.name, options: { model, top: TOP } }
+    ? { path: "classify", image: photo.blob, name: photo.name, options: { model, top: topOf(model) } }
     : null;
+}
+
+/**
+ * How many classes are asked for: all labels of a model that may find several in a photo.
+ * @param {string} model
+ */
+function topOf(model) {
+  return isMultiLabel(detail(model)) ? MOST_CLASSES : TOP;
 }
 
 /** Classifies the photo, unless that is done or under way. A failed classification is not tried again by itself. */
@@ -29,7 +38,10 @@ export function classify() {
   if (!call && classification.state !== "idle") classification.reset(); // the photo is gone
   if (!call) return;
   classification.start(keyNow(), async (waiting) => {
-    const result = await /** @type {Promise<Classification>} */ (json(call, waiting));
+    const { model } = call.options;
+    await loadDetail(model).catch(() => undefined); // the service says what is wrong when it classifies
+    const options = { model, top: topOf(model) };
+    const result = await /** @type {Promise<Classification>} */ (json({ ...call, options }, waiting));
     announce(sightOf(result, "see.spoken"));
     return result;
   });

@@ -5,6 +5,9 @@
 /** The probability from which on a model of several labels per photo finds a label. */
 const FOUND = 0.5;
 
+/** The largest number of classes that the service returns at once: all labels of a model of several per photo. */
+export const MOST_CLASSES = 1000;
+
 /**
  * Whether each class is a label of its own: a photo can have several, and the probabilities do not add up to one.
  * @param {ModelDetail | undefined} model

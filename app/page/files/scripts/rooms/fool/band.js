@@ -4,7 +4,7 @@ import { html, nothing } from "../../html.js";
 import { probabilityText, t } from "../../language.js";
 import { chart } from "../../parts/chart.js";
 import { cssVariables } from "../../parts/css_variables.js";
-import { classification, topClass } from "../../photo/classification.js";
+import { classification, TOP, topClass } from "../../photo/classification.js";
 import { photoSize } from "../../photo/photo.js";
 import { isMultiLabel } from "../../service/kinds.js";
 import { detail, modelName } from "../../service/models.js";
@@ -29,7 +29,7 @@ export function changeFrame(result) {
 /** The probabilities of the classes, step by step. */
 export function probabilities() {
   const latest = isCurrent() ? attack.latest : null;
-  const before = { step: 0, probabilities: classification.result?.predictions ?? [] };
+  const before = { step: 0, probabilities: (classification.result?.predictions ?? []).slice(0, TOP) };
   const moments = isCurrent() ? [before, ...attack.moments] : [before];
   const original = topClass()?.index;
   const last = moments.at(-1)?.probabilities ?? [];

@@ -5,7 +5,7 @@ import { probabilityText, t } from "../../language.js";
 import { fileOf } from "../../parts/files.js";
 import { workNotice } from "../../parts/problem.js";
 import { currentPhoto } from "../../photo/photo.js";
-import { isFound, isMultiLabel } from "../../service/kinds.js";
+import { isFound, isMultiLabel, MOST_CLASSES } from "../../service/kinds.js";
 import { detail, loadDetail, modelName, models } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { Work } from "../../work.js";
@@ -15,8 +15,6 @@ import { attack } from "./attack.js";
 /** @typedef {import("./attack.js").Prediction} Prediction */
 /** @typedef {{model: string, before: Prediction | undefined, after: Prediction | undefined}} Verdict */
 
-/** The largest number of classes that the service returns at once. */
-const MOST_CLASSES = 1000;
 /** @type {Work<Verdict[]>} */
 export const proof = new Work();
 
@@ -33,7 +31,7 @@ export async function seen(model, { image, name, label }, waiting) {
   const options = { model, top: several ? MOST_CLASSES : 1 };
   /** @type {import("../../../../types/schemas.d.ts").Classification} */
   const { predictions } = await json({ path: "classify", image, name, options }, waiting);
-  return (several ? predictions.find((prediction) => prediction.label === label) : undefined) ?? predictions[0];
+  return several ? predictions.find((prediction) => prediction.label === label) : predictions[0];
 }
 
 /**

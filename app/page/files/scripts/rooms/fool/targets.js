@@ -9,7 +9,7 @@ import { hasGradients, isFound, isMultiLabel } from "../../service/kinds.js";
 import { detail, isSettled, modelName } from "../../service/models.js";
 import { json } from "../../service/requests.js";
 import { Work } from "../../work.js";
-import { classification, isClassified, topClass } from "../../photo/classification.js";
+import { classification, isClassified, TOP, topClass } from "../../photo/classification.js";
 import { choices, findsNone } from "./options.js";
 
 /** @typedef {import("../../../../types/schemas.d.ts").NearestClasses} NearestClasses */
@@ -47,8 +47,8 @@ function offered(names) {
   if (nearest.key === keyNow() && nearest.result) return nearest.result.nearest.map(({ index }) => index);
   const model = detail(modelName());
   const predictions = isClassified() ? (classification.result?.predictions ?? []) : [];
-  if (isMultiLabel(model)) return predictions.filter((label) => !isFound(label)).map(({ index }) => index);
-  if (!hasGradients(model)) return predictions.slice(1).map(({ index }) => index);
+  const choices = isMultiLabel(model) ? predictions.filter((label) => !isFound(label)) : predictions.slice(1);
+  if (isMultiLabel(model) || !hasGradients(model)) return choices.slice(0, TOP - 1).map(({ index }) => index);
   const other = names.findIndex((_, index) => index !== topClass()?.index);
   return other < 0 ? [] : [other];
 }

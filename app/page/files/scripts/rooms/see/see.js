@@ -13,7 +13,7 @@ import { picker } from "../../photo/picker.js";
 import { classReference } from "../../service/classes.js";
 import { hasGradients, isMultiLabel } from "../../service/kinds.js";
 import { detail, isSettled, modelName } from "../../service/models.js";
-import { classification, classify, classifyCall, sightOf, topClass } from "../../photo/classification.js";
+import { classification, classify, classifyCall, sightOf, TOP, topClass } from "../../photo/classification.js";
 import { explain, explainCall, explanation, METHODS } from "./explanation.js";
 import { layersSection, leaveLayers, refreshLayers } from "./layers.js";
 
@@ -59,7 +59,7 @@ export function view() {
       ${workNotice(classification, () => classification.reset())}
       <div class="bars-place">${
         classification.result
-          ? bars(classification.result.predictions, {
+          ? bars(classification.result.predictions.slice(0, TOP), {
               chosen: why ? (explanation.result?.target.index ?? top?.index) : top?.index,
               ...(hasGradients(model)
                 ? {
