@@ -174,7 +174,7 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
         if len(spec.classes) > MANY_CLASSES:
             _check_outputs(weights, len(spec.classes) + spec.background)
     else:
-        architectures.check_size(weights, build)  # the sizes of these networks are in the configuration, too
+        architectures.sketch(weights, build)  # the sizes of these networks are in the configuration, too
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)

@@ -9,7 +9,7 @@ from models.architectures.errors import BadConfiguration, BadWeights, UnknownArc
 from models.architectures.heads import check_head, features, head, head_name, set_head
 from models.architectures.registered import BadRegistration, register
 from models.architectures.torchvision_networks import TENSORFLOWS, architectures, of_size, weight_choices
-from models.architectures.weights import check_size, load_backbone, load_exactly, stem_name
+from models.architectures.weights import load_backbone, load_exactly, sketch, stem_name
 
 __all__ = [
     "EXPORTED",
@@ -21,7 +21,6 @@ __all__ = [
     "architectures",
     "build",
     "check_head",
-    "check_size",
     "features",
     "head",
     "head_name",
@@ -30,6 +29,7 @@ __all__ = [
     "of_size",
     "register",
     "set_head",
+    "sketch",
     "stem_name",
     "weight_choices",
 ]

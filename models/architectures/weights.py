@@ -23,20 +23,12 @@ def stem_name(network: nn.Module) -> str:
 def sketch(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.Module:
     """The network that `build` makes, without memory for its weights, to look at before it is made.
 
-    Raises what `build` raises for one with more than twice as many numbers as there are weights: a configuration from
-    anywhere may describe a network that fills the memory.
-    """
-    with without_memory(MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())):
-        return build()
-
-
-def check_size(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.Module:
-    """The `sketch` of a network; raises BadWeights, and what `build` raises, for one that is too large for the weights.
-
-    This is found out before there is memory for the network.
+    Raises BadWeights for one with more than twice as many numbers as there are weights, and what `build` raises: a
+    configuration from anywhere may describe a network that fills the memory.
     """
     try:
-        return sketch(weights, build)
+        with without_memory(MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())):
+            return build()
     except TooLarge as error:
         raise BadWeights(str(error)) from error
 

@@ -162,6 +162,16 @@ def test_models_with_different_numbers_of_classes_are_compared_with_a_warning(
     assert comparison.warnings[0].startswith("two distinguishes 2 classes")
 
 
+def test_labels_and_classes_are_compared_with_a_warning(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    """A model of several labels is right only where it finds the label, whose logit must be 0 at least."""
+    labels, classes = red_model(100.5, "labels"), red_model(100.5, "classes")
+    labels.classifier.spec = replace(labels.spec, multi_label=True)
+    comparison, text = compared(monkeypatch, data, labels, classes)
+    assert "warning: labels gives each label a probability of its own and is right only if it finds the label" in text
+    logits = [metrics.correct for metrics in comparison.metrics]
+    assert logits[0] <= logits[1] and comparison.counts.only_first == 0
+
+
 def test_wrong_options_are_refused_before_the_photos_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     with pytest.raises(BadAttack, match="takes no epsilon"):

@@ -114,12 +114,19 @@ def test_a_sketch_has_shapes_and_no_values() -> None:
 def test_a_sketch_of_a_network_that_is_far_larger_than_its_weights_is_refused() -> None:
     """A layer of 10^12 numbers, and a million small layers, are both noticed before they take memory."""
     weights = {"0.weight": torch.zeros(4, 3)}
-    with pytest.raises(ValueError, match="far more numbers than there are weights"):
+    with pytest.raises(BadWeights, match="a tensor of 1000000 x 1000000 numbers, which is too large"):
         sketch(weights, lambda: nn.Linear(1_000_000, 1_000_000))
-    with pytest.raises(ValueError, match="far more numbers than there are weights"):
+    with pytest.raises(BadWeights, match="far more numbers than there are weights"):
         sketch(weights, lambda: nn.ModuleList(nn.Linear(1000, 1000) for _ in range(1_000_000)))
-    with pytest.raises(ValueError, match="far more numbers than there are weights"):
+    with pytest.raises(BadWeights, match="a tensor of 1 x 1000000 x 1000000 numbers, which is too large"):
         sketch(weights, lambda: nn.ParameterList([torch.zeros(1, 1_000_000, 1_000_000)]))
+
+
+def test_a_table_that_is_computed_is_no_larger_than_weights_either() -> None:
+    """Each number with each other: 10^10 pairs of 100,000 numbers, which are few by themselves."""
+    numbers = torch.zeros(100_000)
+    with pytest.raises(BadWeights, match="a tensor of 100000 x 100000 numbers, which is too large"):
+        sketch({"a": numbers}, lambda: nn.ParameterList([numbers[:, None] - numbers[None, :]]))
 
 
 def test_weights_need_no_versions_of_the_layers() -> None:
@@ -127,3 +134,13 @@ def test_weights_need_no_versions_of_the_layers() -> None:
     source, target = build("mnasnet0_5", 3), build("mnasnet0_5", 3)
     load_exactly(target, dict(source.state_dict()))
     assert all(torch.equal(tensor, target.state_dict()[key]) for key, tensor in source.state_dict().items())
+
+
+def test_whole_numbers_are_no_weights() -> None:
+    """Those of quantised networks have a scale elsewhere; counters stay whole numbers."""
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    weights = dict(network.state_dict())
+    load_exactly(network, weights)
+    weights["0.weight"] = (1000 * weights["0.weight"]).to(torch.int32)
+    with pytest.raises(BadWeights, match=r"1 of these weights, such as 0\.weight, are whole numbers"):
+        load_exactly(network, weights)

@@ -149,6 +149,7 @@ def test_names_in_the_file_that_do_not_fit_are_left() -> None:
     """A script may store the names of other data; the classes are numbered then, with a warning."""
     names, background, (warning,) = choose_names(3, given=None, own=("a", "b", "c", "d", "e"))
     assert names == ("0", "1", "2") and not background
+    assert warning.startswith("the file has 5 names of classes, and the network 3 outputs, so they are not used and")
     assert "called by their numbers: give --classes FILE, or names with commas" in warning
 
 

@@ -64,6 +64,11 @@ def test_the_output_is_a_checkpoint(tmp_path: Path) -> None:
 def test_a_checkpoint_is_only_replaced_where_that_is_asked_for(source: Callable[..., Path], tmp_path: Path) -> None:
     """It is not touched by an import that fails, either."""
     file, output = source(), tmp_path / "out.safetensors"
+    (tmp_path / "notes.md").write_text("my notes")
+    with pytest.raises(BadSource, match=r"notes\.md exists: give another --output, or --overwrite"):
+        run(file, tmp_path / "notes.safetensors", classes=CLASSES, architecture="mine")
+    assert (tmp_path / "notes.md").read_text() == "my notes"
+    (tmp_path / "notes.md").unlink()
     output.write_text("older")
     with pytest.raises(BadSource, match=r"out\.safetensors exists: give another --output, or --overwrite"):
         run(file, output, classes=CLASSES, architecture="mine")

@@ -194,3 +194,20 @@ def test_of_those_that_do_about_equally_well_the_most_usual_is_chosen() -> None:
     assert choose([usual, rare]) is usual
     assert choose([rare, usual]) is rare
     assert choose([usual, rare, best]) is best
+
+
+def test_a_lower_loss_with_more_mistakes_is_not_better() -> None:
+    """20 of 100 photos are misjudged entirely before, and 25 by a little afterwards."""
+    labels = torch.zeros(100, dtype=torch.long)
+    before = Scores(torch.cat([torch.tensor([[4.0, 0.0]] * 80), torch.tensor([[0.0, 40.0]] * 20)]), labels)
+    after = Scores(torch.cat([torch.tensor([[4.0, 0.0]] * 75), torch.tensor([[0.0, 0.1]] * 25)]), labels)
+    worse = Trial(Alternative("other", {}, SPEC), after, before)
+    assert after.loss < 0.9 * before.loss and worse.p_value < SURE
+    assert not worse.is_better
+
+
+@pytest.mark.parametrize(("logit", "right"), [(0.0, True), (2.0, True), (-0.1, False)])
+def test_a_label_is_right_if_it_is_found(logit: float, right: bool) -> None:
+    """It is the most probable one of two in any case, at logits of -3 for the other."""
+    scores = Scores(torch.tensor([[logit, -3.0]]), torch.tensor([0]), multi_label=True)
+    assert scores.right.item() == right and Scores(scores.logits, scores.labels).right.item()

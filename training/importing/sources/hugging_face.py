@@ -93,9 +93,9 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
     def build(outputs: int) -> nn.Module:
         return architectures.build(PREFIX + kind, outputs, configuration=configuration)
 
-    sketch = architectures.check_size(weights, lambda: build(labels or 2))
+    sketch = architectures.sketch(weights, lambda: build(labels or 2))
     outputs = labels or _outputs(sketch, weights)
-    architectures.check_size(weights, lambda: build(outputs))
+    architectures.sketch(weights, lambda: build(outputs))
     network = build(outputs)
     _load(network, full_precision(weights))
     names, background, warnings = choose_names(outputs, given=classes, own=own)

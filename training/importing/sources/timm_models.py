@@ -51,7 +51,7 @@ def from_weights(
     for form in unwrapped(weights):
         outputs, channels, configuration = _shape(architecture, form)
         build = partial(architectures.build, architecture, outputs, channels=channels, configuration=configuration)
-        architectures.check_size(form, build)
+        architectures.sketch(form, build)
         network = build()
         try:
             architectures.load_exactly(network, form)

@@ -1,6 +1,8 @@
 """Folders of transformers: what is read from their files, and what is said where one of them is missing or wrong."""
 
+import hashlib
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,9 @@ def test_weights_in_several_files(tmp_path: Path, silent: None) -> None:
     assert len(list((tmp_path / "m").glob("model-*.safetensors"))) > 2
     model = hugging_face.read(tmp_path / "m", None)
     assert agrees(model) and same(model, network)
+    shards = sorted(path.name for path in (tmp_path / "m").glob("model-*.safetensors"))
+    printed = subprocess.run(["sha256sum", *shards], cwd=tmp_path / "m", capture_output=True).stdout
+    assert model.source["sha256"] == hashlib.sha256(printed).hexdigest()
 
 
 def same(model: SourceModel, network: nn.Module) -> bool:
@@ -212,6 +217,19 @@ def test_weights_of_another_network_are_refused(
 def test_a_missing_file_is_named(folder: Path, name: str, reason: str) -> None:
     (folder / name).unlink()
     with pytest.raises(BadSource, match=reason):
+        hugging_face.read(folder, None)
+
+
+def test_a_processor_that_transformers_does_not_have_is_no_other_one(folder: Path) -> None:
+    """Pictures would be preprocessed in another way, without a word."""
+    change(folder / "preprocessor_config.json", lambda content: content.update(image_processor_type="CLAHEProcessor"))
+    with pytest.raises(BadSource, match="transformers has no image processor 'CLAHEProcessor'"):
+        hugging_face.read(folder, None)
+
+
+def test_numbers_are_no_classes(folder: Path) -> None:
+    change(folder / "config.json", lambda content: content.update(problem_type="regression"))
+    with pytest.raises(BadSource, match=r"is a model of numbers \(regression\), and no classifier"):
         hugging_face.read(folder, None)
 
 
