@@ -101,7 +101,7 @@ def check_text(photos: CheckedPhotos, diagnosis: Diagnosis, spec: Spec) -> str:
     lines = _mistakes(diagnosis)
     if diagnosis.mistakes:
         lines.append(f"give {shlex.join(_words(photos, diagnosis, spec))}")
-    if diagnosis.is_healthy:
+    if diagnosis.is_healthy and not diagnosis.is_of_one_class:
         lines.append("no other normalisation, order of colours, resize, crop or order of classes does clearly better")
     return "\n".join([*lines, *_doubts(diagnosis)])
 
@@ -162,7 +162,10 @@ def _doubts(diagnosis: Diagnosis) -> list[str]:
             f"there are photos of {seen:,} of the {len(order.order):,} classes: the order of the others is a guess"
         )
     if seen == 1:
-        lines.append("all photos are of one class: whether the model tells classes apart was not measured")
+        lines.append(
+            "all photos are of one class: whether the model tells it from others was not measured, and mistakes were not "
+            "looked for"
+        )
     elif count < ENOUGH:
         lines.append(f"with {count:,} photos only large mistakes are found: {ENOUGH} or more are better")
     return lines

@@ -50,14 +50,19 @@ class Diagnosis:
         return next((mistake for mistake in self.mistakes if isinstance(mistake, Reordering)), None)
 
     @property
+    def is_of_one_class(self) -> bool:
+        """Whether all photos are of one class, so that nothing can be found out: anything that favours it is better."""
+        return len(self.asked.labels.unique()) == 1
+
+    @property
     def is_unexplained(self) -> bool:
         """Whether the model is no better than chance, and nothing that was tried helps."""
-        return self.asked.is_at_chance and not self.mistakes
+        return self.asked.is_at_chance and not self.mistakes and not self.is_of_one_class
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.asked.is_at_chance and not self.mistakes
+        """Whether nothing is wrong, as far as the photos show it."""
+        return not self.mistakes and not self.is_unexplained
 
 
 def diagnose(
@@ -75,12 +80,14 @@ def diagnose(
     questions = Questions(classifier, photos, track)
     asked = questions.ask(classifier.spec)
     asked_first(asked)
+    if Diagnosis(asked).is_of_one_class:
+        return Diagnosis(asked)
     state, tried = _undo(questions, _State(classifier.spec, asked))
     states = [state]
     if asked.is_at_chance and not state.mistakes:
         # Other preprocessing may help only together with another order of the classes.
         states += [state.with_other_preprocessing(trial) for trial in tried]
-    reordered = _with_other_order(states) if len(classifier.spec.classes) > 1 else None
+    reordered = _with_other_order(states)
     if reordered is not None:
         state, _ = _undo(questions, reordered)
     return Diagnosis(asked, state.mistakes)

@@ -127,7 +127,10 @@ def test_few_photos_are_said_to_be_few() -> None:
 def test_photos_of_one_class_are_said_to_show_little() -> None:
     logits, labels = torch.eye(4)[torch.zeros(40, dtype=torch.long)], torch.zeros(40, dtype=torch.long)
     *_, line = text(Diagnosis(Scores(logits, labels)))
-    assert line == "all photos are of one class: whether the model tells classes apart was not measured"
+    assert line == (
+        "all photos are of one class: whether the model tells it from others was not measured, and mistakes were not "
+        "looked for"
+    )
 
 
 class Colours(nn.Module):

@@ -81,6 +81,7 @@ RIGHTS = {
     "grey": replace(RIGHT, colours="L", mean=(0.0,), std=(1.0,)),
     "rectangular": replace(RIGHT, input_size=(28, 56), resize=(32, 64)),
     "several labels": replace(RIGHT, multi_label=True),
+    "one label": replace(RIGHT, classes=("ant",), multi_label=True),
     "too certain": replace(RIGHT, temperature=0.2),
     "too uncertain": replace(RIGHT, temperature=3.0),
 }
@@ -218,3 +219,22 @@ def test_few_photos_do() -> None:
     """A single photo gives no standard error, and nothing is found."""
     network, photos = known(RIGHT)
     assert found(diagnose(Classifier(network, replace(RIGHT, **HALF)), photos[:1])) == []
+
+
+def test_a_single_label_is_right_where_it_is_found() -> None:
+    """Not in every photo, although no other label is more probable. What makes it more probable is not looked for."""
+    right = replace(RIGHT, classes=("ant",), multi_label=True)
+    network, photos = known(right)
+    logits = logits_of(Classifier(network, right))
+    network[-1].bias -= logits.median()  # so that it is found in one half
+    diagnosis = diagnose(Classifier(network, right), photos)
+    assert diagnosis.asked.accuracy == pytest.approx(0.5, abs=0.02)
+    assert diagnosis.is_of_one_class and diagnosis.is_healthy and not diagnosis.is_unexplained
+
+
+def test_nothing_is_looked_for_on_photos_of_one_class() -> None:
+    """With blue first the class would only be less probable, or more, whatever the network was trained with."""
+    network, photos = known(RIGHT)
+    most = max(range(5), key=[label for _, label in photos].count)
+    of_one = [(pixels, label) for pixels, label in photos if label == most]
+    assert diagnose(Classifier(network, replace(RIGHT, colours="BGR")), of_one).mistakes == ()

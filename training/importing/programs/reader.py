@@ -29,11 +29,10 @@ from training.importing.programs.serialized import (
 )
 from training.importing.programs.translation import DTYPES, Translation
 from training.importing.programs.weights import WeightReader, described
+from training.importing.weights_file import MOST_SHARED
 
 LARGEST_JSON = 100_000_000
 """Largest number of bytes of the program and of each list of weights; that of Swin-T has 1.3 MB."""
-MOST_SHARED = 32
-"""How many times as many bytes as the file the weights may have, since several may be one tensor."""
 SCHEMA = 8
 """Version of PyTorch's format that is known here."""
 SYMBOL = r"\w+|Symbol\('\w+'(, \w+=True)*\)"
