@@ -163,8 +163,8 @@ def _doubts(diagnosis: Diagnosis) -> list[str]:
         )
     if seen == 1:
         lines.append(
-            "all photos are of one class: whether the model tells it from others was not measured, and mistakes were not "
-            "looked for"
+            "all photos are of one class: whether the model tells it from others was not measured, and mistakes were "
+            "not looked for"
         )
     elif count < ENOUGH:
         lines.append(f"with {count:,} photos only large mistakes are found: {ENOUGH} or more are better")
