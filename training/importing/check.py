@@ -13,6 +13,7 @@ from models.classifier import Classifier
 from models.files import write_atomically
 from models.spec import Spec
 from training.console import print_line, track
+from training.importing.class_order import Reordering
 from training.importing.doctor import Diagnosis, diagnose
 from training.importing.options import ImportOptions
 from training.importing.photos import ENOUGH, Photos, read_photos
@@ -116,11 +117,11 @@ def refusal(diagnosis: Diagnosis) -> str:
 def _mistakes(diagnosis: Diagnosis) -> list[str]:
     lines: list[str] = []
     together = ""
-    for mistake in diagnosis.mistakes:
+    for mistake, after_it in zip(diagnosis.mistakes, [*diagnosis.mistakes[1:], None], strict=False):
         if isinstance(mistake, Trial):
             name, after, before = mistake.alternative.name, mistake.scores.accuracy, mistake.before.accuracy
             losses = f"loss {mistake.scores.loss:.3g} instead of {mistake.before.loss:.3g}, p = {mistake.p_value:.1g}"
-            if not mistake.is_better:  # but together with the order of the classes that follows
+            if isinstance(after_it, Reordering) and not mistake.is_better:  # but it is together with the order
                 together = f"{name}, and "
                 continue
         else:

@@ -143,9 +143,12 @@ def in_standard_errors(gains: Float[Tensor, " n"]) -> float:
 
 
 def choose(trials: Sequence[Trial]) -> Trial | None:
-    """The best of those that are better; of all within one standard error of it the first, which is the most usual."""
+    """The best of those that are better; of all within one standard error of it the first, which is the most usual.
+
+    That one alone may have been a little too unsure to count as better: ImageNet's normalisation and CLIP's are alike.
+    """
     better = [trial for trial in trials if trial.is_better]
     if not better:
         return None
     best = min(better, key=lambda trial: trial.scores.loss)
-    return next(trial for trial in better if in_standard_errors(best.gains - trial.gains) <= 1)
+    return next(trial for trial in trials if in_standard_errors(best.gains - trial.gains) <= 1)

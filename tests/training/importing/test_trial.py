@@ -211,3 +211,14 @@ def test_a_label_is_right_if_it_is_found(logit: float, right: bool) -> None:
     """It is the most probable one of two in any case, at logits of -3 for the other."""
     scores = Scores(torch.tensor([[logit, -3.0]]), torch.tensor([0]), multi_label=True)
     assert scores.right.item() == right and Scores(scores.logits, scores.labels).right.item()
+
+
+def test_of_two_that_are_alike_the_usual_one_is_chosen_although_it_is_less_sure() -> None:
+    """It loses 5 nats of one photo, so that it gains too little; of the others each gains more of one half."""
+    before, gains = torch.full((30,), -1.0), torch.linspace(0.1, 0.4, 30)
+    usual = torch.cat([gains[:-1] + 0.3 * (-1) ** torch.arange(29), torch.tensor([-5.0])])
+    trials = [trial(before, usual, "usual"), trial(before, gains, "rare")]
+    assert [each.is_better for each in trials] == [False, True]
+    chosen = choose(trials)
+    assert chosen is not None and chosen.alternative.name == "usual"
+    assert choose(trials[:1]) is None
