@@ -19,6 +19,8 @@ from models import architectures
 from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import disagreement, golden_logits
+from models.program.graph import BadProgram
+from models.program.network import Program
 from models.spec import Spec
 
 FORMAT = "1"
@@ -35,6 +37,7 @@ MANY_CLASSES = 10_000
 """Number of classes above which a head takes much memory; torchvision's networks are small apart from it."""
 
 BAD_NETWORK = (
+    BadProgram,
     architectures.BadConfiguration,
     architectures.BadRegistration,
     architectures.BadWeights,
@@ -178,4 +181,6 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)
+    if isinstance(network, Program):
+        network.check_sizes()
     return network

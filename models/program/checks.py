@@ -11,6 +11,9 @@ SHARING = """
 """
 """Operators whose result may be the memory of an argument although their schemas do not say so."""
 
+VIEWS = "_unsafe_view contiguous flatten ravel reshape reshape_as view view_as"
+"""Operators whose result is the memory of their argument or a copy, depending on its strides."""
+
 
 def check(graph: Graph) -> None:
     """Raise BadProgram unless each node calls an allowed operator that changes no weight and does nothing at random.
@@ -30,6 +33,41 @@ def check(graph: Graph) -> None:
         bound = _bind(node, function)
         _check_evaluation(node, bound)
         fixed |= _check_writes(node, function, bound, fixed)
+    _check_views(graph)
+
+
+def _check_views(graph: Graph) -> None:
+    """Raise BadProgram if something is written into a view, or into what it is a view of, and the other is read later.
+
+    Pixels may lie in memory in another order than in the exported program, and then a copy is made in place of a view.
+    """
+    family: dict[str, set[str]] = {}  # the values that may share memory with a value, itself among them
+    viewed: set[str] = set()
+    last_read = {name: place for place, node in enumerate(graph.nodes) for name in node.references()}
+    last_read[graph.output] = len(graph.nodes)
+    for place, node in enumerate(graph.nodes):
+        function = operator(node.operator)
+        if not isinstance(function, OpOverload):
+            continue
+        arguments = _bind(node, function)
+        results = {result for result in node.results if result is not None}
+        for argument in function._schema.arguments:
+            value = arguments.get(argument.name)
+            if argument.alias_info is None or not isinstance(value, Reference):
+                continue
+            members = family.setdefault(value.name, {value.name})
+            if argument.alias_info.is_write:
+                others = members - results - {value.name}
+                if members & viewed and any(last_read.get(other, -1) > place for other in others):
+                    raise BadProgram(
+                        f"the program writes into a tensor (by {node.operator}) of which another view is read later: "
+                        "write the network without operators in place there, and export it again"
+                    )
+            if function._schema.name.removeprefix("aten::") in VIEWS.split():
+                viewed |= results
+            members |= results
+            for result in results:
+                family[result] = members
 
 
 def _check_numbers(node: Node, numbers: set[str]) -> None:

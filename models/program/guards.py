@@ -60,6 +60,8 @@ def _attention(given: Arguments) -> bool:
     query, key, value, mask = (given[name] for name in ("query", "key", "value", "attn_mask"))
     if not query.ndim == key.ndim == value.ndim == 4 or key.shape != value.shape:
         return False
+    if 0 in (*query.shape, *key.shape):
+        return False
     pairs = (*query.shape[:2], query.shape[2], key.shape[2])
     fits = mask is None or (
         mask.ndim in (2, 4) and all(n in (1, m) for n, m in zip(mask.shape, pairs[-mask.ndim :], strict=True))
@@ -80,15 +82,31 @@ def _pad(given: Arguments) -> bool:
     return given.get("mode") in ("constant", CONSTANT) or all(size >= 0 for size in sizes)
 
 
+def _of_numbers(given: Arguments) -> bool:
+    """Not of booleans and whole numbers, whose conversion reads memory in another order than they have in it."""
+    values = given["self"]
+    return bool(values.is_floating_point() or values.is_complex())
+
+
+def _upsample(given: Arguments) -> bool:
+    """Scales that are those of the sizes, within a factor of two; others read and write out of bounds."""
+    values, sizes = given["input" if "input" in given else "self"], given["output_size"]
+    if sizes is None:
+        return all(SMALLEST_SCALE <= scale <= 1 / SMALLEST_SCALE for scale in given["scale_factors"] or ())
+    scales = [given[name] for name in ("scales_h", "scales_w") if name in given] or given.get("scale_factors") or ()
+    pairs = zip(sizes, values.shape[2:], scales, strict=False)
+    return all(scale is None or before * scale / 2 <= size <= 2 * before * scale for size, before, scale in pairs)
+
+
 def _grid_sampler(given: Arguments) -> bool:
     """The modes that exist: bilinear, nearest, bicubic; zeros, border, reflection."""
     return given["interpolation_mode"] in (0, 1, 2) and given["padding_mode"] in (0, 1, 2)
 
 
 def _transform(given: Arguments) -> bool:
-    """Dimensions that the tensor has, each once and none of them empty."""
+    """Dimensions that the tensor has, counted from the first one, each once and none of them empty."""
     values, dims = given["self"], [*given["dim"]]
-    found = {dim % values.ndim for dim in dims if -values.ndim <= dim < values.ndim} if values.ndim else set()
+    found = {dim for dim in dims if 0 <= dim < values.ndim}
     sound = 0 < len(found) == len(dims) and all(values.shape[dim] > 0 for dim in dims)
     size = given.get("last_dim_size")
     return sound and (size is None or 0 < size // 2 + 1 <= values.shape[dims[-1]])
@@ -157,6 +175,12 @@ PADS = """
     pad reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
     _pad_circular _pad_enum
 """
+SMALLEST_SCALE = 1 / 1024
+"""Smallest factor of a resampling."""
+SPECTRA = """
+    fft_fft fft_fft2 fft_fftn fft_ifft fft_ifft2 fft_ifftn fft_irfft fft_irfft2 fft_irfftn fft_rfft fft_rfft2 fft_rfftn
+    stft istft
+"""
 _LSTM, _GRU, _RNN = 4, 3, 1
 GUARDS: Mapping[str, Guard] = {
     **dict.fromkeys(
@@ -166,6 +190,8 @@ GUARDS: Mapping[str, Guard] = {
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     **dict.fromkeys(("tensor_split", "hsplit", "vsplit", "dsplit"), _sections),
     **dict.fromkeys(PADS.split(), _pad),
+    **dict.fromkeys(SPECTRA.split(), _of_numbers),
+    **dict.fromkeys(("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"), _upsample),
     **dict.fromkeys(("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"), _grid_sampler),
     **dict.fromkeys(("_fft_c2c", "_fft_c2r", "_fft_r2c"), _transform),
     "lstm": _recurrent(_LSTM),

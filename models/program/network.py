@@ -145,7 +145,8 @@ class Program(nn.Module):
         super().__init__()
         check(graph)
         self._plan = _Plan(graph)
-        self._rows = graph.pixels.shape[0]
+        self._shape = graph.pixels.shape
+        self._rows = self._shape[0]
         self._layers: list[nn.Module] = []
         self._weights: list[tuple[nn.Module, str]] = []
         for layer in sorted(graph.layers, key=lambda layer: layer.path.count(".")):
@@ -161,11 +162,10 @@ class Program(nn.Module):
                 _register(weight.path, owner.register_parameter, name, parameter)
             else:
                 _register(weight.path, owner.register_buffer, name, values)
-        self._check_sizes(graph)
 
-    def _check_sizes(self, graph: Graph) -> None:
+    def check_sizes(self) -> None:
         """Raise BadProgram if a pass makes a huge tensor; it is made without memory for its values."""
-        rows, *sizes = graph.pixels.shape
+        rows, *sizes = self._shape
         pixels = torch.empty(rows or 1, *sizes, device="meta")
         try:
             with torch.no_grad(), LargestTensor(LARGEST_VALUE):

@@ -6,15 +6,21 @@ size, and storages that are larger than the file.
 
 import pickle
 import pickletools
+import re
 from collections import OrderedDict
-from typing import IO, Any
+from collections.abc import Sequence
+from typing import IO, Any, ClassVar
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """The first of the pickles in a file that torch.save wrote before PyTorch 1.6."""
 LEGACY_PICKLES = 5
 """Magic number, version, sizes of numbers, the object, and the keys of the storages, whose bytes follow."""
-MAKERS = {"builtins.bytearray", "__builtin__.bytearray", "torch.Tensor", "torch.nn.parameter.Parameter"}
+MAKERS = re.compile(
+    r"(__builtin__|builtins)\.(bytearray|bytes|list|range)|torch\.(\w+\.)*(\w*Tensor|\w*Storage|Parameter|Buffer)"
+)
 """What makes a buffer or tensor of a size that the pickle names, if it is called."""
+PLAIN = (str, int, float, bool, bytes, type(None))
+"""Types of the keys of dictionaries and the elements of sets; the hash of a nested tuple may take forever."""
 BYTES = {
     **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
     **dict.fromkeys(("FloatStorage", "IntStorage"), 4),
@@ -59,9 +65,11 @@ class _Named:
 
     full = ""
 
-    def __new__(cls, *_: Any, **__: Any) -> "_Named":
-        if cls.full in MAKERS or cls.full.endswith("Storage"):
+    def __new__(cls, *arguments: Any, **_: Any) -> "_Named":
+        if MAKERS.fullmatch(cls.full):
             raise BadPickle(f"it makes a {cls.full}")
+        if cls.full == "_codecs.encode" and arguments[1:] != ("latin1",):  # others may take forever
+            raise BadPickle("it has text in an unusual encoding")
         return super().__new__(cls)
 
     def __call__(self, *_: Any, **__: Any) -> "_Named":
@@ -80,7 +88,10 @@ class _Named:
         """A set of another kind is filled."""
 
 
-class _Sketch(pickle._Unpickler):  # in Python, where a large memo takes no memory
+_InPython: Any = pickle._Unpickler
+
+
+class _Sketch(_InPython):  # type: ignore[misc]  # in Python, where a large memo takes no memory
     """Loads a pickle in which everything that it names is a subclass of `_Named`."""
 
     def __init__(self, stream: IO[bytes], storages: dict[str, int]) -> None:
@@ -94,7 +105,47 @@ class _Sketch(pickle._Unpickler):  # in Python, where a large memo takes no memo
     def persistent_load(self, identifier: Any) -> Any:
         """Count the bytes of a storage: ("storage", type, key, device, number of elements, ...)."""
         _, kind, key, _, count, *_ = identifier
-        if type(count) is not int or count < 0 or not issubclass(kind, _Named):
+        if type(count) is not int or count < 0 or not issubclass(kind, _Named) or not isinstance(key, str | int):
             raise BadPickle("it has a storage without a size")
-        self.storages[str(key)] = count * BYTES.get(kind.full.removeprefix("torch."), 1)
+        size = count * BYTES.get(kind.full.removeprefix("torch."), 1)
+        if self.storages.setdefault(str(key), size) != size:
+            raise BadPickle("it has a storage of two sizes")
         return _Named()
+
+    dispatch: ClassVar[dict[int, Any]] = dict(_InPython.dispatch)
+
+    def load_setitem(self) -> None:
+        """Refuse keys that are not plain."""
+        _check_plain(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        """Refuse keys that are not plain."""
+        _check_plain(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        """Refuse keys that are not plain."""
+        _check_plain(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        """Refuse elements that are not plain."""
+        _check_plain(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        """Refuse elements that are not plain."""
+        _check_plain(self.stack)
+        super().load_frozenset()
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
+
+
+def _check_plain(values: Sequence[object]) -> None:
+    if not all(isinstance(value, PLAIN) for value in values):
+        raise BadPickle("a key of one of its dictionaries is no text and no number")

@@ -29,6 +29,8 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
 """Beginnings of all keys that wrappers add: DataParallel, torch.compile, Lightning modules."""
 CLASSES = ("classes", "class_names", "categories", "labels", "idx_to_class", "id2label", "class_to_idx", "label2id")
 """Keys under which training scripts store the names of the classes."""
+BY_INDEX = ("idx_to_class", "id2label")
+"""Those of mappings from indices to names."""
 HARMLESS: list[Any] = [
     argparse.Namespace,
     pathlib.PosixPath,
@@ -193,9 +195,10 @@ def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
         held = loaded if not key else loaded.get(key) if isinstance(loaded, Mapping) else None
         for name, candidate in ((key, held), (f"{key}.state_dict", _entry(held, "state_dict") if key else None)):
             if isinstance(candidate, Mapping) and candidate and all(map(_is_tensor, candidate.values())):
-                return name, {str(name): tensor for name, tensor in candidate.items()}
+                return name, {_name(key): _plain(tensor) for key, tensor in candidate.items()}
     if isinstance(loaded, Mapping):
-        content = f"it has: {', '.join(str(key)[:100] for key in list(loaded)[:10])}" if loaded else "it is empty"
+        names = [_printable(key) if isinstance(key, str) else type(key).__name__ for key in list(loaded)[:10]]
+        content = f"it has: {', '.join(names)}" if loaded else "it is empty"
     else:
         content = f"it has a {type(loaded).__name__}"
     raise BadWeightsFile(
@@ -206,6 +209,19 @@ def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
 
 def _entry(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, Mapping) else None
+
+
+def _name(key: Any) -> str:
+    return key if isinstance(key, str) else str(key) if isinstance(key, int | float) else type(key).__name__
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The tensor without attributes, which a file may give it: they would take the place of its methods."""
+    return torch.Tensor.detach(tensor)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text[:100])
 
 
 def _is_tensor(value: Any) -> bool:
@@ -235,18 +251,23 @@ def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
 def _classes(loaded: Mapping[Any, Any]) -> tuple[str, ...] | None:
     """The names of the classes in a file, in the order of their indices."""
     for key in CLASSES:
-        names = names_in(loaded.get(key))
+        names = names_in(loaded.get(key), by_index=key in BY_INDEX)
         if names is not None:
             return names
     return None
 
 
-def names_in(value: Any) -> tuple[str, ...] | None:
-    """Names from a list of names, a mapping from indices to names, or one from names to indices; None for others."""
+def names_in(value: Any, *, by_index: bool = False) -> tuple[str, ...] | None:
+    """Names from a list of names, a mapping from indices to names, or one from names to indices; None for others.
+
+    With `by_index` the keys of a mapping are the indices, also where the names are numbers.
+    """
     if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
         return tuple(value)
     if not isinstance(value, Mapping) or not value:
         return None
+    if by_index and all(isinstance(name, int) for name in value.values()):
+        value = {index: str(name) for index, name in value.items()}
     if all(isinstance(name, str) and isinstance(index, int) for name, index in value.items()):
         pairs = [(index, name) for name, index in value.items()]
     elif all(re.fullmatch("[0-9]{1,9}", str(index)) and isinstance(name, str) for index, name in value.items()):

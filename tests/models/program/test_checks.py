@@ -126,3 +126,18 @@ def test_results_that_share_memory_without_a_word_are_not_changed_either(name: s
     shared = node(f"aten.{name}", *SHARED[name], to=["same"] if several else "same")
     with pytest.raises(BadProgram, match="changes its weights or its input"):
         call(shared, node("aten.relu_.default", "same", to="features"))
+
+
+@pytest.mark.parametrize("view", ["view.default", "reshape.default", "flatten.using_ints", "contiguous.default"])
+@pytest.mark.parametrize("written", ["means", "same"])
+def test_what_is_written_into_a_view_is_lost_where_that_is_a_copy(view: str, written: str) -> None:
+    """So the other one must not be read later, and it may where nothing is written, or before."""
+    arguments = {"view": ([-1, 3],), "reshape": ([-1, 3],), "flatten": (1,), "contiguous": ()}[view.partition(".")[0]]
+    shared = node(f"aten.{view}", "means", *arguments, to="same")
+    other = "same" if written == "means" else "means"
+    write = node("aten.relu_.default", written, to="now")
+    with pytest.raises(BadProgram, match="of which another view is read later"):
+        call(shared, write, node("aten.add.Tensor", "now", other, to="features"))
+    call(shared, write, node("aten.add.Tensor", "now", written, to="features"))
+    call(shared, node("aten.add.Tensor", "same", "means", to="features"))
+    call(node("aten.relu_.default", "means", to="now"), shared, node("aten.add.Tensor", "now", "same", to="features"))

@@ -45,8 +45,14 @@ SOUND: dict[str, list[tuple[Any, ...]]] = {
         (ATTENTION, ONE(2, 3, 5, 8), ONE(2, 3, 5, 8)),
     ],
     "grid_sampler_2d.default": [(ONE(1, 2, 4, 4), torch.zeros(1, 3, 3, 2), 0, 0, False)],
-    "_fft_r2c.default": [(ONE(3, 4), [1], 0, True), (ONE(3, 4), [0, -1], 0, True)],
+    "_fft_r2c.default": [(ONE(3, 4), [1], 0, True), (ONE(3, 4), [0, 1], 0, True)],
     "_fft_c2r.default": [(ONE(3, 4, dtype=torch.complex64), [1], 0, 7)],
+    "fft_irfftn.default": [(ONE(2, 3),)],
+    "_upsample_bilinear2d_aa.default": [
+        (ONE(1, 1, 4, 4), [8, 2], False, None, None),
+        (ONE(1, 1, 4, 4), [8, 2], False, 2.0, 0.5),
+    ],
+    "_upsample_bilinear2d_aa.vec": [(ONE(1, 1, 4, 4), None, False, [2.0, 0.5])],
     "lstm.input": [recurrent(lstm()), recurrent(lstm(layers=2), layers=2)],
     "gru.input": [recurrent(lstm(gates=3), states=1)],
     "rnn_tanh.input": [recurrent(lstm(gates=1), states=1)],
@@ -81,14 +87,21 @@ UNSOUND: dict[str, list[tuple[Any, ...]]] = {
         (ATTENTION, ONE(2, 3, 5, 8), ONE(2, 3, 4, 8)),
         (ATTENTION, ONE(2, 3, 5, 4), ONE(2, 3, 5, 4)),
         (ONE(4, 8), ONE(4, 8), ONE(4, 8)),
+        (ONE(2, 3, 0, 8), ONE(2, 3, 0, 8), ONE(2, 3, 0, 8)),
     ],
     "grid_sampler_2d.default": [
         (ONE(1, 2, 4, 4), torch.zeros(1, 3, 3, 2), 0, 9, False),
         (ONE(1, 2, 4, 4), torch.zeros(1, 3, 3, 2), -1, 0, False),
     ],
-    "_fft_r2c.default": [(ONE(3, 4), dim, 0, True) for dim in ([], [2], [5], [10**9], [0, 0], [1, -1])]
+    "_fft_r2c.default": [(ONE(3, 4), dim, 0, True) for dim in ([], [2], [5], [10**9], [0, 0], [1, -1], [-1], [1, -2])]
     + [(ONE(3, 0), [1], 0, True)],
     "_fft_c2r.default": [(ONE(3, 4, dtype=torch.complex64), [1], 0, size) for size in (-3, 8, 10**9)],
+    "fft_irfftn.default": [(ONE(2, 3, dtype=torch.bool).T,)],
+    "_upsample_bilinear2d_aa.default": [
+        (ONE(1, 1, 4, 4), [80, 80], False, 1e-7, 1e-7),
+        (ONE(1, 1, 4, 4), [8, 8], False, 0.01, 0.01),
+    ],
+    "_upsample_bilinear2d_aa.vec": [(ONE(1, 1, 4, 4), None, False, [1e-7, 1e-7])],
     "lstm.input": [
         recurrent(lstm(given=1)),
         recurrent(lstm(inputs=1)),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.importing.pickles import LEGACY_MAGIC, BadPickle, check_pickle
+from training.importing.pickles import LEGACY_MAGIC, BadPickle, _load, check_pickle
 from training.importing.weights_file import BadWeightsFile, read_weights
 
 
@@ -129,3 +129,49 @@ def test_a_compressed_zip_with_more_behind_it_is_refused(tmp_path: Path) -> None
     assert not zipfile.is_zipfile(file) and torch.load(file, weights_only=True)["fc.weight"].numel() == 10**6
     with pytest.raises(BadWeightsFile, match="no archive, or a damaged one"):
         read_weights(file)
+
+
+@pytest.mark.parametrize("kind", [torch.FloatTensor, torch.LongTensor, torch.nn.Parameter])
+def test_no_kind_of_tensor_is_made(tmp_path: Path, kind: Callable[..., Any]) -> None:
+    """Its numbers would be what the memory of the process has."""
+    file = legacy(tmp_path / "weights.pth", {"fc.weight": Calls(kind, 1000)})
+    with pytest.raises(BadWeightsFile, match="is damaged: it makes a torch"):
+        read_weights(file)
+
+
+def test_a_storage_has_one_size() -> None:
+    """The loader takes the first one; the last would be counted."""
+    stream = io.BytesIO()
+    pickler = Storages(stream, 10**9)
+    pickler.dump("weights")
+    storages: dict[str, int] = {"0": 0}
+    with pytest.raises(BadPickle, match="a storage of two sizes"):
+        _load(io.BytesIO(stream.getvalue()), storages)
+
+
+def test_keys_are_plain() -> None:
+    """The hash of a tuple that has another one twice, which has another one twice, and so on takes forever."""
+    nested: object = ()
+    for _ in range(60):
+        nested = (nested, nested)
+    dictionary = b"\x80\x02}" + pickle.dumps(nested, 2)[2:-1] + b"K\x01s."
+    with pytest.raises(BadPickle, match="a key of one of its dictionaries is no text and no number"):
+        check_pickle(io.BytesIO(dictionary), 1000)
+
+
+def test_text_in_an_unusual_encoding_is_refused(tmp_path: Path) -> None:
+    """That of punycode takes a time that grows with the square of its length."""
+    import codecs
+
+    file = legacy(tmp_path / "weights.pth", {"a": Calls(codecs.encode, "text", "punycode")})
+    with pytest.raises(BadWeightsFile, match="text in an unusual encoding"):
+        read_weights(file)
+
+
+def test_attributes_of_parameters_take_the_place_of_nothing(tmp_path: Path) -> None:
+    """A file may give a parameter an attribute called like a method of tensors."""
+    parameter = torch.nn.Parameter(torch.ones(2, 3))
+    parameter.numel = 5  # type: ignore[assignment,method-assign]
+    torch.save({"fc.weight": parameter}, tmp_path / "weights.pth")
+    (weight,) = read_weights(tmp_path / "weights.pth").weights.values()
+    assert weight.numel() == 6

@@ -84,7 +84,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
         )
     weights, digest = _read_weights(folder)
     configuration = without_dropped(config)
-    own = names_in(configuration.pop("id2label", None))
+    own = names_in(configuration.pop("id2label", None), by_index=True)
     configuration.pop("label2id", None)
     channels = _whole("num_channels", configuration.get("num_channels"), 3)
     kind = str(config.get("model_type", ""))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from models import architectures
 from models.program.graph import to_json
+from models.program.network import Program
 from models.spec import Spec
 from training.importing.class_names import choose_names
 from training.importing.model import IMAGENETS, BadSource, SourceModel
@@ -22,6 +23,8 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
     configuration = to_json(program.graph)
     network = architectures.build(architectures.EXPORTED, program.classes, configuration=configuration)
     architectures.load_exactly(network, program.weights)
+    assert isinstance(network, Program)
+    network.check_sizes()
     names, background, warnings = choose_names(program.classes, given=classes, own=None)
     size = height if height == width else (height, width)
     # As torchvision does it for ImageNet: 224 pixels of 256.
