@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
@@ -16,6 +17,8 @@ from training.data.scan.findings import FileProblem, Finding, Scan
 
 Item = TypeVar("Item")
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that control a terminal or turn the direction of text, but for tabs and line breaks."""
 LOG_INTERVAL_S = 60.0
 """Seconds between two lines of progress where the output is not a terminal but a log file, for example."""
 
@@ -108,8 +111,11 @@ class TrainingProgress:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print one line without wrapping it: a log file has no width."""
-    console.print(_plain(text, console), soft_wrap=True, highlight=False)
+    """Print one line without wrapping it: a log file has no width.
+
+    Names in it may be anybody's, so characters that control a terminal are replaced.
+    """
+    console.print(_plain(CONTROL.sub("?", text), console), soft_wrap=True, highlight=False)
 
 
 def duration(seconds: float) -> str:

@@ -44,6 +44,12 @@ class Transformers(nn.Module):
         return logits
 
 
+MOST = {("depth", "layer", "block", "stage"): 1000, ("image_size", "patch", "window"): 2048}
+"""Largest numbers of the entries of a configuration whose names have one of these words."""
+LARGEST = 1_000_000
+"""Largest number of any other entry."""
+
+
 def transformers() -> ModuleType:
     """The library; raises UnknownArchitecture, which says how to install it."""
     if importlib.util.find_spec("transformers") is None:
@@ -67,6 +73,7 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
         raise UnknownArchitecture(f"transformers has no image classifier of the type {kind[:100]!r}; it has: {kinds}")
     if unwanted := sorted(_dropped(configuration)):
         raise BadConfiguration(f"the configuration of {architecture} has {', '.join(unwanted)}: import the model again")
+    _check_sizes(architecture, configuration)
     values = {**configuration, "num_labels": classes}
     values |= {} if channels == 3 else {"num_channels": channels}
     values.pop("id2label", None), values.pop("label2id", None)
@@ -76,6 +83,22 @@ def build(architecture: str, classes: int, *, channels: int, configuration: Mapp
     except Exception as error:  # transformers raises nearly anything on a configuration that it cannot follow
         raise BadConfiguration(f"transformers cannot build {architecture} ({type(error).__name__}: {error})") from error
     return Transformers(network)
+
+
+def _check_sizes(architecture: str, configuration: Mapping[str, Any]) -> None:
+    """Raise BadConfiguration for sizes with which transformers would compute for hours before it makes a weight."""
+    for key, value in configuration.items():
+        most = next((most for words, most in MOST.items() if any(word in key for word in words)), LARGEST)
+        pending: list[Any] = [value]
+        for each in pending:
+            if isinstance(each, list | tuple):
+                pending.extend(each)
+            elif isinstance(each, Mapping):
+                _check_sizes(architecture, each)
+            elif isinstance(each, int) and abs(each) > most:
+                raise BadConfiguration(
+                    f"the configuration of {architecture} has {key}={each}: at most {most:,} is known"
+                )
 
 
 def without_dropped(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from models.largest_tensor import TooLarge
 MARGIN = 1_000_000
 """Numbers that a network may have beside its weights, such as tables of positions."""
 
+MORE_TENSORS = 2000
+"""Tensors that a network may make beside four for each weight in the file; with millions it would never be built."""
+
 
 def stem_name(network: nn.Module) -> str:
     """The dotted name of the layer that reads the pixels: the first Conv2d of the network; empty if it has none."""
@@ -27,7 +30,8 @@ def sketch(weights: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> nn.
     configuration from anywhere may describe a network that fills the memory.
     """
     try:
-        with without_memory(MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())):
+        most = MARGIN + 2 * sum(tensor.numel() for tensor in weights.values())
+        with without_memory(most, tensors=MORE_TENSORS + 4 * len(weights)):
             return build()
     except TooLarge as error:
         raise BadWeights(str(error)) from error
@@ -61,22 +65,25 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
     whole = [key for key in set(state) & set(weights) if _is_float(state[key]) and not _is_float(weights[key])]
     if whole:
         raise BadWeights(
-            f"{len(whole)} of these weights, such as {min(whole)[:100]}, are whole numbers, as those of quantised "
+            f"{len(whole)} of these weights, such as {_shown(min(whole))}, are whole numbers, as those of quantised "
             "networks, whose scale is elsewhere: save the network with its weights in float32 or float16"
         )
     shapes = {key for key in set(state) & set(weights) if state[key].shape != weights[key].shape}
     if missing or surplus or shapes:
         faults = {"missing": missing, "unknown": surplus, "of another shape": shapes}
         details = [
-            f"{len(keys)} {fault}: {', '.join(key[:100] for key in sorted(keys)[:3])}"
-            for fault, keys in faults.items()
-            if keys
+            f"{len(keys)} {fault}: {', '.join(map(_shown, sorted(keys)[:3]))}" for fault, keys in faults.items() if keys
         ]
         raise BadWeights(f"these weights are not of this architecture ({'; '.join(details)})")
     current = OrderedDict(weights)
     # Without the versions of its layers MNASNet takes no weights, and others take them as those of older versions.
     current._metadata = state._metadata  # type: ignore[attr-defined]
     network.load_state_dict(current, strict=False)
+
+
+def _shown(key: str) -> str:
+    """The key of a weight in a message: a file may have any text in it."""
+    return "".join(character if character.isprintable() else "?" for character in key[:100])
 
 
 def _is_float(tensor: Tensor) -> bool:

@@ -19,12 +19,16 @@ class _EmptyOnMeta(TorchFunctionMode):
     Other tensors are made as usual, since some networks compute their shapes from them (RegNet).
     """
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(self, most: int | None, tensors: int | None) -> None:
         super().__init__()
-        self.left = most
+        self.left, self.tensors_left = most, tensors
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
+        if self.tensors_left is not None and func in CREATORS:
+            self.tensors_left -= 1
+            if self.tensors_left < 0:
+                raise TooLarge("the network has far more parts than there are weights")
         if self.left is not None and func in CREATORS:
             self.left -= func(*args, **{**given, "device": "meta"}).numel()
             if self.left < 0:
@@ -35,11 +39,11 @@ class _EmptyOnMeta(TorchFunctionMode):
 
 
 @contextmanager
-def without_memory(most: int | None = None) -> Iterator[None]:
+def without_memory(most: int | None = None, *, tensors: int | None = None) -> Iterator[None]:
     """Networks that are built in the `with` block have weights without values.
 
-    Raises TooLarge, before there is memory for them, if they have more than `most` numbers, or if one of the tensors
-    that they compute has.
+    Raises TooLarge, before there is memory for them, if they have more than `most` numbers, if one of the tensors that
+    they compute has, or if they make more than so many `tensors`.
     """
-    with nullcontext() if most is None else LargestTensor(most), _EmptyOnMeta(most):
+    with nullcontext() if most is None else LargestTensor(most), _EmptyOnMeta(most, tensors):
         yield

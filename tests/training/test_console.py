@@ -133,3 +133,9 @@ def test_streams_write_letters_that_they_lack_as_escapes() -> None:
     stream.write("猫é\udcff")
     stream.flush()
     assert stream.buffer.getvalue() == b"\\u732b\xe9\\udcff"  # type: ignore[attr-defined]
+
+
+def test_names_in_a_line_do_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks and tabs stay: some messages have several lines."""
+    print_line(Console(), "key \x1b]0;title\x07\x1b[31m\x9b2J\u202eabc\n\tnext\r")
+    assert capsys.readouterr().out == "key ?]0;title??[31m?2J?abc\n        next?\n"

@@ -86,7 +86,7 @@ def _metrics(provenance: Mapping[str, Any]) -> str:
 
 
 def _limits(spec: Spec, provenance: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
+    versions = ", ".join(f"{name} {plain(str(version))}" for name, version in provenance["versions"].items())
     return f"""## Limits and licence
 
 - It knows only its {len(spec.classes)} classes.

@@ -41,3 +41,11 @@ def test_a_tensor_that_does_not_fit_into_memory_is_never_made(create: type[torch
         create(10**7, 10**7)
     with pytest.raises(TooLarge), without_memory(1000):
         create(size=(10**7, 10**7))
+
+
+def test_networks_of_very_many_parts_are_not_built_to_the_end() -> None:
+    """Each linear layer has two tensors, and all are small."""
+    with without_memory(10**9, tensors=8):
+        nn.ModuleList(nn.Linear(1, 1) for _ in range(4))
+    with pytest.raises(TooLarge, match="far more parts"), without_memory(10**9, tensors=8):
+        nn.ModuleList(nn.Linear(1, 1) for _ in range(10**8))

@@ -43,6 +43,6 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
         "file": file.name,
         "sha256": file_digest(file),
         "licence": "unknown",
-        "versions": {"torch": program.torch_version} if program.torch_version else {},
+        "versions": {"exported by torch": program.torch_version} if program.torch_version else {},
     }
     return SourceModel(network, with_channels(spec, channels), source, None, warnings, IMAGENETS)

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models import checkpoint
 from models.classifier import Classifier
+from models.program.graph import BadProgram
 from tests.training.importing.programs.programs import SIDE, export, small
 from training.importing.model import BadSource
 from training.importing.sources import programs
@@ -44,7 +46,7 @@ def test_a_program_says_its_size_and_the_number_of_its_classes(tmp_path: Path) -
         "kind": "exported",
         "file": "small.pt2",
         "licence": "unknown",
-        "versions": {"torch": torch.__version__},
+        "versions": {"exported by torch": torch.__version__},
     }
     assert model.preprocessing is None and model.assumed == "torchvision's networks for ImageNet"
     pixels = torch.rand(3, 3, SIDE, SIDE)
@@ -74,3 +76,29 @@ def test_a_rectangular_input_is_not_cropped(tmp_path: Path) -> None:
 def test_one_output_is_a_label(tmp_path: Path) -> None:
     model = programs.read(write(Flat(3, 1), tmp_path / "p.pt2", 3, 24, 24), ("hot dog",))
     assert model.spec.multi_label and "one label" in model.warnings[0]
+
+
+def test_values_may_be_larger_than_the_weights(tmp_path: Path) -> None:
+    """A network of a thousand weights makes 1.6 million numbers of a picture; its checkpoint loads again."""
+    network = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network.append(nn.Linear(32, 3))
+    program = torch.export.export(network.eval(), (torch.rand(2, 3, 224, 224),))
+    torch.export.save(program, tmp_path / "p.pt2")
+    model = programs.read(tmp_path / "p.pt2", ("a", "b", "c"))
+    checkpoint.save(tmp_path / "p.safetensors", model.network, model.spec, {}, dtype=None)
+    classifier, _ = checkpoint.load(tmp_path / "p.safetensors")
+    pixels = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.network[1](pixels), network(pixels), rtol=0, atol=1e-5)
+
+
+def test_values_of_gigabytes_are_refused(tmp_path: Path) -> None:
+    """They would be made in each pass, and the file is small."""
+
+    class Huge(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return pixels.mean(dim=(2, 3)) + torch.ones(10**6, 1000).sum() * 0
+
+    torch.export.save(torch.export.export(Huge(), (torch.rand(2, 3, 64, 64),)), tmp_path / "p.pt2")
+    with pytest.raises(BadProgram, match="makes a tensor of 1000000 x 1000 numbers, which is too large"):
+        programs.read(tmp_path / "p.pt2", None)
