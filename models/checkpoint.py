@@ -20,7 +20,6 @@ from models.classifier import Classifier
 from models.files import write_atomically
 from models.golden import disagreement, golden_logits
 from models.program.graph import BadProgram
-from models.program.network import Program
 from models.spec import Spec
 
 FORMAT = "1"
@@ -181,6 +180,9 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)
-    if isinstance(network, Program):
+    if spec.architecture == architectures.EXPORTED:
+        from models.program.network import Program  # late: it takes a second to import
+
+        assert isinstance(network, Program)
         network.check_sizes()
     return network

@@ -162,9 +162,8 @@ def test_types_that_transformers_has_no_image_classifier_of(file: Path, kind: st
 def test_configurations_with_which_transformers_builds_nothing(file: Path, configuration: dict[str, Any]) -> None:
     """Those of networks that would fill the memory among them: they are far larger than the weights in the file."""
     pytest.importorskip("transformers")
-    assert "transformers cannot build transformers/vit" in hostile(
-        file, architecture="transformers/vit", configuration=configuration
-    )
+    reason = hostile(file, architecture="transformers/vit", configuration=configuration)
+    assert "transformers cannot build transformers/vit" in reason or "is known" in reason
 
 
 @pytest.mark.parametrize(

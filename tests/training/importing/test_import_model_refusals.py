@@ -82,15 +82,17 @@ def test_a_checkpoint_is_only_replaced_where_that_is_asked_for(source: Callable[
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
-        (lambda scores: scores[:, :2], r"has the shape (2, 2) for two pictures, and 3 classes need (2, 3)"),
-        (lambda scores: scores.unsqueeze(2), "has the shape (2, 3, 1) for two pictures"),
-        (lambda scores: scores.mean(), "has the shape () for two pictures"),
+        (lambda scores: scores[:, :2], r"has the shape (3, 2) for 3 pictures, and 3 classes need (3, 3)"),
+        (lambda scores: scores.unsqueeze(2), "has the shape (3, 3, 1) for 3 pictures"),
+        (lambda scores: scores.mean(), "has the shape () for 3 pictures"),
         (lambda scores: (scores, scores), "the network returns a tuple, and a classifier a tensor"),
         (lambda scores: {"logits": scores}, "the network returns a dict, and a classifier a tensor"),
-        (lambda scores: scores.repeat(2, 1), "has the shape (4, 3) for two pictures"),
+        (lambda scores: scores.repeat(2, 1), "has the shape (6, 3) for 3 pictures"),
         (lambda scores: scores / 0, "are not all finite numbers: its weights are damaged"),
         (lambda scores: scores * float("nan"), "are not all finite numbers"),
         (lambda scores: scores - scores.mean(dim=0) * 9, "depends on the other pictures of the batch: export it after"),
+        (lambda scores: scores - 9 * scores.amax(dim=0), "depends on the other pictures of the batch: export it after"),
+        (lambda scores: scores - 9 * scores.amin(dim=0), "depends on the other pictures of the batch: export it after"),
         (
             lambda scores: scores @ torch.zeros(9, 9),
             "takes no pictures of 224 x 224 pixels in RGB (mm: mat1 and mat2 shapes",

@@ -93,7 +93,7 @@ def test_names_are_numbers_of_labels(tmp_path: Path, silent: None) -> None:
     assert model.spec.classes[4] == "LABEL_4" and "no names but LABEL_0, LABEL_1 and so on" in model.warnings[0]
 
 
-@pytest.mark.parametrize("labels", [None, {}, {"0": "cat", "2": "dog"}, "cat", {"0": 5}])
+@pytest.mark.parametrize("labels", [None, {}, {"0": "cat", "2": "dog"}, "cat", {"0": 5.5}])
 def test_without_usable_names_the_head_says_how_many_classes_there_are(folder: Path, labels: Any) -> None:
     """They are called by their numbers then."""
     change(folder / "config.json", lambda config: config.update(id2label=labels))
@@ -101,6 +101,13 @@ def test_without_usable_names_the_head_says_how_many_classes_there_are(folder: P
     assert model.spec.classes == tuple("01234") and "called by their numbers" in model.warnings[0] and agrees(model)
     change(folder / "config.json", lambda config: config.pop("id2label"))
     assert hugging_face.read(folder, LABELS).spec.classes == LABELS
+
+
+def test_names_may_be_numbers(folder: Path) -> None:
+    """Each is the name of the output with the index of its key, as for transformers."""
+    numbers = {str(index): name for index, name in enumerate((1, 2, 0, 4, 3))}
+    change(folder / "config.json", lambda config: config.update(id2label=numbers))
+    assert hugging_face.read(folder, None).spec.classes == ("1", "2", "0", "4", "3")
 
 
 def test_more_names_than_outputs_are_refused(folder: Path) -> None:
