@@ -172,11 +172,10 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
             configuration=spec.configuration,
         )
 
-    if spec.architecture in architectures.architectures():
-        if len(spec.classes) > MANY_CLASSES:
-            _check_outputs(weights, len(spec.classes) + spec.background)
-    else:
+    if spec.architecture == architectures.EXPORTED or "/" in spec.architecture:
         architectures.sketch(weights, build)  # the sizes of these networks are in the configuration, too
+    elif len(spec.classes) > MANY_CLASSES:
+        _check_outputs(weights, len(spec.classes) + spec.background)
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)

@@ -39,7 +39,11 @@ def test_a_network_of_one_channel_classifies_correctly(in_grey: FitOptions) -> N
 
 
 def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
-    """The probability of its class is the same when the drawn picture is classified."""
+    """The probability of its class is the same when the drawn picture is classified.
+
+    On some processors passes of one row and of several use different kernels, and this network, trained for a few steps,
+    enlarges their rounding: the second probability is 0.2483 or 0.2470 there, and 0.2484 in double precision.
+    """
     model = load("stripes", folder=in_grey.output.parent)
     for name in ("Upright", "Level"):
         drawn = imagine(model, name, steps=4).pictures[0]
@@ -48,7 +52,7 @@ def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
         probabilities = {
             row.label: row.probability for row in run(classify(drawn.picture, model.spec), model.classifier)
         }
-        assert probabilities[name] == pytest.approx(drawn.score.strength, abs=1e-5)
+        assert probabilities[name] == pytest.approx(drawn.score.strength, abs=5e-3)
 
 
 def test_the_stored_command_has_the_option_grey(in_grey: FitOptions) -> None:

@@ -91,8 +91,8 @@ def test_a_checkpoint_is_only_replaced_where_that_is_asked_for(source: Callable[
         (lambda scores: scores / 0, "are not all finite numbers: its weights are damaged"),
         (lambda scores: scores * float("nan"), "are not all finite numbers"),
         (lambda scores: scores - scores.mean(dim=0) * 9, "depends on the other pictures of the batch: export it after"),
-        (lambda scores: scores - 9 * scores.amax(dim=0), "depends on the other pictures of the batch: export it after"),
-        (lambda scores: scores - 9 * scores.amin(dim=0), "depends on the other pictures of the batch: export it after"),
+        (lambda scores: scores - 9 * scores.amax(dim=0), "depends on the other pictures of the batch: export it"),
+        (lambda scores: scores - 9 * scores.amin(dim=0), "depends on the other pictures of the batch"),
         (
             lambda scores: scores @ torch.zeros(9, 9),
             "takes no pictures of 224 x 224 pixels in RGB (mm: mat1 and mat2 shapes",

@@ -7,8 +7,15 @@ from typing import Any
 
 from torch import nn
 
+from models.architectures import BadConfiguration, BadWeights, UnknownArchitecture
+from models.spec import BadSpec
+from training.importing.model import BadSource
+from training.importing.weights_file import BadWeightsFile
+
 SIDE = 32
 """Side in pixels of the input of the tiny model."""
+REFUSED = (BadConfiguration, BadSource, BadSpec, BadWeights, BadWeightsFile, UnknownArchitecture)
+"""Errors that say what is wrong with a folder."""
 LABELS = ("cat", "dog", "tree frog", "lemon", "tea cup")
 
 

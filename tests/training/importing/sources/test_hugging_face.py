@@ -234,12 +234,6 @@ def test_a_processor_that_transformers_does_not_have_is_no_other_one(folder: Pat
         hugging_face.read(folder, None)
 
 
-def test_numbers_are_no_classes(folder: Path) -> None:
-    change(folder / "config.json", lambda content: content.update(problem_type="regression"))
-    with pytest.raises(BadSource, match=r"is a model of numbers \(regression\), and no classifier"):
-        hugging_face.read(folder, None)
-
-
 def test_a_folder_of_timm_says_how_it_is_imported(folder: Path) -> None:
     """Repositories of timm have a config.json too, without a type of transformers."""
     (folder / "config.json").write_text(json.dumps({"architecture": "resnet18", "pretrained_cfg": {"tag": "a1_in1k"}}))

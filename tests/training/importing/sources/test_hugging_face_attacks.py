@@ -12,16 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.architectures import BadConfiguration, BadWeights, UnknownArchitecture
-from models.spec import BadSpec
 from tests.training.importing.malicious import CreatesAFile, proves_itself, python
-from tests.training.importing.sources.folders import LABELS, change
+from tests.training.importing.sources.folders import LABELS, REFUSED, change
 from training.importing.model import BadSource
 from training.importing.sources import hugging_face
 from training.importing.weights_file import BadWeightsFile
 
 pytest.importorskip("transformers")
-REFUSED = (BadConfiguration, BadSource, BadSpec, BadWeights, BadWeightsFile, UnknownArchitecture)
 JUNK = [None, -1, 0, True, 1e300, 10**9, "abc", "../x", [], [1, 2], {}, {"a": 1}]
 """Values that an entry of a file does not expect."""
 
@@ -276,3 +273,9 @@ def test_hostile_names_of_classes(folder: Path, names: list[str], expected: tupl
             hugging_face.read(folder, None)
     else:
         assert hugging_face.read(folder, None).spec.classes == expected
+
+
+def test_numbers_are_no_classes(folder: Path) -> None:
+    change(folder / "config.json", lambda content: content.update(problem_type="regression"))
+    with pytest.raises(BadSource, match=r"is a model of numbers \(regression\), and no classifier"):
+        hugging_face.read(folder, None)

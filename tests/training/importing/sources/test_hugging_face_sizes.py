@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.training.importing.sources.folders import change
-from tests.training.importing.sources.test_hugging_face_attacks import REFUSED
+from tests.training.importing.sources.folders import REFUSED, change
 from training.importing.sources import hugging_face
 
 pytest.importorskip("transformers")
