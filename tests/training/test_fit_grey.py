@@ -41,8 +41,8 @@ def test_a_network_of_one_channel_classifies_correctly(in_grey: FitOptions) -> N
 def test_a_network_of_one_channel_draws_in_grey(in_grey: FitOptions) -> None:
     """The probability of its class is the same when the drawn picture is classified.
 
-    On some processors passes of one row and of several use different kernels, and this network, trained for a few steps,
-    enlarges their rounding: the second probability is 0.2483 or 0.2470 there, and 0.2484 in double precision.
+    On some processors passes of one row and of several use different kernels, and this network, trained for a few
+    steps, enlarges their rounding: the second probability is 0.2483 or 0.2470 there, and 0.2484 in double precision.
     """
     model = load("stripes", folder=in_grey.output.parent)
     for name in ("Upright", "Level"):

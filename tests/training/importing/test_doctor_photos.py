@@ -82,7 +82,6 @@ def test_nothing_is_found_where_nothing_is_wrong(
         ("mobilenet_v2", {"colours": "BGR"}, [RED_FIRST]),
         ("squeezenet1_1", {"colours": "BGR"}, [RED_FIRST]),
         ("mobilenet_v2", {"resize": 512}, [RESIZE]),
-        ("mobilenet_v2", {"resize": 224, "resize_mode": "squash"}, [RESIZE]),
         ("mobilenet_v2", {"resize": 224, "resize_mode": "pad"}, [RESIZE]),
         ("mobilenet_v2", {"colours": "BGR", **HALF}, [RED_FIRST, IMAGENET]),
     ],
@@ -109,15 +108,16 @@ def test_names_in_alphabetical_order_are_found(examine: Callable[..., Diagnosis]
 
 
 def test_breeds_in_any_order_are_found(examine: Callable[..., Diagnosis], pets: Photos) -> None:
-    """The names of the 19 breeds have changed places among themselves, with ten photos of each."""
+    """The names of the 19 breeds have changed places among themselves, with ten photos of each.
+
+    One other class has a name of its own, so that nobody knows ImageNet's order of them.
+    """
     breeds = sorted({label for _, label in pets})
     others = random.Random(0).sample(breeds, len(breeds))
     moved = dict(zip(breeds, others, strict=True))
-    given = tuple(
-        RIGHT.classes[breeds[others.index(index)]] if index in moved else name
-        for index, name in enumerate(RIGHT.classes)
-    )
+    right = ("a fish", *RIGHT.classes[1:])
+    given = tuple(right[breeds[others.index(index)]] if index in moved else name for index, name in enumerate(right))
     diagnosis = examine("mobilenet_v2", [(pixels, moved[label]) for pixels, label in pets], classes=given)
     (order,) = diagnosis.mistakes
     assert order == diagnosis.reordering and order.is_fitted
-    assert order.renamed(given) == RIGHT.classes
+    assert order.renamed(given) == right
