@@ -12,6 +12,8 @@ from training.importing.weights_file import names_in
 
 LONGEST = 500
 """Largest number of characters of a name."""
+TENSORFLOWS = 1001
+"""Number of outputs of TensorFlow's networks for ImageNet, the first of which is a background class."""
 ONE_OUTPUT = (
     "the network has one output, which is taken to be the logit of one label: its probability is the sigmoid of it"
 )
@@ -53,12 +55,13 @@ def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
 
 
 def choose_names(
-    outputs: int, *, given: Sequence[str] | None, own: Sequence[str] | None
+    outputs: int, *, given: Sequence[str] | None, own: Sequence[str] | None, background: bool = False
 ) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
     """The names of the classes, whether the first output is a background class without a name, and warnings.
 
-    A network with one output more than there are names has a background class, as TensorFlow's networks of 1001
-    outputs. One output alone can only be the logit of one label. Raises BadSource where the numbers do not fit.
+    A network with one output more than there are names has a background class if the user says so (`background`), and
+    if it has 1001, as TensorFlow's networks for ImageNet: a name that was forgotten would move all others. One output
+    alone can only be the logit of one label. Raises BadSource where the numbers do not fit.
     """
     single = (ONE_OUTPUT,) if outputs == 1 else ()
     without = "the file has no names of classes, so"
@@ -67,7 +70,7 @@ def choose_names(
             continue
         if len(names) == outputs:
             return _checked(names, source), False, single
-        if len(names) == outputs - 1 and outputs > 2:
+        if len(names) == outputs - 1 and outputs > 2 and (background or outputs == TENSORFLOWS):
             warning = (
                 f"the network has {outputs} outputs and {source} {outputs - 1} names: the first output is taken to be "
                 "a background class, and is left out"
@@ -75,15 +78,19 @@ def choose_names(
             return _checked(names, source), True, (warning,)
         count = "one output" if outputs == 1 else f"{outputs} outputs"
         if source == "--classes":
-            raise BadSource(f"--classes has {len(names)} names, and the network has {count}: give one name for each")
+            short = len(names) == outputs - 1 and outputs > 2
+            remedy = ", or --background if the first one is a background class" if short else ""
+            raise BadSource(
+                f"--classes has {len(names)} names, and the network has {count}: give one name for each{remedy}"
+            )
         without = f"the file has {len(names)} names of classes, and the network {count}, so they are not used and"
-    if outputs in (1000, 1001):
-        extra = ", the first of which, the background, is left out" if outputs == 1001 else ""
+    if outputs in (1000, TENSORFLOWS):
+        extra = ", the first of which, the background, is left out" if outputs == TENSORFLOWS else ""
         warning = (
             f"{without} the {outputs} outputs of the network are taken to be the classes of ImageNet-1k in their usual "
             f"order{extra}; give --classes if they are others"
         )
-        return imagenet_names(), outputs == 1001, (warning,)
+        return imagenet_names(), outputs == TENSORFLOWS, (warning,)
     warning = (
         f"{without} the classes are called by their numbers: give --classes FILE, or names with commas between them"
     )

@@ -53,7 +53,7 @@ def import_model(options: ImportOptions, console: Console) -> None:
         if file.exists() and not options.overwrite:
             raise BadSource(f"{file} exists: give another --output, or --overwrite")
     classes = None if options.classes is None else given_names(options.classes)
-    model = open_source_model(options.source, options.architecture, classes)
+    model = open_source_model(options.source, options.architecture, classes, background=options.spec.background)
     model = replace(model, spec=options.spec.apply(model.spec))
     if model.assumed and not options.spec.says_all:
         model = replace(model, warnings=(*model.warnings, ASSUMED.format(model.assumed)))

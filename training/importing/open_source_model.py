@@ -20,21 +20,26 @@ UNREADABLE = {
 """Why files of these kinds are not read, and what to do."""
 
 
-def open_source_model(source: str, architecture: str | None, classes: Sequence[str] | None) -> SourceModel:
-    """The model that a source names; raises BadSource and the errors of the module that reads it."""
+def open_source_model(
+    source: str, architecture: str | None, classes: Sequence[str] | None, *, background: bool = False
+) -> SourceModel:
+    """The model that a source names; raises BadSource and the errors of the module that reads it.
+
+    With `background` its first output may be one for which `classes` have no name.
+    """
     path = Path(source)
     if os.path.isdir(source):  # Path.is_dir raises OSError for a text that is longer than names of files may be
         if not hugging_face.is_folder(path):
             raise BadSource(f"{source} has no {hugging_face.CONFIG}: give a file of weights, or a Hugging Face folder")
-        return _unnamed(hugging_face.read(path, classes), architecture)
+        return _unnamed(hugging_face.read(path, classes, background=background), architecture)
     if os.path.isfile(source):
         if path.suffix in UNREADABLE:
             raise BadSource(f"{path.name} cannot be imported: {UNREADABLE[path.suffix]}")
         if path.suffix == ".pt2":
-            return _unnamed(programs.read(path, classes), architecture)
-        return state_dicts.read(path, architecture, classes)
+            return _unnamed(programs.read(path, classes, background=background), architecture)
+        return state_dicts.read(path, architecture, classes, background=background)
     if source.startswith(timm_networks.PREFIX):
-        return _unnamed(timm_models.published(source, classes), architecture)
+        return _unnamed(timm_models.published(source, classes, background=background), architecture)
     if path.suffix in (".pth", ".pt", ".pt2", ".safetensors", ".bin", ".ckpt") or path.is_absolute():
         raise BadSource(f"there is no file or folder {source}")
     if source in registered.registered() or source in architectures.architectures():
@@ -46,7 +51,7 @@ def open_source_model(source: str, architecture: str | None, classes: Sequence[s
     if "/" not in source:
         raise BadSource(f"there is no file or folder {source[:200]}, and a name on the Hugging Face Hub is OWNER/MODEL")
     folder = hugging_face.download(source)
-    return _unnamed(hugging_face.read(folder, classes, name=source), architecture)
+    return _unnamed(hugging_face.read(folder, classes, name=source, background=background), architecture)
 
 
 def _unnamed(model: SourceModel, architecture: str | None) -> SourceModel:

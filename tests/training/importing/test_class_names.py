@@ -134,13 +134,21 @@ def test_as_many_names_as_outputs(given: tuple[str, ...]) -> None:
 
 
 def test_one_name_less_than_outputs_is_a_background_class() -> None:
-    """As in TensorFlow's networks of 1001 outputs; a warning says so."""
-    names, background, (warning,) = choose_names(4, given=("a", "b", "c"), own=None)
+    """If the user says so, or as in TensorFlow's networks of 1001 outputs; a warning says so.
+
+    Otherwise a name may be missing, and all after it would be wrong.
+    """
+    names, background, (warning,) = choose_names(4, given=("a", "b", "c"), own=None, background=True)
     assert names == ("a", "b", "c") and background
     assert (
         "the network has 4 outputs and --classes 3 names: the first output is taken to be a background class" in warning
     )
-    assert choose_names(4, given=None, own=("a", "b", "c"))[1]
+    assert choose_names(4, given=None, own=("a", "b", "c"), background=True)[1]
+    assert choose_names(1001, given=tuple(map(str, range(1000))), own=None)[1]
+    with pytest.raises(BadSource, match="give one name for each, or --background if the first one is a background cla"):
+        choose_names(4, given=("a", "b", "c"), own=None)
+    names, background, (warning,) = choose_names(4, given=None, own=("a", "b", "c"))
+    assert names == tuple("0123") and not background and "3 names of classes, and the network 4 outputs" in warning
     with pytest.raises(BadSource, match="has 1 names"):
         choose_names(2, given=("a",), own=None)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -156,9 +157,10 @@ def test_probabilities_of_several_labels(source: Callable[..., Path], tmp_path: 
 
 
 def test_a_background_class_is_left_out(source: Callable[..., Path], tmp_path: Path) -> None:
-    stored = imported(
-        source(), tmp_path / "out.safetensors", classes=write_names(tmp_path, "dog", "cat"), architecture="mine"
-    )
+    options = {"classes": write_names(tmp_path, "dog", "cat"), "architecture": "mine"}
+    with pytest.raises(BadSource, match="or --background if the first one is a background class"):
+        run(source(), tmp_path / "out.safetensors", **options)
+    stored = imported(source(), tmp_path / "out.safetensors", **options, spec=SpecOptions(background=True))
     assert stored.spec.background and stored.spec.classes == ("dog", "cat")
     assert checkpoint.load(tmp_path / "out.safetensors")[0].logits(torch.rand(1, 3, 224, 224)).shape == (1, 2)
     assert "logits, the first one is left out" in (tmp_path / "out.md").read_text()
@@ -181,8 +183,8 @@ def test_a_preprocessing_that_is_not_the_librarys_is_refused(tmp_path: Path, mon
     """Here torchvision's network pretends to have been used with other pictures: brighter by a tenth."""
     original = state_dicts.read
 
-    def brighter(file: Path, architecture: str | None, classes: tuple[str, ...] | None) -> SourceModel:
-        model = original(file, architecture, classes)
+    def brighter(*arguments: Any, **options: Any) -> SourceModel:
+        model = original(*arguments, **options)
         preprocessing = model.preprocessing
         assert preprocessing is not None
         return replace(model, preprocessing=lambda image: preprocessing(image) + 0.1)

@@ -65,7 +65,7 @@ def download(name: str) -> Path:
         ) from error
 
 
-def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> SourceModel:
+def read(folder: Path, classes: Sequence[str] | None, *, name: str = "", background: bool = False) -> SourceModel:
     """The model in a folder; raises BadSource, BadWeightsFile, BadWeights, UnknownArchitecture, BadConfiguration."""
     config = _read_json(folder, CONFIG)
     if code := [key for key in CODE if key in config]:
@@ -98,7 +98,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "") -> Sour
     architectures.sketch(weights, lambda: build(outputs))
     network = build(outputs)
     _load(network, full_precision(weights))
-    names, background, warnings = choose_names(outputs, given=classes, own=own)
+    names, background, warnings = choose_names(outputs, given=classes, own=own, background=background)
     if classes is None and own == tuple(f"LABEL_{index}" for index in range(outputs)):
         warnings += ("the classes have no names but LABEL_0, LABEL_1 and so on: give --classes",)
     processor = _processor(folder, kind)

@@ -14,7 +14,7 @@ from training.importing.sources.channels import with_channels
 from training.importing.weights_file import file_digest
 
 
-def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
+def read(file: Path, classes: Sequence[str] | None, *, background: bool = False) -> SourceModel:
     """The network in a .pt2 file; raises BadProgram, BadSource."""
     program = read_program(file)
     _, channels, height, width = program.graph.pixels.shape
@@ -25,7 +25,7 @@ def read(file: Path, classes: Sequence[str] | None) -> SourceModel:
     architectures.load_exactly(network, program.weights)
     assert isinstance(network, Program)
     network.check_sizes()
-    names, background, warnings = choose_names(program.classes, given=classes, own=None)
+    names, background, warnings = choose_names(program.classes, given=classes, own=None, background=background)
     size = height if height == width else (height, width)
     # As torchvision does it for ImageNet: 224 pixels of 256.
     resize = round(height * 256 / 224) if height == width else size

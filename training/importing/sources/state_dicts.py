@@ -32,7 +32,9 @@ TENSORFLOW = (0.5, 0.5, 0.5)
 """Mean and standard deviation of torchvision's networks from TensorFlow, where they began as the published weights."""
 
 
-def read(file: Path, architecture: str | None, classes: Sequence[str] | None) -> SourceModel:
+def read(
+    file: Path, architecture: str | None, classes: Sequence[str] | None, *, background: bool = False
+) -> SourceModel:
     """The model in a file of weights; without an `architecture` it is recognised among torchvision's.
 
     Raises BadWeightsFile, BadSource, Unrecognised, UnknownArchitecture, BadWeights.
@@ -43,11 +45,11 @@ def read(file: Path, architecture: str | None, classes: Sequence[str] | None) ->
     source = {"file": file.name, "sha256": file_digest(file), "licence": stored.metadata.get("license", "unknown")}
     source["dtype"] = common_dtype(stored.weights)
     if architecture is not None and architecture.startswith(timm_networks.PREFIX):
-        model = timm_models.from_weights(architecture, stored, classes, source)
+        model = timm_models.from_weights(architecture, stored, classes, source, background=background)
     elif architecture is not None and architecture in registered.registered():
-        model = _own(architecture, stored, classes, source)
+        model = _own(architecture, stored, classes, source, background)
     else:
-        model = _torchvisions(stored, architecture, classes, source)
+        model = _torchvisions(stored, architecture, classes, source, background)
     if stored.holder.partition(".")[0] in AVERAGED:
         warning = f"the file has averaged weights ({stored.holder}), and these are taken"
         model = replace(model, warnings=(*model.warnings, warning))
@@ -55,7 +57,11 @@ def read(file: Path, architecture: str | None, classes: Sequence[str] | None) ->
 
 
 def _torchvisions(
-    stored: WeightsFile, architecture: str | None, classes: Sequence[str] | None, source: Mapping[str, Any]
+    stored: WeightsFile,
+    architecture: str | None,
+    classes: Sequence[str] | None,
+    source: Mapping[str, Any],
+    has_background: bool,
 ) -> SourceModel:
     weights = full_precision(stored.weights)
     found, unrecognised = None, Unrecognised("these are no weights of a network")
@@ -73,7 +79,9 @@ def _torchvisions(
         network = architectures.build(architecture, 1000, published=True)
         architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
         raise BadSource(f"these weights are not of {architecture}")
-    names, background, warnings = choose_names(found.outputs, given=classes, own=stored.classes)
+    names, background, warnings = choose_names(
+        found.outputs, given=classes, own=stored.classes, background=has_background
+    )
     network = architectures.build(
         found.architecture, found.outputs, channels=found.channels, configuration=found.configuration
     )
@@ -110,7 +118,11 @@ def spec_of_size(spec: Spec, side: int | None) -> Spec:
 
 
 def _own(
-    architecture: str, stored: WeightsFile, classes: Sequence[str] | None, source: Mapping[str, Any]
+    architecture: str,
+    stored: WeightsFile,
+    classes: Sequence[str] | None,
+    source: Mapping[str, Any],
+    has_background: bool,
 ) -> SourceModel:
     """A network that the user registered. Its head's size is tried: that of the names, or of the last weights."""
     weights = full_precision(stored.weights)
@@ -123,7 +135,9 @@ def _own(
             except architectures.BadWeights as error:
                 logger.debug("%s with %d classes: %s", architecture, outputs, error)
                 continue
-            names, background, warnings = choose_names(outputs, given=classes, own=stored.classes)
+            names, background, warnings = choose_names(
+                outputs, given=classes, own=stored.classes, background=has_background
+            )
             spec = Spec(architecture, names, background=background, multi_label=outputs == 1)
             return SourceModel(network, spec, {"kind": "registered", **source}, None, warnings, assumed=IMAGENETS)
     network = architectures.build(architecture, len(classes or ()) or last[0])

@@ -20,7 +20,7 @@ from training.importing.sources.channels import with_channels
 from training.importing.weights_file import WeightsFile, full_precision, unwrapped
 
 
-def published(architecture: str, classes: Sequence[str] | None) -> SourceModel:
+def published(architecture: str, classes: Sequence[str] | None, *, background: bool = False) -> SourceModel:
     """A network with the weights that timm publishes for it, which are downloaded where they are not cached.
 
     Raises UnknownArchitecture, WeightsUnavailable, BadSource.
@@ -39,11 +39,18 @@ def published(architecture: str, classes: Sequence[str] | None) -> SourceModel:
         "name": configuration.get("hf_hub_id") or architecture,
         "licence": configuration.get("license") or "unknown",
     }
-    return _model(architecture, network, int(configuration["num_classes"]), 3, classes, None, source)
+    return _model(
+        architecture, network, int(configuration["num_classes"]), 3, classes, None, source, background=background
+    )
 
 
 def from_weights(
-    architecture: str, stored: WeightsFile, classes: Sequence[str] | None, source: Mapping[str, Any]
+    architecture: str,
+    stored: WeightsFile,
+    classes: Sequence[str] | None,
+    source: Mapping[str, Any],
+    *,
+    background: bool = False,
 ) -> SourceModel:
     """A network of timm with the weights of a file; raises UnknownArchitecture, BadWeights."""
     weights = full_precision(stored.weights)
@@ -58,7 +65,17 @@ def from_weights(
         except BadWeights as error:
             fault = fault or error
             continue
-        model = _model(architecture, network, outputs, channels, classes, stored.classes, source, configuration)
+        model = _model(
+            architecture,
+            network,
+            outputs,
+            channels,
+            classes,
+            stored.classes,
+            source,
+            configuration,
+            background=background,
+        )
         return replace(model, assumed=f"timm's own weights of {architecture}")
     assert fault is not None
     raise fault
@@ -98,9 +115,11 @@ def _model(
     own: Sequence[str] | None,
     source: Mapping[str, Any],
     configuration: Mapping[str, Any] | None = None,
+    *,
+    background: bool,
 ) -> SourceModel:
     own = own or timm_networks.class_names(architecture, outputs, network=network)
-    names, background, warnings = choose_names(outputs, given=given, own=own)
+    names, background, warnings = choose_names(outputs, given=given, own=own, background=background)
     configuration = configuration or {}
     spec = timm_networks.spec(architecture, names, network=network, side=configuration.get("img_size"))
     spec = replace(with_channels(spec, channels), background=background, configuration=configuration)
