@@ -13,7 +13,7 @@ from tests.app.page.answers import engine, top, wait_until_idle
 from tests.app.page.fool import LONG, button, proof, result, stage, wait_for_steps
 from tests.app.page.pictures import CHELSEA, levels, redrawn
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import certainty, text
+from tests.app.page.texts import certainty, of_an_attack, text
 
 pytestmark = pytest.mark.browser
 
@@ -66,7 +66,7 @@ def test_two_clicks_lead_to_a_proof_that_the_service_confirms(tab: Page, service
     assert rows == [[model, shown(service, CHELSEA, model), shown(service, file, model)] for model in models]
     label, probability = top(service, file, model="cats-dogs")
     assert label == "dog"
-    sentence = text("fool.fooled", model="cats-dogs", label="dog", share=certainty(probability))
+    sentence = of_an_attack("fool.fooled", probability, model="cats-dogs", label="dog")
     expect(tab.get_by_role("main").get_by_text(sentence)).to_be_visible()
 
 

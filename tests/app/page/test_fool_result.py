@@ -13,7 +13,7 @@ from tests.app.page.answers import ask, top
 from tests.app.page.fool import button, result, stage
 from tests.app.page.pictures import CHELSEA, file_of, levels, shown_file
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import certainty, decimal, percent, text
+from tests.app.page.texts import decimal, of_an_attack, percent, text
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +105,7 @@ def test_a_robust_model_is_compared_side_by_side(fooled: Page, service: ServiceP
     assert files[0] == result(fooled)
     for place, model in enumerate((own, robust)):
         label, probability = top(service, files[place], model=model)
-        sentence = text("fool.fooled", model=model, label=label, share=certainty(probability))
+        sentence = of_an_attack("fool.fooled", probability, model=model, label=label)
         expect(figures.nth(place)).to_contain_text(sentence)
     ratio = decimal(length(files[1]) / length(files[0]), 1)
     expect(

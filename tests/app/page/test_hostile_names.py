@@ -15,7 +15,7 @@ from tests.app.page.conftest import OpenTab
 from tests.app.page.fool import button, result
 from tests.app.page.pictures import PICTURES
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import certainty, text
+from tests.app.page.texts import certainty, of_an_attack, text
 
 pytestmark = pytest.mark.browser
 
@@ -83,7 +83,7 @@ def test_fool_reaches_a_target_with_such_a_name(opened: Page, hostile: ServicePr
     button(opened, "fool.start").click()
     label, probability = top(hostile, result(opened))
     assert label == target
-    sentence = text("fool.fooled", model="tiny", label=target, share=certainty(probability))
+    sentence = of_an_attack("fool.fooled", probability, model="tiny", label=target)
     expect(opened.get_by_role("main").get_by_text(sentence)).to_be_visible()
     button(opened, "prove.button").click()
     expect(opened.get_by_role("table")).to_contain_text(f"{target} {certainty(probability)}")

@@ -17,7 +17,7 @@ from tests.app.page.conftest import OpenTab
 from tests.app.page.fool import button, result, stage
 from tests.app.page.pictures import CHELSEA, redrawn, shown_file
 from tests.app.page.service_process import ServiceProcess
-from tests.app.page.texts import certainty, text
+from tests.app.page.texts import certainty, of_an_attack, text
 from tests.integration.imported import SIDE, export, gated, prepared, run_import
 
 pytestmark = pytest.mark.browser
@@ -98,7 +98,8 @@ def test_a_model_without_gradients_is_fooled_by_the_attack_that_works(page: Page
     expect(page.get_by_role("group", name=text("fool.mode"))).to_have_count(0)
     before, file = shares(imported, CHELSEA, "rounded"), result(page)
     label, probability = top(imported, file, model="rounded")
-    expect(said(page, "fool.fooled", model="rounded", label=label, share=certainty(probability))).to_be_visible()
+    sentence = of_an_attack("fool.fooled", probability, model="rounded", label=label)
+    expect(page.get_by_role("main").get_by_text(sentence)).to_be_visible()
     assert label != next(iter(before))
     (row, *_) = rows_of_proof(page)
     first = next(iter(before))
@@ -171,7 +172,8 @@ def test_a_label_is_removed_or_added_and_never_called_two_classes(
     after = shares(imported, shown_file(image), "labels")[label]
     assert (after >= 0.5) == add and (before[label] >= 0.5) != add
     key = "fool.label.found" if add else "fool.label.lost"
-    expect(said(page, key, model="labels", label=label, share=certainty(after))).to_be_visible()
+    sentence = of_an_attack(key, after, model="labels", label=label)
+    expect(page.get_by_role("main").get_by_text(sentence)).to_be_visible()
     (row, *_) = rows_of_proof(page)
     assert row == ["labels", f"{label} {certainty(before[label])}", f"{label} {certainty(after)}"]
     expect(page.locator("tr.fooled").first).to_contain_text("labels")
