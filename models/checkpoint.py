@@ -167,7 +167,7 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
     def build() -> nn.Module:
         return architectures.build(
             spec.architecture,
-            len(spec.classes) + spec.background,
+            spec.network_outputs,
             channels=spec.channels,
             configuration=spec.configuration,
         )
@@ -175,7 +175,7 @@ def _rebuild(spec: Spec, weights: Mapping[str, Tensor]) -> nn.Module:
     if spec.architecture == architectures.EXPORTED or "/" in spec.architecture:
         architectures.sketch(weights, build)  # the sizes of these networks are in the configuration, too
     elif len(spec.classes) > MANY_CLASSES:
-        _check_outputs(weights, len(spec.classes) + spec.background)
+        _check_outputs(weights, spec.network_outputs)
     network = build()
     full = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in weights.items()}
     architectures.load_exactly(network, full)

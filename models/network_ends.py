@@ -42,26 +42,28 @@ class Normalize(nn.Module):
 class Logits(nn.Module):
     """The last layer where a network's output is not the logits of the classes: it makes logits of it.
 
-    A background class is left out. Of probabilities it takes the logarithm, whose softmax gives them again, or for
-    several labels per picture the logit, whose sigmoid does. Where a probability is exactly 0 or 1 its gradient is 0.
+    A background class is left out, and the logit 0 of its first class is added to that of a binary network: the softmax
+    of both is the sigmoid of its own. Of probabilities it takes the logarithm, whose softmax gives them again, or for
+    a single label or several the logit, whose sigmoid does. Where a probability is exactly 0 or 1 its gradient is 0.
     """
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
-        self.background, self.multi_label = spec.background, spec.multi_label
+        self.background, self.binary, self.multi_label = spec.background, spec.binary, spec.multi_label
         self.of_probabilities = spec.outputs == "probabilities"
 
     def forward(self, outputs: Float[Tensor, "n _"]) -> Float[Tensor, "n k"]:
         if self.background:
             outputs = outputs[:, 1:]
-        if not self.of_probabilities:
-            return outputs
-        outputs = outputs.float()  # half-precision floats hold neither LEAST nor NEAR_ONE
-        if self.multi_label:
-            return outputs.clamp(LEAST, NEAR_ONE).logit()
-        return outputs.clamp(min=LEAST).log()
+        if self.of_probabilities:
+            outputs = outputs.float()  # half-precision floats hold neither LEAST nor NEAR_ONE
+            if self.multi_label or self.binary:
+                outputs = outputs.clamp(LEAST, NEAR_ONE).logit()
+            else:
+                outputs = outputs.clamp(min=LEAST).log()
+        return torch.cat([torch.zeros_like(outputs), outputs], dim=1) if self.binary else outputs
 
 
 def logits_layer(spec: Spec) -> Logits | None:
     """The last layer that the network needs; None where its output is logits of the classes already."""
-    return Logits(spec) if spec.background or spec.outputs == "probabilities" else None
+    return Logits(spec) if spec.background or spec.binary or spec.outputs == "probabilities" else None

@@ -48,9 +48,11 @@ class Spec:
     `A` is 1, since pictures are opaque.
 
     The `outputs` of the network are logits or probabilities, of which the first is left out if it is a `background`
-    class that `classes` does not name. Probabilities add up to 1 over all classes, except with `multi_label`: then each
-    label has a probability of its own, the sigmoid of its logit. Logits are divided by `temperature` (Guo et al. 2017,
-    arxiv.org/abs/1706.04599). `differentiable` says whether gradients with respect to the pixels can be computed.
+    class that `classes` does not name. The only output of a `binary` network is the logit, or the probability, of the
+    second of its two classes; the first has the logit 0. Probabilities add up to 1 over all classes, except with
+    `multi_label`: then each label has a probability of its own, the sigmoid of its logit. Logits are divided by
+    `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599). `differentiable` says whether gradients with respect to
+    the pixels can be computed.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # reading a spec with an unknown field is an error
@@ -70,6 +72,7 @@ class Spec:
     outputs: str = "logits"
     multi_label: bool = False
     background: bool = False
+    binary: bool = False
     differentiable: bool = True
     crop_down: bool = False
     configuration: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -88,6 +91,11 @@ class Spec:
             )
         if min(self.std) <= 0:
             raise BadSpec(f"std is above 0, not {min(self.std)}")
+        if self.binary and (len(self.classes) != 2 or self.multi_label or self.background):
+            raise BadSpec(
+                f"a binary network has two classes, not {len(self.classes)}, neither of them is a background class, "
+                "and a picture belongs to one of them alone"
+            )
         if not 0 < self.temperature < float("inf"):
             raise BadSpec(f"the temperature is above 0, not {self.temperature}")
 
@@ -124,6 +132,11 @@ class Spec:
     def resize_size(self) -> tuple[int, int]:
         """Height and width that the resized picture covers, has exactly, or fits into, by `resize_mode`."""
         return _pair(self.resize)
+
+    @property
+    def network_outputs(self) -> int:
+        """Number of values that the network returns for a picture."""
+        return 1 if self.binary else len(self.classes) + self.background
 
     @property
     def side(self) -> int:

@@ -74,7 +74,7 @@ def rectangular_spec(size: tuple[int, int], **fields: object) -> Spec:
 
 def convolutional(spec: Spec) -> Classifier:
     """A small convolutional network with batch norms for any spec, which gives different pictures different classes."""
-    outputs = len(spec.classes) + spec.background
+    outputs = spec.network_outputs
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = nn.Sequential(

@@ -135,6 +135,7 @@ def _trainable(spec: Spec) -> Spec:
         outputs="logits",
         multi_label=False,
         background=False,
+        binary=False,
         differentiable=True,
         configuration=configuration,
     )

@@ -187,7 +187,8 @@ class ModelDetail(ModelSummary):
         "for a square, or height and width), `resize_mode` (crop, squash, or pad with the colour `padding`), "
         "`interpolation`, `antialias`, the channels in `colours` (null: RGB, or grey for a single mean), and `mean` "
         "and `std` for pixel values from 0 to 1. Then what its `outputs` are (logits or probabilities), whether the "
-        "first one is a `background` class that is left out, and the `temperature` that calibrates the probabilities. "
+        "first one is a `background` class that is left out, or whether the network is `binary`, with one output for "
+        "the second of its two classes, and the `temperature` that calibrates the probabilities. "
         "With `multi_label` each class is a label of its own, and the probabilities do not add up to 1. A model that "
         "is not `differentiable` gives no gradients: it can classify, show feature maps, and be attacked by `square`.",
     )

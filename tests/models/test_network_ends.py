@@ -64,8 +64,8 @@ def test_opacity_has_no_gradient(colours: str) -> None:
 
 def test_logits_of_the_classes_need_no_layer() -> None:
     assert logits_layer(spec_of()) is None and logits_layer(spec_of(multi_label=True)) is None
-    for fields in ({"background": True}, {"outputs": "probabilities"}):
-        assert isinstance(logits_layer(spec_of(**fields)), Logits)
+    for fields in ({"background": True}, {"outputs": "probabilities"}, {"binary": True}):
+        assert isinstance(logits_layer(spec_of(2, **fields)), Logits)
 
 
 @given(logits=st.lists(st.floats(-15, 15), min_size=2, max_size=5))
@@ -107,6 +107,20 @@ def test_the_background_is_left_out() -> None:
     labels = spec_of(2, background=True, outputs="probabilities", multi_label=True)
     torch.testing.assert_close(
         probabilities(Logits(labels)(torch.tensor([[0.6, 0.1, 0.3]])), labels), torch.tensor([[0.1, 0.3]])
+    )
+
+
+@given(logit=st.floats(-15, 15))
+def test_the_output_of_a_binary_network_is_of_its_second_class(logit: float) -> None:
+    """The softmax of the logits 0 and z is 1 - sigmoid(z) and sigmoid(z)."""
+    spec, output = spec_of(2, binary=True), torch.tensor([[logit]])
+    assert spec.network_outputs == 1
+    assert Logits(spec)(output).tolist() == [[0, output.item()]]
+    expected = torch.cat([1 - output.sigmoid(), output.sigmoid()], dim=1)
+    torch.testing.assert_close(probabilities(Logits(spec)(output), spec), expected, rtol=0, atol=1e-6)
+    of_probabilities = spec_of(2, binary=True, outputs="probabilities")
+    torch.testing.assert_close(
+        probabilities(Logits(of_probabilities)(output.sigmoid()), spec), expected, rtol=0, atol=1e-6
     )
 
 

@@ -34,6 +34,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "probabilities": {"outputs": "probabilities", "temperature": 1.5},
     "probabilities of labels": {"outputs": "probabilities", "multi_label": True},
     "background": {"background": True},
+    "binary": {"binary": True, "classes": ("a", "b"), "temperature": 0.7},
+    "binary, of probabilities": {"binary": True, "classes": ("a", "b"), "outputs": "probabilities"},
     "background and probabilities": {"outputs": "probabilities", "background": True},
 }
 SIZES = [(50, 70), (70, 50), (9, 13), (1, 400), (400, 1), (24, 36)]

@@ -118,3 +118,14 @@ def test_a_checkpoint_of_other_outputs_trains_logits(
     trained = load_pretrained(NET, tmp_path / "x.safetensors", None).spec
     assert (trained.outputs, trained.multi_label, trained.background) == ("logits", False, False)
     assert trained.mean == spec.mean and trained.classes == spec.classes
+
+
+def test_a_binary_checkpoint_trains_logits_of_two_classes(tmp_path: Path, squeezenet_spec: Spec) -> None:
+    spec = replace(squeezenet_spec, classes=("a", "b"), binary=True)
+    network = architectures.build(NET, 1)
+    checkpoint.save(tmp_path / "x.safetensors", network, spec, {}, dtype=None)
+    pretrained = load_pretrained(NET, tmp_path / "x.safetensors", None)
+    assert not pretrained.spec.binary
+    built, pixels = pretrained.network(pretrained.spec).eval(), torch.rand(1, 3, 64, 64)
+    assert built(pixels).shape == (1, 2)
+    torch.testing.assert_close(architectures.features(built, pixels), architectures.features(network.eval(), pixels))

@@ -4,7 +4,9 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.architectures.timm_networks import imagenet_names
 from training.importing.model import BadSource
@@ -17,8 +19,32 @@ TENSORFLOWS = 1001
 ONE_OUTPUT = (
     "the network has one output, which is taken to be the logit of one label: its probability is the sigmoid of it"
 )
+BINARY = (
+    "the network has one output, which is taken to be the logit of the second class, {!r}: its probability is the "
+    "sigmoid of it, and the rest is that of {!r}"
+)
 UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]+")
 """Characters that control a terminal, end a line or change its direction, and halves of characters."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The names of the classes, which outputs of the network they are for (models.spec.Spec), and warnings."""
+
+    names: tuple[str, ...]
+    background: bool = False
+    binary: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a spec; a single class is a label that a picture has or has not."""
+        return {
+            "classes": self.names,
+            "background": self.background,
+            "binary": self.binary,
+            "multi_label": len(self.names) == 1,
+        }
 
 
 def given_names(text: str) -> tuple[str, ...]:
@@ -33,7 +59,9 @@ def given_names(text: str) -> tuple[str, ...]:
         return _checked(text.removesuffix(",").split(","), "--classes")
     try:
         content = file.read_text(encoding="utf-8-sig")
-        names = names_in(json.loads(content)) if file.suffix == ".json" else tuple(content.rstrip().splitlines())
+        names = (
+            names_in(json.loads(content)) if file.suffix.lower() == ".json" else tuple(content.rstrip().splitlines())
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise BadSource(f"{file} is no text in UTF-8, or no JSON ({error})") from error
     if names is None:
@@ -56,12 +84,12 @@ def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
 
 def choose_names(
     outputs: int, *, given: Sequence[str] | None, own: Sequence[str] | None, background: bool = False
-) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
-    """The names of the classes, whether the first output is a background class without a name, and warnings.
+) -> Classes:
+    """The names of the classes of a network with so many outputs.
 
     A network with one output more than there are names has a background class if the user says so (`background`), and
     if it has 1001, as TensorFlow's networks for ImageNet: a name that was forgotten would move all others. One output
-    alone can only be the logit of one label. Raises BadSource where the numbers do not fit.
+    is that of the second of two classes, or of one label. Raises BadSource where the numbers do not fit.
     """
     single = (ONE_OUTPUT,) if outputs == 1 else ()
     without = "the file has no names of classes, so"
@@ -69,13 +97,16 @@ def choose_names(
         if names is None:
             continue
         if len(names) == outputs:
-            return _checked(names, source), False, single
+            return Classes(_checked(names, source), warnings=single)
+        if len(names) == 2 and outputs == 1:
+            first, second = checked = _checked(names, source)
+            return Classes(checked, binary=True, warnings=(BINARY.format(second, first),))
         if len(names) == outputs - 1 and outputs > 2 and (background or outputs == TENSORFLOWS):
             warning = (
                 f"the network has {outputs} outputs and {source} {outputs - 1} names: the first output is taken to be "
                 "a background class, and is left out"
             )
-            return _checked(names, source), True, (warning,)
+            return Classes(_checked(names, source), background=True, warnings=(warning,))
         count = "one output" if outputs == 1 else f"{outputs} outputs"
         if source == "--classes":
             short = len(names) == outputs - 1 and outputs > 2
@@ -90,8 +121,8 @@ def choose_names(
             f"{without} the {outputs} outputs of the network are taken to be the classes of ImageNet-1k in their usual "
             f"order{extra}; give --classes if they are others"
         )
-        return imagenet_names(), outputs == TENSORFLOWS, (warning,)
+        return Classes(imagenet_names(), background=outputs == TENSORFLOWS, warnings=(warning,))
     warning = (
         f"{without} the classes are called by their numbers: give --classes FILE, or names with commas between them"
     )
-    return tuple(map(str, range(outputs))), False, (warning, *single)
+    return Classes(tuple(map(str, range(outputs))), warnings=(warning, *single))

@@ -35,6 +35,9 @@ ASSUMED = (
     "right, and --input-size, --resize, --mean, --std and --colours change it"
 )
 """The warning about preprocessing that is a guess."""
+IN_RANGE = "all outputs of the network are between 0 and 1: if they are probabilities, give --outputs probabilities"
+OF_LABELS = ", and --multi-label if a picture can have several labels"
+"""What is to be added for more than one output: the probabilities of classes would add up to 1, and these do not."""
 
 
 class CheckFailed(RuntimeError):
@@ -67,11 +70,7 @@ def import_model(options: ImportOptions, console: Console) -> None:
         model = replace(model, spec=replace(model.spec, outputs="probabilities"))
         classifier = Classifier(model.network, model.spec, device=options.device)
     elif options.spec.outputs is None and _in_range(raw):
-        print_line(
-            console,
-            "warning: all outputs of the network are between 0 and 1: if they are probabilities of several labels, "
-            "give --outputs probabilities --multi-label",
-        )
+        print_line(console, f"warning: {IN_RANGE}{'' if model.spec.network_outputs == 1 else OF_LABELS}")
     model, classifier = _with_gradients(model, classifier, console)
     photos = None if options.check is None else check_photos(options, model.spec, console)
     agreement = _agreement(model, classifier, photos, options, console)
@@ -126,11 +125,12 @@ def _check_outputs(classifier: Classifier) -> Tensor:
             f"the network takes no pictures of {height} x {width} pixels in {spec.channel_names} ({reason}): give "
             "--input-size or --colours"
         ) from error
-    expected = len(spec.classes) + spec.background
+    expected = spec.network_outputs
     if not isinstance(raw, Tensor):
         raise BadSource(f"the network returns a {type(raw).__name__}, and a classifier a tensor of one row per picture")
     if raw.shape != (len(pixels), expected):
-        names = f"{len(spec.classes)} classes{' and a background class' if spec.background else ''}"
+        of_output = " of a binary network" if spec.binary else " and a background class" if spec.background else ""
+        names = f"{len(spec.classes)} classes{of_output}"
         raise BadSource(
             f"the network's output has the shape {tuple(raw.shape)} for {len(pixels)} pictures, and {names} need "
             f"({len(pixels)}, {expected}): give the names of all outputs with --classes"
@@ -145,7 +145,9 @@ def _check_outputs(classifier: Classifier) -> Tensor:
             "the network's output for a picture depends on the other pictures of the batch: export it after "
             "model.eval()"
         )
-    if spec.outputs == "probabilities" and not (_are_probabilities(raw) or (spec.multi_label and _in_range(raw))):
+    if spec.outputs == "probabilities" and not (
+        _are_probabilities(raw) or ((spec.multi_label or spec.binary) and _in_range(raw))
+    ):
         raise BadSource("the outputs of the network are no probabilities: leave out --outputs probabilities")
     return raw
 

@@ -46,7 +46,7 @@ def _preprocessing(spec: Spec, provenance: Mapping[str, Any]) -> str:
         ("interpolation", spec.interpolation + ("" if spec.antialias else ", without antialiasing")),
         ("mean", ", ".join(f"{value:.6g}" for value in spec.mean)),
         ("standard deviation", ", ".join(f"{value:.6g}" for value in spec.std)),
-        ("outputs", spec.outputs + (", the first one is left out" if spec.background else "")),
+        ("outputs", _outputs(spec)),
         ("gradients with respect to the pixels", "yes" if spec.differentiable else "no"),
     ]
     parts = ["## Preprocessing", table(("step", "value"), rows)]
@@ -61,6 +61,12 @@ def _preprocessing(spec: Spec, provenance: Mapping[str, Any]) -> str:
         )
     parts += [f"**Warning:** {warning[0].upper()}{warning[1:]}." for warning in provenance.get("warnings", [])]
     return "\n\n".join(parts)
+
+
+def _outputs(spec: Spec) -> str:
+    if spec.binary:
+        return f"one {'logit' if spec.outputs == 'logits' else 'probability'}, that of the second class"
+    return spec.outputs + (", the first one is left out" if spec.background else "")
 
 
 def _metrics(provenance: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from training.importing.class_names import choose_names, given_names
+from training.importing.class_names import Classes, choose_names, given_names
 from training.importing.model import BadSource
 
 
@@ -45,8 +45,9 @@ def test_a_text_file_has_one_name_per_line(tmp_path: Path, content: bytes) -> No
 )
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
 def test_a_json_file_is_a_list_or_a_mapping(tmp_path: Path, content: Any, mark: bytes) -> None:
-    (tmp_path / "names.json").write_bytes(mark + json.dumps(content).encode())
-    assert given_names(str(tmp_path / "names.json")) == ("cat", "dog")
+    for name in ("names.json", "NAMES.JSON"):
+        (tmp_path / name).write_bytes(mark + json.dumps(content).encode())
+        assert given_names(str(tmp_path / name)) == ("cat", "dog")
 
 
 def test_letters_of_all_scripts_are_kept(tmp_path: Path) -> None:
@@ -108,8 +109,8 @@ def test_an_empty_name_in_a_list_is_refused() -> None:
 )
 def test_names_do_not_control_a_terminal_or_end_a_line(hostile: str, plain: str) -> None:
     """Whether they are given or in the file. Letters of markup stay: what shows them has to write them as text."""
-    assert choose_names(2, given=(hostile, "dog"), own=None)[0] == (plain, "dog")
-    assert choose_names(2, given=None, own=(hostile, "dog"))[0] == (plain, "dog")
+    assert choose_names(2, given=(hostile, "dog"), own=None).names == (plain, "dog")
+    assert choose_names(2, given=None, own=(hostile, "dog")).names == (plain, "dog")
 
 
 @pytest.mark.parametrize("name", ["", " ", "\x1b", "x" * 501])
@@ -117,12 +118,12 @@ def test_names_in_a_file_that_cannot_be_shown_are_refused(name: str) -> None:
     """With the way out: names that are given take their place."""
     with pytest.raises(BadSource, match="--classes"):
         choose_names(2, given=None, own=("cat", name))
-    assert choose_names(2, given=("cat", "dog"), own=("cat", name))[0] == ("cat", "dog")
+    assert choose_names(2, given=("cat", "dog"), own=("cat", name)).names == ("cat", "dog")
 
 
 def test_given_names_take_precedence() -> None:
-    assert choose_names(2, given=("a", "b"), own=("c", "d")) == (("a", "b"), False, ())
-    assert choose_names(2, given=None, own=("c", "d")) == (("c", "d"), False, ())
+    assert choose_names(2, given=("a", "b"), own=("c", "d")) == Classes(("a", "b"))
+    assert choose_names(2, given=None, own=("c", "d")) == Classes(("c", "d"))
 
 
 @pytest.mark.parametrize("given", [("a", "b", "c"), ("a",), ("a", "b", "c", "d", "e", "f")])
@@ -138,25 +139,28 @@ def test_one_name_less_than_outputs_is_a_background_class() -> None:
 
     Otherwise a name may be missing, and all after it would be wrong.
     """
-    names, background, (warning,) = choose_names(4, given=("a", "b", "c"), own=None, background=True)
-    assert names == ("a", "b", "c") and background
-    assert (
-        "the network has 4 outputs and --classes 3 names: the first output is taken to be a background class" in warning
+    chosen = choose_names(4, given=("a", "b", "c"), own=None, background=True)
+    assert chosen.names == ("a", "b", "c") and chosen.background
+    assert chosen.warnings == (
+        "the network has 4 outputs and --classes 3 names: the first output is taken to be a background class, and is "
+        "left out",
     )
-    assert choose_names(4, given=None, own=("a", "b", "c"), background=True)[1]
-    assert choose_names(1001, given=tuple(map(str, range(1000))), own=None)[1]
+    assert choose_names(4, given=None, own=("a", "b", "c"), background=True).background
+    assert choose_names(1001, given=tuple(map(str, range(1000))), own=None).background
     with pytest.raises(BadSource, match="give one name for each, or --background if the first one is a background cla"):
         choose_names(4, given=("a", "b", "c"), own=None)
-    names, background, (warning,) = choose_names(4, given=None, own=("a", "b", "c"))
-    assert names == tuple("0123") and not background and "3 names of classes, and the network 4 outputs" in warning
+    chosen = choose_names(4, given=None, own=("a", "b", "c"))
+    assert chosen.names == tuple("0123") and not chosen.background
+    assert "3 names of classes, and the network 4 outputs" in chosen.warnings[0]
     with pytest.raises(BadSource, match="has 1 names"):
         choose_names(2, given=("a",), own=None)
 
 
 def test_names_in_the_file_that_do_not_fit_are_left() -> None:
     """A script may store the names of other data; the classes are numbered then, with a warning."""
-    names, background, (warning,) = choose_names(3, given=None, own=("a", "b", "c", "d", "e"))
-    assert names == ("0", "1", "2") and not background
+    chosen = choose_names(3, given=None, own=("a", "b", "c", "d", "e"))
+    assert chosen.names == ("0", "1", "2") and not chosen.background
+    (warning,) = chosen.warnings
     assert warning.startswith("the file has 5 names of classes, and the network 3 outputs, so they are not used and")
     assert "called by their numbers: give --classes FILE, or names with commas" in warning
 
@@ -164,16 +168,28 @@ def test_names_in_the_file_that_do_not_fit_are_left() -> None:
 @pytest.mark.parametrize(("outputs", "background"), [(1000, False), (1001, True)])
 def test_a_thousand_outputs_are_imagenet(outputs: int, background: bool) -> None:
     """In torchvision's order, whose first class is the tench and whose last the toilet tissue; a warning says so."""
-    names, has_background, (warning,) = choose_names(outputs, given=None, own=None)
-    assert (len(names), names[0], names[-1], has_background) == (1000, "tench", "toilet tissue", background)
+    chosen = choose_names(outputs, given=None, own=None)
+    names, (warning,) = chosen.names, chosen.warnings
+    assert (len(names), names[0], names[-1], chosen.background) == (1000, "tench", "toilet tissue", background)
     assert "ImageNet-1k in their usual order" in warning and ("background" in warning) == background
 
 
 def test_one_output_is_one_label() -> None:
     """It is the logit of a sigmoid: there is no second class to compare it with."""
-    names, background, (warning,) = choose_names(1, given=("hot dog",), own=None)
-    assert (names, background) == (("hot dog",), False)
-    assert "the logit of one label: its probability is the sigmoid of it" in warning
-    assert choose_names(1, given=None, own=None)[0] == ("0",) and len(choose_names(1, given=None, own=None)[2]) == 2
-    with pytest.raises(BadSource, match="--classes has 2 names, and the network has one output"):
-        choose_names(1, given=("hot dog", "not hot dog"), own=None)
+    chosen = choose_names(1, given=("hot dog",), own=None)
+    assert chosen.fields == {"classes": ("hot dog",), "background": False, "binary": False, "multi_label": True}
+    assert "the logit of one label: its probability is the sigmoid of it" in chosen.warnings[0]
+    chosen = choose_names(1, given=None, own=None)
+    assert chosen.names == ("0",) and len(chosen.warnings) == 2
+    with pytest.raises(BadSource, match="--classes has 3 names, and the network has one output"):
+        choose_names(1, given=("hot dog", "pizza", "salad"), own=None)
+
+
+def test_one_output_and_two_names_are_a_binary_network() -> None:
+    """Trained with 0 and 1, the indices of the classes: the output is the logit of the second one, which is said."""
+    for given, own in ((("cat", "dog"), None), (None, ("cat", "dog"))):
+        chosen = choose_names(1, given=given, own=own)
+        assert chosen.fields == {
+            "classes": ("cat", "dog"), "background": False, "binary": True, "multi_label": False
+        }  # fmt: skip
+        assert "taken to be the logit of the second class, 'dog': its probability is the sigmoid" in chosen.warnings[0]

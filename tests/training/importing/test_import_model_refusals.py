@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models import checkpoint
 from models.architectures import registered
 from models.checkpoint import BadCheckpoint
+from models.spec import BadSpec
 from tests.training.importing.importing import imported, run
 from tests.training.importing.weight_files import source_network, write
 from training.importing import import_model as module
@@ -38,11 +39,11 @@ class Scores(nn.Module):
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Return source(end), which writes the weights of such a network, registered under `mine`."""
+    """Return source(end, classes), which writes the weights of such a network, registered under `mine`."""
 
-    def make(end: Callable[[Tensor], object] = lambda scores: scores) -> Path:
+    def make(end: Callable[[Tensor], object] = lambda scores: scores, classes: int = 3) -> Path:
         monkeypatch.setattr(registered, "_added", {"mine": lambda classes: Scores(end, classes)})
-        return write(tmp_path / "mine.pth", Scores(end).state_dict())
+        return write(tmp_path / "mine.pth", Scores(end, classes).state_dict())
 
     return make
 
@@ -150,7 +151,7 @@ def test_probabilities_of_several_labels(source: Callable[..., Path], tmp_path: 
     """Each is between 0 and 1, which is a warning first, and right with both options."""
     output = tmp_path / "out.safetensors"
     printed = run(source(torch.sigmoid), output, classes=CLASSES, architecture="mine")
-    assert "if they are probabilities of several labels, give --outputs probabilities --multi-label" in printed
+    assert "give --outputs probabilities, and --multi-label if a picture can have several labels" in printed
     options = SpecOptions(outputs="probabilities", multi_label=True)
     stored = imported(source(torch.sigmoid), output, classes=CLASSES, architecture="mine", spec=options, overwrite=True)
     assert stored.spec.multi_label and stored.spec.outputs == "probabilities"
@@ -164,6 +165,27 @@ def test_a_background_class_is_left_out(source: Callable[..., Path], tmp_path: P
     assert stored.spec.background and stored.spec.classes == ("dog", "cat")
     assert checkpoint.load(tmp_path / "out.safetensors")[0].logits(torch.rand(1, 3, 224, 224)).shape == (1, 2)
     assert "logits, the first one is left out" in (tmp_path / "out.md").read_text()
+
+
+def test_a_binary_network_has_two_classes(source: Callable[..., Path], tmp_path: Path) -> None:
+    """Its one output is the logit of the second; a sigmoid at its end is noticed, and is right with the option."""
+    options: dict[str, Any] = {"classes": "cat,dog", "architecture": "mine"}
+    pixels = torch.rand(2, 3, 224, 224)
+    probabilities = []
+    for end, spec in ((None, SpecOptions()), (torch.sigmoid, SpecOptions(outputs="probabilities"))):
+        file = source(classes=1) if end is None else source(end, classes=1)
+        printed = run(file, tmp_path / "out.safetensors", **options, overwrite=True)
+        assert "the logit of the second class, 'dog'" in printed
+        assert ("if they are probabilities, give --outputs probabilities\n" in printed) == (end is not None)
+        stored = imported(file, tmp_path / "out.safetensors", **options, overwrite=True, spec=spec)
+        assert stored.spec.binary and stored.spec.classes == ("cat", "dog")
+        probabilities.append(checkpoint.load(tmp_path / "out.safetensors")[0].logits(pixels).softmax(dim=1))
+    output = Scores(lambda scores: scores, 1)(checkpoint.load(tmp_path / "out.safetensors")[0].network[0](pixels))
+    torch.testing.assert_close(probabilities[0], torch.cat([1 - output.sigmoid(), output.sigmoid()], dim=1))
+    torch.testing.assert_close(probabilities[1], probabilities[0])
+    assert "| outputs | one probability, that of the second class |" in (tmp_path / "out.md").read_text()
+    with pytest.raises(BadSpec, match="a binary network has two classes"):
+        run(source(classes=1), tmp_path / "other.safetensors", **options, spec=SpecOptions(multi_label=True))
 
 
 def write_names(folder: Path, *names: str) -> str:

@@ -98,15 +98,15 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "", backgro
     architectures.sketch(weights, lambda: build(outputs))
     network = build(outputs)
     _load(network, full_precision(weights))
-    names, background, warnings = choose_names(outputs, given=classes, own=own, background=background)
+    chosen = choose_names(outputs, given=classes, own=own, background=background)
+    warnings = chosen.warnings
     if classes is None and own == tuple(f"LABEL_{index}" for index in range(outputs)):
         warnings += ("the classes have no names but LABEL_0, LABEL_1 and so on: give --classes",)
+    multi_label = chosen.fields["multi_label"] or (config.get("problem_type") == MULTI_LABEL and not chosen.binary)
     processor = _processor(folder, kind)
     spec = Spec(
         PREFIX + kind,
-        names,
-        background=background,
-        multi_label=config.get("problem_type") == MULTI_LABEL or outputs == 1,
+        **{**chosen.fields, "multi_label": multi_label},
         configuration=configuration,
         **preprocessing_fields(processor, channels),
     )

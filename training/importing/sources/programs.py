@@ -25,17 +25,15 @@ def read(file: Path, classes: Sequence[str] | None, *, background: bool = False)
     architectures.load_exactly(network, program.weights)
     assert isinstance(network, Program)
     network.check_sizes()
-    names, background, warnings = choose_names(program.classes, given=classes, own=None, background=background)
+    chosen = choose_names(program.classes, given=classes, own=None, background=background)
     size = height if height == width else (height, width)
     # As torchvision does it for ImageNet: 224 pixels of 256.
     resize = round(height * 256 / 224) if height == width else size
     spec = Spec(
         architectures.EXPORTED,
-        names,
         input_size=size,
         resize=resize,
-        background=background,
-        multi_label=program.classes == 1,
+        **chosen.fields,
         configuration=configuration,
     )
     source = {
@@ -45,4 +43,4 @@ def read(file: Path, classes: Sequence[str] | None, *, background: bool = False)
         "licence": "unknown",
         "versions": {"exported by torch": program.torch_version} if program.torch_version else {},
     }
-    return SourceModel(network, with_channels(spec, channels), source, None, warnings, IMAGENETS)
+    return SourceModel(network, with_channels(spec, channels), source, None, chosen.warnings, IMAGENETS)

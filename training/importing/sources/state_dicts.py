@@ -79,18 +79,15 @@ def _torchvisions(
         network = architectures.build(architecture, 1000, published=True)
         architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
         raise BadSource(f"these weights are not of {architecture}")
-    names, background, warnings = choose_names(
-        found.outputs, given=classes, own=stored.classes, background=has_background
-    )
+    chosen = choose_names(found.outputs, given=classes, own=stored.classes, background=has_background)
+    warnings = chosen.warnings
     network = architectures.build(
         found.architecture, found.outputs, channels=found.channels, configuration=found.configuration
     )
     architectures.load_exactly(network, found.weights)
     spec = replace(
         spec_of_size(store.imagenet_spec(found.architecture), found.side),
-        classes=names,
-        background=background,
-        multi_label=found.outputs == 1,
+        **chosen.fields,
         configuration=found.configuration,
     )
     if found.architecture in architectures.TENSORFLOWS:
@@ -135,11 +132,10 @@ def _own(
             except architectures.BadWeights as error:
                 logger.debug("%s with %d classes: %s", architecture, outputs, error)
                 continue
-            names, background, warnings = choose_names(
-                outputs, given=classes, own=stored.classes, background=has_background
-            )
-            spec = Spec(architecture, names, background=background, multi_label=outputs == 1)
-            return SourceModel(network, spec, {"kind": "registered", **source}, None, warnings, assumed=IMAGENETS)
+            chosen = choose_names(outputs, given=classes, own=stored.classes, background=has_background)
+            spec = Spec(architecture, **chosen.fields)
+            own = {"kind": "registered", **source}
+            return SourceModel(network, spec, own, None, chosen.warnings, assumed=IMAGENETS)
     network = architectures.build(architecture, len(classes or ()) or last[0])
     architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
     raise BadSource(f"these weights are not of {architecture}")

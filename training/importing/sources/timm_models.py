@@ -119,12 +119,12 @@ def _model(
     background: bool,
 ) -> SourceModel:
     own = own or timm_networks.class_names(architecture, outputs, network=network)
-    names, background, warnings = choose_names(outputs, given=given, own=own, background=background)
+    chosen = choose_names(outputs, given=given, own=own, background=background)
     configuration = configuration or {}
-    spec = timm_networks.spec(architecture, names, network=network, side=configuration.get("img_size"))
-    spec = replace(with_channels(spec, channels), background=background, configuration=configuration)
+    spec = timm_networks.spec(architecture, chosen.names, network=network, side=configuration.get("img_size"))
+    spec = replace(with_channels(spec, channels), **chosen.fields, configuration=configuration)
     kind = {"kind": "timm", "versions": {"timm": timm_networks.timm().__version__}}
-    return SourceModel(network.eval(), spec, {**kind, **source}, transforms(network, spec), warnings)
+    return SourceModel(network.eval(), spec, {**kind, **source}, transforms(network, spec), chosen.warnings)
 
 
 def transforms(network: nn.Module, spec: Spec) -> Preprocessing | None:
