@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from models import architectures, checkpoint, store
 from models.architectures import timm_networks, transformers_networks
 from models.spec import Spec
+from training.importing.prefixes import unwrapped
 from training.importing.recognise import fit
 from training.importing.sources import timm_models
 from training.importing.sources.state_dicts import spec_of_size
-from training.importing.weights_file import WeightsFile, file_digest, full_precision, read_weights, unwrapped
+from training.importing.weights_file import WeightsFile, file_digest, full_precision, read_weights
 
 
 class BadPretrainedWeights(ValueError):
@@ -92,7 +93,7 @@ def load_pretrained(architecture: str, file: Path | None, licence: str | None) -
 def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[str, Tensor]]:
     """The weights under the names that torchvision has for them; as they are where they are of another network."""
     spec, weights = store.imagenet_spec(architecture), full_precision(stored.weights)
-    for form in unwrapped(weights):
+    for form, _ in unwrapped(weights):
         found = fit(architecture, form)
         if found is not None:
             return spec_of_size(spec, found.side), dict(found.weights)

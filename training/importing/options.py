@@ -1,6 +1,7 @@
 """What `import` is asked for: each option once, with the text that --help prints."""
 
 import os
+import math
 import re
 import shlex
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +17,9 @@ from training.data.options import DataOptions
 from training.importing.model import BadSource
 from training.importing.sources.channels import with_channels
 from training.options import Device, Renamed, Workers
+
+LARGEST_NORMALISATION = 5
+"""Largest mean and standard deviation that are taken to be those of pixels from 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,7 @@ class SpecOptions:
             spec = replace(with_channels(spec, len(self.colours)), colours=self.colours)
         for name in ("mean", "std"):
             values = getattr(self, name)
-            given |= {name: parse_numbers(name, values, spec.channels)} if values else {}
+            given |= {name: _normalisation(name, values, spec.channels)} if values else {}
         if self.padding:
             given["padding"] = parse_numbers("padding", self.padding, 3)
         given |= {"multi_label": True} if self.multi_label else {}
@@ -114,6 +118,17 @@ class SpecOptions:
             elif value is not None:
                 words += [f"--{name}", value]
         return words
+
+
+def _normalisation(name: str, text: str, count: int) -> tuple[float, ...]:
+    """Means or standard deviations, one for each channel; raises BadSource, also for those of pixels up to 255."""
+    numbers = parse_numbers(name, text, count)
+    if large := [number for number in numbers if LARGEST_NORMALISATION < abs(number) < math.inf]:
+        raise BadSource(
+            f"--{name} is for pixels from 0 to 1, and {large[0]:g} looks like one for pixels from 0 to 255: divide "
+            "--mean and --std by 255"
+        )
+    return numbers
 
 
 def _in_proportion(spec: Spec, size: int | tuple[int, int]) -> int | tuple[int, int]:

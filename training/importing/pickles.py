@@ -8,7 +8,7 @@ import pickle
 import pickletools
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -19,6 +19,10 @@ MAKERS = re.compile(
     r"(__builtin__|builtins)\.(bytearray|bytes|list|range)|torch\.(\w+\.)*(\w*Tensor|\w*Storage|Parameter|Buffer)"
 )
 """What makes a buffer or tensor of a size that the pickle names, if it is called."""
+NUMBER = re.compile("[<>=|]?[biuf][1248]")
+"""Types of NumPy's numbers, as NumPy writes them. Numbers of others may be of any size."""
+NUMBER_STATE = (None, None, None, -1, -1, 0)
+"""What follows the version and the byte order in the state of such a type."""
 PLAIN = (str, int, float, bool, bytes, type(None))
 """Types of the keys of dictionaries and the elements of sets; the hash of a nested tuple may take forever."""
 BYTES = {
@@ -34,17 +38,30 @@ class BadPickle(ValueError):
     """A pickle that would make something larger than the file, or a damaged one."""
 
 
-def check_pickle(stream: IO[bytes], size: int) -> None:
-    """Raise BadPickle unless the storages of the pickle fit into `size` bytes, those of the file, and it makes nothing.
+def check_pickle(stream: IO[bytes], size: int) -> object:
+    """The outline of what is in the pickle, for `weights_in`: its dictionaries, with placeholders for all objects.
 
-    What else the pickle names is left to PyTorch's loader, which refuses all that is no weight.
+    Raises BadPickle unless its storages fit into `size` bytes, those of the file, and nothing is made. What else the
+    pickle names is left to PyTorch's loader, which refuses all that is no weight.
     """
     storages: dict[str, int] = {}
-    if _load(stream, storages) == LEGACY_MAGIC:
-        for _ in range(LEGACY_PICKLES - 1):
-            _load(stream, storages)
+    outline = _load(stream, storages)
+    if outline == LEGACY_MAGIC:
+        _, _, outline, _ = [_load(stream, storages) for _ in range(LEGACY_PICKLES - 1)]
     if sum(storages.values()) > size:
         raise BadPickle("its weights claim to have more numbers than the file")
+    return outline
+
+
+def weights_in(outline: object, keys: Sequence[str]) -> str:
+    """The Python expression for the weights in `saved`, an object of this outline: under the first key that it has."""
+    if isinstance(outline, _Named):
+        return "saved.state_dict()"
+    entries = outline if isinstance(outline, Mapping) else {}
+    for key in keys:
+        if isinstance(entries.get(key), _Named | dict):
+            return f'saved["{key}"]' + (".state_dict()" if isinstance(entries[key], _Named) else "")
+    return "saved"
 
 
 def _load(stream: IO[bytes], storages: dict[str, int]) -> object:
@@ -70,13 +87,17 @@ class _Named:
             raise BadPickle(f"it makes a {cls.full}")
         if cls.full == "_codecs.encode" and arguments[1:] != ("latin1",):  # others may take forever
             raise BadPickle("it has text in an unusual encoding")
+        if cls.full == "numpy.dtype" and not (arguments and NUMBER.fullmatch(str(arguments[0]))):
+            raise BadPickle("it has numbers of an unusual type")
         return super().__new__(cls)
 
     def __call__(self, *_: Any, **__: Any) -> "_Named":
         return self
 
-    def __setstate__(self, _: Any) -> None:
-        """Nothing is done with the state."""
+    def __setstate__(self, state: Any) -> None:
+        """Nothing is done with the state, which may change what a type of NumPy is."""
+        if self.full == "numpy.dtype" and not (isinstance(state, tuple) and state[2:] == NUMBER_STATE):
+            raise BadPickle("it has numbers of an unusual type")
 
     def __setitem__(self, *_: Any) -> None:
         """A dictionary of another kind is filled."""
@@ -103,7 +124,12 @@ class _Sketch(_InPython):  # type: ignore[misc]  # in Python, where a large memo
         return OrderedDict if full == "collections.OrderedDict" else type("_Other", (_Named,), {"full": full})
 
     def persistent_load(self, identifier: Any) -> Any:
-        """Count the bytes of a storage: ("storage", type, key, device, number of elements, ...)."""
+        """Count the bytes of a storage: ("storage", type, key, device, number of elements, ...).
+
+        Before PyTorch 1.6 there was ("module", class, file, code) for the class of a pickled model, too.
+        """
+        if identifier[0] == "module":
+            return identifier[1]
         _, kind, key, _, count, *_ = identifier
         if type(count) is not int or count < 0 or not issubclass(kind, _Named) or not isinstance(key, str | int):
             raise BadPickle("it has a storage without a size")

@@ -79,7 +79,7 @@ def fit(architecture: str, weights: Mapping[str, Tensor]) -> Recognised | None:
     """The weights as those of this network of torchvision; None if they are not."""
     skeleton = _skeleton(architecture)
     current = {OLD_DENSENET.sub(r"\1\2.", key): tensor for key, tensor in weights.items() if not AUXILIARY.match(key)}
-    current = _with_plain_head(current, skeleton.head)
+    current = with_plain_head(current, skeleton.head)
     kernel, bias = f"{skeleton.head}.weight", f"{skeleton.head}.bias"
     shapes = {key: tuple(tensor.shape) for key, tensor in current.items()}
     if kernel not in shapes or shapes[kernel][1:] != skeleton.shapes[kernel][1:]:
@@ -117,7 +117,7 @@ def _image_size(positions: tuple[int, ...], skeleton: _Skeleton) -> int:
     return math.isqrt(tokens) * skeleton.patch_size
 
 
-def _with_plain_head(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
+def with_plain_head(weights: dict[str, Tensor], head: str) -> dict[str, Tensor]:
     """The weights with the head's own name where a script has put the new head elsewhere.
 
     Either it is inside a Sequential (`fc.1.weight`), or it took the place of one whose other layers have no weights

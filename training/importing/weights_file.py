@@ -8,25 +8,29 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from models.program.graph import BadProgram
 from training.importing.archive import opened
-from training.importing.pickles import BadPickle, check_pickle
+from training.importing.pickles import BadPickle, check_pickle, weights_in
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 """Keys under which training scripts store the weights, beside the state of the optimiser and the like."""
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
 """Keys of averaged weights, which are taken where a file has both: they are what scripts that store them evaluate."""
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
-"""Beginnings of all keys that wrappers add: DataParallel, torch.compile, Lightning modules."""
+FEWEST_AVERAGED = 0.9
+"""Averaged weights are whole from this share of the number of others on. Some scripts average parameters alone, and not
+the statistics of batch norms; in others an entry of this name has settings."""
+MOST_WEIGHTS = 50_000
+"""Largest number of weights, each of which has a name; the networks of torchvision have at most 1,500."""
 CLASSES = ("classes", "class_names", "categories", "labels", "idx_to_class", "id2label", "class_to_idx", "label2id")
 """Keys under which training scripts store the names of the classes."""
 BY_INDEX = ("idx_to_class", "id2label")
@@ -37,11 +41,16 @@ HARMLESS: list[Any] = [
     pathlib.PurePosixPath,
     pathlib.WindowsPath,
     pathlib.PureWindowsPath,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),
+    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),  # type: ignore[attr-defined]  # of NumPy 2
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]  # of NumPy 1
 ]
-"""Kinds of objects, beside PyTorch's own list, that training scripts store with the weights and that run no code."""
+"""Kinds of objects, beside PyTorch's own list, that training scripts store with the weights and that run no code. Which
+numbers of NumPy there may be is checked before (training/importing/pickles.py)."""
 SAFE = (
     "saved = torch.load({name!r}, weights_only=False)  # runs the code in the file: only if you trust its author\n"
-    'torch.save(saved.state_dict() if hasattr(saved, "state_dict") else saved["state_dict"], "weights.pth")'
+    'torch.save({weights}, "weights.pth")'
 )
 """The two lines that turn a pickled model, or a training script's dictionary with one, into a file of weights."""
 MOST_SHARED = 20
@@ -50,6 +59,7 @@ under several names, and each name becomes a copy in the checkpoint."""
 
 ZIP, PICKLE = b"PK\3\4", "data.pkl"
 """How a zip begins, which torch.save writes, and its member with the objects."""
+TOO_MANY = "{} has {:,} weights, more than any network: this is no file of weights"
 
 
 class BadWeightsFile(ValueError):
@@ -61,42 +71,29 @@ class WeightsFile:
     """The weights in a file by their names, and what the file says about them.
 
     `classes` are the names of the classes if the file has them, and `metadata` the header of a safetensors file.
-    `holder` is the key under which the weights were, empty for the file itself.
+    `holder` is the key under which the weights were, empty for the file itself. `warnings` say which were chosen.
     """
 
     weights: Mapping[str, Tensor]
     classes: tuple[str, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     holder: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def read_weights(file: Path) -> WeightsFile:
     """Read a .safetensors file, or one that torch.save wrote; raises BadWeightsFile."""
     if not file.is_file():
         raise BadWeightsFile(f"there is no file {file}: give the path of a .pth, .pt or .safetensors file")
-    if file.suffix == ".safetensors":
+    if file.suffix.lower() == ".safetensors":
         weights, metadata = _read_safetensors(file)
+        _check_sizes(weights, file)
         return WeightsFile(weights, metadata=metadata)
     loaded = _load(file)
-    holder, weights = _state_dict(loaded, file)
+    holder, weights, chosen = _state_dict(loaded, file)
     _check_sizes(weights, file)
     classes = _classes(loaded) if isinstance(loaded, Mapping) else None
-    return WeightsFile(weights, classes, holder=holder)
-
-
-def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """The weights as they are, and then without the prefixes that wrappers have added, one after the other.
-
-    A network whose own keys all begin with such a prefix is found in the first form that fits it. The counter of
-    averaged weights is left out.
-    """
-    current = {key: tensor for key, tensor in weights.items() if key != "n_averaged"}
-    while True:
-        yield current
-        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in current)), None)
-        if prefix is None or not current:
-            return
-        current = {key.removeprefix(prefix): tensor for key, tensor in current.items()}
+    return WeightsFile(weights, classes, holder=holder, warnings=chosen)
 
 
 def file_digest(file: Path) -> str:
@@ -119,14 +116,16 @@ def full_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(file, framework="pt") as opened_file:
-            weights = {key: opened_file.get_tensor(key) for key in opened_file.keys()}  # noqa: SIM118 - not a dict
-            return weights, opened_file.metadata() or {}
+            keys = opened_file.keys()
+            if len(keys) > MOST_WEIGHTS:
+                raise BadWeightsFile(TOO_MANY.format(file.name, len(keys)))
+            return {key: opened_file.get_tensor(key) for key in keys}, opened_file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise BadWeightsFile(f"{file.name} is not a safetensors file, or is damaged ({error})") from error
 
 
 def _load(file: Path) -> Any:
-    _check_contents(file)
+    outline = _check_contents(file)
     try:
         with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
             # PyTorch warns that it looks at sparse and quantised weights, which are refused afterwards.
@@ -138,7 +137,8 @@ def _load(file: Path) -> Any:
             raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: copy or save it again") from error
         raise BadWeightsFile(
             f"{file.name} holds more than weights ({unwanted[1]}), and loading that runs code. Turn it into a file of "
-            f"weights where you trust it, with these two lines of Python:\n{SAFE.format(name=file.name)}"
+            "weights where you trust it, with these two lines of Python:\n"
+            + SAFE.format(name=file.name, weights=weights_in(outline, (*AVERAGED, *HOLDERS)))
         ) from error
     # A file that is no pickle, or a damaged one: torch.load raises nearly anything.
     except Exception as error:
@@ -146,32 +146,33 @@ def _load(file: Path) -> Any:
         raise BadWeightsFile(f"{file.name} cannot be read as weights ({reason}): copy it again") from error
 
 
-def _check_contents(file: Path) -> None:
-    """Raise BadWeightsFile for a file that would become larger than it is, and for a TorchScript program."""
+def _check_contents(file: Path) -> object:
+    """The outline of what is in the file.
+
+    Raises BadWeightsFile for a file that would become larger than it is, and for a TorchScript program.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         begin = stream.read(len(ZIP))
         stream.seek(0)
         if begin == ZIP:
-            _check_archive(file, size)
-        elif begin[:1] == pickle.PROTO:
-            _check_pickle(stream, size, file)
-        else:
-            raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: copy or save it again")
+            return _check_archive(file, size)
+        if begin[:1] == pickle.PROTO:
+            return _check_pickle(stream, size, file)
+    raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: copy or save it again")
 
 
-def _check_pickle(stream: IO[bytes], size: int, file: Path) -> None:
+def _check_pickle(stream: IO[bytes], size: int, file: Path) -> object:
     try:
-        check_pickle(stream, size)
+        return check_pickle(stream, size)
     except BadPickle as error:
         raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: {error}") from error
 
 
-def _check_archive(file: Path, size: int) -> None:
+def _check_archive(file: Path, size: int) -> object:
     try:
         with opened(file) as archive:
-            if PICKLE in archive.names:
-                _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file)
+            return _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file) if PICKLE in archive.names else None
     except BadProgram as error:
         if _is_torchscript(file):
             raise BadWeightsFile(
@@ -189,13 +190,18 @@ def _is_torchscript(file: Path) -> bool:
         return False
 
 
-def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
-    """The state_dict in what torch.load returned, and the key under which it was."""
-    for key in ("", *AVERAGED, *HOLDERS):
-        held = loaded if not key else loaded.get(key) if isinstance(loaded, Mapping) else None
-        for name, candidate in ((key, held), (f"{key}.state_dict", _entry(held, "state_dict") if key else None)):
-            if isinstance(candidate, Mapping) and candidate and all(map(_is_tensor, candidate.values())):
-                return name, {_name(key): _plain(tensor) for key, tensor in candidate.items()}
+def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor], tuple[str, ...]]:
+    """The state_dict in what torch.load returned, the key under which it was, and warnings about the choice."""
+    averaged, others = (list(_state_dicts(loaded, keys)) for keys in (AVERAGED, ("", *HOLDERS)))
+    whole = [entry for entry in averaged if not others or len(entry[1]) >= FEWEST_AVERAGED * len(others[0][1])]
+    if found := [*whole, *others]:
+        holder, weights = found[0]
+        warnings: tuple[str, ...] = ()
+        if whole:
+            warnings = (f"the file has averaged weights ({holder}), and these are taken",)
+        elif averaged:
+            warnings = (f"the file has averaged weights ({averaged[0][0]}), but not of the whole network: not taken",)
+        return holder, {_name(key): _plain(tensor) for key, tensor in weights.items()}, warnings
     if isinstance(loaded, Mapping):
         names = [_printable(key) if isinstance(key, str) else type(key).__name__ for key in list(loaded)[:10]]
         content = f"it has: {', '.join(names)}" if loaded else "it is empty"
@@ -205,6 +211,15 @@ def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor]]:
         f"{file.name} has no state_dict in it ({content}): save the network's with "
         "torch.save(model.state_dict(), 'weights.pth')"
     )
+
+
+def _state_dicts(loaded: Any, keys: Sequence[str]) -> Iterator[tuple[str, Mapping[Any, Tensor]]]:
+    """The state_dicts under these keys, the empty one for `loaded` itself, or one level below them."""
+    for key in keys:
+        held = _entry(loaded, key) if key else loaded
+        for name, candidate in ((key, held), (f"{key}.state_dict", _entry(held, "state_dict") if key else None)):
+            if isinstance(candidate, Mapping) and candidate and all(map(_is_tensor, candidate.values())):
+                yield name, candidate
 
 
 def _entry(value: Any, key: str) -> Any:
@@ -230,6 +245,8 @@ def _is_tensor(value: Any) -> bool:
 
 def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
     """Raise BadWeightsFile for weights that claim to have more numbers than the file has, or that are not plain."""
+    if len(weights) > MOST_WEIGHTS:
+        raise BadWeightsFile(TOO_MANY.format(file.name, len(weights)))
     storages: dict[int, int] = {}
     for name, tensor in weights.items():
         if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():

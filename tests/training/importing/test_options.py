@@ -39,6 +39,15 @@ def test_one_number_stands_for_all_channels() -> None:
             parse_numbers("mean", text, 3)
 
 
+def test_the_normalisation_is_that_of_pixels_from_0_to_1() -> None:
+    """That of pixels up to 255 would make nearly the same input of every picture."""
+    for name, values in (("mean", "123.675,116.28,103.53"), ("std", "58.4,57.1,57.4"), ("mean", "-127.5")):
+        with pytest.raises(
+            BadSource, match=f"--{name} is for pixels from 0 to 1, and .* divide --mean and --std by 255"
+        ):
+            SpecOptions(**{name: values}).apply(SPEC)
+
+
 def test_each_option_changes_its_field() -> None:
     options = SpecOptions(
         input_size="160x192",

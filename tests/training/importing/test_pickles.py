@@ -168,6 +168,24 @@ def test_text_in_an_unusual_encoding_is_refused(tmp_path: Path) -> None:
         read_weights(file)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        Calls(np.dtype, "V2000000000", False, True),
+        Calls(np.dtype, "O", False, True),
+        Calls(np.dtype, [("a", "f8", (2**28,))], False, True),
+        Calls(np._core.multiarray.scalar, Calls(np.dtype, "V2000000000", False, True)),
+        Calls(np.dtype),
+        np.zeros(1, dtype=[("a", "f8", (4,))]).dtype,
+    ],
+    ids=["bytes", "objects", "arrays", "a number", "nothing", "fields"],
+)
+def test_numbers_of_numpy_have_a_usual_size(tmp_path: Path, content: object) -> None:
+    """The library makes numbers of any type that the file describes, without the bytes for them."""
+    with pytest.raises(BadWeightsFile, match="numbers of an unusual type"):
+        read_weights(legacy(tmp_path / "weights.pth", {"a": content}))
+
+
 def test_attributes_of_parameters_take_the_place_of_nothing(tmp_path: Path) -> None:
     """A file may give a parameter an attribute called like a method of tensors."""
     parameter = torch.nn.Parameter(torch.ones(2, 3))

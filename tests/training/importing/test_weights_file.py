@@ -5,12 +5,14 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.training.importing.weight_files import WRAPPERS, prefixed, write
+from training.importing.prefixes import unwrapped
 from training.importing.weights_file import (
     BadWeightsFile,
     common_dtype,
@@ -18,7 +20,6 @@ from training.importing.weights_file import (
     full_precision,
     names_in,
     read_weights,
-    unwrapped,
 )
 
 
@@ -33,7 +34,7 @@ def same(weights: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
 
 def plain(weights: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
     """Return the last of the forms of the weights in a file, which has no prefixes."""
-    return list(unwrapped(read_weights(file).weights))[-1]
+    return [form for form, warnings in unwrapped(read_weights(file).weights) if not warnings][-1]
 
 
 @pytest.mark.parametrize("kind", WRAPPERS)
@@ -66,6 +67,29 @@ def test_parameters_and_options_of_a_script_are_harmless(tmp_path: Path, weights
     }
     stored = read_weights(write(tmp_path / "checkpoint.pth", content))
     assert stored.holder == "model" and same(dict(stored.weights), weights)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "int64", "uint8", "bool"])
+def test_numbers_of_numpy_are_harmless(tmp_path: Path, weights: dict[str, Tensor], kind: str, zipped: bool) -> None:
+    content = {"state_dict": weights, "best_accuracy": np.dtype(kind).type(1), "kind": np.dtype(kind)}
+    torch.save(content, tmp_path / "weights.pth", _use_new_zipfile_serialization=zipped)
+    assert same(dict(read_weights(tmp_path / "weights.pth").weights), weights)
+
+
+def test_averaged_weights_are_taken_if_they_are_whole(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    """Not the settings of the average, nor averages of some of the weights; both is said."""
+    averaged = {key: tensor + 1 for key, tensor in weights.items()}
+    stored = read_weights(write(tmp_path / "whole.pth", {"state_dict": weights, "ema": averaged}))
+    assert same(dict(stored.weights), averaged)
+    assert stored.warnings == ("the file has averaged weights (ema), and these are taken",)
+    settings = {"decay": torch.tensor(0.999)}
+    for ema in (settings, {"fc.bias": averaged["fc.bias"]}):
+        stored = read_weights(write(tmp_path / "part.pth", {"state_dict": weights, "ema": ema}))
+        assert stored.holder == "state_dict" and same(dict(stored.weights), weights)
+        assert stored.warnings == ("the file has averaged weights (ema), but not of the whole network: not taken",)
+    stored = read_weights(write(tmp_path / "mixed.pth", {"state_dict": weights, "ema": {"decay": 0.9, **averaged}}))
+    assert stored.holder == "state_dict" and not stored.warnings
 
 
 def test_keys_that_are_no_text_become_text(tmp_path: Path) -> None:
@@ -102,18 +126,6 @@ def test_names_of_classes_are_read(tmp_path: Path, content: dict[str, Any], name
 
 def test_names_in_json_that_is_no_list_of_names() -> None:
     assert [names_in(value) for value in (None, "cat,dog", 3, {}, [["cat"]], {"cat": "dog"})] == [None] * 6
-
-
-def test_each_form_without_a_prefix_is_tried(weights: dict[str, Tensor]) -> None:
-    """A network whose own names begin with a prefix, such as `backbone.`, is found in the form that has it."""
-    forms = [set(form) for form in unwrapped(prefixed(weights, "module.model.backbone."))]
-    assert forms == [
-        set(prefixed(weights, prefix)) for prefix in ("module.model.backbone.", "model.backbone.", "backbone.", "")
-    ]
-    assert [set(form) for form in unwrapped({**prefixed(weights, "model."), "loss.weight": torch.zeros(1)})] == [
-        {*prefixed(weights, "model."), "loss.weight"}
-    ]
-    assert list(unwrapped({})) == [{}]
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,18 @@
 """Files that anybody may have made: no code in them is run, and nothing becomes larger than the file."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from tests.training.importing.malicious import CreatesAFile, deflated, pickled, proves_itself
+from training.importing import weights_file
 from training.importing.weights_file import BadWeightsFile, read_weights
-
-CODE = """
-import torch
-saved = torch.load('model.pth', weights_only=False)
-torch.save(saved.state_dict() if hasattr(saved, "state_dict") else saved["state_dict"], "weights.pth")
-"""
 
 
 def refusal(file: Path) -> str:
@@ -42,19 +40,33 @@ def test_a_plain_pickle_does_not_run_either(tmp_path: Path) -> None:
     assert refusal(file) and not marker.exists()
 
 
-@pytest.mark.parametrize("wrapped", [False, True], ids=["model", "dictionary"])
+PICKLED: dict[str, tuple[Callable[[nn.Module], Any], str]] = {
+    "model": (lambda network: network, "saved.state_dict()"),
+    "model in a dictionary": (lambda network: {"epoch": 3, "model": network}, 'saved["model"].state_dict()'),
+    "averaged model": (lambda network: {"ema": network, "model": None}, 'saved["ema"].state_dict()'),
+    "weights": (lambda network: {"net": network.state_dict(), "kind": type(network)}, 'saved["net"]'),
+    "plain weights": (lambda network: {**network.state_dict(), "kind": type(network)}, "saved"),
+}
+"""What is saved, and the expression for the weights in it."""
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+@pytest.mark.parametrize("kind", PICKLED)
 def test_a_pickled_model_is_turned_into_weights_by_the_two_lines_of_the_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, zipped: bool
 ) -> None:
     """The lines are run here as they are printed; a training script's dictionary works too."""
-    network = nn.Linear(2, 3)
-    content = {"state_dict": network.state_dict(), "model_class": type(network)} if wrapped else network
-    torch.save(content, tmp_path / "model.pth")
+    network, (content, expression) = nn.Linear(2, 3), PICKLED[kind]
+    torch.save(content(network), tmp_path / "model.pth", _use_new_zipfile_serialization=zipped)
     message = refusal(tmp_path / "model.pth")
     assert "holds more than weights (torch.nn.modules.linear.Linear)" in message
     lines = message.splitlines()[1:]
     assert "only if you trust its author" in lines[0]
-    assert [line.partition("  #")[0] for line in lines] == CODE.strip().splitlines()[1:]
+    assert [line.partition("  #")[0] for line in lines] == [
+        "saved = torch.load('model.pth', weights_only=False)", f'torch.save({expression}, "weights.pth")'
+    ]  # fmt: skip
+    if kind == "plain weights":
+        return  # what is beside them has to be taken out by hand
     monkeypatch.chdir(tmp_path)
     exec("import torch\n" + "\n".join(lines), {})
     assert torch.equal(read_weights(tmp_path / "weights.pth").weights["weight"], network.weight)
@@ -121,6 +133,18 @@ def test_many_names_for_the_same_numbers_are_refused(tmp_path: Path) -> None:
 def test_weights_that_are_no_plain_numbers_are_refused(tmp_path: Path, make: object, reason: str) -> None:
     torch.save({"a": make()}, tmp_path / "odd.pth")  # type: ignore[operator]
     assert f"a in odd.pth {reason}" in refusal(tmp_path / "odd.pth")
+
+
+def test_safetensors_are_plain_too_and_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "weights.safetensors"
+    save_file({"fc.weight": torch.zeros(2, dtype=torch.complex64)}, file)
+    assert "fc.weight in weights.safetensors is sparse, quantised or complex" in refusal(file)
+    monkeypatch.setattr(weights_file, "MOST_WEIGHTS", 3)
+    weights = {str(number): torch.zeros(1) for number in range(4)}
+    save_file(weights, file)
+    torch.save(weights, tmp_path / "weights.pth")
+    for path in (file, tmp_path / "weights.pth"):
+        assert f"{path.name} has 4 weights, more than any network" in refusal(path)
 
 
 def test_a_dictionary_that_contains_itself_is_refused(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ from training.importing.programs.translation import DTYPES, Translation
 from training.importing.programs.weights import WeightReader, described
 from training.importing.weights_file import MOST_SHARED
 
-LARGEST_JSON = 100_000_000
-"""Largest number of bytes of the program and of each list of weights; that of Swin-T has 1.3 MB."""
+LARGEST_JSON = 25_000_000
+"""Largest number of bytes of the program and of each list of weights; that of Swin-T has 1.3 MB. In memory the objects
+that they describe take up to a hundred times as much."""
 SCHEMA = 8
 """Version of PyTorch's format that is known here."""
 SYMBOL = r"\w+|Symbol\('\w+'(, \w+=True)*\)"

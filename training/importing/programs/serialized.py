@@ -1,10 +1,10 @@
 """The JSON that torch.export.save writes (torch/_export/serde/schema.py), as far as a classifier needs it.
 
 Fields that are not listed here are ignored: PyTorch's later versions add some. Expressions and type names are plain
-text, which nothing evaluates.
+text, which nothing evaluates. The objects have slots, since a file may describe millions of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,21 +12,21 @@ from pydantic import TypeAdapter, ValidationError
 from models.program.graph import BadProgram
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Named:
     """A value by its name."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A size that depends on the number of rows."""
 
     expr_str: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Size:
     """A size: a number, or an expression."""
 
@@ -34,7 +34,7 @@ class Size:
     as_expr: Expression | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TensorMeta:
     """Type and place of a tensor; `dtype` and `layout` are numbers of PyTorch's own (`DTYPES`)."""
 
@@ -45,7 +45,7 @@ class TensorMeta:
     layout: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SymArgument:
     """A number, or the name of a value that is one."""
 
@@ -55,7 +55,7 @@ class SymArgument:
     as_bool: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OptionalTensor:
     """A tensor, or none."""
 
@@ -63,7 +63,7 @@ class OptionalTensor:
     as_none: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subgraph:
     """A graph that an operator calls."""
 
@@ -71,7 +71,7 @@ class Subgraph:
     graph: "Graph"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Argument:
     """An argument or a result; exactly one field is set."""
 
@@ -101,14 +101,15 @@ class Argument:
 
     def content(self) -> tuple[str, Any]:
         """The name of the field that is set, without "as_", and its value; raises BadProgram."""
-        contents = [(name, value) for name, value in vars(self).items() if value is not None]
+        values = ((option.name, getattr(self, option.name)) for option in fields(self))
+        contents = [(name, value) for name, value in values if value is not None]
         if len(contents) != 1:
             raise BadProgram("the program has an argument that is no tensor, number or list: export it without that")
         name, value = contents[0]
         return name.removeprefix("as_"), value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamedArgument:
     """An argument by its name in the operator's schema; `kind` is 1 if it is passed by its position."""
 
@@ -117,7 +118,7 @@ class NamedArgument:
     kind: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """A call of an operator."""
 
@@ -127,7 +128,7 @@ class Node:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Graph:
     """Calls in their order, and what is known of the tensors by their names."""
 
@@ -137,7 +138,7 @@ class Graph:
     tensor_values: dict[str, TensorMeta]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """An input that is a parameter."""
 
@@ -145,7 +146,7 @@ class Parameter:
     parameter_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Buffer:
     """An input that is a buffer."""
 
@@ -153,7 +154,7 @@ class Buffer:
     buffer_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Constant:
     """An input that is a constant tensor."""
 
@@ -161,14 +162,14 @@ class Constant:
     tensor_constant_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class User:
     """An input or output of the network itself."""
 
     arg: Argument
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputSpec:
     """What an input of the graph is; exactly one field is set."""
 
@@ -179,7 +180,7 @@ class InputSpec:
     constant_input: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OutputSpec:
     """What an output of the graph is. Neither field is set for what only training has, such as a loss."""
 
@@ -187,7 +188,7 @@ class OutputSpec:
     buffer_mutation: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Signature:
     """What the inputs and outputs of the graph are."""
 
@@ -195,7 +196,7 @@ class Signature:
     output_specs: list[OutputSpec]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GraphModule:
     """The graph and its signature."""
 
@@ -203,7 +204,7 @@ class GraphModule:
     signature: Signature
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SchemaVersion:
     """Version of the format; a new major version is another format."""
 
@@ -211,7 +212,7 @@ class SchemaVersion:
     minor: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Program:
     """A file in models/."""
 
@@ -220,7 +221,7 @@ class Program:
     torch_version: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Payload:
     """Where the bytes of a weight are, and what they mean."""
 
@@ -229,7 +230,7 @@ class Payload:
     tensor_meta: TensorMeta | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Payloads:
     """A file that lists weights or constants by their paths in the network."""
 

@@ -14,17 +14,16 @@ from models.architectures import registered, timm_networks
 from models.spec import Spec
 from training.importing.class_names import choose_names
 from training.importing.model import IMAGENETS, BadSource, Preprocessing, SourceModel
+from training.importing.prefixes import unwrapped
 from training.importing.recognise import Unrecognised, fit, recognise
 from training.importing.sources import timm_models
 from training.importing.sources.channels import with_channels
 from training.importing.weights_file import (
-    AVERAGED,
     WeightsFile,
     common_dtype,
     file_digest,
     full_precision,
     read_weights,
-    unwrapped,
 )
 
 logger = logging.getLogger(__name__)
@@ -50,10 +49,7 @@ def read(
         model = _own(architecture, stored, classes, source, background)
     else:
         model = _torchvisions(stored, architecture, classes, source, background)
-    if stored.holder.partition(".")[0] in AVERAGED:
-        warning = f"the file has averaged weights ({stored.holder}), and these are taken"
-        model = replace(model, warnings=(*model.warnings, warning))
-    return model
+    return replace(model, warnings=(*model.warnings, *stored.warnings))
 
 
 def _torchvisions(
@@ -65,12 +61,14 @@ def _torchvisions(
 ) -> SourceModel:
     weights = full_precision(stored.weights)
     found, unrecognised = None, Unrecognised("these are no weights of a network")
-    for form in unwrapped(weights):
+    left_out: tuple[str, ...] = ()
+    for form, warnings in unwrapped(weights):
         try:
             found = recognise(form) if architecture is None else fit(architecture, form)
         except Unrecognised as error:
             unrecognised = error
         if found is not None:
+            left_out = warnings
             break
     if found is None and architecture is None:
         raise unrecognised
@@ -80,7 +78,7 @@ def _torchvisions(
         architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
         raise BadSource(f"these weights are not of {architecture}")
     chosen = choose_names(found.outputs, given=classes, own=stored.classes, background=has_background)
-    warnings = chosen.warnings
+    warnings = (*chosen.warnings, *left_out)
     network = architectures.build(
         found.architecture, found.outputs, channels=found.channels, configuration=found.configuration
     )
@@ -125,7 +123,7 @@ def _own(
     weights = full_precision(stored.weights)
     last = [len(tensor) for tensor in weights.values() if tensor.numel() and tensor.ndim][-1:] or [0]
     for outputs in dict.fromkeys([*(len(names) for names in (classes, stored.classes) if names), *last]):
-        for form in unwrapped(weights):
+        for form, left_out in unwrapped(weights):
             network = architectures.build(architecture, outputs)
             try:
                 architectures.load_exactly(network, form)
@@ -135,7 +133,7 @@ def _own(
             chosen = choose_names(outputs, given=classes, own=stored.classes, background=has_background)
             spec = Spec(architecture, **chosen.fields)
             own = {"kind": "registered", **source}
-            return SourceModel(network, spec, own, None, chosen.warnings, assumed=IMAGENETS)
+            return SourceModel(network, spec, own, None, (*chosen.warnings, *left_out), assumed=IMAGENETS)
     network = architectures.build(architecture, len(classes or ()) or last[0])
     architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
     raise BadSource(f"these weights are not of {architecture}")

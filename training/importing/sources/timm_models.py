@@ -16,8 +16,10 @@ from models.spec import LARGEST, SMALLEST, Spec
 from models.store import WeightsUnavailable
 from training.importing.class_names import choose_names
 from training.importing.model import Preprocessing, SourceModel
+from training.importing.prefixes import unwrapped
+from training.importing.recognise import with_plain_head
 from training.importing.sources.channels import with_channels
-from training.importing.weights_file import WeightsFile, full_precision, unwrapped
+from training.importing.weights_file import WeightsFile, full_precision
 
 
 def published(architecture: str, classes: Sequence[str] | None, *, background: bool = False) -> SourceModel:
@@ -55,8 +57,8 @@ def from_weights(
     """A network of timm with the weights of a file; raises UnknownArchitecture, BadWeights."""
     weights = full_precision(stored.weights)
     fault: BadWeights | None = None
-    for form in unwrapped(weights):
-        outputs, channels, configuration = _shape(architecture, form)
+    for wrapped, left_out in unwrapped(weights):
+        form, outputs, channels, configuration = _shape(architecture, wrapped)
         build = partial(architectures.build, architecture, outputs, channels=channels, configuration=configuration)
         architectures.sketch(form, build)
         network = build()
@@ -76,17 +78,19 @@ def from_weights(
             configuration,
             background=background,
         )
-        return replace(model, assumed=f"timm's own weights of {architecture}")
+        assumed = f"timm's own weights of {architecture}"
+        return replace(model, assumed=assumed, warnings=(*model.warnings, *left_out))
     assert fault is not None
     raise fault
 
 
-def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, dict[str, Any]]:
-    """Number of outputs and of input channels of these weights, and the configuration for another input size."""
+def _shape(architecture: str, weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], int, int, dict[str, Any]]:
+    """The weights with the head's own name, their number of outputs and channels, and what another input size needs."""
     with without_memory():
         network = architectures.build(architecture, 1000)
     configuration: Mapping[str, Any] = network.pretrained_cfg  # type: ignore[assignment]
     head, stem = (_first(configuration.get(key)) for key in ("classifier", "first_conv"))
+    weights = with_plain_head(weights, head)
     last = weights.get(f"{head}.weight")
     outputs = len(last) if last is not None and last.numel() and last.ndim else 1000
     first = weights.get(f"{stem}.weight")
@@ -95,11 +99,11 @@ def _shape(architecture: str, weights: Mapping[str, Tensor]) -> tuple[int, int, 
     own = weights.get("pos_embed")
     embed = getattr(network, "patch_embed", None)
     if positions is None or own is None or embed is None or positions.shape == own.shape or own.ndim != 3:
-        return outputs, channels, {}
+        return weights, outputs, channels, {}
     grid_height, grid_width = embed.grid_size
     before = positions.shape[1] - grid_height * grid_width
     side = math.isqrt(max(0, own.shape[1] - before)) * embed.patch_size[0]
-    return outputs, channels, {"img_size": side} if SMALLEST <= side <= LARGEST else {}
+    return weights, outputs, channels, {"img_size": side} if SMALLEST <= side <= LARGEST else {}
 
 
 def _first(names: Any) -> str:

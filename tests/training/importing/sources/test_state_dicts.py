@@ -67,6 +67,17 @@ def test_a_named_architecture_is_taken_with_every_prefix(tmp_path: Path) -> None
         state_dicts.read(tmp_path / "x.pth", "resnet-18", CLASSES)
 
 
+def test_a_loss_beside_the_network_is_left_out(tmp_path: Path) -> None:
+    """As in a Lightning module whose loss has weights; it is said."""
+    network = source_network("resnet18")
+    content = {"state_dict": {**prefixed(network.state_dict(), "model."), "criterion.weight": torch.ones(7)}}
+    model = state_dicts.read(write(tmp_path / "x.ckpt", content), None, tuple("abcdefg"))
+    assert "weights that do not begin with 'model.' are left out (1: criterion.weight)" in model.warnings
+    pixels = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.equal(model.network(pixels), network(pixels))
+
+
 def test_weights_of_no_known_network(tmp_path: Path) -> None:
     file = write(tmp_path / "x.pth", {"model": prefixed({"encoder.weight": torch.zeros(3)}, "module.")})
     with pytest.raises(Unrecognised, match=r"these 1 weights is none of torchvision's \(encoder\.weight, \.\.\.\)"):

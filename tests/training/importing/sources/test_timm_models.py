@@ -18,6 +18,7 @@ from models.architectures import BadWeights, UnknownArchitecture, timm_networks
 from models.classifier import Classifier
 from models.store import WeightsUnavailable
 from tests.foreign_networks import photos, timm_network
+from tests.training.importing.weight_files import prefixed
 from tests.training.runs import REPOSITORY
 from training.importing.agreement import compare
 from training.importing.sources import timm_models
@@ -75,6 +76,24 @@ def test_a_head_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     weights = {**timm_network("test_vit").state_dict(), "head.weight": torch.zeros(shape)}
     with pytest.raises(BadWeights, match=r"head\.weight"):
         timm_models.from_weights("timm/test_vit", WeightsFile(weights), None, {})
+
+
+@pytest.mark.parametrize("container", ["1", "drop.0"])
+def test_a_head_inside_a_sequential_is_found(container: str) -> None:
+    """A script has put a dropout before it: the logits are the same."""
+    network = timm_network("test_vit")
+    weights = {key.replace("head.", f"head.{container}."): tensor for key, tensor in network.state_dict().items()}
+    model = timm_models.from_weights("timm/test_vit", WeightsFile(weights), tuple("abcdefg"), {})
+    pixels = torch.rand(2, 3, 160, 160)
+    with torch.no_grad():
+        assert torch.equal(model.network(pixels), network(pixels))
+
+
+def test_a_metric_beside_the_network_is_left_out() -> None:
+    network = timm_network("test_vit")
+    weights = {**prefixed(network.state_dict(), "model."), "accuracy.tp": torch.zeros(1)}
+    model = timm_models.from_weights("timm/test_vit", WeightsFile(weights), tuple("abcdefg"), {})
+    assert model.warnings == ("weights that do not begin with 'model.' are left out (1: accuracy.tp)",)
 
 
 def test_half_precision_is_computed_in_float32() -> None:

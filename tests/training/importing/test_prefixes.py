@@ -1,0 +1,45 @@
+"""The prefixes that wrappers add to the names of weights, and what is beside the network in the same module."""
+
+import torch
+
+from tests.training.importing.weight_files import prefixed
+from training.importing.prefixes import unwrapped
+
+WEIGHTS = {"conv.weight": torch.arange(6.0).reshape(1, 2, 1, 3), "fc.bias": torch.tensor([1.0, -1.0])}
+
+
+def test_each_form_without_a_prefix_is_tried() -> None:
+    """A network whose own names begin with a prefix, such as `backbone.`, is found in the form that has it."""
+    forms = list(unwrapped(prefixed(WEIGHTS, "module.model.backbone.")))
+    assert [set(form) for form, _ in forms] == [
+        set(prefixed(WEIGHTS, prefix)) for prefix in ("module.model.backbone.", "model.backbone.", "backbone.", "")
+    ]
+    assert not any(warnings for _, warnings in forms)
+    assert list(unwrapped({})) == [({}, ())]
+
+
+def test_a_loss_and_metrics_beside_the_network_are_left_out_with_a_warning() -> None:
+    """In the last forms, after those with all weights; as Lightning and DeepSpeed store them."""
+    metrics = {"loss.weight": torch.ones(2), "accuracy.tp": torch.zeros(1), "accuracy.fp": torch.zeros(1)}
+    content = {**prefixed(WEIGHTS, "model.module."), **metrics, "accuracy.tn": torch.zeros(1)}
+    forms = list(unwrapped(prefixed(content, "_forward_module.")))
+    assert [set(form) for form, _ in forms] == [
+        set(prefixed(content, "_forward_module.")), set(content), set(prefixed(WEIGHTS, "module.")), set(WEIGHTS)
+    ]  # fmt: skip
+    warning = "weights that do not begin with 'model.' are left out (4: loss.weight, accuracy.tp, accuracy.fp, ...)"
+    assert [warnings for _, warnings in forms] == [(), (), (warning,), (warning,)]
+
+
+def test_what_wrappers_add_inside_of_names_is_taken_off() -> None:
+    """Around the whole network, or around layers of it."""
+    names = (
+        "_orig_mod.conv.weight",
+        "conv._fsdp_wrapped_module._checkpoint_wrapped_module.bias",
+        "fc.my_orig_mod.weight",
+    )
+    (form, _), *others = unwrapped({name: torch.ones(1) for name in names})
+    assert list(form) == ["conv.weight", "conv.bias", "fc.my_orig_mod.weight"] and not others
+
+
+def test_the_counter_of_averaged_weights_is_no_weight() -> None:
+    assert [set(form) for form, _ in unwrapped({"n_averaged": torch.tensor(3), **WEIGHTS})] == [set(WEIGHTS)]
