@@ -1,7 +1,7 @@
 """What `import` is asked for: each option once, with the text that --help prints."""
 
-import os
 import math
+import os
 import re
 import shlex
 from dataclasses import dataclass, field, fields, replace
