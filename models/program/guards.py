@@ -169,6 +169,13 @@ def _division(given: Arguments) -> bool:
     return not (is_smallest and bool((second.to(dtype) == -1).any()))
 
 
+def _power(given: Arguments) -> bool:
+    """An exponent for which one number does not become ever more multiplications."""
+    return bool(abs(given["n"]) <= LARGEST_POWER)
+
+
+LARGEST_POWER = 1000
+"""Largest power of a matrix."""
 CONSTANT = 3
 """The number of the mode "constant" of `_pad_enum`."""
 PADS = """
@@ -200,5 +207,6 @@ GUARDS: Mapping[str, Guard] = {
     "lstm_cell": _cell(_LSTM),
     "gru_cell": _cell(_GRU),
     **dict.fromkeys(("rnn_relu_cell", "rnn_tanh_cell"), _cell(_RNN)),
+    **dict.fromkeys(("matrix_power", "linalg_matrix_power"), _power),
     **dict.fromkeys(("div", "divide", "floor_divide", "fmod", "remainder"), _division),
 }

@@ -16,7 +16,7 @@ def percent(fraction: float) -> str:
 
 def code(text: str) -> str:
     """A text of anybody's as code in a line, whatever it contains."""
-    line = " ".join(text.split())
+    line = _in_one_line(text)
     return f"`` {line} ``" if "`" in line else f"`{line}`"
 
 
@@ -28,7 +28,12 @@ def block(text: str) -> str:
 
 def plain(text: str) -> str:
     """A text of anybody's in one line, without marks that begin HTML or a link."""
-    return re.sub(r"([<\[`\\*_])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([<\[`\\*_])", r"\\\1", _in_one_line(text))
+
+
+def _in_one_line(text: str) -> str:
+    """The text without line breaks, and without characters that control a terminal or the direction of the text."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -13,6 +13,7 @@ from training.report.markdown import block, code, plain, table
         ("a`b", "`` a`b ``"),
         ("two\nlines", "`two lines`"),
         ("<img src=x>", "`<img src=x>`"),
+        ("\x1b[31mred\u202eder", "`[31mred der`"),
     ],
 )
 def test_code_in_a_line(text: str, expected: str) -> None:
@@ -34,6 +35,7 @@ def test_a_block_is_longer_than_what_is_in_it() -> None:
         ("<script>", r"\<script>"),
         ("[MIT](http://x)", r"\[MIT](http://x)"),
         ("MIT\n\n# heading", "MIT # heading"),
+        ("\x1b]0;title\x07MIT\u202eTIM", "]0;title MIT TIM"),
         ("*bold* `code` a_b", r"\*bold\* \`code\` a\_b"),
     ],
 )

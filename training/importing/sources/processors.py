@@ -52,6 +52,9 @@ def _sizes(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         if shorter >= WARPS_FROM:
             return {"resize_mode": "squash", "resize": shorter, "input_size": shorter}
         return {"resize": int(shorter / (values.get("crop_pct") or 224 / 256)), "input_size": shorter}
+    if name.startswith("PoolFormer") and values.get("crop_pct"):
+        # A square size is that of the shorter side, too.
+        shorter = int((shorter or _side(_pair(size))) / values["crop_pct"])
     if name.startswith("Levit") and shorter:
         shorter = int(256 / 224 * shorter)
     if shorter and size.get("longest_edge"):
@@ -73,6 +76,12 @@ def _pair(size: Any) -> tuple[int, int] | None:
     if isinstance(size, Mapping) and size.get("height") and size.get("width"):
         return int(size["height"]), int(size["width"])
     return None
+
+
+def _side(size: tuple[int, int] | None) -> int:
+    if size is None or size[0] != size[1]:
+        raise BadSource("this image processor enlarges a rectangle before the crop, which is not supported")
+    return size[0]
 
 
 def _single(size: tuple[int, int]) -> int | tuple[int, int]:

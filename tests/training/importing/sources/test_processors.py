@@ -59,6 +59,16 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"size": {"shortest_edge": 64}, "crop_size": SQUARE},
         {"resize": 73, "input_size": 64},
     ),
+    "PoolFormer, enlarged": (
+        "PoolFormerImageProcessor",
+        {"size": {"shortest_edge": 64}, "crop_size": SQUARE, "crop_pct": 0.9},
+        {"resize": 71, "input_size": 64},
+    ),
+    "PoolFormer, a square": (
+        "PoolFormerImageProcessor",
+        {"size": SQUARE, "crop_size": SQUARE, "crop_pct": 0.8},
+        {"resize": 80, "input_size": 64},
+    ),
     "blue first": (
         "MobileViTImageProcessor",
         {"size": {"shortest_edge": 72}, "crop_size": SQUARE},
