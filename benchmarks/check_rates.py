@@ -46,13 +46,16 @@ MISTAKES: Mapping[str, Mapping[str, Any]] = {
 """What differs from the spec of the network in each."""
 
 
-def photos_of_imagenet(shared: Path) -> Photos:
-    """100 photos of 100 classes, and 190 of 19 breeds of cats and dogs that are classes of ImageNet."""
-    photos = []
+def objects_of_imagenet(shared: Path) -> Photos:
+    """100 photos of 100 of ImageNet's classes."""
     with zipfile.ZipFile(shared / "data" / "imagenet-samples.zip") as archive:
-        for name in sorted(archive.namelist()):
-            if name.endswith((".jpg", ".JPEG")):
-                photos.append((pictures.decode(archive.read(name)), int(Path(name).name.partition("_")[0])))
+        names = sorted(name for name in archive.namelist() if name.endswith((".jpg", ".JPEG")))
+        return [(pictures.decode(archive.read(name)), int(Path(name).name.partition("_")[0])) for name in names]
+
+
+def pets_of_imagenet(shared: Path) -> Photos:
+    """190 photos of the 19 breeds of cats and dogs that are classes of ImageNet."""
+    photos = []
     with zipfile.ZipFile(shared / "data" / "oxford-iiit-pet.zip") as archive:
         for name in sorted(archive.namelist()):
             with suppress(UnknownClass):
@@ -94,7 +97,8 @@ def main() -> int:
     if not SHARED.is_dir():
         print(f"There is no folder {SHARED}.")
         return SKIPPED
-    photos, counts = photos_of_imagenet(SHARED)[:: options.every], [int(count) for count in options.counts.split(",")]
+    photos = [*objects_of_imagenet(SHARED), *pets_of_imagenet(SHARED)][:: options.every]
+    counts = [int(count) for count in options.counts.split(",")]
     doctor.FIRST_LOOK = len(photos) + 1  # no alternative is given up
     for architecture in options.architectures.split(","):
         for name in options.mistakes.split(","):

@@ -1,9 +1,7 @@
 """Tests whether mistakes are found on photos, with networks that were trained on ImageNet; needs ../shared."""
 
 import random
-import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from models import architectures, pictures
+from benchmarks.check_rates import objects_of_imagenet, pets_of_imagenet
+from models import architectures
 from models.architectures.timm_networks import imagenet_names
-from models.classes import UnknownClass
 from models.classifier import Classifier
 from models.spec import Spec
 from training.importing.doctor import Diagnosis, Photos, diagnose
@@ -28,22 +26,13 @@ RESIZE = "resizing in proportion to 256 pixels, of which the centre is cropped"
 
 
 @pytest.fixture(scope="module")
-def objects(imagenet_photos: list[tuple[int, bytes]]) -> Photos:
-    """A hundred photos of a hundred of ImageNet's classes."""
-    return [(pictures.decode(data), index) for index, data in imagenet_photos]
+def objects(shared: Path) -> Photos:
+    return objects_of_imagenet(shared)
 
 
 @pytest.fixture(scope="module")
 def pets(shared: Path) -> Photos:
-    """190 photos of the 19 breeds that ImageNet's classes are called by, too."""
-    photos = []
-    with zipfile.ZipFile(shared / "data" / "oxford-iiit-pet.zip") as archive:
-        for name in sorted(archive.namelist()):
-            with suppress(UnknownClass):
-                if name.endswith(".jpg"):
-                    index = RIGHT.names.by_name(Path(name).stem.rpartition("_")[0])
-                    photos.append((pictures.decode(archive.read(name)), index))
-    return photos
+    return pets_of_imagenet(shared)
 
 
 @pytest.fixture(scope="module")

@@ -8,30 +8,20 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from models import checkpoint, store
 from models.architectures import registered
 from models.version import project_version
 from tests.foreign_networks import save, timm_network, transformers_network
 from tests.training.importing.importing import imported, run
+from tests.training.importing.own_network import Own
 from tests.training.importing.programs.programs import export, small
 from tests.training.importing.sources.folders import LABELS, SIDE, tiny_config, tiny_processor
 from tests.training.importing.weight_files import source_network, write
 from training.importing.options import SpecOptions
 
 CLASSES = ("cat", "dog", "tree frog", "lemon", "tea cup", "fox", "owl")
-
-
-class Own(nn.Module):
-    """A network of one's own."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.convolution, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, classes)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.convolution(pixels).mean(dim=(2, 3)))
 
 
 def torchvisions(folder: Path) -> tuple[str, dict[str, Any], nn.Module]:

@@ -12,6 +12,7 @@ from models import checkpoint
 from models.architectures import BadWeights, UnknownArchitecture, registered
 from models.classifier import Classifier
 from models.store import imagenet_spec
+from tests.training.importing.own_network import Own
 from tests.training.importing.weight_files import prefixed, source_network, write
 from training.importing.model import BadSource
 from training.importing.recognise import Unrecognised
@@ -157,17 +158,6 @@ def preprocessed(pixels: Tensor) -> Tensor:
     enlarged = nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     first = round((size - 224) / 2)
     return enlarged[..., first : first + 224, first : first + 224]
-
-
-class Own(nn.Module):
-    """A network of one's own, with an output for each class."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.convolution, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, classes)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.convolution(pixels).mean(dim=(2, 3)))
 
 
 @pytest.mark.parametrize(("content", "classes"), [({}, None), ({"classes": CLASSES}, None), ({}, CLASSES)])
