@@ -27,7 +27,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 # The networks are so small that threads mostly wait for each other: on a busy machine, one is 5 times as fast as two.
+# The same in processes that tests start.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

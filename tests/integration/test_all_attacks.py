@@ -70,7 +70,7 @@ def test_a_row_of_a_batch_ends_as_it_does_alone(
 
 
 @pytest.mark.parametrize(("attack", "norm"), MINIMAL)
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_row_of_a_batch_of_a_minimal_attack_ends_as_it_does_alone(
     tiny: Classifier, small_pictures: Tensor, attack: str, norm: Norm, targeted: bool
 ) -> None:

@@ -160,7 +160,7 @@ def test_an_extended_run_has_the_first_epochs_of_the_shorter_run(
     assert [{**row, "seconds": 0} for row in short] == [{**row, "seconds": 0} for row in long[:2]]
 
 
-@pytest.mark.parametrize("steps", [6, 7, 9])
+@pytest.mark.parametrize("steps", [pytest.param(6, marks=pytest.mark.slow), 7, pytest.param(9, marks=pytest.mark.slow)])
 def test_an_extended_run_that_is_stopped_ends_like_an_undisturbed_one(
     extended: tuple[FitOptions, str], again: FitOptions, steps: int
 ) -> None:

@@ -46,7 +46,9 @@ def test_a_run_of_only_the_probe_can_be_continued(
     assert sentence in first.output.with_suffix(".md").read_text()
 
 
-@pytest.mark.parametrize("steps", [0, 2, 3, 7, 8])
+@pytest.mark.parametrize(
+    "steps", [0, pytest.param(2, marks=pytest.mark.slow), 3, 7, pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_a_resumed_run_ends_like_an_undisturbed_one(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:

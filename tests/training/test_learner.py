@@ -212,7 +212,13 @@ def test_the_loss_of_each_photo_counts_with_its_class_weight(network: nn.Module,
 
 
 @pytest.mark.parametrize(
-    "choices", [{"mixup": 0.4}, {"mixup": 0.4, "cutmix": 1.0}, {"attack_steps": 1}, {"label_smoothing": 0.3}]
+    "choices",
+    [
+        {"mixup": 0.4},
+        {"mixup": 0.4, "cutmix": 1.0},
+        {"label_smoothing": 0.3},
+        pytest.param({"attack_steps": 1}, marks=pytest.mark.slow),
+    ],
 )
 def test_class_weights_work_in_every_kind_of_training(
     network: nn.Module, batch: tuple[Tensor, Tensor], choices: dict[str, Any]

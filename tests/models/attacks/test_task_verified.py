@@ -31,7 +31,7 @@ def assert_verified(result: Adversarial, classifier: Classifier, picture: Tensor
     assert result.success == (after.index != before.index)
 
 
-@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("rows", [pytest.param(1, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("effort", get_args(Effort))
 @pytest.mark.parametrize("norm", NORMS)
 def test_every_effort_is_verified_in_the_file(

@@ -64,7 +64,7 @@ def test_apgd_reaches_the_optimum_of_a_linear_model(
 
 
 @pytest.mark.parametrize("loss", ["ce", "dlr"])
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("norm", BUDGETS)
 def test_apgd_is_as_strong_as_that_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool, loss: str

@@ -108,7 +108,7 @@ def test_a_row_that_cannot_be_fooled_does_not_affect_the_others() -> None:
 
 
 @pytest.mark.parametrize("effort", ["quick", "standard"])
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("norm", "excess"), [("l2", 1.01), ("linf", 1.0), ("l1", 1.1), ("l0", 1.4)])
 def test_with_less_effort_the_result_is_near_the_optimum(
     norm: Norm, excess: float, targeted: bool, effort: Effort

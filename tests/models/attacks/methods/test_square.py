@@ -89,7 +89,7 @@ def test_a_run_takes_one_forward_pass_per_step_and_no_gradients(
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_square_succeeds_as_often_as_that_of_torchattacks(
     torchattacks: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool
 ) -> None:

@@ -169,8 +169,8 @@ def architecture(name: str, side: int) -> nn.Module:
     [
         ("mobilenet_v2", None, 64),
         ("resnet18", 1, 64),
-        ("resnet18", 2, 64),
-        ("shufflenet_v2_x0_5", None, 64),
+        pytest.param("resnet18", 2, 64, marks=pytest.mark.slow),
+        pytest.param("shufflenet_v2_x0_5", None, 64, marks=pytest.mark.slow),
         ("regnet_y_400mf", 2, 64),
         ("convnext_tiny", 1, 64),
         pytest.param("densenet121", None, 64, marks=pytest.mark.slow),
