@@ -42,9 +42,10 @@ class Normalize(nn.Module):
 class Logits(nn.Module):
     """The last layer where a network's output is not the logits of the classes: it makes logits of it.
 
-    A background class is left out, and the logit 0 of its first class is added to that of a binary network: the softmax
-    of both is the sigmoid of its own. Of probabilities it takes the logarithm, whose softmax gives them again, or for
-    a single label or several the logit, whose sigmoid does. Where a probability is exactly 0 or 1 its gradient is 0.
+    A background class is left out. The logit z of a binary network becomes the logits -z/2 and z/2 of its two classes,
+    whose softmax is the sigmoid of z, and which both have a gradient. Of probabilities it takes the logarithm, whose
+    softmax gives them again, or for a single label or several the logit, whose sigmoid does. Where a probability is
+    exactly 0 or 1 its gradient is 0.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -61,7 +62,7 @@ class Logits(nn.Module):
                 outputs = outputs.clamp(LEAST, NEAR_ONE).logit()
             else:
                 outputs = outputs.clamp(min=LEAST).log()
-        return torch.cat([torch.zeros_like(outputs), outputs], dim=1) if self.binary else outputs
+        return torch.cat([-outputs / 2, outputs / 2], dim=1) if self.binary else outputs
 
 
 def logits_layer(spec: Spec) -> Logits | None:

@@ -49,7 +49,7 @@ class Spec:
 
     The `outputs` of the network are logits or probabilities, of which the first is left out if it is a `background`
     class that `classes` does not name. The only output of a `binary` network is the logit, or the probability, of the
-    second of its two classes; the first has the logit 0. Probabilities add up to 1 over all classes, except with
+    second of its two classes. Probabilities add up to 1 over all classes, except with
     `multi_label`: then each label has a probability of its own, the sigmoid of its logit. Logits are divided by
     `temperature` (Guo et al. 2017, arxiv.org/abs/1706.04599). `differentiable` says whether gradients with respect to
     the pixels can be computed.

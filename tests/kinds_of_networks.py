@@ -90,5 +90,5 @@ def convolutional(spec: Spec) -> Classifier:
         normalise_by(network, torch.randn(8, spec.channels, *spec.size))
         network[-1].weight.data.mul_(10)
     if spec.outputs == "probabilities":
-        network.append(nn.Sigmoid() if spec.multi_label else nn.Softmax(dim=1))
+        network.append(nn.Sigmoid() if spec.multi_label or spec.binary else nn.Softmax(dim=1))
     return Classifier(network, spec)

@@ -112,10 +112,10 @@ def test_the_background_is_left_out() -> None:
 
 @given(logit=st.floats(-15, 15))
 def test_the_output_of_a_binary_network_is_of_its_second_class(logit: float) -> None:
-    """The softmax of the logits 0 and z is 1 - sigmoid(z) and sigmoid(z)."""
+    """The softmax of the logits -z/2 and z/2 is 1 - sigmoid(z) and sigmoid(z)."""
     spec, output = spec_of(2, binary=True), torch.tensor([[logit]])
     assert spec.network_outputs == 1
-    assert Logits(spec)(output).tolist() == [[0, output.item()]]
+    torch.testing.assert_close(Logits(spec)(output), torch.tensor([[-logit / 2, logit / 2]]))
     expected = torch.cat([1 - output.sigmoid(), output.sigmoid()], dim=1)
     torch.testing.assert_close(probabilities(Logits(spec)(output), spec), expected, rtol=0, atol=1e-6)
     of_probabilities = spec_of(2, binary=True, outputs="probabilities")
