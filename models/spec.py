@@ -91,10 +91,12 @@ class Spec:
             )
         if min(self.std) <= 0:
             raise BadSpec(f"std is above 0, not {min(self.std)}")
-        if self.binary and (len(self.classes) != 2 or self.multi_label or self.background):
+        if self.binary and len(self.classes) != 2:
+            raise BadSpec(f"a network with one output for two classes (binary) has two, not {len(self.classes)}")
+        if self.binary and (self.multi_label or self.background):
             raise BadSpec(
-                f"a binary network has two classes, not {len(self.classes)}, neither of them is a background class, "
-                "and a picture belongs to one of them alone"
+                "a network with one output for two classes has no background class, and a picture belongs to one of "
+                "the two: leave out background and multi_label, or give one class"
             )
         if not 0 < self.temperature < float("inf"):
             raise BadSpec(f"the temperature is above 0, not {self.temperature}")

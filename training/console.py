@@ -2,7 +2,6 @@
 
 import io
 import math
-import re
 import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
@@ -12,13 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from training.control_characters import IN_TEXT
 from training.data.loading.plan import Plan
 from training.data.scan.findings import FileProblem, Finding, Scan
 
 Item = TypeVar("Item")
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that control a terminal or turn the direction of text, but for tabs and line breaks."""
 LOG_INTERVAL_S = 60.0
 """Seconds between two lines of progress where the output is not a terminal but a log file, for example."""
 
@@ -115,7 +113,7 @@ def print_line(console: Console, text: str) -> None:
 
     Names in it may be anybody's, so characters that control a terminal are replaced.
     """
-    console.print(_plain(CONTROL.sub("?", text), console), soft_wrap=True, highlight=False)
+    console.print(_plain(IN_TEXT.sub("?", text), console), soft_wrap=True, highlight=False)
 
 
 def duration(seconds: float) -> str:

@@ -100,6 +100,8 @@ def prepare(
     for message in layout_messages(opened.layout, classes):
         print_line(console, message)
     pretrained = load_pretrained(options.architecture, options.weights, licence)
+    for warning in pretrained.warnings:
+        print_line(console, f"warning: {warning}")
     recipe = options.recipe
     spec = spec_at(replace(pretrained.spec, classes=classes, temperature=1.0), recipe)
     if recipe.grey:

@@ -26,7 +26,8 @@ class BadPretrainedWeights(ValueError):
 class PretrainedWeights:
     """Weights by the keys of the network. `spec` has their preprocessing, `data` what a checkpoint says of its data.
 
-    The spec describes the network that is trained: its outputs are logits, one for each class.
+    `warnings` say which weights of the file were chosen. The spec describes the network that is trained: its outputs
+    are logits, one for each class.
     """
 
     name: str
@@ -35,6 +36,7 @@ class PretrainedWeights:
     spec: Spec
     weights: Mapping[str, Tensor]
     data: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def network(self, spec: Spec) -> nn.Module:
         """The network with these weights and a new head, for the classes of a spec.
@@ -87,7 +89,8 @@ def load_pretrained(architecture: str, file: Path | None, licence: str | None) -
         )
     else:
         spec, weights = _of_torchvision(architecture, stored)
-    return PretrainedWeights(file.stem, digest, licence or own_licence or "unknown", spec, weights)
+    own_licence = licence or own_licence or "unknown"
+    return PretrainedWeights(file.stem, digest, own_licence, spec, weights, warnings=stored.warnings)
 
 
 def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[str, Tensor]]:

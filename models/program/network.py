@@ -196,17 +196,25 @@ class Program(nn.Module):
                 _register(weight.path, owner.register_buffer, name, values)
 
     def check_sizes(self) -> None:
-        """Raise BadProgram if a pass makes huge tensors; it is made without memory for their values."""
+        """Raise BadProgram if a pass for one picture, or for the fixed number of them, makes huge tensors.
+
+        It is made without memory for their values, or if their sizes depend on values, with pixels of 0.
+        """
+        if not self._is_measured("meta"):
+            self._is_measured("cpu")  # what does not fit together is said by the first pass with pixels
+
+    def _is_measured(self, device: str) -> bool:
+        """Whether a pass on this device comes to its end; raises BadProgram if it makes huge tensors."""
         rows, *sizes = self._shape
-        pixels = torch.empty(rows or 1, *sizes, device="meta")
         try:
             with torch.no_grad(), LargestTensor(LARGEST_VALUE):
-                weights = [getattr(owner, name).to("meta") for owner, name in self._weights]
-                self._run(pixels, weights=weights, held=_Held(weights))
+                weights = [getattr(owner, name).to(device) for owner, name in self._weights]
+                self._run(torch.zeros(rows or 1, *sizes, device=device), weights=weights, held=_Held(weights))
         except TooLarge as error:
             raise BadProgram(f"{error}: write it with smaller ones, and export it again") from error
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ArithmeticError, MemoryError):
-            return  # its sizes depend on values, or it does not fit together, which the first pass will show
+            return False
+        return True
 
     def _owner(self, path: str) -> tuple[nn.Module, str]:
         """The module that has what is at a path, and its name there; modules that do not exist yet are added."""

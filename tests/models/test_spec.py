@@ -43,9 +43,9 @@ from models.spec import BadSpec, Spec
         ({"colours": "L"}, "1 channels of L, not 3 and 3"),
         ({"colours": "RGB", "mean": (0.5,), "std": (0.5,)}, "3 channels of RGB, not 1 and 1"),
         ({"outputs": "scores"}, "outputs is one of logits, probabilities"),
-        ({"binary": True, "classes": ("cat", "dog", "owl")}, "a binary network has two classes, not 3"),
-        ({"binary": True, "multi_label": True}, "a picture belongs to one of them alone"),
-        ({"binary": True, "background": True}, "neither of them is a background class"),
+        ({"binary": True, "classes": ("cat", "dog", "owl")}, "has two, not 3"),
+        ({"binary": True, "multi_label": True}, "leave out background and multi_label, or give one class"),
+        ({"binary": True, "background": True}, "has no background class"),
     ],
 )
 def test_impossible_values_are_refused(fields: dict[str, object], reason: str) -> None:

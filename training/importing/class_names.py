@@ -2,29 +2,22 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.architectures.timm_networks import imagenet_names
+from training.control_characters import IN_A_LINE
 from training.importing.model import BadSource
-from training.importing.weights_file import names_in
+from training.importing.stored_names import names_in
 
 LONGEST = 500
 """Largest number of characters of a name."""
 TENSORFLOWS = 1001
 """Number of outputs of TensorFlow's networks for ImageNet, the first of which is a background class."""
-ONE_OUTPUT = (
-    "the network has one output, which is taken to be the logit of one label: its probability is the sigmoid of it"
-)
-BINARY = (
-    "the network has one output, which is taken to be the logit of the second class, {!r}: its probability is the "
-    "sigmoid of it, and the rest is that of {!r}"
-)
-UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]+")
-"""Characters that control a terminal, end a line or change its direction, and halves of characters."""
+ONE_OUTPUT = "the network has one output, which is taken to be that of one label, which a picture has or has not"
+BINARY = "the network has one output, which is taken to be that of the second class, {!r}; the rest is {!r}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ def given_names(text: str) -> tuple[str, ...]:
 
 def _checked(names: Sequence[str], source: str) -> tuple[str, ...]:
     """The names without control characters; raises BadSource for those that are empty or long."""
-    plain = tuple(UNPRINTABLE.sub(" ", name).strip() for name in names)
+    plain = tuple(IN_A_LINE.sub(" ", name).strip() for name in names)
     if not plain or not all(plain):
         number = plain.index("") + 1 if plain else 1
         raise BadSource(f"the name of class {number} in {source} is empty: give a name for each class with --classes")

@@ -35,9 +35,14 @@ ASSUMED = (
     "right, and --input-size, --resize, --mean, --std and --colours change it"
 )
 """The warning about preprocessing that is a guess."""
-IN_RANGE = "all outputs of the network are between 0 and 1: if they are probabilities, give --outputs probabilities"
-OF_LABELS = ", and --multi-label if a picture can have several labels"
-"""What is to be added for more than one output: the probabilities of classes would add up to 1, and these do not."""
+IN_RANGE = (
+    "all outputs of the network are between 0 and 1: if they are probabilities of several labels, give --outputs "
+    "probabilities --multi-label"
+)
+A_SIGMOID = (
+    "the network's only output is between 0 and 1: give --outputs probabilities if the network ends in a sigmoid, and "
+    "--outputs logits if it does not"
+)
 
 
 class CheckFailed(RuntimeError):
@@ -70,7 +75,9 @@ def import_model(options: ImportOptions, console: Console) -> None:
         model = replace(model, spec=replace(model.spec, outputs="probabilities"))
         classifier = Classifier(model.network, model.spec, device=options.device)
     elif options.spec.outputs is None and _in_range(raw):
-        print_line(console, f"warning: {IN_RANGE}{'' if model.spec.network_outputs == 1 else OF_LABELS}")
+        if model.spec.network_outputs == 1:  # as a logit, every probability of an output of a sigmoid is above 0.5
+            raise BadSource(A_SIGMOID)
+        print_line(console, f"warning: {IN_RANGE}")
     model, classifier = _with_gradients(model, classifier, console)
     photos = None if options.check is None else check_photos(options, model.spec, console)
     agreement = _agreement(model, classifier, photos, options, console)

@@ -28,19 +28,20 @@ def open_source_model(
     With `background` its first output may be one for which `classes` have no name.
     """
     path = Path(source)
+    suffix = path.suffix.lower()
     if os.path.isdir(source):  # Path.is_dir raises OSError for a text that is longer than names of files may be
         if not hugging_face.is_folder(path):
             raise BadSource(f"{source} has no {hugging_face.CONFIG}: give a file of weights, or a Hugging Face folder")
         return _unnamed(hugging_face.read(path, classes, background=background), architecture)
     if os.path.isfile(source):
-        if path.suffix in UNREADABLE:
-            raise BadSource(f"{path.name} cannot be imported: {UNREADABLE[path.suffix]}")
-        if path.suffix == ".pt2":
+        if suffix in UNREADABLE:
+            raise BadSource(f"{path.name} cannot be imported: {UNREADABLE[suffix]}")
+        if suffix == ".pt2":
             return _unnamed(programs.read(path, classes, background=background), architecture)
         return state_dicts.read(path, architecture, classes, background=background)
     if source.startswith(timm_networks.PREFIX):
         return _unnamed(timm_models.published(source, classes, background=background), architecture)
-    if path.suffix in (".pth", ".pt", ".pt2", ".safetensors", ".bin", ".ckpt") or path.is_absolute():
+    if suffix in (".pth", ".pt", ".pt2", ".safetensors", ".bin", ".ckpt") or path.is_absolute():
         raise BadSource(f"there is no file or folder {source}")
     if source in registered.registered() or source in architectures.architectures():
         published = f"; torchvision's own weights are served as imagenet/{source} without an import"

@@ -9,6 +9,7 @@ import pickletools
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Any, ClassVar
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -38,39 +39,64 @@ class BadPickle(ValueError):
     """A pickle that would make something larger than the file, or a damaged one."""
 
 
-def check_pickle(stream: IO[bytes], size: int) -> object:
-    """The outline of what is in the pickle, for `weights_in`: its dictionaries, with placeholders for all objects.
+@dataclass
+class Outline:
+    """What is in a pickle: its dictionaries and lists, with placeholders for all objects.
+
+    `storages` are the bytes of each storage. `unusual` says that it has types of NumPy that are not loaded, since they
+    can be of any size: text and records.
+    """
+
+    content: object = None
+    storages: dict[str, int] = field(default_factory=dict)
+    unusual: bool = False
+
+
+def check_pickle(stream: IO[bytes], size: int) -> Outline:
+    """The outline of what is in the pickle.
 
     Raises BadPickle unless its storages fit into `size` bytes, those of the file, and nothing is made. What else the
     pickle names is left to PyTorch's loader, which refuses all that is no weight.
     """
-    storages: dict[str, int] = {}
-    outline = _load(stream, storages)
-    if outline == LEGACY_MAGIC:
-        _, _, outline, _ = [_load(stream, storages) for _ in range(LEGACY_PICKLES - 1)]
-    if sum(storages.values()) > size:
+    outline = Outline()
+    outline.content = _load(stream, outline)
+    if outline.content == LEGACY_MAGIC:
+        _, _, outline.content, _ = [_load(stream, outline) for _ in range(LEGACY_PICKLES - 1)]
+    if sum(outline.storages.values()) > size:
         raise BadPickle("its weights claim to have more numbers than the file")
     return outline
 
 
-def weights_in(outline: object, keys: Sequence[str]) -> str:
-    """The Python expression for the weights in `saved`, an object of this outline: under the first key that it has."""
-    if isinstance(outline, _Named):
+def weights_in(content: object, keys: Sequence[str]) -> str | None:
+    """The Python expression for the weights in `saved`, a model or a dictionary with one; None for anything else.
+
+    Under which key of the dictionary they are is looked up in the order of `keys`.
+    """
+    if isinstance(content, _Named):
         return "saved.state_dict()"
-    entries = outline if isinstance(outline, Mapping) else {}
+    if not isinstance(content, Mapping):
+        return None
     for key in keys:
-        if isinstance(entries.get(key), _Named | dict):
-            return f'saved["{key}"]' + (".state_dict()" if isinstance(entries[key], _Named) else "")
-    return "saved"
+        value = content.get(key)
+        if isinstance(value, Mapping) and value and all(map(_is_tensor, value.values())):
+            return f'saved["{key}"]'
+        if isinstance(value, _Named) and not _is_tensor(value):
+            return f'saved["{key}"].state_dict()'
+    is_state_dict = any(map(_is_tensor, content.values()))
+    return "{name: value for name, value in saved.items() if torch.is_tensor(value)}" if is_state_dict else None
 
 
-def _load(stream: IO[bytes], storages: dict[str, int]) -> object:
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, _Named) and value.full.startswith(("torch._utils._rebuild_", "torch._tensor."))
+
+
+def _load(stream: IO[bytes], outline: Outline) -> object:
     begin = stream.tell()
     try:
         for _ in pickletools.genops(stream):  # a buffer that the file does not have is noticed before it is made
             pass
         stream.seek(begin)
-        return _Sketch(stream, storages).load()
+        return _Sketch(stream, outline).load()
     except BadPickle:
         raise
     except Exception as error:  # a damaged pickle: pickle raises nearly anything
@@ -81,14 +107,15 @@ class _Named:
     """Stands for what the pickle names: each class or function is a subclass with its full name."""
 
     full = ""
+    outline: ClassVar[Outline] = Outline()
 
     def __new__(cls, *arguments: Any, **_: Any) -> "_Named":
         if MAKERS.fullmatch(cls.full):
             raise BadPickle(f"it makes a {cls.full}")
         if cls.full == "_codecs.encode" and arguments[1:] != ("latin1",):  # others may take forever
             raise BadPickle("it has text in an unusual encoding")
-        if cls.full == "numpy.dtype" and not (arguments and NUMBER.fullmatch(str(arguments[0]))):
-            raise BadPickle("it has numbers of an unusual type")
+        if cls.full == "numpy.dtype" and not (arguments and _is_number(arguments[0])):
+            cls.outline.unusual = True
         return super().__new__(cls)
 
     def __call__(self, *_: Any, **__: Any) -> "_Named":
@@ -96,8 +123,8 @@ class _Named:
 
     def __setstate__(self, state: Any) -> None:
         """Nothing is done with the state, which may change what a type of NumPy is."""
-        if self.full == "numpy.dtype" and not (isinstance(state, tuple) and state[2:] == NUMBER_STATE):
-            raise BadPickle("it has numbers of an unusual type")
+        if self.full == "numpy.dtype" and not (type(state) is tuple and _is_plain_state(state[2:])):
+            self.outline.unusual = True
 
     def __setitem__(self, *_: Any) -> None:
         """A dictionary of another kind is filled."""
@@ -109,19 +136,32 @@ class _Named:
         """A set of another kind is filled."""
 
 
+def _is_number(name: object) -> bool:
+    # The type comes first: to write out a nested tuple may take forever.
+    return type(name) is str and NUMBER.fullmatch(name) is not None
+
+
+def _is_plain_state(state: tuple[object, ...]) -> bool:
+    return len(state) == len(NUMBER_STATE) and all(
+        value is None if plain is None else type(value) is int and value == plain
+        for value, plain in zip(state, NUMBER_STATE, strict=True)
+    )
+
+
 _InPython: Any = pickle._Unpickler
 
 
 class _Sketch(_InPython):  # type: ignore[misc]  # in Python, where a large memo takes no memory
     """Loads a pickle in which everything that it names is a subclass of `_Named`."""
 
-    def __init__(self, stream: IO[bytes], storages: dict[str, int]) -> None:
+    def __init__(self, stream: IO[bytes], outline: Outline) -> None:
         super().__init__(stream, encoding="utf-8")
-        self.storages = storages
+        self.outline = outline
 
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
-        return OrderedDict if full == "collections.OrderedDict" else type("_Other", (_Named,), {"full": full})
+        known = {"full": full, "outline": self.outline}
+        return OrderedDict if full == "collections.OrderedDict" else type("_Other", (_Named,), known)
 
     def persistent_load(self, identifier: Any) -> Any:
         """Count the bytes of a storage: ("storage", type, key, device, number of elements, ...).
@@ -134,7 +174,7 @@ class _Sketch(_InPython):  # type: ignore[misc]  # in Python, where a large memo
         if type(count) is not int or count < 0 or not issubclass(kind, _Named) or not isinstance(key, str | int):
             raise BadPickle("it has a storage without a size")
         size = count * BYTES.get(kind.full.removeprefix("torch."), 1)
-        if self.storages.setdefault(str(key), size) != size:
+        if self.outline.storages.setdefault(str(key), size) != size:
             raise BadPickle("it has a storage of two sizes")
         return _Named()
 

@@ -1,6 +1,5 @@
 """Takes the prefixes off the names of weights that wrappers around a network have added."""
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -9,34 +8,45 @@ from torch import Tensor
 PREFIXES = ("module.", "_forward_module.", "model.", "net.", "network.", "backbone.")
 """Beginnings of keys that wrappers add: DataParallel, DeepSpeed, Lightning modules."""
 INSIDE = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch.compile, FSDP and activation checkpointing add anywhere in a key, and no network has itself."""
+"""What torch.compile, FSDP and activation checkpointing add anywhere in a key."""
+MOST = 8
+"""Largest number of prefixes that are taken off one after the other."""
 
 
 def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor], tuple[str, ...]]]:
-    """The weights as they are, and then without the prefixes that wrappers have added, one after the other.
+    """The weights as they are, and then without what wrappers have added to their names, step by step.
 
-    A network whose own keys all begin with a prefix is found in the first form that fits it. The counter of
-    averaged weights is left out. The last forms leave out what is beside the network in the same module, such as a
-    loss or a metric, and have a warning that says so.
+    A network whose own names have such a part is found in the first form that fits it. The counter of averaged weights
+    is left out. The last forms leave out what is beside the network in the same module, such as a loss or a metric,
+    and have a warning that says so; there are none if it could be a layer, such as a head.
     """
-    forms = [*_without_prefixes({INSIDE.sub("", key): weights[key] for key in weights if key != "n_averaged"})]
-    yield from ((form, ()) for form in forms)
-    current = forms[-1]
+    current = {key: tensor for key, tensor in weights.items() if key != "n_averaged"}
+    yield current, ()
+    inner = {INSIDE.sub("", key): tensor for key, tensor in current.items()}
+    if len(inner) == len(current) and list(inner) != list(current):
+        current = inner
+        yield current, ()
+    for form in _without_prefixes(current):
+        yield form, ()
+        current = form
     for prefix in PREFIXES:
-        inside = {key: tensor for key, tensor in current.items() if key.startswith(prefix)}
-        others = [key for key in current if key not in inside]
-        if not inside or not others:
-            continue
-        names = ", ".join(name[:100] for name in others[:3]) + (", ..." if len(others) > 3 else "")
-        warning = f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names})"
-        for form in itertools.islice(_without_prefixes(inside), 1, None):
-            yield form, (warning,)
+        inside = {key.removeprefix(prefix): tensor for key, tensor in current.items() if key.startswith(prefix)}
+        others = {key: tensor for key, tensor in current.items() if not key.startswith(prefix)}
+        if inside and others and not any(map(_may_be_a_layer, others.values())):
+            names = ", ".join(list(others)[:3]) + (", ..." if len(others) > 3 else "")
+            warning = f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names})"
+            yield inside, (warning,)
+            yield from ((form, (warning,)) for form in _without_prefixes(inside))
 
 
-def _without_prefixes(current: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    while True:
-        yield current
-        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in current)), None)
-        if prefix is None or not current:
+def _without_prefixes(weights: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    for _ in range(MOST):
+        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in weights)), None)
+        if prefix is None or not weights:
             return
-        current = {key.removeprefix(prefix): tensor for key, tensor in current.items()}
+        weights = {key.removeprefix(prefix): tensor for key, tensor in weights.items()}
+        yield weights
+
+
+def _may_be_a_layer(tensor: Tensor) -> bool:
+    return tensor.ndim > 1 and tensor.is_floating_point()

@@ -20,21 +20,19 @@ from torch import Tensor
 
 from models.program.graph import BadProgram
 from training.importing.archive import opened
-from training.importing.pickles import BadPickle, check_pickle, weights_in
+from training.importing.pickles import BadPickle, Outline, check_pickle, weights_in
+from training.importing.stored_names import stored_names
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 """Keys under which training scripts store the weights, beside the state of the optimiser and the like."""
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
 """Keys of averaged weights, which are taken where a file has both: they are what scripts that store them evaluate."""
-FEWEST_AVERAGED = 0.9
-"""Averaged weights are whole from this share of the number of others on. Some scripts average parameters alone, and not
-the statistics of batch norms; in others an entry of this name has settings."""
+LONGEST_NAME = 1000
+"""Largest number of characters in the name of a weight."""
+COUNTERS = ("num_batches_tracked", "n_averaged")
+"""Ends of the names of numbers that count training steps: nothing is computed with them."""
 MOST_WEIGHTS = 50_000
 """Largest number of weights, each of which has a name; the networks of torchvision have at most 1,500."""
-CLASSES = ("classes", "class_names", "categories", "labels", "idx_to_class", "id2label", "class_to_idx", "label2id")
-"""Keys under which training scripts store the names of the classes."""
-BY_INDEX = ("idx_to_class", "id2label")
-"""Those of mappings from indices to names."""
 HARMLESS: list[Any] = [
     argparse.Namespace,
     pathlib.PosixPath,
@@ -92,7 +90,7 @@ def read_weights(file: Path) -> WeightsFile:
     loaded = _load(file)
     holder, weights, chosen = _state_dict(loaded, file)
     _check_sizes(weights, file)
-    classes = _classes(loaded) if isinstance(loaded, Mapping) else None
+    classes = stored_names(loaded) if isinstance(loaded, Mapping) else None
     return WeightsFile(weights, classes, holder=holder, warnings=chosen)
 
 
@@ -126,6 +124,8 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _load(file: Path) -> Any:
     outline = _check_contents(file)
+    if outline.unusual:
+        raise _more_than_weights(file, "text or records of NumPy", outline)
     try:
         with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
             # PyTorch warns that it looks at sparse and quantised weights, which are refused afterwards.
@@ -135,18 +135,26 @@ def _load(file: Path) -> Any:
         unwanted = re.search(r"(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]{1,200})", str(error))
         if unwanted is None:  # no Python object that PyTorch could name
             raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: copy or save it again") from error
-        raise BadWeightsFile(
-            f"{file.name} holds more than weights ({unwanted[1]}), and loading that runs code. Turn it into a file of "
-            "weights where you trust it, with these two lines of Python:\n"
-            + SAFE.format(name=file.name, weights=weights_in(outline, (*AVERAGED, *HOLDERS)))
-        ) from error
+        raise _more_than_weights(file, unwanted[1], outline) from error
     # A file that is no pickle, or a damaged one: torch.load raises nearly anything.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
         raise BadWeightsFile(f"{file.name} cannot be read as weights ({reason}): copy it again") from error
 
 
-def _check_contents(file: Path) -> object:
+def _more_than_weights(file: Path, what: str, outline: Outline) -> BadWeightsFile:
+    """The error for a file that holds Python objects, with the two lines of Python where its weights are found."""
+    reason = f"{file.name} holds more than weights ({what}), and loading that can run code"
+    weights = weights_in(outline.content, (*AVERAGED, *HOLDERS))
+    if weights is None:
+        return BadWeightsFile(f"{reason}: save the network's state_dict() alone, where you trust the file")
+    lines = SAFE.format(name=file.name, weights=weights)
+    return BadWeightsFile(
+        f"{reason}. Turn it into a file of weights where you trust it, with these two lines of Python:\n{lines}"
+    )
+
+
+def _check_contents(file: Path) -> Outline:
     """The outline of what is in the file.
 
     Raises BadWeightsFile for a file that would become larger than it is, and for a TorchScript program.
@@ -162,17 +170,17 @@ def _check_contents(file: Path) -> object:
     raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: copy or save it again")
 
 
-def _check_pickle(stream: IO[bytes], size: int, file: Path) -> object:
+def _check_pickle(stream: IO[bytes], size: int, file: Path) -> Outline:
     try:
         return check_pickle(stream, size)
     except BadPickle as error:
         raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: {error}") from error
 
 
-def _check_archive(file: Path, size: int) -> object:
+def _check_archive(file: Path, size: int) -> Outline:
     try:
         with opened(file) as archive:
-            return _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file) if PICKLE in archive.names else None
+            return _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file) if PICKLE in archive.names else Outline()
     except BadProgram as error:
         if _is_torchscript(file):
             raise BadWeightsFile(
@@ -193,7 +201,8 @@ def _is_torchscript(file: Path) -> bool:
 def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor], tuple[str, ...]]:
     """The state_dict in what torch.load returned, the key under which it was, and warnings about the choice."""
     averaged, others = (list(_state_dicts(loaded, keys)) for keys in (AVERAGED, ("", *HOLDERS)))
-    whole = [entry for entry in averaged if not others or len(entry[1]) >= FEWEST_AVERAGED * len(others[0][1])]
+    # Some scripts average the parameters alone, without the statistics of batch norms, or have settings in this place.
+    whole = [entry for entry in averaged if not others or _count(entry[1]) >= _count(others[0][1])]
     if found := [*whole, *others]:
         holder, weights = found[0]
         warnings: tuple[str, ...] = ()
@@ -220,6 +229,10 @@ def _state_dicts(loaded: Any, keys: Sequence[str]) -> Iterator[tuple[str, Mappin
         for name, candidate in ((key, held), (f"{key}.state_dict", _entry(held, "state_dict") if key else None)):
             if isinstance(candidate, Mapping) and candidate and all(map(_is_tensor, candidate.values())):
                 yield name, candidate
+
+
+def _count(weights: Mapping[Any, Tensor]) -> int:
+    return sum(not str(key).endswith(COUNTERS) for key in weights)
 
 
 def _entry(value: Any, key: str) -> Any:
@@ -249,6 +262,8 @@ def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
         raise BadWeightsFile(TOO_MANY.format(file.name, len(weights)))
     storages: dict[int, int] = {}
     for name, tensor in weights.items():
+        if len(name) > LONGEST_NAME:
+            raise BadWeightsFile(f"{file.name} has a name of {len(name):,} characters: this is no file of weights")
         if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
             raise BadWeightsFile(f"{name[:200]} in {file.name} is sparse, quantised or complex: save plain weights")
         if tensor.device.type == "meta":
@@ -263,33 +278,3 @@ def _check_sizes(weights: Mapping[str, Tensor], file: Path) -> None:
             f"the weights in {file.name} would become more than {MOST_SHARED} times as large as the file, since they "
             "share their numbers: this is no file of weights"
         )
-
-
-def _classes(loaded: Mapping[Any, Any]) -> tuple[str, ...] | None:
-    """The names of the classes in a file, in the order of their indices."""
-    for key in CLASSES:
-        names = names_in(loaded.get(key), by_index=key in BY_INDEX)
-        if names is not None:
-            return names
-    return None
-
-
-def names_in(value: Any, *, by_index: bool = False) -> tuple[str, ...] | None:
-    """Names from a list of names, a mapping from indices to names, or one from names to indices; None for others.
-
-    With `by_index` the keys of a mapping are the indices, also where the names are numbers.
-    """
-    if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    if not isinstance(value, Mapping) or not value:
-        return None
-    if by_index and all(isinstance(name, int) for name in value.values()):
-        value = {index: str(name) for index, name in value.items()}
-    if all(isinstance(name, str) and isinstance(index, int) for name, index in value.items()):
-        pairs = [(index, name) for name, index in value.items()]
-    elif all(re.fullmatch("[0-9]{1,9}", str(index)) and isinstance(name, str) for index, name in value.items()):
-        pairs = [(int(index), name) for index, name in value.items()]
-    else:
-        return None
-    ordered = sorted(pairs)
-    return tuple(name for _, name in ordered) if [index for index, _ in ordered] == list(range(len(pairs))) else None

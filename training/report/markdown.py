@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from training.control_characters import IN_A_LINE, IN_TEXT
+
 
 def figure(fraction: float | None, otherwise: str = "unknown") -> str:
     """A fraction in percent, or `otherwise` where it is not known."""
@@ -22,6 +24,7 @@ def code(text: str) -> str:
 
 def block(text: str) -> str:
     """A text of anybody's as a block of code."""
+    text = IN_TEXT.sub("?", text)
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"{fence}\n{text}\n{fence}"
 
@@ -33,7 +36,7 @@ def plain(text: str) -> str:
 
 def _in_one_line(text: str) -> str:
     """The text without line breaks, and without characters that control a terminal or the direction of the text."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return " ".join(IN_A_LINE.sub(" ", text).split())
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -34,7 +34,7 @@ def recurrent(values: list[Tensor], layers: int = 1, states: int = 2, hidden: in
 
 ATTENTION = ONE(2, 3, 4, 8)
 SOUND: dict[str, list[tuple[Any, ...]]] = {
-    "matrix_power.default": [(torch.eye(2), 1000), (torch.eye(2), -1)],
+    "matrix_power.default": [(torch.eye(2), 2**62), (torch.eye(2), -1)],
     "linalg_matrix_power.default": [(torch.eye(2), 0)],
     "native_batch_norm.default": [
         (ONE(2, 3, 4, 4), ONE(3), ONE(3), ONE(3), ONE(3), False, 0.1, 1e-5),
@@ -68,8 +68,8 @@ SOUND: dict[str, list[tuple[Any, ...]]] = {
     "tensor_split.tensor_indices_or_sections": [(ONE(4, 3), torch.tensor([1, 2]))],
 }
 UNSOUND: dict[str, list[tuple[Any, ...]]] = {
-    "matrix_power.default": [(torch.eye(2), 1001), (torch.eye(2), -(2**62))],
-    "linalg_matrix_power.default": [(torch.eye(2), 2**40)],
+    "matrix_power.default": [(torch.eye(2), -(2**63))],
+    "linalg_matrix_power.default": [(torch.eye(2), -(2**63))],
     "native_batch_norm.default": [
         (ONE(2, 3, 4, 4), ONE(3), ONE(3), ONE(1), ONE(3), False, 0.1, 1e-5),
         (ONE(2, 3, 4, 4), ONE(2), ONE(3), ONE(3), ONE(3), False, 0.1, 1e-5),

@@ -178,7 +178,7 @@ def test_one_output_is_one_label() -> None:
     """It is the logit of a sigmoid: there is no second class to compare it with."""
     chosen = choose_names(1, given=("hot dog",), own=None)
     assert chosen.fields == {"classes": ("hot dog",), "background": False, "binary": False, "multi_label": True}
-    assert "the logit of one label: its probability is the sigmoid of it" in chosen.warnings[0]
+    assert "one output, which is taken to be that of one label" in chosen.warnings[0]
     chosen = choose_names(1, given=None, own=None)
     assert chosen.names == ("0",) and len(chosen.warnings) == 2
     with pytest.raises(BadSource, match="--classes has 3 names, and the network has one output"):
@@ -192,4 +192,4 @@ def test_one_output_and_two_names_are_a_binary_network() -> None:
         assert chosen.fields == {
             "classes": ("cat", "dog"), "background": False, "binary": True, "multi_label": False
         }  # fmt: skip
-        assert "taken to be the logit of the second class, 'dog': its probability is the sigmoid" in chosen.warnings[0]
+        assert "taken to be that of the second class, 'dog'; the rest is 'cat'" in chosen.warnings[0]

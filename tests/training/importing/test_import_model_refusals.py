@@ -151,7 +151,7 @@ def test_probabilities_of_several_labels(source: Callable[..., Path], tmp_path: 
     """Each is between 0 and 1, which is a warning first, and right with both options."""
     output = tmp_path / "out.safetensors"
     printed = run(source(torch.sigmoid), output, classes=CLASSES, architecture="mine")
-    assert "give --outputs probabilities, and --multi-label if a picture can have several labels" in printed
+    assert "if they are probabilities of several labels, give --outputs probabilities --multi-label" in printed
     options = SpecOptions(outputs="probabilities", multi_label=True)
     stored = imported(source(torch.sigmoid), output, classes=CLASSES, architecture="mine", spec=options, overwrite=True)
     assert stored.spec.multi_label and stored.spec.outputs == "probabilities"
@@ -168,24 +168,35 @@ def test_a_background_class_is_left_out(source: Callable[..., Path], tmp_path: P
 
 
 def test_a_binary_network_has_two_classes(source: Callable[..., Path], tmp_path: Path) -> None:
-    """Its one output is the logit of the second; a sigmoid at its end is noticed, and is right with the option."""
-    options: dict[str, Any] = {"classes": "cat,dog", "architecture": "mine"}
-    pixels = torch.rand(2, 3, 224, 224)
-    probabilities = []
-    for end, spec in ((None, SpecOptions()), (torch.sigmoid, SpecOptions(outputs="probabilities"))):
-        file = source(classes=1) if end is None else source(end, classes=1)
-        printed = run(file, tmp_path / "out.safetensors", **options, overwrite=True)
-        assert "the logit of the second class, 'dog'" in printed
-        assert ("if they are probabilities, give --outputs probabilities\n" in printed) == (end is not None)
-        stored = imported(file, tmp_path / "out.safetensors", **options, overwrite=True, spec=spec)
+    """Its output is the logit of the second, or with the option --outputs its probability."""
+    options: dict[str, Any] = {"classes": "cat,dog", "architecture": "mine", "overwrite": True}
+    pixels, output = torch.rand(2, 3, 224, 224), tmp_path / "out.safetensors"
+    for end, spec in (
+        (torch.nn.Identity(), SpecOptions(outputs="logits")),
+        (torch.sigmoid, SpecOptions(outputs="probabilities")),
+    ):
+        file = source(end, classes=1)
+        printed = run(file, output, **options, spec=spec)
+        assert "one output, which is taken to be that of the second class, 'dog'; the rest is 'cat'" in printed
+        classifier, stored = checkpoint.load(output)
         assert stored.spec.binary and stored.spec.classes == ("cat", "dog")
-        probabilities.append(checkpoint.load(tmp_path / "out.safetensors")[0].logits(pixels).softmax(dim=1))
-    output = Scores(lambda scores: scores, 1)(checkpoint.load(tmp_path / "out.safetensors")[0].network[0](pixels))
-    torch.testing.assert_close(probabilities[0], torch.cat([1 - output.sigmoid(), output.sigmoid()], dim=1))
-    torch.testing.assert_close(probabilities[1], probabilities[0])
-    assert "| outputs | one probability, that of the second class |" in (tmp_path / "out.md").read_text()
-    with pytest.raises(BadSpec, match="a binary network has two classes"):
-        run(source(classes=1), tmp_path / "other.safetensors", **options, spec=SpecOptions(multi_label=True))
+        dog = Scores(torch.sigmoid, 1)(classifier.network[0](pixels))
+        torch.testing.assert_close(classifier.logits(pixels).softmax(dim=1), torch.cat([1 - dog, dog], dim=1))
+    assert "| outputs | one probability, that of the second class |" in output.with_suffix(".md").read_text()
+    with pytest.raises(BadSpec, match="leave out background and multi_label, or give one class"):
+        run(file, output, **options, spec=SpecOptions(multi_label=True, outputs="probabilities"))
+
+
+@pytest.mark.parametrize("classes", ["cat,dog", "dog,"])
+def test_one_output_that_may_be_a_probability_has_to_be_named(
+    source: Callable[..., Path], tmp_path: Path, classes: str
+) -> None:
+    """Taken for logits, probabilities would all become ones above 0.5."""
+    file = source(torch.sigmoid, classes=1)
+    with pytest.raises(BadSource, match="only output is between 0 and 1: give --outputs probabilities if"):
+        run(file, tmp_path / "out.safetensors", classes=classes, architecture="mine")
+    options = {"classes": classes, "architecture": "mine", "spec": SpecOptions(outputs="logits")}
+    assert imported(file, tmp_path / "out.safetensors", **options).spec.outputs == "logits"
 
 
 def write_names(folder: Path, *names: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.importing.pickles import LEGACY_MAGIC, BadPickle, _load, check_pickle
+from training.importing.pickles import LEGACY_MAGIC, BadPickle, Outline, _load, check_pickle
 from training.importing.weights_file import BadWeightsFile, read_weights
 
 
@@ -144,9 +144,9 @@ def test_a_storage_has_one_size() -> None:
     stream = io.BytesIO()
     pickler = Storages(stream, 10**9)
     pickler.dump("weights")
-    storages: dict[str, int] = {"0": 0}
+    outline = Outline(storages={"0": 0})
     with pytest.raises(BadPickle, match="a storage of two sizes"):
-        _load(io.BytesIO(stream.getvalue()), storages)
+        _load(io.BytesIO(stream.getvalue()), outline)
 
 
 def test_keys_are_plain() -> None:
@@ -182,8 +182,16 @@ def test_text_in_an_unusual_encoding_is_refused(tmp_path: Path) -> None:
 )
 def test_numbers_of_numpy_have_a_usual_size(tmp_path: Path, content: object) -> None:
     """The library makes numbers of any type that the file describes, without the bytes for them."""
-    with pytest.raises(BadWeightsFile, match="numbers of an unusual type"):
+    with pytest.raises(BadWeightsFile, match="holds more than weights \\(text or records of NumPy\\)"):
         read_weights(legacy(tmp_path / "weights.pth", {"a": content}))
+
+
+def test_a_type_that_is_no_text_is_not_written_out() -> None:
+    """It is a tuple that has another one twice, and so on: as text it would fill the memory."""
+    nested = b"\x80\x02cnumpy\ndtype\nU\x01a" + b"2\x86" * 60 + b"\x85R."
+    assert check_pickle(io.BytesIO(nested), 1000).unusual
+    state = pickle.dumps(np.dtype("f8"), 2)[:-2] + b"0U\x01a" + b"2\x86" * 60 + b"b."
+    assert check_pickle(io.BytesIO(state), 1000).unusual
 
 
 def test_attributes_of_parameters_take_the_place_of_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The prefixes that wrappers add to the names of weights, and what is beside the network in the same module."""
 
+import pytest
 import torch
 
 from tests.training.importing.weight_files import prefixed
@@ -31,14 +32,32 @@ def test_a_loss_and_metrics_beside_the_network_are_left_out_with_a_warning() -> 
 
 
 def test_what_wrappers_add_inside_of_names_is_taken_off() -> None:
-    """Around the whole network, or around layers of it."""
-    names = (
-        "_orig_mod.conv.weight",
-        "conv._fsdp_wrapped_module._checkpoint_wrapped_module.bias",
-        "fc.my_orig_mod.weight",
-    )
-    (form, _), *others = unwrapped({name: torch.ones(1) for name in names})
-    assert list(form) == ["conv.weight", "conv.bias", "fc.my_orig_mod.weight"] and not others
+    """Around the whole network, or around layers of it. A network that has such names itself is found before."""
+    wrapped = ["_orig_mod.conv.weight", "conv._fsdp_wrapped_module._checkpoint_wrapped_module.bias", "my_orig_mod.bias"]
+    forms = [list(form) for form, _ in unwrapped({name: torch.ones(1) for name in wrapped})]
+    assert forms == [wrapped, ["conv.weight", "conv.bias", "my_orig_mod.bias"]]
+
+
+def test_names_that_would_become_the_same_stay() -> None:
+    names = ["_orig_mod.weight", "weight"]
+    assert [list(form) for form, _ in unwrapped({name: torch.ones(1) for name in names})] == [names]
+
+
+def test_a_name_of_a_thousand_prefixes_is_not_tried_a_thousand_times() -> None:
+    assert len(list(unwrapped({"model." * 1000 + "weight": torch.ones(1)}))) < 12
+
+
+@pytest.mark.parametrize("name", ["fc.weight", "teacher.conv.weight"])
+def test_what_may_be_a_layer_is_never_left_out(name: str) -> None:
+    """A head behind the network would be missing: the network would have other classes than it was trained for."""
+    content = {**prefixed(WEIGHTS, "model."), name: torch.zeros(10, 1000)}
+    assert [set(form) for form, _ in unwrapped(content)] == [set(content)]
+
+
+def test_tables_of_whole_numbers_are_no_layers() -> None:
+    """Such as the confusion matrix of a metric."""
+    content = {**prefixed(WEIGHTS, "model."), "metric.confusion": torch.zeros(10, 10, dtype=torch.int64)}
+    assert [set(form) for form, _ in unwrapped(content)] == [set(content), set(WEIGHTS)]
 
 
 def test_the_counter_of_averaged_weights_is_no_weight() -> None:

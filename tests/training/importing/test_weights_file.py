@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from training.importing.weights_file import (
     common_dtype,
     file_digest,
     full_precision,
-    names_in,
     read_weights,
 )
 
@@ -83,13 +81,16 @@ def test_averaged_weights_are_taken_if_they_are_whole(tmp_path: Path, weights: d
     stored = read_weights(write(tmp_path / "whole.pth", {"state_dict": weights, "ema": averaged}))
     assert same(dict(stored.weights), averaged)
     assert stored.warnings == ("the file has averaged weights (ema), and these are taken",)
-    settings = {"decay": torch.tensor(0.999)}
+    settings = {"decay": torch.tensor(0.999), "n_averaged": torch.tensor(5)}
     for ema in (settings, {"fc.bias": averaged["fc.bias"]}):
         stored = read_weights(write(tmp_path / "part.pth", {"state_dict": weights, "ema": ema}))
         assert stored.holder == "state_dict" and same(dict(stored.weights), weights)
         assert stored.warnings == ("the file has averaged weights (ema), but not of the whole network: not taken",)
     stored = read_weights(write(tmp_path / "mixed.pth", {"state_dict": weights, "ema": {"decay": 0.9, **averaged}}))
     assert stored.holder == "state_dict" and not stored.warnings
+    with_counter = {**weights, "norm.num_batches_tracked": torch.tensor(3)}
+    stored = read_weights(write(tmp_path / "counter.pth", {"state_dict": with_counter, "ema": averaged}))
+    assert stored.holder == "ema"
 
 
 def test_keys_that_are_no_text_become_text(tmp_path: Path) -> None:
@@ -97,35 +98,6 @@ def test_keys_that_are_no_text_become_text(tmp_path: Path) -> None:
         "0",
         "a",
     }
-
-
-@pytest.mark.parametrize(
-    ("content", "names"),
-    [
-        ({"classes": ["cat", "dog"]}, ("cat", "dog")),
-        ({"class_names": ("cat", "dog")}, ("cat", "dog")),
-        ({"class_to_idx": {"dog": 1, "cat": 0}}, ("cat", "dog")),
-        ({"idx_to_class": {1: "dog", 0: "cat"}}, ("cat", "dog")),
-        ({"id2label": {"1": "dog", "0": "cat"}}, ("cat", "dog")),
-        ({"classes": 2}, None),
-        ({"classes": []}, None),
-        ({"classes": ["cat", 2]}, None),
-        ({"classes": {0: "cat", 2: "dog"}}, None),
-        ({"classes": {0: "cat", "0": "dog"}}, None),
-        ({"classes": {"9" * 5000: "cat"}}, None),
-        ({"classes": {"²": "cat"}}, None),
-        ({"classes": 5, "labels": ["cat", "dog"]}, ("cat", "dog")),
-        ({}, None),
-    ],
-)
-def test_names_of_classes_are_read(tmp_path: Path, content: dict[str, Any], names: tuple[str, ...] | None) -> None:
-    """A list, or a mapping in either direction with the indices 0, 1, 2 and so on; nothing else is a list of names."""
-    stored = read_weights(write(tmp_path / "named.pth", {"state_dict": {"a": torch.zeros(1)}, **content}))
-    assert stored.classes == names
-
-
-def test_names_in_json_that_is_no_list_of_names() -> None:
-    assert [names_in(value) for value in (None, "cat,dog", 3, {}, [["cat"]], {"cat": "dog"})] == [None] * 6
 
 
 @pytest.mark.parametrize(

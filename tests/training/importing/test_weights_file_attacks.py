@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -45,7 +46,14 @@ PICKLED: dict[str, tuple[Callable[[nn.Module], Any], str]] = {
     "model in a dictionary": (lambda network: {"epoch": 3, "model": network}, 'saved["model"].state_dict()'),
     "averaged model": (lambda network: {"ema": network, "model": None}, 'saved["ema"].state_dict()'),
     "weights": (lambda network: {"net": network.state_dict(), "kind": type(network)}, 'saved["net"]'),
-    "plain weights": (lambda network: {**network.state_dict(), "kind": type(network)}, "saved"),
+    "settings of an average": (
+        lambda network: {"ema": {"decay": 0.9}, "model": network.state_dict(), "kind": type(network)},
+        'saved["model"]',
+    ),
+    "plain weights": (
+        lambda network: {**network.state_dict(), "kind": type(network)},
+        "{name: value for name, value in saved.items() if torch.is_tensor(value)}",
+    ),
 }
 """What is saved, and the expression for the weights in it."""
 
@@ -65,11 +73,35 @@ def test_a_pickled_model_is_turned_into_weights_by_the_two_lines_of_the_message(
     assert [line.partition("  #")[0] for line in lines] == [
         "saved = torch.load('model.pth', weights_only=False)", f'torch.save({expression}, "weights.pth")'
     ]  # fmt: skip
-    if kind == "plain weights":
-        return  # what is beside them has to be taken out by hand
     monkeypatch.chdir(tmp_path)
     exec("import torch\n" + "\n".join(lines), {})
     assert torch.equal(read_weights(tmp_path / "weights.pth").weights["weight"], network.weight)
+
+
+@pytest.mark.parametrize(
+    "beside", [np.array(["cat", "dog"]), np.str_("cat"), np.array([("a", 1)], dtype=object), np.complex64(1)]
+)
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 2020"])
+def test_weights_beside_text_of_numpy_are_taken_out_by_the_two_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: object, zipped: bool
+) -> None:
+    content = {"state_dict": nn.Linear(2, 3).state_dict(), "classes": beside}
+    torch.save(content, tmp_path / "model.pth", _use_new_zipfile_serialization=zipped)
+    message = refusal(tmp_path / "model.pth")
+    assert "holds more than weights" in message
+    monkeypatch.chdir(tmp_path)
+    exec("import torch\n" + "\n".join(message.splitlines()[1:]), {})
+    assert set(read_weights(tmp_path / "weights.pth").weights) == {"weight", "bias"}
+
+
+def test_where_no_weights_are_found_the_message_says_what_to_save(tmp_path: Path) -> None:
+    torch.save([nn.Linear(2, 3)], tmp_path / "model.pth")
+    assert refusal(tmp_path / "model.pth").endswith(": save the network's state_dict() alone, where you trust the file")
+
+
+def test_a_name_is_not_endless(tmp_path: Path) -> None:
+    torch.save({"x" * 1001: torch.zeros(1)}, tmp_path / "weights.pth")
+    assert "has a name of 1,001 characters" in refusal(tmp_path / "weights.pth")
 
 
 def test_the_name_of_a_file_cannot_add_to_the_two_lines(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from training.report.markdown import block, code, plain, table
         ("two\nlines", "`two lines`"),
         ("<img src=x>", "`<img src=x>`"),
         ("\x1b[31mred\u202eder", "`[31mred der`"),
+        ("می\u200cخواهم 👩\u200d🔬", "`می\u200cخواهم 👩\u200d🔬`"),
     ],
 )
 def test_code_in_a_line(text: str, expected: str) -> None:
@@ -24,6 +25,7 @@ def test_code_in_a_line(text: str, expected: str) -> None:
 def test_a_block_is_longer_than_what_is_in_it() -> None:
     """Its fence has one mark more than the longest row of marks inside."""
     assert block("python -m training") == "```\npython -m training\n```"
+    assert block("a\x1b[31m\nb") == "```\na?[31m\nb\n```"
     assert block("a ``` b ```` c") == "`````\na ``` b ```` c\n`````"
 
 

@@ -22,7 +22,8 @@ from models.store import WeightsUnavailable
 from training.importing.class_names import choose_names
 from training.importing.model import BadSource, Preprocessing, SourceModel
 from training.importing.sources.processors import preprocessing_fields
-from training.importing.weights_file import common_dtype, file_digest, full_precision, names_in, read_weights
+from training.importing.stored_names import names_in
+from training.importing.weights_file import common_dtype, file_digest, full_precision, read_weights
 
 CONFIG, PROCESSOR, INDEX = "config.json", "preprocessor_config.json", "model.safetensors.index.json"
 WEIGHTS = ("model.safetensors", INDEX, "pytorch_model.bin")
@@ -82,7 +83,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "", backgro
             f"{folder} is a model of timm: give its file of weights, and --architecture timm/"
             f"{str(config.get('architecture'))[:100]}"
         )
-    weights, digest = _read_weights(folder)
+    weights, digest, chosen_weights = _read_weights(folder)
     configuration = without_dropped(config)
     own = names_in(configuration.pop("id2label", None), by_index=True)
     configuration.pop("label2id", None)
@@ -99,7 +100,7 @@ def read(folder: Path, classes: Sequence[str] | None, *, name: str = "", backgro
     network = build(outputs)
     _load(network, full_precision(weights))
     chosen = choose_names(outputs, given=classes, own=own, background=background)
-    warnings = chosen.warnings
+    warnings = (*chosen.warnings, *chosen_weights)
     if classes is None and own == tuple(f"LABEL_{index}" for index in range(outputs)):
         warnings += ("the classes have no names but LABEL_0, LABEL_1 and so on: give --classes",)
     multi_label = chosen.fields["multi_label"] or (config.get("problem_type") == MULTI_LABEL and not chosen.binary)
@@ -163,14 +164,18 @@ def _inside(folder: Path, name: str) -> Path:
     return file
 
 
-def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
-    """All weights of the folder, and the SHA-256 of their file; of several, that of what `sha256sum` prints of them."""
+def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
+    """All weights of the folder, the SHA-256 of their file, and warnings.
+
+    The SHA-256 of several files is that of what `sha256sum` prints of them.
+    """
     present = next((name for name in WEIGHTS if _inside(folder, name).is_file()), None)
     if present is None:
         raise BadSource(f"{folder} has no weights: one of {', '.join(WEIGHTS)}")
     file = _inside(folder, present)
     if present != INDEX:
-        return dict(read_weights(file).weights), file_digest(file)
+        stored = read_weights(file)
+        return dict(stored.weights), file_digest(file), stored.warnings
     listed = _read_json(folder, INDEX).get("weight_map")
     if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
         raise BadSource(f"{file} lists no files of weights")
@@ -182,7 +187,7 @@ def _read_weights(folder: Path) -> tuple[dict[str, Tensor], str]:
         shard = _inside(folder, name)
         weights |= read_weights(shard).weights
         digests.update(f"{file_digest(shard)}  {name}\n".encode())
-    return weights, digests.hexdigest()
+    return weights, digests.hexdigest(), ()
 
 
 def _load(network: Any, weights: Mapping[str, Tensor]) -> None:

@@ -53,7 +53,7 @@ def _sizes(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
             return {"resize_mode": "squash", "resize": shorter, "input_size": shorter}
         return {"resize": int(shorter / (values.get("crop_pct") or 224 / 256)), "input_size": shorter}
     if name.startswith("PoolFormer") and values.get("crop_pct"):
-        # A square size is that of the shorter side, too.
+        # The processor takes `size` for the shorter side also where it has a height and a width.
         shorter = int((shorter or _side(_pair(size))) / values["crop_pct"])
     if name.startswith("Levit") and shorter:
         shorter = int(256 / 224 * shorter)

@@ -66,7 +66,7 @@ def _torchvisions(
         try:
             found = recognise(form) if architecture is None else fit(architecture, form)
         except Unrecognised as error:
-            unrecognised = error
+            unrecognised = unrecognised if warnings else error
         if found is not None:
             left_out = warnings
             break
@@ -122,7 +122,9 @@ def _own(
     """A network that the user registered. Its head's size is tried: that of the names, or of the last weights."""
     weights = full_precision(stored.weights)
     last = [len(tensor) for tensor in weights.values() if tensor.numel() and tensor.ndim][-1:] or [0]
-    for outputs in dict.fromkeys([*(len(names) for names in (classes, stored.classes) if names), *last]):
+    counts = [len(names) for names in (classes, stored.classes) if names]
+    of_names = [*counts, *(1 for count in counts if count == 2), *(count + 1 for count in counts if has_background)]
+    for outputs in dict.fromkeys([*of_names, *last]):
         for form, left_out in unwrapped(weights):
             network = architectures.build(architecture, outputs)
             try:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models import checkpoint
 from models.classifier import Classifier
+from models.program import network as network_of_graphs
 from models.program.graph import BadProgram
 from tests.training.importing.programs.programs import SIDE, export, small
 from training.importing.model import BadSource
@@ -102,3 +103,41 @@ def test_values_of_gigabytes_are_refused(tmp_path: Path) -> None:
     torch.export.save(torch.export.export(Huge(), (torch.rand(2, 3, 64, 64),)), tmp_path / "p.pt2")
     with pytest.raises(BadProgram, match="makes a tensor of 1000000 x 1000 numbers, which is too large"):
         programs.read(tmp_path / "p.pt2", None)
+
+
+def test_many_values_at_the_same_time_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five of 4,000 bytes each, also beside a size that is known only with pixels.
+
+    Views of one value count once, and values that are freed one after the other do not add up.
+    """
+
+    class Kept(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return pixels.mean(dim=(2, 3)) + torch.cat([torch.ones(1000).sin() for _ in range(5)]).sum() * 0
+
+    class OfUnknownSizes(Kept):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return super().forward(pixels) + pixels[:, :, 0, 0].abs().nonzero().sum() * 0
+
+    class Freed(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            scores = pixels.mean(dim=(2, 3))
+            for _ in range(9):
+                scores = scores + torch.ones(1000).sin().sum() * 0
+            return scores
+
+    class Views(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            values = torch.ones(1000).sin()
+            return pixels.mean(dim=(2, 3)) + sum(values[index:].sum() for index in range(9)) * 0
+
+    monkeypatch.setattr(network_of_graphs, "LARGEST_PASS", 20_000)
+    for module in (Kept(), OfUnknownSizes(), Freed(), Views()):
+        torch.export.save(torch.export.export(module, (torch.rand(2, 3, 16, 16),)), tmp_path / "p.pt2")
+        if isinstance(module, Kept):
+            with pytest.raises(
+                BadProgram, match="GiB of values at the same time, too many: write it with smaller ones"
+            ):
+                programs.read(tmp_path / "p.pt2", None)
+        else:
+            programs.read(tmp_path / "p.pt2", None)

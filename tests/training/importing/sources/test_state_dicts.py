@@ -175,6 +175,36 @@ def test_a_registered_network_is_built_for_as_many_classes_as_there_are(
     assert torch.equal(logits(model.network, 3, 8, 8), logits(network, 3, 8, 8))
 
 
+class HeadFirst(Own):
+    """The same network, whose head is defined before its convolution."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes)
+        self._modules = dict(reversed(self._modules.items()))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "background", "classes"), [(1, False, ("a", "b")), (3, True, ("a", "b")), (2, False, ("a", "b"))]
+)
+def test_the_head_of_a_registered_network_may_be_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: int, background: bool, classes: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(registered, "_added", {"own": HeadFirst})
+    file = write(tmp_path / "x.pth", HeadFirst(outputs).state_dict())
+    model = state_dicts.read(file, "own", classes, background=background)
+    assert (model.spec.classes, model.spec.binary, model.spec.background) == (classes, outputs == 1, background)
+
+
+def test_a_head_behind_a_whole_network_is_not_left_out(tmp_path: Path) -> None:
+    """It was trained, and the network before it has other classes."""
+    weights = {
+        **prefixed(source_network("squeezenet1_1", 1000).state_dict(), "model."),
+        "fc.weight": torch.ones(7, 1000),
+    }
+    with pytest.raises(Unrecognised, match="the architecture of these 53 weights is none of torchvision's"):
+        state_dicts.read(write(tmp_path / "x.pth", weights), None, None)
+
+
 def test_weights_that_are_not_of_a_registered_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registered, "_added", {"own": Own})
     with pytest.raises(BadWeights, match=r"1 unknown: other\.weight"):
