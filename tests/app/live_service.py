@@ -71,7 +71,7 @@ def _serve(settings: Settings) -> Iterator[Live]:
         thread.join(30)
 
 
-def eventually(condition: Callable[[], object], *, timeout_s: float = 30) -> None:
+def eventually(condition: Callable[[], object], *, timeout_s: float = 120) -> None:
     """Wait until a condition holds that another thread makes true; fail after the timeout."""
     until = time.monotonic() + timeout_s
     while not condition():

@@ -33,7 +33,7 @@ def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor]
         inside = {key.removeprefix(prefix): tensor for key, tensor in current.items() if key.startswith(prefix)}
         others = {key: tensor for key, tensor in current.items() if not key.startswith(prefix)}
         if inside and others and not any(map(_may_be_a_layer, others.values())):
-            names = ", ".join(list(others)[:3]) + (", ..." if len(others) > 3 else "")
+            names = ", ".join(key[:100] for key in list(others)[:3]) + (", ..." if len(others) > 3 else "")
             warning = f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names})"
             yield inside, (warning,)
             yield from ((form, (warning,)) for form in _without_prefixes(inside))

@@ -12,7 +12,7 @@ from tests.app.page.watch import Watch
 
 DRAWN_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 """A camera that Chromium draws, which it does not ask for."""
-LONGEST_WAIT_MS = 30_000
+LONGEST_WAIT_MS = 120_000
 """How long `expect` and actions wait for what they need: an attack takes seconds on a busy machine."""
 OpenTab = Callable[..., Page]
 StartService = Callable[..., ServiceProcess]

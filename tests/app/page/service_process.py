@@ -28,7 +28,8 @@ class ServiceProcess:
         self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
         self._log = folder / "log.txt"
         self._folder = folder
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MIRAGE_")}
+        # As for a visitor, who waits for one answer at a time, the service may use all cores.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MIRAGE_", "OMP_"))}
         own = {f"MIRAGE_{name.upper()}": str(value) for name, value in values.items()}
         places = [REPOSITORY] if modules is None else [REPOSITORY, modules]
         self._environment = inherited | own | {"PYTHONPATH": os.pathsep.join(map(str, places))}

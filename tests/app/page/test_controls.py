@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.app.live_service import eventually
 from tests.app.page.address import link
+from tests.app.page.answers import wait_until_idle
 from tests.app.page.conftest import OpenTab
 from tests.app.page.fool import button, result
 from tests.app.page.service_process import ServiceProcess
@@ -91,6 +92,7 @@ def test_every_control_is_in_the_address_and_the_same_elsewhere(
     tab.goto(link(place.split("-")[0], **ROOMS[place][1]))
     settled(tab)
     expect(tab.get_by_role("main").get_by_role("progressbar")).to_have_count(0)
+    wait_until_idle(service)
     settled(tab)
     controls = tab.get_by_role("main").locator(CONTROLS)
     used = index = 0
@@ -98,6 +100,8 @@ def test_every_control_is_in_the_address_and_the_same_elsewhere(
         before = tab.url
         if use(controls.nth(index)):
             expect(tab).not_to_have_url(before)
+            settled(tab)
+            wait_until_idle(service)  # an answer of the service may add controls, or take some away
             settled(tab)
             used += 1
         index += 1
