@@ -26,8 +26,8 @@ class BadPretrainedWeights(ValueError):
 class PretrainedWeights:
     """Weights by the keys of the network. `spec` has their preprocessing, `data` what a checkpoint says of its data.
 
-    `warnings` say which weights of the file were chosen. The spec describes the network that is trained: its outputs
-    are logits, one for each class.
+    `warnings` say which weights of the file were chosen, or left out. The spec describes the network that is trained:
+    its outputs are logits, one for each class.
     """
 
     name: str
@@ -80,27 +80,31 @@ def load_pretrained(architecture: str, file: Path | None, licence: str | None) -
         return _of_checkpoint(architecture, file, digest, licence)
     weights = full_precision(stored.weights)
     if architecture.startswith(timm_networks.PREFIX):
-        model = timm_models.from_weights(architecture, stored, None, {})
-        spec, weights = model.spec, dict(model.network.state_dict())
+        model = timm_models.from_weights(architecture, replace(stored, classes=None), None, {})
+        spec, weights, left_out = _trainable(model.spec), dict(model.network.state_dict()), model.left_out
     elif architecture.startswith(transformers_networks.PREFIX) or architecture not in architectures.architectures():
         raise BadPretrainedWeights(
             f"nothing says how pictures are preprocessed for {architecture}: import the weights first with `python -m "
             "training import`, and give the checkpoint as --weights"
         )
     else:
-        spec, weights = _of_torchvision(architecture, stored)
+        spec, weights, left_out = _of_torchvision(architecture, stored)
     own_licence = licence or own_licence or "unknown"
-    return PretrainedWeights(file.stem, digest, own_licence, spec, weights, warnings=stored.warnings)
+    warnings = (*stored.warnings, *left_out)
+    return PretrainedWeights(file.stem, digest, own_licence, spec, weights, warnings=warnings)
 
 
-def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[str, Tensor]]:
-    """The weights under the names that torchvision has for them; as they are where they are of another network."""
+def _of_torchvision(architecture: str, stored: WeightsFile) -> tuple[Spec, dict[str, Tensor], tuple[str, ...]]:
+    """The weights under the names that torchvision has for them, and warnings about those that are left out.
+
+    Weights of another network are returned as they are.
+    """
     spec, weights = store.imagenet_spec(architecture), full_precision(stored.weights)
-    for form, _ in unwrapped(weights):
+    for form, left_out in unwrapped(weights):
         found = fit(architecture, form)
         if found is not None:
-            return spec_of_size(spec, found.side), dict(found.weights)
-    return spec, weights
+            return spec_of_size(spec, found.side), dict(found.weights), left_out
+    return spec, weights, ()
 
 
 def _of_checkpoint(architecture: str, file: Path, digest: str, licence: str | None) -> PretrainedWeights:

@@ -9,6 +9,7 @@ from models.architectures.errors import BadWeights
 from models.architectures.heads import head_name
 from models.architectures.without_memory import without_memory
 from models.largest_tensor import TooLarge
+from models.printable import printable
 
 MARGIN = 1_000_000
 """Numbers that a network may have beside its weights, such as tables of positions."""
@@ -83,7 +84,7 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], missing: set
 
 def _shown(key: str) -> str:
     """The key of a weight in a message: a file may have any text in it."""
-    return "".join(character if character.isprintable() else "?" for character in key[:100])
+    return printable(key[:100])
 
 
 def _is_float(tensor: Tensor) -> bool:

@@ -179,6 +179,7 @@ class Program(nn.Module):
         self._plan = _Plan(graph)
         self._shape = graph.pixels.shape
         self._rows = self._shape[0]
+        self._is_watched = False
         self._layers: list[nn.Module] = []
         self._weights: list[tuple[nn.Module, str]] = []
         for layer in sorted(graph.layers, key=lambda layer: layer.path.count(".")):
@@ -198,9 +199,11 @@ class Program(nn.Module):
     def check_sizes(self) -> None:
         """Raise BadProgram if a pass for one picture, or for the fixed number of them, makes huge tensors.
 
-        It is made without memory for their values, or if their sizes depend on values, with pixels of 0.
+        It is made without memory for their values, or if their sizes depend on values, with pixels of 0. Since other
+        pixels may give other sizes, such a network has the same limits in every later pass.
         """
         if not self._is_measured("meta"):
+            self._is_watched = True
             self._is_measured("cpu")  # what does not fit together is said by the first pass with pixels
 
     def _is_measured(self, device: str) -> bool:
@@ -211,7 +214,8 @@ class Program(nn.Module):
                 weights = [getattr(owner, name).to(device) for owner, name in self._weights]
                 self._run(torch.zeros(rows or 1, *sizes, device=device), weights=weights, held=_Held(weights))
         except TooLarge as error:
-            raise BadProgram(f"{error}: write it with smaller ones, and export it again") from error
+            fewer = ", or for fewer pictures at the same time," if rows is not None and rows > 1 else ""
+            raise BadProgram(f"{error}: write it with smaller ones{fewer} and export it again") from error
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ArithmeticError, MemoryError):
             return False
         return True
@@ -228,9 +232,22 @@ class Program(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         if self._rows is None:
-            (logits,) = self._run(pixels)
+            (logits,) = self._run_within_limits(pixels)
             return logits
-        return torch.cat(self._run(*_groups(pixels, self._rows), rows=len(pixels)))[: len(pixels)]
+        return torch.cat(self._run_within_limits(*_groups(pixels, self._rows), rows=len(pixels)))[: len(pixels)]
+
+    def _run_within_limits(self, *groups: Tensor, rows: int = 0) -> list[Tensor]:
+        """The same as `_run`; raises torch.OutOfMemoryError where sizes depend on values, and become huge."""
+        if not self._is_watched:
+            return self._run(*groups, rows=rows)
+        if not all(isinstance(group, Tensor) for group in groups):
+            raise TypeError("torch.fx cannot follow a program in which sizes depend on values")
+        try:
+            with LargestTensor(LARGEST_VALUE):
+                weights = [getattr(owner, name) for owner, name in self._weights]
+                return self._run(*groups, rows=rows, held=_Held(weights))
+        except TooLarge as error:
+            raise torch.OutOfMemoryError(str(error)) from error
 
     def _run(
         self,

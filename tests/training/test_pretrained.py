@@ -11,7 +11,9 @@ from torch import nn
 from torchvision.models import get_model
 
 from models import architectures, checkpoint
+from models.classifier import Classifier
 from models.spec import Spec
+from tests.foreign_networks import timm_network
 from training.importing.weights_file import BadWeightsFile
 from training.pretrained import BadPretrainedWeights, load_pretrained
 
@@ -80,6 +82,29 @@ def test_prefixes_of_wrappers_are_left_out(tmp_path: Path, squeezenet: nn.Module
     pretrained = load_pretrained(NET, tmp_path / "wrapped.pth", None)
     network = pretrained.network(pretrained.spec)
     assert torch.equal(network.state_dict()["features.0.weight"], squeezenet.state_dict()["features.0.weight"])
+
+
+def test_what_is_beside_the_network_in_a_lightning_module_is_left_out_with_a_warning(
+    tmp_path: Path, squeezenet: nn.Module
+) -> None:
+    weights = {f"model.{key}": tensor for key, tensor in squeezenet.state_dict().items()}
+    torch.save({**weights, "loss.class_weights": torch.ones(1000)}, tmp_path / "lightning.ckpt")
+    pretrained = load_pretrained(NET, tmp_path / "lightning.ckpt", None)
+    assert pretrained.warnings == (
+        "weights that do not begin with 'model.' are left out (1: loss.class_weights), as those of a loss or a metric",
+    )
+    assert set(pretrained.weights) == set(squeezenet.state_dict())
+
+
+@pytest.mark.parametrize(("outputs", "names"), [(1, ["cat", "dog"]), (1, None), (1001, None), (4, ["", "b", "c", "d"])])
+def test_the_outputs_of_timms_weights_do_not_matter(tmp_path: Path, outputs: int, names: list[str] | None) -> None:
+    """The head is replaced: the new network has no background, and is not one of several labels, or of one output."""
+    pytest.importorskip("timm")
+    torch.save({"model": timm_network("test_vit", outputs).state_dict(), "classes": names}, tmp_path / "weights.pth")
+    pretrained = load_pretrained("timm/test_vit", tmp_path / "weights.pth", None)
+    spec = replace(pretrained.spec, classes=("a", "b", "c"))
+    assert not (spec.background or spec.multi_label or spec.binary)
+    assert Classifier(pretrained.network(spec), spec).logits(torch.rand(2, 3, 160, 160)).shape == (2, 3)
 
 
 def test_a_vision_transformer_of_another_size_keeps_it(tmp_path: Path) -> None:

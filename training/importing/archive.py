@@ -40,6 +40,11 @@ class Archive:
         """The names of the members, without the folder that all of them are in."""
         return list(self._members)
 
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Where the bytes of each member begin in the file, and how many there are."""
+        return {name: (_begin(self._file, member), member.file_size) for name, member in self._members.items()}
+
     def read(self, name: str, most: int | None = None) -> bytes:
         """The bytes of a member, whose checksum is verified; raises BadProgram if it is missing or above `most`."""
         if name not in self._members:
@@ -80,17 +85,22 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 
 def _check_places(file: zipfile.ZipFile, size: int) -> None:
     """Raise BadProgram if two members share bytes, or if one has bytes that the file of this size does not have."""
-    stream = file.fp
-    assert stream is not None, "the zip is open"
     end = 0
     for member in sorted(file.infolist(), key=lambda member: member.header_offset):
         if member.header_offset < end:
             raise BadProgram(f"{member.filename[:200]} in the archive overlaps another member: save the file again")
-        stream.seek(member.header_offset)
-        header = stream.read(LOCAL_HEADER.size)
-        if len(header) < LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
-            raise BadProgram(f"{member.filename[:200]} in the archive is damaged: copy the file again")
-        _, name, extra = LOCAL_HEADER.unpack(header)
-        end = member.header_offset + LOCAL_HEADER.size + name + extra + member.file_size
+        end = _begin(file, member) + member.file_size
     if end > size:
         raise BadProgram("the archive is longer than the file: it was cut off, so copy it again")
+
+
+def _begin(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin in the file."""
+    stream = file.fp
+    assert stream is not None, "the zip is open"
+    stream.seek(member.header_offset)
+    header = stream.read(LOCAL_HEADER.size)
+    if len(header) < LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+        raise BadProgram(f"{member.filename[:200]} in the archive is damaged: copy the file again")
+    _, name, extra = LOCAL_HEADER.unpack(header)
+    return member.header_offset + LOCAL_HEADER.size + int(name) + int(extra)

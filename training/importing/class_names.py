@@ -84,11 +84,17 @@ def choose_names(
     if it has 1001, as TensorFlow's networks for ImageNet: a name that was forgotten would move all others. One output
     is that of the second of two classes, or of one label. Raises BadSource where the numbers do not fit.
     """
+    background = background and outputs > 2
     single = (ONE_OUTPUT,) if outputs == 1 else ()
     without = "the file has no names of classes, so"
     for names, source in ((given, "--classes"), (own, "the file")):
         if names is None:
             continue
+        if len(names) == outputs and background:
+            raise BadSource(
+                f"{source} has a name for each of the {outputs} outputs, so none is a background class: leave out "
+                "--background, or give --classes without a name for the first output"
+            )
         if len(names) == outputs:
             return Classes(_checked(names, source), warnings=single)
         if len(names) == 2 and outputs == 1:
@@ -108,14 +114,17 @@ def choose_names(
                 f"--classes has {len(names)} names, and the network has {count}: give one name for each{remedy}"
             )
         without = f"the file has {len(names)} names of classes, and the network {count}, so they are not used and"
-    if outputs in (1000, TENSORFLOWS):
+    if outputs == TENSORFLOWS or (outputs == 1000 and not background):
         extra = ", the first of which, the background, is left out" if outputs == TENSORFLOWS else ""
         warning = (
             f"{without} the {outputs} outputs of the network are taken to be the classes of ImageNet-1k in their usual "
             f"order{extra}; give --classes if they are others"
         )
         return Classes(imagenet_names(), background=outputs == TENSORFLOWS, warnings=(warning,))
+    others = " but the background" if background else ""
     warning = (
-        f"{without} the classes are called by their numbers: give --classes FILE, or names with commas between them"
+        f"{without} the classes{others} are called by their numbers: give --classes FILE, or names with commas between "
+        "them"
     )
-    return Classes(tuple(map(str, range(outputs))), warnings=(warning, *single))
+    names = tuple(map(str, range(outputs - background)))
+    return Classes(names, background=background, warnings=(warning, *single))

@@ -135,12 +135,18 @@ def _check_outputs(classifier: Classifier) -> Tensor:
     expected = spec.network_outputs
     if not isinstance(raw, Tensor):
         raise BadSource(f"the network returns a {type(raw).__name__}, and a classifier a tensor of one row per picture")
+    if raw.ndim != 2:
+        raise BadSource(
+            f"the network's output has the shape {tuple(raw.shape)} for {len(pixels)} pictures, and a classifier's is "
+            f"({len(pixels)}, number of outputs): export it with one row per picture"
+        )
     if raw.shape != (len(pixels), expected):
         of_output = " of a binary network" if spec.binary else " and a background class" if spec.background else ""
+        but_first = " but the first" if spec.background else ""
         names = f"{len(spec.classes)} classes{of_output}"
         raise BadSource(
             f"the network's output has the shape {tuple(raw.shape)} for {len(pixels)} pictures, and {names} need "
-            f"({len(pixels)}, {expected}): give the names of all outputs with --classes"
+            f"({len(pixels)}, {expected}): give the names of all outputs{but_first} with --classes"
         )
     with torch.no_grad():
         together = classifier.logits(pixels)

@@ -25,8 +25,9 @@ class SourceModel:
     """A network in eval mode with its weights, and how its source says that it is used.
 
     `source` is JSON for the provenance: kind, name, digest, licence, versions. `preprocessing` is the source library's
-    own, with which that of the spec is compared; None where there is none. `warnings` are full sentences. `assumed`
-    says whose preprocessing that of the spec is where the source says nothing about it; empty where it does.
+    own, with which that of the spec is compared; None where there is none. `warnings` are full sentences;
+    those about weights of the file that are not used are in `left_out`, too. `assumed` says whose preprocessing that
+    of the spec is where the source says nothing about it; empty where it does.
     """
 
     network: nn.Module
@@ -35,3 +36,4 @@ class SourceModel:
     preprocessing: Preprocessing | None = None
     warnings: tuple[str, ...] = field(default=())
     assumed: str = ""
+    left_out: tuple[str, ...] = ()

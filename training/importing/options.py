@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 
+from models.printable import printable
 from models.spec import COLOURS, RESIZE_MODES, Spec
 from training.cache import Cache
 from training.command_line import CommandLine
@@ -218,7 +219,7 @@ class ImportOptions:
         for folder, name in self.renamed.items():
             words += ["--rename", f"{folder}={name}"]
         command = shlex.join([*words, *self.spec.words(), *self.data_options.words()])
-        return "".join(character if character.isprintable() else "?" for character in command)
+        return printable(command)
 
 
 def _name(text: str) -> str:

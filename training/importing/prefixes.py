@@ -9,6 +9,8 @@ PREFIXES = ("module.", "_forward_module.", "model.", "net.", "network.", "backbo
 """Beginnings of keys that wrappers add: DataParallel, DeepSpeed, Lightning modules."""
 INSIDE = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """What torch.compile, FSDP and activation checkpointing add anywhere in a key."""
+OF_LAYERS = ("bias", "running_mean", "running_var")
+"""Names of weights of one dimension that layers have, such as norms, and losses and metrics do not."""
 MOST = 8
 """Largest number of prefixes that are taken off one after the other."""
 
@@ -32,9 +34,12 @@ def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor]
     for prefix in PREFIXES:
         inside = {key.removeprefix(prefix): tensor for key, tensor in current.items() if key.startswith(prefix)}
         others = {key: tensor for key, tensor in current.items() if not key.startswith(prefix)}
-        if inside and others and not any(map(_may_be_a_layer, others.values())):
+        if inside and others and not _have_a_layer(others):
             names = ", ".join(key[:100] for key in list(others)[:3]) + (", ..." if len(others) > 3 else "")
-            warning = f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names})"
+            warning = (
+                f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names}), as those of a loss "
+                "or a metric"
+            )
             yield inside, (warning,)
             yield from ((form, (warning,)) for form in _without_prefixes(inside))
 
@@ -48,5 +53,9 @@ def _without_prefixes(weights: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]
         yield weights
 
 
-def _may_be_a_layer(tensor: Tensor) -> bool:
-    return tensor.ndim > 1 and tensor.is_floating_point()
+def _have_a_layer(weights: Mapping[str, Tensor]) -> bool:
+    """Whether one of them may be of a layer: a matrix, a bias, or the statistics of a norm."""
+    return any(
+        tensor.is_floating_point() and (tensor.ndim > 1 or key.rpartition(".")[2] in OF_LAYERS)
+        for key, tensor in weights.items()
+    )

@@ -4,19 +4,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-CLASSES = ("classes", "class_names", "categories", "labels", "idx_to_class", "id2label", "class_to_idx", "label2id")
-"""Keys under which training scripts store the names of the classes."""
+CLASSES = ("idx_to_class", "id2label", "class_to_idx", "label2id", "classes", "class_names", "categories", "labels")
+"""Keys under which training scripts store the names of the classes; first those of mappings, which have the indices."""
 BY_INDEX = ("idx_to_class", "id2label")
 """Those of mappings from indices to names."""
 
 
-def stored_names(loaded: Mapping[Any, Any]) -> tuple[str, ...] | None:
-    """The names of the classes in a file, in the order of their indices."""
-    for key in CLASSES:
-        names = names_in(loaded.get(key), by_index=key in BY_INDEX)
-        if names is not None:
-            return names
-    return None
+def stored_names(loaded: Mapping[Any, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The names of the classes in a file, in the order of their indices, and a warning where it has them twice."""
+    entries = ((key, names_in(loaded.get(key), by_index=key in BY_INDEX)) for key in CLASSES)
+    found = [(key, names) for key, names in entries if names is not None]
+    if not found:
+        return None, ()
+    key, names = found[0]
+    if differing := [other for other, others in found if others != names]:
+        warning = f"the file has other names of classes, or another order of them, in {differing[0]} than in {key}"
+        return names, (f"{warning}: those of {key} are taken",)
+    return names, ()
 
 
 def names_in(value: Any, *, by_index: bool = False) -> tuple[str, ...] | None:

@@ -101,9 +101,13 @@ class Trial:
     @property
     def is_better(self) -> bool:
         """Whether the loss is so much lower, at no smaller accuracy, that what was before is a mistake."""
+        return self.is_lower and self.p_value < SURE and not self.scores.is_at_chance
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether the loss is lower by what counts, at no smaller accuracy; that may be chance."""
         fall = self.before.loss - self.scores.loss
-        more_right = self.scores.accuracy >= self.before.accuracy
-        return more_right and fall > self._worth and self.p_value < SURE and not self.scores.is_at_chance
+        return self.scores.accuracy >= self.before.accuracy and fall > self._worth
 
     @property
     def is_hopeless(self) -> bool:
@@ -151,4 +155,4 @@ def choose(trials: Sequence[Trial]) -> Trial | None:
     if not better:
         return None
     best = min(better, key=lambda trial: trial.scores.loss)
-    return next(trial for trial in trials if in_standard_errors(best.gains - trial.gains) <= 1)
+    return next(trial for trial in trials if trial.is_lower and in_standard_errors(best.gains - trial.gains) <= 1)

@@ -18,9 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from models.printable import printable
 from models.program.graph import BadProgram
-from training.importing.archive import opened
-from training.importing.pickles import BadPickle, Outline, check_pickle, weights_in
+from training.importing.archive import Archive, opened
+from training.importing.pickles import LARGEST_PICKLE, BadPickle, Outline, check_pickle, weights_in
 from training.importing.stored_names import stored_names
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
@@ -35,10 +36,13 @@ MOST_WEIGHTS = 50_000
 """Largest number of weights, each of which has a name; the networks of torchvision have at most 1,500."""
 HARMLESS: list[Any] = [
     argparse.Namespace,
-    pathlib.PosixPath,
-    pathlib.PurePosixPath,
-    pathlib.WindowsPath,
-    pathlib.PureWindowsPath,
+    # Paths of another system, and of Python 3.13, cannot be made on this one: pure ones can.
+    *(
+        (kind, f"{module}.{prefix}{name}")
+        for kind, name in ((pathlib.PurePosixPath, "PosixPath"), (pathlib.PureWindowsPath, "WindowsPath"))
+        for module in ("pathlib", "pathlib._local")
+        for prefix in ("", "Pure")
+    ),
     np.dtype,
     *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),
     (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),  # type: ignore[attr-defined]  # of NumPy 2
@@ -90,8 +94,8 @@ def read_weights(file: Path) -> WeightsFile:
     loaded = _load(file)
     holder, weights, chosen = _state_dict(loaded, file)
     _check_sizes(weights, file)
-    classes = stored_names(loaded) if isinstance(loaded, Mapping) else None
-    return WeightsFile(weights, classes, holder=holder, warnings=chosen)
+    classes, doubts = stored_names(loaded) if isinstance(loaded, Mapping) else (None, ())
+    return WeightsFile(weights, classes, holder=holder, warnings=(*chosen, *doubts))
 
 
 def file_digest(file: Path) -> str:
@@ -174,13 +178,18 @@ def _check_pickle(stream: IO[bytes], size: int, file: Path) -> Outline:
     try:
         return check_pickle(stream, size)
     except BadPickle as error:
-        raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: {error}") from error
+        raise BadWeightsFile(
+            f"{file.name} cannot be read as weights: {error}. Save the network's state_dict() alone, where you trust "
+            "the file, or copy it again if it is damaged"
+        ) from error
 
 
 def _check_archive(file: Path, size: int) -> Outline:
     try:
         with opened(file) as archive:
-            return _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file) if PICKLE in archive.names else Outline()
+            if PICKLE not in archive.names or not _is_read_alike(file, archive):
+                raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: save it again")
+            return _check_pickle(io.BytesIO(archive.read(PICKLE, LARGEST_PICKLE)), size, file)
     except BadProgram as error:
         if _is_torchscript(file):
             raise BadWeightsFile(
@@ -188,6 +197,19 @@ def _check_archive(file: Path, size: int) -> Outline:
                 "and torch.export.save instead (.pt2), or save its state_dict()"
             ) from error
         raise BadWeightsFile(f"{file.name}: {error}") from error
+
+
+def _is_read_alike(file: Path, archive: Archive) -> bool:
+    """Whether PyTorch finds the same members as Python in a zip; each searches for its directory in its own way."""
+    try:
+        with file.open("rb") as stream:
+            reader = torch._C.PyTorchFileReader(stream)
+            return set(reader.get_all_records()) == set(archive.names) and all(
+                (reader.get_record_offset(name), reader.get_record_size(name)) == place  # type: ignore[attr-defined]
+                for name, place in archive.places.items()
+            )
+    except (RuntimeError, ValueError):
+        return False
 
 
 def _is_torchscript(file: Path) -> bool:
@@ -210,9 +232,11 @@ def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor], tuple[
             warnings = (f"the file has averaged weights ({holder}), and these are taken",)
         elif averaged:
             warnings = (f"the file has averaged weights ({averaged[0][0]}), but not of the whole network: not taken",)
+        elif unclear := [key for key in AVERAGED if _has_tensors(_entry(loaded, key))]:
+            warnings = (f"what the file has in {unclear[0]} may be averaged weights, and is not taken",)
         return holder, {_name(key): _plain(tensor) for key, tensor in weights.items()}, warnings
     if isinstance(loaded, Mapping):
-        names = [_printable(key) if isinstance(key, str) else type(key).__name__ for key in list(loaded)[:10]]
+        names = [printable(key[:100]) if isinstance(key, str) else type(key).__name__ for key in list(loaded)[:10]]
         content = f"it has: {', '.join(names)}" if loaded else "it is empty"
     else:
         content = f"it has a {type(loaded).__name__}"
@@ -231,6 +255,13 @@ def _state_dicts(loaded: Any, keys: Sequence[str]) -> Iterator[tuple[str, Mappin
                 yield name, candidate
 
 
+def _has_tensors(value: Any) -> bool:
+    """Whether tensors are among the entries, or among those of an entry."""
+    inner = list(value.values()) if isinstance(value, Mapping) else []
+    inner += [other for each in inner if isinstance(each, Mapping) for other in each.values()]
+    return any(map(_is_tensor, inner))
+
+
 def _count(weights: Mapping[Any, Tensor]) -> int:
     return sum(not str(key).endswith(COUNTERS) for key in weights)
 
@@ -246,10 +277,6 @@ def _name(key: Any) -> str:
 def _plain(tensor: Tensor) -> Tensor:
     """The tensor without attributes, which a file may give it: they would take the place of its methods."""
     return torch.Tensor.detach(tensor)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text[:100])
 
 
 def _is_tensor(value: Any) -> bool:

@@ -147,6 +147,13 @@ def test_one_name_less_than_outputs_is_a_background_class() -> None:
     )
     assert choose_names(4, given=None, own=("a", "b", "c"), background=True).background
     assert choose_names(1001, given=tuple(map(str, range(1000))), own=None).background
+    for names, outputs in ((tuple("012"), 4), (tuple(map(str, range(999))), 1000)):
+        chosen = choose_names(outputs, given=None, own=None, background=True)
+        assert chosen.names == names and chosen.background
+        assert chosen.warnings[0].startswith("the file has no names of classes, so the classes but the background are")
+    for given, own in ((tuple("abcd"), None), (None, tuple("abcd"))):
+        with pytest.raises(BadSource, match="each of the 4 outputs, so none is a background class: leave out --backg"):
+            choose_names(4, given=given, own=own, background=True)
     with pytest.raises(BadSource, match="give one name for each, or --background if the first one is a background cla"):
         choose_names(4, given=("a", "b", "c"), own=None)
     chosen = choose_names(4, given=None, own=("a", "b", "c"))

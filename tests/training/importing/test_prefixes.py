@@ -27,7 +27,8 @@ def test_a_loss_and_metrics_beside_the_network_are_left_out_with_a_warning() -> 
     assert [set(form) for form, _ in forms] == [
         set(prefixed(content, "_forward_module.")), set(content), set(prefixed(WEIGHTS, "module.")), set(WEIGHTS)
     ]  # fmt: skip
-    warning = "weights that do not begin with 'model.' are left out (4: loss.weight, accuracy.tp, accuracy.fp, ...)"
+    names = "4: loss.weight, accuracy.tp, accuracy.fp, ..."
+    warning = f"weights that do not begin with 'model.' are left out ({names}), as those of a loss or a metric"
     assert [warnings for _, warnings in forms] == [(), (), (warning,), (warning,)]
 
 
@@ -47,10 +48,19 @@ def test_a_name_of_a_thousand_prefixes_is_not_tried_a_thousand_times() -> None:
     assert len(list(unwrapped({"model." * 1000 + "weight": torch.ones(1)}))) < 12
 
 
-@pytest.mark.parametrize("name", ["fc.weight", "teacher.conv.weight"])
-def test_what_may_be_a_layer_is_never_left_out(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("fc.weight", (10, 1000)),
+        ("teacher.conv.weight", (10, 1000)),
+        ("norm.bias", (3,)),
+        ("head.0.running_mean", (10,)),
+        ("bias", (10,)),
+    ],
+)
+def test_what_may_be_a_layer_is_never_left_out(name: str, sizes: tuple[int, ...]) -> None:
     """A head behind the network would be missing: the network would have other classes than it was trained for."""
-    content = {**prefixed(WEIGHTS, "model."), name: torch.zeros(10, 1000)}
+    content = {**prefixed(WEIGHTS, "model."), name: torch.zeros(sizes)}
     assert [set(form) for form, _ in unwrapped(content)] == [set(content)]
 
 

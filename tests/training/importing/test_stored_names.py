@@ -36,5 +36,18 @@ def test_names_of_classes_are_read(tmp_path: Path, content: dict[str, Any], name
     assert stored.classes == names
 
 
+def test_the_order_of_a_mapping_is_taken_where_names_contradict_each_other(tmp_path: Path) -> None:
+    """A list may be sorted for display; a mapping has the indices."""
+    content = {"classes": ["cat", "dog"], "class_to_idx": {"cat": 1, "dog": 0}}
+    stored = read_weights(write(tmp_path / "named.pth", {"state_dict": {"a": torch.zeros(1)}, **content}))
+    assert stored.classes == ("dog", "cat")
+    assert stored.warnings == (
+        "the file has other names of classes, or another order of them, in classes than in class_to_idx: those of "
+        "class_to_idx are taken",
+    )
+    content["classes"] = ["dog", "cat"]
+    assert not read_weights(write(tmp_path / "same.pth", {"state_dict": {"a": torch.zeros(1)}, **content})).warnings
+
+
 def test_names_in_json_that_is_no_list_of_names() -> None:
     assert [names_in(value) for value in (None, "cat,dog", 3, {}, [["cat"]], {"cat": "dog"})] == [None] * 6

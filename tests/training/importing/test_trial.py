@@ -214,11 +214,20 @@ def test_a_label_is_right_if_it_is_found(logit: float, right: bool) -> None:
 
 
 def test_of_two_that_are_alike_the_usual_one_is_chosen_although_it_is_less_sure() -> None:
-    """It loses 5 nats of one photo, so that it gains too little; of the others each gains more of one half."""
+    """It loses 3 nats of one photo, so that chance may be why it gains; of the others each gains more of one half."""
     before, gains = torch.full((30,), -1.0), torch.linspace(0.1, 0.4, 30)
-    usual = torch.cat([gains[:-1] + 0.3 * (-1) ** torch.arange(29), torch.tensor([-5.0])])
+    usual = torch.cat([gains[:-1] + 0.3 * (-1) ** torch.arange(29), torch.tensor([-3.0])])
     trials = [trial(before, usual, "usual"), trial(before, gains, "rare")]
-    assert [each.is_better for each in trials] == [False, True]
+    assert [each.is_better for each in trials] == [False, True] and all(each.is_lower for each in trials)
     chosen = choose(trials)
     assert chosen is not None and chosen.alternative.name == "usual"
     assert choose(trials[:1]) is None
+
+
+def test_one_that_is_worse_than_before_is_not_chosen_however_unsure_that_is() -> None:
+    """It gains more of each photo but one, of which it loses 60 nats: that is within one standard error of the best."""
+    before, gains = torch.full((100,), -1.0), torch.linspace(0.1, 0.4, 100)
+    usual = trial(before, torch.cat([torch.full((99,), 0.35), torch.tensor([-60.0])]), "usual")
+    rare = trial(before, gains, "rare")
+    assert in_standard_errors(rare.gains - usual.gains) <= 1
+    assert choose([usual, rare]) is rare

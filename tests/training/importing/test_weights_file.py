@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import pathlib
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,11 @@ def test_averaged_weights_are_taken_if_they_are_whole(tmp_path: Path, weights: d
         stored = read_weights(write(tmp_path / "part.pth", {"state_dict": weights, "ema": ema}))
         assert stored.holder == "state_dict" and same(dict(stored.weights), weights)
         assert stored.warnings == ("the file has averaged weights (ema), but not of the whole network: not taken",)
-    stored = read_weights(write(tmp_path / "mixed.pth", {"state_dict": weights, "ema": {"decay": 0.9, **averaged}}))
-    assert stored.holder == "state_dict" and not stored.warnings
+    for ema in ({"decay": 0.9, **averaged}, {"decay": 0.9, "shadow": averaged}):
+        stored = read_weights(write(tmp_path / "mixed.pth", {"state_dict": weights, "ema": ema}))
+        assert stored.holder == "state_dict"
+        assert stored.warnings == ("what the file has in ema may be averaged weights, and is not taken",)
+    assert not read_weights(write(tmp_path / "off.pth", {"state_dict": weights, "ema": {"decay": 0.9}})).warnings
     with_counter = {**weights, "norm.num_batches_tracked": torch.tensor(3)}
     stored = read_weights(write(tmp_path / "counter.pth", {"state_dict": with_counter, "ema": averaged}))
     assert stored.holder == "ema"
@@ -165,3 +169,33 @@ def test_full_precision_is_float32() -> None:
         **{name: torch.float32 for name in ("float16", "bfloat16", "float64")},
         "int64": torch.int64,
     }
+
+
+class Callback:
+    """Stands for the class of a callback, which Lightning stored as a key."""
+
+
+@pytest.mark.parametrize("key", [(1, 2), np.int64(3), (1.5, "a")])
+def test_usual_keys_of_dictionaries_are_read(tmp_path: Path, key: object) -> None:
+    torch.save({"state_dict": {"a": torch.ones(2)}, "grid": {key: 3}}, tmp_path / "weights.pth")
+    assert list(read_weights(tmp_path / "weights.pth").weights) == ["a"]
+
+
+@pytest.mark.parametrize("content", [{Callback: 1}, b"", range(3)], ids=["a class", "bytes", "range"])
+def test_what_pytorch_does_not_load_is_named_with_the_two_lines(tmp_path: Path, content: object) -> None:
+    torch.save({"state_dict": {"a": torch.ones(2)}, "callbacks": content}, tmp_path / "weights.pth")
+    with pytest.raises(BadWeightsFile, match=r'holds more than weights(?s:.)*torch\.save\(saved\["state_dict"\]'):
+        read_weights(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+@pytest.mark.parametrize("kind", ["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"])
+def test_paths_of_every_system_and_version_are_read(tmp_path: Path, module: str, kind: str) -> None:
+    """Python 3.13 has its paths in pathlib._local."""
+    file = tmp_path / "weights.pth"
+    content = {"state_dict": {"a": torch.ones(2)}, "folder": pathlib.PurePosixPath("runs/1")}
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    named, other = b"cpathlib\nPurePosixPath\n", f"c{module}\n{kind}\n".encode()
+    assert file.read_bytes().count(named) == 1
+    file.write_bytes(file.read_bytes().replace(named, other))
+    assert list(read_weights(file).weights) == ["a"]

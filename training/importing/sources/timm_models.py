@@ -21,6 +21,11 @@ from training.importing.recognise import with_plain_head
 from training.importing.sources.channels import with_channels
 from training.importing.weights_file import WeightsFile, full_precision
 
+TIMMS = (
+    "the file has no names of classes, so the {} outputs of the network are taken to be the classes of timm's own "
+    "weights of {}; give --classes if they are others"
+)
+
 
 def published(architecture: str, classes: Sequence[str] | None, *, background: bool = False) -> SourceModel:
     """A network with the weights that timm publishes for it, which are downloaded where they are not cached.
@@ -77,9 +82,10 @@ def from_weights(
             source,
             configuration,
             background=background,
+            of_file=True,
         )
         assumed = f"timm's own weights of {architecture}"
-        return replace(model, assumed=assumed, warnings=(*model.warnings, *left_out))
+        return replace(model, assumed=assumed, warnings=(*model.warnings, *left_out), left_out=left_out)
     assert fault is not None
     raise fault
 
@@ -121,9 +127,14 @@ def _model(
     configuration: Mapping[str, Any] | None = None,
     *,
     background: bool,
+    of_file: bool = False,
 ) -> SourceModel:
-    own = own or timm_networks.class_names(architecture, outputs, network=network)
-    chosen = choose_names(outputs, given=given, own=own, background=background)
+    timms = None
+    if given is None and not own and not (of_file and outputs == 1000):
+        timms = timm_networks.class_names(architecture, outputs, network=network)
+    chosen = choose_names(outputs, given=given, own=own or timms, background=background)
+    if of_file and timms is not None:
+        chosen = replace(chosen, warnings=(*chosen.warnings, TIMMS.format(outputs, architecture)))
     configuration = configuration or {}
     spec = timm_networks.spec(architecture, chosen.names, network=network, side=configuration.get("img_size"))
     spec = replace(with_channels(spec, channels), **chosen.fields, configuration=configuration)

@@ -11,6 +11,7 @@ from models import checkpoint
 from models.classifier import Classifier
 from models.program import network as network_of_graphs
 from models.program.graph import BadProgram
+from models.unroll import flat
 from tests.training.importing.programs.programs import SIDE, export, small
 from training.importing.model import BadSource
 from training.importing.sources import programs
@@ -136,8 +137,30 @@ def test_many_values_at_the_same_time_are_refused(tmp_path: Path, monkeypatch: p
         torch.export.save(torch.export.export(module, (torch.rand(2, 3, 16, 16),)), tmp_path / "p.pt2")
         if isinstance(module, Kept):
             with pytest.raises(
-                BadProgram, match="GiB of values at the same time, too many: write it with smaller ones"
+                BadProgram,
+                match="GiB of values at the same time, too many: write it with smaller ones, or for fewer pictures at",
             ):
                 programs.read(tmp_path / "p.pt2", None)
         else:
             programs.read(tmp_path / "p.pt2", None)
+
+
+def test_sizes_that_depend_on_pixels_are_limited_in_every_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few positive pixels make a table of their squares. With pixels of 0, as in the first pass, it is empty."""
+
+    class Squares(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            rows = (pixels[:, 0] > 0.5).nonzero()[:, 0].float()
+            return pixels.mean(dim=(2, 3)) + (rows[:, None] * rows[None]).sum() * 0
+
+    monkeypatch.setattr(network_of_graphs, "LARGEST_VALUE", 10_000)
+    model = programs.read(write(Squares(), tmp_path / "p.pt2", 3, 16, 16), ("a", "b", "c"))
+    network = Classifier(model.network, model.spec)
+    pixels = torch.zeros(2, 3, 16, 16)
+    pixels[:, :, :5, :10] = 1  # 100 rows: a table of 10,000
+    torch.testing.assert_close(network.logits(pixels)[0], network.network(pixels)[0])
+    pixels[0, 0, 8, 8] = 1
+    with pytest.raises(torch.OutOfMemoryError, match="makes a tensor of 101 x 101 numbers"):
+        network.logits(pixels)
+    with pytest.raises(TypeError, match=r"torch\.fx cannot follow"):  # the function that it makes had no limit
+        flat(model.network)

@@ -73,7 +73,10 @@ def test_a_loss_beside_the_network_is_left_out(tmp_path: Path) -> None:
     network = source_network("resnet18")
     content = {"state_dict": {**prefixed(network.state_dict(), "model."), "criterion.weight": torch.ones(7)}}
     model = state_dicts.read(write(tmp_path / "x.ckpt", content), None, tuple("abcdefg"))
-    assert "weights that do not begin with 'model.' are left out (1: criterion.weight)" in model.warnings
+    assert (
+        "weights that do not begin with 'model.' are left out (1: criterion.weight), as those of a loss or a metric"
+        in model.warnings
+    )
     pixels = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         assert torch.equal(model.network(pixels), network(pixels))

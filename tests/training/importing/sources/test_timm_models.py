@@ -93,7 +93,21 @@ def test_a_metric_beside_the_network_is_left_out() -> None:
     network = timm_network("test_vit")
     weights = {**prefixed(network.state_dict(), "model."), "accuracy.tp": torch.zeros(1)}
     model = timm_models.from_weights("timm/test_vit", WeightsFile(weights), tuple("abcdefg"), {})
-    assert model.warnings == ("weights that do not begin with 'model.' are left out (1: accuracy.tp)",)
+    assert model.warnings == (
+        "weights that do not begin with 'model.' are left out (1: accuracy.tp), as those of a loss or a metric",
+    )
+    assert model.left_out == model.warnings
+
+
+def test_classes_of_timms_own_weights_are_taken_with_a_warning() -> None:
+    """The 11,821 classes of a subset of ImageNet in timm's order, and the 1000 that are the same in every library."""
+    for name, outputs, text in (
+        ("convnext_nano.in12k", 11821, "the 11821 outputs of the network are taken to be the classes of timm's own"),
+        ("test_resnet", 1000, "the 1000 outputs of the network are taken to be the classes of ImageNet-1k"),
+    ):
+        weights = timm_network(name, outputs).state_dict()
+        model = timm_models.from_weights(f"timm/{name}", WeightsFile(weights), None, {})
+        assert len(model.spec.classes) == outputs and len(model.warnings) == 1 and text in model.warnings[0]
 
 
 def test_half_precision_is_computed_in_float32() -> None:
