@@ -5,16 +5,21 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from models.largest_tensor import LargestTensor, TooLarge
 
 CREATORS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)
 """Functions with which networks make their weights."""
+FILLERS = {"normal_", "uniform_", "constant_", "kaiming_uniform_", "kaiming_normal_", "fill_", "zero_", "erfinv_"}
+FILLERS |= {"mul_", "add_", "clamp_"}
+"""Names of functions and methods with which they give values to them. On `meta` these change nothing, and take most of
+the time."""
 
 
 class _EmptyOnMeta(TorchFunctionMode):
-    """Weights begin as torch.empty; on the device `meta` they take no memory, and initialising them takes no time.
+    """Weights begin as torch.empty; on the device `meta` they take no memory, and are not initialised.
 
     Other tensors are made as usual, since some networks compute their shapes from them (RegNet).
     """
@@ -25,6 +30,10 @@ class _EmptyOnMeta(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
+        if getattr(func, "__name__", "") in FILLERS:
+            filled = args[0] if args else given.get("tensor")
+            if isinstance(filled, Tensor) and filled.is_meta and not any(map(torch.is_tensor, args[1:])):
+                return filled
         if self.tensors_left is not None and func in CREATORS:
             self.tensors_left -= 1
             if self.tensors_left < 0:

@@ -21,7 +21,7 @@ from models.run import run
 from tests.app.live_service import TINY, drawn
 from tests.networks import normalise_by
 
-FEW = {"steps": 6}
+FEW = {"steps": 3}
 
 
 class Recording:

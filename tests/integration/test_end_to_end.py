@@ -1,5 +1,6 @@
 """From a folder of pictures to a served model with the two commands of the README, on pictures drawn by code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_a_model_trained_on_a_folder_can_be_served(tmp_path: Path) -> None:
     options = ["--architecture", ARCHITECTURE, "--input-size", "48", "--epochs", "1", "--workers", "0"]
     options += ["--cache", str(tmp_path / "cache")]
     options += ["--robustness-photos", "2"]
-    environment = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     # The run folder is made in the current folder.
     subprocess.run(command + options, check=True, cwd=tmp_path, env=environment, timeout=300)
     with serve(checkpoints=output.parent) as live:

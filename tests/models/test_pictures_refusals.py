@@ -109,7 +109,7 @@ SEEDS = seed_files()
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns about damage before it reads or refuses the file
 @pytest.mark.parametrize("kind", SEEDS)
 @given(data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_damaged_files_give_a_picture_or_one_of_three_errors(kind: str, data: st.DataObject) -> None:
     """After bytes are changed, deleted, inserted or cut off, decoding gives a valid tensor or a documented error."""
     file = bytearray(SEEDS[kind])

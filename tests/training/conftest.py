@@ -23,6 +23,12 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pretrained(tmp_path_factory.mktemp("weights") / "weights.pth")
 
 
+@pytest.fixture
+def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No report is written: it has tests of its own, and its plots take longer than a small run."""
+    monkeypatch.setattr("training.afterwards.write_report", lambda *_: None)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, pretrained: Path) -> FitOptions:
     """The options of a run that has finished without an interruption."""

@@ -14,8 +14,10 @@ from torch import nn
 from models import architectures
 from tests.networks import normalise_by
 
-ARCHITECTURE = "mobilenet_v3_small"
-"""An architecture with batch norm and dropout that is built quickly."""
+ARCHITECTURE = "shufflenet_v2_x0_5"
+"""What most tests train: the network of torchvision with the fewest weights, which has batch norms."""
+OF_BLOCKS = "mobilenet_v3_small"
+"""A network of many blocks, with dropout."""
 
 
 def grating(label: int, seed: int, side: int = 48) -> Image.Image:
@@ -57,16 +59,16 @@ def zipped(folder: Path, archive: Path, prefix: str = "") -> Path:
     return archive
 
 
-def trained_looking(classes: int, seed: int = 0) -> nn.Module:
-    """ARCHITECTURE with random weights; without the batch norm statistics of gratings, all logits would be equal."""
-    return copy.deepcopy(_trained_looking(classes, seed))
+def trained_looking(classes: int, seed: int = 0, architecture: str = ARCHITECTURE) -> nn.Module:
+    """A network with random weights; without the batch norm statistics of gratings, all logits would be equal."""
+    return copy.deepcopy(_trained_looking(classes, seed, architecture))
 
 
 @cache
-def _trained_looking(classes: int, seed: int) -> nn.Module:
+def _trained_looking(classes: int, seed: int, architecture: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = architectures.build(ARCHITECTURE, classes)
+        network = architectures.build(architecture, classes)
         levels = np.stack([np.asarray(grating(number % 3, number)) for number in range(24)])
         pixels = torch.from_numpy(levels).permute(0, 3, 1, 2) / 255
         return normalise_by(network, pixels)

@@ -80,7 +80,9 @@ FILES: dict[str, dict[str, Any]] = {
 """Files that have all kinds between them."""
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize(
+    "kind", ["labels", *(pytest.param(kind, marks=pytest.mark.slow) for kind in FILES if kind != "labels")]
+)
 def test_the_file_has_the_probabilities_of_the_service(tmp_path: Path, kind: str) -> None:
     """For pictures of any size in onnxruntime; its metadata has the whole spec."""
     model, file = model_of(kind, **FILES[kind]), tmp_path / "kind.onnx"

@@ -65,8 +65,8 @@ def fit_options(folder: Path, data: Path, pretrained: Path, cache: Cache) -> Fit
 
 
 @pytest.fixture(scope="module", autouse=True)
-def without_plots() -> Iterator[None]:
-    """No report is written: it has tests of its own, and takes longer than these runs."""
+def without_report() -> Iterator[None]:  # of the module, since its runs are, too
+    """No report is written: it has tests of its own, and its plots take longer than a small run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.afterwards.write_report", lambda *_: None)
         yield
@@ -190,6 +190,7 @@ def test_a_run_stopped_within_an_epoch_ends_that_epoch_by_the_old_schedule(plann
     )
 
 
+@pytest.mark.slow
 def test_a_probe_continued_with_more_epochs_is_like_one_run_with_them(planned: FitOptions, tmp_path: Path) -> None:
     """A probe has trained no epoch, so there is nothing to extend."""
     output_of(replace(planned, phase="probe"))
@@ -235,6 +236,7 @@ def test_any_other_change_is_refused_although_the_epochs_may_change(planned: Fit
     assert planned.folder.state_file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_patience_ended_gets_new_patience(planned: FitOptions) -> None:
     """Learning rates that ruin the head: both parts end after two epochs without better weights."""
     ruinous = replace(RECIPE, epochs=6, patience=2, head_rate=50.0, backbone_rate=1e-9, clip=0.0)

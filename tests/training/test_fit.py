@@ -46,7 +46,7 @@ def test_the_provenance_describes_the_run_without_any_path(finished: FitOptions)
     assert provenance["recipe"]["epochs"] == 3 and provenance["recipe"]["precision"] == "float32"
     assert provenance["parent"]["name"] == "weights" and provenance["parent"]["licence"] == "unknown"
     assert provenance["command"] == (
-        "python -m training fit gratings --output stripes.safetensors --architecture mobilenet_v3_small "
+        "python -m training fit gratings --output stripes.safetensors --architecture shufflenet_v2_x0_5 "
         "--weights weights.pth --input-size 48 --epochs 3 --batch-size 8 --full-size-epochs 1 --precision float32"
     )
     assert {"python", "torch", "torchvision", "numpy", "pillow", "mirage"} == set(provenance["versions"])

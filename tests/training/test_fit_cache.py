@@ -17,6 +17,8 @@ from training.fit import fit
 from training.learner import Learner
 from training.options import FitOptions
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 
 def test_weights_are_the_same_with_and_without_a_cache(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path

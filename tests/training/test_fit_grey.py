@@ -30,7 +30,7 @@ def test_a_network_of_one_channel_classifies_correctly(in_grey: FitOptions) -> N
     """The gratings are new, as grey files and as files with colours, which are converted to grey."""
     model = load("stripes", folder=in_grey.output.parent)
     assert model.spec.channels == 1 and model.spec.classes == ("Level", "Upright")
-    assert weights(in_grey.output)["features.0.0.weight"].shape[1] == 1
+    assert weights(in_grey.output)["conv1.0.weight"].shape[1] == 1
     for label, name in enumerate(("Upright", "Level")):
         for mode in ("L", "RGB"):
             picture = pictures.decode(encoded(grating(label, 1000).convert(mode)))

@@ -21,6 +21,8 @@ from tests.training.runs import RECIPE, fit_options, fit_to_end
 from training.importing.options import SpecOptions
 from training.pretrained import BadPretrainedWeights
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 
 @pytest.fixture(scope="module")
 def gratings(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
     Learner.learn = slow
     recipe = Recipe(epochs=3, full_size_epochs=1, batch_size=8, input_size=48, precision="float32")
-    fit(FitOptions(data=data, output=place / "stripes.safetensors", architecture="mobilenet_v3_small", recipe=recipe,
+    fit(FitOptions(data=data, output=place / "stripes.safetensors", architecture="shufflenet_v2_x0_5", recipe=recipe,
             weights=pretrained, runs=place / "runs", workers=1, resume=mode == "resume", save_every_s=0.0,
             cache=Cache(place / "cache"), robustness_photos=0 if mode == "hang" else 6,
             robustness_seconds=600.0), Console())

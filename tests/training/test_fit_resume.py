@@ -25,6 +25,8 @@ from training.prepare import prepare
 from training.run_state import BadRun
 from training.validate import SplitBatches
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 
 def test_a_run_of_only_the_probe_can_be_continued(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path
@@ -35,8 +37,8 @@ def test_a_run_of_only_the_probe_can_be_continued(
     provenance = checkpoint.read(first.output).provenance
     assert provenance["kept"] == {"weights": "probe", "epoch": 0} and provenance["history"] == []
     assert "no other weights were trained" in first.output.with_suffix(".md").read_text()
-    backbone = torch.load(pretrained)["features.0.0.weight"]
-    assert torch.equal(weights(first.output)["features.0.0.weight"], backbone.half())
+    backbone = torch.load(pretrained)["conv1.0.weight"]
+    assert torch.equal(weights(first.output)["conv1.0.weight"], backbone.half())
     assert "had not used these photos for anything else" in first.output.with_suffix(".md").read_text()
     assert " --phase probe" in provenance["command"]
     fit(fit_options(tmp_path, data, pretrained, resume=True), quiet())
@@ -46,9 +48,7 @@ def test_a_run_of_only_the_probe_can_be_continued(
     assert sentence in first.output.with_suffix(".md").read_text()
 
 
-@pytest.mark.parametrize(
-    "steps", [0, pytest.param(2, marks=pytest.mark.slow), 3, 7, pytest.param(8, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("steps", [0, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (2, 3, 8)), 7])
 def test_a_resumed_run_ends_like_an_undisturbed_one(
     finished: FitOptions, tmp_path: Path, data: Path, pretrained: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
@@ -168,7 +168,7 @@ def test_the_state_of_a_finished_run_is_of_its_last_step_not_of_the_best(finishe
     ready = prepare(fit_options(finished.output.parent, data, finished.weights or Path()), quiet())
     state = finished.folder.load_state(ready.identity)
     assert state is not None and state.learner is not None and state.best.name == "probe" and state.looks == 1
-    assert not torch.equal(state.learner["network"]["features.0.0.weight"], state.best.weights["features.0.0.weight"])
+    assert not torch.equal(state.learner["network"]["conv1.0.weight"], state.best.weights["conv1.0.weight"])
 
 
 def test_a_run_that_an_earlier_version_began_ends_like_an_undisturbed_one(

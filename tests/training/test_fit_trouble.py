@@ -23,6 +23,8 @@ from training.prepare import prepare
 from training.recipe import BadRecipe
 from training.run_state import BadRun
 
+pytestmark = pytest.mark.usefixtures("without_report")
+
 
 def test_a_refused_recipe_or_finish_leaves_the_earlier_run_unchanged(finished: FitOptions) -> None:
     """Neither too many frozen blocks nor --finish with --overwrite changes the saved state."""

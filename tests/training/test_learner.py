@@ -11,16 +11,16 @@ from torchvision.transforms import v2
 from models import architectures
 from models.classifier import Classifier
 from models.spec import Spec
-from tests.training.drawn import ARCHITECTURE, grating, trained_looking
+from tests.training.drawn import OF_BLOCKS, grating, trained_looking
 from training.learner import Diverged, Learner, mixing, train_mode
 from training.recipe import Recipe
 
-SPEC = Spec(ARCHITECTURE, ("x", "y"), input_size=32, resize=36)
+SPEC = Spec(OF_BLOCKS, ("x", "y"), input_size=32, resize=36)
 
 
 @pytest.fixture
 def network() -> nn.Module:
-    return trained_looking(2)
+    return trained_looking(2, architecture=OF_BLOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +214,8 @@ def test_the_loss_of_each_photo_counts_with_its_class_weight(network: nn.Module,
 @pytest.mark.parametrize(
     "choices",
     [
-        {"mixup": 0.4},
-        {"mixup": 0.4, "cutmix": 1.0},
-        {"label_smoothing": 0.3},
+        {"mixup": 0.4, "label_smoothing": 0.3},
+        pytest.param({"mixup": 0.4, "cutmix": 1.0}, marks=pytest.mark.slow),
         pytest.param({"attack_steps": 1}, marks=pytest.mark.slow),
     ],
 )

@@ -164,6 +164,7 @@ def test_find_lr_prints_a_suggestion_and_draws_a_plot(trained: Path, dirty: Path
     assert "--backbone-rate " in done.output and (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_export_writes_onnx(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import architectures
-from tests.training.drawn import trained_looking
+from tests.training.drawn import OF_BLOCKS, trained_looking
 from training.optim import backbone_blocks, block, freeze, optimiser, parameter_groups, schedule, set_rates
 from training.recipe import BadRecipe, Recipe
 
@@ -26,7 +26,7 @@ def test_the_linear_and_the_constant_schedule() -> None:
 
 def test_every_parameter_is_in_one_group() -> None:
     """The head is the last Linear, 1024 x 2 + 2; biases and normalisations do not decay."""
-    network = trained_looking(2)
+    network = trained_looking(2, architecture=OF_BLOCKS)
     groups = parameter_groups(network, Recipe(head_rate=1.0, backbone_rate=0.1, weight_decay=0.5))
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
     head = [group for group in groups if group["highest"] == 1.0]
@@ -36,7 +36,7 @@ def test_every_parameter_is_in_one_group() -> None:
 
 def test_earlier_blocks_have_lower_learning_rates() -> None:
     """MobileNetV3 small has 13 blocks in `features`, and one more Linear before its head: 14, each 0.5 of the next."""
-    network = trained_looking(2)
+    network = trained_looking(2, architecture=OF_BLOCKS)
     groups = parameter_groups(network, Recipe(head_rate=7.0, backbone_rate=1.0, layer_decay=0.5))
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     rates = {block(names[id(p)]): group["highest"] for group in groups for p in group["params"]}
@@ -71,7 +71,7 @@ def test_every_architecture_has_blocks(architecture: str) -> None:
 
 def test_frozen_blocks_are_in_no_group() -> None:
     """The parameters of the other blocks keep their learning rates."""
-    network, recipe = trained_looking(2), Recipe(layer_decay=0.5)
+    network, recipe = trained_looking(2, architecture=OF_BLOCKS), Recipe(layer_decay=0.5)
     before = {id(p): group["highest"] for group in parameter_groups(network, recipe) for p in group["params"]}
     freeze(network, 3)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
@@ -85,7 +85,7 @@ def test_frozen_blocks_are_in_no_group() -> None:
 
 def test_no_more_blocks_can_be_frozen_than_there_are() -> None:
     """MobileNetV3 small has 13 and a Linear before its head; with all of them frozen only the head is trained."""
-    network = trained_looking(2)
+    network = trained_looking(2, architecture=OF_BLOCKS)
     freeze(network, 14)
     assert sum(parameter.requires_grad for parameter in network.parameters()) == 2
     with pytest.raises(BadRecipe, match="frozen_blocks must be 0 to 14 for this network, not 15"):

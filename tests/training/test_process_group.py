@@ -54,7 +54,7 @@ if __name__ == "__main__":
     if "balanced" in how:
         recipe = replace(recipe, class_weights="balanced")
     metrics = fit(FitOptions(data=place / "data", output=place / "stripes.safetensors",
-                      architecture="mobilenet_v3_small", recipe=recipe, weights=place / "weights.pth",
+                      architecture="shufflenet_v2_x0_5", recipe=recipe, weights=place / "weights.pth",
                       runs=place / "runs", save_every_s=0.0,
                       cache=Cache(place / "cache"), robustness_photos=0, overwrite=True), Console(width=200))
     print("FIGURES" if metrics else "NONE", flush=True)

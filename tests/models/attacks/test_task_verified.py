@@ -32,8 +32,14 @@ def assert_verified(result: Adversarial, classifier: Classifier, picture: Tensor
 
 
 @pytest.mark.parametrize("rows", [pytest.param(1, marks=pytest.mark.slow), 4])
-@pytest.mark.parametrize("effort", get_args(Effort))
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    ("norm", "effort"),
+    [
+        pytest.param(norm, effort, marks=pytest.mark.slow if effort == "thorough" and norm != "linf" else [])
+        for norm in NORMS
+        for effort in get_args(Effort)
+    ],
+)
 def test_every_effort_is_verified_in_the_file(
     tiny: Classifier, draw: Draw, norm: str, effort: Effort, rows: int
 ) -> None:

@@ -26,7 +26,7 @@ class Colours(nn.Module):
         return 30 * (means - means.mean(dim=1, keepdim=True))
 
 
-@pytest.mark.parametrize("index", range(3))
+@pytest.mark.parametrize("index", [0, *(pytest.param(index, marks=pytest.mark.slow) for index in (1, 2))])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_ideal_of_a_colour_is_that_colour(method: str, index: int) -> None:
     """The mean colour becomes clearly red, green or blue, but MACO's phases cannot change a mean by much."""

@@ -63,7 +63,7 @@ def test_apgd_reaches_the_optimum_of_a_linear_model(
     assert (size(best.pictures - problem.pictures, norm) <= epsilon * (1 + 1e-5)).all()
 
 
-@pytest.mark.parametrize("loss", ["ce", "dlr"])
+@pytest.mark.parametrize("loss", ["ce", pytest.param("dlr", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("norm", BUDGETS)
 def test_apgd_is_as_strong_as_that_of_adversarial_library(
@@ -94,7 +94,9 @@ def test_apgd_is_as_strong_as_that_of_adversarial_library(
     assert our_loss.mean() <= their_loss.mean() + 0.01
 
 
-@pytest.mark.parametrize("norm", BUDGETS)
+@pytest.mark.parametrize(
+    "norm", ["linf", *(pytest.param(norm, marks=pytest.mark.slow) for norm in BUDGETS if norm != "linf")]
+)
 def test_targeted_dlr_is_as_strong_as_that_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm
 ) -> None:

@@ -45,7 +45,7 @@ def fewest_levels(gain: float, margin: float) -> int:
     return math.floor((margin + SETTLED) / gain * 255) + 1
 
 
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("norm", NORMS)
 def test_on_a_linear_model_the_result_is_the_optimum_of_the_lattice(norm: Norm, targeted: bool) -> None:
     """In L2 the result is within 1 % of the optimum. In Linf, L1 and L0 it equals it: the levels that the margin needs
@@ -107,7 +107,7 @@ def test_a_row_that_cannot_be_fooled_does_not_affect_the_others() -> None:
     assert math.ceil(best.size[0].item() * 255 - 1e-3) == fewest == 3
 
 
-@pytest.mark.parametrize("effort", ["quick", "standard"])
+@pytest.mark.parametrize("effort", ["quick", pytest.param("standard", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("norm", "excess"), [("l2", 1.01), ("linf", 1.0), ("l1", 1.1), ("l0", 1.4)])
 def test_with_less_effort_the_result_is_near_the_optimum(

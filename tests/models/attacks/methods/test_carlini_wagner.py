@@ -59,7 +59,7 @@ def test_one_search_from_the_default_constant_is_enough_on_a_linear_model(target
     assert not tiny_constant.won.any()
 
 
-@pytest.mark.parametrize("step_size", [None, 0.01])
+@pytest.mark.parametrize("step_size", [None, pytest.param(0.01, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, targeted: bool, step_size: float | None

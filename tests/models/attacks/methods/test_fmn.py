@@ -51,7 +51,9 @@ def test_on_a_linear_model_the_fewest_pixels_change(targeted: bool) -> None:
     assert surplus.max() <= 1
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    "norm", ["l0", *(pytest.param(norm, marks=pytest.mark.slow) for norm in NORMS if norm != "l0")]
+)
 @pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_changes_are_no_larger_than_those_of_adversarial_library(
     adv_lib: Any, tiny: Classifier, small_pictures: Tensor, norm: Norm, targeted: bool

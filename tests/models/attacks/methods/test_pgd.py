@@ -53,7 +53,7 @@ def levels(seed: int) -> Tensor:
 )
 @pytest.mark.parametrize("targeted", [False, True])
 @given(seed=st.integers(0, 200), budget=st.integers(1, 40))
-@settings(max_examples=25)
+@settings(max_examples=8)
 def test_on_a_linear_model_every_value_changes_by_epsilon(
     two_classes: Classifier,
     gradient: Tensor,

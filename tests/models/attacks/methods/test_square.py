@@ -32,7 +32,7 @@ def torchattacks() -> Any:
 
 
 @pytest.mark.parametrize("norm", BUDGETS)
-@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("targeted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_on_a_linear_model_square_stays_in_its_budget_and_approaches_the_optimum(norm: Norm, targeted: bool) -> None:
     """Without gradients it gains a part of the optimum, epsilon times the L1 or L2 norm of the gradient.
 

@@ -257,7 +257,7 @@ def change_at_random(content: Any, random_numbers: random.Random) -> None:
 def test_changes_at_random_are_refused_or_harmless(file: Path, honest: bytes, name: str) -> None:
     """Whatever changes, no other error is raised than BadProgram, and what is read can be built."""
     refused = 0
-    for seed in range(60):
+    for seed in range(30):
         file.write_bytes(honest)
         rewrite_json(file, name, functools.partial(change_at_random, random_numbers=random.Random(seed)))
         try:
@@ -265,4 +265,4 @@ def test_changes_at_random_are_refused_or_harmless(file: Path, honest: bytes, na
             Program(program.graph).load_state_dict(dict(program.weights))
         except BadProgram:
             refused += 1
-    assert 5 <= refused < 60
+    assert 3 <= refused < 30

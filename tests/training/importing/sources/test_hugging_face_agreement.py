@@ -20,8 +20,8 @@ from training.importing.gradients import gradients_flow
 from training.importing.sources import hugging_face
 
 transformers = pytest.importorskip("transformers")
-QUICK = ("vit", "beit", "resnet", "swin")
-SLOW = ("deit", "convnext", "mobilenet_v2", "mobilevit", "efficientnet", "levit", "dinov2", "regnet")
+QUICK = ("vit", "resnet")
+SLOW = ("beit", "swin", "deit", "convnext", "mobilenet_v2", "mobilevit", "efficientnet", "levit", "dinov2", "regnet")
 KINDS = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
