@@ -1,6 +1,5 @@
 """The network of a graph: calls the operators one after the other, and is in all other respects a module of PyTorch."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,20 +8,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._pytree import tree_leaves
 
 from models.largest_tensor import LargestTensor, TooLarge
 from models.program.checks import check
 from models.program.graph import BadProgram, Graph, Node, PixelsDevice, Reference
 from models.program.guards import guard_of
+from models.program.held import Held
 from models.program.operators import operator
 
 DEVICE = 0
 """The register that holds the device of the pixels."""
 LARGEST_VALUE = 2**29
 """Largest number of elements of a value: 2 GiB of float32. A layer of VGG has 3 million for a picture."""
-LARGEST_PASS = 2**33
-"""Largest number of bytes of the values that a pass has at the same time."""
 
 
 @dataclass(frozen=True)
@@ -137,34 +134,6 @@ class _Layer(nn.Module):
         return output
 
 
-class _Held:
-    """Counts the bytes of the values that a pass has at the same time, without those of the network's weights."""
-
-    def __init__(self, weights: Sequence[Tensor]) -> None:
-        self._weights = {tensor.untyped_storage()._cdata for tensor in weights}
-        self._users: Counter[int] = Counter()
-        self._bytes = 0
-
-    def after(self, step: _Step, registers: Registers) -> None:
-        """Add the results of a step, and take away what nothing reads afterwards; raises TooLarge."""
-        results = [step.results] if isinstance(step.results, int) else step.results
-        for storage in self._storages(registers, results):
-            self._bytes += 0 if self._users[storage._cdata] else storage.nbytes()
-            self._users[storage._cdata] += 1
-        if self._bytes > LARGEST_PASS:
-            raise TooLarge(f"the network has {self._bytes / 2**30:.1f} GiB of values at the same time, too many")
-        for storage in self._storages(registers, step.last):
-            if self._users[storage._cdata]:
-                self._users[storage._cdata] -= 1
-                self._bytes -= 0 if self._users[storage._cdata] else storage.nbytes()
-
-    def _storages(self, registers: Registers, numbers: Sequence[int]) -> Iterator[torch.UntypedStorage]:
-        """The storages of the values in these registers. Views share that of their base."""
-        for value in tree_leaves([registers[number] for number in numbers if number >= 0]):
-            if isinstance(value, Tensor) and value.untyped_storage()._cdata not in self._weights:
-                yield value.untyped_storage()
-
-
 class Program(nn.Module):
     """Pixels [n, c, h, w] to logits [n, k], as a graph says; its weights are 0 until they are loaded.
 
@@ -212,7 +181,7 @@ class Program(nn.Module):
         try:
             with torch.no_grad(), LargestTensor(LARGEST_VALUE):
                 weights = [getattr(owner, name).to(device) for owner, name in self._weights]
-                self._run(torch.zeros(rows or 1, *sizes, device=device), weights=weights, held=_Held(weights))
+                self._run(torch.zeros(rows or 1, *sizes, device=device), weights=weights, held=Held(weights))
         except TooLarge as error:
             fewer = ", or for fewer pictures at the same time," if rows is not None and rows > 1 else ""
             raise BadProgram(f"{error}: write it with smaller ones{fewer} and export it again") from error
@@ -245,7 +214,7 @@ class Program(nn.Module):
         try:
             with LargestTensor(LARGEST_VALUE):
                 weights = [getattr(owner, name) for owner, name in self._weights]
-                return self._run(*groups, rows=rows, held=_Held(weights))
+                return self._run(*groups, rows=rows, held=Held(weights))
         except TooLarge as error:
             raise torch.OutOfMemoryError(str(error)) from error
 
@@ -254,7 +223,7 @@ class Program(nn.Module):
         *groups: Tensor,
         rows: int = 0,
         weights: Sequence[Tensor] | None = None,
-        held: _Held | None = None,
+        held: Held | None = None,
     ) -> list[Tensor]:
         """The logits of groups that have this many `rows`, apart from those that fill up the last one.
 
@@ -269,7 +238,8 @@ class Program(nn.Module):
             for registers in runs:
                 step.run(registers)
                 if held is not None:
-                    held.after(step, registers)
+                    made = [step.results] if isinstance(step.results, int) else step.results
+                    held.after(made, step.last, registers)
             for number, register in step.layers:
                 self._pass_through(self._layers[number], register, runs, rows)
             for registers in runs:

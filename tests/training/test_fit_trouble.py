@@ -16,7 +16,7 @@ from tests.training.runs import (
 from training.cache import Cache
 from training.data.sources.source import BadData, Source
 from training.fit import fit
-from training.importing.weights_file import BadWeightsFile
+from training.importing.contents import BadWeightsFile
 from training.learner import Learner
 from training.options import FitOptions
 from training.prepare import prepare

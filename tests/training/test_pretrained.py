@@ -14,7 +14,7 @@ from models import architectures, checkpoint
 from models.classifier import Classifier
 from models.spec import Spec
 from tests.foreign_networks import timm_network
-from training.importing.weights_file import BadWeightsFile
+from training.importing.contents import BadWeightsFile
 from training.pretrained import BadPretrainedWeights, load_pretrained
 
 NET = "squeezenet1_1"

@@ -16,10 +16,10 @@ from models.store import UnknownModel, WeightsUnavailable
 from training.console import print_line
 from training.data.sources.source import BadData
 from training.export import ExportError
+from training.importing.contents import BadWeightsFile
 from training.importing.import_model import CheckFailed
 from training.importing.model import BadSource
 from training.importing.recognise import Unrecognised
-from training.importing.weights_file import BadWeightsFile
 from training.learner import Diverged
 from training.loggers import MissingLogger
 from training.pretrained import BadPretrainedWeights

@@ -2,16 +2,14 @@
 
 import argparse
 import hashlib
-import io
 import pathlib
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +17,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from models.printable import printable
-from models.program.graph import BadProgram
-from training.importing.archive import Archive, opened
-from training.importing.pickles import LARGEST_PICKLE, BadPickle, Outline, check_pickle, weights_in
+from training.importing.contents import BadWeightsFile, check_contents
+from training.importing.pickles import Outline, weights_in
 from training.importing.stored_names import stored_names
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
@@ -59,13 +56,7 @@ MOST_SHARED = 20
 """Largest number of times that the weights together may be larger than what the file has: some networks share weights
 under several names, and each name becomes a copy in the checkpoint."""
 
-ZIP, PICKLE = b"PK\3\4", "data.pkl"
-"""How a zip begins, which torch.save writes, and its member with the objects."""
 TOO_MANY = "{} has {:,} weights, more than any network: this is no file of weights"
-
-
-class BadWeightsFile(ValueError):
-    """A file that has no plain weights in it, or that is damaged or hostile."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,7 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _load(file: Path) -> Any:
-    outline = _check_contents(file)
+    outline = check_contents(file)
     if outline.unusual:
         raise _more_than_weights(file, "text or records of NumPy", outline)
     try:
@@ -156,68 +147,6 @@ def _more_than_weights(file: Path, what: str, outline: Outline) -> BadWeightsFil
     return BadWeightsFile(
         f"{reason}. Turn it into a file of weights where you trust it, with these two lines of Python:\n{lines}"
     )
-
-
-def _check_contents(file: Path) -> Outline:
-    """The outline of what is in the file.
-
-    Raises BadWeightsFile for a file that would become larger than it is, and for a TorchScript program.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        begin = stream.read(len(ZIP))
-        stream.seek(0)
-        if begin == ZIP:
-            return _check_archive(file, size)
-        if begin[:1] == pickle.PROTO:
-            return _check_pickle(stream, size, file)
-    raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: copy or save it again")
-
-
-def _check_pickle(stream: IO[bytes], size: int, file: Path) -> Outline:
-    try:
-        return check_pickle(stream, size)
-    except BadPickle as error:
-        raise BadWeightsFile(
-            f"{file.name} cannot be read as weights: {error}. Save the network's state_dict() alone, where you trust "
-            "the file, or copy it again if it is damaged"
-        ) from error
-
-
-def _check_archive(file: Path, size: int) -> Outline:
-    try:
-        with opened(file) as archive:
-            if PICKLE not in archive.names or not _is_read_alike(file, archive):
-                raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: save it again")
-            return _check_pickle(io.BytesIO(archive.read(PICKLE, LARGEST_PICKLE)), size, file)
-    except BadProgram as error:
-        if _is_torchscript(file):
-            raise BadWeightsFile(
-                f"{file.name} is a TorchScript program, which is not run: export the network with torch.export.export "
-                "and torch.export.save instead (.pt2), or save its state_dict()"
-            ) from error
-        raise BadWeightsFile(f"{file.name}: {error}") from error
-
-
-def _is_read_alike(file: Path, archive: Archive) -> bool:
-    """Whether PyTorch finds the same members as Python in a zip; each searches for its directory in its own way."""
-    try:
-        with file.open("rb") as stream:
-            reader = torch._C.PyTorchFileReader(stream)
-            return set(reader.get_all_records()) == set(archive.names) and all(
-                (reader.get_record_offset(name), reader.get_record_size(name)) == place  # type: ignore[attr-defined]
-                for name, place in archive.places.items()
-            )
-    except (RuntimeError, ValueError):
-        return False
-
-
-def _is_torchscript(file: Path) -> bool:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
 
 
 def _state_dict(loaded: Any, file: Path) -> tuple[str, dict[str, Tensor], tuple[str, ...]]:

@@ -8,10 +8,10 @@ import torch
 
 from models.architectures import registered
 from models.store import WeightsUnavailable
+from training.importing.contents import BadWeightsFile
 from training.importing.model import BadSource
 from training.importing.open_source_model import UNREADABLE, open_source_model
 from training.importing.sources import hugging_face, programs, state_dicts, timm_models
-from training.importing.weights_file import BadWeightsFile
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from training.importing import pickles
+from training.importing.contents import BadWeightsFile
 from training.importing.pickles import LARGEST_PICKLE, LEGACY_MAGIC, BadPickle, Outline, _load, check_pickle
-from training.importing.weights_file import BadWeightsFile, read_weights
+from training.importing.weights_file import read_weights
 
 
 class Calls:
@@ -222,7 +224,8 @@ for _ in range(60):
     ],
     ids=["dictionary", "counter", "set", "call in a call", "layout", "text of an error"],
 )
-def test_calls_with_nested_tuples_are_refused(tmp_path: Path, call: object) -> None:
+def test_calls_with_nested_tuples_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: object) -> None:
+    monkeypatch.setattr(pickles, "MOST_ARGUMENTS", 10_000)  # the number for everybody takes a second
     with pytest.raises(BadWeightsFile, match="more values, or larger numbers"):
         read_weights(legacy(tmp_path / "weights.pth", {"a": call}))
 

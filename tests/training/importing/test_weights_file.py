@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.training.importing.weight_files import WRAPPERS, prefixed, write
+from training.importing.contents import BadWeightsFile
 from training.importing.prefixes import unwrapped
 from training.importing.weights_file import (
-    BadWeightsFile,
     common_dtype,
     file_digest,
     full_precision,

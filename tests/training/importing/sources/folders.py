@@ -9,8 +9,8 @@ from torch import nn
 
 from models.architectures import BadConfiguration, BadWeights, UnknownArchitecture
 from models.spec import BadSpec
+from training.importing.contents import BadWeightsFile
 from training.importing.model import BadSource
-from training.importing.weights_file import BadWeightsFile
 
 SIDE = 32
 """Side in pixels of the input of the tiny model."""

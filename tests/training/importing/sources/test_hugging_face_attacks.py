@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from tests.training.importing.malicious import CreatesAFile, proves_itself, python
 from tests.training.importing.sources.folders import LABELS, REFUSED, change
+from training.importing.contents import BadWeightsFile
 from training.importing.model import BadSource
 from training.importing.sources import hugging_face
-from training.importing.weights_file import BadWeightsFile
 
 pytest.importorskip("transformers")
 JUNK = [None, -1, 0, True, 1e300, 10**9, "abc", "../x", [], [1, 2], {}, {"a": 1}]

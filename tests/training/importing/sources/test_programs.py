@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models import checkpoint
 from models.classifier import Classifier
+from models.program import held
 from models.program import network as network_of_graphs
 from models.program.graph import BadProgram
 from models.unroll import flat
@@ -132,7 +133,7 @@ def test_many_values_at_the_same_time_are_refused(tmp_path: Path, monkeypatch: p
             values = torch.ones(1000).sin()
             return pixels.mean(dim=(2, 3)) + sum(values[index:].sum() for index in range(9)) * 0
 
-    monkeypatch.setattr(network_of_graphs, "LARGEST_PASS", 20_000)
+    monkeypatch.setattr(held, "LARGEST_PASS", 20_000)
     for module in (Kept(), OfUnknownSizes(), Freed(), Views()):
         torch.export.save(torch.export.export(module, (torch.rand(2, 3, 16, 16),)), tmp_path / "p.pt2")
         if isinstance(module, Kept):

@@ -15,9 +15,9 @@ from tests.foreign_networks import QUICK_TIMM, TIMM, photos, timm_network, twent
 from tests.training.importing.everything import ask_everything
 from tests.training.importing.weight_files import WRAPPERS, write
 from training.importing.agreement import LOGITS_AGREE, compare
+from training.importing.contents import BadWeightsFile
 from training.importing.gradients import gradients_flow
 from training.importing.sources import state_dicts
-from training.importing.weights_file import BadWeightsFile
 
 pytest.importorskip("timm")
 NAMES = [*QUICK_TIMM, *(pytest.param(name, marks=pytest.mark.slow) for name in TIMM)]
