@@ -27,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 CALLS = 60
 """Calls of each overload."""
+LARGEST_PROCESS = 2**33
+"""Largest number of bytes of the addresses of such a process, of which PyTorch alone takes half."""
 PARTS = 24
 """Number of processes in which all operators are called."""
 INTEGERS = (-(2**63), -3, -2, -1, 0, 1, 2, 3, 5, 8, 17, 2**31, 2**62)
@@ -160,6 +162,10 @@ def test_no_arguments_end_the_process(part: int) -> None:
 
 
 if __name__ == "__main__":
+    import resource  # of Unix
+
+    # Sizes at random fill any memory. Programs have a limit for them (models/largest_tensor.py).
+    resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
     for name in sorted(ALLOWED)[int(sys.argv[1]) :: PARTS]:
         for function in overloads(name):
             print(function, flush=True)  # the last one, where the process ends
