@@ -12,10 +12,12 @@ from models.largest_tensor import LargestTensor, TooLarge
 
 CREATORS = (torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand)
 """Functions with which networks make their weights."""
-FILLERS = {"normal_", "uniform_", "constant_", "kaiming_uniform_", "kaiming_normal_", "fill_", "zero_", "erfinv_"}
-FILLERS |= {"mul_", "add_", "clamp_"}
-"""Names of functions and methods with which they give values to them. On `meta` these change nothing, and take most of
-the time."""
+FILLERS = {
+    *("normal_", "uniform_", "constant_", "kaiming_normal_", "kaiming_uniform_", "fill_", "zero_"),
+    *("mul_", "add_", "clamp_", "erfinv_"),  # with which values from a truncated normal distribution are made
+}
+"""Names of functions and methods that give values to weights. On `meta` they change nothing, and take most of the
+time."""
 
 
 class _EmptyOnMeta(TorchFunctionMode):
