@@ -87,6 +87,7 @@ def test_a_checkpoint_is_only_replaced_where_that_is_asked_for(source: Callable[
         (lambda scores: scores[:, :2], r"has the shape (3, 2) for 3 pictures, and 3 classes need (3, 3)"),
         (lambda scores: scores.unsqueeze(2), "has the shape (3, 3, 1) for 3 pictures"),
         (lambda scores: scores.mean(), "has the shape () for 3 pictures"),
+        (lambda scores: scores[:, 0], "(3,) for 3 pictures, and a classifier's is (3, number of outputs): export it"),
         (lambda scores: (scores, scores), "the network returns a tuple, and a classifier a tensor"),
         (lambda scores: {"logits": scores}, "the network returns a dict, and a classifier a tensor"),
         (lambda scores: scores.repeat(2, 1), "has the shape (6, 3) for 3 pictures"),
