@@ -237,12 +237,12 @@ class Program(nn.Module):
         for step in plan.steps:
             for registers in runs:
                 step.run(registers)
-                if held is not None:
-                    made = [step.results] if isinstance(step.results, int) else step.results
-                    held.after(made, step.last, registers)
             for number, register in step.layers:
                 self._pass_through(self._layers[number], register, runs, rows)
             for registers in runs:
+                if held is not None:
+                    made = [step.results] if isinstance(step.results, int) else step.results
+                    held.after(made, step.last, registers)
                 for register in step.last:
                     registers[register] = None
         return [registers[plan.output] for registers in runs]

@@ -10,7 +10,8 @@ import torch
 
 from models.program.graph import BadProgram
 from training.importing.archive import Archive, opened
-from training.importing.pickles import LARGEST_PICKLE, BadPickle, Outline, check_pickle
+from training.importing.pickles import LARGEST_PICKLE, TOO_LONG, check_pickle
+from training.importing.sketch import BadPickle, Outline
 
 ZIP, PICKLE = b"PK\3\4", "data.pkl"
 """How a zip begins, which torch.save writes, and its member with the objects."""
@@ -40,10 +41,14 @@ def _check_pickle(stream: IO[bytes], size: int, file: Path) -> Outline:
     try:
         return check_pickle(stream, size)
     except BadPickle as error:
-        raise BadWeightsFile(
-            f"{file.name} cannot be read as weights: {error}. Save the network's state_dict() alone, where you trust "
-            "the file, or copy it again if it is damaged"
-        ) from error
+        raise _unreadable(file, str(error)) from error
+
+
+def _unreadable(file: Path, reason: str) -> BadWeightsFile:
+    return BadWeightsFile(
+        f"{file.name} cannot be read as weights: {reason}. Save the network's state_dict() alone, where you trust the "
+        "file, or copy it again if it is damaged"
+    )
 
 
 def _check_archive(file: Path, size: int) -> Outline:
@@ -51,7 +56,9 @@ def _check_archive(file: Path, size: int) -> Outline:
         with opened(file) as archive:
             if PICKLE not in archive.names or not _is_read_alike(file, archive):
                 raise BadWeightsFile(f"{file.name} is no file that torch.save wrote, or is damaged: save it again")
-            return _check_pickle(io.BytesIO(archive.read(PICKLE, LARGEST_PICKLE)), size, file)
+            if archive.places[PICKLE][1] > LARGEST_PICKLE:
+                raise _unreadable(file, TOO_LONG)
+            return _check_pickle(io.BytesIO(archive.read(PICKLE)), size, file)
     except BadProgram as error:
         if _is_torchscript(file):
             raise BadWeightsFile(

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from models.printable import printable
 from training.importing.contents import BadWeightsFile, check_contents
-from training.importing.pickles import Outline, weights_in
+from training.importing.pickles import weights_in
+from training.importing.sketch import Outline
 from training.importing.stored_names import stored_names
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
@@ -128,6 +129,9 @@ def _load(file: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         unwanted = re.search(r"(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]{1,200})", str(error))
+        if "Unsupported operand" in str(error):
+            reason = f"{file.name} was saved with a pickle protocol that PyTorch loads only where it may run code"
+            raise _with_the_two_lines(file, reason, outline) from error
         if unwanted is None:  # no Python object that PyTorch could name
             raise BadWeightsFile(f"{file.name} is no file of weights, or is damaged: copy or save it again") from error
         raise _more_than_weights(file, unwanted[1], outline) from error
@@ -138,8 +142,13 @@ def _load(file: Path) -> Any:
 
 
 def _more_than_weights(file: Path, what: str, outline: Outline) -> BadWeightsFile:
-    """The error for a file that holds Python objects, with the two lines of Python where its weights are found."""
+    """The error for a file that holds Python objects."""
     reason = f"{file.name} holds more than weights ({what}), and loading that can run code"
+    return _with_the_two_lines(file, reason, outline)
+
+
+def _with_the_two_lines(file: Path, reason: str, outline: Outline) -> BadWeightsFile:
+    """An error with the two lines of Python that turn the file into one of weights, where its weights are found."""
     weights = weights_in(outline.content, (*AVERAGED, *HOLDERS))
     if weights is None:
         return BadWeightsFile(f"{reason}: save the network's state_dict() alone, where you trust the file")

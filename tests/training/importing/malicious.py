@@ -2,11 +2,14 @@
 
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from training.importing.pickles import LEGACY_MAGIC
 
 
 class CreatesAFile:
@@ -45,3 +48,22 @@ def deflated(file: Path, weights: dict[str, Tensor]) -> Path:
 def pickled(content: object) -> bytes:
     """A plain pickle, without PyTorch's archive around it."""
     return pickle.dumps(content)
+
+
+class Calls:
+    """Pickled, it is a call of a function with these arguments."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+def legacy(file: Path, content: object) -> Path:
+    """Write what torch.save wrote before PyTorch 1.6, with a pickle of this content and no storages."""
+    sizes = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    with file.open("wb") as stream:
+        for value in (LEGACY_MAGIC, 1001, sizes, content, []):
+            pickle.dump(value, stream, 2)
+    return file

@@ -3,7 +3,7 @@
 import io
 import pickle
 import struct
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.importing import pickles
+from tests.training.importing.malicious import Calls, legacy
 from training.importing.contents import BadWeightsFile
-from training.importing.pickles import LARGEST_PICKLE, LEGACY_MAGIC, BadPickle, Outline, _load, check_pickle
+from training.importing.pickles import LARGEST_PICKLE, _load, check_pickle
+from training.importing.sketch import BadPickle, Outline
 from training.importing.weights_file import read_weights
-
-
-class Calls:
-    """Pickled, it is a call of a function with these arguments."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.call
-
-
-def legacy(file: Path, content: object) -> Path:
-    """Write what torch.save wrote before PyTorch 1.6, with a pickle of this content and no storages."""
-    sizes = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
-    with file.open("wb") as stream:
-        for value in (LEGACY_MAGIC, 1001, sizes, content, []):
-            pickle.dump(value, stream, 2)
-    return file
 
 
 class Storages(pickle.Pickler):
@@ -206,71 +188,10 @@ def test_attributes_of_parameters_take_the_place_of_nothing(tmp_path: Path) -> N
     assert weight.numel() == 6
 
 
-NESTED: Any = ()
-"""A tuple that has another one twice, and so on 60 times: its hash, or its text, takes longer than anybody waits."""
-for _ in range(60):
-    NESTED = (NESTED, NESTED)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        Calls(OrderedDict, [[NESTED, 1]]),
-        Calls(Counter, [NESTED]),
-        Calls(set, [NESTED]),
-        Calls(torch._tensor._rebuild_from_type_v2, Counter, Counter, ([NESTED],), None),
-        Calls(torch.serialization._get_layout, NESTED),
-        Calls(torch._utils._rebuild_parameter_with_state, torch.Size([1]), False, None, (1, 2, NESTED)),
-    ],
-    ids=["dictionary", "counter", "set", "call in a call", "layout", "text of an error"],
-)
-def test_calls_with_nested_tuples_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: object) -> None:
-    monkeypatch.setattr(pickles, "MOST_ARGUMENTS", 10_000)  # the number for everybody takes a second
-    with pytest.raises(BadWeightsFile, match="more values, or larger numbers"):
-        read_weights(legacy(tmp_path / "weights.pth", {"a": call}))
-
-
-def test_a_tensor_is_made_of_a_storage_alone(tmp_path: Path) -> None:
-    """PyTorch's loader calls the first argument, which may be what is never called otherwise."""
-    call = Calls(torch._tensor._rebuild_from_type_v2, bytearray, bytearray, (2 * 10**9,), None)
-    with pytest.raises(BadWeightsFile, match="makes a tensor of something else"):
-        read_weights(legacy(tmp_path / "weights.pth", {"a": call}))
-
-
-def test_objects_are_filled_from_names(tmp_path: Path) -> None:
-    """A list of pairs would do for PyTorch's loader, too, and its first elements would be hashed."""
-    filled = b"\x80\x02cargparse\nNamespace\n)\x81" + pickle.dumps([(NESTED, 1)], 2)[2:-1] + b"b."
-    with pytest.raises(BadPickle, match=r"has a argparse\.Namespace without names"):
-        check_pickle(io.BytesIO(filled), 1000)
-
-
-@pytest.mark.parametrize("identifier", [(NESTED, torch.FloatStorage, "0", "cpu", 1), ("storage", 1, "0", "cpu", 1)])
-def test_the_identifier_of_a_storage_is_one(identifier: tuple[object, ...]) -> None:
-    class Identifier(pickle.Pickler):
-        def persistent_id(self, value: object) -> object:
-            return identifier if value == "weights" else None
-
-    stream = io.BytesIO()
-    Identifier(stream, 2).dump("weights")
-    with pytest.raises(BadPickle, match=r"in the place of a storage|is damaged"):
-        check_pickle(io.BytesIO(stream.getvalue()), 1000)
-
-
-def test_numbers_that_share_a_hash_are_refused() -> None:
-    """A dictionary looks at all of them for each new one. The number that the hashes are taken modulo is the first."""
-    modulus = 2**61 - 1
-    check_pickle(io.BytesIO(pickle.dumps({modulus - 1: 0, 1 - modulus: 1}, 2)), 1000)
-    for content in ({modulus: 0}, {-modulus: 0}, {(1, 2 * modulus): 0}, OrderedDict({3 * modulus: 0})):
-        with pytest.raises(BadPickle, match="no usual number"):
-            check_pickle(io.BytesIO(pickle.dumps(content, 2)), 1000)
-    with pytest.raises(BadPickle, match="not written by PyTorch"):
-        check_pickle(io.BytesIO(b"\x80\x02K\x01p" + str(modulus).encode() + b"\n."), 1000)
-
-
 def test_a_pickle_has_a_largest_size(tmp_path: Path) -> None:
     """Each byte of these is a dictionary of its own, of 150 bytes."""
     with pytest.raises(BadPickle, match="more than 10 MB beside the numbers"):
         check_pickle(io.BytesIO(b"\x80\x02(" + b"}" * LARGEST_PICKLE + b"t."), 10**9)
     torch.save({"a": torch.zeros(1), "text": "x" * LARGEST_PICKLE}, tmp_path / "weights.pth")
-    with pytest.raises(BadWeightsFile, match="has more than 10 MB"):
+    with pytest.raises(BadWeightsFile, match="more than 10 MB beside the numbers"):
         read_weights(tmp_path / "weights.pth")

@@ -199,3 +199,19 @@ def test_paths_of_every_system_and_version_are_read(tmp_path: Path, module: str,
     assert file.read_bytes().count(named) == 1
     file.write_bytes(file.read_bytes().replace(named, other))
     assert list(read_weights(file).weights) == ["a"]
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_other_pickle_protocols_are_turned_into_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int, zipped: bool
+) -> None:
+    """PyTorch's safe loader knows the second, with which torch.save writes if nothing is said, and no later ones."""
+    monkeypatch.chdir(tmp_path)
+    content = {"state_dict": nn.Linear(2, 3).state_dict()}
+    torch.save(content, "w.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(BadWeightsFile, match="was saved with a pickle protocol that PyTorch loads only") as refused:
+        read_weights(Path("w.pth"))
+    _, *lines = str(refused.value).splitlines()
+    exec("\n".join(lines), {"torch": torch})
+    assert set(read_weights(Path("weights.pth")).weights) == {"weight", "bias"}

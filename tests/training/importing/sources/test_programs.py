@@ -165,3 +165,33 @@ def test_sizes_that_depend_on_pixels_are_limited_in_every_pass(tmp_path: Path, m
         network.logits(pixels)
     with pytest.raises(TypeError, match=r"torch\.fx cannot follow"):  # the function that it makes had no limit
         flat(model.network)
+
+
+@pytest.mark.parametrize("fixed_rows", [True, False])
+def test_what_hooks_return_does_not_count_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed_rows: bool
+) -> None:
+    """Of eight layers of 5 or 10 kB after each other, two at most have values at the same time."""
+
+    class Deep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(*(nn.Conv2d(3, 5, 1) if k % 2 == 0 else nn.Conv2d(5, 3, 1) for k in range(8)))
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            return self.layers(pixels).mean(dim=(2, 3)) + pixels[:, :, 0, 0].abs().nonzero().sum() * 0
+
+    if fixed_rows:
+        torch.export.save(torch.export.export(Deep(), (torch.rand(1, 3, 16, 16),)), tmp_path / "p.pt2")
+        model = programs.read(tmp_path / "p.pt2", ("a", "b", "c"))
+    else:
+        model = programs.read(write(Deep(), tmp_path / "p.pt2", 3, 16, 16), ("a", "b", "c"))
+    pixels = torch.rand(2, 3, 16, 16)
+    before = model.network(pixels)
+    monkeypatch.setattr(held, "LARGEST_PASS", 40_000)
+    for layer in model.network.layers.children():
+        layer.register_forward_hook(lambda _, inputs, output: output.clone())
+    torch.testing.assert_close(model.network(pixels), before)
+    monkeypatch.setattr(held, "LARGEST_PASS", 10_000)
+    with pytest.raises(torch.OutOfMemoryError, match="values at the same time"):
+        model.network(pixels)
