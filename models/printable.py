@@ -1,4 +1,4 @@
-"""Text from files of anybody's, in a form that changes nothing but itself where it is shown."""
+"""Text from files of anybody's, without the characters that control a terminal."""
 
 
 def printable(text: str) -> str:

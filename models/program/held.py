@@ -26,11 +26,14 @@ class Held:
     def after(self, results: Sequence[int], last: Sequence[int], registers: Sequence[Any]) -> None:
         """Add the `results` of a step, and take away the `last` values that are not read afterwards; raises TooLarge.
 
-        Both are places in `registers`. What was added for a place is taken away, whatever hooks have put there.
+        Both are places in `registers`, -1 for a result that does not exist. What was added for a place is taken away,
+        whatever hooks have put there.
         """
         for number in results:
-            counted = self._counted.setdefault((id(registers), number), [])
-            for storage in self._storages(registers[number] if number >= 0 else None):
+            if number < 0:
+                continue
+            counted = self._counted[id(registers), number] = []
+            for storage in self._storages(registers[number]):
                 counted.append((storage._cdata, storage.nbytes()))
                 self._bytes += 0 if self._users[storage._cdata] else storage.nbytes()
                 self._users[storage._cdata] += 1

@@ -214,7 +214,7 @@ class Program(nn.Module):
         try:
             with LargestTensor(LARGEST_VALUE):
                 weights = [getattr(owner, name) for owner, name in self._weights]
-                return self._run(*groups, rows=rows, held=Held(weights))
+                return self._run(*groups, rows=rows, weights=weights, held=Held(weights))
         except TooLarge as error:
             raise torch.OutOfMemoryError(str(error)) from error
 

@@ -17,7 +17,8 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 class Archive:
     """An open zip whose members are stored as they are, side by side; PyTorch puts all of them into one folder.
 
-    `size` is the number of bytes of the file.
+    `size` is the number of bytes of the file. `places` has where the bytes of each member begin in it, and how many
+    there are.
     """
 
     def __init__(self, file: zipfile.ZipFile, size: int) -> None:
@@ -27,23 +28,19 @@ class Archive:
             raise BadProgram(f"the archive has more than {MOST_MEMBERS:,} members: PyTorch did not write it")
         for member in members:
             _check_member(member)
-        _check_places(file, size)
+        begins = _check_places(file, size)
         folders = {member.filename.partition("/")[0] for member in members}
         root = f"{folders.pop()}/" if len(folders) == 1 else ""
         self._members = {member.filename.removeprefix(root): member for member in members}
         if len(self._members) < len(members):
             raise BadProgram("the archive has two members of the same name: save the file again")
+        self.places = {name: (begins[each.filename], each.file_size) for name, each in self._members.items()}
         self.size = size
 
     @property
     def names(self) -> list[str]:
         """The names of the members, without the folder that all of them are in."""
         return list(self._members)
-
-    @property
-    def places(self) -> dict[str, tuple[int, int]]:
-        """Where the bytes of each member begin in the file, and how many there are."""
-        return {name: (_begin(self._file, member), member.file_size) for name, member in self._members.items()}
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """The bytes of a member, whose checksum is verified; raises BadProgram if it is missing or above `most`."""
@@ -83,15 +80,20 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         )
 
 
-def _check_places(file: zipfile.ZipFile, size: int) -> None:
-    """Raise BadProgram if two members share bytes, or if one has bytes that the file of this size does not have."""
-    end = 0
+def _check_places(file: zipfile.ZipFile, size: int) -> dict[str, int]:
+    """Where the bytes of each member begin.
+
+    Raises BadProgram if two members share bytes, or if one has bytes that the file of this size does not have.
+    """
+    begins, end = {}, 0
     for member in sorted(file.infolist(), key=lambda member: member.header_offset):
         if member.header_offset < end:
             raise BadProgram(f"{member.filename[:200]} in the archive overlaps another member: save the file again")
-        end = _begin(file, member) + member.file_size
+        begins[member.filename] = begin = _begin(file, member)
+        end = begin + member.file_size
     if end > size:
         raise BadProgram("the archive is longer than the file: it was cut off, so copy it again")
+    return begins
 
 
 def _begin(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:

@@ -81,8 +81,9 @@ def choose_names(
     """The names of the classes of a network with so many outputs.
 
     A network with one output more than there are names has a background class if the user says so (`background`), and
-    if it has 1001, as TensorFlow's networks for ImageNet: a name that was forgotten would move all others. One output
-    is that of the second of two classes, or of one label. Raises BadSource where the numbers do not fit.
+    if it has 1001, as TensorFlow's networks for ImageNet: a name that was forgotten would move all others. With one or
+    two outputs `background` has no meaning. One output is that of the second of two classes, or of one label. Raises
+    BadSource where the numbers do not fit.
     """
     background = background and outputs > 2
     single = (ONE_OUTPUT,) if outputs == 1 else ()
@@ -92,7 +93,7 @@ def choose_names(
             continue
         if len(names) == outputs and background:
             raise BadSource(
-                f"{source} has a name for each of the {outputs} outputs, so none is a background class: leave out "
+                f"there is a name for each of the {outputs} outputs, so none is a background class: leave out "
                 "--background, or give --classes without a name for the first output"
             )
         if len(names) == outputs:
@@ -100,7 +101,7 @@ def choose_names(
         if len(names) == 2 and outputs == 1:
             first, second = checked = _checked(names, source)
             return Classes(checked, binary=True, warnings=(BINARY.format(second, first),))
-        if len(names) == outputs - 1 and outputs > 2 and (background or outputs == TENSORFLOWS):
+        if len(names) == outputs - 1 and (background or outputs == TENSORFLOWS):
             warning = (
                 f"the network has {outputs} outputs and {source} {outputs - 1} names: the first output is taken to be "
                 "a background class, and is left out"

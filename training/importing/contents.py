@@ -24,7 +24,8 @@ class BadWeightsFile(ValueError):
 def check_contents(file: Path) -> Outline:
     """The outline of what is in the file.
 
-    Raises BadWeightsFile for a file that would become larger than it is, and for a TorchScript program.
+    Raises BadWeightsFile for a file that would become larger than it is, for a zip in which PyTorch finds other members
+    than Python, and for a TorchScript program.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
+from models.printable import printable
+
 PREFIXES = ("module.", "_forward_module.", "model.", "net.", "network.", "backbone.")
 """Beginnings of keys that wrappers add: DataParallel, DeepSpeed, Lightning modules."""
 INSIDE = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -35,7 +37,7 @@ def unwrapped(weights: Mapping[str, Tensor]) -> Iterator[tuple[dict[str, Tensor]
         inside = {key.removeprefix(prefix): tensor for key, tensor in current.items() if key.startswith(prefix)}
         others = {key: tensor for key, tensor in current.items() if not key.startswith(prefix)}
         if inside and others and not _have_a_layer(others):
-            names = ", ".join(key[:100] for key in list(others)[:3]) + (", ..." if len(others) > 3 else "")
+            names = ", ".join(printable(key[:100]) for key in list(others)[:3]) + (", ..." if len(others) > 3 else "")
             warning = (
                 f"weights that do not begin with {prefix!r} are left out ({len(others)}: {names}), as those of a loss "
                 "or a metric"

@@ -18,8 +18,8 @@ def stored_names(loaded: Mapping[Any, Any]) -> tuple[tuple[str, ...] | None, tup
         return None, ()
     key, names = found[0]
     if differing := [other for other, others in found if others != names]:
-        warning = f"the file has other names of classes, or another order of them, in {differing[0]} than in {key}"
-        return names, (f"{warning}: those of {key} are taken",)
+        warning = f"the names of the classes under {differing[0]} in the file differ from those under {key}, or are in "
+        return names, (f"{warning}another order: those under {key} are taken",)
     return names, ()
 
 

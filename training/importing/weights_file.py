@@ -65,7 +65,8 @@ class WeightsFile:
     """The weights in a file by their names, and what the file says about them.
 
     `classes` are the names of the classes if the file has them, and `metadata` the header of a safetensors file.
-    `holder` is the key under which the weights were, empty for the file itself. `warnings` say which were chosen.
+    `holder` is the key under which the weights were, empty for the file itself. `warnings` say which were chosen, and
+    `doubts` where the file has other names of classes, too.
     """
 
     weights: Mapping[str, Tensor]
@@ -73,6 +74,7 @@ class WeightsFile:
     metadata: Mapping[str, str] = field(default_factory=dict)
     holder: str = ""
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def read_weights(file: Path) -> WeightsFile:
@@ -87,7 +89,7 @@ def read_weights(file: Path) -> WeightsFile:
     holder, weights, chosen = _state_dict(loaded, file)
     _check_sizes(weights, file)
     classes, doubts = stored_names(loaded) if isinstance(loaded, Mapping) else (None, ())
-    return WeightsFile(weights, classes, holder=holder, warnings=(*chosen, *doubts))
+    return WeightsFile(weights, classes, holder=holder, warnings=chosen, doubts=doubts)
 
 
 def file_digest(file: Path) -> str:

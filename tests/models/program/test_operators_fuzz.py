@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 CALLS = 60
 """Calls of each overload."""
 LARGEST_PROCESS = 2**33
-"""Largest number of bytes of the addresses of such a process, of which PyTorch alone takes half."""
+"""Largest number of bytes of the addresses of such a process; PyTorch alone takes 3 GiB."""
 PARTS = 24
 """Number of processes in which all operators are called."""
 INTEGERS = (-(2**63), -3, -2, -1, 0, 1, 2, 3, 5, 8, 17, 2**31, 2**62)

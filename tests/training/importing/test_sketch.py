@@ -79,13 +79,19 @@ def test_numbers_that_share_a_hash_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", [dict.fromkeys, set, Counter, lambda keys: OrderedDict((key, 0) for key in keys)])
 def test_few_keys_are_tuples(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
-    """Tuples of one hash are easily made, and each takes a look at all others. The last kind is that of Python 2."""
+    """Tuples of one hash are easily made, and each takes a look at all others."""
     monkeypatch.setattr(sketch, "MOST_UNUSUAL_KEYS", 50)
     keys = [(number, 1) for number in range(51)]
     check_pickle(io.BytesIO(pickle.dumps(kind(keys[:50]), 2)), 1000)
     with pytest.raises(BadPickle, match="more than 50 keys that are no text and no number"):
         check_pickle(io.BytesIO(pickle.dumps(kind(keys), 2)), 1000)
-    pairs = [[key, 0] for key in keys]
+
+
+def test_few_pairs_have_tuples_as_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OrderedDict of Python 2 is a call with a list of pairs."""
+    monkeypatch.setattr(sketch, "MOST_UNUSUAL_KEYS", 50)
+    pairs = [[(number, 1), 0] for number in range(51)]
+    check_pickle(io.BytesIO(pickle.dumps(Calls(OrderedDict, pairs[:50]), 2)), 1000)
     with pytest.raises(BadPickle, match="more than 50 keys"):
         check_pickle(io.BytesIO(pickle.dumps(Calls(OrderedDict, pairs), 2)), 1000)
 

@@ -41,12 +41,12 @@ def test_the_order_of_a_mapping_is_taken_where_names_contradict_each_other(tmp_p
     content = {"classes": ["cat", "dog"], "class_to_idx": {"cat": 1, "dog": 0}}
     stored = read_weights(write(tmp_path / "named.pth", {"state_dict": {"a": torch.zeros(1)}, **content}))
     assert stored.classes == ("dog", "cat")
-    assert stored.warnings == (
-        "the file has other names of classes, or another order of them, in classes than in class_to_idx: those of "
-        "class_to_idx are taken",
+    assert stored.doubts == (
+        "the names of the classes under classes in the file differ from those under class_to_idx, or are in another "
+        "order: those under class_to_idx are taken",
     )
     content["classes"] = ["dog", "cat"]
-    assert not read_weights(write(tmp_path / "same.pth", {"state_dict": {"a": torch.zeros(1)}, **content})).warnings
+    assert not read_weights(write(tmp_path / "same.pth", {"state_dict": {"a": torch.zeros(1)}, **content})).doubts
 
 
 def test_names_in_json_that_is_no_list_of_names() -> None:

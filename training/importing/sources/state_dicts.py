@@ -49,7 +49,8 @@ def read(
         model = _own(architecture, stored, classes, source, background)
     else:
         model = _torchvisions(stored, architecture, classes, source, background)
-    return replace(model, warnings=(*model.warnings, *stored.warnings))
+    doubts = stored.doubts if classes is None else ()
+    return replace(model, warnings=(*model.warnings, *stored.warnings, *doubts))
 
 
 def _torchvisions(
@@ -100,7 +101,7 @@ def _torchvisions(
             "it, if there are any, that compute something else: --check shows whether it is right",
         )
     assumed = f"torchvision's own weights of {found.architecture}"
-    return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings, assumed)
+    return SourceModel(network, spec, {**kind, **source}, _transforms(spec), warnings, assumed, left_out)
 
 
 def spec_of_size(spec: Spec, side: int | None) -> Spec:
@@ -135,7 +136,7 @@ def _own(
             chosen = choose_names(outputs, given=classes, own=stored.classes, background=has_background)
             spec = Spec(architecture, **chosen.fields)
             own = {"kind": "registered", **source}
-            return SourceModel(network, spec, own, None, (*chosen.warnings, *left_out), assumed=IMAGENETS)
+            return SourceModel(network, spec, own, None, (*chosen.warnings, *left_out), IMAGENETS, left_out)
     network = architectures.build(architecture, len(classes or ()) or last[0])
     architectures.load_exactly(network, weights)  # raises BadWeights, which says what does not fit
     raise BadSource(f"these weights are not of {architecture}")

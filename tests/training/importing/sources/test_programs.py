@@ -163,7 +163,7 @@ def test_sizes_that_depend_on_pixels_are_limited_in_every_pass(tmp_path: Path, m
     pixels[0, 0, 8, 8] = 1
     with pytest.raises(torch.OutOfMemoryError, match="makes a tensor of 101 x 101 numbers"):
         network.logits(pixels)
-    with pytest.raises(TypeError, match=r"torch\.fx cannot follow"):  # the function that it makes had no limit
+    with pytest.raises(TypeError, match=r"torch\.fx cannot follow"):  # the function that it makes would have no limit
         flat(model.network)
 
 
@@ -171,7 +171,7 @@ def test_sizes_that_depend_on_pixels_are_limited_in_every_pass(tmp_path: Path, m
 def test_what_hooks_return_does_not_count_again_and_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed_rows: bool
 ) -> None:
-    """Of eight layers of 5 or 10 kB after each other, two at most have values at the same time."""
+    """Of eight layers of 6 or 10 kB after each other, two at most have values at the same time."""
 
     class Deep(nn.Module):
         def __init__(self) -> None:
