@@ -1,20 +1,17 @@
 """Decoding picture files, which may come from anywhere, to uint8 tensors, and encoding them."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from models.decoding import limits, rendering, wide
 from models.decoding.errors import BrokenPicture, NotAPicture, PictureError, PictureTooLarge, UnclearLevels
-from models.decoding.kinds import FORMATS, READ, kind_of
-from models.decoding.metadata import without_metadata
-from models.decoding.opening import open_picture
+from models.decoding.kinds import FORMATS, READ
+from models.decoding.levels import MAX_PIXELS, Admit, Levels, read_levels
 
 __all__ = [
     "FORMATS",
@@ -33,8 +30,6 @@ __all__ = [
     "inspect",
 ]
 
-MAX_PIXELS = 25_000_000
-"""Largest number of pixels of a picture that is decoded, unless the caller sets another limit."""
 JPEG_QUALITY = 95
 """Quality of JPEG files that are written, from 1 to 100."""
 WEBP_SIDE = 16_383
@@ -75,7 +70,7 @@ def inspect(
     reduce_above: int | None = None,
     shorter: int | None = None,
     limit_name: str = "",
-    admit: Callable[[int], None] | None = None,
+    admit: Admit | None = None,
 ) -> Decoded:
     """Decode a picture file as `decode` does, and return its true format too (a PNG may be named .jpg).
 
@@ -83,54 +78,22 @@ def inspect(
     width and height, and after decoding both sides are divided by a whole number. With `shorter`, a JPEG alone is
     decoded at such a scale, one that leaves its shorter side at least that many pixels and divides both sides.
 
-    `admit` is called once, when the header was checked and before the pixels are decoded, with the number of pixels
-    that will be in memory; it may wait until there is room for them.
+    `admit` is called with the number of pixels, as `models.decoding.levels.Admit` says.
     """
-    kind = kind_of(data)
-    limits.allow(max_pixels)
-    if kind == "PPM":
-        return _netpbm(data, max_pixels, reduce_above, limit_name, admit)
-    stripped = without_metadata(data, kind)
-    image = open_picture(stripped, kind, limit_name)
-    limits.check_shape(image.width, image.height, max_pixels, limit_name)
-    limits.check_cost(image, stripped, max_pixels)
-    width, height = image.size
-    rendering.draft(image, reduce_above)
-    rendering.draft_to(image, shorter)
-    if admit is not None:
-        # A progressive JPEG is held whole, also where it is decoded at a smaller scale.
-        admit(width * height if "progressive" in image.info else image.width * image.height)
-    raw = wide.raw_mode(image)
-    try:
-        image.load()
-        turn = rendering.turn_of(image)
-        numbers = wide.numbers_of(image, raw, stripped, kind)
-        levels = rendering.render(
-            rendering.without_empty_alpha(image) if numbers is None else numbers, turn, reduce_above
-        )
-    except PictureError:
-        raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
-        raise BrokenPicture(f"the {image.format} picture cannot be decoded ({error})", "send it whole") from error
-    if rendering.swaps_sides(turn):
-        width, height = height, width
-    return Decoded(_tensor(levels), image.format or kind, width, height)
+    read = read_levels(
+        data,
+        max_pixels=max_pixels,
+        reduce_above=reduce_above,
+        shorter=shorter,
+        limit_name=limit_name,
+        admit=admit,
+    )
+    return of_levels(read)
 
 
-def _netpbm(
-    data: bytes, max_pixels: int, reduce_above: int | None, limit_name: str, admit: Callable[[int], None] | None
-) -> Decoded:
-    header, numbers = wide.of_netpbm(data)
-    limits.check_shape(header.width, header.height, max_pixels, limit_name)
-    if admit is not None:
-        admit(header.width * header.height)
-    levels = rendering.render(numbers(), None, reduce_above)
-    return Decoded(_tensor(levels), "PPM", header.width, header.height)
-
-
-def _tensor(levels: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "3 h w"]:
-    # NumPy copies on this thread alone: PyTorch would start further threads here, beside those of the network's pass.
-    return torch.from_numpy(np.ascontiguousarray(levels.transpose(2, 0, 1)))
+def of_levels(read: Levels) -> Decoded:
+    """The same picture as a tensor, which shares the memory."""
+    return Decoded(torch.from_numpy(read.values), read.format, read.width, read.height)
 
 
 def encode(

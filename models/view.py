@@ -3,8 +3,9 @@
 Attacks and everything else that needs the picture's own pixels use `models.pictures.decode` and `preprocess`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from models.pictures import MAX_PIXELS, inspect
+from models.pictures import Decoded, inspect
 from models.preprocessing import input_sides, preprocess, to_float
 from models.resize import OVERSHOOTING
 from models.spec import Spec
@@ -35,6 +36,15 @@ pixel, their rounding decides whether the pixel counts.
 """
 
 
+@runtime_checkable  # tests check the types of arguments with isinstance
+class Read(Protocol):
+    """A function that decodes a picture file, such as `models.pictures.inspect`."""
+
+    def __call__(self, data: bytes, *, shorter: int | None) -> Decoded:
+        """The picture; a JPEG may be decoded at a smaller scale that leaves its shorter side so many pixels."""
+        ...
+
+
 @dataclass(frozen=True)
 class View:
     """What the network sees of a picture file, and the size in pixels of the upright picture in the file.
@@ -53,19 +63,17 @@ def view(
     spec: Spec,
     *,
     exact: bool = False,
-    max_pixels: int = MAX_PIXELS,
-    limit_name: str = "",
-    admit: Callable[[int], None] | None = None,
+    read: Read = inspect,
 ) -> View:
     """Decode a picture file and preprocess it for the network.
 
     A JPEG of many times the size that the network sees is decoded at 1/2, 1/4 or 1/8 of its width and height (its
-    discrete cosine transform allows that in less time), unless `exact` is set. The other arguments and
-    the errors are those of `models.pictures.inspect`.
+    discrete cosine transform allows that in less time), unless `exact` is set. `read` decodes the file
+    as `models.pictures.inspect` does, whose errors are raised.
     """
     aliased = spec.interpolation == "nearest" or not spec.antialias  # other pixels would be read of a smaller picture
     shorter = None if exact or aliased else DETAIL * max(spec.resize_size)
-    decoded = inspect(data, max_pixels=max_pixels, shorter=shorter, limit_name=limit_name, admit=admit)
+    decoded = read(data, shorter=shorter)
     whole = decoded.pixels.shape[1:] == (decoded.height, decoded.width)
     return View(preprocess_levels(decoded.pixels, spec), decoded.width, decoded.height, whole)
 

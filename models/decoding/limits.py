@@ -1,14 +1,11 @@
 """Limits that are checked with the header of a file, before any pixel is decoded."""
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
-from models.decoding import jpeg2000, media, tiff
 from models.decoding.errors import BrokenPicture, PictureTooLarge
 
 MAX_ASPECT = 32
 """Largest ratio of the longer side to the shorter one."""
-MAX_SCANS = 100
-"""Largest number of scans of a progressive JPEG: encoders write about ten, and each is a pass over the picture."""
 
 
 def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> None:
@@ -30,18 +27,6 @@ def check_shape(width: int, height: int, max_pixels: int, limit_name: str) -> No
 def remedy(limit_name: str) -> str:
     """What the sender of a picture that is too large can do."""
     return f"send a smaller one, or raise {limit_name}" if limit_name else "send a smaller one"
-
-
-def check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Raise a PictureError for files that take far more time or memory than their size in pixels suggests."""
-    if image.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
-        raise BrokenPicture(f"the JPEG has more than {MAX_SCANS} scans", "save it again")
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tiff.check(image.tag_v2, max_pixels)
-    if image.format == "JPEG2000":
-        jpeg2000.check(data, image.width, image.height)
-    if image.format in ("AVIF", "HEIF"):
-        media.check(data, image.format)
 
 
 def allow(max_pixels: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.decoding.errors import BrokenPicture
+from models.decoding.scans.pieces import FEW_PIECES, refuse
 
 TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])+([^\s#]{1,20})")
 """A word of the header, after blanks and comments."""
@@ -139,7 +140,10 @@ def _packed(data: bytes, header: Header) -> np.ndarray:
 def _plain(data: bytes, header: Header) -> np.ndarray:
     """Samples written as digits; memory for them is taken only if the text is long enough to hold them."""
     text = memoryview(data)[header.start - 1 :]
-    if b"#" in data[header.start - 1 :]:
+    comments = data.count(b"#", header.start - 1)
+    if comments > FEW_PIECES:
+        raise refuse("picture's text", comments, "comments", FEW_PIECES)
+    if comments:
         text = memoryview(re.sub(rb"#[^\r\n]*", b"", text))
     bits = header.kind == b"1"
     if len(text) * (1 if bits else 0.5) + 1 < header.samples:

@@ -8,6 +8,7 @@ from PIL import Image, TiffImagePlugin
 
 from models.decoding.errors import BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels
 from models.decoding.kinds import DEVELOP
+from models.decoding.scans.pieces import LARGE_TILE
 
 # Tags by their numbers, and the values of some of them.
 SUBFILE, WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR = 254, 256, 257, 258, 262, 274, 277, 284
@@ -89,8 +90,10 @@ def check(tags: Tags, max_pixels: int) -> None:
         tile = int(first(tags, TILE_WIDTH, 0)) * int(first(tags, TILE_LENGTH, 0))
     except (TypeError, ValueError) as error:
         raise BrokenPicture("the size of the TIFF's tiles is no number", "save it again") from error
-    if tile > max_pixels:
-        raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {max_pixels:,}", "save it again")
+    pixels = first(tags, WIDTH, 0) * first(tags, HEIGHT, 0)
+    most = min(max_pixels, max(LARGE_TILE, 4 * pixels))  # a tile at the right or the lower edge is padded
+    if tile > most:
+        raise PictureTooLarge(f"the TIFF's tiles have {tile:,} pixels; the limit is {most:,}", "save it again")
     bits, planar = first(tags, BITS, 1), first(tags, PLANAR, 1) == 2
     wide = isinstance(bits, int) and bits > 8
     if (planar and wide) or (first(tags, SAMPLE_FORMAT, 1) == 2 and not wide) or first(tags, PHOTOMETRIC) == 8:

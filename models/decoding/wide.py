@@ -8,9 +8,9 @@ from PIL import Image
 
 from models.decoding import jpeg2000, netpbm, tiff
 from models.decoding.errors import UnclearLevels
-from models.decoding.metadata import significant_bits
 from models.decoding.numbers import Numbers
 from models.decoding.opening import open_picture
+from models.decoding.scans.png import significant_bits
 
 OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 """For the byte order in a raw mode (big, little, native) the one with which Pillow keeps the lower bytes instead."""

@@ -1,6 +1,7 @@
 """Tests that what /classify shows the network is what `preprocess` makes of the decoded picture."""
 
 import io
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.pictures import decode, encode
+from models.pictures import decode, encode, inspect
 from models.preprocessing import preprocess, to_float
 from models.spec import Spec
 from models.view import DETAIL, preprocess_levels, stacked, view
@@ -82,7 +83,7 @@ def test_a_scale_must_divide_both_sides(draw: Draw) -> None:
     side = DETAIL * 36 * 8
     admitted: list[int] = []
     for width, scale in ((side, 8), (side + 4, 4), (side + 2, 2), (side + 1, 1)):
-        view(jpeg((width, side), draw), SPEC, admit=admitted.append)
+        view(jpeg((width, side), draw), SPEC, read=partial(inspect, admit=admitted.append))
         assert admitted[-1] == width * side // scale**2
 
 
