@@ -5,12 +5,13 @@ from starlette.concurrency import run_in_threadpool
 from torch import Tensor
 
 from app.adversarial.requests import AdversarialOptions
-from app.web.service import Service
+from app.memory.costs import of_pixels
+from app.web.ticket import Ticket
 from app.web.uploads.uploads import decode_upload
 from models.attacks.masks import BadMask, mask_of_box, mask_of_picture
 
 
-async def allowed_pixels(options: AdversarialOptions, picture: Tensor, service: Service) -> Bool[Tensor, "h w"] | None:
+async def allowed_pixels(options: AdversarialOptions, picture: Tensor, ticket: Ticket) -> Bool[Tensor, "h w"] | None:
     """True where both the uploaded mask and the box allow a change; None if the request has neither.
 
     Raises BadMask if they do not fit the picture or allow nothing, and the errors of `decode_upload` for the mask.
@@ -18,7 +19,7 @@ async def allowed_pixels(options: AdversarialOptions, picture: Tensor, service: 
     height, width = picture.shape[1:]
     mask = None
     if options.mask is not None:
-        upload = await decode_upload(options.mask, service, name="mask")
+        upload = await decode_upload(options.mask, ticket, of_pixels(0), name="mask")
         mask = await run_in_threadpool(mask_of_picture, upload, height, width)
     if options.box is not None:
         inside = mask_of_box(options.box, height, width).to(picture.device)

@@ -8,13 +8,16 @@ from starlette.responses import Response
 
 from app.adversarial.curve_requests import CurveOptions
 from app.adversarial.curve_responses import CurveResult
+from app.memory.costs import ATTACKED, of_pixels
 from app.web.formats import choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
+from app.web.ticket import TicketDependency
 from app.web.uploads.uploads import decode_upload, form_of
 from models.attacks.curves.curve import Curve, check_curve, curve
+from models.store import Model
 
 router = APIRouter(tags=["pictures"])
 
@@ -30,6 +33,7 @@ async def post_curve(
     request: Request,
     service: ServiceDependency,
     form: Annotated[CurveOptions, Depends(form_of(CurveOptions))],
+    ticket: TicketDependency,
 ) -> Response:
     """Find the smallest perturbation that fools the model in each norm, and what an attack achieves within each budget.
 
@@ -37,10 +41,11 @@ async def post_curve(
     of the target class (without a target, of all other classes together).
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model)
+    model = service.model(form.model)
     check_curve(model.spec)  # refuses before the picture is decoded
     target = None if form.target is None else model.spec.names.find(form.target)
-    picture = await decode_upload(form.image, service)
+    ticket.shorten(form.deadline_s)
+    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
     task = curve(
         picture,
         model.spec,
@@ -54,17 +59,15 @@ async def post_curve(
         rows=service.query_rows(model),
     )
     return await present(
-        request,
-        service,
+        ticket,
         task,
         model,
-        partial(_to_outcome, model=model.name),
+        partial(_to_outcome, model=model),
         format=format,
-        deadline_s=form.deadline_s,
-        weight=picture.shape[1] * picture.shape[2],
+        best_at_deadline=form.deadline_s is not None,
     )
 
 
-def _to_outcome(result: Curve, seconds: float, *, model: str) -> Outcome:
+def _to_outcome(result: Curve, seconds: float, *, model: Model) -> Outcome:
     body = CurveResult.of(result, model=model, seconds=seconds)
-    return Outcome(body, body.image, {"Model": model})
+    return Outcome(body, body.image, {"Model": model.name, "Version": model.version})

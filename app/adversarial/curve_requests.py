@@ -62,7 +62,7 @@ class CurveOptions(Options):
     seed: Seed = Field(default=0, description=SEED)
     deadline_s: Deadline = Field(default=None, description=DEADLINE, examples=[60])
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
-    format: FormatChoice = Field(default=None, description=FORMAT)
+    format: FormatChoice = Field(default=None, description=FORMAT, examples=[""])
 
 
 class TargetsOptions(Options):

@@ -8,14 +8,16 @@ from pydantic.config import JsonDict
 from torch import Tensor
 
 from app.adversarial.responses import Norms, TargetClass
-from app.web.schemas import Passes, PictureResult, PictureUrl, Prediction
+from app.web.schemas import VERSION, Passes, PictureResult, PictureUrl, Prediction
 from models.attacks.curves.curve import Curve
 from models.attacks.curves.searches import Known
 from models.attacks.targets import NearClass, NearClasses
 from models.effort import Effort
+from models.store import Model
 
 EXAMPLE: JsonDict = {
     "model": "cats-dogs",
+    "version": "5f2b9c01d3e4",
     "original": {"label": "dog", "index": 1, "probability": 0.998},
     "target": None,
     "effort": "standard",
@@ -76,6 +78,7 @@ class CurveResult(PictureResult):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     model: str = Field(description="Name of the attacked model.")
+    version: str = Field(description=VERSION)
     original: Prediction = Field(description="The model's top class on the uploaded picture.")
     target: TargetClass | None = Field(description="The target class; null if the request named none.")
     effort: Effort = Field(description="How much work the searches were asked to put in: quick, standard or thorough.")
@@ -91,10 +94,11 @@ class CurveResult(PictureResult):
     seconds: float = Field(description="Seconds that all attacks together took, including the time in the queue.")
 
     @classmethod
-    def of(cls, curve: Curve, *, model: str, seconds: float) -> "CurveResult":
+    def of(cls, curve: Curve, *, model: Model, seconds: float) -> "CurveResult":
         """The response for the curve of one picture on this model."""
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             original=Prediction.model_validate(curve.original),
             target=None if curve.target is None else TargetClass.model_validate(curve.target),
             effort=curve.effort,
@@ -133,15 +137,17 @@ class NearestClasses(BaseModel):
     """The response of POST /adversarial/targets."""
 
     model: str = Field(description="Name of the model.")
+    version: str = Field(description=VERSION)
     original: Prediction = Field(description="The model's top class on the uploaded picture.")
     nearest: list[NearestClass] = Field(description="The classes that are easiest to reach, nearest first.")
     passes: Passes = Field(description="Numbers of pictures that the measurement sent through the network.")
 
     @classmethod
-    def of(cls, result: NearClasses, *, model: str) -> "NearestClasses":
+    def of(cls, result: NearClasses, *, model: Model) -> "NearestClasses":
         """The response for the result on this model."""
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             original=Prediction.model_validate(result.original),
             nearest=[NearestClass.of(near) for near in result.nearest],
             passes=Passes.model_validate(result.passes),

@@ -92,4 +92,4 @@ class AdversarialOptions(AttackOptions):  # type: ignore[misc, valid-type]
         "format events.",
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
-    format: FormatChoice = Field(default=None, description=FORMAT)
+    format: FormatChoice = Field(default=None, description=FORMAT, examples=[""])

@@ -5,11 +5,13 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.web.schemas import OptionValue, Passes, PictureResult, PictureUrl, Prediction
+from app.web.schemas import VERSION, OptionValue, Passes, PictureResult, PictureUrl, Prediction
 from models.attacks.task import Adversarial
+from models.store import Model
 
 EXAMPLE: JsonDict = {
     "model": "cats-dogs",
+    "version": "5f2b9c01d3e4",
     "attack": "auto",
     "norm": "l2",
     "goal": "the class is 'cat'",
@@ -126,6 +128,7 @@ class AdversarialResult(PictureResult):
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "perturbation", "heat_map", "patch"})
 
     model: str = Field(description="Name of the attacked model.")
+    version: str = Field(description=VERSION)
     attack: str = Field(description="Name of the attack.")
     norm: str = Field(description="The norm that measures or bounds the perturbation: linf, l2, l1 or l0.")
     goal: str = Field(
@@ -175,13 +178,14 @@ class AdversarialResult(PictureResult):
 
     @classmethod
     def of(
-        cls, result: Adversarial, *, model: str, transfer: list[TransferVerdict], seconds: float
+        cls, result: Adversarial, *, model: Model, transfer: list[TransferVerdict], seconds: float
     ) -> "AdversarialResult":
         """The response for a result of the attack on this model; compares the two pictures, which takes a while."""
         from models.attacks import perception  # late: it imports scikit-image and SciPy (docs/decisions/0042)
 
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             attack=result.attack,
             norm=result.norm,
             goal=result.goal,

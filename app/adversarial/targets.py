@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from app.adversarial.curve_requests import TargetsOptions
 from app.adversarial.curve_responses import NearestClasses
+from app.memory.costs import ATTACKED, of_pixels
 from app.web.openapi import picture_request, problems
 from app.web.service import ServiceDependency, result_for
+from app.web.ticket import TicketDependency
 from app.web.uploads.uploads import decode_upload, form_of
 from models.attacks.targets import check_targets, suggest_targets
 
@@ -22,14 +24,14 @@ router = APIRouter(tags=["pictures"])
     openapi_extra=picture_request(TargetsOptions),
 )
 async def post_targets(
-    request: Request,
     service: ServiceDependency,
     form: Annotated[TargetsOptions, Depends(form_of(TargetsOptions))],
+    ticket: TicketDependency,
 ) -> NearestClasses:
     """Find the classes that need the smallest perturbation, as DeepFool measures it at the model's input size."""
-    model = service.registry.get(form.model)
+    model = service.model(form.model)
     check_targets(model.spec)  # refuses before the picture is decoded
-    picture = await decode_upload(form.image, service)
+    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
     task = suggest_targets(picture, model.spec, top=form.top, candidates=max(form.candidates, form.top))
-    future = service.submit(task, model, weight=picture.shape[1] * picture.shape[2])
-    return NearestClasses.of(await result_for(request, future), model=model.name)
+    future = ticket.submit(task, model)
+    return NearestClasses.of(await result_for(ticket.request, future, ticket.until), model=model)

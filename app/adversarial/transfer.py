@@ -40,10 +40,9 @@ async def ask_other_models(service: Service, result: Adversarial, attacked: str)
 
 def _candidates(service: Service, result: Adversarial, attacked: str) -> list[_Candidate]:
     candidates = []
-    for name in service.registry.names:
-        if name == attacked or service.registry.state(name) != "ready":
+    for model in service.registry.ready():
+        if model.name == attacked:
             continue
-        model = service.registry.get(name)
         try:
             candidates.append(_Candidate(model, *_indices(result, model.spec)))
         except UnknownClass:

@@ -13,9 +13,11 @@ from app.engine.batches import DoesNotFit
 from app.engine.progress import Listener
 from app.ideal.film import Film
 from app.ideal.judge import ask_judge
+from app.ideal.order import Order
 from app.ideal.resolved_request import ResolvedRequest
 from app.ideal.responses import IdealResult
 from app.ideal.stored_ideal import StoredIdeal, load_stored
+from app.telemetry.record import timed_work
 from app.web.events import PREVIEW_SIDE
 from app.web.formats import Format
 from app.web.service import Service
@@ -26,18 +28,29 @@ from models.preprocessing import to_float
 from models.query import Progress
 
 
-async def load_or_draw(service: Service, request: ResolvedRequest, key: str, listener: Listener) -> StoredIdeal:
+async def load_or_draw(
+    service: Service, request: ResolvedRequest, key: str, order: Order, listener: Listener
+) -> StoredIdeal:
     """The stored response, or else a new one."""
-    stored = await run_sync(load_stored, service, key)
-    return stored or await draw(service, request, key, _with_small_previews(listener))
+    try:
+        stored = await run_sync(load_stored, service, key)
+        return stored or await draw(service, request, key, order, _with_small_previews(listener))
+    finally:
+        order.release()
 
 
-async def draw(service: Service, request: ResolvedRequest, key: str, listener: Listener) -> StoredIdeal:
+async def draw(service: Service, request: ResolvedRequest, key: str, order: Order, listener: Listener) -> StoredIdeal:
     """Draw the pictures, ask the judge, and store the response if it is complete."""
     begun, rows = time.monotonic(), service.engine.max_rows
     device = service.registry.device
     task = ideal(request.subject, request.model.spec, method=request.method, device=device, **request.options)
-    future = service.submit(task, request.model, on_progress=listener, weight=request.weight)
+    future = service.engine.submit(
+        task,
+        request.model.classifier,
+        deadline_s=order.seconds_left,
+        on_progress=listener,
+        place=order.place,
+    )
     result = await asyncio.wrap_future(future)
     verdicts = await ask_judge(service, request.judge, [drawn.picture for drawn in result.pictures])
     seconds = time.monotonic() - begun
@@ -46,7 +59,7 @@ async def draw(service: Service, request: ResolvedRequest, key: str, listener: L
         body = IdealResult.of(
             result,
             verdicts or [None] * len(result.pictures),
-            model=request.model.name,
+            model=request.model,
             index=request.index,
             layer=request.layer,
             channel=request.channel,
@@ -58,7 +71,7 @@ async def draw(service: Service, request: ResolvedRequest, key: str, listener: L
             service.cache.put(key, stored.to_bytes())
         return stored
 
-    return await run_sync(store, limiter=service.presenters)
+    return await run_sync(timed_work("encoded", store), limiter=service.presenters)
 
 
 def film_key(key: str, format: Format) -> str:
@@ -66,18 +79,29 @@ def film_key(key: str, format: Format) -> str:
     return f"{key}:{format.value}"
 
 
-async def draw_film(service: Service, request: ResolvedRequest, key: str, format: Format, listener: Listener) -> bytes:
+async def draw_film(
+    service: Service, request: ResolvedRequest, key: str, format: Format, order: Order, listener: Listener
+) -> bytes:
     """Draw the pictures again with a frame of every step, and store the film as well as the response.
 
     Raises DoesNotFit where a frame could not be kept.
     """
+    try:
+        return await _draw_film(service, request, key, format, order, listener)
+    finally:
+        order.release()
+
+
+async def _draw_film(
+    service: Service, request: ResolvedRequest, key: str, format: Format, order: Order, listener: Listener
+) -> bytes:
     film, report_to_clients = Film(), _with_small_previews(listener)
 
     def listen(progress: Progress) -> None:
         report_to_clients(progress)
         film.add(progress)
 
-    stored = await draw(service, request, key, listen)
+    stored = await draw(service, request, key, order, listen)
     if film.incomplete:
         raise DoesNotFit
 
@@ -86,7 +110,7 @@ async def draw_film(service: Service, request: ResolvedRequest, key: str, format
         service.cache.put(film_key(key, format), file)
         return file
 
-    return await run_sync(store, limiter=service.presenters)
+    return await run_sync(timed_work("encoded", store), limiter=service.presenters)
 
 
 def _with_small_previews(listener: Listener) -> Callable[[Progress], None]:

@@ -11,11 +11,12 @@ from app.ideal import delivery
 from app.ideal.requests import ChannelOptions, IdealOptions
 from app.ideal.resolved_request import resolve
 from app.ideal.responses import IdealResult
+from app.telemetry.record import timed_work
 from app.web.entity_tags import entity_tag, tag_matches
 from app.web.events import STREAM_HEADERS
 from app.web.formats import MEDIA_TYPES, Format, choose_format
 from app.web.middleware.head import is_head
-from app.web.openapi import picture_responses, problems, with_animation
+from app.web.openapi import Responses, picture_responses, problems, with_animation
 from app.web.outcomes import respond
 from app.web.service import Service, ServiceDependency
 from models.layers import Layer
@@ -23,7 +24,26 @@ from models.store import Model
 
 router = APIRouter(tags=["pictures"])
 
-RESPONSES = with_animation(picture_responses(IdealResult)) | problems(404, 406, 422, 503, 504)
+CACHE_HEADERS = {
+    "ETag": "Identifier of the response: with it in the header If-None-Match, the same response is not sent again.",
+    "Cache-Control": "no-cache: caches may keep the response, and ask each time whether it is still valid; or "
+    "no-store, where a second opinion is missing, and for event streams.",
+    "Vary": "The request header that chooses among the formats.",
+}
+NOT_MODIFIED: Responses = {
+    304: {
+        "description": "The client has the response already: its ETag is in the header If-None-Match.",
+        "headers": {
+            name: {"description": text, "required": True, "schema": {"type": "string"}}
+            for name, text in CACHE_HEADERS.items()
+        },
+    }
+}
+RESPONSES = (
+    with_animation(picture_responses(IdealResult, CACHE_HEADERS))
+    | NOT_MODIFIED
+    | problems(404, 406, 413, 422, 503, 504)
+)
 
 
 # `:path`, because the name of a class may contain a slash, such as AC/DC.
@@ -34,7 +54,8 @@ async def get_ideal(
     request: Request,
     service: ServiceDependency,
     name: Annotated[
-        str, Path(alias="class", max_length=200, description="The class to draw, by name or by index from 0.")
+        str,
+        Path(alias="class", min_length=1, max_length=200, description="The class to draw, by name or by index from 0."),
     ],
     options: Annotated[IdealOptions, Query()],
 ) -> Response:
@@ -45,7 +66,7 @@ async def get_ideal(
     is stored: the same options and seed give the same picture. On a CPU a picture that is drawn again, with the same
     number of threads, is the same file byte for byte.
     """
-    model = service.registry.get(options.model)
+    model = service.model(options.model)
     return await _respond(request, service, model, model.spec.names.find(name), options)
 
 
@@ -59,7 +80,7 @@ async def get_channel_ideal(
 
     Everything else is as in GET /ideal/{class}.
     """
-    model = service.registry.get(options.model)
+    model = service.model(options.model)
     layer = model.classifier.layers.find(options.layer)
     return await _respond(request, service, model, (layer, layer.check_channel(options.channel)), options)
 
@@ -73,7 +94,7 @@ async def _respond(
     key = await run_sync(resolved.cache_key, service.registry.device, engine.max_rows, engine.threads)
     if format is Format.events:
         if is_head(request):
-            await delivery.check_room(service, resolved, key)
+            await delivery.check_room(service, key)
             return _without_body(MEDIA_TYPES[format], STREAM_HEADERS)
         return await delivery.stream(request, service, resolved, key, previews=options.previews)
     tag = entity_tag(key, format)
@@ -81,13 +102,14 @@ async def _respond(
     if tag_matches(tag, request.headers.getlist("If-None-Match")):
         return Response(status_code=304, headers=headers)
     if is_head(request) and not await delivery.is_stored(service, key, format):
-        await delivery.check_room(service, resolved, key)
+        await delivery.check_room(service, key)
         return _without_body(MEDIA_TYPES[format], headers)
     if format in delivery.FILMS:
         film = await delivery.film(request, service, resolved, key, format)
         return Response(film, media_type=MEDIA_TYPES[format], headers=headers)
     stored = await delivery.picture(request, service, resolved, key)
-    response = await run_sync(lambda: respond(stored.outcome(), format), limiter=service.presenters)
+    encode = timed_work("encoded", lambda: respond(stored.outcome(), format))
+    response = await run_sync(encode, limiter=service.presenters)
     response.headers.update(headers if stored.complete else {"Cache-Control": "no-store", "Vary": "Accept"})
     return response
 

@@ -31,9 +31,8 @@ def choose_judge(service: Service, model: Model, label: str | None, name: str | 
     """
     if name is not None:
         return _named_judge(service, model, label, name)
-    for other_name in service.registry.names if label is not None else ():
-        if other_name != model.name and service.registry.state(other_name) == "ready":
-            other = service.registry.get(other_name)
+    for other in service.registry.ready() if label is not None else ():
+        if other.name != model.name:
             try:
                 return Judge(other, other.spec.names.by_name(str(label)))
             except UnknownClass:
@@ -44,9 +43,9 @@ def choose_judge(service: Service, model: Model, label: str | None, name: str | 
 def _named_judge(service: Service, model: Model, label: str | None, name: str) -> Judge:
     if label is None:
         raise BadIdeal("judge: another model does not have the same channels: leave out this option for a channel")
-    other = service.registry.get(name)
-    if other is model:
+    if name == model.name:
         raise BadIdeal(f"judge: {name} is the model that draws the picture: name another one (GET /models lists all)")
+    other = service.registry.get(name)
     return Judge(other, other.spec.names.by_name(label))
 
 

@@ -8,6 +8,7 @@ from app.web.fields import (
     MODEL,
     SEED,
     AnyFormatChoice,
+    LayerName,
     ModelName,
     Seed,
     empty_is_none,
@@ -82,5 +83,5 @@ class IdealOptions(IdealMethodOptions):  # type: ignore[misc, valid-type]
 class ChannelOptions(IdealOptions):
     """Query parameters of GET /ideal."""
 
-    layer: str = Field(max_length=300, description="Name of a layer of the model, as GET /models/{name} lists them.")
+    layer: LayerName = Field(description="Name of a layer of the model, as GET /models/{name} lists them.")
     channel: int = Field(ge=0, description="Index of a channel of the layer, counted from 0.")

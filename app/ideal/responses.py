@@ -6,9 +6,10 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.web.schemas import OptionValue, Passes, PictureResult, PictureUrl
+from app.web.schemas import VERSION, OptionValue, Passes, PictureResult, PictureUrl
 from models.ideal import Ideal, IdealPicture
 from models.ideal.judge import Judgement
+from models.store import Model
 
 _SCORE: JsonDict = {
     "probability": 0.999,
@@ -26,6 +27,7 @@ _SCORE: JsonDict = {
 }
 EXAMPLE: JsonDict = {
     "model": "cats-dogs",
+    "version": "5f2b9c01d3e4",
     "label": "cat",
     "index": 0,
     "layer": None,
@@ -133,6 +135,9 @@ class IdealResult(PictureResult):
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "seconds"})
 
     model: str = Field(description="Name of the model.")
+    version: str | None = Field(
+        default=None, description=f"{VERSION} Null in a response that was stored before there were versions."
+    )
     label: str = Field(description="Name of the class; for a channel, LAYER:CHANNEL such as features.14:3.")
     index: int | None = Field(description="Index of the class, from 0; null for a channel.")
     layer: str | None = Field(default=None, description="Name of the layer; null for a class.")
@@ -164,7 +169,7 @@ class IdealResult(PictureResult):
         result: Ideal,
         verdicts: Sequence[JudgeVerdict | None],
         *,
-        model: str,
+        model: Model,
         index: int | None,
         layer: str | None,
         channel: int | None,
@@ -182,7 +187,8 @@ class IdealResult(PictureResult):
             for drawn, verdict in zip(result.pictures, verdicts, strict=True)
         ]
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             label=result.subject.label,
             index=index,
             layer=layer,

@@ -49,6 +49,7 @@ class StoredIdeal:
         score, reason = self.result.score, self.result.reason
         headers = {
             "Model": self.result.model,
+            **({} if self.result.version is None else {"Version": self.result.version}),
             "Label": self.result.label,
             **({} if score.probability is None else {"Probability": f"{score.probability:.4f}"}),
             **({} if score.activation is None else {"Activation": f"{score.activation:.4f}"}),

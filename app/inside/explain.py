@@ -9,11 +9,13 @@ from torch import Tensor
 
 from app.inside.requests import ExplainOptions
 from app.inside.responses import ExplainResult
+from app.memory.costs import ATTACKED, of_pixels
 from app.web.formats import choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
+from app.web.ticket import TicketDependency
 from app.web.uploads.uploads import decode_upload, form_of
 from models.explain import Explanation, check_explanation, explain, explain_options
 from models.layers import Layer
@@ -34,6 +36,7 @@ async def post_explain(
     request: Request,
     service: ServiceDependency,
     form: Annotated[ExplainOptions, Depends(form_of(ExplainOptions))],
+    ticket: TicketDependency,
 ) -> Response:
     """Draw a heat map over the picture, of the pixels on which the score of a class depends.
 
@@ -41,17 +44,16 @@ async def post_explain(
     gradients work for every network, and show which pixels raise or lower the score of the class.
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
-    model = service.registry.get(form.model)
+    model = service.model(form.model)
     check_explanation(model.spec)  # refuses before the picture is decoded, and so does explain_options
     target = None if form.target is None else model.spec.names.find(form.target)
     options = form.chosen_options()
     layer = _layer(form, model)
     explain_options(form.method, options, layer)
-    picture = await decode_upload(form.image, service)
+    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **options)
     to_outcome = partial(_to_outcome, model=model, picture=picture)
-    weight = picture.shape[1] * picture.shape[2]
-    return await present(request, service, task, model, to_outcome, format=format, weight=weight)
+    return await present(ticket, task, model, to_outcome, format=format)
 
 
 def _layer(form: ExplainOptions, model: Model) -> Layer | None:
@@ -63,7 +65,12 @@ def _layer(form: ExplainOptions, model: Model) -> Layer | None:
 
 
 def _to_outcome(result: Explanation, seconds: float, *, model: Model, picture: Tensor) -> Outcome:
-    headers = {"Model": model.name, "Label": result.target.label, "Probability": f"{result.target.probability:.4f}"}
+    headers = {
+        "Model": model.name,
+        "Version": model.version,
+        "Label": result.target.label,
+        "Probability": f"{result.target.probability:.4f}",
+    }
     image = partial(overlay, picture, result.heat, model.spec)
-    body = ExplainResult.of(result, image, model=model.name, seconds=seconds)
+    body = ExplainResult.of(result, image, model=model, seconds=seconds)
     return Outcome(body, image, headers)

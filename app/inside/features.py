@@ -11,13 +11,16 @@ from torch import Tensor
 
 from app.inside.requests import FeaturesOptions
 from app.inside.responses import FeaturesResult
+from app.memory.costs import SHOWN, of_pixels
 from app.web.formats import Format, choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
 from app.web.presentation import present
 from app.web.service import ServiceDependency
+from app.web.ticket import TicketDependency
 from app.web.uploads.uploads import decode_upload, form_of
 from models.features import Features, features
+from models.store import Model
 
 router = APIRouter(tags=["pictures"])
 WITH_SEPARATE = (Format.json, Format.events)
@@ -35,6 +38,7 @@ async def post_features(
     request: Request,
     service: ServiceDependency,
     form: Annotated[FeaturesOptions, Depends(form_of(FeaturesOptions))],
+    ticket: TicketDependency,
 ) -> Response:
     """Draw the feature maps of a layer: of the strongest channels, or of named ones.
 
@@ -42,15 +46,15 @@ async def post_features(
     """
     format = choose_format(request.headers.getlist("Accept"), form.format)
     _check_separate(form, format)
-    model = service.registry.get(form.model)
+    model = service.model(form.model)
     layer = model.classifier.layers.find(form.layer)
     channels = _channels(form.channels)
     for channel in channels if isinstance(channels, list) else ():
         layer.check_channel(channel)  # refuses before the picture is decoded
-    picture = await decode_upload(form.image, service)
+    picture = await decode_upload(form.image, ticket, of_pixels(SHOWN))
     task = features(picture, model.spec, layer, channels=channels)
-    to_outcome = partial(_to_outcome, model=model.name, separate=form.separate)
-    return await present(request, service, task, model, to_outcome, format=format)
+    to_outcome = partial(_to_outcome, model=model, separate=form.separate)
+    return await present(ticket, task, model, to_outcome, format=format)
 
 
 def _check_separate(form: FeaturesOptions, format: Format) -> None:
@@ -69,9 +73,14 @@ def _channels(text: str) -> int | list[int]:
     return [int(part) for part in text.split(",") if part.strip()]
 
 
-def _to_outcome(result: Features, seconds: float, *, model: str, separate: bool) -> Outcome:
-    headers = {"Model": model, "Layer": result.layer.name, "Label": result.prediction.label}
-    image = partial(_sheet, result, model)
+def _to_outcome(result: Features, seconds: float, *, model: Model, separate: bool) -> Outcome:
+    headers = {
+        "Model": model.name,
+        "Version": model.version,
+        "Layer": result.layer.name,
+        "Label": result.prediction.label,
+    }
+    image = partial(_sheet, result, model.name)
     body = FeaturesResult.of(result, image, model=model, separate=separate, seconds=seconds)
     return Outcome(body, image, headers)
 

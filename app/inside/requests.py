@@ -10,6 +10,7 @@ from app.web.fields import (
     MODEL,
     ClassName,
     FormatChoice,
+    LayerName,
     ModelName,
     Options,
     PictureFile,
@@ -21,6 +22,11 @@ from models.explain import METHODS
 
 MOST_CHANNELS = 100
 """Largest number of feature maps in one response."""
+CHANNELS = (
+    rf"^\s*0{{0,3}}([1-9][0-9]?|{MOST_CHANNELS})\s*$|"
+    rf"^\s*[0-9]{{1,6}}\s*,(\s*[0-9]{{1,6}}\s*,){{0,{MOST_CHANNELS - 2}}}(\s*[0-9]{{1,6}})?\s*$"
+)
+"""A number of channels, or indices of channels, as a regular expression of JSON Schema."""
 
 
 def parse_channels(value: str) -> str:
@@ -43,10 +49,11 @@ class FeaturesOptions(Options):
     """The picture and the options of POST /features."""
 
     image: PictureFile = Field(description="The picture, as a file.")
-    layer: str = Field(max_length=300, description="Name of a layer of the model, as GET /models/{name} lists them.")
+    layer: LayerName = Field(description="Name of a layer of the model, as GET /models/{name} lists them.")
     channels: Annotated[str, AfterValidator(parse_channels)] = Field(
         default="16",
         max_length=1000,
+        json_schema_extra={"pattern": CHANNELS},
         description=f"Which channels to show, at most {MOST_CHANNELS}: a number of channels such as 16, those with the "
         "strongest activation first; or indices from 0 separated by commas, such as 3,17,40 (a single index as 3,).",
     )
@@ -56,7 +63,7 @@ class FeaturesOptions(Options):
         "and without labels, in place of one labelled picture of all; only with the formats json and events.",
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
-    format: FormatChoice = Field(default=None, description=FORMAT)
+    format: FormatChoice = Field(default=None, description=FORMAT, examples=[""])
 
 
 ExplainMethodOptions = method_options(
@@ -87,4 +94,4 @@ class ExplainOptions(ExplainMethodOptions):  # type: ignore[misc, valid-type]
         examples=[""],
     )
     model: ModelName = Field(default=None, description=MODEL, examples=[""])
-    format: FormatChoice = Field(default=None, description=FORMAT)
+    format: FormatChoice = Field(default=None, description=FORMAT, examples=[""])

@@ -6,13 +6,15 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.web.schemas import LayerDetail, OptionValue, Passes, PictureResult, PictureUrl, Prediction
+from app.web.schemas import VERSION, LayerDetail, OptionValue, Passes, PictureResult, PictureUrl, Prediction
 from models.colour_map import coloured
 from models.explain import Explanation
 from models.features import Features, map_picture
+from models.store import Model
 
 FEATURES_EXAMPLE: JsonDict = {
     "model": "cats-dogs",
+    "version": "5f2b9c01d3e4",
     "layer": {
         "name": "features.2", "kind": "InvertedResidual", "channels": 24, "height": 56, "width": 56, "decides": True
     },
@@ -29,6 +31,7 @@ FEATURES_EXAMPLE: JsonDict = {
 }  # fmt: skip
 EXPLAIN_EXAMPLE: JsonDict = {
     "model": "cats-dogs",
+    "version": "5f2b9c01d3e4",
     "method": "grad_cam",
     "target": {"label": "cat", "index": 0, "probability": 0.999},
     "top": {"label": "cat", "index": 0, "probability": 0.999},
@@ -69,6 +72,7 @@ class FeaturesResult(PictureResult):
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "maps"})
 
     model: str = Field(description="Name of the model.")
+    version: str = Field(description=VERSION)
     layer: LayerDetail = Field(description="The layer whose feature maps are shown.")
     prediction: Prediction = Field(description="The model's top class on the picture.")
     shown: list[int] = Field(
@@ -86,10 +90,13 @@ class FeaturesResult(PictureResult):
     seconds: float = Field(description="Seconds that the network's work took, its waiting time included.")
 
     @classmethod
-    def of(cls, result: Features, image: PictureUrl, *, model: str, separate: bool, seconds: float) -> "FeaturesResult":
+    def of(
+        cls, result: Features, image: PictureUrl, *, model: Model, separate: bool, seconds: float
+    ) -> "FeaturesResult":
         """The response for the feature maps of one picture in this model; `image` draws them in one picture."""
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             layer=LayerDetail.model_validate(result.layer),
             prediction=Prediction.model_validate(result.prediction),
             shown=[channel.channel for channel in result.shown],
@@ -115,6 +122,7 @@ class ExplainResult(PictureResult):
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image", "heat_map"})
 
     model: str = Field(description="Name of the model.")
+    version: str = Field(description=VERSION)
     method: str = Field(description="Name of the method: grad_cam, smooth_grad or integrated_gradients.")
     target: Prediction = Field(description="The class whose score is explained.")
     top: Prediction = Field(description="The model's top class on the picture.")
@@ -136,10 +144,11 @@ class ExplainResult(PictureResult):
     seconds: float = Field(description="Seconds that the network's work took, its waiting time included.")
 
     @classmethod
-    def of(cls, result: Explanation, image: PictureUrl, *, model: str, seconds: float) -> "ExplainResult":
+    def of(cls, result: Explanation, image: PictureUrl, *, model: Model, seconds: float) -> "ExplainResult":
         """The response for the explanation of one picture; `image` draws the picture under the heat map."""
         return cls(
-            model=model,
+            model=model.name,
+            version=model.version,
             method=result.method,
             target=Prediction.model_validate(result.target),
             top=Prediction.model_validate(result.top),

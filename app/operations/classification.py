@@ -1,21 +1,22 @@
 """From uploaded files to their most probable classes: what POST /classify and POST /classify/batch share."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
-from fastapi import Request
-
+from app.memory.budget import MemoryIsTaken, NeedsTooMuchMemory, Reservation
+from app.memory.costs import SMALL_PIXELS, of_decoding
 from app.operations.responses import Classification
 from app.web.schemas import Prediction
-from app.web.service import Service, result_for
-from app.web.uploads.uploads import PIXELS_SETTING, reading
+from app.web.service import result_for
+from app.web.ticket import Ticket
+from app.web.uploads.uploads import PIXELS_SETTING, naming
 from models import classify
-from models.pictures import PictureError
+from models.pictures import Decoded, PictureError, of_levels
 from models.query import DeadlineExceeded
 from models.store import Model
 from models.view import View, stacked, view
@@ -27,16 +28,11 @@ scale is decoded again in full (docs/decisions/0041)."""
 
 @dataclass(frozen=True)
 class Job:
-    """How the pictures of one request are classified; `begun` is on the clock of time.monotonic()."""
+    """How the pictures of one request are classified."""
 
-    service: Service
+    ticket: Ticket
     model: Model
     top: int
-    begun: float
-
-    def seconds_left(self) -> float:
-        """Seconds until the deadline of the request; at least a millisecond."""
-        return max(self.begun + self.service.settings.deadline_s - time.monotonic(), 0.001)
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,7 @@ class _Seen:
     def response(self, job: Job) -> Classification:
         return Classification(
             model=job.model.name,
+            version=job.model.version,
             width=self.view.width,
             height=self.view.height,
             predictions=[Prediction.model_validate(prediction) for prediction in self.predictions[: job.top]],
@@ -78,13 +75,19 @@ class Begun:
     and the engine has the task, or has refused it.
     """
 
+    job: Job
     files: Sequence[bytes]
     future: "Future[list[_Seen | PictureError]]"
     submitted: Future[None]
 
     async def admitted(self) -> None:
-        """Wait until the engine has the task; raises Overloaded and ShuttingDown."""
-        await asyncio.wrap_future(self.submitted)
+        """Wait until the engine has the task; raises Overloaded, ShuttingDown and DeadlineExceeded."""
+        ticket = self.job.ticket
+        try:
+            await result_for(ticket.request, self.submitted, ticket.until)
+        except BaseException:
+            self.cancel()
+            raise
         if self.future.done():
             self.future.result()
 
@@ -101,21 +104,24 @@ def begin(job: Job, files: Sequence[bytes], *, exact: bool = False, sequel: bool
     Overloaded, ShuttingDown and the errors of the engine; a `sequel` is let in as by `Engine.submit`.
     """
     result: Future[list[_Seen | PictureError]] = Future()
-    decoders = job.service.decoders
-    return Begun(files, result, decoders.submit(_decode_and_submit, job, files, result, exact=exact, sequel=sequel))
+    decoders = job.ticket.service.decoders
+    submitted = decoders.submit(_decode_and_submit, job, files, result, exact=exact, sequel=sequel)
+    result.add_done_callback(lambda _: submitted.cancel())  # it waits in vain; has no effect where it is done
+    return Begun(job, files, result, submitted)
 
 
-async def finish(request: Request, job: Job, begun: Begun) -> list[Classification | PictureError]:
+async def finish(job: Job, begun: Begun) -> list[Classification | PictureError]:
     """The classes of each file, or why it cannot be read, in order.
 
     A picture that was decoded at a smaller scale and is nearly a tie is decoded again in full. Raises ClientLeft and
     what `begin` says of the future.
     """
-    seen = await result_for(request, begun.future)
+    request, until = job.ticket.request, job.ticket.until
+    seen = await result_for(request, begun.future, until)
     unsure = [number for number, item in enumerate(seen) if isinstance(item, _Seen) and item.is_unsure]
     if unsure:
         again = begin(job, [begun.files[number] for number in unsure], exact=True, sequel=True)
-        in_full = await result_for(request, again.future)
+        in_full = await result_for(request, again.future, until)
         for number, item in zip(unsure, in_full, strict=True):
             seen[number] = item
     return [item.response(job) if isinstance(item, _Seen) else item for item in seen]
@@ -127,18 +133,18 @@ def _decode_and_submit(
     if result.cancelled():
         return
     try:
-        if time.monotonic() > job.begun + job.service.settings.deadline_s:
+        if time.monotonic() > job.ticket.until:
             raise DeadlineExceeded("the picture waited too long to be decoded: try again when fewer requests are sent")
         items = [_view(job, file, exact=exact) for file in files]
         views = [item for item in items if isinstance(item, View)]
         if not views:
             _resolve(lambda: result.set_result(_seen(job, items, [])))
             return
-        pixels = stacked(views).to(job.service.registry.device)
+        pixels = stacked(views).to(job.ticket.service.registry.device)
         spec = job.model.spec
         top = len(spec.classes) if spec.multi_label else max(job.top, 2)
         task = classify.classify_inputs(pixels, spec, top=top)
-        classes = job.service.submit(task, job.model, deadline_s=job.seconds_left(), sequel=sequel)
+        classes = job.ticket.submit(task, job.model, sequel=sequel)
     except Exception as error:
         _resolve(partial(result.set_exception, error))
         return
@@ -174,11 +180,46 @@ def _seen(
 
 
 def _view(job: Job, file: bytes, *, exact: bool) -> View | PictureError:
-    max_pixels = job.service.settings.max_pixels
     try:
-        with reading(job.service, "image") as lease:
-            return view(
-                file, job.model.spec, exact=exact, max_pixels=max_pixels, limit_name=PIXELS_SETTING, admit=lease.take
-            )
+        with naming("image"), _Memory(job) as memory:
+            return view(file, job.model.spec, exact=exact, read=memory.read)
     except PictureError as error:
         return error
+
+
+class _Memory:
+    """The memory for decoding one picture: that of a small one at first, and of its true size if it is larger."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._held: Reservation | None = None
+
+    def read(self, data: bytes, *, shorter: int | None) -> Decoded:
+        """Decode the file; raises the errors of `models.pictures.inspect`, and of `Decoders.decode`."""
+        service = self._job.ticket.service
+        with contextlib.suppress(MemoryIsTaken, NeedsTooMuchMemory):  # then its size is asked for
+            self._held = service.memory.reserve_now(of_decoding(SMALL_PIXELS))
+        read = service.decoders.decode(
+            data,
+            max_pixels=service.settings.max_pixels,
+            shorter=shorter,
+            limit_name=PIXELS_SETTING,
+            until=self._job.ticket.until,
+            admit=self._admit,
+            free_pixels=0 if self._held is None else SMALL_PIXELS,
+        )
+        return of_levels(read)
+
+    def _admit(self, pixels: int) -> None:
+        self._release()  # who holds memory must not wait for more
+        self._held = self._job.ticket.reserve(of_decoding(pixels), stays=False)
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()

@@ -1,6 +1,5 @@
 """POST /classify/batch: which classes the model sees in each of several pictures."""
 
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from app.web.fields import MOST_PICTURES
 from app.web.openapi import picture_request, problems
 from app.web.problems import problem
 from app.web.service import ServiceDependency
+from app.web.ticket import QuickTicket
 from app.web.uploads.uploads import form_of
 from models.pictures import READ, PictureError
 
@@ -39,16 +39,18 @@ async def post_classify_batch(
     request: Request,
     service: ServiceDependency,
     form: Annotated[BatchOptions, Depends(form_of(BatchOptions))],
+    ticket: QuickTicket,
 ) -> ClassifiedBatch:
     """Decode the pictures a few at a time, run the network on each group and return the results in order."""
-    job = Job(service, service.registry.get(form.model), form.top, time.monotonic())
-    service.engine.check_room()
+    ticket.keep_place()
+    job = Job(ticket, service.model(form.model), form.top)
     files = [file for file in form.image if isinstance(file, bytes)]
-    classified = iter(await _classified(request, job, files))
+    classified = iter(await _classified(job, files))
     results = [next(classified) if isinstance(item, bytes) else item for item in form.image]
     request_id = request.state.request_id
     return ClassifiedBatch(
         model=job.model.name,
+        version=job.model.version,
         results=[
             item if isinstance(item, Classification) else FailedPicture(problem=problem(item, request_id))
             for item in results
@@ -56,7 +58,7 @@ async def post_classify_batch(
     )
 
 
-async def _classified(request: Request, job: Job, files: Sequence[bytes]) -> list[Classification | PictureError]:
+async def _classified(job: Job, files: Sequence[bytes]) -> list[Classification | PictureError]:
     """The result for each file, in order; the next ones are decoded while the engine works on those before."""
     groups = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
     begun: list[Begun] = []
@@ -67,10 +69,10 @@ async def _classified(request: Request, job: Job, files: Sequence[bytes]) -> lis
             begun.append(begin(job, group, sequel=number > 0))
             await begun[-1].admitted()
             if len(begun) > 1:
-                results += await finish(request, job, begun[0])
+                results += await finish(job, begun[0])
                 del begun[0]  # and with it what the network saw of its pictures
         if begun:
-            results += await finish(request, job, begun[-1])
+            results += await finish(job, begun[-1])
     finally:
         for group_begun in begun:
             group_begun.cancel()

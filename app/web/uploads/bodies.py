@@ -36,11 +36,16 @@ class Field:
     charset: str | None = None
 
     def option(self) -> object:
-        """The value as that of an option, a text or a JSON value; raises HTTPException 422."""
+        """The value as that of an option, a text or a JSON value; raises HTTPException 422.
+
+        JSON's true and false become texts, as in a form: pydantic would read them as the numbers 1 and 0, too.
+        """
         if self.is_file:
             raise HTTPException(
                 422, f"{self.name}: this option is a text, not a file: send it for example as -F {self.name}=VALUE"
             )
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
         if not isinstance(self.value, bytes | bytearray):
             return self.value
         if len(self.value) > MAX_OPTION_BYTES:
@@ -101,7 +106,7 @@ def _read_json(body: bytes) -> list[Field]:
         raise HTTPException(
             422, f"the JSON of the body is {json_name(document)}, not an object: send for example {example}"
         )
-    return [Field(name, value) for name, value in document.items() if value is not None]
+    return [Field(name, value) for name, value in document.items()]
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

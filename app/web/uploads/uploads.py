@@ -1,9 +1,8 @@
 """Reads the picture and the options of a request, in all the ways in which clients may send them."""
 
-import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar, get_origin
 
@@ -13,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from torch import Tensor
 
+from app.memory.budget import Reservation
+from app.memory.costs import Cost, of_decoding
 from app.web.fields import MOST_PICTURES, PICTURES
-from app.web.pixel_budget import Lease
-from app.web.service import Service
+from app.web.service import result_for
+from app.web.ticket import Ticket
 from app.web.uploads.bodies import WAYS_TO_SEND, Field, body_fields
 from app.web.uploads.pictures_in_text import NoPictureInText, picture_of_field
-from models.pictures import NotAPicture, PictureError, inspect
+from models.decoding.levels import Admit, Levels
+from models.pictures import NotAPicture, PictureError, of_levels
 
 Form = TypeVar("Form", bound=BaseModel)
 PIXELS_SETTING = "MIRAGE_MAX_PIXELS"
@@ -33,7 +35,9 @@ def form_of(model: type[Form]) -> Callable[[Request], Awaitable[Form]]:
     """
 
     async def read(request: Request) -> Form:
-        fields = await body_fields(request)
+        # Null means left out, but does not excuse a misspelt name.
+        sent = await body_fields(request)
+        fields = [field for field in sent if field.value is not None or field.name not in model.model_fields]
         values = _read_options(model, request, fields) | _read_pictures(model, request, fields)
         try:
             return model.model_validate(values)
@@ -44,31 +48,56 @@ def form_of(model: type[Form]) -> Callable[[Request], Awaitable[Form]]:
     return read
 
 
-async def decode_upload(data: bytes, service: Service, *, name: str = "image") -> Tensor:
+async def decode_upload(data: bytes, ticket: Ticket, cost: Cost, *, name: str = "image") -> Tensor:
     """Decode an uploaded file to a uint8 picture [3, h, w] on the device of the models.
 
-    `name` is the field of the upload, for error messages. Raises Overloaded and the errors of `models.pictures.decode`.
+    The request holds as much memory as decoding takes, and then as much as `cost` says of the picture's pixels. `name`
+    is the field of the upload, for error messages. Raises DeadlineExceeded, NeedsTooMuchMemory, CannotDecode and the
+    errors of `models.pictures.decode`; what `cost` raises, too.
     """
-    service.engine.check_room()  # an overloaded service does not spend time on decoding
+    service = ticket.service
 
     def decode_to_device() -> Tensor:
-        # uint8 is copied to the device, which is a quarter of the bytes of float32.
-        with reading(service, name) as lease:
-            max_pixels = service.settings.max_pixels
-            decoded = inspect(data, max_pixels=max_pixels, limit_name=PIXELS_SETTING, admit=lease.take)
-            return decoded.pixels.to(service.registry.device)
+        memory: Reservation | None = None
 
-    return await asyncio.wrap_future(service.decoders.submit(decode_to_device))
+        def admit(pixels: int) -> None:
+            nonlocal memory
+            memory = ticket.reserve(of_decoding(pixels) + cost(pixels))
+
+        try:
+            with naming(name):
+                read = decode(admit)
+            # uint8 is copied to the device, which is a quarter of the bytes of float32.
+            picture = of_levels(read).pixels.to(service.registry.device)
+        except BaseException:
+            if memory is not None:
+                memory.release()
+            raise
+        assert memory is not None, "the decoder asks before it decodes"
+        memory.shrink(cost(picture.shape[1] * picture.shape[2]))
+        ticket.keep(memory)
+        return picture
+
+    def decode(admit: Admit) -> Levels:
+        return service.decoders.decode(
+            data,
+            max_pixels=service.settings.max_pixels,
+            limit_name=PIXELS_SETTING,
+            until=ticket.until,
+            admit=admit,
+        )
+
+    future = service.decoders.submit(decode_to_device)
+    return await result_for(ticket.request, future, ticket.until)
 
 
 @contextlib.contextmanager
-def reading(service: Service, name: str) -> Iterator[Lease]:
-    """A lease for the pixels of one upload, and the name of its field in the errors of the decoder."""
-    with service.pixels.lease() as lease:
-        try:
-            yield lease
-        except PictureError as error:
-            raise type(error)(f"{name}: {error.fault}", error.remedy) from error
+def naming(name: str) -> Iterator[None]:
+    """Put the name of an upload's field into the errors of the decoder."""
+    try:
+        yield
+    except PictureError as error:
+        raise type(error)(f"{name}: {error.fault}", error.remedy) from error
 
 
 def _read_pictures(model: type[Form], request: Request, fields: Sequence[Field]) -> dict[str, object]:
@@ -143,7 +172,10 @@ def _read_options(model: type[Form], request: Request, fields: Sequence[Field]) 
     options: dict[str, object] = {}
     for name, by_place in places.items():
         if name in list_options:
-            options[name] = _only_value(name, {place: _flat(values) for place, values in by_place.items()})
+            lists = {place: _flat(values) for place, values in by_place.items()}
+            given: dict[str, object] = {place: values for place, values in lists.items() if values != [""]}
+            if given:
+                options[name] = _only_value(name, given)
             continue
         flat = {
             f"{place} {number}": value
@@ -156,7 +188,7 @@ def _read_options(model: type[Form], request: Request, fields: Sequence[Field]) 
     return options
 
 
-def _only_value(name: str, values: dict[str, object]) -> object:
+def _only_value(name: str, values: Mapping[str, object]) -> object:
     """The value, if the option has the same one in all places; raises HTTPException 422."""
     first, *others = values.values()
     for value in others:
