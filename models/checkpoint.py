@@ -4,6 +4,7 @@ They are written atomically, and loading one runs no code of the file.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
@@ -54,6 +56,10 @@ HEADER: dict[str, TypeAdapter[Any]] = {
 
 class BadCheckpoint(ValueError):
     """The file is no checkpoint, is damaged, or gives other logits here than where it was written."""
+
+
+class StillBeingWritten(BadCheckpoint):
+    """The file was changed while it was read: it may be whole once nobody writes to it any more."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +115,13 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint file; raises BadCheckpoint, or FileNotFoundError."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+    """Read a checkpoint file; raises BadCheckpoint, which may be StillBeingWritten, or FileNotFoundError."""
+    data = _contents(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+        weights = deserialise(data)
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of numbers that PyTorch does not have
         raise BadCheckpoint(f"{path.name} is no safetensors file, or a damaged one ({error}): copy it again") from error
+    header = _metadata(data)
     if header.get("mirage") != FORMAT:
         raise BadCheckpoint(f"{path.name} carries no spec of format {FORMAT}: was it written by training?")
     try:
@@ -129,6 +133,35 @@ def read(path: Path) -> Checkpoint:
         message = ".".join(map(str, (error.title, *fault["loc"]))) + f": {fault['msg']}"
         raise BadCheckpoint(f"{path.name} has a damaged header ({message}): train it again or copy it again") from error
     return Checkpoint(spec, weights, provenance, golden)
+
+
+def _contents(path: Path) -> bytes:
+    """The bytes of the file, which nobody writes to meanwhile, as far as its time and size tell.
+
+    They are in memory of our own: weights that stay in the file (mmap) change with it, and end the process with SIGBUS
+    once somebody makes the file shorter.
+    """
+    if not path.is_file():  # a pipe would be waited for without end
+        if path.exists():
+            raise BadCheckpoint(f"{path.name} is no file but a folder or a device: put a checkpoint file in its place")
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        raise BadCheckpoint(f"{path.name} cannot be read ({error.strerror}): check its permissions") from error
+    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+        raise StillBeingWritten(f"{path.name} was changed while it was read: wait until it is complete, and try again")
+    return data
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file, which has been checked: its length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + length])
+    return header.get("__metadata__") or {}
 
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> tuple[Classifier, Checkpoint]:

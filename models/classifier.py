@@ -17,7 +17,7 @@ from models.preprocessing import preprocess, to_float
 from models.probabilities import probabilities
 from models.query import Answer, Query, joint_losses
 from models.spec import Spec
-from models.unroll import Function, unroll
+from models.unroll import Function, Unrolled, unroll
 
 
 class Classifier:
@@ -55,6 +55,11 @@ class Classifier:
         on_device = pixels.to(self.device, memory_format=torch.channels_last)
         folded.unrolled = unroll(folded.network, on_device) or folded.network
         return folded
+
+    def tensors(self) -> list[Tensor]:
+        """All weights in memory: those of the network, and the copies of them for faster passes."""
+        copies = self.unrolled.copies() if isinstance(self.unrolled, Unrolled) else []
+        return [*self.network.parameters(), *self.network.buffers(), *copies]
 
     def logits(self, pixels: Float[Tensor, "n 3 i j"]) -> Float[Tensor, "n k"]:
         """Logits, divided by the temperature, of pixels in [0, 1] at the model's input size."""

@@ -5,8 +5,11 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a temporary file beside `path`, flush it to the disk and rename it; creates the folder if it is missing."""
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a temporary file beside `path`, flush it to the disk and rename it; creates the folder if it is missing.
+
+    `mode` are the permissions of the file, by default those that let the service's own user read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
@@ -15,7 +18,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from the service's own user
+        temporary.chmod(mode)  # mkstemp's are 0600, so that nobody else can read it before
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from models.tracing import Tracer
+
 logger = logging.getLogger(__name__)
 AGREEMENT = 1e-3
 """Largest difference of a logit, as a fraction of the largest logit, that float32 rounding explains."""
@@ -52,7 +54,7 @@ def _pairs(network: nn.Module) -> list[tuple[str, str]]:
 
     Both are called once in a pass.
     """
-    calls = [node for node in fx.symbolic_trace(network).graph.nodes if node.op == "call_module"]
+    calls = [node for node in Tracer().trace(network).nodes if node.op == "call_module"]
     times = Counter(str(node.target) for node in calls)
     pairs = []
     for node in calls:

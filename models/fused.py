@@ -101,18 +101,25 @@ class Convolution:
         """`shapes` are those of the input and of the output."""
         self._activation = activation
         self._packed = geometry.packed(weight, shapes[0])
+        self.copies = [self._packed]
+        """The weights in other layouts: memory beside that of the network."""
         self._rest = bias, *geometry.arguments
         reverse = geometry.reversed(weight)
         self._backward: Callable[[Tensor, Tensor], Tensor]
         if reverse is not None:
             back, turned = reverse
-            rest: Any = (back.packed(turned, shapes[1]), None, *back.arguments, "none", [], "")
+            self.copies.append(back.packed(turned, shapes[1]))
+            rest: Any = (self.copies[-1], None, *back.arguments, "none", [], "")
             self._backward = lambda gradient, _: torch.ops.mkldnn._convolution_pointwise.default(gradient, *rest)
         else:
             padding, stride, dilation, groups = geometry.arguments
             others = (weight, None, stride, padding, dilation, False, [0, 0], groups, (True, False, False))
             convolution_backward = torch.ops.aten.convolution_backward.default
             self._backward = lambda gradient, values: convolution_backward(gradient, values, *others)[0]
+
+    def release(self) -> None:
+        """Let go of the weights; the convolution cannot be used any more."""
+        del self._packed, self.copies, self._rest, self._backward
 
     def __call__(self, row: Tensor) -> Tensor:
         if not (torch.is_grad_enabled() and row.requires_grad):
@@ -206,11 +213,18 @@ def _shape(node: Any) -> torch.Size:
     return shape
 
 
+def convolutions_of(fused: fx.GraphModule) -> list[Convolution]:
+    """The convolutions that `fuse` has made, with the weights that it has laid out anew; none without it."""
+    calls = [getattr(node.target, "convolution", None) for node in fused.graph.nodes]
+    return [call for call in calls if isinstance(call, Convolution)]
+
+
 def _named(convolution: Convolution, name: str) -> Callable[[Tensor], Tensor]:
     """The convolution as a function with a name, by which torch.fx writes a call of it."""
 
     def call(row: Tensor) -> Tensor:
         return convolution(row)
 
+    call.convolution = convolution  # type: ignore[attr-defined]
     call.__name__ = call.__qualname__ = name
     return call

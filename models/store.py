@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 IMAGENET = "imagenet/"
 """Beginning of the names of torchvision's models."""
+SUFFIX = ".safetensors"
+"""End of the names of checkpoint files."""
 BUNDLED = Path(__file__).parent / "checkpoints"
 """Folder of the checkpoints that come with this project."""
 
@@ -57,6 +60,11 @@ class Model:
         """Architecture, classes and preprocessing."""
         return self.classifier.spec
 
+    @property
+    def version(self) -> str:
+        """The beginning of `digest`: another one means other weights or another spec."""
+        return self.digest[:12]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the spec and of the weights as they are served; the first call takes a second per GB."""
@@ -73,8 +81,25 @@ def weights_digest(network: nn.Module, text: str = "") -> str:
 
 
 def checkpoint_names(folder: Path = BUNDLED) -> list[str]:
-    """The names of the checkpoints in the folder: their file names without `.safetensors`."""
-    return sorted(path.stem for path in folder.glob("*.safetensors"))
+    """The names of the checkpoints in the folder: their file names without `.safetensors`; none if there is no folder.
+
+    Names are left out that begin with a dot, as those of files do that are being copied, and that cannot be printed.
+    """
+    try:
+        return list_checkpoints(folder)
+    except OSError:
+        return []
+
+
+def list_checkpoints(folder: Path) -> list[str]:
+    """The same; raises OSError if the folder cannot be listed."""
+    names = (file.removesuffix(SUFFIX) for file in os.listdir(folder) if file.endswith(SUFFIX))
+    return sorted(name for name in names if name.isprintable() and name and not name.startswith("."))
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether the name is that of a checkpoint in a folder, and not of a network with published weights."""
+    return not name.startswith((IMAGENET, timm_networks.PREFIX))
 
 
 def card_file(name: str, *, folder: Path = BUNDLED) -> Path | None:
@@ -111,7 +136,7 @@ def load(name: str, *, folder: Path = BUNDLED, device: torch.device | str = "cpu
             f"no checkpoint {name!r} in {folder} (there: {names}); `imagenet/<architecture>` names torchvision's "
             "networks, and `timm/<name>` those of timm"
         )
-    classifier, contents = checkpoint.load(folder / f"{name}.safetensors", device=device)
+    classifier, contents = checkpoint.load(folder / f"{name}{SUFFIX}", device=device)
     return Model(name, classifier.fold(), contents.provenance)
 
 

@@ -1,13 +1,16 @@
 """A network as one flat function, which takes less time than its nested layers."""
 
 import logging
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from models import fused
+from models.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 Function = Callable[[Tensor], Tensor]
@@ -17,14 +20,29 @@ GRADIENTS_AGREE = 0.05
 """The same of the L2 norm of a gradient: rounding may take a unit over the kink of its activation."""
 
 
-class _Inlining(fx.Tracer):
+@dataclass(frozen=True)
+class Unrolled:
+    """The pass of a network as one function, and as another one for a single row."""
+
+    function: fx.GraphModule
+    for_one_row: fx.GraphModule
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        return self.for_one_row(pixels) if len(pixels) == 1 else self.function(pixels)  # type: ignore[no-any-return]
+
+    def copies(self) -> list[Tensor]:
+        """Weights that are in memory once more, in another layout."""
+        return [copy for convolution in fused.convolutions_of(self.for_one_row) for copy in convolution.copies]
+
+
+class _Inlining(Tracer):
     """Follows every layer to the functions that it calls."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return False
 
 
-def unroll(network: nn.Module, pixels: Tensor) -> Function | None:
+def unroll(network: nn.Module, pixels: Tensor) -> Unrolled | None:
     """The network's pass as one function, or None where there is none that gives the same.
 
     Calls of nested layers take a millisecond of MobileNetV2's pass. On a CPU, a pass of one row is faster still with
@@ -45,10 +63,17 @@ def unroll(network: nn.Module, pixels: Tensor) -> Function | None:
         logger.warning("unrolling the layers of %s changes its logits: it is left as it is", type(network).__name__)
         return None
     for_one_row = _fused(function, pixels[:1]) if fused.is_supported(pixels) else function
-    return lambda pixels: for_one_row(pixels) if len(pixels) == 1 else function(pixels)
+    # A graph and its module refer to each other. Without such cycles the memory of a model that has been replaced is
+    # returned as soon as its last request is done, and not when Python searches for cycles the next time.
+    function.graph.owning_module = for_one_row.graph.owning_module = None
+    unrolled = Unrolled(function, for_one_row)
+    # The code that torch.fx writes is part of such a cycle, too, and has the fused convolutions among its globals.
+    for convolution in fused.convolutions_of(for_one_row):
+        weakref.finalize(unrolled, convolution.release).atexit = False
+    return unrolled
 
 
-def _fused(function: fx.GraphModule, row: Tensor) -> Function:
+def _fused(function: fx.GraphModule, row: Tensor) -> fx.GraphModule:
     """The function for one row, with fused convolutions, or as it is where that cannot be done or changes anything."""
     try:
         with torch.no_grad():

@@ -21,6 +21,13 @@ def test_an_existing_file_is_replaced_and_no_temporary_file_is_left(tmp_path: Pa
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_file_has_the_permissions_that_are_asked_for(tmp_path: Path) -> None:
+    """Every user may read a file unless others are asked for, whatever the file had before."""
+    for options, expected in (({}, 0o644), ({"mode": 0o600}, 0o600), ({}, 0o644)):
+        write_atomically(tmp_path / "file", b"data", **options)
+        assert (tmp_path / "file").stat().st_mode & 0o777 == expected
+
+
 @pytest.mark.parametrize("stage", ["fsync", "chmod", "replace"])
 def test_a_failure_at_any_stage_leaves_the_old_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
