@@ -1,18 +1,24 @@
-"""Which tasks the engine admits: how many at once, how much memory they take together, and whether they are in time."""
+"""Which requests and tasks are admitted: how many at once, whether they are in time, and when others may retry."""
 
 import math
 import threading
+from typing import NoReturn
 
 from app.engine.counters import Counters
+from app.engine.intervals import Intervals
 from app.engine.pace import NEWEST, Pace
+from app.engine.retries import Retries
 
+LARGEST_SHARE = 0.75
+"""Part of all places that quick requests may have together, or all others together; and the part of these that one
+owner may have, where there are owners. So none of them can keep the others out."""
 CERTAIN = 0.5
 """Part of the expected time of the work ahead of a task that is taken to be certain: tasks ahead may be cancelled, and
 passes may be faster than the engine knows."""
 
 
 class Overloaded(RuntimeError):
-    """The engine is full; a task should end, and make room for a new one, within `retry_after_s` seconds."""
+    """The service is full; a new request should find room after `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many requests are being worked on: try again in {retry_after_s} s")
@@ -20,7 +26,7 @@ class Overloaded(RuntimeError):
 
 
 class TooLate(RuntimeError):
-    """The task could not be begun before its deadline, because of the tasks before it."""
+    """The request could not be begun before its deadline, because of the requests before it."""
 
     def __init__(self, deadline_s: float, ahead_s: float) -> None:
         self.retry_after_s = max(1, math.ceil(ahead_s - deadline_s))
@@ -35,82 +41,130 @@ class ShuttingDown(RuntimeError):
 
 
 class Admission:
-    """Admits at most `max_tasks` tasks whose weights add up to at most `max_weight`; safe to use from any thread.
+    """Admits at most `max_tasks` requests or tasks at once; safe to use from any thread.
 
-    A weight stands for the memory that a task itself takes. One task may be heavier than `max_weight` while no other
-    has a weight; a task of weight 0 is bounded by `max_tasks` alone.
+    A request is admitted before its picture is decoded. It hands its place on to its task, which frees it at its end.
     """
 
-    def __init__(self, max_tasks: int, max_weight: float, counters: Counters) -> None:
+    def __init__(self, max_tasks: int, counters: Counters) -> None:
         self.max_tasks = max_tasks
-        self.max_weight = max_weight
         self.is_open = True
         self.ahead_s = 0.0
         """Expected seconds of the queries that a new task has to wait for, at the fastest pass times known."""
         self._counters = counters
         self._admitted: set[Pace] = set()
-        self._mean_seconds: dict[str, float] = {}  # of the latest tasks of each kind, from submission to end
+        self._mean_seconds: dict[str, float] = {}  # of the latest of each kind, from admission to end
+        most = self._most_of_a_kind = max(1, math.ceil(LARGEST_SHARE * max_tasks))
+        self._most_of_an_owner = max(1, math.ceil(LARGEST_SHARE * most))
+        self._intervals = Intervals()
+        self._retries = {True: Retries(most), False: Retries(most)}  # for those that are quick, and all others
         self._lock = threading.Lock()
 
     @property
     def alive(self) -> int:
-        """Number of tasks that were admitted and have not ended."""
+        """Number of requests and tasks that were admitted and have not ended."""
         return len(self._admitted)
 
-    def admit(self, pace: Pace, deadline_s: float = math.inf, *, is_sequel: bool = False) -> None:
-        """Count a new task in, or raise Overloaded, TooLate or ShuttingDown; a sequel is admitted unless closed."""
+    def admit(self, pace: Pace, deadline_s: float = math.inf, *, ahead_s: float = 0.0, is_sequel: bool = False) -> None:
+        """Count a new one in, or raise Overloaded, TooLate or ShuttingDown; a sequel is admitted unless closed.
+
+        `ahead_s` are the seconds that it waits before it reaches the engine, as far as they are known.
+        """
         with self._lock:
             self._check_open()
             if not is_sequel:
-                self._check_room(pace.weight)
-                self._check_time(deadline_s)
+                self._check_time(deadline_s, ahead_s)
+                self._check_room(pace)
             self._admitted.add(pace)
 
-    def check(self, weight: int) -> None:
+    def check(self) -> None:
         """Raise what `admit` would raise now for a task without a deadline."""
         with self._lock:
             self._check_open()
-            self._check_room(weight)
+            if self._free(quick=False) < 1:
+                self._counters.refused += 1
+                raise Overloaded(self._retries[False].estimate(0, self._ends(quick=False)))
 
     def release(self, pace: Pace) -> None:
-        """Free the place of a task that has ended."""
+        """Free the place of a request or task that has ended; a second call does nothing."""
         with self._lock:
+            if pace not in self._admitted:
+                return
             self._admitted.remove(pace)
+            if pace.quick:
+                self._intervals.note_end(others=sum(other.quick for other in self._admitted))
             mean = self._mean_seconds.setdefault(pace.kind, pace.seconds)
             self._mean_seconds[pace.kind] = mean + NEWEST * (pace.seconds - mean)
+
+    def release_after_task(self, pace: Pace) -> None:
+        """Free the place of a task that has ended, unless its request keeps it for further tasks."""
+        if not pace.is_held:
+            self.release(pace)
+
+    def release_after_request(self, pace: Pace) -> None:
+        """Free the place of a request that has ended, unless a task has it, which frees it at its end."""
+        if pace.is_held or not pace.is_used:
+            self.release(pace)
 
     def close(self) -> None:
         """Admit nothing more."""
         with self._lock:
             self.is_open = False
 
+    def refuse(self) -> NoReturn:
+        """Refuse a request for which memory is lacking, and not a place; raises Overloaded."""
+        with self._lock:
+            self._counters.refused_for_memory += 1
+            self._counters.refused += 1
+            raise Overloaded(self._retries[False].estimate(0, self._ends(quick=False)))
+
     def _check_open(self) -> None:
         if not self.is_open:
             raise ShuttingDown("the service is shutting down: try another instance")
 
-    def _check_room(self, weight: int) -> None:
-        held = sum(pace.weight for pace in self._admitted)
-        too_heavy = weight and held and held + weight > self.max_weight
-        if self.alive >= self.max_tasks or too_heavy:
-            self._counters.refused += 1
-            raise Overloaded(self._seconds_until_room(weight))
+    def _check_room(self, pace: Pace) -> None:
+        self._check_owner(pace)
+        own_s = self._mean_seconds.get(pace.kind, 0.0)
+        if not self._retries[pace.quick].admit(
+            self._free(quick=pace.quick), lambda: self._ends(quick=pace.quick), own_s
+        ):
+            self._refuse(quick=pace.quick)
 
-    def _check_time(self, deadline_s: float) -> None:
+    def _check_owner(self, pace: Pace) -> None:
+        """Refuse an owner who has its share of the places, until one of its own is free."""
+        if not pace.owner:
+            return
+        own = [other for other in self._admitted if other.owner == pace.owner and other.quick == pace.quick]
+        if len(own) >= self._most_of_an_owner:
+            self._counters.refused += 1
+            raise Overloaded(max(1, math.ceil(min(map(self._seconds_left, own)))))
+
+    def _refuse(self, *, quick: bool) -> NoReturn:
+        self._counters.refused += 1
+        raise Overloaded(self._retries[quick].promise(self._free(quick=quick), self._ends(quick=quick)))
+
+    def _free(self, *, quick: bool) -> int:
+        """Number of places that are free for quick requests, or for all others."""
+        of_kind = sum(pace.quick == quick for pace in self._admitted)
+        return min(self.max_tasks - self.alive, self._most_of_a_kind - of_kind)
+
+    def _check_time(self, deadline_s: float, ahead_s: float) -> None:
         """Refuse what the work ahead alone makes too late: a lower bound, since what the task itself takes is open."""
-        certain_s = CERTAIN * self.ahead_s
+        certain_s = CERTAIN * (self.ahead_s + ahead_s)
         if certain_s > deadline_s:
             self._counters.refused += 1
+            self._counters.refused_too_late += 1
             raise TooLate(deadline_s, certain_s)
 
-    def _seconds_until_room(self, weight: int) -> int:
-        """When so many tasks will have ended that one of this weight has room, in whole seconds."""
-        by_end = sorted((self._seconds_left(pace), pace.weight) for pace in self._admitted)
-        places, held = self.max_tasks - len(by_end), sum(weight for _, weight in by_end)
-        for seconds, freed in by_end:
-            places, held = places + 1, held - freed
-            if places > 0 and not (weight and held and held + weight > self.max_weight):
-                return max(1, math.ceil(seconds))
-        return 1
+    def _ends(self, *, quick: bool) -> list[float]:
+        """In how many seconds each of the quick ones that are alive, or of all others, should end, soonest first.
+
+        Quick ones end one after the other, as fast as the latest did. Others work side by side.
+        """
+        alive = [pace for pace in self._admitted if pace.quick == quick]
+        if quick and self._intervals.mean_s is not None:
+            return [self._intervals.mean_s * number for number in range(1, len(alive) + 1)]
+        return sorted(map(self._seconds_left, alive))
 
     def _seconds_left(self, pace: Pace) -> float:
         """By the task's own steps, or else by the mean of its kind, or else a second."""

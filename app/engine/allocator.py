@@ -2,9 +2,11 @@
 
 import asyncio
 import ctypes
+import logging
 import sys
 from collections.abc import Callable
 
+logger = logging.getLogger(__name__)
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8
 """Parameters of `mallopt`, as numbered in glibc's malloc.h."""
 INTERVAL_S = 30.0
@@ -38,14 +40,18 @@ def return_freed_memory() -> None:
         malloc_trim(0)
 
 
-async def return_freed_memory_regularly() -> None:
-    """Call `return_freed_memory` on a thread every INTERVAL_S seconds, until this is cancelled.
+async def return_freed_memory_regularly(then: Callable[[], object]) -> None:
+    """Call `return_freed_memory` on a thread every INTERVAL_S seconds, and then `then`, until this is cancelled.
 
     Also while requests are at work: a service that is never idle would otherwise stay as large as it once was.
     """
     while True:
         await asyncio.sleep(INTERVAL_S)
         await asyncio.to_thread(return_freed_memory)
+        try:
+            then()
+        except Exception:  # memory must be returned all the same, next time
+            logger.exception("a task of every half minute failed")
 
 
 def _of_glibc(name: str) -> Callable[..., int] | None:

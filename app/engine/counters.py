@@ -21,6 +21,12 @@ class Counters:
     """Tasks whose caller cancelled them."""
     expired: int = 0
     """Tasks whose deadline passed; each is counted under `done` or `failed` too."""
+    driver_failures: int = 0
+    """Drivers that failed or hung; all but the last one that is allowed are replaced."""
     refused: int = 0
     """Tasks that were not admitted: too many were alive, their pictures would have needed too much memory together, or
     the deadline would have passed before their turn."""
+    refused_for_memory: int = 0
+    """Those of them for which memory was lacking."""
+    refused_too_late: int = 0
+    """Those of them whose deadline would have passed."""

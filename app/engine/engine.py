@@ -1,103 +1,118 @@
-"""Continuous batching: one thread drives all tasks that are alive, and the network answers their queries in batches.
+"""The engine: takes tasks from any thread, has a driver work on them, and replaces a driver that fails.
 
-A tick is one turn of the engine's loop. It answers the first queries of new tasks, if they are for logits alone, and
-then one batch of the other queries, which take turns. A batch has as many rows as pay off on this machine, and no more
-(models/pass_times.py). So a request joins at the next tick and leaves as soon as it is done. One that needs a single
-look, as a classification does, waits for the batch that is being computed, and for the first looks before it. An engine
-without tasks sleeps.
+app/engine/driver.py says how the tasks share the network.
 """
 
-import contextlib
 import logging
 import math
 import queue
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import replace
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import TypeVar
 
 import torch
 
 from app.engine.admission import Admission
-from app.engine.batches import DoesNotFit, RowLimit, answer_within_memory, is_out_of_memory
+from app.engine.batches import RowLimit
 from app.engine.counters import Counters
+from app.engine.driver import Driver
+from app.engine.observer import Observer
+from app.engine.outputs import OutputCheck, Report
 from app.engine.pace import Pace
-from app.engine.progress import GuardedListener, Listener
-from app.engine.threads import compute_in_parallel
-from models.query import Answer, Network, Progress, Query, Task
-from models.run import Conversation, next_batch
+from app.engine.progress import Listener
+from app.engine.shared_parts import Shared
+from app.engine.submission import Submission
+from models.query import Network, Task
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-MOST_AWAITED = 8
-"""First looks beyond which no more are waited for: so many make a good batch, and more would leave the cores idle."""
-MOST_WAIT_S = 0.02
-"""Seconds that a first look is waited for at most: a client that comes back at once is there by then."""
+WATCH_S = 0.25
+"""Seconds between two looks at the driver."""
+HANG_S = 60.0
+"""Seconds that one step of the driver, mostly a batch, may take; after that it counts as hanging."""
+MOST_FAILURES = 3
+"""Failures within FAILURES_S seconds after which the engine is not started again."""
+FAILURES_S = 600.0
 
 
-class Submission(Conversation[Any]):
-    """A task that was submitted to the engine, and the future by which its caller gets the result."""
+class EngineFailed(RuntimeError):
+    """The engine failed while it worked on the request; try again after `retry_after_s` seconds."""
 
-    def __init__(
-        self, task: Task[Any], network: Network, listener: Listener | None, deadline_s: float, weight: int
-    ) -> None:
-        super().__init__(task, network, self._report)
-        self.deadline = self.begun + deadline_s
-        self.pace = Pace(getattr(task, "__name__", ""), weight)
-        self.future: Future[Any] = Future()
-        self._listener = None if listener is None else GuardedListener(listener)
-
-    @property
-    def is_first_look(self) -> bool:
-        """Whether the task is new and asks for logits alone."""
-        return self.pace.is_new and not self.wants_gradients
-
-    @property
-    def least_seconds(self) -> float:
-        """The seconds that its query takes at least, by what is known of the network."""
-        row_seconds = None if self.times is None else self.times.of(gradients=self.wants_gradients).row_seconds
-        return (row_seconds or 0.0) * self.query.pixels.shape[0]
-
-    @property
-    def suitable_rows(self) -> int:
-        """The rows of a batch beyond which more do not pay off for its kind of pass; 1 where nothing is known."""
-        knee = None if self.times is None else self.times.of(gradients=self.wants_gradients).knee
-        return knee or 1
-
-    def _report(self, progress: Progress) -> None:
-        self.pace.report(progress)
-        if self._listener is not None:
-            self._listener(replace(progress, compute_eta=self.pace.seconds_left))
+    retry_after_s = 1
 
 
 class Engine:
     """Drives tasks on one device; `submit` may be called from any thread.
 
     At most `max_rows` rows go through a network at once, and fewer where more do not pay off; the number is halved for
-    good when the device runs out of memory. At most `max_tasks` tasks are alive, and their weights add up to at most
-    `max_weight` (see Admission). Passes on a CPU run on `threads` threads, or on as many as PyTorch gives any thread.
+    good when the device runs out of memory. At most `max_tasks` tasks are alive. Passes on a CPU run on `threads`
+    threads, or on as many as PyTorch gives any thread.
+
+    A driver whose thread ends, or whose step takes more than `hang_s` seconds, is replaced by a new one, and the tasks
+    that it worked on fail with EngineFailed. After MOST_FAILURES within FAILURES_S seconds none is started any more:
+    `broken` is true, and `on_broken` is called. `on_not_finite` hears of networks whose outputs are no numbers, and
+    `observer` of every batch.
     """
 
     def __init__(
-        self, *, max_rows: int = 32, max_tasks: int = 64, max_weight: float = math.inf, threads: int | None = None
+        self,
+        *,
+        max_rows: int = 32,
+        max_tasks: int = 64,
+        threads: int | None = None,
+        hang_s: float = HANG_S,
+        on_not_finite: Report | None = None,
+        on_broken: Callable[[], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        self.max_rows = max_rows
         self.threads = threads or torch.get_num_threads()
         self.counters = Counters()
-        self.admission = Admission(max_tasks, max_weight, self.counters)
+        self.admission = Admission(max_tasks, self.counters)
+        self.broken = False
+        self._hang_s = hang_s
+        self._on_broken = on_broken
+        self._failures: list[float] = []
         self._inbox: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
-        self._first_looks: deque[Submission] = deque()  # wait for an answer, the longest waiting first
-        self._expected = 0  # first looks that probably come at about the same time
-        self._others: deque[Submission] = deque()
-        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
-        self._thread.start()
+        self._shared = Shared(
+            self._inbox,
+            self.admission,
+            self.counters,
+            OutputCheck(on_not_finite),
+            RowLimit(max_rows),
+            self.threads,
+            observer=observer,
+        )
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._driver = self._start_driver()
+        threading.Thread(target=self._watch, name="engine-watch", daemon=True).start()
+
+    @property
+    def max_rows(self) -> int:
+        """The largest number of rows in a batch."""
+        return self._shared.limit.rows
 
     @property
     def alive(self) -> int:
-        """Number of tasks that wait or run."""
+        """Number of requests and tasks that were admitted and have not ended."""
         return self.admission.alive
+
+    @property
+    def waiting(self) -> int:
+        """Number of tasks that wait for a batch."""
+        return self._inbox.qsize() + self._driver.waiting
+
+    @property
+    def computing(self) -> int:
+        """Number of tasks whose queries the network is answering."""
+        return self._driver.computing
+
+    @property
+    def works(self) -> bool:
+        """Whether tasks are being worked on, or would be at once: false while a driver is dead or hanging."""
+        return not self.broken and self._driver.alive and not self._hangs(self._driver)
 
     def submit(
         self,
@@ -106,173 +121,103 @@ class Engine:
         *,
         deadline_s: float = math.inf,
         on_progress: Listener | None = None,
-        weight: int = 0,
+        place: Pace | None = None,
         sequel: bool = False,
     ) -> "Future[Result]":
         """Let the task join at the next tick; cancelling the future makes it leave at the tick after that.
 
         `on_progress` is called on the engine's thread. `deadline_s` seconds after this call DeadlineExceeded is thrown
-        into the task, and what it then returns or raises goes to the future. `weight` stands for the memory that the
-        task itself takes. A `sequel` finishes work whose earlier task has ended; it is admitted even if the engine is
-        full, since a refusal would lose that work. Raises Overloaded, TooLate, ShuttingDown.
+        into the task, and what it then returns or raises goes to the future. `place` is one that was admitted before;
+        it is released when the task ends. A `sequel` finishes work whose earlier task has ended; it is admitted even if
+        the engine is full, since a refusal would lose that work. Raises Overloaded, TooLate, ShuttingDown, and
+        EngineFailed if the engine is broken.
         """
-        submission = Submission(task, network, on_progress, deadline_s, weight)
-        self.admission.admit(submission.pace, deadline_s, is_sequel=sequel)
+        if self.broken:
+            raise EngineFailed("the service has failed and is about to end: try again in a moment")
+        if place is None:
+            place = Pace(getattr(task, "__name__", ""))
+            self.admission.admit(place, deadline_s, is_sequel=sequel)
+        place.is_used = True
+        submission = Submission(task, network, on_progress, deadline_s, place)
         self._inbox.put(submission)
+        if self.broken:  # since the check above
+            self._refuse_inbox(EngineFailed("the service has failed and is about to end: try again in a moment"))
         return submission.future
 
-    def check_room(self, weight: int = 0) -> None:
+    def check_room(self) -> None:
         """Raise what `submit` would raise now, before work is put into preparing a task."""
-        self.admission.check(weight)
+        self.admission.check()
+
+    def end_by(self, when: float) -> None:
+        """Let every task, also those to come, have its deadline at `when` at the latest, by time.monotonic().
+
+        A task that returns no result then ends with ShuttingDown.
+        """
+        self._shared.end_at = when
 
     def close(self, *, timeout_s: float | None = None) -> None:
         """Take no new tasks, finish those that are alive and stop the thread; wait `timeout_s` seconds at most."""
         self.admission.close()
         self._inbox.put(None)  # wakes the thread
-        self._thread.join(timeout_s)
+        self._ended.wait(timeout_s)
 
-    def _loop(self) -> None:
-        compute_in_parallel(self.threads)
-        while self.admission.is_open or self.alive:
-            try:
-                self._begin_submitted()
-                self._note_work_ahead()
-                self._answer_first_looks()
-                self._answer_next_batch(self._others)
-            except Exception as error:  # a fault of the engine's own must not leave anybody waiting for ever
-                logger.exception("the engine failed; every task in flight is answered with the error")
-                for line in (self._first_looks, self._others):
-                    while line:
-                        self._fail(line.popleft(), error)
+    def _start_driver(self) -> Driver:
+        driver = Driver(self._shared, self._driver_ended)
+        driver.start()
+        return driver
 
-    def _begin_submitted(self) -> None:
-        """Start the tasks that were submitted since the last tick; with no other task, sleep until one comes."""
-        block = not (self._first_looks or self._others)
+    def _driver_ended(self, driver: Driver, error: BaseException | None) -> None:
+        """Called at the end of a driver's thread, on that thread."""
+        if driver is not self._driver:  # it was replaced before
+            return
+        if error is None:
+            self._ended.set()
+            return
+        logger.critical("the engine failed; every task in flight is answered with an error", exc_info=error)
+        self._replace(driver, "the service failed while it worked on this request: try again in a moment")
+
+    def _hangs(self, driver: Driver) -> bool:
+        since = driver.busy_since
+        return since > 0 and time.monotonic() > since + self._hang_s
+
+    def _watch(self) -> None:
+        """Replace a driver that hangs, or whose thread has ended without a word."""
+        while not self._ended.wait(WATCH_S):
+            driver = self._driver
+            if self._hangs(driver):
+                logger.critical("the engine has hung for %g s; it is replaced", self._hang_s)
+                self._replace(driver, "the model did not answer: try again in a moment, or ask another model")
+            elif not driver.alive:
+                logger.critical("the engine's thread has ended; it is replaced")
+                self._replace(driver, "the service failed while it worked on this request: try again in a moment")
+
+    def _replace(self, driver: Driver, reason: str) -> None:
+        """Answer the driver's tasks with an error and let another driver take its place, unless too many failed."""
+        with self._lock:
+            if driver is not self._driver or self.broken:
+                return
+            self.counters.driver_failures += 1
+            now = time.monotonic()
+            self._failures = [failure for failure in self._failures if failure > now - FAILURES_S] + [now]
+            self.broken = len(self._failures) >= MOST_FAILURES
+            if not self.broken:
+                self._driver = Driver(self._shared, self._driver_ended)
+        driver.abandon(EngineFailed(reason))
+        if not self.broken:
+            self._driver.start()
+            return
+        logger.critical("the engine failed %d times within %g s and is not started again", MOST_FAILURES, FAILURES_S)
+        self._refuse_inbox(EngineFailed(reason))
+        self._ended.set()
+        if self._on_broken is not None:
+            self._on_broken()
+
+    def _refuse_inbox(self, error: Exception) -> None:
         while True:
             try:
-                submission = self._inbox.get(block=block)
+                submission = self._inbox.get(block=False)
             except queue.Empty:
                 return
-            block = False
             if submission is not None:
-                self._proceed(submission, submission.advance)
-
-    def _answer_first_looks(self) -> None:
-        """Answer the first looks that wait now; those that are submitted meanwhile fill up the last batches."""
-        last = self._first_looks[-1] if self._first_looks else None
-        while last in self._first_looks:
-            self._await_expected()
-            self._answer_next_batch(self._first_looks)
-            if last in self._first_looks:
-                self._begin_submitted()
-
-    def _await_expected(self) -> None:
-        """Let first looks share a batch with those that are probably on their way.
-
-        Clients that send one picture after the other come back as soon as they are answered. So those who were answered
-        last and those who waited meanwhile are expected together: as many as pay off in one batch (at most
-        MOST_AWAITED), and as long as a row takes after each of them (at most MOST_WAIT_S). Nothing is waited for while
-        other tasks are at work (docs/decisions/0046).
-        """
-        while self._first_looks and not self._others:
-            first = self._first_looks[0]
-            if len(self._first_looks) >= min(self._expected, first.suitable_rows, MOST_AWAITED):
-                break
-            try:
-                submission = self._inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))
-            except queue.Empty:
-                break
-            if submission is not None:
-                self._proceed(submission, submission.advance)
-        self._expected = 0
-
-    def _drop_cancelled(self, line: deque[Submission]) -> None:
-        for submission in [submission for submission in line if submission.future.cancelled()]:
-            line.remove(submission)
-            self.counters.left += 1
-            self._end(submission)
-
-    def _expire_overdue(self, line: deque[Submission]) -> None:
-        for submission in [submission for submission in line if submission.overdue]:
-            line.remove(submission)
-            self.counters.expired += 1
-            self._proceed(submission, submission.expire)
-
-    def _answer_next_batch(self, line: deque[Submission]) -> None:
-        """Answer the query in the line that has waited longest, and those that share its batch.
-
-        Each task goes to the end of the line with its next query, or the next part of it, so none waits for another's
-        second turn. Tasks whose deadline has passed get DeadlineExceeded in place of an answer.
-        """
-        self._drop_cancelled(line)
-        self._expire_overdue(line)
-        batch = next_batch(line, self.max_rows)
-        if not batch:
-            self._note_work_ahead()  # those that left or were overdue are not waited for any more
-            return
-        network = batch[0].network
-        assert network is not None, "a submission has a network"
-        queries = [submission.query for submission in batch]
-        self._count(queries)
-        limit = RowLimit(self.max_rows)
-        answers = answer_within_memory(network, queries, limit)
-        self.max_rows = limit.rows
-        if line is self._first_looks:
-            self._expected = len(line) + self._inbox.qsize()  # with those of this batch
-        for submission, answer in zip(batch, answers, strict=True):
-            line.remove(submission)  # it stands near the front
-            submission.pace.take_turn()
-            if isinstance(answer, Answer):
-                self._proceed(submission, submission.advance, answer)
-            else:
-                self._fail(submission, answer)
-        self._note_work_ahead()
-
-    def _note_work_ahead(self) -> None:
-        """Tell the admission what every new task has to wait for: the first looks that wait already."""
-        self.admission.ahead_s = sum(submission.least_seconds for submission in self._first_looks)
-
-    def _count(self, queries: list[Query]) -> None:
-        rows = sum(len(query.pixels) for query in queries)
-        if queries[0].objective is not None:
-            self.counters.gradient_batches += 1
-            self.counters.gradient_rows += rows
-        else:
-            self.counters.forward_batches += 1
-            self.counters.forward_rows += rows
-
-    def _proceed(self, submission: Submission, step: Callable[..., None], *arguments: Answer) -> None:
-        """Let the task take a step; then it waits with its next query, or its caller gets the result or the error."""
-        try:
-            step(*arguments)
-        except Exception as error:
-            self._fail(submission, DoesNotFit() if is_out_of_memory(error) else error)
-            return
-        if submission.done:
-            self._finish(submission)
-        else:
-            line = self._first_looks if submission.is_first_look else self._others
-            line.append(submission)
-
-    def _finish(self, submission: Submission) -> None:
-        self.counters.done += 1
-        self._end(submission)
-        _resolve(lambda: submission.future.set_result(submission.result))
-
-    def _fail(self, submission: Submission, error: BaseException) -> None:
-        self.counters.failed += 1
-        self._end(submission)
-        _resolve(lambda: submission.future.set_exception(error))
-
-    def _end(self, submission: Submission) -> None:
-        """Close the task and release its place, before the caller is answered and may ask again."""
-        try:
-            submission.close()
-        except Exception:
-            logger.exception("a task failed while it was closed")
-        self.admission.release(submission.pace)
-
-
-def _resolve(answer: Callable[[], None]) -> None:
-    with contextlib.suppress(InvalidStateError):  # the caller cancelled the future in this very moment
-        answer()
+                self.admission.release_after_task(submission.pace)
+                submission.fail(error)

@@ -13,14 +13,19 @@ FEWEST_TURNS = 3
 class Pace:
     """How far one task has come and how fast it gets on; the engine's thread writes, and any thread reads.
 
-    A task gets on by turns: in each the network answers one of its queries, or a part of one. Between two turns pass
-    the batches of all other tasks, so the seconds of a turn contain the present load.
+    `kind` is a name for what it does; the times of tasks of one kind stand for each other. `quick` says whether it
+    takes a single pass. `owner` is whoever asked for it: owners get equal shares of the engine's time. `begun` is when
+    the request arrived, on the clock of time.monotonic(), `is_used` says whether a task has it, and
+    `is_held` whether the request keeps the place after the end of that task.
     """
 
-    def __init__(self, kind: str, weight: int) -> None:
+    def __init__(self, kind: str, owner: str = "", *, quick: bool = False, begun: float | None = None) -> None:
         self.kind = kind
-        self.weight = weight
-        self.begun = time.monotonic()
+        self.owner = owner
+        self.quick = quick
+        self.begun = time.monotonic() if begun is None else begun
+        self.is_used = False
+        self.is_held = False
         self._turns = 0
         self._last_turn = self.begun
         self._turn_seconds = 0.0
@@ -53,7 +58,7 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the task was admitted."""
+        """Seconds since the task, or the request that it belongs to, was admitted."""
         return time.monotonic() - self.begun
 
     def seconds_left(self) -> float | None:

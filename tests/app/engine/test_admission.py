@@ -35,12 +35,13 @@ def test_a_full_engine_refuses_at_once_and_says_when_to_retry(network: Doubling)
 
 def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
     """A closed engine does not admit it."""
-    engine = Engine(max_tasks=1, max_weight=10)
+    engine = Engine(max_tasks=1)
     network.may_answer.clear()
-    first = engine.submit(asking(), network, weight=8)
-    second = engine.submit(asking(value=3.0), network, weight=8, sequel=True)
-    with pytest.raises(Overloaded):
-        engine.submit(asking(), network)
+    first = engine.submit(asking(), network)
+    second = engine.submit(asking(value=3.0), network, sequel=True)
+    for try_again in (lambda: engine.submit(asking(), network), engine.check_room):
+        with pytest.raises(Overloaded):
+            try_again()
     network.may_answer.set()
     assert (first.result(30), second.result(30)) == ([2.0], [6.0])
     engine.close(timeout_s=30)
@@ -48,31 +49,72 @@ def test_a_sequel_is_admitted_to_a_full_engine(network: Doubling) -> None:
         engine.submit(asking(), network, sequel=True)
 
 
-def test_tasks_are_refused_when_their_weights_exceed_the_limit(network: Doubling) -> None:
-    """Beside a task of weight 50, which was admitted alone, a task of weight 5 does not fit into 8."""
-    engine = Engine(max_weight=8)
-    network.may_answer.clear()
-    heavy = engine.submit(asking(), network, weight=50)
+def test_a_place_that_was_admitted_before_is_freed_by_its_task(network: Doubling) -> None:
+    """A request is admitted before its picture is decoded, and its task is not counted again."""
+    engine = Engine(max_tasks=1)
+    place = Pace("classify")
+    engine.admission.admit(place)
     with pytest.raises(Overloaded):
-        engine.submit(asking(), network, weight=5)
-    network.may_answer.set()
-    heavy.result(30)
-    assert engine.submit(asking(), network, weight=5).result(30) == [2.0]
-    engine.close(timeout_s=30)
-
-
-def test_a_task_without_weight_is_always_admitted(network: Doubling) -> None:
-    engine = Engine(max_weight=10)
+        engine.submit(asking(), network)
     network.may_answer.clear()
-    heavy = engine.submit(asking(), network, weight=11)
-    engine.check_room()
-    light = engine.submit(asking(value=3.0), network)
-    for submit_weighted in (lambda: engine.submit(asking(), network, weight=1), lambda: engine.check_room(1)):
-        with pytest.raises(Overloaded):
-            submit_weighted()
+    future = engine.submit(asking(), network, place=place)
+    engine.admission.release_after_request(place)
+    assert engine.alive == 1, "the task has the place"
     network.may_answer.set()
-    assert (heavy.result(30), light.result(30)) == ([2.0], [6.0])
+    assert future.result(30) == [2.0]
+    assert engine.alive == 0
     engine.close(timeout_s=30)
+
+
+def test_a_request_may_keep_its_place_after_its_first_task(network: Doubling) -> None:
+    """A batch of pictures has one place from the first task to the last."""
+    engine = Engine(max_tasks=1)
+    place = Pace("classify batch")
+    place.is_held = True
+    engine.admission.admit(place)
+    assert engine.submit(asking(), network, place=place).result(30) == [2.0]
+    with pytest.raises(Overloaded):
+        engine.submit(asking(), network)
+    engine.admission.release_after_request(place)
+    assert engine.alive == 0
+    engine.close(timeout_s=30)
+
+
+def test_a_place_without_a_task_is_freed_by_its_request() -> None:
+    admission, place = Admission(1, Counters()), Pace("classify")
+    admission.admit(place)
+    admission.release_after_request(place)
+    admission.release_after_request(place)
+    assert admission.alive == 0
+
+
+def test_neither_quick_requests_nor_others_can_take_all_places() -> None:
+    """Six of eight places are for each; the two that are left take the others."""
+    for quick in (True, False):
+        admission = Admission(8, Counters())
+        for _ in range(6):
+            admission.admit(Pace("flood", quick=quick))
+        with pytest.raises(Overloaded):
+            admission.admit(Pace("flood", quick=quick))
+        for _ in range(2):
+            admission.admit(Pace("other", quick=not quick))
+        with pytest.raises(Overloaded):
+            admission.admit(Pace("other", quick=not quick))
+        assert admission.alive == 8
+
+
+def test_one_key_cannot_take_all_places_of_its_kind() -> None:
+    """Of the six places for quick requests one key gets five, and without keys all are of nobody."""
+    admission = Admission(8, Counters())
+    for _ in range(5):
+        admission.admit(Pace("flood", "busy", quick=True))
+    with pytest.raises(Overloaded):
+        admission.admit(Pace("flood", "busy", quick=True))
+    admission.admit(Pace("look", "other", quick=True))
+    anonymous = Admission(8, Counters())
+    for _ in range(6):
+        anonymous.admit(Pace("flood", quick=True))
+    assert (admission.alive, anonymous.alive) == (6, 6)
 
 
 def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling) -> None:
@@ -89,7 +131,10 @@ def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("app.engine.pace.time", clock)
+    clock.now = 1000.0
+    for module in ("pace", "retries", "intervals"):
+        monkeypatch.setattr(f"app.engine.{module}.time", clock)
+    monkeypatch.setattr("app.engine.retries.SPREAD", 0.0)
     return clock
 
 
@@ -102,43 +147,54 @@ def at_step(pace: Pace, clock: Clock, *, step: int, steps: int) -> None:
 
 
 def test_a_refused_task_hears_when_the_first_place_will_be_free(clock: Clock) -> None:
-    """One task has 30 steps of a second to go, the other 5; one of weight 8 has room only when the first has ended."""
-    admission = Admission(2, 10, Counters())
-    long, short = Pace("attack", 9), Pace("attack", 1)
+    """One task has 30 steps of a second to go, the other 5."""
+    admission = Admission(2, Counters())
+    long, short = Pace("attack"), Pace("attack")
     for pace, steps in ((long, 40), (short, 15)):
         admission.admit(pace)
         at_step(pace, clock, step=10, steps=steps)
     long.take_turn()  # it has waited ten seconds for the other one
-    with pytest.raises(Overloaded, match="in 5 s"):
-        admission.check(0)
-    with pytest.raises(Overloaded) as error:
-        admission.check(8)
-    assert error.value.retry_after_s > 25
+    with pytest.raises(Overloaded, match="in 5 s") as error:
+        admission.admit(Pace("attack"))
+    assert error.value.retry_after_s == 5
 
 
 def test_the_mean_of_its_kind_stands_for_a_task_without_steps(clock: Clock) -> None:
     """Attacks took 20 seconds; the one that is alive was admitted 4 seconds ago."""
-    admission = Admission(1, 10, Counters())
+    admission = Admission(1, Counters())
     for _ in range(3):
-        pace = Pace("attack", 0)
+        pace = Pace("attack")
         admission.admit(pace)
         clock.now += 20
         admission.release(pace)
-    admission.admit(Pace("attack", 0))
+    admission.admit(Pace("attack"))
     clock.now += 4
     with pytest.raises(Overloaded, match="in 16 s"):
-        admission.check(0)
+        admission.check()
+
+
+def test_quick_requests_end_as_fast_as_the_latest_did(clock: Clock) -> None:
+    """One ended each half second; of nine, one is expected to end after half a second, and so on."""
+    admission = Admission(12, Counters())
+    waiting = [Pace("classify", quick=True) for _ in range(9)]
+    for pace in waiting:
+        admission.admit(pace)
+    for pace in waiting * 3:
+        clock.now += 0.5
+        admission.release(pace)
+        admission.admit(pace)
+    assert admission._ends(quick=True) == pytest.approx([0.5 * number for number in range(1, 10)])
 
 
 def test_what_certainly_comes_too_late_is_refused_at_once() -> None:
     """Ten seconds of first looks are ahead, of which CERTAIN counts; a longer or no deadline is admitted."""
     counters = Counters()
-    admission = Admission(10, 10, counters)
-    admission.ahead_s = 10.0
+    admission = Admission(10, counters)
+    admission.ahead_s = 6.0
     with pytest.raises(TooLate, match="try again in 3 s, or allow more time") as error:
-        admission.admit(Pace("classify", 0), deadline_s=10 * CERTAIN - 2.5)
+        admission.admit(Pace("classify"), 10 * CERTAIN - 2.5, ahead_s=4.0)
     assert (error.value.retry_after_s, counters.refused, admission.alive) == (3, 1, 0)
-    admission.admit(Pace("classify", 0), deadline_s=10 * CERTAIN + 1)
-    admission.admit(Pace("classify", 0))
-    admission.admit(Pace("classify", 0), deadline_s=0.1, is_sequel=True)
+    admission.admit(Pace("classify"), 10 * CERTAIN + 1, ahead_s=4.0)
+    admission.admit(Pace("classify"))
+    admission.admit(Pace("classify"), 0.1, is_sequel=True)
     assert admission.alive == 3

@@ -6,6 +6,7 @@ from concurrent.futures import CancelledError
 import pytest
 import torch
 
+from app.engine.driver import Driver
 from app.engine.engine import Engine
 from models.pass_times import PassTimes
 from models.query import Answer, Progress, Query, Task
@@ -103,7 +104,7 @@ def test_a_query_for_logits_waits_for_one_gradient_step_at_most(engine: Engine, 
 def test_all_tasks_are_answered_once_before_any_is_answered_twice(engine: Engine, network: Doubling) -> None:
     """24 tasks with 8 rows per batch: the first three batches contain every task once."""
     hold(engine, network)
-    futures = [engine.submit(asking(2, value=float(value)), network) for value in range(1, 25)]
+    futures = [engine.submit(asking(2, value=float(value), gradients=True), network) for value in range(1, 25)]
     network.may_answer.set()
     for future in futures:
         future.result(30)
@@ -226,27 +227,17 @@ def test_an_idle_engine_sleeps(engine: Engine, network: Doubling, monkeypatch: p
     engine.submit(asking(), network).result(30)
     eventually(lambda: engine.alive == 0)
     turns: list[bool] = []
-    monkeypatch.setattr(Engine, "_drop_cancelled", lambda self, line: turns.append(True))
+    monkeypatch.setattr(Driver, "_drop_cancelled", lambda self, line: turns.append(True))
     threading.Event().wait(0.2)  # a running turn may end first
     turns.clear()
     threading.Event().wait(0.5)
     assert turns == []
 
 
-def test_after_a_fault_of_the_engine_every_caller_gets_the_error(
-    engine: Engine, network: Doubling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hold(engine, network)
-    futures = [engine.submit(asking(10**9), network) for _ in range(3)]
-    eventually(lambda: engine.alive == 4)
-
-    def broken(self: Engine, line: object) -> None:
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(Engine, "_drop_cancelled", broken)
-    network.may_answer.set()
-    for future in futures:
-        with pytest.raises(RuntimeError, match="broken"):
-            future.result(30)
-    monkeypatch.undo()
+def test_nothing_is_left_when_an_engine_has_closed(network: Doubling) -> None:
+    """Its thread has ended, and so has the one that watches it."""
+    before = set(threading.enumerate())
+    engine = Engine()
     assert engine.submit(asking(), network).result(30) == [2.0]
+    engine.close(timeout_s=30)
+    eventually(lambda: set(threading.enumerate()) <= before)

@@ -1,7 +1,10 @@
 """Tests what a task may do in the engine after its deadline."""
 
+import time
+
 import pytest
 
+from app.engine.admission import ShuttingDown
 from app.engine.engine import Engine
 from models.query import GRACE, DeadlineExceeded, Progress, Task
 from tests.app.doubling import Doubling, asking
@@ -69,3 +72,24 @@ def test_a_task_that_ignores_its_deadline_fails(engine: Engine, network: Doublin
 
     with pytest.raises(DeadlineExceeded):
         engine.submit(task(), network, deadline_s=0.05).result(30)
+
+
+def test_when_the_service_stops_every_task_gets_an_earlier_deadline(engine: Engine, network: Doubling) -> None:
+    """Those that return nothing by then end with an error that is not their own; so do tasks that come later."""
+
+    def task() -> Task[str]:
+        try:
+            yield from asking(10**9)
+        except DeadlineExceeded:
+            return "best so far"
+        return "done"
+
+    best, nothing = engine.submit(task(), network), engine.submit(asking(10**9), network, deadline_s=1000)
+    overdue = engine.submit(asking(10**9), network, deadline_s=0.01)
+    with pytest.raises(DeadlineExceeded):
+        overdue.result(30)
+    engine.end_by(time.monotonic() + 0.05)
+    assert best.result(30) == "best so far"
+    for future in (nothing, engine.submit(asking(10**9), network)):
+        with pytest.raises(ShuttingDown, match="the service is stopping"):
+            future.result(30)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.engine.registry import LoadingFailed, NotServed, Registry
+from app.engine.catalogue import LoadingFailed, NotServed
+from app.engine.registry import Registry
 from tests.app.live_service import serve
 
 
