@@ -13,7 +13,10 @@ TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-ANNOTATIONS = {"title", "description", "default", "examples", "example", "format", "contentEncoding"}
+ANNOTATIONS = {
+    *("title", "description", "default", "examples", "example", "format"),
+    *("contentEncoding", "contentMediaType", "contentSchema"),
+}
 """Keywords that do not restrict a value."""
 REFERENCE = "#/components/schemas/"
 
