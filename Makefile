@@ -1,7 +1,8 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies extras serve test check types browser format train bench gpu oracles vendor lock
+.PHONY: help install dependencies extras serve test check types browser format train bench gpu oracles vendor lock \
+	audit sbom
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -103,7 +104,18 @@ lock: .venv/installer ## update the locks from pyproject.toml; make lock UPGRADE
 	$(COMPILE) requirements.lock pyproject.toml
 	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
 	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
+	$(COMPILE) requirements-soak.lock pyproject.toml --extra soak --constraints requirements-dev.lock \
+		--constraints requirements-oracles.lock
+	$(COMPILE) requirements-audit.lock --group audit --constraints requirements-dev.lock \
+		--constraints requirements-oracles.lock --constraints requirements-soak.lock
 	$(if $(NPM),cd app/page && npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts)
+
+# Nothing that is looked up is installed first. Errors 1 and 3 differ; make itself ends with status 2 after both.
+audit: .venv/audit-ready ## look up known vulnerabilities of all locked packages: Error 1 if found, 3 if not checked
+	$(IN) supply_chain.audit $(ARGS)
+
+sbom: .venv/serve-ready .venv/audit-ready ## write sbom.cdx.json, the software bill of materials of the service
+	$(IN) supply_chain.sbom
 
 # --universal: one lock for all systems and Pythons. It has no index address: uv's own configuration names the index.
 COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -141,6 +153,14 @@ endif
 
 .venv/oracles-ready: requirements-oracles.lock .venv/dev-ready
 	$(call install_lock,requirements-oracles.lock)
+	@touch $@
+
+.venv/soak-ready: requirements-soak.lock .venv/dev-ready
+	$(call install_lock,requirements-soak.lock)
+	@touch $@
+
+.venv/audit-ready: requirements-audit.lock .venv/installer
+	$(call install_lock,requirements-audit.lock)
 	@touch $@
 
 app/page/node_modules/ready: app/page/package.json app/page/package-lock.json app/page/.npmrc

@@ -1,11 +1,14 @@
 """python -m app: starts the service and prints its address and commands to try."""
 
 import gc
+import os
 import signal
 
 if __name__ == "__main__":
     # Importing PyTorch takes seconds. Until then, Ctrl-C ends the process at once and without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # The default action would not do for SIGTERM: in a container, the first process has none.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     gc.disable()  # what is imported stays: to search it for garbage takes a tenth of the time
 
     from app.startup.spinning import spin_briefly
@@ -15,36 +18,43 @@ if __name__ == "__main__":
 import contextlib
 import io
 import logging
-import os
 import socket
 import sys
 import threading
+import time
 
-import uvicorn
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from app.engine.allocator import keep_freed_memory
-from app.engine.registry import NotServed, Registry
+from app.engine.catalogue import NotServed
+from app.engine.registry import Registry
 from app.main import create_app
+from app.server.open_files import allow_connections
+from app.server.server import Server
 from app.settings import Settings
 from app.startup.greeting import display_address, greeting
 from app.startup.late_imports import import_late
 from app.startup.sockets import CannotListen, open_sockets
+from app.telemetry import logs
 from models.architectures import BadRegistration
 
 logger = logging.getLogger("app")
+BROKEN = 70
+"""Exit code of a service whose engine has failed too often (EX_SOFTWARE in BSD's sysexits.h)."""
+TOLD_S = 1.0
+"""Seconds for the last answers to be sent."""
 
 
 def main() -> None:
     """Serve until interrupted. If the service cannot start, print one line that says why and end with exit code 1."""
     _escape_unprintable_letters()
     keep_freed_memory()
-    # uvicorn finishes its requests on SIGTERM and then raises the signal again, which ends the process here.
+    # Before the server is there to stop in steps, and after it has stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = _read_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     try:
         # Before any model is loaded: if the address is taken, the process must end, and no thread may run by then.
         with open_sockets(settings) as opened:
@@ -57,26 +67,26 @@ def main() -> None:
 
 def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     def when_loaded(registry: Registry) -> None:
+        app.state.service.decoders.start()
         print(greeting(settings, registry), flush=True)
         # On a thread of its own, so that the loader's ends: its OpenMP threads would slow down the engine's passes.
         arguments = [lambda: app.state.service.engine.alive > 0]
         threading.Thread(target=import_late, args=arguments, name="importer", daemon=True).start()
 
-    app = create_app(settings, on_loaded=when_loaded)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            log_level=settings.log_level,
-            proxy_headers=False,  # app/web/middleware/proxy.py reads them
-            # At the end, running requests are finished: none may take longer than its deadline.
-            timeout_graceful_shutdown=round(settings.deadline_s) + 1,
-        )
-    )
+    app = create_app(settings, on_loaded=when_loaded, on_broken=_give_up)
+    allow_connections(settings.max_connections)
+    server = Server(app, settings)
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         logger.info("listening at %s (press Ctrl-C to stop)", display_address(settings))
         server.run(sockets=sockets)
+
+
+def _give_up() -> None:
+    """End the process, so that its supervisor starts another one, once those who wait have been told."""
+    logger.critical("the service cannot go on: the process ends with exit code %d", BROKEN)
+    time.sleep(TOLD_S)
+    os._exit(BROKEN)
 
 
 def _escape_unprintable_letters() -> None:
@@ -103,7 +113,8 @@ def _setting_fault(fault: ErrorDetails) -> str:
         return f"MIRAGE_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}"
     reason = "this value is not known" if fault["type"] == "string_pattern_mismatch" else fault["msg"]
     value = "" if name == "api_keys" else f"{str(fault['input'])[:100]!r} is not valid: "
-    return f"MIRAGE_{name.upper()}: {value}{reason}; choose another value. {field.description} Default: {field.default}"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return f"MIRAGE_{name.upper()}: {value}{reason}; choose another value. {field.description} Default: {default}"
 
 
 def _one_line(text: str) -> str:

@@ -51,6 +51,7 @@ def _service(models: str, cache: str) -> Iterator[tuple[httpx.Client, int, float
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "MIRAGE_PORT": str(port), "MIRAGE_LOG_LEVEL": "error", "MIRAGE_CACHE": cache}
+    environment["MIRAGE_DRAIN_S"] = "0"  # nobody else asks it
     if models:
         environment["MIRAGE_MODELS"] = models
     begun = time.monotonic()

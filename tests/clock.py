@@ -1,4 +1,4 @@
-"""A clock that only a test moves."""
+"""Clocks that only a test moves."""
 
 
 class Clock:
@@ -8,4 +8,12 @@ class Clock:
         self.now = 0.0
 
     def monotonic(self) -> float:
+        return self.now
+
+
+class Ticking(Clock):
+    """A clock on which a second passes between two looks at it: whatever is timed takes as long."""
+
+    def monotonic(self) -> float:
+        self.now += 1
         return self.now

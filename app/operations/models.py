@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.engine.registry import Registry
+from app.engine.catalogue import Entry
 from app.operations.responses import ModelDetail, ModelList, ModelSummary
 from app.web.attachments import attachment
 from app.web.openapi import problems
 from app.web.schemas import LayerDetail
 from app.web.service import ServiceDependency
 from models.figures import balanced_accuracy
+from models.store import Model
 
 router = APIRouter(tags=["models"])
 ServedName = Annotated[str, Path(min_length=1, description="Name of a served model, as GET /models lists it.")]
@@ -28,8 +29,8 @@ may have megabytes."""
 async def get_models(service: ServiceDependency) -> ModelList:
     """Return every served model with its state, and the default model, which requests use if they name none."""
     registry = service.registry
-    summaries = [_summary(registry, name) for name in registry.names]
-    return ModelList(default=registry.names[0], device=str(registry.device), models=summaries)
+    summaries = [_summary(entry) for entry in registry.entries()]
+    return ModelList(default=registry.default, device=str(registry.device), models=summaries)
 
 
 # `:path`, because a name may contain a slash: `imagenet/<architecture>`. Of two paths that match, the first counts.
@@ -40,6 +41,13 @@ async def get_models(service: ServiceDependency) -> ModelList:
     responses={
         200: {
             "description": "The model card, in Markdown.",
+            "headers": {
+                "Content-Disposition": {
+                    "description": "The file name under which a browser saves the card.",
+                    "required": True,
+                    "schema": {"type": "string"},
+                }
+            },
             "content": {CARD_TYPE: {"schema": {"type": "string"}, "example": "# cats-dogs\n\n..."}},
         },
         **problems(404, 422, 503),
@@ -63,11 +71,12 @@ async def get_model_card(service: ServiceDependency, name: ServedName) -> Respon
 )
 async def get_model(service: ServiceDependency, name: ServedName) -> ModelDetail:
     """Return class names, layers, preprocessing, metrics and provenance of a model, as its checkpoint records them."""
-    model = service.registry.get(name)
+    problem = service.registry.entry(name).problem
+    model = service.model(name)
     names = [field.name for field in fields(model.spec) if field.name not in NOT_PREPROCESSING]
     provenance = dict(model.provenance)
     return ModelDetail(
-        **_summary(service.registry, model.name).model_dump(),
+        **_ready(model, problem).model_dump(),
         class_names=list(model.spec.classes),
         synonyms=[list(names) for names in model.spec.names.synonyms],
         layers=[LayerDetail.model_validate(layer, from_attributes=True) for layer in model.classifier.layers],
@@ -78,15 +87,19 @@ async def get_model(service: ServiceDependency, name: ServedName) -> ModelDetail
     )
 
 
-def _summary(registry: Registry, name: str) -> ModelSummary:
-    state = registry.state(name)
-    if state != "ready":
-        return ModelSummary(name=name, state=state, problem=registry.failure(name))
-    model = registry.get(name)
+def _summary(entry: Entry) -> ModelSummary:
+    if entry.model is None:
+        return ModelSummary(name=entry.name, state=entry.state, problem=entry.problem)
+    return _ready(entry.model, entry.problem)
+
+
+def _ready(model: Model, problem: str | None) -> ModelSummary:
     spec, metrics = model.spec, model.provenance.get("metrics", {})
     return ModelSummary(
-        name=name,
-        state=state,
+        name=model.name,
+        state="ready",
+        problem=problem,
+        version=model.version,
         architecture=spec.architecture,
         classes=len(spec.classes),
         input_size=spec.input_size if isinstance(spec.input_size, int) else list(spec.input_size),

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.web.schemas import LayerDetail, Prediction, Problem
+from app.web.schemas import VERSION, LayerDetail, Prediction, Problem
 
 CheckpointJson = dict[str, Any]
 """JSON from a checkpoint. The training module that wrote it, perhaps an older version, chose its keys."""
@@ -18,6 +18,7 @@ class Classification(BaseModel):
             "examples": [
                 {
                     "model": "cats-dogs",
+                    "version": "5f2b9c01d3e4",
                     "width": 500,
                     "height": 375,
                     "predictions": [
@@ -29,6 +30,7 @@ class Classification(BaseModel):
         }
     )
     model: str = Field(description="Name of the model that classified the picture.")
+    version: str = Field(description=VERSION)
     width: int = Field(description="Width of the uploaded picture in pixels, as it is displayed.")
     height: int = Field(description="Height of the uploaded picture in pixels, as it is displayed.")
     predictions: list[Prediction] = Field(
@@ -51,9 +53,11 @@ class ClassifiedBatch(BaseModel):
             "examples": [
                 {
                     "model": "cats-dogs",
+                    "version": "5f2b9c01d3e4",
                     "results": [
                         {
                             "model": "cats-dogs",
+                            "version": "5f2b9c01d3e4",
                             "width": 500,
                             "height": 375,
                             "predictions": [{"label": "dog", "index": 1, "probability": 0.998}],
@@ -74,6 +78,7 @@ class ClassifiedBatch(BaseModel):
         }
     )
     model: str = Field(description="Name of the model that classified the pictures.")
+    version: str = Field(description=VERSION)
     results: list[Classification | FailedPicture] = Field(
         description="For each picture, in the order of the request, its most probable classes, or the problem that it "
         "alone has."
@@ -83,11 +88,18 @@ class ClassifiedBatch(BaseModel):
 class ModelSummary(BaseModel):
     """One served model. What its checkpoint records is null until the model is loaded."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
     name: str = Field(description="Name of the model, which requests give in the option `model`.")
-    state: Literal["loading", "ready", "failed"] = Field(
-        description="`loading` until the model is loaded, then `ready`, or `failed` if it could not be loaded."
+    state: Literal["loading", "ready", "unloaded", "failed"] = Field(
+        description="`loading` until the model is loaded, then `ready`; `failed` if it could not be loaded or cannot "
+        "be used; `unloaded` if it was not used for long and others need its memory: the next request for it loads it."
     )
-    problem: str | None = Field(default=None, description="Why the model could not be loaded; null if it could.")
+    problem: str | None = Field(
+        default=None,
+        description="Why the model could not be loaded, or why a newer file of a model that is ready was refused; null "
+        "if all is well.",
+    )
+    version: str | None = Field(default=None, description=f"{VERSION} Null while the model is not loaded.")
     architecture: str | None = Field(
         default=None,
         description="Name of the network's architecture: that of torchvision, timm/NAME, transformers/TYPE, `exported` "
@@ -114,6 +126,7 @@ class ModelSummary(BaseModel):
 SUMMARY = ModelSummary(
     name="cats-dogs",
     state="ready",
+    version="5f2b9c01d3e4",
     architecture="mobilenet_v2",
     classes=2,
     input_size=224,
@@ -140,6 +153,7 @@ class ModelDetail(ModelSummary):
     """The response of GET /models/{name}."""
 
     model_config = ConfigDict(
+        json_schema_serialization_defaults_required=True,
         json_schema_extra={
             "examples": [
                 {
@@ -169,7 +183,7 @@ class ModelDetail(ModelSummary):
                     "card": True,
                 }
             ]
-        }
+        },
     )
     class_names: list[str] = Field(default=[], description="Names of the classes, in the order of their indices.")
     synonyms: list[list[str]] = Field(
@@ -214,7 +228,8 @@ class Health(BaseModel):
     """The response of the health probes."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready"}]})
-    status: Literal["live", "ready", "loading", "failed"] = Field(
+    status: Literal["live", "ready", "loading", "failed", "draining"] = Field(
         description="`live`: the process responds. `ready`: requests are served. `loading`: models are being loaded. "
-        "`failed`: the default model could not be loaded."
+        "`failed`: the default model could not be loaded. `draining`: the service is about to stop; requests are "
+        "still served, but should be sent to another instance."
     )

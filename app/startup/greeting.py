@@ -10,7 +10,7 @@ from models.classes import ClassNames, UnknownClass
 EXAMPLE_PICTURE = "docs/pictures/chelsea.png"
 MAX_CLASS_LENGTH = 200
 """Largest number of characters of a class name in a URL; longer names are replaced by the index."""
-REACHABLE_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
+REACHABLE_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - translated, not bound
 """Hosts that clients on this machine can open, by those that mean "all addresses"."""
 
 
@@ -31,12 +31,12 @@ def display_address(settings: Settings) -> str:
 def greeting(settings: Settings, registry: Registry) -> str:
     """The models and the address that they are served at, and three commands to try."""
     base_url, socket, address = service_url(settings), settings.unix_socket, display_address(settings)
-    if registry.state(registry.names[0]) != "ready":
+    ready = registry.ready()
+    if registry.default not in [model.name for model in ready]:
         return (
             f"Mirage listens at {address}, but its default model could not be loaded: the log above and "
             f"{base_url}/models say why"
         )
-    ready = [name for name in registry.names if registry.state(name) == "ready"]
     curl = "  curl" if socket is None else f"  curl --unix-socket {shlex.quote(str(socket))}"
 
     def url(path: str) -> str:
@@ -45,9 +45,9 @@ def greeting(settings: Settings, registry: Registry) -> str:
     hint = "" if socket is not None else f" (try it in a browser at {base_url}/docs)"
     return "\n".join(
         [
-            f"Mirage serves {', '.join(ready)} on {registry.device} at {address}{hint}",
+            f"Mirage serves {', '.join(model.name for model in ready)} on {registry.device} at {address}{hint}",
             f"{curl} -F image=@{EXAMPLE_PICTURE} {url('/classify')}",
-            f"{curl} -o ideal.png {url(f'/ideal/{class_in_url(registry.get().spec.names)}')}",
+            f"{curl} -o ideal.png {url(f'/ideal/{class_in_url(ready[0].spec.names)}')}",
             f"{curl} -o fooled.png -F image=@{EXAMPLE_PICTURE} {url('/adversarial')}",
         ]
     )

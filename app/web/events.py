@@ -1,7 +1,6 @@
 """The event stream (SSE) of a task: its progress, and then its result or the problem that ended it."""
 
 import asyncio
-import json
 import logging
 import time
 import weakref
@@ -19,9 +18,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from torch import Tensor
 
+from app.telemetry.record import timed_work
 from app.web.outcomes import Outcome
-from app.web.problems import problem
-from app.web.schemas import Prediction, data_url
+from app.web.problems import returned_problem
+from app.web.schemas import Prediction, ProgressEvent, data_url
 from app.web.service import Service
 from app.web.thumbnail import reduced
 from models.colour_map import amplified
@@ -130,10 +130,10 @@ def event_stream(
                     event = await run_in_threadpool(_progress_event, update, classes)
                     yield format_sse_event(event="progress", data_str=event)
             outcome = await compose(future.result())
-            body = await run_sync(lambda: outcome().json(), limiter=service.presenters)
+            body = await run_sync(timed_work("encoded", lambda: outcome().json()), limiter=service.presenters)
             yield format_sse_event(event="result", data_str=body)
         except Exception as error:
-            details = problem(error, getattr(request.state, "request_id", ""))
+            details = returned_problem(error, getattr(request.state, "request_id", ""))
             if details.status == 500:
                 logger.exception("request %s failed after its event stream had begun", details.request_id)
             yield format_sse_event(event="problem", data_str=details.model_dump_json())
@@ -148,23 +148,21 @@ def event_stream(
 
 def _progress_event(update: Update, classes: Sequence[str]) -> str:
     progress, eta_s = update.progress, update.progress.eta_s()
-    event: dict[str, object] = {
-        "step": progress.step,
-        "steps": progress.steps,
-        "score": progress.score(),
-        "success": progress.success,
-        "eta_s": None if eta_s is None else round(eta_s, 1),
-    }
+    event = ProgressEvent(
+        step=progress.step,
+        steps=progress.steps,
+        score=progress.score(),
+        success=progress.success,
+        eta_s=None if eta_s is None else round(eta_s, 1),
+    )
     probabilities = progress.probabilities()
     if probabilities is not None:
-        event["probabilities"] = [
-            Prediction(label=classes[index], index=index, probability=probability).model_dump()
+        event.probabilities = [
+            Prediction(label=classes[index], index=index, probability=probability)
             for index, probability in probabilities
         ]
-    pictures = {"preview": update.preview, "change": update.change}
-    event |= {
-        name: data_url(picture, format="jpeg", quality=PREVIEW_QUALITY)
-        for name, picture in pictures.items()
-        if picture is not None
-    }
-    return json.dumps(event)
+    if update.preview is not None:
+        event.preview = data_url(update.preview, format="jpeg", quality=PREVIEW_QUALITY)
+    if update.change is not None:
+        event.change = data_url(update.change, format="jpeg", quality=PREVIEW_QUALITY)
+    return event.model_dump_json(exclude_unset=True)

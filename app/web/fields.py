@@ -1,9 +1,21 @@
 """Types, descriptions and parsers that the fields of several requests share."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    InstanceOf,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from app.web.formats import STILL, Format
 
@@ -11,15 +23,31 @@ MAX_SEED = 2**53 - 1
 """Largest whole number in a request: JavaScript, and so Swagger UI, cannot write larger ones exactly."""
 
 
-def one_of(choices: Any) -> AfterValidator:
-    """A validator of texts that must be one of the choices."""
+@dataclass(frozen=True)
+class OneOf:
+    """Metadata of a field whose value must be one of these texts; the field's JSON schema lists them."""
 
-    def check(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"choose one of {', '.join(choices)}")
+    choices: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "enum": [str(choice) for choice in self.choices]}
+
+    def _check(self, value: object) -> object:
+        if value not in self.choices:
+            raise ValueError(f"choose one of {', '.join(self.choices)}")
         return value
 
-    return AfterValidator(check)
+
+def one_of(choices: Iterable[str]) -> OneOf:
+    """The metadata of a field whose value must be one of the choices."""
+    return OneOf(tuple(choices))
+
+
+FRACTION = r"^[1-9][0-9]{0,3}/[1-9][0-9]{0,4}$"
+"""The fractions that the document describes, as a regular expression of JSON Schema."""
 
 
 def parse_fraction(value: object) -> object:
@@ -69,9 +97,10 @@ DEADLINE = (
 
 
 FormatChoice = Annotated[Annotated[Format, one_of(STILL)] | None, BeforeValidator(empty_is_none)]
+"""A format of results that are not animated."""
 
 
-AnyFormatChoice = Annotated[Format | None, BeforeValidator(empty_is_none)]
+AnyFormatChoice = Annotated[Annotated[Format, one_of(Format)] | None, BeforeValidator(empty_is_none)]
 
 
 FILE = {"type": "string", "format": "binary"}
@@ -97,6 +126,9 @@ PICTURES = ("image", "mask")
 
 
 MODEL = "Name of a served model, as GET /models lists them. Without it the default model answers."
+
+
+LayerName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
 FORMAT = (

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, create_model
 
-from app.web.fields import MAX_SEED, Options, empty_is_none, one_of, parse_fraction
+from app.web.fields import FRACTION, MAX_SEED, Options, empty_is_none, one_of, parse_fraction
 from models.options import Option, described, merged, users_by_option
 
 
@@ -65,4 +65,7 @@ def _type(option: Option) -> Any:
         return Annotated[str, one_of(option.choices)]
     kind: Any = option.kind
     number: Any = Annotated[kind, Field(ge=option.least, le=option.most, allow_inf_nan=None if kind is int else False)]
-    return Annotated[number, BeforeValidator(parse_fraction)] if option.fraction else number
+    if not option.fraction:
+        return number
+    as_text = Annotated[str, Field(pattern=FRACTION, examples=["8/255"])]
+    return Annotated[number, BeforeValidator(parse_fraction, json_schema_input_type=number | as_text)]

@@ -11,20 +11,22 @@ from app.web.formats import MEDIA_TYPES, Format
 from app.web.schemas import PictureResult
 from models.pictures import JPEG_QUALITY, encode
 
-HEADERS = (
-    "Model",
-    "Label",
-    "Probability",
-    "Success",
-    "Original-Label",
-    "Linf",
-    "L2",
-    "Layer",
-    "Activation",
-    "Robust",
-    "Reason",
-)
-"""Names of all headers with figures, without their prefix `X-Mirage-`; web pages may read no others (CORS)."""
+HEADERS = {
+    "Model": "Name of the model.",
+    "Version": "Version of the model's weights, which changes when its file is replaced.",
+    "Label": "Name of the class that the picture shows, or of the channel.",
+    "Probability": "Probability of that class, from 0 to 1.",
+    "Success": "Whether the attack reached its goal: true or false.",
+    "Original-Label": "Name of the model's top class on the uploaded picture.",
+    "Linf": "Linf norm of the perturbation, with pixel values from 0 to 1.",
+    "L2": "L2 norm of the perturbation, with pixel values from 0 to 1.",
+    "Layer": "Name of the layer.",
+    "Activation": "Mean activation of the channel.",
+    "Robust": "How much of the probability or activation is left when the picture is changed.",
+    "Reason": "Why the picture shows its class or channel badly; missing if it is good.",
+}
+"""The headers with figures, by their names without the prefix `X-Mirage-`, and what each says, percent-encoded; a
+response has those that apply to it. Web pages may read no others (CORS)."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from app.decoding.process import CannotDecode
 from app.engine.admission import Overloaded, ShuttingDown, TooLate
 from app.engine.batches import DoesNotFit
-from app.engine.registry import LoadingFailed, NotServed, StillLoading
+from app.engine.catalogue import LoadingFailed, NotServed, StillLoading
+from app.engine.engine import EngineFailed
+from app.engine.outputs import NotFinite
+from app.keys.quota import QuotaUsedUp
+from app.keys.wrong_keys import TooManyWrongKeys
+from app.memory.budget import MemoryIsTaken, NeedsTooMuchMemory
+from app.telemetry.record import current_record
 from app.web.schemas import Problem
 from models.attacks.masks import BadMask
 from models.attacks.one_label import NoLabel
@@ -36,6 +43,7 @@ STATUS: dict[type[Exception], int] = {
     NotServed: 404,
     NoCard: 404,
     PictureTooLarge: 413,
+    NeedsTooMuchMemory: 413,
     NotAPicture: 415,
     UnclearLevels: 422,
     BrokenPicture: 422,
@@ -46,7 +54,13 @@ STATUS: dict[type[Exception], int] = {
     BadExplanation: 422,
     AlreadyTarget: 422,
     NoLabel: 422,
+    NotFinite: 500,
+    QuotaUsedUp: 429,
+    TooManyWrongKeys: 429,
     Overloaded: 503,
+    MemoryIsTaken: 503,
+    CannotDecode: 503,
+    EngineFailed: 503,
     TooLate: 503,
     ShuttingDown: 503,
     StillLoading: 503,
@@ -57,12 +71,16 @@ STATUS: dict[type[Exception], int] = {
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    408: "Request Timeout",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
     504: "Gateway Timeout",
@@ -74,6 +92,8 @@ ADVICE = {
     "header Allow; GET /docs shows how",
 }
 """Details that replace the bare phrases of the framework."""
+PREFIX = "urn:mirage:problem:"
+"""Beginning of the types of problem details."""
 MEDIA_TYPE = "application/problem+json"
 CLIENT_LEFT = 499
 """Status of a request whose client has disconnected; nobody receives it, but logs and metrics show it."""
@@ -88,12 +108,20 @@ def problem(error: Exception, request_id: str = "") -> Problem:
     status = _status(error)
     name = type(error).__name__ if type(error) in STATUS else TITLES.get(status, "Problem").replace(" ", "")
     return Problem(
-        type="urn:mirage:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
+        type=PREFIX + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower(),
         title=TITLES.get(status, "Problem"),
         status=status,
         detail=_detail(error, status),
         request_id=request_id,
     )
+
+
+def returned_problem(error: Exception, request_id: str = "") -> Problem:
+    """The problem details of an error with which the present request ends; its type is noted for log and metrics."""
+    details = problem(error, request_id)
+    if (record := current_record()) is not None:
+        record.problem = details.type.removeprefix(PREFIX)
+    return details
 
 
 def _status(error: Exception) -> int:
@@ -113,7 +141,7 @@ def _detail(error: Exception, status: int) -> str:
         return f"{error} (GET /models/{{name}} lists all classes and layers)"
     if isinstance(error, BadAttack | BadExplanation | BadIdeal | BadSurvival):
         return f"{error} (GET /docs explains each option)"
-    if status == 500:
+    if status == 500 and type(error) not in STATUS:
         return "an unexpected error in the service: report it with this request id, under which the log has the reason"
     return str(error)
 
@@ -139,7 +167,7 @@ def response(error: Exception, request: Request) -> Response:
         headers |= dict(error.headers or {})
     if retry_after_s := getattr(error, "retry_after_s", None):
         headers["Retry-After"] = str(math.ceil(retry_after_s))
-    body = problem(error, request_id)
+    body = returned_problem(error, request_id)
     return Response(body.model_dump_json(), body.status, headers, media_type=MEDIA_TYPE)
 
 

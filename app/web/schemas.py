@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 from torch import Tensor
 
 from models.pictures import JPEG_QUALITY, encode
@@ -33,10 +34,17 @@ PictureUrl = Annotated[
 """A function that draws a uint8 picture [3, h, w]; it is called when the response is written as JSON, and its picture
 becomes a PNG in a data URL. A response that is sent as a picture draws none of them."""
 
+VERSION = (
+    "Version of the model: the first 12 hexadecimal digits of the SHA-256 of its weights and its description. It "
+    "changes when the service has loaded a file with others; GET /models shows which version answers now."
+)
+"""Description of the field `version`, which stands beside the name of a model."""
+
 
 class PictureResult(BaseModel):
     """Base of the JSON responses that contain pictures; the same figures go into the text chunk of a PNG response."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
     not_in_text: ClassVar[frozenset[str]] = frozenset({"image"})
     """The fields that the text chunk leaves out: the pictures, which would be in the file twice."""
 
@@ -82,3 +90,34 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status code.")
     detail: str = Field(description="What is wrong with this request, and what to do next.")
     request_id: str = Field(description="Identifier of the request, under which the log of the service has more.")
+
+
+class ProgressEvent(BaseModel):
+    """How far a task has come: the data of an event `progress`, in which what does not apply is missing."""
+
+    step: int = Field(description="Number of the step that is done, from 1.")
+    steps: int = Field(description="Number of steps that the task makes at most.")
+    score: float | None = Field(description="How near the task is to its goal; null if it has no score.")
+    success: bool | None = Field(
+        description="Whether a result that reaches the goal has been verified in the file already; null if the task "
+        "has no such goal."
+    )
+    eta_s: float | None = Field(
+        description="Estimated seconds that the remaining steps take under the present load, without the final "
+        "verification or scoring; null without an estimate: in the first steps, and after the last."
+    )
+    probabilities: list[Prediction] | SkipJsonSchema[None] = Field(
+        default=None,
+        description="From an attack, the five most probable classes of the best picture so far, best first, and after "
+        "them the target class (without a target, the original class) if it is not among them.",
+    )
+    preview: str | SkipJsonSchema[None] = Field(
+        default=None,
+        description="With the option `previews`, at most ten times a second: the picture so far, as a JPEG in a data "
+        "URL.",
+    )
+    change: str | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Beside a preview of an attack: the perturbation so far, as a JPEG in a data URL, amplified to the "
+        "full range around a mid-grey (level 128) that means no change.",
+    )

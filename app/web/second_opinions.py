@@ -39,7 +39,9 @@ async def _ask(service: Service, model_tasks: ModelTasks[Answer]) -> list[Answer
     try:
         async with asyncio.timeout(TIMEOUT_S):
             for task in model_tasks.tasks:
-                futures.append(asyncio.wrap_future(service.submit(task, model_tasks.model, sequel=True)))
+                network = model_tasks.model.classifier
+                answer = service.engine.submit(task, network, deadline_s=TIMEOUT_S, sequel=True)
+                futures.append(asyncio.wrap_future(answer))
             return list(await asyncio.gather(*futures))
     except Exception:
         logger.exception("%s could not be asked for a second opinion", model_tasks.model.name)

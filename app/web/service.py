@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from app.decoding.decoders import Decoders
 from app.engine.cache import ResultCache
+from app.engine.catalogue import State
 from app.engine.engine import Engine
-from app.engine.progress import Listener
-from app.engine.registry import Registry, State
+from app.engine.registry import Registry
 from app.engine.shared_computations import SharedComputations
+from app.memory.budget import MemoryBudget
 from app.settings import Settings
-from app.web.pixel_budget import PixelBudget
+from app.telemetry.record import current_record
 from app.web.problems import ClientLeft
-from models.query import Task
+from app.web.stopping import Stopping
+from models.query import DeadlineExceeded
 from models.store import Model
 
 Result = TypeVar("Result")
@@ -34,42 +39,37 @@ class Service:
     registry: Registry
     engine: Engine
     cache: ResultCache
-    # Pixels of uploads that are decoded at once.
-    pixels: PixelBudget
+    memory: MemoryBudget
+    decoders: Decoders
     # Computations that are under way, by key: requests for the same thing wait for the same computation.
     shared: SharedComputations[Any] = field(default_factory=SharedComputations)
-    # Threads that decode uploads, or wait until `pixels` has room for theirs.
-    decoders: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "decoder"))
     # Threads that write responses. A large photo takes seconds to encode and compare, and memory for several copies.
     presenters: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
-
-    def submit(
-        self,
-        task: Task[Result],
-        model: Model,
-        *,
-        deadline_s: float | None = None,
-        on_progress: Listener | None = None,
-        weight: int = 0,
-        sequel: bool = False,
-    ) -> "Future[Result]":
-        """Hand a task to the engine, with the service's deadline or the client's, whichever is sooner.
-
-        The other options are those of `Engine.submit`.
-        """
-        limit = min(deadline_s or self.settings.deadline_s, self.settings.deadline_s)
-        return self.engine.submit(
-            task, model.classifier, deadline_s=limit, on_progress=on_progress, weight=weight, sequel=sequel
-        )
+    stopping: Stopping = field(default_factory=Stopping)
 
     def query_rows(self, model: Model) -> int:
         """How many pictures a task should ask the model about at once, where it can look at several."""
         return min(model.classifier.pass_times.query_rows, self.settings.max_rows)
 
-    def readiness(self) -> State:
-        """`loading` while a model is being loaded; then the state of the default model."""
-        states = [self.registry.state(name) for name in self.registry.names]
-        return "loading" if "loading" in states else states[0]
+    def model(self, name: str | None) -> Model:
+        """The model for which a request asks, None for the default one; it is noted in the request's record.
+
+        Raises what `Registry.get` raises.
+        """
+        if (record := current_record()) is not None:
+            asked = name or self.registry.default
+            record.model = asked if asked in self.registry.names else "other"
+        return self.registry.get(name)
+
+    def readiness(self) -> State | Literal["draining"]:
+        """`draining` when the service is about to stop, `loading` while a model is being loaded, `failed` while the
+        engine does not work; else the state of the default model.
+        """
+        if self.stopping.is_draining:
+            return "draining"
+        if not self.engine.works:
+            return "failed"
+        return self.registry.state(self.registry.default) if self.registry.loaded else "loading"
 
 
 async def the_service(request: Request) -> Service:
@@ -80,25 +80,38 @@ async def the_service(request: Request) -> Service:
 ServiceDependency = Annotated[Service, Depends(the_service)]
 
 
-async def result_for(request: Request, work: "Future[Result] | asyncio.Future[Result]") -> Result:
-    """The result of the work; if the client leaves first, the work is cancelled and ClientLeft is raised."""
+async def result_for(
+    request: Request, work: "Future[Result] | asyncio.Future[Result]", until: float = math.inf
+) -> Result:
+    """The result of the work; if the client leaves first, the work is cancelled and ClientLeft is raised.
+
+    Raises DeadlineExceeded if the work is not done at the time `until`, on the clock of time.monotonic().
+    """
     result: asyncio.Future[Result] = asyncio.wrap_future(work)
     try:
-        return await result_while_connected(request, result)
+        return await result_while_connected(request, result, until)
     finally:
         result.cancel()  # which cancels the engine's future as well; has no effect where it is done
 
 
-async def result_while_connected(request: Request, result: "asyncio.Future[Result]") -> Result:
-    """The result; if the client leaves first, ClientLeft is raised and the work goes on."""
+async def result_while_connected(request: Request, result: "asyncio.Future[Result]", until: float = math.inf) -> Result:
+    """The result; if the client leaves first, ClientLeft is raised and the work goes on. `until` as in `result_for`."""
     work = cast("asyncio.Future[Any]", result)
-    await asyncio.wait([work], timeout=UNWATCHED_S)
+    await asyncio.wait([work], timeout=min(UNWATCHED_S, until - time.monotonic()))
     if not work.done():
         async with _watch(request) as client_left:
-            await asyncio.wait([work, client_left], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work, client_left], return_when=asyncio.FIRST_COMPLETED, timeout=_seconds(until))
+            left = client_left.done()
+        if not work.done() and not left:
+            raise DeadlineExceeded("the result was not there in time: ask for fewer steps, or allow more time")
     if not result.done():
         raise ClientLeft
     return result.result()
+
+
+def _seconds(until: float) -> float | None:
+    """Seconds until a time, at least 0; None for an infinite time."""
+    return None if until == math.inf else max(0.0, until - time.monotonic())
 
 
 @contextlib.asynccontextmanager

@@ -13,30 +13,33 @@ import httpx
 import numpy as np
 import pytest
 import torch
-import uvicorn
 from fastapi import FastAPI
 from torch import nn
 
 from app.engine.engine import Engine
 from app.main import create_app
+from app.server.server import Server
 from app.settings import Settings
+from app.startup.sockets import open_sockets
 from app.web.service import Service
 from models import architectures, checkpoint
 from models.network_ends import Normalize
 from models.pictures import encode
 from models.preprocessing import to_float
 from models.spec import Spec
+from tests.app.contract import take_faults, watched
 
 TINY = Spec("mobilenet_v3_small", ("cat", "dog", "Siamese cat", "sea_lion"), input_size=64, resize=72)
 
 
 @dataclass(frozen=True)
 class Live:
-    """A running service: an HTTP client, its URL, and the application itself."""
+    """A running service: an HTTP client, its URL, the application itself, and the server that runs it."""
 
     client: httpx.Client
     url: str
     app: FastAPI
+    server: Server
 
     @property
     def service(self) -> Service:
@@ -47,9 +50,12 @@ class Live:
 
 @contextlib.contextmanager
 def serve(**settings: Any) -> Iterator[Live]:
-    """Run the application under uvicorn on a thread until the block ends."""
+    """Run the application under uvicorn on a thread until the block ends.
+
+    Every response must be as the OpenAPI document says (tests/app/contract.py).
+    """
     with tempfile.TemporaryDirectory() as cache:
-        defaults: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "device": "cpu", "cache": Path(cache)}
+        defaults: dict[str, Any] = {"port": 0, "device": "cpu", "cache": Path(cache), "log_level": "error"}
         with _serve(Settings(_env_file=None, **(defaults | settings))) as running:
             yield running
 
@@ -57,18 +63,21 @@ def serve(**settings: Any) -> Iterator[Live]:
 @contextlib.contextmanager
 def _serve(settings: Settings) -> Iterator[Live]:
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", proxy_headers=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    eventually(lambda: server.started)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=url, timeout=120) as client:
-            assert app.state.service.registry.wait(60)
-            yield Live(client, url, app)
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    server = Server(app, settings)
+    server.config.app = watched(app)
+    with open_sockets(settings) as opened:
+        thread = threading.Thread(target=server.run, args=[opened.sockets], daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{opened.settings.port}"
+        eventually(lambda: server.started)
+        try:
+            with httpx.Client(base_url=url, timeout=120) as client:
+                assert app.state.service.registry.wait(60)
+                yield Live(client, url, app, server)
+        finally:
+            server.should_exit = True  # has no effect if a test has stopped it
+            thread.join(30)
+    assert take_faults() == [], "responses are not as the OpenAPI document says"
 
 
 def eventually(condition: Callable[[], object], *, timeout_s: float = 120) -> None:
@@ -131,7 +140,7 @@ def picture() -> bytes:
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    new_engine = Engine(max_rows=8, max_tasks=40)
+    new_engine = Engine(max_rows=8, max_tasks=64)
     yield new_engine
     new_engine.close(timeout_s=30)
     assert new_engine.alive == 0

@@ -22,7 +22,7 @@ from app.inside.responses import FeaturesResult
 from models.features import features
 picture, layer = torch.zeros(3, 40, 40, dtype=torch.uint8), model.classifier.layers.find("features.2")
 result = run(features(picture, model.spec, layer, channels=2), model.classifier)
-body = FeaturesResult.of(result, lambda: picture, model="cats-dogs", separate=True, seconds=0.0)
+body = FeaturesResult.of(result, lambda: picture, model=model, separate=True, seconds=0.0)
 assert body.model_dump_json().count("data:image/png") == 2
 """
 """What every service does: its imports, loading a model, and requests for classes and for separate feature maps."""

@@ -80,3 +80,33 @@ def test_every_setting_has_a_description_in_sentences(name: str) -> None:
     """A description starts with a capital letter, ends with a full stop and has at least 8 words."""
     description = Settings.model_fields[name].description or ""
     assert description[:1].isupper() and description.endswith(".") and len(description.split()) >= 8
+
+
+@pytest.mark.parametrize(("value", "keys"), [("", ()), ("a", ("a",)), (" a, ,b,", ("a", "b"))])
+def test_keys_in_the_environment(value: str, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty text is what `docker compose` passes for a variable that is not set: there are no keys."""
+    monkeypatch.setenv("MIRAGE_API_KEYS", value)
+    assert Settings(_env_file=None).api_keys == keys
+
+
+@pytest.mark.parametrize("value", [",", " , ", " ", ",,\t"])
+def test_keys_that_are_none_are_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would open the service to everybody, although somebody meant to close it."""
+    monkeypatch.setenv("MIRAGE_API_KEYS", value)
+    with pytest.raises(ValidationError, match="it is set, but contains no key: write at least one key, or remove"):
+        Settings(_env_file=None)
+
+
+def test_the_file_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty means none; a tilde is the home folder."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for value, file in (("", None), ("~/keys.toml", Path("/home/somebody/keys.toml")), ("k", Path("k"))):
+        monkeypatch.setenv("MIRAGE_API_KEYS_FILE", value)
+        assert Settings(_env_file=None).api_keys_file == file
+
+
+def test_a_stop_leaves_time_after_the_drain() -> None:
+    """At least as long as the drain itself."""
+    assert Settings(_env_file=None, drain_s=10, stop_s=20).stop_s == 20
+    with pytest.raises(ValidationError, match="19 is less than twice MIRAGE_DRAIN_S, which is 10: choose a larger"):
+        Settings(_env_file=None, drain_s=10, stop_s=19)

@@ -9,7 +9,10 @@ from packaging.version import Version
 
 REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("requirements-install.lock", "requirements.lock", "requirements-dev.lock")
+LOCKS = (
+    *("requirements-install.lock", "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"),
+    "requirements-soak.lock",
+)
 PAGE = REPOSITORY / "app" / "page"
 """The folder of the web page: a Python package, the files that are served, and tools for work on them."""
 INSTRUCTIONS = {"ARG", "FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}

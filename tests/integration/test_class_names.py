@@ -81,9 +81,8 @@ def test_the_name_of_a_class_in_a_url(classes: tuple[str, ...], text: str) -> No
 
 @pytest.mark.parametrize("model", NAMES)
 def test_the_url_in_the_greeting_leads_to_a_class(odd: Live, model: str) -> None:
-    registry = odd.service.registry
     alone = Registry((model,), folder=odd.service.settings.checkpoints, device=torch.device("cpu"))
-    alone._models[model] = registry.get(model)
+    alone.load_all()
     line = next(line for line in greeting(Settings(_env_file=None), alone).splitlines() if "/ideal/" in line)
     path = urlsplit(shlex.split(line)[-1]).path
     assert odd.client.head(f"{path}?model={model}&steps=1&size=32").status_code == 200

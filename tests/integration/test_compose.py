@@ -95,9 +95,9 @@ def test_only_the_cache_of_weights_is_writable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_requests_may_finish_before_the_service_is_killed(name: str) -> None:
+def test_the_service_ends_by_itself_before_it_is_killed(name: str) -> None:
     grace = SERVICES[name]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > Settings.model_fields["deadline_s"].default
+    assert int(grace.removesuffix("s")) > Settings.model_fields["stop_s"].default
 
 
 @pytest.mark.parametrize("name", TRAINING)

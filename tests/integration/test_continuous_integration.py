@@ -1,6 +1,7 @@
 """Continuous integration, the issue forms and the pre-commit hooks agree with pyproject.toml and the Makefile."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,24 +9,27 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from tests.integration.project import PYPROJECT, REPOSITORY
+from tests.integration.project import PAGE, PYPROJECT, REPOSITORY
 
 GITHUB = REPOSITORY / ".github"
 WORKFLOW = yaml.safe_load((GITHUB / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 HOOKS = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
 MATRIX = WORKFLOW["jobs"]["test"]["strategy"]["matrix"]
 
 
-def commands(job: str) -> list[str]:
+def commands(job: str, workflow: dict[str, Any] = WORKFLOW) -> list[str]:
     """The commands of a job, without the names of the actions that it uses."""
-    return [step["run"] for step in WORKFLOW["jobs"][job]["steps"] if "run" in step]
+    return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
 
 
 def test_the_jobs_run_the_targets_that_contributors_run() -> None:
     for target in ("test", "check", "browser"):
         assert f"make {target}" in commands(target)
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    all_commands = "\n".join(command for job in WORKFLOW["jobs"] for command in commands(job))
+    workflows = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in WORKFLOWS]
+    all_commands = "\n".join(command for each in workflows for job in each["jobs"] for command in commands(job, each))
+    assert "make PYTHON=python audit" in all_commands
     for target in re.findall(r"\bmake (?:\w+=\w+ )*([\w./-]+)", all_commands):
         assert re.search(rf"^{re.escape(target)}:", makefile, flags=re.MULTILINE), target
 
@@ -46,9 +50,30 @@ def test_the_oldest_pytorch_of_the_project_is_tested() -> None:
     assert newest.split() == ["torch", "torchvision"]
 
 
-def test_the_workflow_names_no_package_index_and_can_only_read() -> None:
-    assert "://" not in (GITHUB / "workflows" / "ci.yml").read_text(encoding="utf-8")
-    assert WORKFLOW["permissions"] == {"contents": "read"}
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_names_no_package_index_and_can_only_read(path: Path) -> None:
+    """It trusts commits of actions, not tags that can be moved, and leaves no token in the folder for its commands."""
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in workflow["jobs"].values())
+    uses = re.findall(r"uses: (.*)", text)
+    assert uses and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in uses)
+    checkouts = [step for job in workflow["jobs"].values() for step in job["steps"] if "checkout@" in str(step)]
+    assert checkouts and all(step["with"] == {"persist-credentials": False} for step in checkouts)
+
+
+def test_an_audit_follows_each_change_of_a_lock() -> None:
+    """The patterns of the workflow fit every lock of the repository, in pull requests and on the main branch."""
+    # YAML 1.1 reads the key `on` as the truth value.
+    triggers = yaml.safe_load((GITHUB / "workflows" / "audit.yml").read_text(encoding="utf-8"))[True]
+    locks = [*REPOSITORY.glob("*.lock"), PAGE / "package-lock.json"]
+    for event in ("push", "pull_request"):
+        paths = triggers[event]["paths"]
+        for lock in locks:
+            assert any(lock.relative_to(REPOSITORY).match(pattern) for pattern in paths), lock
+    assert len(triggers["schedule"]) == 1
 
 
 def test_the_hooks_are_what_make_check_runs() -> None:

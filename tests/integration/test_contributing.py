@@ -58,7 +58,7 @@ def test_the_examples_pass_lint_and_their_tests(tmp_path: Path) -> None:
         with (tmp_path / f"app/operations/{path}.py").open("a", encoding="utf-8") as file:
             file.write(f"\n\n{text}")
     insert(tmp_path / "app/main.py", "entropy, ", before="health, metrics, models\n")
-    insert(tmp_path / "app/main.py", "entropy, ", before="models, metrics):\n")
+    insert(tmp_path / "app/main.py", "entropy, ", before="metrics):\n")
     insert(tmp_path / "app/openapi_document.py", "    EntropyOptions,\n", before="    AdversarialOptions,\n")
     insert(tmp_path / "app/openapi_document.py", "EntropyOptions, ", before="ClassifyOptions\nfrom")
     python = [sys.executable, "-m"]

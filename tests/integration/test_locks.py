@@ -27,8 +27,10 @@ def test_every_package_is_pinned_by_hash_and_without_an_address(lock: str) -> No
         ("requirements-dev.lock", PYPROJECT["project"]["optional-dependencies"]["dev"]),
         ("requirements-install.lock", PYPROJECT["dependency-groups"]["install"]),
         ("requirements-install.lock", PYPROJECT["build-system"]["requires"]),
+        ("requirements-audit.lock", PYPROJECT["dependency-groups"]["audit"]),
+        ("requirements-soak.lock", PYPROJECT["project"]["optional-dependencies"]["soak"]),
     ],
-    ids=["serving", "serving in dev", "dev", "install", "build"],
+    ids=["serving", "serving in dev", "dev", "install", "build", "audit", "soak"],
 )
 def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -> None:
     """Every locked version is in the range of pyproject.toml; `make lock` renews the locks after a change to it."""
@@ -50,6 +52,15 @@ def test_tests_run_with_the_versions_of_the_runtime_lock() -> None:
     """The development lock has every package of the runtime lock in the same version."""
     serving, developing = locked("requirements.lock"), locked("requirements-dev.lock")
     assert {name: developing.get(name) for name in serving} == serving
+
+
+@pytest.mark.parametrize("other", ["requirements-dev.lock", "requirements-oracles.lock", "requirements-soak.lock"])
+def test_the_tools_of_the_audit_leave_other_packages_as_they_are(other: str) -> None:
+    """They are installed into the same virtual environment, so a package in both locks has the same versions."""
+    audit, others = locked("requirements-audit.lock"), locked(other)
+    versions = {name: {version for version, _ in others[name]} for name in audit.keys() & others.keys()}
+    assert len(versions) >= 3
+    assert {name: {version for version, _ in audit[name]} for name in versions} == versions
 
 
 def test_the_image_gets_no_test_tools() -> None:

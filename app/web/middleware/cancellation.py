@@ -25,8 +25,8 @@ class CancelledRequests:
 
         async def send_and_note(message: Message) -> None:
             nonlocal response_begun
+            await send(message)  # may be cancelled while it waits for a client that does not read
             response_begun = True
-            await send(message)
 
         try:
             await self.app(scope, receive, send_and_note)

@@ -21,6 +21,7 @@ EXPOSED = (
     "Allow",
     "Location",
     "WWW-Authenticate",
+    "Server-Timing",
 )
 """Response headers that the scripts of such pages may read."""
 ADVICE = "ask the operator to add the origin of the page to MIRAGE_CORS_ORIGINS"

@@ -15,7 +15,8 @@ def test_the_fields_of_a_curve_agree_with_adversarial_and_classify(live: Live, p
     """The smallest changes of all norms are those of single requests to /adversarial, or smaller."""
     result = post_for_json(live, "/adversarial/curve", picture, norm="linf", steps=5)
     assert set(result) == {
-        "model", "original", "target", "effort", "smallest", "norm", "points", "image", "passes", "stopped", "seconds",
+        "model", "version", "original", "target", "effort", "smallest", "norm", "points", "image", "passes", "stopped",
+        "seconds",
     }  # fmt: skip
     assert (result["model"], result["norm"], result["target"], result["stopped"]) == ("tiny", "linf", None, False)
     assert list(result["smallest"]) == ["linf", "l2", "l1", "l0"]

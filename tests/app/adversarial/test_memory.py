@@ -5,9 +5,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
-from app.adversarial.memory import attack_weight
+from app.adversarial.memory import attack_cost
+from app.memory.costs import ALWAYS_LEFT, ATTACKED, BODY, DECODING, PICTURE
+from app.web import ticket
+from app.web.middleware.body_memory import PIECE
 from models.attacks.survive import parse_survive
 from models.pass_times import BatchTimes
 from models.pictures import PictureTooLarge, encode
@@ -26,28 +28,36 @@ from tests.app.picture_requests import fool
         ("patch", "jpeg:80", True, {"samples": 2}, 2 * 3 * 1200),
     ],
 )
-def test_the_weight_of_an_attack_is_its_number_of_pixels_in_memory(
+def test_the_memory_of_an_attack_follows_from_the_pixels_that_it_holds(
     attack: str | None, survive: str, jpeg: bool, options: dict[str, object], weight: int
 ) -> None:
-    """The picture has 30 x 40 = 1200 pixels. The limit is 4 x max_pixels, here exactly the weight or just below it."""
-    picture, survivals = torch.zeros(3, 30, 40, dtype=torch.uint8), parse_survive(survive)
-    weigh = partial(attack_weight, picture, attack, options, survivals, jpeg=jpeg)
-    assert weigh(max_pixels=weight // 4) == weight
+    """The picture has 30 x 40 = 1200 pixels. The limit is 4 x max_pixels, here exactly these or just below it."""
+    survivals = parse_survive(survive)
+    cost = partial(attack_cost, attack, options, survivals, 1200, jpeg=jpeg)
+    assert cost(max_pixels=weight // 4) == PICTURE * 1200 + ATTACKED * weight
     with pytest.raises(PictureTooLarge, match=f"{weight:,} pixels at once"):
-        weigh(max_pixels=weight // 4 - 1)
+        cost(max_pixels=weight // 4 - 1)
 
 
-def test_a_second_attack_is_refused_when_memory_is_short(checkpoints: Path) -> None:
-    """With room for 20,000 pixels, an attack on 12,288 pixels leaves none for a second one; /classify still works."""
-    with serve(checkpoints=checkpoints, max_pixels=20_000) as live, ThreadPoolExecutor(1) as pool:
+def test_a_second_attack_is_refused_when_memory_is_short(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attack on 12,288 pixels leaves no memory for a second one; /classify of a small picture still works."""
+    monkeypatch.setattr(ticket, "PATIENCE_S", 0.1)
+    needed = (DECODING + PICTURE + ATTACKED) * 12_288
+    with serve(checkpoints=checkpoints) as live, ThreadPoolExecutor(1) as pool:
+        memory = live.service.memory
+        memory.set_base(memory.total - ALWAYS_LEFT - needed - BODY * PIECE)  # one piece for its body
         long_attack = pool.submit(fool, live, encode(drawn()), attack="pgd", steps=1000, deadline_s=3)
-        eventually(lambda: live.service.engine.alive)
+        eventually(lambda: memory.reserved >= (PICTURE + ATTACKED) * 12_288)
         response = live.client.post("/adversarial", files={"image": encode(drawn())})
         assert (response.status_code, response.json()["type"]) == (503, "urn:mirage:problem:overloaded")
+        assert int(response.headers["Retry-After"]) >= 1
         assert live.client.post("/classify", files={"image": encode(drawn())}).status_code == 200
         assert long_attack.result()["stopped"]
-        eventually(lambda: not live.service.engine.alive)
+        eventually(lambda: memory.reserved == 0)
         assert fool(live, encode(drawn()), attack="pgd", steps=1)["passes"]["backward"] == 1
+        memory.set_base(memory.total - ALWAYS_LEFT - 1_000_000)
+        response = live.client.post("/adversarial", files={"image": encode(drawn())})
+        assert (response.status_code, response.json()["type"]) == (413, "urn:mirage:problem:needs-too-much-memory")
 
 
 def test_an_attack_that_needs_too_much_memory_is_refused(checkpoints: Path) -> None:

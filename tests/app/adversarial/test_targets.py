@@ -21,7 +21,7 @@ def targets(live: Live, picture: bytes, **fields: object) -> dict[str, Any]:
 def test_all_other_classes_are_listed_nearest_first(live: Live, picture: bytes) -> None:
     """Their probabilities are those of /classify."""
     result = targets(live, picture)
-    assert set(result) == {"model", "original", "nearest", "passes"}
+    assert set(result) == {"model", "version", "original", "nearest", "passes"}
     predictions = classify(live, picture)
     assert result["original"]["label"] == predictions[0]["label"]
     probabilities = {entry["label"]: entry["probability"] for entry in predictions[1:]}

@@ -1,18 +1,21 @@
 """Tests which other model judges a picture, and under which index it has the class."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from app.decoding.decoders import Decoders
 from app.engine.cache import ResultCache
+from app.engine.catalogue import LoadingFailed, NotServed, StillLoading
 from app.engine.engine import Engine
-from app.engine.registry import LoadingFailed, NotServed, Registry, StillLoading
+from app.engine.registry import Registry
 from app.ideal.judge import Judge, choose_judge
+from app.memory.budget import MemoryBudget
 from app.settings import Settings
-from app.web.pixel_budget import PixelBudget
 from app.web.service import Service
 from models import checkpoint
 from models.classes import UnknownClass
@@ -47,7 +50,10 @@ def service(folder: Path) -> Iterator[Service]:
     registry = Registry(["first", "broken", "strange", "other", "last"], folder=folder, device=torch.device("cpu"))
     registry.load_all()
     engine = Engine()
-    yield Service(Settings(_env_file=None), registry, engine, ResultCache(folder, 0), PixelBudget(1))
+    decoders = Decoders(1)
+    memory = MemoryBudget(1)
+    yield Service(Settings(_env_file=None), registry, engine, ResultCache(folder, 0), memory, decoders)
+    decoders.close()
     engine.close(timeout_s=30)
 
 
@@ -112,7 +118,7 @@ def test_an_unsuitable_choice_is_refused(service: Service, name: str, error: typ
 def test_models_that_are_still_loading_are_skipped_or_refused(service: Service, folder: Path) -> None:
     """By default they are skipped; a judge that is chosen by name is refused while it is loading."""
     loading = Registry(["other", "last"], folder=folder, device=torch.device("cpu"))
-    loading_service = Service(service.settings, loading, service.engine, service.cache, service.pixels)
+    loading_service = replace(service, registry=loading)
     model = service.registry.get("first")
     assert choose_judge(loading_service, model, "cat", None) is None
     with pytest.raises(StillLoading):

@@ -30,7 +30,8 @@ def figures(count: int = 1, **score: object) -> dict[str, Any]:
     default_score = {**SCORE, "probability": 0.98765, "robust": 0.5}
     picture = {"steps": 3, "score": {**default_score, **score}, "reason": None, "image": None}
     return {
-        "model": "tiny", "label": "cat", "index": 0, "layer": None, "channel": None, "score": picture["score"],
+        "model": "tiny", "version": "0123456789ab",
+        "label": "cat", "index": 0, "layer": None, "channel": None, "score": picture["score"],
         "reason": None, "pictures": [{"seed": seed, **picture} for seed in range(count)], "options": {"tv": 20.0},
         "passes": {"forward": 46, "backward": 3}, "seconds": 0.123,
     }  # fmt: skip
@@ -57,11 +58,18 @@ def test_a_stored_ideal_is_written_as_it_was_read() -> None:
 def test_the_outcome_of_one_picture() -> None:
     outcome = stored().outcome()
     assert torch.equal(outcome.image(), drawn(16, 16, 0))
-    assert outcome.headers == {"Model": "tiny", "Label": "cat", "Probability": "0.9877", "Robust": "0.5000"}
+    headers = {"Model": "tiny", "Version": "0123456789ab", "Label": "cat", "Probability": "0.9877", "Robust": "0.5000"}
+    assert outcome.headers == headers
     body = json.loads(outcome.json())
     assert body["pictures"][0]["image"] is None and body["seconds"] == 0.123
     without_seconds = {name: value for name, value in figures().items() if name != "seconds"}
     assert json.loads(outcome.body.text()) == without_seconds
+
+
+def test_a_response_that_was_stored_without_a_version_is_still_read() -> None:
+    old = {name: value for name, value in figures(1).items() if name != "version"}
+    outcome = StoredIdeal.from_bytes(document(old, files(1))).outcome()
+    assert outcome.headers["Model"] == "tiny" and "Version" not in outcome.headers
 
 
 def test_the_outcome_of_several_pictures() -> None:
@@ -122,8 +130,9 @@ def test_a_damaged_entry_is_drawn_again_and_replaced(live: Live, format: str) ->
     params = {"steps": 1, "crops": 1, "seed": 4242}
     original = live.client.get("/ideal/cat", params=params)
     with contextlib.closing(sqlite3.connect(live.service.cache.file)) as database, database:
-        newest = "SELECT key FROM answers ORDER BY used DESC LIMIT 1"
-        database.execute(f"UPDATE answers SET value = ? WHERE key = ({newest})", [b"spoilt"])
+        database.execute(
+            "UPDATE answers SET value = ? WHERE key = (SELECT key FROM answers ORDER BY used DESC LIMIT 1)", [b"spoilt"]
+        )
     rows = live.service.engine.counters.gradient_rows
     response = live.client.get("/ideal/cat", params={**params, "format": format})
     assert response.status_code == 200 and live.service.engine.counters.gradient_rows == rows + 1

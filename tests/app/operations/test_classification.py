@@ -5,6 +5,8 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from PIL import Image
 from app.engine.admission import ShuttingDown
 from app.operations import classification
 from app.operations.classification import Job, _Seen, begin
+from app.web.ticket import Ticket, place_of
 from models import store
 from models.classify import Prediction
 from models.pictures import decode, encode
@@ -76,13 +79,21 @@ def test_a_label_that_is_nearly_found_is_a_tie_too(
     assert not _Seen(replace(scaled, exact=True), predictions, multi_label).is_unsure
 
 
+def job_of(live: Live) -> Job:
+    """Return the job of a request that has been admitted."""
+    request: Any = SimpleNamespace(scope={}, state=SimpleNamespace())
+    place = place_of(request)
+    live.service.engine.admission.admit(place)
+    ticket = Ticket(request, live.service, place, time.monotonic() + 60)
+    return Job(ticket, live.service.registry.get("tiny"), 1)
+
+
 def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(checkpoints: Path) -> None:
     """The engine is held until the first of two tasks has been cancelled; once it is closed, it refuses a third."""
     with serve(checkpoints=checkpoints) as running:
         engine, network = running.service.engine, Doubling()
-        job = Job(running.service, running.service.registry.get("tiny"), 1, time.monotonic())
         hold(engine, network)
-        left, stays = (begin(job, [encode(drawn())]) for _ in range(2))
+        left, stays = (begin(job_of(running), [encode(drawn())]) for _ in range(2))
         eventually(lambda: engine.alive == 3)
         left.cancel()
         network.may_answer.set()
@@ -90,14 +101,16 @@ def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(che
         assert not isinstance(result, Exception) and result.view.width == 128
         eventually(lambda: engine.alive == 0)
         assert engine.counters.left == 1
-        engine.close()
+        another = job_of(running)
+        engine.close(timeout_s=0)
         with pytest.raises(ShuttingDown):
-            begin(job, [encode(drawn())]).future.result(30)
+            begin(another, [encode(drawn())], sequel=True).future.result(30)
 
 
 def test_a_file_that_waited_beyond_its_deadline_is_not_decoded(live: Live) -> None:
     """Its bytes are no picture, which nobody finds out."""
-    begun = time.monotonic() - live.service.settings.deadline_s - 1
-    job = Job(live.service, live.service.registry.get("tiny"), 1, begun)
+    job = job_of(live)
+    job.ticket.until = time.monotonic() - 1
     with pytest.raises(DeadlineExceeded, match="waited too long"):
         begin(job, [b"no picture"]).future.result(30)
+    job.ticket.close()

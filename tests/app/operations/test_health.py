@@ -41,3 +41,11 @@ def test_without_its_default_model_the_service_is_not_ready(checkpoints: Path) -
     with serve(checkpoints=checkpoints, models=("lost", "tiny")) as live:
         ready = live.client.get("/health/ready")
         assert (ready.status_code, ready.json()) == (503, {"status": "failed"})
+
+
+def test_a_service_that_is_about_to_stop_is_live_but_not_ready(checkpoints: Path) -> None:
+    with serve(checkpoints=checkpoints) as live:
+        live.service.stopping.is_draining = True
+        ready = live.client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
+        assert live.client.get("/health/live").status_code == 200

@@ -13,6 +13,7 @@ def test_served_models_are_listed(live: Live) -> None:
     body = live.client.get("/models").json()
     assert body["default"] == "tiny" and body["device"] == "cpu"
     (tiny,) = body["models"]
+    assert tiny.pop("version") == live.service.registry.get("tiny").digest[:12]
     assert tiny == {
         "name": "tiny",
         "state": "ready",

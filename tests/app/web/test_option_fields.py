@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ValidationError, create_model
 
-from app.web.fields import MAX_SEED, Options
+from app.web.fields import FRACTION, MAX_SEED, Options
 from app.web.option_fields import method_options, option_fields
 from models.options import Option, options_of
 
@@ -36,7 +36,8 @@ def test_the_document_has_bounds_and_a_description() -> None:
         f"Seed of the random numbers. A whole number from -5 to {MAX_SEED}. For one and two. Default: 7."
     )
     budget = form().model_json_schema()["properties"]["budget"]
-    assert budget["anyOf"] == [{"type": "number", "minimum": 0.0}, {"type": "null"}]
+    fraction = {"type": "string", "pattern": FRACTION, "examples": ["8/255"]}
+    assert budget["anyOf"] == [{"type": "number", "minimum": 0.0}, fraction, {"type": "null"}]
 
 
 @pytest.mark.parametrize("in_form", [True, False])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -40,20 +41,18 @@ MODEL: Any = SimpleNamespace(spec=SimpleNamespace(classes=("cat", "dog")))
 """What `present` needs of a model."""
 
 
-class Service:
-    """A service that has the result of every task at once, and one place for writing responses."""
+class Ticket:
+    """A request to a service that has the result of every task at once, and one place for writing responses."""
 
-    def __init__(self) -> None:
-        self.presenters = CapacityLimiter(1)
+    def __init__(self, receive: Callable[[], Any]) -> None:
+        self.request = SimpleNamespace(receive=receive, state=SimpleNamespace(request_id="r1"))
+        self.service = SimpleNamespace(presenters=CapacityLimiter(1))
+        self.until = math.inf
         self.future: Future[str] = Future()
 
     def submit(self, *_: object, on_progress: object = None, **__: object) -> "Future[str]":
         self.future.set_result("result")
         return self.future
-
-
-def request_of(receive: Callable[[], Any]) -> Any:
-    return SimpleNamespace(receive=receive, state=SimpleNamespace(request_id="r1"))
 
 
 async def stay() -> dict[str, str]:
@@ -71,22 +70,21 @@ async def body_of(response: Any) -> str:
 @pytest.mark.parametrize("format", [Format.json, Format.events])
 def test_a_follow_up_occupies_no_place_for_writing_responses(format: Format) -> None:
     """While it runs, other responses can be written; the outcome is made from its result."""
-    service = Service()
+    ticket = Ticket(stay)
 
     async def follow_up(result: str) -> str:
-        assert service.presenters.borrowed_tokens == 0
+        assert ticket.service.presenters.borrowed_tokens == 0
         await asyncio.sleep(0)
         return f"{result} and opinions"
 
     async def run() -> str:
         response = await present(
-            request_of(stay),
-            service,
+            ticket,  # type: ignore[arg-type]
             None,
             MODEL,
             to_outcome,
             format=format,
-            follow_up=follow_up,  # type: ignore[arg-type]
+            follow_up=follow_up,
         )
         return await body_of(response)
 
@@ -117,13 +115,12 @@ def test_a_follow_up_is_cancelled_when_the_client_disconnects() -> None:
     async def run() -> None:
         with pytest.raises(ClientLeft):
             await present(
-                request_of(leave),
-                Service(),
+                Ticket(leave),  # type: ignore[arg-type]
                 None,
                 None,
                 to_outcome,
                 format=Format.json,
-                follow_up=follow_up,  # type: ignore[arg-type]
+                follow_up=follow_up,
             )
         await asyncio.sleep(0)
 
@@ -135,12 +132,10 @@ def test_a_stream_that_never_began_cancels_its_task() -> None:
     """The client has disconnected before the first byte, so the response is deleted and its task cancelled."""
     future: Future[None] = Future()
 
-    class Submitting:
-        def submit(self, *_: object, **__: object) -> Future[None]:
-            return future
-
     async def drop() -> None:
-        response = await present(None, Submitting(), None, MODEL, None, format=Format.events)  # type: ignore[arg-type]
+        ticket: Any = Ticket(stay)
+        ticket.submit = lambda *_, **__: future
+        response = await present(ticket, None, MODEL, None, format=Format.events)  # type: ignore[arg-type]
         assert not future.cancelled()
         del response
         gc.collect()

@@ -22,7 +22,11 @@ class Service:
         self.broken, self.slow = broken, slow
         self.futures: dict[int, Future[int]] = {}
 
-    def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
+    @property
+    def engine(self) -> "Service":
+        return self
+
+    def submit(self, number: int, network: object, *, deadline_s: float, sequel: bool) -> "Future[int]":
         assert sequel, "a task is admitted even when the service is full"
         future = self.futures[number] = Future()
         if number in self.broken:
@@ -33,7 +37,7 @@ class Service:
 
 
 def model_tasks(name: str, *numbers: int) -> ModelTasks[int]:
-    return ModelTasks(SimpleNamespace(name=name), [task(number) for number in numbers])  # type: ignore[arg-type]
+    return ModelTasks(SimpleNamespace(name=name, classifier=None), [task(number) for number in numbers])  # type: ignore[arg-type]
 
 
 def ask(service: Service, *tasks_by_model: ModelTasks[int]) -> list[list[int] | None]:
@@ -74,10 +78,10 @@ def test_a_model_that_refuses_a_task_has_no_answer(caplog: pytest.LogCaptureFixt
     """This happens while the service shuts down."""
 
     class Closed(Service):
-        def submit(self, number: int, model: object, *, sequel: bool) -> "Future[int]":
+        def submit(self, number: int, network: object, *, deadline_s: float, sequel: bool) -> "Future[int]":
             if number == 2:
                 raise RuntimeError("no new work")
-            return super().submit(number, model, sequel=sequel)
+            return super().submit(number, network, deadline_s=deadline_s, sequel=sequel)
 
     service = Closed(slow=frozenset([1]))
     assert ask(service, model_tasks("a", 1, 2), model_tasks("b", 3)) == [None, [30]]

@@ -8,7 +8,7 @@ import { problemNotice } from "./parts/problem.js";
 import { isGone } from "./service/connection.js";
 import { isKeyRefused, keyWanted, rememberKey } from "./service/key.js";
 import { BASE } from "./service/requests.js";
-import { listFault, modelName, models } from "./service/models.js";
+import { isUsable, listFault, modelName, models } from "./service/models.js";
 import { chooseTheme, theme, THEMES } from "./theme.js";
 
 /** The header. */
@@ -44,8 +44,8 @@ function modelSwitch() {
   const chosen = modelName();
   const choices = known.map(({ name, state }) => ({
     name,
-    text: state === "ready" ? name : t(`model.${state}`, { model: name }),
-    disabled: state !== "ready",
+    text: isUsable(state) ? name : t(`model.${state}`, { model: name }),
+    disabled: !isUsable(state),
   }));
   // A link may name a model that this service does not have: it is shown as what it is, and the room says why it fails.
   if (chosen && !known.some((model) => model.name === chosen))

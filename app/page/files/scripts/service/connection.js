@@ -21,6 +21,22 @@ export function onBack(listener) {
   whenBack.push(listener);
 }
 
+/** @type {(() => void)[]} */
+const whenOutdated = [];
+
+/**
+ * Calls the function whenever an answer shows that the list of models is out of date: files of models come and go.
+ * @param {() => void} listener
+ */
+export function onOutdatedModels(listener) {
+  whenOutdated.push(listener);
+}
+
+/** Notes that the service does not have a model any more, or is loading it. */
+export function noteOutdatedModels() {
+  for (const listener of whenOutdated) listener();
+}
+
 /** Notes that a request was answered. */
 export function noteAnswer() {
   if (!gone) return;

@@ -2,7 +2,7 @@
 
 import { explainNone, value } from "../address.js";
 import { redraw } from "../drawing.js";
-import { onBack } from "./connection.js";
+import { onBack, onOutdatedModels } from "./connection.js";
 import { NoAnswer, notFound } from "./problems.js";
 import { isProblem, retryFailed } from "../work.js";
 import { sameKind } from "./kinds.js";
@@ -30,12 +30,23 @@ onBack(() => {
   void loadModels();
 });
 
+let asksAgain = false;
+
+onOutdatedModels(async () => {
+  if (asksAgain) return;
+  asksAgain = true;
+  await pause(LOADING_MS); // for several answers once, and not without a pause where a model cannot be loaded
+  await loadModels();
+  asksAgain = false;
+});
+
 /** Asks for the list, and asks again as long as any model is being loaded. It does not throw: see `listFault`. */
 export async function loadModels() {
   fault = null;
   try {
     for (;;) {
       list = await json({ path: "models" });
+      forgetOldVersions();
       explainNone("model", list?.default ?? "");
       for (const name of failed) asked.delete(name);
       failed.clear();
@@ -51,6 +62,15 @@ export async function loadModels() {
   }
 }
 
+/** Forgets what is known about models that were replaced by another version, or have gone. */
+function forgetOldVersions() {
+  for (const [name, { version }] of details) {
+    if (models().some((model) => model.name === name && model.version === version)) continue;
+    details.delete(name);
+    asked.delete(name);
+  }
+}
+
 /** Why the list did not come; null if it did, or if the service is gone or wants a key. */
 export function listFault() {
   return fault;
@@ -59,6 +79,14 @@ export function listFault() {
 /** All served models; none before the list is there. */
 export function models() {
   return list?.models ?? [];
+}
+
+/**
+ * Whether a model can be chosen: one that is not in memory is loaded when it is asked for.
+ * @param {ModelSummary["state"]} state
+ */
+export function isUsable(state) {
+  return state === "ready" || state === "unloaded";
 }
 
 /** Name of the model that the address chooses, or of the default model. Empty until the list is there. */

@@ -1,6 +1,6 @@
 // Requests to the service: one function for all, which waits while the service is full and tells when it is gone.
 
-import { noteAnswer, noteNoAnswer } from "./connection.js";
+import { noteAnswer, noteNoAnswer, noteOutdatedModels } from "./connection.js";
 import { apiKey, noteKeyWanted } from "./key.js";
 import { isOfProxy, NoAnswer, notFound, problemOf, ServiceProblem, wasStopped } from "./problems.js";
 
@@ -115,9 +115,11 @@ async function sendOnce(call, signal) {
     throw new NoAnswer(`${response.status} ${response.statusText}`);
   }
   noteAnswer();
-  if (response.status === 401) noteKeyWanted();
-  if (!response.ok) throw await problemOf(response);
-  return response;
+  if (response.ok) return response;
+  const problem = await problemOf(response);
+  if (response.status === 401 || problem.kind === "too-many-wrong-keys") noteKeyWanted();
+  if (["not-served", "still-loading", "loading-failed"].includes(problem.kind)) noteOutdatedModels();
+  throw problem;
 }
 
 /** @param {Call} call */

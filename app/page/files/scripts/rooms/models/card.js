@@ -5,7 +5,7 @@ import { announce } from "../../drawing.js";
 import { html, nothing } from "../../html.js";
 import { percent, t } from "../../language.js";
 import { hasGradients } from "../../service/kinds.js";
-import { modelName } from "../../service/models.js";
+import { isUsable, modelName } from "../../service/models.js";
 import { about } from "./about.js";
 import { calibrationChart, largestBudget, robustnessChart } from "./charts.js";
 import { origin } from "./origin.js";
@@ -27,9 +27,9 @@ export function card(summary, model, all) {
     <div>
       <div class="model-title">
         <h2>${summary.name}</h2>
-        ${summary.state === "ready" ? useButton(summary.name, inUse) : nothing}
+        ${isUsable(summary.state) ? useButton(summary.name, inUse) : nothing}
       </div>
-      ${model ? about(model) : state(summary)}
+      ${model ? html`${about(model)} ${reason(summary)}` : state(summary)}
     </div>
     ${
       model && isMeasured(model)
@@ -60,7 +60,15 @@ function useButton(model, inUse) {
 function state({ state, problem }) {
   if (state === "loading") return html`<p>${t("models.loading")}</p>`;
   if (state !== "failed") return nothing;
-  return html`<p>${t("models.failed")}</p>${problem ? html`<p class="notice" lang="en">${problem}</p>` : nothing}`;
+  return html`<p>${t("models.failed")}</p>${reason({ problem })}`;
+}
+
+/**
+ * What is wrong with a model, such as a newer file that was refused; the service says it in English.
+ * @param {Pick<ModelSummary, "problem">} summary
+ */
+function reason({ problem }) {
+  return problem ? html`<p class="notice" lang="en">${problem}</p>` : nothing;
 }
 
 /** @param {ModelDetail} model */
