@@ -1,12 +1,13 @@
-"""The service as a process of its own, `python -m app`, with a small model and the settings of a run."""
+"""The service as a process of its own, `python -m app`, with the models and the settings of a run."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -22,54 +23,85 @@ class NotStarted(RuntimeError):
     """The service has ended, or was not ready in time; the message has the end of its log."""
 
 
-@contextmanager
-def running_service(folder: Path, **settings: object) -> Iterator[str]:
-    """The URL of a service that runs until the block ends; its model, cache and log are in the folder.
+@dataclass(frozen=True)
+class RunningService:
+    """A process of the service; its models, cache and log are `models`, `cache` and `log.txt` in the folder."""
 
-    Settings are those of app/settings.py: `api_keys="secret"` sets MIRAGE_API_KEYS; the settings of the surroundings do
-    not count. Raises NotStarted.
+    url: str
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        """What the service has printed so far."""
+        return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_ready(self) -> None:
+        """Raises NotStarted if the process ends before, or after LONGEST_START_S."""
+        until = time.monotonic() + LONGEST_START_S
+        while not _is_ready(self.url):
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise NotStarted(f"the service did not become ready; its log ends with:\n{self.log[-2000:]}")
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        """Stop it with SIGTERM, and after a minute with SIGKILL; nothing happens if it has ended."""
+        self.process.terminate()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def running_service(
+    folder: Path,
+    before: tuple[str, ...] = (),
+    /,
+    *,
+    write_models: Callable[[Path], None] = write_checkpoint,
+    **settings: object,
+) -> Iterator[RunningService]:
+    """A service that is ready, and runs until the block ends.
+
+    `write_models` writes its checkpoints into a folder. `before` and settings as those of `start`. Raises NotStarted.
     """
-    models = folder / "models"
-    models.mkdir(parents=True)
-    write_checkpoint(models)
+    (folder / "models").mkdir(parents=True)
+    write_models(folder / "models")
+    service = start(folder, before, **settings)
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        service.end()
+
+
+def start(folder: Path, before: tuple[str, ...] = (), /, **settings: object) -> RunningService:
+    """Start a service with the checkpoints in `models` of the folder, and do not wait for it.
+
+    `before` stands before the command, such as ("prlimit", "--as=2500000000"). Settings are those of app/settings.py:
+    `api_keys="secret"` sets MIRAGE_API_KEYS; the settings of the surroundings do not count.
+    """
     values = {
         "host": "127.0.0.1",
         "port": _free_port(),
         "device": "cpu",
-        "checkpoints": models,
+        "checkpoints": folder / "models",
         "cache": folder / "cache",
         **settings,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MIRAGE_")}
     own = {f"MIRAGE_{name.upper()}": str(value) for name, value in values.items()}
-    url, log = f"http://127.0.0.1:{values['port']}", folder / "log.txt"
-    with log.open("wb") as output:
+    with (folder / "log.txt").open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app"],
+            [*before, sys.executable, "-m", "app"],
             cwd=folder,  # without the developer's file .env
             env=inherited | own | {"PYTHONPATH": str(REPOSITORY)},
             stdout=output,
             stderr=output,
         )
-    try:
-        _wait_until_ready(process, url, log)
-        yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    until = time.monotonic() + LONGEST_START_S
-    while not _is_ready(url):
-        if process.poll() is not None or time.monotonic() > until:
-            end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise NotStarted(f"the service did not become ready; its log ends with:\n{end}")
-        time.sleep(0.2)
+    return RunningService(f"http://127.0.0.1:{values['port']}", process, folder)
 
 
 def _is_ready(url: str) -> bool:

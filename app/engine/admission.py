@@ -5,13 +5,19 @@ import threading
 from typing import NoReturn
 
 from app.engine.counters import Counters
+from app.engine.ends import side_by_side
 from app.engine.intervals import Intervals
+from app.engine.lines import LOOKS_WEIGHT, OTHERS_WEIGHT
 from app.engine.pace import NEWEST, Pace
 from app.engine.retries import Retries
 
 LARGEST_SHARE = 0.75
 """Part of all places that quick requests may have together, or all others together; and the part of these that one
 owner may have, where there are owners. So none of them can keep the others out."""
+PRUDENCE = 1.3
+"""How many times as long as expected a refused client should wait: it is better to come late than in vain."""
+UNKNOWN_S, UNKNOWN_QUICK_S = 1.0, 0.05
+"""Seconds of the engine's time that are expected of a task, and of a quick one, before one of its kind has ended."""
 CERTAIN = 0.5
 """Part of the expected time of the work ahead of a task that is taken to be certain: tasks ahead may be cancelled, and
 passes may be faster than the engine knows."""
@@ -53,7 +59,7 @@ class Admission:
         """Expected seconds of the queries that a new task has to wait for, at the fastest pass times known."""
         self._counters = counters
         self._admitted: set[Pace] = set()
-        self._mean_seconds: dict[str, float] = {}  # of the latest of each kind, from admission to end
+        self._mean_work: dict[str, float] = {}  # seconds of the engine's time that the latest of each kind took
         most = self._most_of_a_kind = max(1, math.ceil(LARGEST_SHARE * max_tasks))
         self._most_of_an_owner = max(1, math.ceil(LARGEST_SHARE * most))
         self._intervals = Intervals()
@@ -93,8 +99,9 @@ class Admission:
             self._admitted.remove(pace)
             if pace.quick:
                 self._intervals.note_end(others=sum(other.quick for other in self._admitted))
-            mean = self._mean_seconds.setdefault(pace.kind, pace.seconds)
-            self._mean_seconds[pace.kind] = mean + NEWEST * (pace.seconds - mean)
+            if pace.worked_s:
+                mean = self._mean_work.setdefault(pace.kind, pace.worked_s)
+                self._mean_work[pace.kind] = mean + NEWEST * (pace.worked_s - mean)
 
     def release_after_task(self, pace: Pace) -> None:
         """Free the place of a task that has ended, unless its request keeps it for further tasks."""
@@ -124,7 +131,7 @@ class Admission:
 
     def _check_room(self, pace: Pace) -> None:
         self._check_owner(pace)
-        own_s = self._mean_seconds.get(pace.kind, 0.0)
+        own_s = self._mean_work.get(pace.kind, 0.0)
         if not self._retries[pace.quick].admit(
             self._free(quick=pace.quick), lambda: self._ends(quick=pace.quick), own_s
         ):
@@ -137,7 +144,7 @@ class Admission:
         own = [other for other in self._admitted if other.owner == pace.owner and other.quick == pace.quick]
         if len(own) >= self._most_of_an_owner:
             self._counters.refused += 1
-            raise Overloaded(max(1, math.ceil(min(map(self._seconds_left, own)))))
+            raise Overloaded(self._retries[pace.quick].estimate(0, self._ends(quick=pace.quick)))
 
     def _refuse(self, *, quick: bool) -> NoReturn:
         self._counters.refused += 1
@@ -159,16 +166,21 @@ class Admission:
     def _ends(self, *, quick: bool) -> list[float]:
         """In how many seconds each of the quick ones that are alive, or of all others, should end, soonest first.
 
-        Quick ones end one after the other, as fast as the latest did. Others work side by side.
+        Quick ones end one after the other, as fast as the latest did. Others work side by side, and first looks that
+        wait take their share of the time.
         """
         alive = [pace for pace in self._admitted if pace.quick == quick]
         if quick and self._intervals.mean_s is not None:
-            return [self._intervals.mean_s * number for number in range(1, len(alive) + 1)]
-        return sorted(map(self._seconds_left, alive))
+            ends = [self._intervals.mean_s * number for number in range(1, len(alive) + 1)]
+        else:
+            ends = side_by_side([self._work_left(pace) for pace in alive])
+        slowdown = 1 + LOOKS_WEIGHT / OTHERS_WEIGHT if self.ahead_s and not quick else 1.0
+        return [PRUDENCE * slowdown * end_s for end_s in ends]
 
-    def _seconds_left(self, pace: Pace) -> float:
-        """By the task's own steps, or else by the mean of its kind, or else a second."""
-        left = pace.seconds_left()
+    def _work_left(self, pace: Pace) -> float:
+        """By the task's own steps, or else by the mean of its kind, or else UNKNOWN_S."""
+        left = pace.work_left()
         if left is not None:
             return left
-        return max(0.0, self._mean_seconds.get(pace.kind, 1.0) - pace.seconds)
+        unknown_s = UNKNOWN_QUICK_S if pace.quick else UNKNOWN_S
+        return max(0.0, self._mean_work.get(pace.kind, unknown_s) - pace.worked_s)

@@ -200,16 +200,17 @@ class Driver:
             self._expected = len(line) + shared.inbox.qsize()  # with those of this batch
         spent: dict[str, float] = {}
         for submission, query, answer in zip(batch, queries, answers, strict=True):
-            step_begun = time.monotonic()
+            step_begun, part = time.monotonic(), (ended - begun) * query.pixels.shape[0] / rows
+            submission.pace.worked_s += part
             line.remove(submission)
             submission.pace.take_turn()
             if isinstance(answer, Answer):
                 self._proceed(submission, submission.advance, answer, line=line)
             else:
                 self._fail(submission, answer)
-            # Its part of the pass, and its own work after it on this thread.
-            seconds = (ended - begun) * query.pixels.shape[0] / rows + time.monotonic() - step_begun
-            spent[submission.pace.owner] = spent.get(submission.pace.owner, 0.0) + seconds
+            own = time.monotonic() - step_begun  # its own work after the pass, on this thread
+            submission.pace.worked_s += own
+            spent[submission.pace.owner] = spent.get(submission.pace.owner, 0.0) + part + own
         line.charge(spent)
         self._batch = []
 

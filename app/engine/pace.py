@@ -16,7 +16,8 @@ class Pace:
     `kind` is a name for what it does; the times of tasks of one kind stand for each other. `quick` says whether it
     takes a single pass. `owner` is whoever asked for it: owners get equal shares of the engine's time. `begun` is when
     the request arrived, on the clock of time.monotonic(), `is_used` says whether a task has it, and
-    `is_held` whether the request keeps the place after the end of that task.
+    `is_held` whether the request keeps the place after the end of that task. `worked_s` are the seconds of the
+    engine's time that it has had: its part of each batch, and what it computed itself.
     """
 
     def __init__(self, kind: str, owner: str = "", *, quick: bool = False, begun: float | None = None) -> None:
@@ -26,6 +27,7 @@ class Pace:
         self.begun = time.monotonic() if begun is None else begun
         self.is_used = False
         self.is_held = False
+        self.worked_s = 0.0
         self._turns = 0
         self._last_turn = self.begun
         self._turn_seconds = 0.0
@@ -50,6 +52,11 @@ class Pace:
         latest = (self._turns - turns) / (progress.step - step)  # several turns for a step, or several steps in a turn
         self._turns_per_step += max(NEWEST, 1 / self._reports) * (latest - self._turns_per_step)
         self._reported = progress.step, progress.steps, self._turns
+
+    def work_left(self) -> float | None:
+        """Seconds of the engine's time that it still needs, by the steps that it has done; None before the first."""
+        step, steps, _ = self._reported
+        return self.worked_s * (steps - step) / step if 0 < step <= steps else None
 
     @property
     def is_new(self) -> bool:

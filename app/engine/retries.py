@@ -21,11 +21,11 @@ EARLY_S, LATE_S = 0.05, 0.5
 ADMITTED = 6
 """Largest number of clients that are admitted to one appointment: the one who was told to come, and others who happen
 to come in this moment."""
-COUNTED = 2.0
+COUNTED = 1.0
 """Number of places that an appointment is taken to cost at first; later it is what the latest ones cost on average."""
 MARGIN = 1.25
 """How many times as much as that is reckoned with."""
-NEWEST = 0.05
+NEWEST = 0.1
 """Weight of the latest appointment in that mean."""
 SPREAD = 0.5
 """Part of the waiting time that is added at random, so that clients which came at the same time do not all come back at

@@ -103,7 +103,7 @@ async def result_while_connected(request: Request, result: "asyncio.Future[Resul
             await asyncio.wait([work, client_left], return_when=asyncio.FIRST_COMPLETED, timeout=_seconds(until))
             left = client_left.done()
         if not work.done() and not left:
-            raise DeadlineExceeded("the result was not there in time: ask for fewer steps, or allow more time")
+            raise DeadlineExceeded("not done in time: ask for fewer steps, or allow more time")
     if not result.done():
         raise ClientLeft
     return result.result()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soak.outcome import Outcome
 from soak.service import REPOSITORY, running_service
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
@@ -43,7 +44,7 @@ class Round:
         return cls(generated, (*failures, *errors))
 
 
-def fuzz(*, cases: int, minutes: float, seed: int) -> Round:
+def fuzz(*, cases: int, minutes: float, seed: int) -> Outcome:
     """Send at least so many requests, half of them to each service, or as many as the time allows.
 
     Each round has a seed of its own, counted from `seed`, and the first one to each service tries all phases of
@@ -54,17 +55,18 @@ def fuzz(*, cases: int, minutes: float, seed: int) -> Round:
         until = time.monotonic() + minutes * 60 / 2
         with (
             tempfile.TemporaryDirectory() as folder,
-            running_service(Path(folder), deadline_s=DEADLINE_S, api_keys=key, log_level="warning") as url,
+            running_service(Path(folder), deadline_s=DEADLINE_S, api_keys=key, log_level="warning") as service,
         ):
             sent = 0
             for number in range(cases):  # a round sends one request at least
                 phases = "examples,coverage,fuzzing,stateful" if number == 0 else "fuzzing,stateful"
                 arguments = [f"--seed={seed + number}", f"--phases={phases}"]
-                rounds.append(_run(url, key, arguments, Path(folder) / "report.json", until))
+                rounds.append(_run(service.url, key, arguments, Path(folder) / "report.json", until))
                 sent += rounds[-1].cases
                 if rounds[-1].problems or sent >= cases / 2 or time.monotonic() >= until:
                     break
-    return Round(sum(round.cases for round in rounds), tuple(text for round in rounds for text in round.problems))
+    problems = [text for round in rounds for text in round.problems]
+    return Outcome({"requests": sum(round.cases for round in rounds)}, problems)
 
 
 def _run(url: str, key: str, arguments: Sequence[str], report: Path, until: float) -> Round:

@@ -12,7 +12,8 @@ from soak.tiny_model import NAME
 def test_the_service_has_the_small_model_and_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the surroundings do not count. After the block nobody listens any more."""
     monkeypatch.setenv("MIRAGE_API_KEYS", "of-the-surroundings")
-    with running_service(tmp_path, api_keys="right-key-of-the-run") as url:
+    with running_service(tmp_path, api_keys="right-key-of-the-run") as service:
+        url = service.url
         assert httpx.get(f"{url}/models", timeout=60).status_code == 401
         models = httpx.get(f"{url}/models", headers={"X-API-Key": "right-key-of-the-run"}, timeout=60).json()
     assert [model["name"] for model in models["models"]] == [NAME]

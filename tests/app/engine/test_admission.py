@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.engine.admission import CERTAIN, Admission, Overloaded, ShuttingDown, TooLate
+from app.engine.admission import CERTAIN, UNKNOWN_S, Admission, Overloaded, ShuttingDown, TooLate
 from app.engine.counters import Counters
 from app.engine.engine import Engine
 from app.engine.pace import Pace
@@ -135,42 +135,61 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in ("pace", "retries", "intervals"):
         monkeypatch.setattr(f"app.engine.{module}.time", clock)
     monkeypatch.setattr("app.engine.retries.SPREAD", 0.0)
+    monkeypatch.setattr("app.engine.admission.PRUDENCE", 1.0)
     return clock
 
 
 def at_step(pace: Pace, clock: Clock, *, step: int, steps: int) -> None:
-    """The task takes a turn of one second for each of its steps."""
-    for _ in range(step):
-        clock.now += 1
-        pace.take_turn()
+    """The task has had a second of the engine's time for each of its steps."""
+    pace.worked_s = float(step)
     pace.report(Progress(step, steps))
 
 
 def test_a_refused_task_hears_when_the_first_place_will_be_free(clock: Clock) -> None:
-    """One task has 30 steps of a second to go, the other 5."""
+    """One task has 30 steps of a second to go, the other 5; side by side these take 10 seconds."""
     admission = Admission(2, Counters())
     long, short = Pace("attack"), Pace("attack")
     for pace, steps in ((long, 40), (short, 15)):
         admission.admit(pace)
         at_step(pace, clock, step=10, steps=steps)
-    long.take_turn()  # it has waited ten seconds for the other one
-    with pytest.raises(Overloaded, match="in 5 s") as error:
+    assert admission._ends(quick=False) == [10.0, 35.0]
+    with pytest.raises(Overloaded, match="in 10 s") as error:
         admission.admit(Pace("attack"))
-    assert error.value.retry_after_s == 5
+    assert error.value.retry_after_s == 10
+
+
+def test_first_looks_that_wait_slow_others_down(clock: Clock) -> None:
+    """They get two thirds of the time."""
+    admission = Admission(2, Counters())
+    pace = Pace("attack")
+    admission.admit(pace)
+    at_step(pace, clock, step=10, steps=15)
+    assert admission._ends(quick=False) == [5.0]
+    admission.ahead_s = 0.2
+    assert admission._ends(quick=False) == [15.0]
 
 
 def test_the_mean_of_its_kind_stands_for_a_task_without_steps(clock: Clock) -> None:
-    """Attacks took 20 seconds; the one that is alive was admitted 4 seconds ago."""
+    """Attacks took 20 seconds of the engine's time, and the one that is alive has had 4."""
     admission = Admission(1, Counters())
     for _ in range(3):
         pace = Pace("attack")
         admission.admit(pace)
-        clock.now += 20
+        pace.worked_s = 20.0
         admission.release(pace)
-    admission.admit(Pace("attack"))
-    clock.now += 4
+    alive = Pace("attack")
+    admission.admit(alive)
+    alive.worked_s = 4.0
     with pytest.raises(Overloaded, match="in 16 s"):
         admission.check()
+
+
+def test_nothing_is_known_of_the_first_of_a_kind(clock: Clock) -> None:
+    """So each is taken to need a second, and eight of them side by side eight seconds."""
+    admission = Admission(8, Counters())
+    for _ in range(6):
+        admission.admit(Pace("attack"))
+    assert admission._ends(quick=False) == [6 * UNKNOWN_S] * 6
 
 
 def test_quick_requests_end_as_fast_as_the_latest_did(clock: Clock) -> None:

@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from soak.openapi import fuzz as module
 from soak.openapi.fuzz import Round, fuzz
+from soak.outcome import Outcome
 
 STAND_IN = """
 import json, sys, time
@@ -31,8 +33,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Return a function that sets the report, and returns the log of the arguments of all runs."""
 
     @contextmanager
-    def no_service(folder: Path, **settings: object) -> Iterator[str]:
-        yield "http://test"
+    def no_service(folder: Path, **settings: object) -> Iterator[Any]:
+        yield SimpleNamespace(url="http://test")
 
     def install(report: Any, *, sleep_s: float = 0) -> Path:
         log, program = tmp_path / "log", tmp_path / "stand_in.py"
@@ -53,7 +55,7 @@ def runs(log: Path) -> list[list[str]]:
 def test_rounds_go_on_until_enough_requests_were_sent(stand_in: Any) -> None:
     """40 requests a round, 50 for each of two services: two rounds each, the first with all phases, seeds in turn."""
     log = stand_in(CLEAN)
-    assert fuzz(cases=100, minutes=10, seed=7) == Round(160, ())
+    assert fuzz(cases=100, minutes=10, seed=7) == Outcome({"requests": 160}, [])
     seeds = [part for run in runs(log) for part in run if part.startswith("--seed")]
     assert seeds == ["--seed=7", "--seed=8"] * 2
     assert ["--phases=examples,coverage,fuzzing,stateful" in run for run in runs(log)] == [True, False] * 2
@@ -64,14 +66,14 @@ def test_rounds_go_on_until_enough_requests_were_sent(stand_in: Any) -> None:
 
 def test_what_was_found_is_named_and_ends_the_rounds(stand_in: Any) -> None:
     log = stand_in(FOUND)
-    assert fuzz(cases=1000, minutes=10, seed=0).problems == ("Undocumented HTTP status code (GET /models)",) * 2
+    assert fuzz(cases=1000, minutes=10, seed=0).problems == ["Undocumented HTTP status code (GET /models)"] * 2
     assert len(runs(log)) == 2
 
 
 def test_a_run_that_reaches_its_time_is_interrupted_and_counted(stand_in: Any) -> None:
     """Without the interruption it would sleep for an hour."""
     log = stand_in(CLEAN, sleep_s=3600)
-    assert fuzz(cases=1000, minutes=0.1, seed=0) == Round(80, ())
+    assert fuzz(cases=1000, minutes=0.1, seed=0) == Outcome({"requests": 80}, [])
     assert len(runs(log)) == 2
 
 
@@ -90,4 +92,4 @@ def test_a_run_without_a_report_is_a_failure(monkeypatch: pytest.MonkeyPatch, st
     stand_in(CLEAN)
     monkeypatch.setattr(module, "PROGRAM", (sys.executable, "-c", "raise SystemExit(3)"))
     problems = fuzz(cases=2, minutes=10, seed=0).problems
-    assert problems == ("Schemathesis has ended with exit code 3 and without a report",) * 2
+    assert problems == ["Schemathesis has ended with exit code 3 and without a report"] * 2
