@@ -5,9 +5,8 @@ import threading
 from typing import NoReturn
 
 from app.engine.counters import Counters
-from app.engine.ends import side_by_side
+from app.engine.ends import PartOfTime, side_by_side
 from app.engine.intervals import Intervals
-from app.engine.lines import LOOKS_WEIGHT, OTHERS_WEIGHT
 from app.engine.pace import NEWEST, Pace
 from app.engine.retries import Retries
 
@@ -63,6 +62,7 @@ class Admission:
         most = self._most_of_a_kind = max(1, math.ceil(LARGEST_SHARE * max_tasks))
         self._most_of_an_owner = max(1, math.ceil(LARGEST_SHARE * most))
         self._intervals = Intervals()
+        self._part, self._worked_s = PartOfTime(), 0.0  # of all but quick ones; seconds of those that have ended
         self._retries = {True: Retries(most), False: Retries(most)}  # for those that are quick, and all others
         self._lock = threading.Lock()
 
@@ -81,6 +81,7 @@ class Admission:
             if not is_sequel:
                 self._check_time(deadline_s, ahead_s)
                 self._check_room(pace)
+            self._note_part(is_begun=not self._alive(quick=False))
             self._admitted.add(pace)
 
     def check(self) -> None:
@@ -98,7 +99,10 @@ class Admission:
                 return
             self._admitted.remove(pace)
             if pace.quick:
-                self._intervals.note_end(others=sum(other.quick for other in self._admitted))
+                self._intervals.note_end(others=len(self._alive(quick=True)))
+            else:
+                self._worked_s += pace.worked_s
+                self._note_part(is_begun=False)
             if pace.worked_s:
                 mean = self._mean_work.setdefault(pace.kind, pace.worked_s)
                 self._mean_work[pace.kind] = mean + NEWEST * (pace.worked_s - mean)
@@ -141,7 +145,7 @@ class Admission:
         """Refuse an owner who has its share of the places, until one of its own is free."""
         if not pace.owner:
             return
-        own = [other for other in self._admitted if other.owner == pace.owner and other.quick == pace.quick]
+        own = [other for other in self._alive(quick=pace.quick) if other.owner == pace.owner]
         if len(own) >= self._most_of_an_owner:
             self._counters.refused += 1
             raise Overloaded(self._retries[pace.quick].estimate(0, self._ends(quick=pace.quick)))
@@ -152,8 +156,7 @@ class Admission:
 
     def _free(self, *, quick: bool) -> int:
         """Number of places that are free for quick requests, or for all others."""
-        of_kind = sum(pace.quick == quick for pace in self._admitted)
-        return min(self.max_tasks - self.alive, self._most_of_a_kind - of_kind)
+        return min(self.max_tasks - self.alive, self._most_of_a_kind - len(self._alive(quick=quick)))
 
     def _check_time(self, deadline_s: float, ahead_s: float) -> None:
         """Refuse what the work ahead alone makes too late: a lower bound, since what the task itself takes is open."""
@@ -166,16 +169,22 @@ class Admission:
     def _ends(self, *, quick: bool) -> list[float]:
         """In how many seconds each of the quick ones that are alive, or of all others, should end, soonest first.
 
-        Quick ones end one after the other, as fast as the latest did. Others work side by side, and first looks that
-        wait take their share of the time.
+        Quick ones end one after the other, as fast as the latest did. Others work side by side, in the part of the time
+        that they have lately had.
         """
-        alive = [pace for pace in self._admitted if pace.quick == quick]
+        alive = self._alive(quick=quick)
         if quick and self._intervals.mean_s is not None:
-            ends = [self._intervals.mean_s * number for number in range(1, len(alive) + 1)]
-        else:
-            ends = side_by_side([self._work_left(pace) for pace in alive])
-        slowdown = 1 + LOOKS_WEIGHT / OTHERS_WEIGHT if self.ahead_s and not quick else 1.0
-        return [PRUDENCE * slowdown * end_s for end_s in ends]
+            return [PRUDENCE * self._intervals.mean_s * number for number in range(1, len(alive) + 1)]
+        self._note_part(is_begun=False)
+        part = 1.0 if quick else self._part.value
+        return [PRUDENCE / part * end_s for end_s in side_by_side([self._work_left(pace) for pace in alive])]
+
+    def _alive(self, *, quick: bool) -> list[Pace]:
+        return [pace for pace in self._admitted if pace.quick == quick]
+
+    def _note_part(self, *, is_begun: bool) -> None:
+        """`is_begun` where none but quick ones were alive until now."""
+        self._part.note(self._worked_s + sum(pace.worked_s for pace in self._alive(quick=False)), is_begun=is_begun)
 
     def _work_left(self, pace: Pace) -> float:
         """By the task's own steps, or else by the mean of its kind, or else UNKNOWN_S."""

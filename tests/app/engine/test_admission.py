@@ -132,7 +132,7 @@ def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     clock.now = 1000.0
-    for module in ("pace", "retries", "intervals"):
+    for module in ("pace", "retries", "intervals", "ends"):
         monkeypatch.setattr(f"app.engine.{module}.time", clock)
     monkeypatch.setattr("app.engine.retries.SPREAD", 0.0)
     monkeypatch.setattr("app.engine.admission.PRUDENCE", 1.0)
@@ -158,15 +158,15 @@ def test_a_refused_task_hears_when_the_first_place_will_be_free(clock: Clock) ->
     assert error.value.retry_after_s == 10
 
 
-def test_first_looks_that_wait_slow_others_down(clock: Clock) -> None:
-    """They get two thirds of the time."""
+def test_quick_requests_slow_others_down(clock: Clock) -> None:
+    """For a minute an attack has had a third of the time, so the 5 seconds that it still needs take 15."""
     admission = Admission(2, Counters())
     pace = Pace("attack")
     admission.admit(pace)
-    at_step(pace, clock, step=10, steps=15)
+    at_step(pace, clock, step=20, steps=25)
     assert admission._ends(quick=False) == [5.0]
-    admission.ahead_s = 0.2
-    assert admission._ends(quick=False) == [15.0]
+    clock.now += 60
+    assert admission._ends(quick=False) == pytest.approx([15.0], rel=1e-3)
 
 
 def test_the_mean_of_its_kind_stands_for_a_task_without_steps(clock: Clock) -> None:
