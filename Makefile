@@ -1,7 +1,7 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies extras serve test check types browser format train bench gpu oracles vendor lock \
+.PHONY: help install dependencies extras serve test check types browser format train bench gpu soak oracles vendor lock \
 	audit sbom
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
@@ -84,6 +84,9 @@ bench: .venv/dev-ready ## run all benchmarks, or one: make bench NAME=network
 gpu: .venv/dev-ready ## test and measure on a GPU, in at most 8 minutes; records the figures in docs/benchmarks
 	status=0; timeout 240 $(IN) pytest -m gpu tests || status=$$?; \
 	timeout 240 $(IN) benchmarks --only gpu && exit $$status
+
+soak: .venv/soak-ready ## attack the service for 40 minutes: load, faults, damaged pictures; writes soak.json
+	$(IN) python -m soak everything
 
 oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
 

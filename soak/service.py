@@ -32,6 +32,11 @@ class RunningService:
     folder: Path
 
     @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         """What the service has printed so far."""
         return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")

@@ -1,6 +1,7 @@
 """Runs Schemathesis against a service without and one with API keys, round after round, until enough was tried."""
 
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -78,7 +79,9 @@ def _run(url: str, key: str, arguments: Sequence[str], report: Path, until: floa
         *(("-H", f"{KEY_HEADER}: {key}") if key else ()),
     ]
     report.unlink(missing_ok=True)
-    process = subprocess.Popen(command, cwd=REPOSITORY)
+    # A shell lets its background jobs, and what these start, ignore SIGINT: then a round could not be interrupted.
+    heed = (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None
+    process = subprocess.Popen(command, cwd=REPOSITORY, preexec_fn=heed)
     try:
         process.wait(max(until - time.monotonic(), 1))
     except subprocess.TimeoutExpired:

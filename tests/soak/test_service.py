@@ -22,5 +22,8 @@ def test_the_service_has_the_small_model_and_the_settings(tmp_path: Path, monkey
 
 
 def test_a_service_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    with pytest.raises(NotStarted, match="MIRAGE_DEADLINE_S"), running_service(tmp_path, deadline_s=-1):
+    with (
+        pytest.raises(NotStarted, match="MIRAGE_DEADLINE_S"),
+        running_service(tmp_path, write_models=lambda folder: None, deadline_s=-1),
+    ):
         pass

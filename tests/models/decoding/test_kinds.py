@@ -15,7 +15,7 @@ import torch
 from PIL import Image, features
 
 from models.pictures import FORMATS, BrokenPicture, NotAPicture, PictureTooLarge, UnclearLevels, decode, inspect
-from tests.models.decoding.files import chunk, png, tiff
+from soak.pictures.files import chunk, png, tiff
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((64, 48), 3)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, features
 
 from models.pictures import BrokenPicture, UnclearLevels, decode
-from tests.models.decoding.files import chunk, grey_tiff, png, tiff
+from soak.pictures.files import chunk, grey_tiff, png, tiff
 from tests.models.decoding.levels import LEVELS, RAMP, grey, levels, noise
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.pictures import BrokenPicture, UnclearLevels, decode
-from tests.models.decoding.files import grey_tiff, tiff
+from soak.pictures.files import grey_tiff, tiff
 from tests.models.decoding.levels import LEVELS, RAMP, grey, levels, noise
 
 

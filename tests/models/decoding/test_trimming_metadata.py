@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageCms, features
 
 from models.pictures import BrokenPicture, decode, inspect
-from tests.models.decoding.files import chunk, png, tiff
+from soak.pictures.files import chunk, png, tiff
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3))
 UPRIGHT = torch.from_numpy(PIXELS.astype(np.uint8)).permute(2, 0, 1)

@@ -73,7 +73,7 @@ def test_what_was_found_is_named_and_ends_the_rounds(stand_in: Any) -> None:
 def test_a_run_that_reaches_its_time_is_interrupted_and_counted(stand_in: Any) -> None:
     """Without the interruption it would sleep for an hour."""
     log = stand_in(CLEAN, sleep_s=3600)
-    assert fuzz(cases=1000, minutes=0.1, seed=0) == Outcome({"requests": 80}, [])
+    assert fuzz(cases=1000, minutes=0.2, seed=0) == Outcome({"requests": 80}, [])
     assert len(runs(log)) == 2
 
 

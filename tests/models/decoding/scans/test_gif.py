@@ -7,7 +7,7 @@ from PIL import Image
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.gif import trimmed
 from models.pictures import decode
-from tests.models.decoding.hostile.segments import saved
+from soak.pictures.hostile.segments import saved
 
 PALETTE = Image.linear_gradient("L").resize((16, 16)).quantize(8)
 PLAIN = saved(PALETTE, "GIF", transparency=3)

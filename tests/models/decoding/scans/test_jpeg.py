@@ -11,7 +11,7 @@ from PIL import Image
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.jpeg import trimmed
 from models.pictures import decode
-from tests.models.decoding.hostile.segments import COLOUR, jpegs, saved, segment
+from soak.pictures.hostile.segments import COLOUR, jpegs, saved, segment
 
 PLAIN = saved(COLOUR, "JPEG")
 PROGRESSIVE = saved(COLOUR, "JPEG", progressive=True)

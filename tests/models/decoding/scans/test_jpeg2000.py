@@ -8,8 +8,8 @@ from PIL import features
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.jpeg2000 import trimmed
 from models.pictures import decode
-from tests.models.decoding.hostile.segments import COLOUR, GREY, SIZE, saved
-from tests.models.decoding.hostile.trees import jpeg2000s
+from soak.pictures.hostile.segments import COLOUR, GREY, SIZE, saved
+from soak.pictures.hostile.trees import jpeg2000s
 
 pytestmark = pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow reads no JPEG 2000")
 READ = ("a tile of 2^31", "one huge tile", "1,000 layers", "tiles", "segments of length 0")

@@ -11,9 +11,9 @@ from PIL import Image, features
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.media import trimmed_avif, trimmed_heif
 from models.pictures import decode
-from tests.models.decoding.hostile.segments import box, full_box, saved
-from tests.models.decoding.hostile.trees import FILES
-from tests.models.decoding.media_files import CODED, Item, Picture, grid, media_file, picture_of
+from soak.pictures.hostile.segments import box, full_box, saved
+from soak.pictures.hostile.trees import FILES
+from soak.pictures.media_files import CODED, Item, Picture, grid, media_file, picture_of
 
 TRIMMED = {"AVIF": trimmed_avif, "HEIF": trimmed_heif}
 FORMATS = ["AVIF", "HEIF"]

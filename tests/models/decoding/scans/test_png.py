@@ -10,7 +10,7 @@ import torch
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.png import significant_bits, trimmed
 from models.pictures import decode
-from tests.models.decoding.files import chunk, png
+from soak.pictures.files import chunk, png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3))
 PLAIN = png(PIXELS, bits=8)

@@ -9,10 +9,10 @@ import torch
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.tiff import trimmed
 from models.pictures import PictureTooLarge, decode
-from tests.models.decoding.files import grey_tiff, tiff
-from tests.models.decoding.hostile.segments import COLOUR, GREY, saved
-from tests.models.decoding.hostile.trees import directory, grey_tags
-from tests.models.decoding.hostile.trees import tiff as tiff_of_tags
+from soak.pictures.files import grey_tiff, tiff
+from soak.pictures.hostile.segments import COLOUR, GREY, saved
+from soak.pictures.hostile.trees import directory, grey_tags
+from soak.pictures.hostile.trees import tiff as tiff_of_tags
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 16), dtype=np.uint8)
 PLAIN = grey_tiff(PIXELS)

@@ -10,7 +10,7 @@ from PIL import Image
 from models.decoding.errors import BrokenPicture
 from models.decoding.scans.webp import canvas, trimmed
 from models.pictures import PictureTooLarge, decode, inspect
-from tests.models.decoding.hostile.segments import COLOUR, saved
+from soak.pictures.hostile.segments import COLOUR, saved
 
 PLAIN = saved(COLOUR, "WEBP")
 

@@ -1,0 +1,1 @@
+"""The service at its capacity, at four times that, and afterwards."""

@@ -1,0 +1,1 @@
+"""The memory that the service takes while it works on large photos, beside what it may take."""

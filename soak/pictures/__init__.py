@@ -1,0 +1,1 @@
+"""Picture files that are damaged or hostile, and what decoding them costs."""

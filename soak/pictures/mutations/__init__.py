@@ -1,0 +1,1 @@
+"""Small pictures of every format, and the files that are made of them by changing their pieces."""

@@ -1,0 +1,1 @@
+"""How the service ends: on SIGTERM, on a second one, and by kill -9."""
