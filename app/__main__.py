@@ -11,8 +11,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     gc.disable()  # what is imported stays: to search it for garbage takes a tenth of the time
 
+    from app.startup.rounding import round_alike
     from app.startup.spinning import spin_briefly
 
+    round_alike()
     spin_briefly()
 
 import contextlib
@@ -27,10 +29,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from app.engine.allocator import keep_freed_memory
 from app.engine.catalogue import NotServed
 from app.engine.registry import Registry
 from app.main import create_app
+from app.memory.allocator import keep_freed_memory
 from app.server.open_files import allow_connections
 from app.server.server import Server
 from app.settings import Settings
@@ -38,6 +40,7 @@ from app.startup.greeting import display_address, greeting
 from app.startup.late_imports import import_late
 from app.startup.sockets import CannotListen, open_sockets
 from app.telemetry import logs
+from app.telemetry.log_output import LAST_WORDS_S
 from models.architectures import BadRegistration
 
 logger = logging.getLogger("app")
@@ -68,7 +71,8 @@ def main() -> None:
 def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     def when_loaded(registry: Registry) -> None:
         app.state.service.decoders.start()
-        print(greeting(settings, registry), flush=True)
+        # On a thread of its own, since a pipe that nobody empties would hold up the loader.
+        threading.Thread(target=_say, args=[greeting(settings, registry)], name="greeter", daemon=True).start()
         # On a thread of its own, so that the loader's ends: its OpenMP threads would slow down the engine's passes.
         arguments = [lambda: app.state.service.engine.alive > 0]
         threading.Thread(target=import_late, args=arguments, name="importer", daemon=True).start()
@@ -80,6 +84,12 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         logger.info("listening at %s (press Ctrl-C to stop)", display_address(settings))
         server.run(sockets=sockets)
+
+
+def _say(text: str) -> None:
+    """Print the text, if anybody reads it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, flush=True)
 
 
 def _give_up() -> None:
@@ -124,18 +134,34 @@ def _one_line(text: str) -> str:
 def _end_despite_threads() -> None:
     """End the process at once if other threads are still inside PyTorch: Python's own end would abort them.
 
-    Usually there are none. A download that goes on, or a second Ctrl-C, leaves some.
+    Usually there are none. A download that goes on, or a second Ctrl-C, leaves some. The same where nobody reads what
+    was printed: Python's own end would wait for that, or change the exit code.
     """
     error = sys.exc_info()[1]
-    if not any(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+    logging.shutdown()
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    message = error.code if isinstance(error, SystemExit) and isinstance(error.code, str) else ""
+    ends_at_once = any(thread.daemon for thread in threads)
+    if _print_last(message if ends_at_once else "") and not ends_at_once:
         return
-    if isinstance(error, SystemExit) and isinstance(error.code, str):
-        print(error.code, file=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
     failed = error is not None and not (isinstance(error, SystemExit) and error.code in (0, None))
     os._exit(1 if failed else 0)
+
+
+def _print_last(message: str) -> bool:
+    """Print a message, if there is one, and all that waits to be printed; whether that worked within a second."""
+    done = threading.Event()
+
+    def print_all() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if message:
+                print(message, file=sys.stderr)
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+            done.set()
+
+    threading.Thread(target=print_all, name="last words", daemon=True).start()
+    return done.wait(LAST_WORDS_S)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Parsers of settings that name origins, path prefixes, networks and host names. Each refuses what is not valid."""
+"""Parsers of settings that name origins, path prefixes, networks and hosts; what tells addresses of clients apart."""
 
 import ipaddress
 import re
@@ -62,3 +62,16 @@ def parse_host(text: str) -> str:
             f"{text[:100]!r} is not a host name: write one such as example.com or *.example.com, without a port"
         )
     return name
+
+
+def network_of(address: str) -> str:
+    """The IPv4 address, the network of 64 bits of an IPv6 address, or the text if it is no address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

@@ -18,7 +18,7 @@ import torch
 from skimage import data as skimage_data
 from torch import Tensor
 
-from app.engine.allocator import keep_freed_memory
+from app.memory.allocator import keep_freed_memory
 from benchmarks.attacks_subjects import SAMPLES, open_photos
 from benchmarks.parts import SKIPPED
 from benchmarks.results import Figure, write_figures

@@ -19,10 +19,10 @@ import httpx
 import torch
 from torchvision.transforms.v2 import functional
 
-from app.engine.allocator import keep_freed_memory
 from app.engine.engine import Engine
 from app.engine.registry import Registry
 from app.engine.threads import compute_alone
+from app.memory.allocator import keep_freed_memory
 from benchmarks.measure import interleaved
 from benchmarks.results import Figure, write_figures
 from benchmarks.service import counters, service

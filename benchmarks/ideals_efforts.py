@@ -15,7 +15,7 @@ from typing import get_args
 
 import torch
 
-from app.engine.allocator import keep_freed_memory
+from app.memory.allocator import keep_freed_memory
 from benchmarks.ideals_subjects import CLASSES, Two, load_two
 from benchmarks.measure import machine
 from benchmarks.parts import SKIPPED

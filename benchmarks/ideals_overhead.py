@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from app.engine.allocator import keep_freed_memory
+from app.memory.allocator import keep_freed_memory
 from benchmarks.ideals_subjects import DRAWS
 from benchmarks.measure import Stopwatch, interleaved, machine
 from models.classifier import Classifier, choose_device

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app.engine.allocator import keep_freed_memory
+from app.memory.allocator import keep_freed_memory
 from benchmarks.measure import interleaved, machine
 from benchmarks.results import Figure, write_figures
 from models import architectures

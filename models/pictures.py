@@ -53,12 +53,9 @@ class Decoded:
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, limit_name: str = "") -> UInt8[Tensor, "3 h w"]:
     """Decode a picture file to RGB levels from 0 to 255, upright according to its EXIF.
 
-    Transparent parts are laid on white, CMYK and palettes are converted, and of an animation the first frame is taken.
-    16-bit and floating-point samples are scaled to 8 bits if it is certain which number is white
-    (docs/decisions/0030-numbers-that-are-no-levels.md). Colour profiles are not applied, as in torchvision's loaders.
-
-    Size and shape are checked in the header, before any pixel is decoded. `limit_name` is the setting that raises
-    `max_pixels`, for the message. Raises NotAPicture, BrokenPicture (and its subclass UnclearLevels), PictureTooLarge.
+    `models.decoding.levels.read_levels` says how colours, transparency and other depths are converted. `limit_name` is
+    the setting that raises `max_pixels`, for the message. Raises NotAPicture, BrokenPicture (and its subclass
+    UnclearLevels), PictureTooLarge.
     """
     return inspect(data, max_pixels=max_pixels, limit_name=limit_name).pixels
 
@@ -72,13 +69,9 @@ def inspect(
     limit_name: str = "",
     admit: Admit | None = None,
 ) -> Decoded:
-    """Decode a picture file as `decode` does, and return its true format too (a PNG may be named .jpg).
+    """Decode a picture file to a tensor; arguments and errors are those of `models.decoding.levels.read_levels`.
 
-    A picture of more than `reduce_above` pixels is reduced to no more: a JPEG is decoded at 1/2, 1/4 or 1/8 of its
-    width and height, and after decoding both sides are divided by a whole number. With `shorter`, a JPEG alone is
-    decoded at such a scale, one that leaves its shorter side at least that many pixels and divides both sides.
-
-    `admit` is called with the number of pixels, as `models.decoding.levels.Admit` says.
+    The result also has the file's true format: a PNG may be named .jpg.
     """
     read = read_levels(
         data,

@@ -71,10 +71,14 @@ class Conversation(Generic[Result]):
         query = self.query
         return id(self.network), query.objective is None, id(self) if query.apart else None
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether the deadline has passed at a time of time.monotonic(), and `expire` has not been called yet."""
+        return self._queries_left is None and now > self.deadline
+
     @property
-    def overdue(self) -> bool:
-        """Whether the deadline has passed and `expire` has not been called yet."""
-        return self._queries_left is None and time.monotonic() > self.deadline
+    def has_expired(self) -> bool:
+        """Whether the deadline has passed, so that the task may ask a few queries only."""
+        return self._queries_left is not None
 
     def advance(self, answer: Answer | None = None) -> None:
         """Send the answer to the query (None starts the task) and take the next query or the result.
@@ -212,5 +216,5 @@ def _answer_each(conversations: Collection[Conversation[Any]], network: Network)
         answers = answer_batch(network, [conversation.query for conversation in batch])
         for conversation, answer in zip(batch, answers, strict=True):
             conversation.advance(answer)
-            if not conversation.done and conversation.overdue:
+            if not conversation.done and conversation.is_overdue(time.monotonic()):
                 conversation.expire()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from app.adversarial.curve_requests import TargetsOptions
 from app.adversarial.curve_responses import NearestClasses
-from app.memory.costs import ATTACKED, of_pixels
+from app.memory.costs import EXPLAINED, of_pixels
 from app.web.openapi import picture_request, problems
 from app.web.service import ServiceDependency, result_for
 from app.web.ticket import TicketDependency
@@ -31,7 +31,7 @@ async def post_targets(
     """Find the classes that need the smallest perturbation, as DeepFool measures it at the model's input size."""
     model = service.model(form.model)
     check_targets(model.spec)  # refuses before the picture is decoded
-    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
+    picture = await decode_upload(form.image, ticket, of_pixels(EXPLAINED))
     task = suggest_targets(picture, model.spec, top=form.top, candidates=max(form.candidates, form.top))
     future = ticket.submit(task, model)
     return NearestClasses.of(await result_for(ticket.request, future, ticket.until), model=model)

@@ -168,17 +168,27 @@ class Decoders:
     def _take(self, until: float) -> DecoderProcess:
         """An idle process or a new one, once there is room for it; raises DeadlineExceeded and CannotDecode."""
         with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._idle or self._ordinary() + self._starting < self.processes,
-                seconds_until(until),
-            ):
-                raise DeadlineExceeded("the picture waited too long to be decoded: try again when fewer are sent")
-            if self._idle:
+            while True:
+                if not self._changed.wait_for(
+                    lambda: self._idle or self._ordinary() + self._starting < self.processes,
+                    seconds_until(until),
+                ):
+                    raise DeadlineExceeded("the picture waited too long to be decoded: try again when fewer are sent")
+                if not self._idle:
+                    break
                 process = self._idle.pop()
-                self._busy.add(process)
-                return process
+                if process.alive:
+                    self._busy.add(process)
+                    return process
+                self._bury(process)
             self._starting += 1
         return self._started(self._busy.add)
+
+    def _bury(self, process: DecoderProcess) -> None:
+        """Count a process that ended while it was idle: the operating system, or somebody, has killed it."""
+        logger.warning("a decoder process ended while it was idle; another one takes its place")
+        self.ended["crashed"] += 1
+        process.end()
 
     def _start_idle(self) -> None:
         with self._changed:

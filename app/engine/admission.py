@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from typing import NoReturn
 
 from app.engine.counters import Counters
@@ -12,7 +13,9 @@ from app.engine.retries import Retries
 
 LARGEST_SHARE = 0.75
 """Part of all places that quick requests may have together, or all others together; and the part of these that one
-owner may have, where there are owners. So none of them can keep the others out."""
+owner may have. So none of them can keep the others out."""
+ALONE_S = 60.0
+"""Seconds without a request of anybody else after which a client without an API key may have the places of all."""
 PRUDENCE = 1.3
 """How many times as long as expected a refused client should wait: it is better to come late than in vain."""
 UNKNOWN_S, UNKNOWN_QUICK_S = 1.0, 0.05
@@ -41,8 +44,14 @@ class TooLate(RuntimeError):
         )
 
 
+class RequestHasEnded(RuntimeError):
+    """The request for which a task is submitted has ended: nobody waits for the task."""
+
+
 class ShuttingDown(RuntimeError):
-    """The engine takes no new tasks."""
+    """The engine takes no new tasks; another process should have taken its place after `retry_after_s` seconds."""
+
+    retry_after_s = 5
 
 
 class Admission:
@@ -61,6 +70,7 @@ class Admission:
         self._mean_work: dict[str, float] = {}  # seconds of the engine's time that the latest of each kind took
         most = self._most_of_a_kind = max(1, math.ceil(LARGEST_SHARE * max_tasks))
         self._most_of_an_owner = max(1, math.ceil(LARGEST_SHARE * most))
+        self._owners: dict[str, float] = {}  # when the latest request came, and the latest one of anybody else
         self._intervals = Intervals()
         self._part, self._worked_s = PartOfTime(), 0.0  # of all but quick ones; seconds of those that have ended
         self._retries = {True: Retries(most), False: Retries(most)}  # for those that are quick, and all others
@@ -92,30 +102,26 @@ class Admission:
                 self._counters.refused += 1
                 raise Overloaded(self._retries[False].estimate(0, self._ends(quick=False)))
 
-    def release(self, pace: Pace) -> None:
-        """Free the place of a request or task that has ended; a second call does nothing."""
+    def give_to_task(self, pace: Pace) -> None:
+        """Let a task have the place of its request; raises RequestHasEnded where it is free again, or has a task."""
         with self._lock:
-            if pace not in self._admitted:
-                return
-            self._admitted.remove(pace)
-            if pace.quick:
-                self._intervals.note_end(others=len(self._alive(quick=True)))
-            else:
-                self._worked_s += pace.worked_s
-                self._note_part(is_begun=False)
-            if pace.worked_s:
-                mean = self._mean_work.setdefault(pace.kind, pace.worked_s)
-                self._mean_work[pace.kind] = mean + NEWEST * (pace.worked_s - mean)
+            if pace not in self._admitted or pace.is_used:
+                raise RequestHasEnded
+            pace.is_used = True
 
     def release_after_task(self, pace: Pace) -> None:
         """Free the place of a task that has ended, unless its request keeps it for further tasks."""
-        if not pace.is_held:
-            self.release(pace)
+        with self._lock:
+            pace.is_used = False
+            if not pace.is_held:
+                self._remove(pace)
 
     def release_after_request(self, pace: Pace) -> None:
         """Free the place of a request that has ended, unless a task has it, which frees it at its end."""
-        if pace.is_held or not pace.is_used:
-            self.release(pace)
+        with self._lock:
+            pace.is_held = False
+            if not pace.is_used:
+                self._remove(pace)
 
     def close(self) -> None:
         """Admit nothing more."""
@@ -128,6 +134,20 @@ class Admission:
             self._counters.refused_for_memory += 1
             self._counters.refused += 1
             raise Overloaded(self._retries[False].estimate(0, self._ends(quick=False)))
+
+    def _remove(self, pace: Pace) -> None:
+        """Free a place; a second call does nothing."""
+        if pace not in self._admitted:
+            return
+        self._admitted.remove(pace)
+        if pace.quick:
+            self._intervals.note_end(others=len(self._alive(quick=True)))
+        else:
+            self._worked_s += pace.worked_s
+            self._note_part(is_begun=False)
+        if pace.worked_s:
+            mean = self._mean_work.setdefault(pace.kind, pace.worked_s)
+            self._mean_work[pace.kind] = mean + NEWEST * (pace.worked_s - mean)
 
     def _check_open(self) -> None:
         if not self.is_open:
@@ -143,12 +163,21 @@ class Admission:
 
     def _check_owner(self, pace: Pace) -> None:
         """Refuse an owner who has its share of the places, until one of its own is free."""
-        if not pace.owner:
+        is_alone = self._note_owner(pace.owner)
+        if not pace.owner or (is_alone and not pace.has_key):
             return
         own = [other for other in self._alive(quick=pace.quick) if other.owner == pace.owner]
         if len(own) >= self._most_of_an_owner:
             self._counters.refused += 1
             raise Overloaded(self._retries[pace.quick].estimate(0, self._ends(quick=pace.quick)))
+
+    def _note_owner(self, owner: str) -> bool:
+        """Note that a request of this owner has come; whether nobody else's has for ALONE_S seconds."""
+        now = time.monotonic()
+        others = {other: came for other, came in self._owners.items() if other != owner}
+        latest = max(others, key=others.__getitem__, default=None)
+        self._owners = {owner: now} | ({} if latest is None else {latest: others[latest]})
+        return latest is None or now - others[latest] > ALONE_S
 
     def _refuse(self, *, quick: bool) -> NoReturn:
         self._counters.refused += 1

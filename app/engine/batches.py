@@ -9,6 +9,8 @@ from models.pass_times import answer_batch
 from models.query import Answer, Network, Query
 
 logger = logging.getLogger(__name__)
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "_alloc_failed")
+"""What PyTorch's errors without a type of their own say: on CPUs, on Apple's GPUs, and in libraries of CUDA."""
 
 
 class DoesNotFit(MemoryError):
@@ -73,5 +75,8 @@ def _answer_query_in_parts(network: Network, query: Query, limit: RowLimit) -> A
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether the error says that a batch was too large for the device; on the CPU it has no type of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether the error says that a batch was too large for the device, or for the machine."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in OUT_OF_MEMORY)

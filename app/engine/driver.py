@@ -170,9 +170,10 @@ class Driver:
 
     def _expire_overdue(self, line: Line) -> None:
         """Throw DeadlineExceeded into tasks whose deadline has passed, in place of an answer."""
+        now = time.monotonic()  # before the deadlines are read: one that is put off in this moment has not passed
         for submission in line:
-            submission.deadline = min(submission.deadline, self._shared.end_at)
-        for submission in [submission for submission in line if submission.overdue]:
+            submission.deadline = min(submission.own_deadline.until, self._shared.end_at)
+        for submission in [submission for submission in line if submission.is_overdue(now)]:
             line.remove(submission)
             self._shared.counters.expired += 1
             self._step(submission, submission.expire)

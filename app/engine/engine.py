@@ -17,6 +17,7 @@ import torch
 from app.engine.admission import Admission
 from app.engine.batches import RowLimit
 from app.engine.counters import Counters
+from app.engine.deadline import Deadline
 from app.engine.driver import Driver
 from app.engine.observer import Observer
 from app.engine.outputs import OutputCheck, Report
@@ -120,6 +121,7 @@ class Engine:
         network: Network,
         *,
         deadline_s: float = math.inf,
+        deadline: Deadline | None = None,
         on_progress: Listener | None = None,
         place: Pace | None = None,
         sequel: bool = False,
@@ -127,18 +129,20 @@ class Engine:
         """Let the task join at the next tick; cancelling the future makes it leave at the tick after that.
 
         `on_progress` is called on the engine's thread. `deadline_s` seconds after this call DeadlineExceeded is thrown
-        into the task, and what it then returns or raises goes to the future. `place` is one that was admitted before;
+        into the task, and what it then returns or raises goes to the future; or at a `deadline`, which can be put off
+        meanwhile. `place` is one that was admitted before;
         it is released when the task ends. A `sequel` finishes work whose earlier task has ended; it is admitted even if
-        the engine is full, since a refusal would lose that work. Raises Overloaded, TooLate, ShuttingDown, and
-        EngineFailed if the engine is broken.
+        the engine is full, since a refusal would lose that work. Raises Overloaded, TooLate, ShuttingDown,
+        RequestHasEnded if the place is free again, and EngineFailed if the engine is broken.
         """
         if self.broken:
             raise EngineFailed("the service has failed and is about to end: try again in a moment")
         if place is None:
             place = Pace(getattr(task, "__name__", ""))
             self.admission.admit(place, deadline_s, is_sequel=sequel)
-        place.is_used = True
-        submission = Submission(task, network, on_progress, deadline_s, place)
+        self.admission.give_to_task(place)
+        deadline = deadline or Deadline(time.monotonic() + deadline_s)
+        submission = Submission(task, network, on_progress, deadline, place)
         self._inbox.put(submission)
         if self.broken:  # since the check above
             self._refuse_inbox(EngineFailed("the service has failed and is about to end: try again in a moment"))

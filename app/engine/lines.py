@@ -16,12 +16,17 @@ OTHERS_WEIGHT = 1.0
 
 
 class Line:
-    """Tasks that wait, the longest waiting first; those of an owner who had less time go before."""
+    """Tasks that wait, the longest waiting first; those of an owner who had less time go before.
+
+    In every second turn, tasks whose deadline has passed go before all others of their owner: their clients expect
+    them now, and they have a few queries left. In the other turns they do not, so that they cannot keep the rest out.
+    """
 
     def __init__(self, weight: float) -> None:
         self.clock = 0.0
         self._weight = weight
         self._waiting: deque[Submission] = deque()
+        self._expired_first = False
         self._owners: dict[str, float] = {}  # the clock of each owner of a task that waits, or of the latest batch
 
     def __len__(self) -> int:
@@ -50,10 +55,18 @@ class Line:
         self._waiting.remove(submission)
 
     def in_turn(self) -> Iterable[Submission]:
-        """The tasks in the order in which they should be answered."""
-        if len(self._owners) < 2:
+        """The tasks in the order in which they should be answered in the next turn; each call is for one turn."""
+        self._expired_first = not self._expired_first
+        expired_first = self._expired_first and any(submission.has_expired for submission in self._waiting)
+        if len(self._owners) < 2 and not expired_first:
             return self._waiting
-        return sorted(self._waiting, key=lambda submission: self._owners[submission.pace.owner])  # stable
+        return sorted(  # stable
+            self._waiting,
+            key=lambda submission: (
+                self._owners[submission.pace.owner],
+                expired_first and not submission.has_expired,
+            ),
+        )
 
     def charge(self, shares: Mapping[str, float]) -> None:
         """Set the clocks forward by the seconds that each owner had; its tasks may have left the line."""

@@ -5,8 +5,8 @@ import logging
 import threading
 import weakref
 
-from app.engine.allocator import return_freed_memory
 from app.engine.catalogue import Catalogue
+from app.memory.allocator import return_freed_memory
 from models.classifier import Classifier
 from models.store import Model
 

@@ -14,15 +14,19 @@ class Pace:
     """How far one task has come and how fast it gets on; the engine's thread writes, and any thread reads.
 
     `kind` is a name for what it does; the times of tasks of one kind stand for each other. `quick` says whether it
-    takes a single pass. `owner` is whoever asked for it: owners get equal shares of the engine's time. `begun` is when
-    the request arrived, on the clock of time.monotonic(), `is_used` says whether a task has it, and
-    `is_held` whether the request keeps the place after the end of that task. `worked_s` are the seconds of the
-    engine's time that it has had: its part of each batch, and what it computed itself.
+    takes a single pass. `owner` is whoever asked for it, with an API key or, without `has_key`, from an address: owners
+    get equal shares of the engine's time. `begun` is when the request arrived, on the clock of time.monotonic().
+    `is_used` says whether a task has the place now, and `is_held` whether the request keeps it after the end of that
+    task. `worked_s` are the seconds of the engine's time that it has had: its part of each batch, and what it computed
+    itself.
     """
 
-    def __init__(self, kind: str, owner: str = "", *, quick: bool = False, begun: float | None = None) -> None:
+    def __init__(
+        self, kind: str, owner: str = "", *, has_key: bool = True, quick: bool = False, begun: float | None = None
+    ) -> None:
         self.kind = kind
         self.owner = owner
+        self.has_key = has_key
         self.quick = quick
         self.begun = time.monotonic() if begun is None else begun
         self.is_used = False
@@ -62,11 +66,6 @@ class Pace:
     def is_new(self) -> bool:
         """Whether the task waits for its very first answer."""
         return not self._turns
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the task, or the request that it belongs to, was admitted."""
-        return time.monotonic() - self.begun
 
     def seconds_left(self) -> float | None:
         """Turns per step, times the steps left, times the seconds of a turn; None where that is unknown.

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from app.engine.allocator import return_freed_memory
 from app.engine.catalogue import Catalogue, Entry, NotServed
 from app.engine.checkpoint_folder import FileVersion, look, version_of
 from app.engine.model_memory import ModelMemory, NoRoom, TooLarge, memory_of
 from app.engine.preparation import Preparation
 from app.engine.threads import compute_alone, compute_in_parallel
+from app.memory.allocator import return_freed_memory
 from models import store
 from models.checkpoint import StillBeingWritten
 

@@ -1,13 +1,16 @@
 """One computation for all requests that ask for the same result at the same time."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from app.engine.deadline import Deadline
 from app.engine.progress import GuardedListener, Listener
 from models.query import Progress
 
 Result = TypeVar("Result")
+Work = Callable[[Listener, Deadline], Awaitable[Result]]
 
 
 class SharedComputations(Generic[Result]):
@@ -17,16 +20,18 @@ class SharedComputations(Generic[Result]):
         self._running: dict[str, _Computation[Result]] = {}
 
     def join(
-        self, key: str, work: Callable[[Listener], Awaitable[Result]], listener: Listener | None = None
+        self, key: str, work: Work[Result], listener: Listener | None = None, *, until: float = math.inf
     ) -> "Subscription[Result]":
         """Subscribe to the computation of this key, which is started if there is none.
 
-        `work` is called with a function that passes progress on to the listeners of all subscriptions. That function
-        may be called from any thread.
+        `work` is called with a function that passes progress on to the listeners of all subscriptions, and with the
+        deadline: the latest time `until` of all who have subscribed, on the clock of time.monotonic(). The function may
+        be called from any thread. Another computation is started where that of this key has failed, or its deadline has
+        passed.
         """
         computation = self._running.get(key)
-        if computation is None or computation.failed:  # it failed in this very moment, and is still listed here
-            computation = self._running[key] = _Computation(work)
+        if computation is None or computation.failed or not computation.deadline.put_off(until):
+            computation = self._running[key] = _Computation(work, Deadline(until))
             computation.task.add_done_callback(lambda _: self._forget(key, computation))
         return Subscription(self, key, computation, listener)
 
@@ -40,13 +45,14 @@ class SharedComputations(Generic[Result]):
 
 
 class _Computation(Generic[Result]):
-    def __init__(self, work: Callable[[Listener], Awaitable[Result]]) -> None:
+    def __init__(self, work: Work[Result], deadline: Deadline) -> None:
+        self.deadline = deadline
         self.subscriptions: set[Subscription[Result]] = set()
-        self.task = asyncio.ensure_future(work(self._report))
+        self.task = asyncio.ensure_future(work(self._report, deadline))
 
     @property
     def failed(self) -> bool:
-        """Whether it has ended without a result."""
+        """Whether it has ended without a result; in that very moment it is still listed."""
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
     def _report(self, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from app.engine.deadline import Deadline
 from app.engine.pace import Pace
 from app.engine.progress import GuardedListener, Listener
 from app.telemetry.record import TaskSpan, current_record
@@ -22,10 +23,10 @@ class Submission(Conversation[Any]):
     """
 
     def __init__(
-        self, task: Task[Any], network: Network, listener: Listener | None, deadline_s: float, pace: Pace
+        self, task: Task[Any], network: Network, listener: Listener | None, deadline: Deadline, pace: Pace
     ) -> None:
         super().__init__(task, network, self._report)
-        self.deadline = self.begun + deadline_s
+        self.own_deadline = deadline
         self.pace = pace
         self.future: Future[Any] = Future()
         self.waiting_since = self.begun

@@ -8,7 +8,9 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.responses import Response
 
+from app.engine.deadline import Deadline
 from app.engine.progress import Listener
+from app.engine.shared_computations import Work
 from app.ideal.drawing import draw_film, film_key, load_or_draw
 from app.ideal.order import Order
 from app.ideal.resolved_request import ResolvedRequest
@@ -45,8 +47,8 @@ async def picture(request: Request, service: Service, resolved: ResolvedRequest,
     if stored is not None:
         return stored
 
-    def work(listener: Listener) -> Awaitable[StoredIdeal]:
-        return load_or_draw(service, resolved, key, Order(service, request, resolved), listener)
+    def work(listener: Listener, deadline: Deadline) -> Awaitable[StoredIdeal]:
+        return load_or_draw(service, resolved, key, Order(service, request, resolved, deadline), listener)
 
     return await _share(request, service, key, work)
 
@@ -57,8 +59,8 @@ async def film(request: Request, service: Service, resolved: ResolvedRequest, ke
     if stored is not None:
         return stored
 
-    def work(listener: Listener) -> Awaitable[bytes]:
-        return draw_film(service, resolved, key, format, Order(service, request, resolved), listener)
+    def work(listener: Listener, deadline: Deadline) -> Awaitable[bytes]:
+        return draw_film(service, resolved, key, format, Order(service, request, resolved, deadline), listener)
 
     return await _share(request, service, film_key(key, format), work)
 
@@ -70,8 +72,8 @@ async def stream(
     inbox = Inbox(asyncio.get_running_loop(), previews=previews)
     stored = _noted(await run_sync(load_stored, service, key))
 
-    def work(listener: Listener) -> Awaitable[StoredIdeal]:
-        return load_or_draw(service, resolved, key, Order(service, request, resolved), listener)
+    def work(listener: Listener, deadline: Deadline) -> Awaitable[StoredIdeal]:
+        return load_or_draw(service, resolved, key, Order(service, request, resolved, deadline), listener)
 
     async def compose(stored: StoredIdeal) -> Callable[[], Outcome]:
         return stored.outcome
@@ -85,7 +87,7 @@ async def stream(
         result: asyncio.Future[StoredIdeal] = asyncio.get_running_loop().create_future()
         result.set_result(stored)
         return events(result, result.cancel)
-    subscription = service.shared.join(key, work, inbox.put)
+    subscription = service.shared.join(key, work, inbox.put, until=_deadline(request, service))
     return events(subscription.task, subscription.leave)
 
 
@@ -96,11 +98,19 @@ def _noted(stored: Stored) -> Stored:
     return stored
 
 
-async def _share(request: Request, service: Service, key: str, work: Callable[[Listener], Awaitable[Result]]) -> Result:
-    """The result of the work, which all requests with this key share; it is cancelled when the last client leaves."""
-    subscription = service.shared.join(key, work)
+def _deadline(request: Request, service: Service) -> float:
+    """When the request must be answered, on the clock of time.monotonic()."""
+    return arrival(request) + service.settings.deadline_s
+
+
+async def _share(request: Request, service: Service, key: str, work: Work[Result]) -> Result:
+    """The result of the work, which all requests with this key share; it is cancelled when the last client leaves.
+
+    Raises DeadlineExceeded at the deadline of this request, after which the work goes on for the others.
+    """
+    until = _deadline(request, service)
+    subscription = service.shared.join(key, work, until=until)
     try:
-        until = arrival(request) + service.settings.deadline_s
         result: Result = await result_while_connected(request, subscription.task, until)
         return result
     finally:

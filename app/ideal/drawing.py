@@ -47,7 +47,7 @@ async def draw(service: Service, request: ResolvedRequest, key: str, order: Orde
     future = service.engine.submit(
         task,
         request.model.classifier,
-        deadline_s=order.seconds_left,
+        deadline=order.deadline,
         on_progress=listener,
         place=order.place,
     )

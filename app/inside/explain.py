@@ -9,7 +9,7 @@ from torch import Tensor
 
 from app.inside.requests import ExplainOptions
 from app.inside.responses import ExplainResult
-from app.memory.costs import ATTACKED, of_pixels
+from app.memory.costs import EXPLAINED, of_pixels
 from app.web.formats import choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
@@ -50,7 +50,7 @@ async def post_explain(
     options = form.chosen_options()
     layer = _layer(form, model)
     explain_options(form.method, options, layer)
-    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
+    picture = await decode_upload(form.image, ticket, of_pixels(EXPLAINED))
     task = explain(picture, model.spec, target=target, method=form.method, layer=layer, **options)
     to_outcome = partial(_to_outcome, model=model, picture=picture)
     return await present(ticket, task, model, to_outcome, format=format)

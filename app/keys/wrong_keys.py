@@ -1,10 +1,11 @@
 """Wrong API keys are answered late, so that trying many takes long."""
 
 import asyncio
-import ipaddress
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+
+from app.addresses import network_of
 
 FIRST_S, MOST_S = 0.1, 5.0
 """Seconds of delay of the answer to the first wrong key of a client; each further one doubles them, up to MOST_S."""
@@ -78,16 +79,3 @@ class WrongKeys:
         attempts.number = min(attempts.number + 1, 10)  # enough for the longest delay
         attempts.answered_at = now + wait
         return wait
-
-
-def network_of(address: str) -> str:
-    """The IPv4 address, the network of 64 bits of an IPv6 address, or the text if it is no address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:100]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

@@ -18,8 +18,8 @@ class NeedsTooMuchMemory(MemoryError):
 
     def __init__(self, needed: int, most: int) -> None:
         super().__init__(
-            f"the request needs {_megabytes(needed)} of memory, and this service has {_megabytes(most)} for all "
-            "requests: send a smaller picture, or ask the operator to raise MIRAGE_MEMORY"
+            f"the request needs {_megabytes(needed)} of memory, and this service has {_megabytes(most)} for "
+            "it: send a smaller picture, or ask the operator to raise MIRAGE_MEMORY"
         )
 
 
@@ -60,15 +60,16 @@ class MemoryBudget:
             self._base = size
             self._changed.notify_all()
 
-    def reserve(self, size: int, *, until: float, leave: int = 0) -> "Reservation":
+    def reserve(self, size: int, *, until: float, leave: int = 0, held: int = 0) -> "Reservation":
         """Wait for memory, at most until this time on the clock of time.monotonic(), and leave so much for others.
 
-        Raises NeedsTooMuchMemory at once where it can never be free, and MemoryIsTaken. Who holds a reservation must
-        not wait for another one: two such threads could wait for each other.
+        `held` bytes are reserved for the same request already. Raises NeedsTooMuchMemory at once where all of it could
+        never be free together, and MemoryIsTaken. Who holds a reservation, other than that of the body, must not wait
+        for another one: two such threads could wait for each other.
         """
         turn = object()
         with self._changed:
-            self._check_possible(size + leave)
+            self._check_possible(held + size, leave)
             self._line.append(turn)
             self._changed.notify_all()
             try:
@@ -81,20 +82,20 @@ class MemoryBudget:
                 self._line.remove(turn)
                 self._changed.notify_all()
 
-    def reserve_now(self, size: int, *, leave: int = 0) -> "Reservation":
-        """Memory that is free now, beside so much for others; raises NeedsTooMuchMemory and MemoryIsTaken.
+    def reserve_now(self, size: int, *, leave: int = 0, held: int = 0) -> "Reservation":
+        """Memory that is free now, beside so much for others; `held` and the errors are those of `reserve`.
 
         It does not stand in line: otherwise one large picture that waits would hold up everything else.
         """
         with self._changed:
-            self._check_possible(size + leave)
+            self._check_possible(held + size, leave)
             if size and not self._has_room(size + leave):
                 raise MemoryIsTaken
             return self._take(size)
 
-    def _check_possible(self, size: int) -> None:
-        if size > self.most:
-            raise NeedsTooMuchMemory(size, self.most)
+    def _check_possible(self, size: int, leave: int) -> None:
+        if size + leave > self.most:
+            raise NeedsTooMuchMemory(size, max(0, self.most - leave))
 
     def _has_room(self, size: int) -> bool:
         return self.reserved + size <= self.most

@@ -13,6 +13,7 @@ SHARE = 0.8
 """Part of the memory of a machine or container that the service takes by default; the rest is for everything else."""
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+STATM = Path("/proc/self/statm")
 
 
 def available_bytes() -> int:
@@ -34,6 +35,15 @@ def peak_bytes() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def resident_bytes() -> int:
+    """The memory that this process holds now; 0 where the operating system does not say (elsewhere than on Linux)."""
+    try:
+        pages = int(STATM.read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _cgroup_limits() -> list[int]:

@@ -7,6 +7,7 @@ It builds on uvicorn's protocol, which parses requests and runs the application,
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from uvicorn.server import ServerState
 
 from app.engine.admission import ShuttingDown
 from app.server.limits import BoundedConfig
+from app.server.reader import Reader
 from app.server.refusals import (
     HeadersTooLarge,
     HeadersTooSlow,
@@ -26,6 +28,8 @@ from app.server.refusals import (
     UpgradeWithBody,
     refusal,
 )
+from app.server.system_buffer import bytes_in_system_buffer
+from app.web.middleware.access_log import note_answer_to_request, note_refusal
 
 logger = logging.getLogger(__name__)
 PIECE_BYTES = 4096
@@ -35,6 +39,8 @@ REFUSED_AT_ONCE = 100
 PATIENCE_WHEN_STOPPING_S = 1.0
 """Seconds that take the place of Limits.header_s and Limits.linger_s when the service stops, and for which it waits for
 the first request of a new connection: it is probably on its way."""
+STALLED_WHEN_STOPPING_S = 5.0
+"""Seconds that take the place of Limits.stalled_reader_s when the service stops, counted from then on."""
 
 
 class Connection(HttpToolsProtocol):
@@ -49,6 +55,7 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.limits = config.limits
+        self._metrics = config.metrics
         self._responses = cast(asyncio.Transport, _ResponseTransport(self))
         self._unparsed = bytearray()
         self._since = 0.0  # when the present wait for the client began, on the clock of time.monotonic()
@@ -58,9 +65,9 @@ class Connection(HttpToolsProtocol):
         self._ignores_input = False
         self._is_lingering = False
         self._thrown_away = 0  # bytes that arrived while lingering
-        self._is_stopping = False
-        self._written = self._sent = 0
-        self._sent_at = 0.0
+        self._stopping_since = math.inf  # on the clock of time.monotonic()
+        self._written = 0
+        self._reader = Reader(self.limits, time.monotonic())
 
     @property
     def is_busy(self) -> bool:
@@ -71,6 +78,10 @@ class Connection(HttpToolsProtocol):
     def is_idle(self) -> bool:
         """Whether the client has nothing under way: the connection may be closed without a loss."""
         return not (self.is_busy or self._in_headers or self._unparsed or self._is_lingering)
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._stopping_since < math.inf
 
     @property
     def _idle_s_when_stopping(self) -> float:
@@ -84,7 +95,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept the connection, in place of an idle one if there are too many."""
         super().connection_made(transport)
-        self._since = self._sent_at = time.monotonic()
+        self._since = time.monotonic()
         excess = len(self.connections) - self.limits.max_connections
         if excess <= 0:
             return
@@ -101,10 +112,8 @@ class Connection(HttpToolsProtocol):
         """Close the connection if the client lets it wait for too long; `now` is that of time.monotonic()."""
         limits, waited = self.limits, now - self._since
         unsent = self.transport.get_write_buffer_size()
-        if not unsent or self._written - unsent != self._sent:
-            self._sent, self._sent_at = self._written - unsent, now
-        elif now - self._sent_at > limits.stalled_reader_s:
-            logger.info("closed the connection of %s, which stopped reading its response", self.client)
+        if self._has_stalled(unsent, now):
+            logger.info("closed the connection of %s, which does not read its response, or too slowly", self.client)
             self.transport.abort()
         if self._is_lingering:
             if not unsent and waited > (PATIENCE_WHEN_STOPPING_S if self._is_stopping else limits.linger_s):
@@ -119,28 +128,41 @@ class Connection(HttpToolsProtocol):
         elif waited > (self._idle_s_when_stopping if self._is_stopping else limits.keep_alive_s):
             self.transport.close()
 
+    def _has_stalled(self, unsent: int, now: float) -> bool:
+        """Whether the client reads nothing for too long, or too slowly, with `unsent` bytes in our own buffer."""
+        queued = bytes_in_system_buffer(self.transport) if unsent else 0
+        too_slow = self._reader.is_too_slow(now, self._written, unsent, queued)
+        return too_slow or now - max(self._reader.read_at, self._stopping_since) > STALLED_WHEN_STOPPING_S
+
     def shutdown(self) -> None:
         """Close the connection if nothing is under way; responses that begin from now on say that it is closed.
 
         The server calls this regularly when it stops.
         """
-        self._is_stopping = True
-        self.check(time.monotonic())
+        now = time.monotonic()
+        self._stopping_since = min(self._stopping_since, now)
+        self.check(now)
 
     def refuse(self, error: Exception) -> None:
         """Answer with the error's problem, unless an earlier request is being answered, and close the connection."""
-        logger.info("refused what %s sent: %s", self.client, error)
         self._ignores_input = True
+        details, response = refusal(error)
         if self.is_busy:
             if not self.cycle.more_body:  # the fault is in a later request; the earlier ones are answered
+                logger.info("refused what %s sent: %s", self.client, error)
                 self.cycle.keep_alive = False
                 return
             if self.cycle.response_started or self.pipeline:
+                logger.info("refused what %s sent: %s", self.client, error)
                 self.transport.abort()
                 return
+            note_answer_to_request(cast(dict[str, Any], self.cycle.scope), details)
             self.cycle.disconnected = True  # the application sees that its client has left
             self.cycle.message_event.set()
-        self.write(refusal(error))
+        else:
+            seconds = time.monotonic() - self._since
+            note_refusal(self._metrics, details, client=self.client, sent_bytes=len(response), seconds=seconds)
+        self.write(response)
         self.linger()
 
     def write(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import uvicorn
 
 from app.settings import Settings
+from app.web.metrics.requests import RequestMetrics
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Limits:
     """Number of header fields: each one costs time in every search for a header."""
     stalled_reader_s: float = 60.0
     """Seconds for which a client may read nothing of a response that is ready for it."""
+    reader_bytes_per_s: int = 5_000
+    """Least rate at which a client reads a response, apart from stalled_reader_s seconds, while it has more than
+    small_response_bytes to read that are ready for it: so long they take memory."""
+    small_response_bytes: int = 200_000
+    """Bytes that a client may read as slowly as it likes; an event stream has no more, since it leaves events out."""
     linger_s: float = 5.0
     """Seconds for which the rest of a request is read and thrown away after the response, before the connection is
     closed. A connection that is closed while data arrive is reset, and the client may lose the response."""
@@ -43,8 +49,9 @@ class Limits:
 
 
 class BoundedConfig(uvicorn.Config):
-    """uvicorn's configuration, with the limits of connections."""
+    """uvicorn's configuration, with the limits of connections, and the metrics in which refusals are counted."""
 
-    def __init__(self, limits: Limits, **options: Any) -> None:
+    def __init__(self, limits: Limits, metrics: RequestMetrics | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.limits = limits
+        self.metrics = metrics

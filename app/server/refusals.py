@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.web import problems
 from app.web.middleware.security_headers import HEADERS
+from app.web.schemas import Problem
 
 RETRY_AFTER_S = 2
 """Seconds after which a client may try to connect again when there are too many connections."""
@@ -67,8 +68,11 @@ class TooManyConnections(HTTPException):
         )
 
 
-def refusal(error: Exception) -> bytes:
-    """The whole HTTP response with the error's problem details; it tells the client that the connection is closed."""
+def refusal(error: Exception) -> tuple[Problem, bytes]:
+    """The error's problem details, and the whole HTTP response with them.
+
+    It tells the client that the connection is closed.
+    """
     problem = problems.problem(error, uuid.uuid4().hex)
     body = problem.model_dump_json().encode()
     headers = {
@@ -77,7 +81,8 @@ def refusal(error: Exception) -> bytes:
         "connection": "close",
         "x-request-id": problem.request_id,
         **(getattr(error, "headers", None) or {}),
+        **({} if (seconds := getattr(error, "retry_after_s", None)) is None else {"retry-after": str(seconds)}),
         **{name.decode(): value.decode() for name, value in HEADERS},
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body
+    return problem, STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body

@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         config = BoundedConfig(
             Limits.of(settings),
+            app.state.request_metrics,
             app=app,
             http=Connection,
             ws="none",  # an upgrade to a websocket is answered as if it had not been asked for

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
+from app.telemetry.log_output import LogOutput
 from app.telemetry.record import current_record
 
 Format: TypeAlias = Literal["text", "json"]
@@ -41,8 +42,11 @@ def clean(text: str, most: int = MOST_OF_A_VALUE) -> str:
 
 
 def configure(level: str, format: Format) -> None:
-    """Let all records of at least this level (debug, info, warning, error) go to the standard error output."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Let all records of at least this level (debug, info, warning, error) go to the standard error output.
+
+    Whoever calls this calls `logging.shutdown` at the end, which writes those that wait.
+    """
+    handler = LogOutput(sys.stderr)
     handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 

@@ -1,6 +1,7 @@
 """The event stream (SSE) of a task: its progress, and then its result or the problem that ended it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 import weakref
@@ -141,9 +142,15 @@ def event_stream(
             leave()  # the client left, or nothing remains to be cancelled
 
     stream = events()
-    # If the client left before the stream began, the generator never runs, and neither does its `finally`.
-    weakref.finalize(stream, leave)
+    # If the client left before the stream began, the generator never runs, and neither does its `finally`. Python may
+    # throw it away on any thread, but only the event loop's may call `leave`.
+    weakref.finalize(stream, _call_on, asyncio.get_running_loop(), leave).atexit = False
     return EventSourceResponse(stream, headers=STREAM_HEADERS)
+
+
+def _call_on(loop: asyncio.AbstractEventLoop, leave: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and all that ran on it has ended
+        loop.call_soon_threadsafe(leave)
 
 
 def _progress_event(update: Update, classes: Sequence[str]) -> str:

@@ -120,8 +120,13 @@ def returned_problem(error: Exception, request_id: str = "") -> Problem:
     """The problem details of an error with which the present request ends; its type is noted for log and metrics."""
     details = problem(error, request_id)
     if (record := current_record()) is not None:
-        record.problem = details.type.removeprefix(PREFIX)
+        record.problem = short_type(details)
     return details
+
+
+def short_type(details: Problem) -> str:
+    """The type of problem details as log and metrics have it: without its prefix."""
+    return details.type.removeprefix(PREFIX)
 
 
 def _status(error: Exception) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from models.decoding import limits, rendering, tiff, wide
 from models.decoding.errors import BrokenPicture, PictureError
@@ -73,9 +74,10 @@ def read_levels(
     if admit is not None:
         # A progressive JPEG is held whole, also where it is decoded at a smaller scale.
         admit(width * height if "progressive" in image.info else image.width * image.height)
-    raw = wide.raw_mode(image)
+    raw, stated = wide.raw_mode(image), image.size
     try:
         image.load()
+        _check_decoded(image, stated)
         turn = rendering.turn_of(image)
         numbers = wide.numbers_of(image, raw, stripped, kind)
         levels = rendering.render(
@@ -88,6 +90,19 @@ def read_levels(
     if rendering.swaps_sides(turn):
         width, height = height, width
     return Levels(_channels_first(levels), image.format or kind, width, height)
+
+
+def _check_decoded(image: Image.Image, stated: tuple[int, int]) -> None:
+    """Raise BrokenPicture if other pixels were decoded than the header states: only these were admitted.
+
+    libheif leaves out one side of a crop (`clap`) that is no size of a picture.
+    """
+    if image.size != stated:
+        raise BrokenPicture(
+            f"the {image.format} picture states {stated[0]} x {stated[1]} pixels, and has {image.width} x "
+            f"{image.height}",
+            "save it again",
+        )
 
 
 def _netpbm(data: bytes, max_pixels: int, reduce_above: int | None, limit_name: str, admit: Admit | None) -> Levels:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.app.contract import take_faults
-from tests.app.live_service import checkpoints, engine, live, picture
+from tests.app.live_service import checkpoints, engine, live, picture, quick_measurements
 
-__all__ = ["checkpoints", "engine", "live", "picture"]
+__all__ = ["checkpoints", "engine", "live", "picture", "quick_measurements"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
-"""Tests the parsers of origins, path prefixes, networks and host names."""
+"""Tests the parsers of origins, path prefixes, networks and host names, and by what clients are told apart."""
 
 import pytest
 
-from app.addresses import parse_host, parse_network, parse_origin, parse_prefix
+from app.addresses import network_of, parse_host, parse_network, parse_origin, parse_prefix
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,23 @@ def test_networks_and_hosts_are_parsed_or_refused() -> None:
     for text in ("http://a", "a:80", "a.*", "", "*.", "a/b"):
         with pytest.raises(ValueError, match="without a port"):
             parse_host(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("unix", "unix"),
+        ("x" * 5000, "x" * 100),
+    ],
+)
+def test_the_network_of_an_address(address: str, network: str) -> None:
+    """64 bits of an IPv6 address; a text that a proxy has sent in place of an address is kept, but not all of it."""
+    assert network_of(address) == network

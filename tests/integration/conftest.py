@@ -1,5 +1,5 @@
 """The fixtures of a running service for the tests of this folder."""
 
-from tests.app.live_service import checkpoints, engine, live, picture
+from tests.app.live_service import checkpoints, engine, live, picture, quick_measurements
 
-__all__ = ["checkpoints", "engine", "live", "picture"]
+__all__ = ["checkpoints", "engine", "live", "picture", "quick_measurements"]

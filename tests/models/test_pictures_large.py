@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from models.pictures import PictureTooLarge, decode, inspect
-from tests.models.decoding.files import grey_tiff
+from soak.pictures.files import grey_tiff
 
 SMOOTH = Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)).resize((200, 120), 3)
 LIMIT = 3000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.pictures import BrokenPicture, NotAPicture, PictureTooLarge, decode, encode
+from soak.pictures.files import chunk, png
 from tests.conftest import Draw
-from tests.models.decoding.files import chunk, png
 from tests.models.picture_files import FORMATS, ORIENTATION, corners, file_of, image_of, png_of_size
 
 

@@ -7,14 +7,17 @@ client's own choice but the method, so that no client can fill the log or write 
 import logging
 import re
 import time
+from contextvars import copy_context
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.telemetry.logs import Value, clean
-from app.telemetry.record import Phase, Record, current_record
+from app.telemetry.record import Phase, Record, begin_record, current_record
+from app.web import problems
 from app.web.metrics.requests import RequestMetrics
 from app.web.problems import CLIENT_LEFT
+from app.web.schemas import Problem
 
 logger = logging.getLogger("app.access")
 QUIET = ("/health/live", "/health/ready", "/metrics", "/page/{path}", "/docs/files/{path}")
@@ -29,6 +32,10 @@ TIMINGS: tuple[tuple[Phase, str], ...] = (
 """The phases in the order in which a request has them, and their names in the header Server-Timing."""
 ADDRESS = re.compile(r"[A-Za-z0-9.:%_-]{1,64}")
 """An IP address, or what a test or a unix socket has in place of one."""
+NO_ROUTE = "(none)"
+"""The route of what was refused before its path was known."""
+REFUSED = "refused"
+"""Name in the state of a request whose connection was told a problem, and then closed, while its body arrived."""
 NO_ERROR = 400
 """Statuses below this one are those of requests that did not fail."""
 
@@ -52,7 +59,10 @@ class AccessLog:
             failed = True
             raise
         finally:
+            refused = scope.get("state", {}).get(REFUSED)
             record.status = exchange.final_status(failed=failed)
+            if record.status == CLIENT_LEFT and refused is not None:
+                record.status, record.problem = refused.status, problems.short_type(refused)
             seconds = exchange.ended - record.arrived
             self.metrics.add(record, seconds)
             _log(scope, record, exchange, seconds)
@@ -72,6 +82,39 @@ class NotedRoute:
         finally:
             if (record := current_record()) is not None:
                 record.route = _route(scope, outside)
+
+
+def note_answer_to_request(scope: Scope, details: Problem) -> None:
+    """Note that the connection itself has answered this request, to which the application does not reply any more."""
+    scope.setdefault("state", {})[REFUSED] = details
+
+
+def note_refusal(
+    metrics: RequestMetrics | None,
+    details: Problem,
+    *,
+    client: tuple[str, int] | None,
+    sent_bytes: int,
+    seconds: float,
+) -> None:
+    """Log and count what a connection has refused before it was a request, `seconds` after its first byte."""
+
+    def note() -> None:
+        record = begin_record(details.request_id)
+        record.route, record.status, record.problem = NO_ROUTE, details.status, problems.short_type(details)
+        if metrics is not None:
+            metrics.add(record, seconds)
+        fields: dict[str, Value] = {
+            "route": record.route,
+            "status": record.status,
+            "problem": record.problem,
+            **({"client": _address(client[0])} if client else {}),
+            "sent_bytes": sent_bytes,
+            "total_ms": _milliseconds(seconds),
+        }
+        logger.info("request", extra={"fields": fields})
+
+    copy_context().run(note)  # the connection's own context may be that of an earlier request
 
 
 def _route(scope: Scope, outside: str) -> str:

@@ -19,7 +19,7 @@ def test_webp_has_the_same_pixels_as_png(live: Live, picture: bytes) -> None:
 def test_the_headers_of_a_jpeg_are_true_of_the_decoded_jpeg(live: Live, picture: bytes) -> None:
     """The attack survives its own compression, at the default quality 95 or at the one of `survive`."""
     for survive in ("", "jpeg:80"):
-        data = {"attack": "ddn", "format": "jpeg", "survive": survive}
+        data = {"attack": "ddn", "steps": "20", "format": "jpeg", "survive": survive}
         response = live.client.post("/adversarial", files={"image": picture}, data=data)
         assert response.headers["Content-Type"] == "image/jpeg"
         assert response.headers["X-Mirage-Success"] == "true"

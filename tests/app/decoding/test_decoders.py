@@ -1,6 +1,8 @@
 """Tests the pool of decoder processes: their number, who waits, and what a slow or broken picture costs others."""
 
 import io
+import os
+import signal
 import threading
 import time
 import weakref
@@ -75,6 +77,18 @@ def test_pictures_are_decoded_at_once_by_as_many_processes(make: Make, monkeypat
     held.go.set()
     assert [future.result(60).width for future in futures] == [40] * 5
     eventually(lambda: pool.waiting == 0)
+
+
+def test_a_process_that_was_killed_while_idle_costs_no_picture(make: Make) -> None:
+    """The operating system may have taken its memory."""
+    pool = make(2)
+    pool.start()
+    eventually(lambda: pool.idle == 2)
+    for process in pool._idle:
+        os.kill(process.number, signal.SIGKILL)
+        eventually(lambda process=process: not process.alive)
+    assert decode(pool).width == 40 and decode(pool).width == 40
+    assert (pool.idle, pool.ended["crashed"]) == (1, 2)
 
 
 def test_processes_that_were_started_are_used_again(make: Make) -> None:

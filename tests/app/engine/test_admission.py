@@ -4,7 +4,15 @@ import threading
 
 import pytest
 
-from app.engine.admission import CERTAIN, UNKNOWN_S, Admission, Overloaded, ShuttingDown, TooLate
+from app.engine.admission import (
+    CERTAIN,
+    UNKNOWN_S,
+    Admission,
+    Overloaded,
+    RequestHasEnded,
+    ShuttingDown,
+    TooLate,
+)
 from app.engine.counters import Counters
 from app.engine.engine import Engine
 from app.engine.pace import Pace
@@ -88,6 +96,49 @@ def test_a_place_without_a_task_is_freed_by_its_request() -> None:
     assert admission.alive == 0
 
 
+def test_a_task_gets_no_place_of_a_request_that_has_ended(network: Doubling) -> None:
+    """The client has left while a thread still decoded the picture: the task is refused, and not worked on unseen."""
+    engine, place = Engine(max_tasks=1), Pace("classify")
+    engine.admission.admit(place)
+    engine.admission.release_after_request(place)
+    with pytest.raises(RequestHasEnded):
+        engine.submit(asking(), network, place=place)
+    assert (engine.alive, engine.waiting, engine.counters.done) == (0, 0, 0)
+    engine.close(timeout_s=30)
+
+
+def test_two_tasks_get_no_place_together(network: Doubling) -> None:
+    """A request that keeps its place gives it to the next task after the end of the first."""
+    engine, place = Engine(max_tasks=1), Pace("classify batch")
+    place.is_held = True
+    engine.admission.admit(place)
+    network.may_answer.clear()
+    first = engine.submit(asking(), network, place=place)
+    with pytest.raises(RequestHasEnded):
+        engine.submit(asking(), network, place=place)
+    network.may_answer.set()
+    assert first.result(30) == [2.0]
+    assert engine.submit(asking(), network, place=place).result(30) == [2.0]
+    engine.admission.release_after_request(place)
+    assert engine.alive == 0
+    engine.close(timeout_s=30)
+
+
+def test_a_place_that_is_kept_counts_until_both_request_and_task_have_ended(network: Doubling) -> None:
+    """The client of a batch leaves while the network answers its first pictures."""
+    engine, place = Engine(max_tasks=1), Pace("classify batch")
+    place.is_held = True
+    engine.admission.admit(place)
+    network.may_answer.clear()
+    future = engine.submit(asking(), network, place=place)
+    engine.admission.release_after_request(place)
+    assert engine.alive == 1
+    network.may_answer.set()
+    assert future.result(30) == [2.0]
+    assert engine.alive == 0
+    engine.close(timeout_s=30)
+
+
 def test_neither_quick_requests_nor_others_can_take_all_places() -> None:
     """Six of eight places are for each; the two that are left take the others."""
     for quick in (True, False):
@@ -101,20 +152,6 @@ def test_neither_quick_requests_nor_others_can_take_all_places() -> None:
         with pytest.raises(Overloaded):
             admission.admit(Pace("other", quick=not quick))
         assert admission.alive == 8
-
-
-def test_one_key_cannot_take_all_places_of_its_kind() -> None:
-    """Of the six places for quick requests one key gets five, and without keys all are of nobody."""
-    admission = Admission(8, Counters())
-    for _ in range(5):
-        admission.admit(Pace("flood", "busy", quick=True))
-    with pytest.raises(Overloaded):
-        admission.admit(Pace("flood", "busy", quick=True))
-    admission.admit(Pace("look", "other", quick=True))
-    anonymous = Admission(8, Counters())
-    for _ in range(6):
-        anonymous.admit(Pace("flood", quick=True))
-    assert (admission.alive, anonymous.alive) == (6, 6)
 
 
 def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling) -> None:
@@ -132,7 +169,7 @@ def test_closing_finishes_running_tasks_and_admits_no_new_ones(network: Doubling
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     clock.now = 1000.0
-    for module in ("pace", "retries", "intervals", "ends"):
+    for module in ("admission", "pace", "retries", "intervals", "ends"):
         monkeypatch.setattr(f"app.engine.{module}.time", clock)
     monkeypatch.setattr("app.engine.retries.SPREAD", 0.0)
     monkeypatch.setattr("app.engine.admission.PRUDENCE", 1.0)
@@ -176,7 +213,7 @@ def test_the_mean_of_its_kind_stands_for_a_task_without_steps(clock: Clock) -> N
         pace = Pace("attack")
         admission.admit(pace)
         pace.worked_s = 20.0
-        admission.release(pace)
+        admission.release_after_request(pace)
     alive = Pace("attack")
     admission.admit(alive)
     alive.worked_s = 4.0
@@ -200,7 +237,7 @@ def test_quick_requests_end_as_fast_as_the_latest_did(clock: Clock) -> None:
         admission.admit(pace)
     for pace in waiting * 3:
         clock.now += 0.5
-        admission.release(pace)
+        admission.release_after_request(pace)
         admission.admit(pace)
     assert admission._ends(quick=True) == pytest.approx([0.5 * number for number in range(1, 10)])
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from app.engine.batches import DoesNotFit
 from app.engine.engine import Engine
 from models.query import Answer, Query
 from tests.app.doubling import Doubling, asking, hold, rows
@@ -63,12 +64,26 @@ def test_the_memory_of_a_failed_batch_is_freed_before_the_next_try(engine: Engin
     assert engine.max_rows == 8
 
 
-def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("full"),
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=str,
+)
+def test_a_single_row_that_does_not_fit_fails_alone(engine: Engine, error: Exception) -> None:
+    """However PyTorch or Python says so."""
+
     def fail_on_1(queries: list[Query]) -> Exception | None:
-        return torch.OutOfMemoryError("full") if any(query.pixels.max() == 1 for query in queries) else None
+        return error if any(query.pixels.max() == 1 for query in queries) else None
 
     network = Doubling(fail_on_1)
     good, bad = engine.submit(asking(value=0.5), network), engine.submit(asking(value=1.0), network)
     assert good.result(30) == [1.0]
-    with pytest.raises(MemoryError, match="does not fit"):
+    with pytest.raises(DoesNotFit, match="does not fit"):
         bad.result(30)

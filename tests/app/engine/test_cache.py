@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from app.engine import cache
 from app.engine.cache import FILE, ResultCache
+from tests.clock import Clock
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -159,16 +161,75 @@ def test_a_read_only_folder_raises_nothing(tmp_path: Path) -> None:
 def test_a_locked_file_is_not_treated_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another connection holds the lock for too long, nothing is read or stored, and nothing is lost."""
+    """While another connection holds the lock for too long, nothing is read or stored, and nothing is lost.
+
+    Ten seconds after that it is tried again. Until then nobody waits for it.
+    """
+    clock = Clock()
     monkeypatch.setattr(cache, "TIMEOUT_S", 0)
+    monkeypatch.setattr(cache, "time", clock)
     results = ResultCache(tmp_path, 1000)
     results.put("a", b"one")
     with contextlib.closing(sqlite3.connect(results.file)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         results.put("b", b"two")
         assert results.get("a") is None
-    assert "locked" in caplog.text
+    assert "locked" in caplog.text and len(caplog.records) == 1
+    clock.now = 9.9
+    assert results.get("a") is None
+    clock.now = 10.0
     assert (results.get("a"), results.get("b")) == (b"one", None)
+
+
+def changed_by_hand(results: ResultCache, change: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(results.file)) as database, database:
+        database.execute(change, values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE answers SET value = x'74776f' WHERE key = 'a'",
+        "UPDATE answers SET value = 'one' WHERE key = 'a'",
+        "UPDATE answers SET value = x'', digest = x'00' WHERE key = 'a'",
+        "UPDATE answers SET (value, digest) = (SELECT value, digest FROM answers WHERE key = 'b') WHERE key = 'a'",
+    ],
+    ids=["another value", "a text", "another digest", "the value of another key"],
+)
+def test_a_value_that_is_not_what_was_stored_is_removed(
+    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = ResultCache(tmp_path, 1000)
+    results.put("a", b"one")
+    results.put("b", b"two")
+    changed_by_hand(results, change)
+    assert results.get("a") is None and "not what was stored" in caplog.text
+    assert stored_keys(results, "ab") == "b" and results.get("b") == b"two"
+
+
+def test_a_file_of_an_earlier_version_stays_usable(tmp_path: Path) -> None:
+    """Its values have no digest, and their uses are numbered by the time of day in nanoseconds."""
+    results = ResultCache(tmp_path, 6)
+    changed_by_hand(
+        results,
+        "CREATE TABLE answers"
+        " (key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL, used INTEGER NOT NULL)",
+    )
+    for key, used in (("a", 1_790_000_000_000_000_000), ("b", 1_790_000_000_000_000_001)):
+        changed_by_hand(results, "INSERT INTO answers VALUES (?, x'6f6e65', 3, ?)", key, used)
+    assert results.get("a") == b"one"
+    results.put("c", b"two")
+    assert stored_keys(results, "abc") == "ac" and results.get("c") == b"two"
+
+
+def test_the_time_of_day_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set back by a day does not make new values the first ones to be dropped."""
+    results = ResultCache(tmp_path, 6)
+    for key, now in (("a", 1e9), ("b", 1e9 + 1), ("c", 1e9 - 86_400)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        monkeypatch.setattr(time, "time_ns", lambda now=now: int(now * 1e9))
+        results.put(key, b"one")
+    assert stored_keys(results, "abc") == "bc"
 
 
 # Several threads and processes.

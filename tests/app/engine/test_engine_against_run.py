@@ -64,12 +64,19 @@ def drive_with_engine(task: Task[Any], network: Network, listener: Callable[[Pro
         assert engine.alive == 0
 
 
+def clock_of_all(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock for both drivers."""
+    clock = Clock()
+    for module in ("models.run", "app.engine.engine", "app.engine.driver"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    return clock
+
+
 def log_of(
     drive: Callable[..., object], task: Task[Any], monkeypatch: pytest.MonkeyPatch, late: int | None = None
 ) -> Log:
     """Run the task with this driver and return its log; the deadline passes during answer number `late`."""
-    log, clock = Log(), Clock()
-    monkeypatch.setattr("models.run.time", clock)
+    log, clock = Log(), clock_of_all(monkeypatch)
     try:
         log.outcome = drive(
             task, Network(log, clock, late), lambda progress: log.reports.append((progress.step, progress.steps))
@@ -198,7 +205,7 @@ def test_the_deadline_counts_from_submission_in_the_engine_and_from_the_first_qu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The preparation takes longer than the deadline: the engine answers no query, and run() answers all."""
-    clock = Clock()
+    clock = clock_of_all(monkeypatch)
     may_begin = threading.Event()
 
     def slow_to_begin() -> Task[list[float] | str]:
@@ -209,7 +216,6 @@ def test_the_deadline_counts_from_submission_in_the_engine_and_from_the_first_qu
         except DeadlineExceeded:
             return "expired"
 
-    monkeypatch.setattr("models.run.time", clock)
     may_begin.set()
     counts = []
     for drive, expired in ((drive_with_run, False), (drive_with_engine, True)):

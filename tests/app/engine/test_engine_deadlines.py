@@ -5,6 +5,7 @@ import time
 import pytest
 
 from app.engine.admission import ShuttingDown
+from app.engine.deadline import Deadline
 from app.engine.engine import Engine
 from models.query import GRACE, DeadlineExceeded, Progress, Task
 from tests.app.doubling import Doubling, asking
@@ -32,6 +33,18 @@ def test_a_task_may_return_its_best_at_the_deadline(engine: Engine, network: Dou
         return "done"
 
     assert engine.submit(task(), network, deadline_s=0.05).result(30) == "best so far"
+
+
+def test_a_deadline_can_be_put_off_until_it_has_passed(engine: Engine, network: Doubling) -> None:
+    """The task ends at the later one, and not before."""
+    begun = time.monotonic()
+    deadline = Deadline(begun + 0.2)
+    future = engine.submit(asking(10**9), network, deadline=deadline)
+    assert deadline.put_off(begun + 0.6) and deadline.put_off(begun + 0.4) and deadline.until == begun + 0.6
+    with pytest.raises(DeadlineExceeded):
+        future.result(30)
+    assert time.monotonic() > begun + 0.6
+    assert not deadline.put_off(begun + 100) and deadline.until == begun + 0.6
 
 
 @pytest.mark.parametrize("count", [1, GRACE])

@@ -5,15 +5,32 @@ from collections import Counter
 
 import pytest
 
+from app.engine.deadline import Deadline
 from app.engine.lines import Line, Lines
 from app.engine.pace import Pace
 from app.engine.submission import Submission
+from models.query import DeadlineExceeded, Task
 from tests.app.doubling import Doubling, asking
 
 
 def waiting(owner: str = "", *, gradients: bool = False) -> Submission:
-    submission = Submission(asking(10, gradients=gradients), Doubling(), None, math.inf, Pace("task", owner))
+    submission = Submission(asking(10, gradients=gradients), Doubling(), None, Deadline(math.inf), Pace("task", owner))
     submission.advance()
+    return submission
+
+
+def expired(owner: str = "") -> Submission:
+    """A task that verifies its result after its deadline."""
+
+    def verifying() -> Task[list[float]]:
+        try:
+            return (yield from asking())
+        except DeadlineExceeded:
+            return (yield from asking())
+
+    submission = Submission(verifying(), Doubling(), None, math.inf, Pace("task", owner))
+    submission.advance()
+    submission.expire()
     return submission
 
 
@@ -122,3 +139,18 @@ def test_tasks_of_one_owner_are_answered_in_the_order_in_which_they_came() -> No
         line.remove(task)
     line.forget_owners()
     assert list(line.in_turn()) == [tasks[0], tasks[2]] and line.last is tasks[2] and len(line) == 2
+
+
+def test_a_task_whose_deadline_has_passed_goes_first_in_every_second_turn() -> None:
+    line, early, late = Line(1.0), waiting(), expired()
+    line.append(early)
+    line.append(late)
+    assert [next(iter(line.in_turn())) for _ in range(4)] == [late, early, late, early]
+
+
+def test_a_deadline_that_has_passed_takes_no_turn_from_another_owner() -> None:
+    line, other, late = Line(1.0), waiting("behind"), expired("had more")
+    line.append(late)
+    line.append(other)
+    line.charge({"had more": 1.0})
+    assert [next(iter(line.in_turn())) for _ in range(2)] == [other, other]

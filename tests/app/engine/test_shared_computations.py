@@ -1,11 +1,13 @@
 """Tests sharing one computation between equal requests: started once, reported to all, ended with the last."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 
+from app.engine.deadline import Deadline
 from app.engine.progress import Listener
 from app.engine.shared_computations import SharedComputations
 from models.query import Progress
@@ -19,7 +21,7 @@ class Work:
         self.starts = self.cancellations = 0
         self.may_end = asyncio.Event()
 
-    async def __call__(self, report: Listener) -> str:
+    async def __call__(self, report: Listener, _: Deadline) -> str:
         self.starts += 1
         try:
             await self.may_end.wait()
@@ -152,7 +154,7 @@ async def test_a_second_call_of_leave_does_nothing() -> None:
 
     cleaned_up = asyncio.Event()
 
-    async def clean_up(_: Listener) -> str:
+    async def clean_up(_: Listener, __: Deadline) -> str:
         try:
             await asyncio.Event().wait()
         finally:
@@ -186,7 +188,7 @@ async def test_joining_after_the_last_has_left_starts_a_new_computation() -> Non
     shared: SharedComputations[str] = SharedComputations()
     may_finish = asyncio.Event()
 
-    async def slow_to_finish(_: Listener) -> str:
+    async def slow_to_finish(_: Listener, __: Deadline) -> str:
         try:
             await asyncio.Event().wait()
         finally:
@@ -233,7 +235,7 @@ async def test_joining_at_the_moment_of_a_failure_starts_a_new_computation() -> 
     shared: SharedComputations[str] = SharedComputations()
     may_fail = asyncio.Event()
 
-    async def fail(_: Listener) -> str:
+    async def fail(_: Listener, __: Deadline) -> str:
         await may_fail.wait()
         raise ValueError("broken")
 
@@ -265,3 +267,34 @@ async def test_running_computations_are_contained() -> None:
     await subscription.task
     await run_ready_callbacks()
     assert "key" not in shared
+
+
+@in_event_loop
+async def test_the_deadline_is_the_latest_of_all_who_wait() -> None:
+    """Whoever has an earlier one leaves then, and the last one to leave cancels the computation."""
+    shared: SharedComputations[str] = SharedComputations()
+    deadlines: list[Deadline] = []
+
+    async def work(_: Listener, deadline: Deadline) -> str:
+        deadlines.append(deadline)
+        await asyncio.Event().wait()
+        return ""
+
+    now = time.monotonic()
+    subscriptions = [shared.join("key", work, until=now + seconds) for seconds in (100, 300, 200)]
+    await run_ready_callbacks()
+    assert [deadline.until for deadline in deadlines] == [now + 300]
+    for subscription in subscriptions:
+        subscription.leave()
+    assert subscriptions[0].task.cancelling()
+
+
+@in_event_loop
+async def test_a_computation_whose_time_is_up_is_not_joined() -> None:
+    """It has not ended yet, but whoever comes later must not share its fate."""
+    shared: SharedComputations[str] = SharedComputations()
+    overdue = shared.join("key", Work(), until=time.monotonic() - 1)
+    later = shared.join("key", Work(), until=time.monotonic() + 100)
+    assert later.task is not overdue.task
+    overdue.leave()
+    assert shared.join("key", Work(), until=time.monotonic() + 50).task is later.task

@@ -1,13 +1,14 @@
 """Tests the cache of GET /ideal: which responses are stored, and when they are computed again."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.app.events import events
 from tests.app.ideal.ideal_requests import FAST, get_json
-from tests.app.live_service import Live, serve
+from tests.app.live_service import Live, eventually, serve
 
 
 def test_a_stored_result_is_streamed_at_once(live: Live) -> None:
@@ -112,3 +113,19 @@ def test_a_failure_is_not_stored(fresh: Live) -> None:
     assert response.status_code == 504
     object.__setattr__(service, "settings", service.settings.model_copy(update={"deadline_s": 60.0}))
     assert fresh.client.get("/ideal/cat", params=FAST).status_code == 200
+
+
+def test_whoever_joins_a_drawing_has_a_deadline_of_their_own(fresh: Live) -> None:
+    """The one who asked first gets 504, and the drawing goes on for the other one, who has more time."""
+    service, long = fresh.service, {"steps": 40, "crops": 8, "patience": 0}
+
+    def allow(seconds: float) -> None:
+        object.__setattr__(service, "settings", service.settings.model_copy(update={"deadline_s": seconds}))
+
+    with ThreadPoolExecutor(1) as pool:
+        allow(0.2)
+        first = pool.submit(fresh.client.get, "/ideal/cat", params=long)
+        eventually(lambda: service.engine.alive == 1)
+        allow(60.0)
+        assert fresh.client.get("/ideal/cat", params=long).status_code == 200
+        assert first.result().status_code == 504

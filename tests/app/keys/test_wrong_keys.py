@@ -6,7 +6,7 @@ import math
 import pytest
 
 from app.keys import wrong_keys
-from app.keys.wrong_keys import TooManyWrongKeys, WrongKeys, network_of
+from app.keys.wrong_keys import TooManyWrongKeys, WrongKeys
 from tests.clock import Clock
 
 
@@ -53,26 +53,6 @@ def test_other_clients_are_not_delayed_more(clock: Clock) -> None:
     for _ in range(5):
         wrong.seconds("192.0.2.1")
     assert wrong.seconds("192.0.2.2") == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("::1", "::/64"),
-        ("", ""),
-        ("unix", "unix"),
-        ("x" * 5000, "x" * 100),
-    ],
-)
-def test_the_network_of_an_address(address: str, network: str) -> None:
-    """64 bits of an IPv6 address; a text that a proxy has sent in place of an address is kept, but not all of it."""
-    assert network_of(address) == network
 
 
 def test_addresses_of_one_ipv6_network_are_one_client(clock: Clock) -> None:

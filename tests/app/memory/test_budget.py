@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -69,6 +70,22 @@ def test_what_can_never_be_free_is_refused_at_once() -> None:
             ask(401_000_000)
         ask(400_000_000).release()
     assert budget.reserved == 0
+
+
+def test_what_the_request_holds_already_counts() -> None:
+    """It would wait for ever for what it holds itself. What others hold does not count: they give it back."""
+    budget = MemoryBudget(100_000_000)
+    with budget.reserve_now(60_000_000):
+        for ask in (
+            lambda **held: budget.reserve(41_000_000, until=0, **held),
+            partial(budget.reserve_now, 41_000_000),
+        ):
+            with pytest.raises(NeedsTooMuchMemory, match="needs 101 MB of memory, and this service has 100 MB"):
+                ask(held=60_000_000)
+            with pytest.raises(NeedsTooMuchMemory, match="needs 91 MB of memory, and this service has 90 MB"):
+                ask(held=50_000_000, leave=10_000_000)
+            with pytest.raises(MemoryIsTaken):
+                ask(held=59_000_000)
 
 
 def test_who_waits_too_long_is_told_so_and_holds_nothing() -> None:

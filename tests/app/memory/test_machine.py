@@ -1,5 +1,6 @@
 """Tests how much memory the service takes itself to have, on machines and in containers that are only described."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,17 @@ def test_the_real_machine_has_memory_and_this_process_takes_a_part_of_it() -> No
     before = machine.peak_bytes()
     block = bytearray(b"x" * 300_000_000)
     assert machine.peak_bytes() >= max(before, len(block))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says it")
+def test_memory_that_is_given_back_is_no_longer_resident() -> None:
+    before = machine.resident_bytes()
+    block = bytearray(b"x" * 300_000_000)
+    assert machine.resident_bytes() >= before + len(block) - 50_000_000
+    del block  # so large a block is one of its own, which goes back at once
+    assert machine.resident_bytes() < before + 100_000_000
+
+
+def test_where_the_system_does_not_say_nothing_is_resident(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "STATM", tmp_path / "none")
+    assert machine.resident_bytes() == 0

@@ -81,7 +81,7 @@ def test_a_label_that_is_nearly_found_is_a_tie_too(
 
 def job_of(live: Live) -> Job:
     """Return the job of a request that has been admitted."""
-    request: Any = SimpleNamespace(scope={}, state=SimpleNamespace())
+    request: Any = SimpleNamespace(scope={}, client=None, state=SimpleNamespace())
     place = place_of(request)
     live.service.engine.admission.admit(place)
     ticket = Ticket(request, live.service, place, time.monotonic() + 60)

@@ -1,6 +1,7 @@
 """Tests the bounds of a connection over real sockets, with limits of half a second and small numbers."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -67,6 +68,20 @@ def test_headers_that_do_not_arrive_are_refused(address: Address, sent: bytes) -
         status, details = client.problem()
         assert (status, details["type"]) == (408, "urn:mirage:problem:request-timeout")
         assert "not complete 0.5 s after its first byte" in details["detail"]
+
+
+def test_a_refusal_has_one_line_in_the_access_log(address: Address, caplog: pytest.LogCaptureFixture) -> None:
+    """With the id that its client was told, and nothing that the client sent."""
+    caplog.set_level(logging.INFO)
+    ids: list[str] = []
+    with RawClient(address) as client:
+        client.send(b"\x16\x03\x01\r\n\r\n")
+        ids.append(client.problem()[1]["request_id"])
+    (record,) = [record for record in caplog.records if record.name == "app.access"]
+    fields = vars(record)["fields"]
+    assert (fields["route"], fields["status"], fields["problem"]) == ("(none)", 400, "bad-request")
+    assert fields["client"] == "127.0.0.1" and fields["sent_bytes"] > 0 and fields["total_ms"] >= 0
+    assert ids[0] and fields.keys() == {"route", "status", "problem", "client", "sent_bytes", "total_ms"}
 
 
 def test_dribbled_headers_are_refused_all_the_same(address: Address) -> None:

@@ -143,6 +143,45 @@ def test_a_client_that_does_not_read_does_not_hold_up_the_stop(checkpoints: Path
         eventually(lambda: has_stopped(live))
 
 
+def test_a_client_that_does_not_read_is_not_waited_for_until_the_limit(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service gives it up some seconds after it stopped; here that is a tenth, and the limit is half an hour."""
+    monkeypatch.setattr("app.server.connection.STALLED_WHEN_STOPPING_S", 0.1)
+    with serve(checkpoints=checkpoints, drain_s=0, stop_s=1800) as live, connect(live) as client:
+        client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
+        eventually(lambda: any(one.transport.get_write_buffer_size() for one in live.server._connections()))
+        stop(live)
+        eventually(lambda: has_stopped(live))
+
+
+def test_what_the_connection_refuses_is_counted(checkpoints: Path) -> None:
+    """Headers that are too long have no route yet; a request whose body is malformed has one, and is counted once."""
+    broken = b"POST /classify HTTP/1.1\r\nHost: test\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serve(checkpoints=checkpoints) as live:
+        for sent, status in ((b"GET / HTTP/1.1\r\na: " + b"b" * 70_000, b"431"), (broken + b"zz\r\n", b"400")):
+            with connect(live) as client:
+                client.sendall(sent)
+                assert client.recv(12) == b"HTTP/1.1 " + status
+        counted = {
+            ("(none)", "", "431"): 1.0,
+            ("/classify", "", "400"): 1.0,
+        }
+        registry = live.server._app.state.metrics
+
+        def requests() -> dict[tuple[str, str, str], float]:
+            samples = [sample for metric in registry.collect() for sample in metric.samples]
+            return {
+                (sample.labels["route"], sample.labels["model"], sample.labels["status"]): sample.value
+                for sample in samples
+                if sample.name == "mirage_http_requests_total"
+            }
+
+        eventually(lambda: requests() == counted)
+        labels = {"route": "(none)", "problem": "request-header-fields-too-large"}
+        assert registry.get_sample_value("mirage_http_problems_total", labels) == 1
+
+
 def test_a_second_signal_ends_running_requests_at_once(
     checkpoints: Path, pool: ThreadPoolExecutor, watchdogs: list[float]
 ) -> None:

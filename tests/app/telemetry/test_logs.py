@@ -138,8 +138,10 @@ def test_the_settings_choose_format_and_level(root: logging.Logger, capsys: pyte
     configure("warning", "json")
     logging.getLogger("app").info("not this")
     logging.getLogger("app").warning("but this")
+    root.handlers[0].flush()
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"] == "but this"
     configure("info", "text")
     logging.getLogger("app").info("this")
+    root.handlers[0].flush()
     assert capsys.readouterr().err.endswith("INFO app: this\n")

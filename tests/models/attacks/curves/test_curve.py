@@ -180,7 +180,7 @@ def test_the_curve_of_a_model_that_is_never_fooled() -> None:
 def network(tiny: Classifier, monkeypatch: pytest.MonkeyPatch) -> Counting:
     """Return a network whose answers advance the clock of `run` by one second per row."""
     counting = Counting(tiny)
-    monkeypatch.setattr("models.run.time", SimpleNamespace(monotonic=lambda: counting.forward))
+    monkeypatch.setattr("models.run.time", SimpleNamespace(monotonic=lambda: float(counting.forward)))
     return counting
 
 

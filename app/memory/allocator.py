@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -41,17 +42,25 @@ def return_freed_memory() -> None:
 
 
 async def return_freed_memory_regularly(then: Callable[[], object]) -> None:
-    """Call `return_freed_memory` on a thread every INTERVAL_S seconds, and then `then`, until this is cancelled.
+    """Collect garbage and call `return_freed_memory` on a thread every INTERVAL_S seconds, and then `then`.
 
-    Also while requests are at work: a service that is never idle would otherwise stay as large as it once was.
+    It ends when it is cancelled. Python collects garbage, objects that refer to each other in a circle, when many new
+    objects are made: an idle service makes none, and would keep the pictures of its last requests.
+
+    It goes on while requests are at work: a service that is never idle would otherwise stay as large as it once was.
     """
     while True:
         await asyncio.sleep(INTERVAL_S)
-        await asyncio.to_thread(return_freed_memory)
+        await asyncio.to_thread(_collect_and_return)
         try:
             then()
         except Exception:  # memory must be returned all the same, next time
             logger.exception("a task of every half minute failed")
+
+
+def _collect_and_return() -> None:
+    gc.collect()
+    return_freed_memory()
 
 
 def _of_glibc(name: str) -> Callable[..., int] | None:

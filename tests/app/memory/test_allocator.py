@@ -1,17 +1,21 @@
 """Tests that a process keeps the memory that it frees, where the allocator of glibc supports this."""
 
+import asyncio
+import gc
 import json
 import platform
 import subprocess
 import sys
+import weakref
 
 import pytest
 
-from app.engine.allocator import keep_freed_memory
+from app.memory import allocator
+from app.memory.allocator import keep_freed_memory
 
 PROBE = """
 import json, resource, threading
-from app.engine.allocator import keep_freed_memory
+from app.memory.allocator import keep_freed_memory
 
 applied = keep_freed_memory() if {keep} else None
 import torch
@@ -55,3 +59,28 @@ def test_freed_memory_is_reused_without_page_faults() -> None:
 def test_without_glibc_nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert keep_freed_memory() is False
+
+
+def test_circles_of_an_idle_service_are_collected_regularly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python itself would collect this one only after many further objects."""
+
+    class Circle:
+        def __init__(self) -> None:
+            self.own = self
+
+    async def run() -> None:
+        done = asyncio.Event()
+        monkeypatch.setattr(allocator, "INTERVAL_S", 0)
+        gone = weakref.ref(Circle())
+        assert gone() is not None
+        task = asyncio.create_task(allocator.return_freed_memory_regularly(done.set))
+        await asyncio.wait_for(done.wait(), 30)
+        task.cancel()
+        assert gone() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+    finally:
+        gc.enable()
