@@ -100,7 +100,7 @@ def memory(
 def everything(
     results: Annotated[Path, typer.Option(help="JSON file for the figures, written after each part.")] = RESULTS,
 ) -> None:
-    """Run all parts, one after the other, in about 40 minutes."""
+    """Run all parts, one after the other, in most of an hour."""
     parts: dict[str, Callable[[], Outcome]] = {
         "faults": plant_faults,
         "stop": stop,
