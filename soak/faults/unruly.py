@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models import architectures as known_architectures
 from models import checkpoint
 from models.spec import Spec
+from soak.seeded import seeded
 
 SOURCE = "soak.faults.unruly:architectures"
 """The value of MIRAGE_ARCHITECTURES."""
@@ -42,8 +43,7 @@ def remove(folder: Path, fault: str) -> None:
 def write_checkpoint(folder: Path, *, seed: int = 1) -> None:
     """Write a checkpoint of the network, with random weights, into the folder."""
     known_architectures.register(SOURCE)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = Unruly(len(SPEC.classes))
     checkpoint.save(folder / f"{NAME}.safetensors", network, SPEC, {"recipe": {"seed": seed}})
     (folder / f"{NAME}.md").write_text(f"# {NAME}\n\nRandom weights.\n", encoding="utf-8")
