@@ -56,7 +56,7 @@ class Lifespan:
         threads = torch.get_num_threads()
         compute_alone()  # on this thread and those to come: only the engine and the loader compute in parallel
         service = app.state.service = self._service(threads)
-        returning = asyncio.create_task(return_freed_memory_regularly(self._load_models(service.decoders, threads)))
+        returning = asyncio.create_task(return_freed_memory_regularly(self._load_models(service, threads)))
         yield
         returning.cancel()
         await self._end(service)
@@ -76,12 +76,15 @@ class Lifespan:
         cache = ResultCache(settings.cache, settings.cache_bytes)
         return Service(settings, self.registry, engine, cache, self.memory, Decoders(), stopping=self.stopping)
 
-    def _load_models(self, decoders: Decoders, threads: int) -> Callable[[], None]:
+    def _load_models(self, service: Service, threads: int) -> Callable[[], None]:
         """Begin to load the models; what is returned takes account of the memory of those that are loaded by then."""
         registry, base = self.registry, list[Base]()
 
         def loaded(registry: Registry) -> None:
-            base.append(Base(self.memory, decoders.processes, registry.model_bytes))
+            batches, engine = registry.batch_memory, service.engine
+            engine.limit_rows(batches.most_rows(self.memory.total, engine.max_rows))
+            largest = round(engine.max_rows * batches.row_bytes)
+            base.append(Base(self.memory, service.decoders.processes, registry.model_bytes, largest))
             if self.on_loaded is not None:
                 self.on_loaded(registry)
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.adversarial.curve_requests import CurveOptions
 from app.adversarial.curve_responses import CurveResult
-from app.memory.costs import ATTACKED, of_pixels
+from app.memory.costs import CURVED, of_pixels
 from app.web.formats import choose_format
 from app.web.openapi import picture_request, picture_responses, problems
 from app.web.outcomes import Outcome
@@ -45,7 +45,7 @@ async def post_curve(
     check_curve(model.spec)  # refuses before the picture is decoded
     target = None if form.target is None else model.spec.names.find(form.target)
     ticket.shorten(form.deadline_s)
-    picture = await decode_upload(form.image, ticket, of_pixels(ATTACKED))
+    picture = await decode_upload(form.image, ticket, of_pixels(CURVED))
     task = curve(
         picture,
         model.spec,

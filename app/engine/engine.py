@@ -95,6 +95,10 @@ class Engine:
         """The largest number of rows in a batch."""
         return self._shared.limit.rows
 
+    def limit_rows(self, rows: int) -> None:
+        """Let batches have so many rows at most, or fewer as before."""
+        self._shared.limit.rows = min(self._shared.limit.rows, rows)
+
     @property
     def alive(self) -> int:
         """Number of requests and tasks that were admitted and have not ended."""

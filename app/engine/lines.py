@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from app.engine.submission import Submission
 
-LOOKS_WEIGHT = 2.0
-"""Share of the engine's time for first looks, beside a share of 1 for all other queries, where both wait."""
-OTHERS_WEIGHT = 1.0
+LOOKS_WEIGHT = 3.0
+"""Share of the engine's time for first looks, beside one of OTHERS_WEIGHT for all other queries, where both wait."""
+OTHERS_WEIGHT = 2.0
 
 
 class Line:

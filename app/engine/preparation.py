@@ -6,11 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from app.engine.threads import compute_in_parallel
+from app.memory.batch import BatchMemory
 from models import store
 from models.pass_times import PassTimes
+from models.query import Query
 from models.spec import Spec
+
+PROBE_ROWS = 2
+"""Rows of the batch by which the memory of a row is measured."""
 
 
 class Preparation:
@@ -19,6 +25,7 @@ class Preparation:
     def __init__(self, folder: Path, device: torch.device, max_rows: int) -> None:
         self.threads: int | None = None
         """CPU threads that measurements run on, on a thread of their own; None leaves them to the calling thread."""
+        self.batch_memory = BatchMemory()
         self._folder = folder
         self._device = device
         self._max_rows = max_rows
@@ -51,9 +58,15 @@ class Preparation:
         self._pass_times[key] = model.classifier.pass_times
 
     def _measure(self, model: store.Model) -> None:
-        model.classifier.pass_times.measure(
-            model.classifier, size=model.spec.size, most=self._max_rows, gradients=model.spec.differentiable
-        )
+        network, spec = model.classifier, model.spec
+        network.pass_times.measure(network, size=spec.size, most=self._max_rows, gradients=spec.differentiable)
+        grey = torch.full((PROBE_ROWS, 3, *spec.size), 0.5, device=self._device)
+        query = Query(grey, _first_logit if spec.differentiable else None)
+        self.batch_memory.note(PROBE_ROWS, lambda: network.answer([query]))
+
+
+def _first_logit(logits: Tensor) -> Tensor:
+    return logits[:, 0]
 
 
 def _shape(spec: Spec) -> Hashable:

@@ -20,6 +20,7 @@ from app.engine.model_memory import ModelMemory, NoRoom, TooLarge, memory_of
 from app.engine.preparation import Preparation
 from app.engine.threads import compute_alone, compute_in_parallel
 from app.memory.allocator import return_freed_memory
+from app.memory.batch import BatchMemory
 from models import store
 from models.checkpoint import StillBeingWritten
 
@@ -124,6 +125,11 @@ class Registry(Catalogue):
     def model_bytes(self) -> int:
         """Bytes of all models that are loaded, with old versions that requests still hold."""
         return self._memory.total()
+
+    @property
+    def batch_memory(self) -> BatchMemory:
+        """What the rows of a batch take, by batches that were run when models were loaded."""
+        return self._prepare.batch_memory
 
     def scan(self) -> None:
         """Look at the folder, and load what has appeared or changed and drop what has gone since it was loaded.

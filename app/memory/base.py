@@ -4,7 +4,7 @@ import logging
 
 from app.memory.budget import MemoryBudget
 from app.memory.costs import DECODER_PROCESS, LEAST, SPARE
-from app.memory.machine import peak_bytes
+from app.memory.machine import peak_bytes, resident_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -13,12 +13,14 @@ class Base:
     """Leaves to requests what the process, with its models and one batch, and the decoder processes do not need.
 
     Make it when the models have been loaded: the highest peak until then stands for the process, since batches of the
-    sizes that pay off have been timed. `model_bytes` are those of the models that are loaded.
+    sizes that pay off have been timed; or else what it holds now with the largest batch, of `batch_bytes`.
+    `model_bytes` are those of the models that are loaded.
     """
 
-    def __init__(self, budget: MemoryBudget, decoder_processes: int, model_bytes: int) -> None:
+    def __init__(self, budget: MemoryBudget, decoder_processes: int, model_bytes: int, batch_bytes: int = 0) -> None:
         self._budget = budget
-        self._without_models = round(SPARE * peak_bytes()) + decoder_processes * DECODER_PROCESS - model_bytes
+        process = round(SPARE * max(peak_bytes(), resident_bytes() + batch_bytes))
+        self._without_models = process + decoder_processes * DECODER_PROCESS - model_bytes
         base = self.update(model_bytes)
         if base + LEAST > budget.total:
             logger.warning(

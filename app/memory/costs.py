@@ -4,7 +4,8 @@ What operations take for each pixel is measured by `python -m soak memory`, as (
 of photos of 800 x 800 and 2000 x 2000 pixels, with the decoded picture and the passes through a small network. Of one
 to three runs, lowest to highest: attacks by default 183 to 250, DDN 153 to 213, APGD in L1 184 to 264, PGD 98 to 155,
 and 241 to 302 with a JPEG response (for which twice is reserved), Square 115 to 151, patch 320 to 397 (four times), a
-curve 218 to 246, nearest classes 27 to 33; Grad-CAM 93 to 108, SmoothGrad 76 to 103, integrated gradients 76 to 106;
+curve 218 to 246 before it has found a change (with the bundled model 545, by the process's growth while six curves wait
+for the network), nearest classes 27 to 33; Grad-CAM 93 to 108, SmoothGrad 76 to 103, integrated gradients 76 to 106;
 eight feature maps 29. On an Intel Xeon (two cores, shared with other programs), Python 3.11.7, PyTorch 2.15.0, Pillow
 13.0.0.
 """
@@ -20,10 +21,12 @@ DECODING = IN_DECODER + 7
 PICTURE = 3
 """Bytes for each pixel of a decoded picture: three levels."""
 ATTACKED = 280
-"""Bytes for each pixel that an attack or a curve holds, until its response is written."""
+"""Bytes for each pixel that an attack holds, until its response is written."""
 EXPLAINED = 150
 """Bytes for each pixel that an explanation or the search for the nearest classes holds, until its response is written.
 """
+CURVED = 650
+"""Bytes for each pixel that a curve holds, which attacks within all its budgets at the same time."""
 DRAWN = 60
 """Bytes for each pixel that the drawing of an ideal picture holds, until its response is written."""
 SHOWN = 60

@@ -11,7 +11,7 @@ from soak.traffic.client import End, Exchange
 SLOWER = 2.0
 """How many times as long as at capacity the slowest of a hundred classifications may take."""
 ATTACKS_SHARE = 0.25
-"""Part of the network's time that attacks have at least, of the third that all but classifications are promised."""
+"""Part of the network's time that attacks have at least, of the 40 % that all but classifications are promised."""
 OBEDIENT = 0.8
 """Part of the refused clients that find a place when they come back as they were told."""
 GROWTH = 1.1

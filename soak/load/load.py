@@ -40,6 +40,8 @@ LEAVE = 0.3
 DEADLINE_S = 60.0
 MEMORY_BYTES = 4_000_000_000
 """MIRAGE_MEMORY: as much as 64 places need, since attacks reserve 38 MB each for a picture of 451 x 300 pixels."""
+LOG_CHARACTERS = 4000
+"""How much of the log of the service is shown where a promise is broken."""
 LAST_S = 120.0
 """Seconds that clients may still wait for their last answers, beyond the deadline of the service."""
 
@@ -75,7 +77,10 @@ def load(*, times: Times, places: int = PLACES) -> Outcome:
             log_level="warning",
         ) as service,
     ):
-        return judge(asyncio.run(measure(service, times, places)))
+        outcome = judge(asyncio.run(measure(service, times, places)))
+        if outcome.problems and service.log:
+            outcome.problems.append(f"the log of the service ends with:\n{service.log[-LOG_CHARACTERS:]}")
+        return outcome
 
 
 async def measure(service: RunningService, times: Times, places: int) -> Measured:

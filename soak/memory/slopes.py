@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from app.memory.costs import ATTACKED, DECODING, EXPLAINED, PICTURE, SHOWN
+from app.memory.costs import ATTACKED, CURVED, DECODING, EXPLAINED, PICTURE, SHOWN
 from soak.memory.photos import photo
 from soak.outcome import Outcome
 from soak.service import RunningService, running_service
@@ -53,7 +53,7 @@ OPERATIONS = {
     "square": Operation("/adversarial", {"attack": "square", "steps": "3"}),
     "jpeg": Operation("/adversarial", {"attack": "pgd", "steps": "2", "format": "jpeg"}, held=2),
     "patch": Operation("/adversarial", {"attack": "patch", "steps": "2"}, held=4),
-    "curve": Operation("/adversarial/curve", {"steps": "2", "format": "json"}),
+    "curve": Operation("/adversarial/curve", {"steps": "2", "format": "json"}, each=CURVED),
     "targets": Operation("/adversarial/targets", each=EXPLAINED),
     "grad_cam": Operation("/explain", {"method": "grad_cam"}, each=EXPLAINED),
     "smooth_grad": Operation("/explain", {"method": "smooth_grad"}, each=EXPLAINED),

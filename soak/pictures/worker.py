@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from app.decoding.process import ENVIRONMENT
 from models.decoding.levels import read_levels
 from soak.pictures.costs import Cost, cost_of
 from soak.pictures.hostile import segments, trees
@@ -43,7 +44,7 @@ def costs(*arguments: str, read: str = READ) -> Iterator[Cost]:
     Raises WorkerEnded if it dies of a file, the one after the last whose cost was returned, and WorkerNotReady.
     """
     ready = False
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as decoder processes have
+    environment = os.environ | ENVIRONMENT
     with tempfile.TemporaryFile() as errors:  # libtiff writes thousands of lines about some files
         with subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "soak.pictures.worker", read, *arguments],

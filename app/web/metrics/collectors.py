@@ -86,7 +86,7 @@ def _engine(engine: Engine) -> Iterator[Metric]:
     )
     yield _gauge(
         "mirage_engine_max_rows",
-        "Largest number of pictures in one batch (MIRAGE_MAX_ROWS, or fewer after the device ran out of memory).",
+        "Largest number of pictures in one batch (MIRAGE_MAX_ROWS, or fewer where there is not memory for so many).",
         engine.max_rows,
     )
     yield _gauge(

@@ -120,6 +120,20 @@ def test_headers_within_the_bounds_are_accepted(address: Address) -> None:
         assert client.response()[0] == 200
 
 
+@pytest.mark.parametrize("length", [5, 4096, 300_000])
+def test_a_body_ends_where_its_length_says(address: Address, length: int) -> None:
+    """The next requests come with it; the headers of the last one are as bounded as ever."""
+    with RawClient(address) as client:
+        post = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % length
+        client.send(post + b"a" * length + GET % 7 + post + b"b" * length)
+        sizes = [client.response()[2] for _ in range(3)]
+        assert [b'"size": %d' % size in body for size, body in zip((length, 0, length), sizes, strict=True)] == [
+            True
+        ] * 3
+        client.send_until_closed(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000, 400_000)
+        assert client.problem()[0] == 431
+
+
 def test_a_large_body_in_small_chunks_is_accepted(address: Address) -> None:
     """Its framing has more bytes than headers may have, but fewer than the body itself."""
     with RawClient(address) as client:
