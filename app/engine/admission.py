@@ -81,6 +81,11 @@ class Admission:
         """Number of requests and tasks that were admitted and have not ended."""
         return len(self._admitted)
 
+    def quick(self) -> set[Pace]:
+        """Those among them that are quick: they take a single pass of the network."""
+        with self._lock:
+            return set(self._alive(quick=True))
+
     def admit(self, pace: Pace, deadline_s: float = math.inf, *, ahead_s: float = 0.0, is_sequel: bool = False) -> None:
         """Count a new one in, or raise Overloaded, TooLate or ShuttingDown; a sequel is admitted unless closed.
 

@@ -18,6 +18,7 @@ from app.engine.batches import DoesNotFit, answer_within_memory, is_out_of_memor
 from app.engine.lines import Line, Lines
 from app.engine.observer import FinishedBatch, Kind
 from app.engine.outputs import NotFinite
+from app.engine.pace import Pace
 from app.engine.shared_parts import Shared
 from app.engine.submission import Submission
 from app.engine.threads import compute_in_parallel
@@ -47,6 +48,7 @@ class Driver:
         self._lines = Lines()
         self._batch: list[Submission] = []  # the tasks whose queries are being answered
         self._expected = 0  # first looks that probably come at about the same time
+        self._late: set[Pace] = set()  # requests whose first looks were waited for in vain
         self._abandoned = False
         self._on_end = on_end
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -145,18 +147,22 @@ class Driver:
         """Let first looks share a batch with those that are probably on their way.
 
         Clients that send one picture after the other come back as soon as they are answered. So those who were answered
-        last and those who waited meanwhile are expected together: as many as pay off in one batch (at most
-        MOST_AWAITED), and as long as a row takes after each of them (at most MOST_WAIT_S). Nothing is waited for while
-        other tasks are at work (docs/decisions/0046).
+        last and those who waited meanwhile are expected together, and those whose pictures are being decoded: as many
+        as pay off in one batch (at most MOST_AWAITED), and as long as a row takes after each of them (at most
+        MOST_WAIT_S). Whoever was waited for in vain, since its picture takes long to decode, is not waited for again.
+        Nothing is waited for while other tasks are at work (docs/decisions/0046).
         """
         looks = self._lines.looks
         while looks and not self._lines.others:
-            first = next(iter(looks))
-            if len(looks) >= min(self._expected, first.suitable_rows, MOST_AWAITED):
+            first, there = next(iter(looks)), {submission.pace for submission in looks}
+            coming = self._shared.admission.quick() - there
+            expected = max(self._expected, len(looks) + len(coming - self._late))
+            if len(looks) >= min(expected, first.suitable_rows, MOST_AWAITED):
                 break
             try:
                 submission = self._shared.inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))
             except queue.Empty:
+                self._late = coming
                 break
             if not self._begin(submission):
                 return

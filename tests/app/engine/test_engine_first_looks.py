@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from app.engine.engine import Engine
+from app.engine.pace import Pace
 from models.pass_times import BatchTimes, PassTimes
 from models.query import Query
 from tests.app.doubling import Doubling, asking, hold, rows
@@ -138,6 +139,40 @@ def test_eight_do_not_wait_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [future.result(20) for future in second_time] == [[2.0]] * 8
     engine.close()
     assert [rows(batch) for batch in network.batches] == [1, 12, 8]
+
+
+def being_decoded(engine: Engine) -> Pace:
+    """The place of a classification that was admitted, and whose picture has not been decoded yet."""
+    place = Pace("classify", quick=True)
+    engine.admission.admit(place)
+    return place
+
+
+def test_pictures_that_are_being_decoded_share_the_batch(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.engine.driver.MOST_WAIT_S", 30.0)
+    network = paying_off(4, 30.0)
+    places = [being_decoded(engine) for _ in range(3)]
+    futures = []
+    for place in places:
+        futures.append(engine.submit(asking(), network, place=place))
+        time.sleep(0.02)
+    assert [future.result(20) for future in futures] == [[2.0]] * 3
+    assert [rows(batch) for batch in network.batches] == [3]
+
+
+def test_a_picture_that_takes_long_to_decode_is_waited_for_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes in the end; with a wait of a minute for it, none of the others would be answered in time."""
+    network = paying_off(4, 0.01)
+    slow = being_decoded(engine)
+    assert engine.submit(asking(), network, place=being_decoded(engine)).result(30) == [2.0]
+    monkeypatch.setattr("app.engine.driver.MOST_WAIT_S", 60.0)
+    network.pass_times.forward.row_seconds = 60.0  # type: ignore[misc]
+    for _ in range(3):
+        assert engine.submit(asking(), network, place=being_decoded(engine)).result(30) == [2.0]
+    assert engine.submit(asking(), network, place=slow).result(30) == [2.0]
+    assert [rows(batch) for batch in network.batches] == [1] * 5
 
 
 def test_one_that_does_not_come_back_is_not_waited_for_long(engine: Engine) -> None:

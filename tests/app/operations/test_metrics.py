@@ -15,7 +15,7 @@ def test_a_classification_counts_as_one_row_of_one_batch(live: Live) -> None:
     before = read_metrics(live)
     live.client.post("/classify", files={"image": encode(drawn())})
     after = read_metrics(live)
-    changed = {name for name in after if after[name] != before[name] and name.startswith("mirage_engine_")}
+    changed = {name for name in after if name.startswith("mirage_engine_") and after[name] != before[name]}
     assert changed == {f"mirage_engine_{name}_total" for name in ("forward_batches", "forward_rows", "done")}
     assert after["mirage_engine_forward_rows_total"] == before["mirage_engine_forward_rows_total"] + 1
 
