@@ -11,7 +11,7 @@ import typer
 from soak.faults.run import FAULTS
 from soak.faults.run import faults as plant_faults
 from soak.load.load import Times, load
-from soak.memory.parts import memory_parts
+from soak.memory.parts import container_parts, memory_parts
 from soak.openapi.fuzz import fuzz
 from soak.outcome import Outcome, timed, write
 from soak.pictures.in_process import decode_mutated
@@ -100,12 +100,12 @@ def memory(
 def everything(
     results: Annotated[Path, typer.Option(help="JSON file for the figures, written after each part.")] = RESULTS,
 ) -> None:
-    """Run all parts, one after the other, in most of an hour."""
+    """Run all parts, one after the other: of `memory` those in a container."""
     parts: dict[str, Callable[[], Outcome]] = {
         "faults": plant_faults,
         "stop": stop,
         "reload": lambda: reload(seconds=120),
-        **memory_parts(100),
+        **container_parts(100),
         "load": lambda: load(times=Times()),
         **_pictures(100_000, 2_000, 0),
         "schemathesis": lambda: fuzz(cases=10_000, minutes=20, seed=0),

@@ -16,10 +16,17 @@ def memory_parts(count: int) -> dict[str, Callable[[], Outcome]]:
     """Large photos and attacks at once, `count` photos; the same in a container; and what each operation takes."""
     return {
         "memory of photos": partial(send_at_once, photos(count)),
-        "memory of photos in a container": partial(_in_a_container, photos(count)),
         "memory of attacks": partial(send_at_once, MIXED, come_back_s=COME_BACK_S),
-        "memory of attacks in a container": partial(_in_a_container, MIXED, come_back_s=COME_BACK_S),
+        **container_parts(count),
         "memory per pixel": measure_slopes,
+    }
+
+
+def container_parts(count: int) -> dict[str, Callable[[], Outcome]]:
+    """Large photos and attacks at once, in a container with as much memory as the service may take."""
+    return {
+        "memory of photos in a container": partial(_in_a_container, photos(count)),
+        "memory of attacks in a container": partial(_in_a_container, MIXED, come_back_s=COME_BACK_S),
     }
 
 
