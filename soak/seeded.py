@@ -13,7 +13,8 @@ _DRAWING = threading.Lock()
 def seeded(seed: int) -> Iterator[None]:
     """PyTorch's random numbers begin with the seed, and go on as before after the block.
 
-    All threads share them, so blocks on several threads run one after the other.
+    All threads share them, so blocks on several threads run one after the other. Saving a checkpoint draws some, too,
+    for the network that is read back.
     """
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -16,5 +16,5 @@ def write_checkpoint(folder: Path) -> None:
     """Write the checkpoint and its model card into the folder."""
     with seeded(0):
         network = architectures.build(SPEC.architecture, len(SPEC.classes))
-    checkpoint.save(folder / f"{NAME}.safetensors", network, SPEC, {"recipe": {"seed": 0}})
+        checkpoint.save(folder / f"{NAME}.safetensors", network, SPEC, {"recipe": {"seed": 0}})
     (folder / f"{NAME}.md").write_text("# tiny\n\nRandom weights.\n", encoding="utf-8")

@@ -157,7 +157,7 @@ class Driver:
             first, there = next(iter(looks)), {submission.pace for submission in looks}
             coming = self._shared.admission.quick() - there
             expected = max(self._expected, len(looks) + len(coming - self._late))
-            if len(looks) >= min(expected, first.suitable_rows, MOST_AWAITED):
+            if len(looks) >= min(expected, first.suitable_rows, self._shared.limit.rows, MOST_AWAITED):
                 break
             try:
                 submission = self._shared.inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))

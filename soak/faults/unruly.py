@@ -45,7 +45,7 @@ def write_checkpoint(folder: Path, *, seed: int = 1) -> None:
     known_architectures.register(SOURCE)
     with seeded(seed):
         network = Unruly(len(SPEC.classes))
-    checkpoint.save(folder / f"{NAME}.safetensors", network, SPEC, {"recipe": {"seed": seed}})
+        checkpoint.save(folder / f"{NAME}.safetensors", network, SPEC, {"recipe": {"seed": seed}})
     (folder / f"{NAME}.md").write_text(f"# {NAME}\n\nRandom weights.\n", encoding="utf-8")
 
 
