@@ -32,8 +32,10 @@ class OutputCheck:
     def check(self, network: Network, answers: Sequence[Answer | Exception]) -> list[Answer | Exception]:
         """The answers of one batch; those with logits that are not finite are replaced by NotFinite."""
         given = [answer for answer in answers if isinstance(answer, Answer)]
+        if not given:
+            return list(answers)
         # One check for the batch: on an accelerator each of them waits for the device.
-        if not given or _finite(torch.cat([answer.logits for answer in given])):
+        if _finite(torch.cat([answer.logits for answer in given])):
             self._in_a_row.pop(network, None)
             return list(answers)
         count = self._in_a_row[network] = self._in_a_row.get(network, 0) + 1

@@ -253,8 +253,9 @@ def test_the_ends_of_processes_are_counted_by_their_reason(make: Make) -> None:
     assert +pool.ended == {"refused": 1, "crashed": 1}
 
 
-def test_waiting_and_decoding_are_noted_for_the_request(make: Make) -> None:
+def test_waiting_and_decoding_are_noted_for_the_request(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one process is busy with a picture of nobody's request, so that the request waits in line, and for memory."""
+    monkeypatch.setattr(module, "MOST_EXTRA", 0)  # no other process takes the place of one that waits for memory
     pool, held = make(1), Held()
     other = pool.submit(decode, pool, admit=held)
     eventually(lambda: held.present == 1)

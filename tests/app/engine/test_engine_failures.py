@@ -43,7 +43,7 @@ class Dying(Doubling):
 
 
 def test_a_driver_that_dies_is_replaced_and_everybody_is_answered(make: Make) -> None:
-    """Three tasks share the batch in which the thread ends; a fourth waits for another network."""
+    """One task is being answered when the thread ends; two more, one of another network, come meanwhile."""
     engine, network, other = make(), Dying(), Doubling()
     network.may_answer.clear()
     first = engine.submit(asking(), network)
@@ -85,7 +85,7 @@ def test_an_engine_that_fails_too_often_is_broken_and_says_so(make: Make) -> Non
 
 def test_a_network_that_hangs_is_given_up_and_others_are_answered(make: Make) -> None:
     """The thread that hangs goes on later, and finds that its task was answered long ago."""
-    engine, network, other = make(hang_s=0.3), Doubling(), Doubling()
+    engine, network, other = make(hang_s=1.0), Doubling(), Doubling()
     network.may_answer.clear()
     hanging = engine.submit(asking(), network)
     with pytest.raises(EngineFailed, match="did not answer"):

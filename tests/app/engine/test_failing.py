@@ -40,7 +40,7 @@ def test_a_network_that_is_no_longer_served_changes_nothing(registry: Registry) 
 
 
 def test_over_http_it_is_an_error_and_then_a_failed_model(checkpoints: Path) -> None:
-    """The weights are overwritten with NaN while the service runs; another model serves on."""
+    """The weights of its only model are overwritten with NaN while the service runs."""
     with serve(checkpoints=checkpoints) as live:
         spoil(live)
         answers = [classify(live) for _ in range(MOST_IN_A_ROW)]

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,20 +101,18 @@ def test_first_the_readiness_probe_says_so_then_the_port_is_closed(
 
 
 def test_connections_without_a_complete_request_do_not_hold_up_the_stop(checkpoints: Path) -> None:
-    """An idle one is closed, an upload that stalls and headers that stall are refused with 503."""
-    with serve(checkpoints=checkpoints, drain_s=0, stop_s=100) as live:
+    """An idle one is closed; an upload and headers that stall are refused with 503, half an hour before the limit."""
+    with serve(checkpoints=checkpoints, drain_s=0, stop_s=1800) as live:
         with connect(live) as idle, connect(live) as upload, connect(live) as headers:
             upload.sendall(UPLOAD)
             headers.sendall(b"GET / HTTP/1.1\r\nHost: te")
             eventually(lambda: len(live.server.server_state.tasks) == 1)
-            begun = time.monotonic()
             stop(live)
             assert read_all(idle) == b""
             for client in (upload, headers):
                 head, _, body = read_all(client).partition(b"\r\n\r\n")
                 assert head.startswith(b"HTTP/1.1 503 ") and b"send the request again" in body
         eventually(lambda: has_stopped(live))
-        assert time.monotonic() - begun < 50, "long before the limit, and before the client's own"
 
 
 def test_long_requests_end_with_their_best_so_far_or_with_503(checkpoints: Path, pool: ThreadPoolExecutor) -> None:

@@ -12,4 +12,5 @@ def test_no_request_is_lost_however_the_service_ends() -> None:
     assert outcome.figures["exit_code_after_second_signal"] == 0
     assert isinstance(outcome.figures["requests"], int) and outcome.figures["requests"] > 0
     assert outcome.figures["requests_at_second_signal"] == 8
-    assert [problem for problem in outcome.problems if "lost" in problem or "differ" in problem] == []
+    fast = ("the port stays open", "the process ends within", "is ready again within")
+    assert [problem for problem in outcome.problems if not any(text in problem for text in fast)] == []
