@@ -80,17 +80,20 @@ class Lifespan:
         """Begin to load the models; what is returned takes account of the memory of those that are loaded by then."""
         registry, base = self.registry, list[Base]()
 
-        def loaded(registry: Registry) -> None:
+        def limited_batch() -> int:
+            """Limit the rows of batches, and return the bytes of the largest."""
             batches, engine = registry.batch_memory, service.engine
             engine.limit_rows(batches.most_rows(self.memory.total, engine.max_rows))
-            largest = round(engine.max_rows * batches.row_bytes)
-            base.append(Base(self.memory, service.decoders.processes, registry.model_bytes, largest))
+            return round(engine.max_rows * batches.row_bytes)
+
+        def loaded(registry: Registry) -> None:
+            base.append(Base(self.memory, service.decoders.processes, registry.model_bytes, limited_batch()))
             if self.on_loaded is not None:
                 self.on_loaded(registry)
 
         def follow_models() -> None:
             for one in base:
-                one.update(registry.model_bytes)
+                one.update(registry.model_bytes, limited_batch())
 
         registry.load_in_background(loaded, threads=threads)
         return follow_models

@@ -11,7 +11,6 @@ import math
 import os
 import signal
 import sys
-import time
 import traceback
 from pathlib import Path
 
@@ -40,6 +39,9 @@ FREE_SECONDS = 2
 PIXELS_PER_SECOND = 1_000_000
 """Pixels for which decoding may take a second more; what is read here takes a tenth of that."""
 
+ENDLESS_S = 1e9
+"""Seconds of computing time that no process reaches: 31 years."""
+
 
 def main() -> None:
     """Answer requests until the standard input ends."""
@@ -50,6 +52,7 @@ def main() -> None:
     answers = io.FileIO(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not end up among the answers
     if resource is not None:
+        signal.setitimer(signal.ITIMER_PROF, ENDLESS_S)  # which counts down, for `_computed_s`
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # Linux: where memory runs out, this process ends and not the service
@@ -97,12 +100,21 @@ def _limit(file_bytes: int, pixels: int) -> None:
     """
     if resource is None:
         return
-    seconds = math.ceil(time.process_time()) + FREE_SECONDS + pixels // PIXELS_PER_SECOND
+    seconds = math.ceil(_computed_s()) + FREE_SECONDS + pixels // PIXELS_PER_SECOND
     _set(resource.RLIMIT_CPU, seconds)
     taken = _address_space()
     if taken is not None:
         size = taken + FREE_BYTES + BYTES_PER_BYTE * file_bytes + BYTES_PER_PIXEL * pixels
         _set(resource.RLIMIT_AS, size)
+
+
+def _computed_s() -> float:
+    """Seconds of computing time of this process, as the system counts them for its limit.
+
+    It counts a whole tick of its clock (some milliseconds) for whoever runs at the end of one, and time.process_time()
+    the exact time. After minutes of short pictures they may be seconds apart: the limit would lie in the past.
+    """
+    return ENDLESS_S - signal.getitimer(signal.ITIMER_PROF)[0]
 
 
 def _unlimit() -> None:

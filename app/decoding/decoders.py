@@ -240,7 +240,7 @@ class Decoders:
     def _end_slowest(self) -> None:
         """Where so many pictures are slow that they hold up all others, give up the one that has taken longest."""
         slow = {process: process.begun for process in list(self._busy) if process.is_slow and process.begun}
-        if len(slow) > MOST_EXTRA:
+        if len(slow) >= self.processes + MOST_EXTRA:
             process = min(slow, key=slow.__getitem__)
             error = DeadlineExceeded("the picture takes long to decode, and others wait: send a smaller one")
             process.kill(slow[process], error)

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     # Each thread takes address space.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
     # glibc keeps so much freed memory for the next small picture. Otherwise each begins with page faults: a photo of
     # 451 x 300 pixels then takes an eighth longer.
     "MALLOC_MMAP_THRESHOLD_": "4000000",
@@ -46,7 +47,7 @@ the request had passed; its picture took too much computing time; or it failed."
 
 
 class CannotDecode(RuntimeError):
-    """The service cannot start a decoder process; try again after `retry_after_s` seconds."""
+    """A decoder process cannot be started, or somebody has killed it; try again after `retry_after_s` seconds."""
 
     retry_after_s = 5
 
@@ -175,6 +176,9 @@ class DecoderProcess:
             self.end_reason = "over_cpu_time"
             return BrokenPicture("the picture takes far more time to decode than its size justifies", SIMPLER)
         self.end_reason = "crashed"
+        if hasattr(signal, "SIGKILL") and code == -signal.SIGKILL:  # by the system, as where memory is short
+            logger.error("a decoder process was killed while it decoded a picture")
+            return CannotDecode("the process that decoded the picture was killed: try again later")
         logger.error("a decoder process ended with code %d while it decoded a picture", code)
         return BrokenPicture("the decoder failed on this picture", SIMPLER)
 

@@ -79,7 +79,7 @@ class Driver:
     def abandon(self, error: Exception) -> None:
         """Answer everybody who waits with the error; if the thread goes on, it ends without touching anything."""
         self._abandoned = True
-        for submission in [*self._batch, *self._lines.looks, *self._lines.others]:
+        for submission in {*self._batch, *self._lines.looks, *self._lines.others}:  # a batch is still in its line
             self._shared.counters.failed += 1
             self._shared.admission.release_after_task(submission.pace)
             submission.fail(error)
@@ -157,7 +157,8 @@ class Driver:
             first, there = next(iter(looks)), {submission.pace for submission in looks}
             coming = self._shared.admission.quick() - there
             expected = max(self._expected, len(looks) + len(coming - self._late))
-            if len(looks) >= min(expected, first.suitable_rows, self._shared.limit.rows, MOST_AWAITED):
+            rows = sum(submission.query.pixels.shape[0] for submission in looks)
+            if len(looks) >= expected or rows >= min(first.suitable_rows, self._shared.limit.rows, MOST_AWAITED):
                 break
             try:
                 submission = self._shared.inbox.get(timeout=min(first.least_seconds, MOST_WAIT_S))

@@ -19,9 +19,9 @@ class Base:
 
     def __init__(self, budget: MemoryBudget, decoder_processes: int, model_bytes: int, batch_bytes: int = 0) -> None:
         self._budget = budget
-        process = round(SPARE * max(peak_bytes(), resident_bytes() + batch_bytes))
-        self._without_models = process + decoder_processes * DECODER_PROCESS - model_bytes
-        base = self.update(model_bytes)
+        self._peak, self._resident = peak_bytes(), resident_bytes()
+        self._beside = decoder_processes * DECODER_PROCESS - model_bytes
+        base = self.update(model_bytes, batch_bytes)
         if base + LEAST > budget.total:
             logger.warning(
                 "MIRAGE_MEMORY is %d MB, and the service with its models takes %d MB: it may take more than that, and "
@@ -30,8 +30,9 @@ class Base:
                 base // 10**6,
             )
 
-    def update(self, model_bytes: int) -> int:
-        """Take account of the models that are loaded now, and return the bytes of the base."""
-        base = self._without_models + model_bytes
+    def update(self, model_bytes: int, batch_bytes: int = 0) -> int:
+        """Take account of the models that are loaded now and their largest batch, and return the bytes of the base."""
+        process = round(SPARE * max(self._peak, self._resident + batch_bytes))
+        base = process + self._beside + model_bytes
         self._budget.set_base(min(base, self._budget.total - LEAST))
         return base

@@ -18,15 +18,20 @@ class BatchMemory:
         self.row_bytes = 0.0
 
     def note(self, rows: int, run: Callable[[], object]) -> None:
-        """Call `run`, which runs a batch of so many rows, and note by how much the process grows.
+        """Call `run`, which runs a batch of so many rows, twice, and note by how much the process grows.
 
         It keeps the memory that it frees (app/memory/allocator.py), so afterwards it is as large as it was at its
-        largest. Other threads must do nothing meanwhile.
+        largest. The smaller growth counts, since a request may take memory meanwhile.
         """
+        grown = min(self._growth(run) for _ in range(2))
+        self.row_bytes = max(self.row_bytes, grown / rows)
+
+    @staticmethod
+    def _growth(run: Callable[[], object]) -> int:
         return_freed_memory()
         before = resident_bytes()
         run()
-        self.row_bytes = max(self.row_bytes, (resident_bytes() - before) / rows)
+        return resident_bytes() - before
 
     def most_rows(self, total: int, most: int) -> int:
         """How many rows a batch may have where the service may take `total` bytes: at most `most`."""

@@ -148,7 +148,7 @@ class Connection(HttpToolsProtocol):
         self._ignores_input = True
         details, response = refusal(error)
         if self.is_busy:
-            if not self.cycle.more_body:  # the fault is in a later request; the earlier ones are answered
+            if not self.cycle.more_body:  # the fault is in a later request; the one that is being answered still is
                 logger.info("refused what %s sent: %s", self.client, error)
                 self.cycle.keep_alive = False
                 return

@@ -49,7 +49,7 @@ class Service:
 
     def query_rows(self, model: Model) -> int:
         """How many pictures a task should ask the model about at once, where it can look at several."""
-        return min(model.classifier.pass_times.query_rows, self.settings.max_rows)
+        return min(model.classifier.pass_times.query_rows, self.engine.max_rows)
 
     def model(self, name: str | None) -> Model:
         """The model for which a request asks, None for the default one; it is noted in the request's record.

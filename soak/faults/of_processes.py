@@ -40,7 +40,7 @@ BUSY_TICKS = 10
 
 
 def decoder_killed(scene: Scene) -> Outcome:
-    """A decoder process is killed while it decodes: 422 for that picture."""
+    """A decoder process is killed while it decodes: 503 for that picture."""
     service = scene.shared
     large = picture(6000, 4000)
     with neighbours(service.url) as seen, ThreadPoolExecutor(1) as pool:
@@ -57,7 +57,7 @@ def decoder_killed(scene: Scene) -> Outcome:
         eventually(kill_busy, 30)
         seen.victims.append(asked.result())
         seen.victims.append(classify(service.url, HEALTHY))
-    return judge(seen, victims=[{422}, {200}])
+    return judge(seen, victims=[{503}, {200}])
 
 
 def idle_decoders_killed(scene: Scene) -> Outcome:

@@ -22,6 +22,8 @@ GZIP_MAGIC = b"\x1f"
 WBITS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": ZLIB}
 MAX_ENCODINGS = 3
 """Largest number of encodings that may be applied one after the other."""
+MAX_MEMBERS = 1000
+"""Largest number of parts of one body that were compressed separately: empty ones take time and yield nothing."""
 
 
 class UnknownContentEncoding(HTTPException):
@@ -37,16 +39,19 @@ class UnknownContentEncoding(HTTPException):
 
 
 class Inflater:
-    """Decompresses one encoding in pieces of bounded size."""
+    """Decompresses one encoding in pieces of bounded size, to `max_bytes` at most."""
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, max_bytes: int) -> None:
         self._encoding = encoding
+        self._max_bytes = max_bytes
+        self._total = 0
+        self._members = 1
         self._wbits = WBITS[encoding]
         self._decoder = zlib.decompressobj(self._wbits)
         self._head = b""
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
-        """The decompressed data in pieces of at most PIECE_BYTES; raises BadBody."""
+        """The decompressed data in pieces of at most PIECE_BYTES; raises BadBody and BodyTooLarge."""
         if len(self._head) < 2:  # the length of a zlib header
             data = self._head = self._head + data
             if len(data) < 2:
@@ -60,14 +65,24 @@ class Inflater:
                 data = data.lstrip(b"\x00") if self._wbits == GZIP else data
                 if not data:
                     return
-                if self._wbits == GZIP and data[:1] != GZIP_MAGIC:
-                    raise BadBody("the body goes on after the end of its gzip data: send nothing after the end")
-                self._decoder = zlib.decompressobj(self._wbits)
+                self._begin_member(data)
             piece = self._decompress(data)
+            self._total += len(piece)
+            if self._total > self._max_bytes:
+                raise BodyTooLarge(self._max_bytes)
             if piece:
                 yield piece
             may_hold_more = len(piece) == PIECE_BYTES  # the decoder may hold output that did not fit
             data = self._decoder.unconsumed_tail or self._decoder.unused_data
+
+    def _begin_member(self, data: bytes) -> None:
+        self._members += 1
+        if self._wbits != GZIP or data[:1] != GZIP_MAGIC or self._members > MAX_MEMBERS:
+            raise BadBody(
+                f"the body goes on after the end of its {self._encoding} data, or has more than {MAX_MEMBERS} parts: "
+                "compress it as a whole, and send nothing after the end"
+            )
+        self._decoder = zlib.decompressobj(self._wbits)
 
     def _decompress(self, data: bytes) -> bytes:
         try:
@@ -102,28 +117,23 @@ class DecodedBodies:
         if len(encodings) > MAX_ENCODINGS or not set(encodings) <= set(WBITS):
             return await problems.response(UnknownContentEncoding(header), Request(scope))(scope, receive, send)
         headers = [pair for pair in scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")]
-        body = _DecompressedBody(receive, [Inflater(encoding) for encoding in reversed(encodings)], self.max_bytes)
+        body = _DecompressedBody(receive, [Inflater(name, self.max_bytes) for name in reversed(encodings)])
         await self.app({**scope, "headers": headers}, body.receive, send)
 
 
 class _DecompressedBody:
     """The messages of a request with its body decompressed."""
 
-    def __init__(self, receive: Receive, inflaters: list[Inflater], max_bytes: int) -> None:
+    def __init__(self, receive: Receive, inflaters: list[Inflater]) -> None:
         self._receive = receive
         self._inflaters = inflaters
-        self._max_bytes = max_bytes
         self._pieces: Iterator[bytes] = iter(())
-        self._total = 0
         self._more = True
 
     async def receive(self) -> Message:
-        """The next piece of the body; raises BodyTooLarge when all pieces are over the limit, and BadBody."""
+        """The next piece of the body; raises what `Inflater.unpack` raises."""
         while True:
             if (piece := next(self._pieces, None)) is not None:
-                self._total += len(piece)
-                if self._total > self._max_bytes:
-                    raise BodyTooLarge(self._max_bytes)
                 return {"type": "http.request", "body": piece, "more_body": True}
             if not self._more:
                 return await self._receive()  # the message that the client has disconnected
@@ -136,12 +146,7 @@ class _DecompressedBody:
                 return await self._last()
 
     async def _last(self) -> Message:
-        pieces = []
-        for piece in self._pieces:
-            self._total += len(piece)
-            if self._total > self._max_bytes:
-                raise BodyTooLarge(self._max_bytes)
-            pieces.append(piece)
+        pieces = list(self._pieces)
         for inflater in self._inflaters:
             inflater.finish()
         return {"type": "http.request", "body": b"".join(pieces), "more_body": False}

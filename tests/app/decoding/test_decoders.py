@@ -14,7 +14,7 @@ from PIL import Image
 
 from app.decoding import decoders as module
 from app.decoding.decoders import Decoders
-from app.decoding.process import DecoderProcess
+from app.decoding.process import CannotDecode, DecoderProcess
 from app.telemetry.record import Record, begin_record
 from models.decoding.errors import BrokenPicture
 from models.decoding.levels import Levels
@@ -116,7 +116,7 @@ def test_a_process_that_ended_is_replaced(make: Make) -> None:
     pool = make(1)
     decode(pool)
     (process,) = pool._idle
-    with pytest.raises(BrokenPicture):
+    with pytest.raises(CannotDecode):
         decode(pool, admit=lambda pixels: process._process.kill())
     assert decode(pool).width == 40
     assert [other.number for other in pool._idle] != [process.number]
@@ -134,7 +134,7 @@ def test_a_slow_picture_lets_others_pass(make: Make, monkeypatch: pytest.MonkeyP
     assert not slow.done()
     (process,) = pool._busy
     process._process.kill()
-    with pytest.raises(BrokenPicture):
+    with pytest.raises(CannotDecode):
         slow.result(60)
 
 
@@ -248,7 +248,7 @@ def test_the_ends_of_processes_are_counted_by_their_reason(make: Make) -> None:
         decode(pool, admit=refuse)
     decode(pool)
     (process,) = pool._idle
-    with pytest.raises(BrokenPicture):
+    with pytest.raises(CannotDecode):
         decode(pool, admit=lambda pixels: process._process.kill())
     assert +pool.ended == {"refused": 1, "crashed": 1}
 

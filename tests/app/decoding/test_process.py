@@ -108,12 +108,12 @@ def test_an_error_of_whoever_is_asked_ends_the_process(own_process: DecoderProce
 
 
 def test_a_process_that_is_killed_from_outside_costs_one_picture(own_process: DecoderProcess) -> None:
-    """As the kernel does when memory runs out."""
+    """As the kernel does when memory runs out: that is no fault of the picture."""
 
     def kill(pixels: int) -> None:
         os.kill(own_process.number, signal.SIGKILL)
 
-    with pytest.raises(BrokenPicture, match="failed on this picture"):
+    with pytest.raises(CannotDecode, match="was killed: try again later"):
         own_process.decode(file_of("PNG"), request(free_pixels=0), kill, until=soon())
     assert not own_process.alive
 

@@ -15,6 +15,8 @@ def test_the_process_its_peak_and_the_decoders_are_not_for_requests(monkeypatch:
     assert budget.most == 3_000_000_000 - 1_100_000_000 - 2 * DECODER_PROCESS
     process.update(500_000_000)
     assert budget.most == 3_000_000_000 - 1_300_000_000 - 2 * DECODER_PROCESS, "two models more"
+    process.update(500_000_000, 500_000_000)
+    assert budget.most == 3_000_000_000 - 1_520_000_000 - 2 * DECODER_PROCESS, "and the batches of one are larger"
 
 
 def test_a_batch_larger_than_those_that_were_run_counts(monkeypatch: pytest.MonkeyPatch) -> None:

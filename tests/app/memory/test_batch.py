@@ -9,11 +9,11 @@ from app.memory.batch import LEAST_ROWS, BatchMemory
 def measured(monkeypatch: pytest.MonkeyPatch, *sizes: tuple[int, int, int]) -> BatchMemory:
     """The memory after batches, of each of which the rows and the process's bytes before and after it are given."""
     memory = BatchMemory()
-    resident = [0]
+    resident, at_first = [0], [0]
     monkeypatch.setattr(batch, "resident_bytes", lambda: resident[0])
-    monkeypatch.setattr(batch, "return_freed_memory", lambda: None)
+    monkeypatch.setattr(batch, "return_freed_memory", lambda: resident.__setitem__(0, at_first[0]))
     for rows, before, after in sizes:
-        resident[0] = before
+        at_first[0] = before
         memory.note(rows, lambda after=after: resident.__setitem__(0, after))  # type: ignore[misc]
     return memory
 
@@ -39,4 +39,13 @@ def test_freed_memory_is_returned_before_a_batch_is_measured(monkeypatch: pytest
     happened: list[str] = []
     monkeypatch.setattr(batch, "return_freed_memory", lambda: happened.append("returned"))
     BatchMemory().note(1, lambda: happened.append("run"))
-    assert happened == ["returned", "run"]
+    assert happened == ["returned", "run", "returned", "run"]
+
+
+def test_memory_that_a_request_takes_meanwhile_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    resident, others = [0], iter([300_000_000, 0])
+    monkeypatch.setattr(batch, "resident_bytes", lambda: resident[0])
+    monkeypatch.setattr(batch, "return_freed_memory", lambda: resident.__setitem__(0, 0))
+    memory = BatchMemory()
+    memory.note(2, lambda: resident.__setitem__(0, 100_000_000 + next(others)))
+    assert memory.row_bytes == 50_000_000
