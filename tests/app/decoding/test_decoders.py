@@ -16,7 +16,6 @@ from app.decoding import decoders as module
 from app.decoding.decoders import Decoders
 from app.decoding.process import CannotDecode, DecoderProcess
 from app.telemetry.record import Record, begin_record
-from models.decoding.errors import BrokenPicture
 from models.decoding.levels import Levels
 from models.query import DeadlineExceeded
 from tests.app.live_service import eventually
