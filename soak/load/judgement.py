@@ -19,6 +19,8 @@ GROWTH = 1.1
 SLACK_S = 2.0
 """Seconds after the deadline of the service within which it answers: the step that runs is finished, and the answer is
 sent. Where the request has a deadline of its own, its best result is verified after it, with up to 16 queries."""
+EXAMPLE_BYTES = 500
+"""How much is shown of an answer that is not expected."""
 VERIFIED_S = 10.0
 """Seconds after a request's own deadline within which its best result is verified, encoded and sent."""
 
@@ -94,7 +96,11 @@ def _answers(measured: Measured, outcome: Outcome) -> None:
     statuses = Counter((one.request.operation, one.status) for one in exchanges if one.status is not None)
     for (operation, status), number in sorted(statuses.items()):
         expected = status in {200, 503, 504} & set(measured.documented.get(operation, ()))
-        outcome.expect(f"{number} requests for {operation} were answered with {status}", kept=expected)
+        example = next(one.answer.body for one in exchanges if one.answer is not None and one.status == status)
+        outcome.expect(
+            f"{number} requests for {operation} were answered with {status}, such as {example[:EXAMPLE_BYTES]!r}",
+            kept=expected,
+        )
     silent = sum(one.answer is not None and one.is_refused and not one.answer.retry_after_s for one in exchanges)
     outcome.expect(f"refusals have Retry-After, but {silent} have none", kept=not silent)
     broken = [one.answer.body for one in exchanges if one.answer is not None and b"event: problem" in one.answer.body]
