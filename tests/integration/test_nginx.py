@@ -61,10 +61,11 @@ class Nginx:
 
 @contextlib.contextmanager
 def running(folder: Path, service: int) -> Iterator[Nginx]:
-    """Run nginx with the configuration, but with ports of this test and its files in a folder."""
+    """Run nginx with the configuration, but with ports of this test, its files in a folder, and less patience."""
     nginx = Nginx(free_port())
     text = CONFIGURATION.replace("listen 8080;", f"listen 127.0.0.1:{nginx.port};")
     text = text.replace("server 127.0.0.1:8000 ", f"server 127.0.0.1:{service} ")
+    text = re.sub(r"(client_(?:header|body)_timeout) 10s;", r"\1 1s;", text)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder / kind};\n" for kind in kinds)
     file = folder / "nginx.conf"
@@ -112,6 +113,16 @@ def test_a_slow_upload_reaches_the_service_when_it_is_complete(live: Live, nginx
         client.settimeout(60)
         client.sendall(picture[100:])
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@needs_nginx
+@pytest.mark.parametrize("sent", [b"GET / HT", b"POST /classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"])
+def test_the_connection_of_a_client_that_sends_nothing_more_is_closed(nginx: Nginx, sent: bytes) -> None:
+    """There is no answer: nginx ends such a request without one."""
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=60) as client:
+        client.sendall(sent)
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1000) == b""
 
 
 @needs_nginx
