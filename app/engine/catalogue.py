@@ -74,7 +74,7 @@ class Catalogue:
         entries = self._entries
         if name in entries:
             return entries[name]
-        near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or list(entries)[:5]
+        near = difflib.get_close_matches(name[:100], entries, n=3, cutoff=0.4) or list(entries)[:5]
         raise NotServed(
             f"no model {name[:100]!r} is served here; similar names: {', '.join(near)} (GET /models lists all)"
         )

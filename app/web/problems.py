@@ -95,6 +95,8 @@ ADVICE = {
 PREFIX = "urn:mirage:problem:"
 """Beginning of the types of problem details."""
 MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS = 5
+"""Options that are not valid of which an error says what is wrong; others are counted."""
 CLIENT_LEFT = 499
 """Status of a request whose client has disconnected; nobody receives it, but logs and metrics show it."""
 
@@ -139,7 +141,10 @@ def _status(error: Exception) -> int:
 
 def _detail(error: Exception, status: int) -> str:
     if isinstance(error, RequestValidationError):
-        return "; ".join(_describe_fault(fault) for fault in error.errors())
+        faults = error.errors()
+        described = [_describe_fault(fault) for fault in faults[:MOST_FAULTS]]
+        more = [f"and {len(faults) - MOST_FAULTS} more options are not valid"] if len(faults) > MOST_FAULTS else []
+        return "; ".join([*described, *more])
     if isinstance(error, HTTPException):
         return ADVICE.get(str(error.detail), str(error.detail))
     if isinstance(error, UnknownClass | UnknownLayer):
@@ -153,7 +158,7 @@ def _detail(error: Exception, status: int) -> str:
 
 def _describe_fault(fault: ErrorDetails) -> str:
     """A fault that pydantic found: the option, its value, what is wrong with it, and what to do next."""
-    option = ".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0])
+    option = (".".join(str(part) for part in fault["loc"][1:]) or str(fault["loc"][0]))[:100]
     reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "missing":
         return f"{option}: this option is required: add it (GET /docs explains it)"

@@ -1,5 +1,6 @@
 """Middleware that decompresses request bodies with Content-Encoding gzip or deflate, up to the limit for bodies."""
 
+import asyncio
 import zlib
 from collections.abc import Iterator
 
@@ -51,7 +52,7 @@ class Inflater:
         self._head = b""
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
-        """The decompressed data in pieces of at most PIECE_BYTES; raises BadBody and BodyTooLarge."""
+        """The decompressed data in pieces of up to PIECE_BYTES, some of them empty; raises BadBody and BodyTooLarge."""
         if len(self._head) < 2:  # the length of a zlib header
             data = self._head = self._head + data
             if len(data) < 2:
@@ -70,8 +71,7 @@ class Inflater:
             self._total += len(piece)
             if self._total > self._max_bytes:
                 raise BodyTooLarge(self._max_bytes)
-            if piece:
-                yield piece
+            yield piece
             may_hold_more = len(piece) == PIECE_BYTES  # the decoder may hold output that did not fit
             data = self._decoder.unconsumed_tail or self._decoder.unused_data
 
@@ -133,7 +133,7 @@ class _DecompressedBody:
     async def receive(self) -> Message:
         """The next piece of the body; raises what `Inflater.unpack` raises."""
         while True:
-            if (piece := next(self._pieces, None)) is not None:
+            if (piece := await self._next_piece()) is not None:
                 return {"type": "http.request", "body": piece, "more_body": True}
             if not self._more:
                 return await self._receive()  # the message that the client has disconnected
@@ -145,8 +145,21 @@ class _DecompressedBody:
             if not self._more:
                 return await self._last()
 
+    async def _next_piece(self) -> bytes | None:
+        """The next piece that is not empty; None at the end of what has arrived.
+
+        Others have their turn after each piece: twenty megabytes that say nothing take seconds.
+        """
+        for piece in self._pieces:
+            await asyncio.sleep(0)
+            if piece:
+                return piece
+        return None
+
     async def _last(self) -> Message:
-        pieces = list(self._pieces)
+        pieces = []
+        while (piece := await self._next_piece()) is not None:
+            pieces.append(piece)
         for inflater in self._inflaters:
             inflater.finish()
         return {"type": "http.request", "body": b"".join(pieces), "more_body": False}
@@ -156,4 +169,7 @@ class _DecompressedBody:
             yield data
             return
         for piece in inflaters[0].unpack(data):
-            yield from self._decompress(piece, inflaters[1:])
+            if piece:
+                yield from self._decompress(piece, inflaters[1:])
+            else:
+                yield b""

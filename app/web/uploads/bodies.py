@@ -24,6 +24,10 @@ WAYS_TO_SEND = (
 """The ways to send a picture, for error messages."""
 MAX_OPTION_BYTES = 10_000
 """Largest size of the value of an option."""
+MAX_VALUES = 10_000
+"""Largest number of values in the JSON of a body. A megabyte of JSON may have half a million, which take seconds."""
+MAX_ESCAPES = 1_000_000
+"""Largest number of escaped bytes in a urlencoded body: a picture of the largest size has 600,000 in its base64."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,12 @@ class Field:
             )
         if isinstance(self.value, bool):
             return str(self.value).lower()
+        is_text = isinstance(self.value, bytes | bytearray | str)
+        size = len(self.value if is_text else json.dumps(self.value))  # type: ignore[arg-type]
+        if size > MAX_OPTION_BYTES:
+            raise HTTPException(422, f"{self.name}: its value has {size:,} bytes: send at most {MAX_OPTION_BYTES:,}")
         if not isinstance(self.value, bytes | bytearray):
             return self.value
-        if len(self.value) > MAX_OPTION_BYTES:
-            raise HTTPException(
-                422, f"{self.name}: its value has {len(self.value):,} bytes: send at most {MAX_OPTION_BYTES:,}"
-            )
         return decode_text(self.value, self.charset)
 
 
@@ -97,6 +101,8 @@ def _field_of_part(part: Part) -> Field:
 
 def _read_json(body: bytes) -> list[Field]:
     example = '{"image": "<the file in base64>"}'
+    if sum(body.count(character) for character in (b",", b"[", b"{")) > MAX_VALUES:
+        raise HTTPException(422, f"the JSON of the body has over {MAX_VALUES:,} values: send for example {example}")
     try:
         # Not strict: JSON that a shell has built may have line breaks in a string, as in "$(base64 cat.jpg)".
         document = json.loads(body, strict=False, object_pairs_hook=_without_duplicates)
@@ -106,6 +112,8 @@ def _read_json(body: bytes) -> list[Field]:
         raise HTTPException(
             422, f"the JSON of the body is {json_name(document)}, not an object: send for example {example}"
         )
+    if len(document) > MAX_PARTS:
+        raise BadBody(f"the JSON object has over {MAX_PARTS} fields: send fewer pictures and options in one request")
     return [Field(name, value) for name, value in document.items()]
 
 
@@ -129,6 +137,9 @@ def _check_line_breaks(body: bytes) -> None:
 
 
 def _read_urlencoded(body: bytes) -> list[Field]:
+    not_ascii = len(body) - len(body.decode("ascii", "ignore"))
+    if body.count(b"%") + not_ascii > MAX_ESCAPES:
+        raise BadBody(f"the form has more than {MAX_ESCAPES:,} escaped bytes: {WAYS_TO_SEND}")
     try:  # Latin-1 maps every byte to one character, so that nothing is lost
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_PARTS)
     except ValueError as error:

@@ -1,8 +1,8 @@
 """Reads a body of type multipart/form-data (RFC 7578): every part with its name and its bytes."""
 
-import codecs
 import re
 from dataclasses import dataclass, field
+from encodings.aliases import aliases
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -21,6 +21,15 @@ EXAMPLE = "-F image=@cat.jpg"
 """The option with which curl sends a picture, for error messages."""
 CLIENTS = f"form's boundary (curl {EXAMPLE}; fetch with a FormData body; requests with files=)"
 """End of a sentence that says which clients write the header Content-Type of a form, for error messages."""
+SLOW_OR_NO_TEXT = ("idna", "punycode", "utf_7", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
+"""Python's encodings that take seconds for a megabyte, or that are none of other programs' texts."""
+CODECS = {
+    codec
+    for codec in aliases.values()
+    if codec not in SLOW_OR_NO_TEXT and not codec.endswith("_codec") and codec != "rot_13"
+}
+CHARSETS = {alias: codec for alias, codec in aliases.items() if codec in CODECS} | {codec: codec for codec in CODECS}
+"""Encodings of texts by the names that a form may give them. Python would keep every other name for ever, too."""
 MAX_PREAMBLE = 8192
 """Largest number of bytes before the first part. RFC 2046, 5.1.1 allows a text there, which e-mail programs write."""
 
@@ -104,10 +113,8 @@ def _explain_bad_form(head: bytes, boundary: bytes) -> str:
 
 def _charset(parameters: dict[bytes, bytes]) -> str | None:
     """Python's name of the character encoding in the parameters; None if there is none or it is unknown."""
-    try:
-        return codecs.lookup(parameters[b"charset"].decode("latin-1")).name
-    except (KeyError, LookupError, ValueError):
-        return None
+    name = parameters.get(b"charset", b"").decode("latin-1").lower().replace("-", "_")
+    return CHARSETS.get(name)
 
 
 def decode_text(data: bytes | bytearray, charset: str | None = None) -> str:

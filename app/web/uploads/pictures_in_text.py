@@ -10,6 +10,9 @@ from models.decoding.kinds import kind_of
 from models.pictures import READ, NotAPicture
 
 DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+LINE_BREAKS = "\r\n\t\f\v"
+LEAST_LINE = 10
+"""Smallest mean number of characters in a line of base64."""
 LINE_LENGTHS = (60, 64, 72, 76)
 """Usual numbers of characters in a line of base64."""
 HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2}){32}")
@@ -122,7 +125,9 @@ def _decode_base64(text: str) -> bytes | None:
 
 def _without_line_breaks(text: str) -> str:
     """The base64 in one line. A space in it is a `+` that was decoded as in a form, or one of a shell's line breaks."""
-    line = "".join(part.strip() for part in re.split(r"[\r\n\t\f\v]", text))
+    if sum(text.count(character) for character in LINE_BREAKS) > len(text) // LEAST_LINE + 10:
+        return text  # no base64, and too many lines to look at each
+    line = "".join(part.strip() for part in re.split(f"[{LINE_BREAKS}]", text))
     # $(base64 cat.jpg) without quotes: the shell turns the line breaks into spaces, at equal distances.
     length = line.find(" ")
     ends = line[length :: length + 1] if length in LINE_LENGTHS else ""

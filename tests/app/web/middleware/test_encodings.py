@@ -38,3 +38,12 @@ def test_each_encoding_is_bounded(encoding: str) -> None:
     assert unpacked(encoding, pack(bytes(5000)), 5000) == bytes(5000)
     with pytest.raises(BodyTooLarge):
         unpacked(encoding, pack(bytes(5001)), 5000)
+
+
+def test_data_that_say_nothing_come_in_pieces() -> None:
+    """A megabyte of empty blocks, which the caller need not unpack in one go: it gets empty pieces in between."""
+    header, stored_block_of_nothing = zlib.compress(b"")[:2], b"\x00\x00\x00\xff\xff"
+    empty = header + stored_block_of_nothing * 200_000
+    inflater = Inflater("deflate", 10**6)
+    pieces = [piece for number in range(0, len(empty), 2**16) for piece in inflater.unpack(empty[number:][: 2**16])]
+    assert len(pieces) > 10 and not any(pieces)

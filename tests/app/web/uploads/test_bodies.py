@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.web.uploads.multipart import CHARSETS
 from tests.app.classify_requests import refusal
 from tests.app.live_service import Live
 
@@ -41,3 +42,19 @@ def test_an_empty_list_counts_as_left_out(live: Live, picture: bytes, place: str
     response = live.client.post("/adversarial/curve", **requests[place])
     assert response.status_code == 200, response.text
     assert set(response.json()["smallest"]) == {"linf", "l2", "l1", "l0"}
+
+
+def test_of_many_faults_a_few_are_described(live: Live, picture: bytes) -> None:
+    """Each name and value is cut off, so that no client gets an answer as large as its request."""
+    options = {f"{number}" + "a" * 1000: "x" for number in range(20)}
+    detail = str(refusal(live, 422, files={"image": picture}, data=options)["detail"])
+    assert detail.count("there is no option of this name") == 5 and detail.endswith(
+        "; and 15 more options are not valid"
+    )
+    assert len(detail) < 2000
+
+
+def test_charsets_that_take_long_are_unknown_ones() -> None:
+    """Labels of 10 kB take Python's idna codec 30 ms."""
+    assert (CHARSETS["utf_8"], CHARSETS["iso_8859_1"], CHARSETS["windows_1252"]) == ("utf_8", "latin_1", "cp1252")
+    assert not {"idna", "punycode", "utf_7", "base64", "rot13", "unicode_escape"} & CHARSETS.keys()

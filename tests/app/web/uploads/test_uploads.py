@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from app.web.uploads.bodies import URLENCODED
 from tests.app.classify_requests import raw, refusal
 from tests.app.live_service import Live
 
@@ -142,7 +143,14 @@ def test_a_mask_may_be_sent_in_json(live: Live, picture: bytes) -> None:
         (422, {"json": {"image": "data:image/svg+xml,<svg/>"}}, "the data URL is not in base64"),
         (422, {"json": ["aGk="]}, "the JSON of the body is an array, not an object"),
         (400, raw(b'{"image": ', "application/json"), "is not valid JSON"),
-        (400, raw(b"[" * 100_000, "application/json"), "is not valid JSON"),
+        (400, raw(b"[" * 9_000, "application/json"), "is not valid JSON"),
+        (422, raw(b"[" * 100_000, "application/json"), "has over 10,000 values"),
+        (422, raw(b'{"image": [' + b"0," * 20_000 + b"0]}", "application/json"), "has over 10,000 values"),
+        (400, raw(b"{%s}" % b",".join(b'"%d": 0' % n for n in range(101)), "application/json"), "has over 100 fields"),
+        (400, raw(b"image=" + b"%41" * 1_000_001, URLENCODED), "1,000,000 escaped bytes"),
+        (400, raw(b"image=" + b"a\xe9" * 1_000_001, URLENCODED), "1,000,000 escaped bytes"),
+        (422, raw(b'{"image": "%s", "model": "%s"}' % (b"A" * 99, b"a" * 10_001), "application/json"), "10,001 bytes"),
+        (422, raw(b'{"image": "A%sA"}' % (b"\\n" * 5_000_000), "application/json"), "not a picture in base64"),
         (400, raw(b"x", "multipart/form-data"), "has no boundary: do not set this header yourself"),
         (400, raw(b"x", "multipart/form-data; boundary=b"), "not a multipart form"),
         (400, raw(b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nx', "multipart/form-data; boundary=b"),
@@ -187,8 +195,8 @@ def test_empty_options_count_as_absent(live: Live, picture: bytes) -> None:
     assert live.client.post("/classify?model=&top=", files={"image": picture}).status_code == 200
 
 
-def test_an_unsupported_charset_is_refused(live: Live) -> None:
-    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
+def test_a_text_that_is_not_valid_in_its_charset_is_refused(live: Live) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=utf-16"}
     body = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
     assert "charset" in str(refusal(live, 400, content=body, headers=headers)["detail"])
 
