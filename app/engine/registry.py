@@ -69,7 +69,7 @@ class Registry(Catalogue):
         self._thread: threading.Thread | None = None
 
     def load_all(self, on_loaded: Callable[["Registry"], None] | None = None) -> None:
-        """Load and warm up the models one after the other, then call `on_loaded`.
+        """Load and warm up the models one after the other, and call `on_loaded` before they count as loaded.
 
         A file that cannot be loaded may be one that is still being written: if the folder is followed, that is decided
         by a second look after `reload_s` seconds.
@@ -81,9 +81,11 @@ class Registry(Catalogue):
             self._load(name, self._file(name), wait_for_writer=self._reload_s > 0)
         if "loading" in map(self.state, self.names) and not self._stopped.wait(self._reload_s):
             self.scan()
-        self._loaded.set()
-        if on_loaded is not None and not self._stopped.is_set():
-            on_loaded(self)
+        try:
+            if on_loaded is not None and not self._stopped.is_set():
+                on_loaded(self)
+        finally:
+            self._loaded.set()
 
     def load_in_background(
         self, on_loaded: Callable[["Registry"], None] | None = None, *, threads: int | None = None

@@ -127,5 +127,5 @@ def test_an_error_says_what_the_client_sent(live: Live, picture: bytes) -> None:
 
 def test_a_long_text_of_blanks_is_refused_quickly(live: Live) -> None:
     """Work that grows with the square of the length would take days."""
-    for blanks, status in ((" " * 5_000_000, 415), (" \n" * 2_500_000, 415), ("A" * 75 + " " * 5_000_000, 422)):
+    for blanks, status in ((" " * 5_000_000, 415), (" \n" * 2_500_000, 422), ("A" * 75 + " " * 5_000_000, 422)):
         refusal(live, status, json={"image": f"x{blanks}x"})

@@ -140,7 +140,8 @@ def test_an_event_stream_arrives_in_pieces(live: Live, nginx: Nginx) -> None:
     path = "/mirage/ideal/cat?steps=1000&crops=32&patience=0"
     with httpx.stream("GET", nginx.url + path, headers={"Accept": "text/event-stream"}, timeout=60) as stream:
         name, event = next(events(stream.iter_lines()))
-        assert (name, event["steps"]) == ("progress", 1000) and live.service.engine.alive == 1
+        assert (name, event["steps"]) == ("progress", 1000)
+        eventually(lambda: live.service.engine.alive == 1)
     eventually(lambda: live.service.engine.alive == 0)
 
 
