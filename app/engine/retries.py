@@ -57,6 +57,7 @@ class Retries:
         self._expected: list[float] = []  # times on the clock of time.monotonic(), soonest first
         self._open: deque[_Appointment] = deque()  # those of this moment
         self._counted = COUNTED
+        self._random = random.Random()  # noqa: S311 (no secret depends on it)
 
     def admit(self, free: int, ends: Callable[[], Ends], own_s: float = math.inf) -> bool:
         """Whether a client that comes now gets one of the `free` places, which it should need for `own_s` seconds."""
@@ -79,7 +80,7 @@ class Retries:
         now = time.monotonic()
         freed = _Freed(ends, free - self._kept)
         wait_s = freed.seconds_until(round(MARGIN * self._counted * len(self._expected)) + 1)
-        wait_s += random.uniform(0, SPREAD * wait_s)  # noqa: S311 (no secret depends on it)
+        wait_s += self._random.uniform(0, SPREAD * wait_s)
         seconds = max(1, math.ceil(wait_s))
         while seconds < LONGEST_S and self._near(now + seconds) > self._places - self._kept:
             seconds += 1

@@ -21,6 +21,8 @@ BUDGET = 2_500_000_000
 """MIRAGE_MEMORY of the service, in bytes."""
 GIVEN_BACK = 1.1
 """How many times as much memory as at the start the service may take a minute later."""
+TEXT_CHARACTERS = 300
+"""How much is shown of what refusals say."""
 SETTLING_S = 60
 SMALL_SIDE = 200
 """Side in pixels of the photo that is sent before and after the others."""
@@ -105,6 +107,7 @@ def judged(answers: Sequence[Answer], *, at_start: int, peak: int, after: int) -
     figures: dict[str, Figure] = {
         "requests": len(answers),
         **{f"answers_{status}": count for status, count in sorted(Counter(str(one.status) for one in answers).items())},
+        "refusals": "; ".join(sorted({one.text for one in answers if one.status != 200}))[:TEXT_CHARACTERS],
         "longest_answer_s": round(max(one.seconds for one in answers), 1),
         "pss_before_mb": _megabytes(at_start),
         "peak_rss_mb": _megabytes(peak),

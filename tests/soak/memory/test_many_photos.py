@@ -10,7 +10,7 @@ from soak.memory.many_photos import BUDGET, Request, judged, send_at_once
 from soak.pictures.conversation import Answer
 
 GOOD = Answer("/classify of a photo", 200, 1.0)
-REFUSED = Answer("/classify of a photo", 503, 0.5, has_retry_after=True)
+REFUSED = Answer("/classify of a photo", 503, 0.5, text="come back", has_retry_after=True)
 
 
 def test_answers_and_memory_within_the_promises_are_no_problems() -> None:
@@ -20,6 +20,7 @@ def test_answers_and_memory_within_the_promises_are_no_problems() -> None:
         "requests": 3,
         "answers_200": 1,
         "answers_503": 2,
+        "refusals": "come back",
         "longest_answer_s": 1.0,
         "pss_before_mb": 800,
         "peak_rss_mb": 2500,
@@ -49,5 +50,6 @@ def test_a_service_in_a_container_answers_photos_at_once(monkeypatch: pytest.Mon
     with container(BUDGET) as inside:
         outcome = send_at_once([Request("/classify", 1000)] * 3, settling_s=0, inside=inside)
     assert outcome.problems == []
-    assert outcome.figures["answers_200"] == 3 and outcome.figures["limited_by"] == inside.means
+    assert outcome.figures["answers_200"] == 3, outcome.figures
+    assert outcome.figures["limited_by"] == inside.means
     assert 100 < int(outcome.figures["pss_before_mb"] or 0) <= int(outcome.figures["peak_rss_mb"] or 0)
