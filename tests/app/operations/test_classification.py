@@ -105,6 +105,7 @@ def test_work_that_is_cancelled_leaves_the_engine_and_a_refusal_is_passed_on(che
         engine.close(timeout_s=0)
         with pytest.raises(ShuttingDown):
             begin(another, [encode(drawn())], sequel=True).future.result(30)
+        another.ticket.close()  # the service waits for it when it stops
 
 
 def test_a_file_that_waited_beyond_its_deadline_is_not_decoded(live: Live) -> None:

@@ -43,6 +43,7 @@ def test_each_broken_promise_is_a_problem() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_service_in_a_container_answers_photos_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three photos of a megapixel."""

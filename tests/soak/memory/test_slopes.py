@@ -20,6 +20,7 @@ def test_a_slope_above_what_is_reserved_is_a_problem() -> None:
     assert outcome.problems == ["bad takes 104 bytes for each pixel, and 103 are reserved"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_an_attack_takes_more_than_the_picture_and_less_than_a_kilobyte() -> None:
     """Photos of 0.3 and 1.4 megapixels, so it is rough."""

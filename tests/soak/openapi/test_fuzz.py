@@ -70,6 +70,7 @@ def test_what_was_found_is_named_and_ends_the_rounds(stand_in: Any) -> None:
     assert len(runs(log)) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_reaches_its_time_is_interrupted_and_counted(stand_in: Any) -> None:
     """Without the interruption it would sleep for an hour."""
     log = stand_in(CLEAN, sleep_s=3600)

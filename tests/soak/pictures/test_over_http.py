@@ -8,6 +8,7 @@ from soak.pictures import over_http
 from soak.pictures.over_http import send_mutated
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_mutated_pictures_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """120 of them over eight connections; memory after so few is not judged here."""
