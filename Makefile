@@ -85,7 +85,7 @@ gpu: .venv/dev-ready ## test and measure on a GPU, in at most 8 minutes; records
 	status=0; timeout 240 $(IN) pytest -m gpu tests || status=$$?; \
 	timeout 240 $(IN) benchmarks --only gpu && exit $$status
 
-soak: .venv/soak-ready ## test a running service for most of an hour: load, faults, damaged pictures; writes soak.json
+soak: .venv/soak-ready ## test a running service for half an hour: load, faults, damaged pictures; writes soak.json
 	$(IN) python -m soak everything
 
 oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
