@@ -4,12 +4,13 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from models.query import Answer, Network, Objective, Query
+from models.query import Answer, Network, Query
 
 GAIN = 1.015
 """A larger batch pays off where it brings this many times the rows per second; it also lets other requests wait
@@ -192,14 +193,14 @@ class PassTimes:
         Those with `gradients` are left out for a network that has none. It takes about MEASURE_S for each kind of pass,
         or one pass where it takes longer. Warm the network up before.
         """
-        for times in (self.forward, self.gradients) if gradients else (self.forward,):
-            objective = _first_logit if times is self.gradients else None
+        for with_gradients in (False, True) if gradients else (False,):
+            run = partial(self.run_grey, network, size=size, gradients=with_gradients)
+            self.of(gradients=with_gradients).measure(run, most)
 
-            def run(rows: int, objective: Objective | None = objective) -> float:
-                grey = torch.full((rows, 3, *size), 0.5, device=self._device)
-                return self._timed(network, [Query(grey, objective)])[1]
-
-            times.measure(run, most)
+    def run_grey(self, network: Network, rows: int, *, size: tuple[int, int], gradients: bool) -> float:
+        """Run a batch of so many grey pictures of `size` (height, width), and return the seconds that it took."""
+        grey = torch.full((rows, 3, *size), 0.5, device=self._device)
+        return self._timed(network, [Query(grey, _first_logit if gradients else None)])[1]
 
     def answer(self, network: Network, queries: list[Query]) -> list[Answer]:
         """The network's answers to a batch, from whose time the estimates learn.

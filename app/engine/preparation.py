@@ -3,16 +3,15 @@
 import hashlib
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from app.engine.threads import compute_in_parallel
 from app.memory.batch import BatchMemory
 from models import store
 from models.pass_times import PassTimes
-from models.query import Query
 from models.spec import Spec
 
 PROBE_ROWS = 2
@@ -59,14 +58,10 @@ class Preparation:
 
     def _measure(self, model: store.Model) -> None:
         network, spec = model.classifier, model.spec
-        network.pass_times.measure(network, size=spec.size, most=self._max_rows, gradients=spec.differentiable)
-        grey = torch.full((PROBE_ROWS, 3, *spec.size), 0.5, device=self._device)
-        query = Query(grey, _first_logit if spec.differentiable else None)
-        self.batch_memory.note(PROBE_ROWS, lambda: network.answer([query]))
-
-
-def _first_logit(logits: Tensor) -> Tensor:
-    return logits[:, 0]
+        times, gradients = network.pass_times, spec.differentiable
+        times.measure(network, size=spec.size, most=self._max_rows, gradients=gradients)
+        run = partial(times.run_grey, network, PROBE_ROWS, size=spec.size, gradients=gradients)
+        self.batch_memory.note(PROBE_ROWS, run)
 
 
 def _shape(spec: Spec) -> Hashable:
