@@ -104,8 +104,9 @@ vendor: app/page/node_modules/ready ## copy the library of the page at the versi
 
 lock: .venv/installer ## update the locks from pyproject.toml; make lock UPGRADE=1 also takes the newest versions
 	$(COMPILE) requirements-install.lock --group install
-	$(COMPILE) requirements.lock pyproject.toml
-	$(COMPILE) requirements-dev.lock pyproject.toml --extra dev --constraints requirements.lock
+	$(COMPILE) requirements.lock pyproject.toml client/pyproject.toml --extra terminal
+	$(COMPILE) requirements-dev.lock pyproject.toml client/pyproject.toml --extra dev --extra terminal \
+		--constraints requirements.lock
 	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
 	$(COMPILE) requirements-soak.lock pyproject.toml --extra soak --constraints requirements-dev.lock \
 		--constraints requirements-oracles.lock
@@ -146,8 +147,8 @@ endif
 	$(call install_lock,requirements.lock)
 	@touch $@
 
-.venv/serve-ready: pyproject.toml .venv/dependencies
-	$(INSTALL) --no-deps --no-build-isolation --editable .
+.venv/serve-ready: pyproject.toml client/pyproject.toml client/mirage/version.py .venv/dependencies
+	$(INSTALL) --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 .venv/dev-ready: requirements-dev.lock .venv/serve-ready
