@@ -5,8 +5,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from mirage.errors import BadPicture
 from PIL import Image, ImageOps
+
+from mirage.errors import BadPicture
 
 
 @runtime_checkable

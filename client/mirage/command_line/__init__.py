@@ -1,0 +1,1 @@
+"""The command `mirage`: what the client can do, from a terminal or a script."""

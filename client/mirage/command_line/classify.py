@@ -1,0 +1,128 @@
+"""mirage classify: the most probable classes of any number of pictures."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from mirage.command_line.connect import Key, Model, Url, connect
+from mirage.command_line.exits import NOT_AS_ASKED
+from mirage.command_line.picture_files import picture_files
+from mirage.command_line.records import done_before, format_of, problem_of
+from mirage.command_line.terminal import err, out, printable
+from mirage.errors import BadOption, MirageError
+from mirage.many import CONCURRENCY
+from mirage.results.classification import Classification
+
+Write: TypeAlias = Callable[[str, Classification | MirageError], None]
+"""What takes the result of one picture to where it belongs."""
+NAME_COLUMNS = 40
+"""Largest width of the column of file names on a terminal."""
+
+
+def classify(
+    paths: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Pictures, or folders with pictures.")],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File for the results, JSON lines or, if its name ends with .csv, CSV. Pictures that it has already "
+            "are left out, so the same command goes on where it was stopped.",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(help="table, jsonl or csv. By default a table on a terminal, JSON lines elsewhere."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="Number of most probable classes.")] = 5,
+    again: Annotated[bool, typer.Option("--again", help="Begin anew: replace the file of --output.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests at the same time.")] = CONCURRENCY,
+    model: Model = None,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Classify pictures: files, or all pictures in folders, as many as you like."""
+    files = picture_files(paths)
+    failed = 0
+    with contextlib.ExitStack() as stack:
+        write, done = _writer(stack, to, format, top, again=again, files=files)
+        left = [file for file in files if file not in done]
+        if done:
+            err.print(f"{len(files) - len(left)} of {len(files)} pictures are in {printable(str(to))} already")
+        client = stack.enter_context(connect(url, key))
+        results = client.classify_many(left, concurrency=concurrency, top=top, model=model)
+        stack.callback(results.close)  # type: ignore[attr-defined]  # before the client, so that its requests end
+        for file, result in _with_bar(results, total=len(files), done=len(files) - len(left)):
+            write(file, result)
+            failed += isinstance(result, MirageError)
+    if failed:
+        err.print(f"mirage: {failed} of {len(left)} pictures could not be classified; the results say why")
+        raise typer.Exit(NOT_AS_ASKED)
+
+
+def _writer(
+    stack: contextlib.ExitStack, to: str | None, format: str | None, top: int, *, again: bool, files: list[str]
+) -> tuple[Write, set[str]]:
+    """What writes a result, and the pictures that have been written before."""
+    if to is None or to == "-":
+        if again:
+            raise BadOption("--again needs --output: without a file there is nothing to begin anew")
+        if format == "table" or (format is None and to is None and sys.stdout.isatty()):
+            return _table(files), set()
+        lines = format_of(format, None, top)
+        sys.stdout.write(lines.header)
+        return _to_standard_output(lines.line), set()
+    lines, path = format_of(format, to, top), Path(to)
+    done = done_before(path, lines, again=again)
+    file = stack.enter_context(path.open("ab", buffering=0))
+
+    def write(name: str, result: Classification | MirageError) -> None:
+        # One call for a whole line: whatever ends the program, no line before it is damaged.
+        file.write(lines.line(name, result).encode("utf-8", "surrogateescape"))
+
+    return write, done
+
+
+def _to_standard_output(line: Callable[[str, Classification | MirageError], str]) -> Write:
+    def write(name: str, result: Classification | MirageError) -> None:
+        sys.stdout.buffer.write(line(name, result).encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+
+    sys.stdout.flush()
+    return write
+
+
+def _table(files: list[str]) -> Write:
+    """A row for each picture, as soon as its result is there."""
+    width = min(NAME_COLUMNS, max((len(printable(file)) for file in files), default=0))
+
+    def write(name: str, result: Classification | MirageError) -> None:
+        row = printable(name)
+        row.truncate(width, overflow="ellipsis", pad=True)
+        if isinstance(result, MirageError):
+            row += Text("  ") + Text(problem_of(result), style="red")
+        else:
+            for number, prediction in enumerate(result.predictions):
+                text = Text.assemble("  ", printable(prediction.label), f" {100 * prediction.probability:.1f} %")
+                row += Text(text.plain, style="" if number else "bold")
+        out.print(row, soft_wrap=True)
+
+    return write
+
+
+def _with_bar(
+    results: Iterator[tuple[str, Classification | MirageError]], *, total: int, done: int
+) -> Iterator[tuple[str, Classification | MirageError]]:
+    """The results, with a bar on the terminal that shows how many are done and how long the others take."""
+    columns = (TextColumn("classifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or total < 2) as progress:
+        task = progress.add_task("", total=total, completed=done)
+        for item in results:
+            yield item
+            progress.advance(task)

@@ -1,0 +1,33 @@
+"""mirage: the command line. Its parts are imported late, so that Ctrl-C works from the first moment on."""
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells report it: 128 and the number of the signal."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a code of `mirage.command_line.exits`."""
+    try:
+        from mirage.command_line.commands import app
+
+        app(prog_name="mirage")
+        sys.exit(0)
+    except KeyboardInterrupt:
+        _end_interrupted()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _end_interrupted()
+        raise
+
+
+def _end_interrupted() -> NoReturn:
+    """End as if by the signal itself: a loop of the shell around this command then ends, too."""
+    print("mirage: interrupted", file=sys.stderr, flush=True)
+    if os.name == "posix":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(INTERRUPTED)
