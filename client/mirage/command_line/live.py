@@ -1,8 +1,9 @@
 """A task that is shown in the terminal while it runs: the picture so far, the probabilities, the time left."""
 
+from dataclasses import dataclass
 from typing import TypeVar
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -25,27 +26,45 @@ def watch(steps: Steps[Result]) -> Result:
             return steps.finish()
         with Live(console=err, refresh_per_second=12, transient=True) as live:
             live.update(Text("waiting for the service ..."))
-            picture: RenderableType = ""
+            pictures = Pictures()
             for step in steps:
-                if step.preview is not None and can_show(err):
-                    picture = HalfBlocks(step.preview, min(MOST_COLUMNS, err.width // 2), max(4, err.height - 5))
-                live.update(_view(picture, step))
+                pictures.update(step)
+                live.update(_view(pictures, step))
         return steps.result
 
 
-def _view(picture: RenderableType, step: ProgressEvent) -> RenderableType:
-    side = Table.grid(padding=(0, 1))
-    side.add_row(picture, Group(bars(step.probabilities), _state(step)))
-    return side
+@dataclass
+class Pictures:
+    """The latest pictures of a task as half blocks: itself, and its change; not every step has them."""
+
+    preview: RenderableType | None = None
+    change: RenderableType | None = None
+
+    def update(self, step: ProgressEvent) -> None:
+        """Take the pictures of this step, if it has any and the terminal can show them."""
+        if not can_show(err):
+            return
+        rows = max(4, err.height - 3)
+        if step.preview is not None:
+            self.preview = HalfBlocks(step.preview, min(MOST_COLUMNS, err.width // 2), rows)
+        if step.change is not None:
+            beside = len(step.probabilities) + 4
+            self.change = HalfBlocks(step.change, MOST_COLUMNS // 2, max(2, rows - beside)).amplified()
 
 
-def _state(step: ProgressEvent) -> RenderableType:
+def _view(pictures: Pictures, step: ProgressEvent) -> RenderableType:
     left = "" if step.eta_s is None else f", {step.eta_s:.0f} s left"
-    verified = "; it holds in the file" if step.success else ""
-    return Group(
-        ProgressBar(total=step.steps, completed=step.step, width=BAR_COLUMNS),
-        Text(f"step {step.step} of at most {step.steps}{left}{verified}"),
-    )
+    figures = Table.grid()
+    figures.add_row(bars(step.probabilities))
+    figures.add_row(ProgressBar(total=step.steps, completed=step.step, width=BAR_COLUMNS + 8))
+    figures.add_row(Text(f"step {step.step} of at most {step.steps}{left}", no_wrap=True))
+    figures.add_row(Text("it holds in the file" if step.success else "", no_wrap=True))
+    if pictures.change is not None:
+        figures.add_row(pictures.change)
+        figures.add_row(Text("the change, amplified", style="dim", no_wrap=True))
+    side = Table.grid(padding=(0, 2, 0, 0))
+    side.add_row(*([] if pictures.preview is None else [pictures.preview]), figures)
+    return side
 
 
 def bars(predictions: tuple[Prediction, ...]) -> RenderableType:

@@ -26,6 +26,13 @@ class HalfBlocks:
         size = max(1, round(scale * picture.width)), max(2, 2 * round(scale * picture.height / 2))
         self.pixels = _opaque(picture).resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST)
 
+    def amplified(self) -> "HalfBlocks":
+        """The same for a picture of a change around mid-grey, which becomes faint when it is made so small."""
+        largest = max(abs(level - 128) for level in self.pixels.tobytes())
+        if largest > 0:
+            self.pixels = self.pixels.point([round(128 + (level - 128) * 127 / largest) for level in range(256)] * 3)
+        return self
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         pixels = self.pixels.load()
         assert pixels is not None

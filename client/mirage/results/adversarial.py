@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageOps
 
+from mirage.results import html
 from mirage.results.pictures import WithPictures
 from mirage.results.shared import Norms, Passes, Prediction, TargetClass
 
@@ -129,3 +131,11 @@ class AdversarialResult(WithPictures):
     """Whether the deadline passed: this is then the best result until then."""
     seconds: float
     """Seconds that the attack took, including the time in the queue."""
+
+    @property
+    def before(self) -> Image.Image:
+        """The picture that was sent, turned as its EXIF data say, which is how the model sees it."""
+        return ImageOps.exif_transpose(Image.open(BytesIO(self.files["uploaded"])))
+
+    def _repr_html_(self) -> str:
+        return html.adversarial(self)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mirage.results import html
 from mirage.results.problem import Problem
 from mirage.results.shared import Prediction
 
@@ -21,6 +22,9 @@ class Classification:
     predictions: tuple[Prediction, ...]
     """The most probable classes, the most probable one first: as many as the option `top` says, or all classes of the
     model if it has fewer."""
+
+    def _repr_html_(self) -> str:
+        return html.classification(self)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from PIL import Image
 
+from mirage.results import html
 from mirage.results.pictures import WithPictures
 from mirage.results.shared import Norms, Passes, Prediction, TargetClass
 
@@ -75,6 +76,9 @@ class CurveResult(WithPictures):
     """Whether the deadline passed: the response then has the results until then."""
     seconds: float
     """Seconds that all attacks together took, including the time in the queue."""
+
+    def _repr_html_(self) -> str:
+        return html.pictures(f"{self.model}: {self.original.label}", self.image)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from mirage.results import html
 from mirage.results.pictures import WithPictures
 from mirage.results.shared import Passes
 
@@ -105,3 +106,6 @@ class IdealResult(WithPictures):
     seconds: float
     """Seconds that it took to draw the pictures and to ask the judge; a stored response keeps the seconds of its
     first request."""
+
+    def _repr_html_(self) -> str:
+        return html.pictures(f"{self.model}: {self.label}", self.image)

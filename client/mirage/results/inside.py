@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from mirage.results import html
 from mirage.results.pictures import WithPictures
 from mirage.results.shared import LayerDetail, Passes, Prediction
 
@@ -39,6 +40,9 @@ class ExplainResult(WithPictures):
     """How much of the network's work the response took."""
     seconds: float
     """Seconds that the network's work took, its waiting time included."""
+
+    def _repr_html_(self) -> str:
+        return html.pictures(f"{self.model}: {self.target.label}, {self.method}", self.image)
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,7 @@ class FeaturesResult(WithPictures):
     """How much of the network's work the response took."""
     seconds: float
     """Seconds that the network's work took, its waiting time included."""
+
+    def _repr_html_(self) -> str:
+        separate = [] if self.maps is None else [feature_map.image for feature_map in self.maps]
+        return html.pictures(f"{self.model}: {self.layer.name}", self.image, *separate)
