@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mirage.address import LOOPBACK, Address
 from mirage.calls import Call
-from mirage.errors import ConnectionLost, NotReached, Overloaded, UnexpectedResponse, of_problem
+from mirage.errors import ConnectionLost, NotReached, Overloaded, ProxyFailed, UnexpectedResponse, of_problem
 from mirage.results.problem import Problem
 from mirage.results.reading import read
 from mirage.retries import Retries
@@ -76,7 +76,7 @@ class Connection:
                 pause_s = retries.after_refusal(error)
             except NotReached as error:
                 pause_s = retries.after_no_connection(error)
-            except (ConnectionLost, UnexpectedResponse) as error:
+            except (ConnectionLost, ProxyFailed) as error:
                 pause_s = retries.after_loss(error)
             await asyncio.sleep(pause_s)
         try:
@@ -136,7 +136,7 @@ class Connection:
         if response.is_redirect:
             raise UnexpectedResponse(f"{where}, and points to {response.headers.get('location', '')}: use that address")
         if response.status_code in GATEWAY:
-            raise UnexpectedResponse(f"{where}: a proxy before the service does not reach it; try again later")
+            raise ProxyFailed(f"{where}: a proxy before the service does not reach it; try again later")
         raise UnexpectedResponse(f"{where}, which is no response of Mirage: check the address")
 
     async def _content(self, response: "httpx.Response") -> bytes:

@@ -31,6 +31,10 @@ class UnexpectedResponse(MirageError):
     """The response is not one of Mirage: something else answers at this address, or a proxy before it."""
 
 
+class ProxyFailed(UnexpectedResponse):
+    """A proxy before the service answered that it has not reached it, for example while the service starts again."""
+
+
 class ProblemError(MirageError):
     """The service answered with a problem (RFC 9457). `problem` has its fields; `str()` gives the detail."""
 

@@ -7,7 +7,7 @@ service, or if it costs next to nothing to answer it twice.
 
 from dataclasses import dataclass, field
 
-from mirage.errors import ConnectionLost, NotReached, Overloaded, UnexpectedResponse
+from mirage.errors import ConnectionLost, NotReached, Overloaded, ProxyFailed
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 """Seconds before the second attempt to connect, and at most between later ones; each pause is twice the one before."""
@@ -39,7 +39,7 @@ class Retries:
             raise error
         return self._wait(self._next_pause(), error)
 
-    def after_loss(self, error: ConnectionLost | UnexpectedResponse) -> float:
+    def after_loss(self, error: ConnectionLost | ProxyFailed) -> float:
         """After a connection that ended before the response, or a proxy's answer that it found no service."""
         if not self.repeatable:
             raise error

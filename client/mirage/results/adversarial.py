@@ -119,7 +119,7 @@ class AdversarialResult(WithPictures):
     """The perturbation as a PNG: grey where nothing changed, amplified to the full range."""
     heat_map: Image.Image
     """The absolute change of each pixel as a PNG, from black (none) to yellow (largest)."""
-    options: Mapping[str, bool | float | str | None]
+    options: Mapping[str, bool | int | float | str | None]
     """Every option of the attack with its value. `steps` is None where the attack `auto` chose its numbers of steps
     by `effort`."""
     survive: tuple[str, ...]

@@ -99,7 +99,7 @@ class IdealResult(WithPictures):
     """Why the first picture shows its class or channel badly, and which option to change; None if it is good."""
     pictures: tuple[OnePicture, ...]
     """Every requested picture, in the order of their seeds."""
-    options: Mapping[str, bool | float | str | None]
+    options: Mapping[str, bool | int | float | str | None]
     """Every option of the method with the value that was used."""
     passes: Passes
     """Numbers of pictures that drawing and scoring sent through the network."""

@@ -34,7 +34,7 @@ class ExplainResult(WithPictures):
     heat_map: Image.Image
     """The heat map alone as a PNG, at the model's input size and for the part of the picture that the network
     sees."""
-    options: Mapping[str, bool | float | str | None]
+    options: Mapping[str, bool | int | float | str | None]
     """Every option of the method with the value that was used."""
     passes: Passes
     """How much of the network's work the response took."""

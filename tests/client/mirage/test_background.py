@@ -1,0 +1,91 @@
+"""Coroutines that are run from other threads: their results, their errors, and their end."""
+
+import asyncio
+import gc
+import os
+import threading
+import time
+
+import pytest
+
+from mirage.background import Background
+
+
+async def waiting(began: threading.Event, ended: list[str]) -> None:
+    began.set()
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        ended.append("cancelled")
+        raise
+
+
+def test_results_and_errors_come_back() -> None:
+    async def divide(a: int, b: int) -> float:
+        await asyncio.sleep(0)
+        return a / b
+
+    background = Background()
+    assert background.run(divide(3, 2)) == 1.5
+    with pytest.raises(ZeroDivisionError):
+        background.run(divide(1, 0))
+    background.stop()
+    assert not background.is_alive
+    with pytest.raises(RuntimeError, match="closed"):
+        background.run(divide(1, 1))
+
+
+def test_an_interrupted_thread_cancels_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C raises KeyboardInterrupt in the thread that waits; here its way of waiting does."""
+    background, began, ended = Background(), threading.Event(), []  # type: ignore[var-annotated]
+
+    def interrupted(*_: object, **__: object) -> None:
+        began.wait(30)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("concurrent.futures.wait", interrupted)
+        background.run(waiting(began, ended))
+    background.stop()
+    assert ended == ["cancelled"]
+
+
+def test_stopping_cancels_what_runs() -> None:
+    background, began, ended = Background(), threading.Event(), []  # type: ignore[var-annotated]
+    failed: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            background.run(waiting(began, ended))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert began.wait(30)
+    background.stop()
+    thread.join(30)
+    assert ended == ["cancelled"] and len(failed) == 1
+
+
+def test_a_client_that_nobody_has_any_more_leaves_no_thread() -> None:
+    background = Background()
+    thread = background._thread
+    del background
+    gc.collect()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_is_told_that_the_client_is_not_its_own() -> None:
+    """Its copy of the client has no thread: to wait for it would take for ever."""
+    background = Background()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if not background.is_alive else 8)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert background.is_alive and time is not None
+    background.stop()

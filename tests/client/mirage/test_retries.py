@@ -1,0 +1,48 @@
+"""When a request is sent again: what the service and the connection said decides."""
+
+import pytest
+
+from mirage.errors import ConnectionLost, NotReached, Overloaded
+from mirage.results.problem import Problem
+from mirage.retries import Retries
+
+FULL = Problem("urn:mirage:problem:overloaded", "", 503, "full", "")
+
+
+def test_a_refusal_is_repeated_when_the_service_said() -> None:
+    """3 s and 7 s are 10 s; the next second would be one too many."""
+    retries = Retries(retry_s=10, repeatable=False, reached=True)
+    assert retries.after_refusal(Overloaded(FULL, 3)) == 3
+    assert retries.after_refusal(Overloaded(FULL, 7)) == 7
+    with pytest.raises(Overloaded):
+        retries.after_refusal(Overloaded(FULL, 1))
+
+
+def test_a_refusal_without_a_time_is_for_good() -> None:
+    with pytest.raises(Overloaded):
+        Retries(retry_s=10, repeatable=True, reached=True).after_refusal(Overloaded(FULL, None))
+
+
+def test_a_service_that_was_never_reached_is_not_waited_for() -> None:
+    """It is not there, or the address is wrong: the user should hear of that at once."""
+    with pytest.raises(NotReached):
+        Retries(retry_s=10, repeatable=True, reached=False).after_no_connection(NotReached("no"))
+
+
+def test_a_service_that_starts_again_is_waited_for_with_growing_pauses() -> None:
+    retries = Retries(retry_s=10, repeatable=False, reached=True)
+    pauses = [retries.after_no_connection(NotReached("no")) for _ in range(7)]
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    with pytest.raises(NotReached):
+        for _ in range(3):
+            retries.after_no_connection(NotReached("no"))
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_lost_connection_is_repeated_only_where_that_costs_nothing(repeatable: bool) -> None:
+    retries = Retries(retry_s=10, repeatable=repeatable, reached=True)
+    if repeatable:
+        assert retries.after_loss(ConnectionLost("gone")) == 0.1
+    else:
+        with pytest.raises(ConnectionLost):
+            retries.after_loss(ConnectionLost("gone"))
