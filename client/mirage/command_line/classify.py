@@ -22,7 +22,7 @@ from mirage.results.classification import Classification
 Write: TypeAlias = Callable[[str, Classification | MirageError], None]
 """What takes the result of one picture to where it belongs."""
 NAME_COLUMNS = 40
-"""Largest width of the column of file names on a terminal."""
+"""Largest width of the column of file names on a terminal; of a longer one the end is shown."""
 
 
 def classify(
@@ -100,11 +100,11 @@ def _to_standard_output(line: Callable[[str, Classification | MirageError], str]
 
 def _table(files: list[str]) -> Write:
     """A row for each picture, as soon as its result is there."""
-    width = min(NAME_COLUMNS, max((len(printable(file)) for file in files), default=0))
+    width = min(NAME_COLUMNS, max((len(printable(file)) for file in files), default=NAME_COLUMNS))
 
     def write(name: str, result: Classification | MirageError) -> None:
-        row = printable(name)
-        row.truncate(width, overflow="ellipsis", pad=True)
+        shown = printable(name).plain
+        row = Text((shown if len(shown) <= width else "..." + shown[3 - width :]).ljust(width))
         if isinstance(result, MirageError):
             row += Text("  ") + Text(problem_of(result), style="red")
         else:

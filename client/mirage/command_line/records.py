@@ -68,11 +68,13 @@ class Csv:
 
     def complete(self, text: str) -> tuple[str, list[str]]:
         """All rows that have every column; the last one may have been cut off when the program was killed."""
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-        if rows and (len(rows[-1]) < len(self._columns) or not text.endswith("\n")):
-            rows.pop()
-        if rows and rows[0] != self._columns:
+        if not text.startswith(self.header):
+            if self.header.startswith(text):
+                return "", []
             raise ValueError("its columns are others: --top has to be the same")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        if len(rows[-1]) < len(self._columns) or not text.endswith("\n"):
+            rows.pop()
         return "".join(map(_csv_line, rows)), [row[0] for row in rows[1:]]
 
 
