@@ -1,7 +1,8 @@
 """AsyncMirage: the client for programs that use asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from mirage import calls
@@ -9,7 +10,7 @@ from mirage.address import Address
 from mirage.async_operations import AsyncCurve, AsyncExplain, AsyncFeatures, AsyncFool, AsyncIdeal
 from mirage.connection import Connection
 from mirage.errors import MirageError
-from mirage.many import CONCURRENCY, in_order
+from mirage.many import CONCURRENCY, classify_all
 from mirage.options import ClassifyOptions, TargetsOptions
 from mirage.pictures import PictureLike
 from mirage.results.classification import Classification, ClassifiedBatch
@@ -88,11 +89,10 @@ class AsyncMirage:
     ) -> AsyncIterator[tuple[Picture, Classification | MirageError]]:
         """Classify any number of pictures: each with its result, or with the error that it alone has, in their order.
 
-        `concurrency` requests are under way at a time, and `pictures` may be a generator: few more pictures than that
-        are in memory. An error that all others would have, too, such as
-        a wrong key, is raised.
+        `concurrency` requests of a few pictures each are under way at a time, and `pictures` may be a generator: no
+        more pictures than that are in memory. An error that all others would have, too, such as a wrong key, is raised.
         """
-        return in_order(pictures, lambda picture: self.classify(picture, **options), concurrency)
+        return classify_all(pictures, _WithOptions(self, options), concurrency)
 
     async def classify_batch(
         self, pictures: Iterable[PictureLike], **options: Unpack[ClassifyOptions]
@@ -119,3 +119,17 @@ class AsyncMirage:
     async def health(self) -> Health:
         """Return the state of the service: whether it is ready, loading, or about to stop."""
         return await self._connection.result(calls.health())
+
+
+@dataclass(frozen=True)
+class _WithOptions:
+    """Classifies with the same options each time."""
+
+    client: AsyncMirage
+    options: ClassifyOptions
+
+    async def classify(self, picture: bytes) -> Classification:
+        return await self.client.classify(picture, **self.options)
+
+    async def classify_batch(self, pictures: Sequence[bytes]) -> ClassifiedBatch:
+        return await self.client.classify_batch(pictures, **self.options)

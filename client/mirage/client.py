@@ -93,9 +93,9 @@ class Mirage:
     ) -> Iterator[tuple[Picture, Classification | MirageError]]:
         """Classify any number of pictures: each with its result, or with the error that it alone has, in their order.
 
-        `concurrency` requests are under way at a time, and `pictures` may be a generator: few more pictures than that
-        are in memory. With `progress` a bar shows how many are done. An error that all others would have, too, such as
-        a wrong key, is raised.
+        `concurrency` requests of a few pictures each are under way at a time, and `pictures` may be a generator: no
+        more pictures than that are in memory. With `progress` a bar shows how many are done. An error that all others
+        would have, too, such as a wrong key, is raised.
         """
         results = self._each(self._client.classify_many(pictures, concurrency=concurrency, **options))
         return with_progress_bar(results, pictures) if progress else results

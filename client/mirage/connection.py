@@ -1,8 +1,8 @@
 """Sends calls over HTTP and reads the responses; retries those that the service had no room for."""
 
-import asyncio
 import contextlib
 import json
+from asyncio import sleep
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,7 +78,7 @@ class Connection:
                 pause_s = retries.after_no_connection(error)
             except (ConnectionLost, ProxyFailed) as error:
                 pause_s = retries.after_loss(error)
-            await asyncio.sleep(pause_s)
+            await sleep(pause_s)
         try:
             yield response
         finally:

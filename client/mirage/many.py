@@ -1,65 +1,134 @@
-"""Many pictures at a time: as many requests as keep the service busy, and no more pictures in memory than that."""
+"""Many pictures at a time: as many requests as keep the service busy, and no more in memory than these hold."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
-from mirage.errors import BadPicture, DeadlinePassed, MirageError, ProblemError, ServiceFailed
-from mirage.pictures import PictureLike
+from mirage.errors import (
+    BadPicture,
+    DeadlinePassed,
+    MirageError,
+    ProblemError,
+    ServiceFailed,
+    UnexpectedResponse,
+    of_problem,
+)
+from mirage.pictures import PictureLike, to_file
+from mirage.results.classification import Classification, ClassifiedBatch
 
 Picture = TypeVar("Picture", bound=PictureLike)
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
+Result: TypeAlias = Classification | MirageError
 CONCURRENCY = 16
-"""Requests at the same time. The service makes batches of those that wait: with fewer it has none to make, and with
-more than its MIRAGE_MAX_WAITING it refuses some."""
-AHEAD = 2
-"""Pictures that may be finished before the next one in order is, as a multiple of the requests at the same time."""
+"""Requests at the same time: a quarter of the places that the service has by default (MIRAGE_MAX_WAITING)."""
+GROUP = 8
+"""Pictures in one request. With so many requests of so many pictures, as many wait at any time as the service puts into
+its largest batches, and those for the next batch are decoded meanwhile."""
+GROUP_BYTES = 4_000_000
+"""Size of the pictures in one request, from which on no further one is added."""
 
 
-async def in_order(
-    pictures: Iterable[Picture],
-    ask: Callable[[Picture], Coroutine[Any, Any, Result]],
-    concurrency: int,
-) -> AsyncIterator[tuple[Picture, Result | MirageError]]:
+class Classify(Protocol):
+    """Classifies one picture, or several in one request, given as the bytes of their files."""
+
+    async def classify(self, picture: bytes, /) -> Classification:
+        """The classes of one picture."""
+
+    async def classify_batch(self, pictures: Sequence[bytes], /) -> ClassifiedBatch:
+        """The classes of each picture, or its problem, in their order."""
+
+
+async def classify_all(
+    pictures: Iterable[Picture], service: Classify, concurrency: int
+) -> AsyncIterator[tuple[Picture, Result]]:
     """Each picture with its result, or with the error that it alone has, in the order of the pictures.
 
-    An error that all others would have, too, such as a wrong key, is raised. Leaving the loop cancels what is under
-    way.
+    At most `concurrency` requests are under way, and that many groups of pictures are finished before the next one in
+    order is. An error that all others would have, too, such as a wrong key, is raised. Leaving the loop cancels what
+    is under way.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}: at least one request has to be under way at a time")
-    slots, source = asyncio.Semaphore(concurrency), iter(pictures)
-    pending: deque[tuple[Picture, asyncio.Task[Result | MirageError]]] = deque()
+    slots, groups = asyncio.Semaphore(concurrency), _groups(iter(pictures))
 
-    async def one(picture: Picture) -> Result | MirageError:
+    async def classified(group: list[Picture]) -> list[Result]:
         async with slots:
-            try:
-                return await ask(picture)
-            except MirageError as error:
-                if is_of_one_picture(error):
-                    return error
-                raise
+            return await _Group(service, group).results()
 
+    pending: deque[tuple[list[Picture], asyncio.Task[list[Result]]]] = deque()
     try:
         while True:
-            for picture in _take(source, AHEAD * concurrency - len(pending)):
-                pending.append((picture, asyncio.create_task(one(picture))))
+            while len(pending) < 2 * concurrency and (group := next(groups)):
+                pending.append((group, asyncio.create_task(classified(group))))
             if not pending:
                 return
-            picture, task = pending[0]
-            result = await task
+            group, task = pending[0]
+            results = await task
             pending.popleft()
-            yield picture, result
+            for picture, result in zip(group, results, strict=True):
+                yield picture, result
     finally:
         for _, task in pending:
             task.cancel()
         await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
 
 
-def _take(source: Iterator[Picture], count: int) -> Iterator[Picture]:
-    for _, picture in zip(range(count), source, strict=False):
-        yield picture
+def _groups(pictures: Iterator[Picture]) -> Iterator[list[Picture]]:
+    """The pictures in groups, and empty groups for ever after the last one."""
+    while True:
+        yield [picture for _, picture in zip(range(GROUP), pictures, strict=False)]
+
+
+class _Group:
+    """Pictures that are sent in one request, or in several where they are large."""
+
+    def __init__(self, service: Classify, pictures: Sequence[PictureLike]) -> None:
+        self._service, self._pictures = service, pictures
+        self._results: list[Result | None] = [None] * len(pictures)
+
+    async def results(self) -> list[Result]:
+        """The result of each picture, or the error that it alone has."""
+        files: dict[int, bytes] = {}
+        for number, picture in enumerate(self._pictures):
+            try:
+                files[number] = await asyncio.to_thread(to_file, picture)
+            except BadPicture as error:
+                self._results[number] = error
+            if sum(map(len, files.values())) >= GROUP_BYTES:
+                await self._send(files)
+                files = {}
+        if files:
+            await self._send(files)
+        assert None not in self._results
+        return self._results  # type: ignore[return-value]
+
+    async def _send(self, files: dict[int, bytes]) -> None:
+        """Send these pictures together; where the service refuses them so, each alone."""
+        if len(files) > 1 and await self._send_together(files):
+            return
+        for number, file in files.items():
+            self._results[number] = await _or_own_error(self._service.classify(file))
+
+    async def _send_together(self, files: dict[int, bytes]) -> bool:
+        batch = await _or_own_error(self._service.classify_batch(list(files.values())))
+        if isinstance(batch, MirageError):
+            return False
+        if len(batch.results) != len(files):
+            raise UnexpectedResponse(f"the response has {len(batch.results)} results for {len(files)} pictures")
+        for number, result in zip(files, batch.results, strict=True):
+            self._results[number] = result if isinstance(result, Classification) else of_problem(result.problem)
+        return True
+
+
+async def _or_own_error(awaitable: Awaitable[Answer]) -> Answer | MirageError:
+    """What is awaited, or the error of this request, unless all others would have it, too."""
+    try:
+        return await awaitable
+    except MirageError as error:
+        if is_of_one_picture(error):
+            return error
+        raise
 
 
 def is_of_one_picture(error: MirageError) -> bool:

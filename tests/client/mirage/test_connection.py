@@ -33,7 +33,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     async def pause(seconds: float) -> None:
         paused.append(seconds)
 
-    monkeypatch.setattr("mirage.connection.asyncio.sleep", pause)
+    monkeypatch.setattr("mirage.connection.sleep", pause)
     yield paused
 
 

@@ -1,12 +1,13 @@
 """Many pictures at a time: their order, how many are under way, and which errors end everything."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import pytest
 
-from mirage.errors import BadPicture, KeyRefused, MirageError, NotReached, Overloaded, of_problem
-from mirage.many import in_order, is_of_one_picture
+from mirage.errors import BadPicture, KeyRefused, MirageError, NotReached, UnexpectedResponse, of_problem
+from mirage.many import GROUP, GROUP_BYTES, Classify, Result, classify_all, is_of_one_picture
+from mirage.results.classification import Classification, ClassifiedBatch, FailedPicture
 from mirage.results.problem import Problem
 
 
@@ -14,66 +15,116 @@ def failure(status: int, kind: str = "a-kind") -> MirageError:
     return of_problem(Problem(f"urn:mirage:problem:{kind}", "", status, "", ""))
 
 
+def classified(picture: bytes) -> Classification:
+    return Classification(picture.decode(), "v", 1, 1, ())
+
+
+class Service(Classify):
+    """Answers each request by a function of its pictures, and keeps the requests."""
+
+    def __init__(self, answer: Callable[[Sequence[bytes]], Awaitable[object]]) -> None:
+        self._answer = answer
+        self.requests: list[list[bytes]] = []
+
+    async def classify(self, picture: bytes, /) -> Classification:
+        self.requests.append([picture])
+        await self._answer([picture])
+        return classified(picture)
+
+    async def classify_batch(self, pictures: Sequence[bytes], /) -> ClassifiedBatch:
+        self.requests.append(list(pictures))
+        await self._answer(pictures)
+        failed = FailedPicture(Problem("urn:mirage:problem:broken-picture", "", 422, "", ""))
+        return ClassifiedBatch("m", "v", tuple(failed if b"broken" in item else classified(item) for item in pictures))
+
+
+async def at_once(_: Sequence[bytes]) -> None:
+    await asyncio.sleep(0)
+
+
 def run(
-    pictures: "list[str] | Iterator[str]", ask: object, concurrency: int = 3, most: int | None = None
-) -> list[object]:
-    async def collect() -> list[object]:
-        results: list[object] = []
-        async for item in in_order(pictures, ask, concurrency):  # type: ignore[arg-type]
+    pictures: Iterable[bytes], service: Service, concurrency: int = 3, most: int | None = None
+) -> list[tuple[bytes, Result]]:
+    async def collect() -> list[tuple[bytes, Result]]:
+        results: list[tuple[bytes, Result]] = []
+        items = classify_all(pictures, service, concurrency)
+        async for item in items:
             results.append(item)
             if most is not None and len(results) == most:
                 break
+        await items.aclose()  # type: ignore[attr-defined]
         return results
 
     return asyncio.run(collect())
 
 
+def numbered(count: int) -> list[bytes]:
+    return [str(number).encode() for number in range(count)]
+
+
 def test_results_come_in_the_order_of_the_pictures() -> None:
-    """The first ones take longest."""
+    """The first requests take longest."""
 
-    async def ask(picture: str) -> str:
-        await asyncio.sleep(0.03 / (1 + int(picture)))
-        return picture * 2
+    async def answer(pictures: Sequence[bytes]) -> None:
+        await asyncio.sleep(0.03 / (1 + int(pictures[0])))
 
-    assert run([str(number) for number in range(9)], ask) == [(str(k), str(k) * 2) for k in range(9)]
+    assert run(numbered(50), Service(answer)) == [(picture, classified(picture)) for picture in numbered(50)]
+
+
+def test_pictures_share_requests_as_long_as_they_are_small() -> None:
+    """A group of eight; then eight that are so large that each request holds two; then one alone."""
+    small, large = numbered(GROUP), [b"x" * (GROUP_BYTES // 2)] * GROUP
+    service = Service(at_once)
+    assert len(run([*small, *large, b"last"], service, concurrency=1)) == 2 * GROUP + 1
+    assert [len(request) for request in service.requests] == [GROUP, *[2] * (GROUP // 2), 1]
 
 
 def test_no_more_requests_and_no_more_pictures_than_allowed() -> None:
-    """At most 3 requests at a time, and 6 pictures beyond what was given back, however slow the first one is."""
+    """Three requests at a time; six groups are taken from the source until the first one, which is slow, is done."""
     running, most_running, taken = 0, 0, 0
     first = asyncio.Event()
 
-    def source() -> Iterator[str]:
+    def source() -> Iterator[bytes]:
         nonlocal taken
-        for number in range(1000):
+        for number in range(10_000):
             taken += 1
-            yield str(number)
+            yield str(number).encode()
 
-    async def ask(picture: str) -> str:
+    async def answer(pictures: Sequence[bytes]) -> None:
         nonlocal running, most_running
         running += 1
         most_running = max(most_running, running)
-        if picture == "0":
+        if pictures[0] == b"0":
             await first.wait()
         else:
             await asyncio.sleep(0)
-            if picture == "5":  # the last one that may begin before the first has ended
+            if int(pictures[0]) == 5 * GROUP:  # the last group that may begin before the first one has ended
                 first.set()
         running -= 1
-        return picture
 
-    assert len(run(source(), ask, most=1)) == 1
-    assert (most_running, taken) == (3, 6)
+    assert len(run(source(), Service(answer), most=1)) == 1
+    assert (most_running, taken) == (3, 6 * GROUP)
 
 
 def test_an_error_of_one_picture_stands_in_its_place() -> None:
-    async def ask(picture: str) -> str:
-        if picture == "bad":
-            raise BadPicture("no file")
-        return picture
+    """One that cannot be read here, and one that the service cannot decode."""
+    results = run([b"a", "missing.png", b"broken", b"d"], Service(at_once))  # type: ignore[list-item]
+    assert [type(result) for _, result in results][::3] == [Classification, Classification]
+    assert isinstance(results[1][1], BadPicture)
+    assert isinstance(results[2][1], MirageError) and results[2][1].kind == "broken-picture"  # type: ignore[attr-defined]
 
-    (_, first), (_, second), (_, third) = run(["a", "bad", "c"], ask)  # type: ignore[misc]
-    assert (first, third) == ("a", "c") and isinstance(second, BadPicture)
+
+def test_pictures_that_are_refused_together_are_sent_alone() -> None:
+    """Together they are too large for the service's limit; one is so even alone."""
+
+    async def answer(pictures: Sequence[bytes]) -> None:
+        if sum(map(len, pictures)) > 10:
+            raise failure(413)
+
+    service = Service(answer)
+    results = run([b"aaaa", b"bbbb", b"c" * 11, b"dddd"], service)
+    assert [isinstance(result, Classification) for _, result in results] == [True, True, False, True]
+    assert len(service.requests) == 5
 
 
 @pytest.mark.parametrize(
@@ -89,44 +140,46 @@ def test_which_errors_are_of_one_picture(error: MirageError, expected: bool) -> 
     assert is_of_one_picture(error) is expected
 
 
-def test_any_other_error_ends_everything_and_cancels_what_is_under_way() -> None:
-    cancelled: list[str] = []
+def waits_for_ever(cancelled: list[bytes], unless: bytes, error: Exception | None) -> Service:
+    """A service that answers one request alone, and notes which of the others were cancelled."""
 
-    async def ask(picture: str) -> str:
-        if picture == "0":
-            await asyncio.sleep(0)
-            raise failure(401)
+    async def answer(pictures: Sequence[bytes]) -> None:
+        if pictures[0] == unless:
+            await asyncio.sleep(0.05)
+            if error is not None:
+                raise error
+            return
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            cancelled.append(picture)
+            cancelled.append(pictures[0])
             raise
-        return picture
 
+    return Service(answer)
+
+
+def test_any_other_error_ends_everything_and_cancels_what_is_under_way() -> None:
+    cancelled: list[bytes] = []
     with pytest.raises(KeyRefused):
-        run([str(number) for number in range(9)], ask)
-    assert {"1", "2"} <= set(cancelled)
+        run(numbered(9 * GROUP), waits_for_ever(cancelled, b"0", failure(401)))
+    assert {str(GROUP).encode(), str(2 * GROUP).encode()} <= set(cancelled)
 
 
 def test_leaving_the_loop_cancels_what_is_under_way() -> None:
-    cancelled: list[str] = []
+    cancelled: list[bytes] = []
+    assert run(numbered(9 * GROUP), waits_for_ever(cancelled, b"0", None), most=1) == [(b"0", classified(b"0"))]
+    assert {str(GROUP).encode(), str(2 * GROUP).encode()} <= set(cancelled)
 
-    async def ask(picture: str) -> str:
-        try:
-            await asyncio.sleep(0 if picture == "0" else 60)
-        except asyncio.CancelledError:
-            cancelled.append(picture)
-            raise
-        return picture
 
-    assert run([str(number) for number in range(9)], ask, most=1) == [("0", "0")]
-    assert "1" in cancelled and "2" in cancelled
+def test_a_service_that_answers_for_fewer_pictures_is_not_believed() -> None:
+    class Forgetful(Service):
+        async def classify_batch(self, pictures: Sequence[bytes], /) -> ClassifiedBatch:
+            return await super().classify_batch(pictures[1:])
+
+    with pytest.raises(UnexpectedResponse, match="1 results for 2 pictures"):
+        run(numbered(2), Forgetful(at_once))
 
 
 def test_at_least_one_request_at_a_time() -> None:
-    async def ask(picture: str) -> str:
-        return picture
-
     with pytest.raises(ValueError, match="at least one"):
-        run(["a"], ask, concurrency=0)
-    assert isinstance(failure(503), Overloaded)
+        run([b"a"], Service(at_once), concurrency=0)

@@ -102,7 +102,7 @@ def test_a_refused_task_is_sent_again_before_its_first_step(monkeypatch: pytest.
     async def pause(seconds: float) -> None:
         paused.append(seconds)
 
-    monkeypatch.setattr("mirage.connection.asyncio.sleep", pause)
+    monkeypatch.setattr("mirage.connection.sleep", pause)
     answers = Answers(refusal(503, retry_after="3"), stream(Pieces([event("result", EXPLAINED)])))
     with Mirage(URL, transport=answers) as client, client.explain.stream(b"picture") as steps:
         assert steps.finish().model == "tiny"
