@@ -5,17 +5,20 @@ wherever it is.
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import os
 import threading
 import weakref
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+from mirage.errors import ConnectionLost
 
 Result = TypeVar("Result")
 LOOK_S = 0.5
 """Seconds after which a waiting thread looks up: on Windows a lock that is waited for hides Ctrl-C."""
+CLEANUP_S = 5.0
+"""Most seconds that an interrupted thread waits for its coroutine to close its connection."""
 
 
 class Background:
@@ -38,15 +41,15 @@ class Background:
         if not self.is_alive:
             coroutine.close()
             raise RuntimeError("the client is closed, or belongs to the process that this one was forked from")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        job = _Job(self._loop, coroutine)
         try:
-            while True:
-                done, _ = concurrent.futures.wait([future], timeout=LOOK_S)
-                if done:
-                    return future.result()
+            while not job.ended.wait(LOOK_S):
+                pass
         except BaseException:
-            future.cancel()
+            job.cancel()
+            job.ended.wait(CLEANUP_S)  # so that what is called next finds connections closed and nothing running
             raise
+        return job.result()
 
     def stop(self) -> None:
         """End the thread; what still runs on it is cancelled first."""
@@ -55,6 +58,33 @@ class Background:
         self.run(_cancel_others())
         _stop_soon(self._loop)
         self._thread.join()
+
+
+class _Job(Generic[Result]):
+    """A coroutine that runs on the loop; `ended` is set once it has ended in any way."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Result]) -> None:
+        self._loop, self._coroutine = loop, coroutine
+        self._task: asyncio.Task[Result] | None = None
+        self.ended = threading.Event()
+        loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._coroutine)
+        self._task.add_done_callback(lambda _: self.ended.set())
+
+    def cancel(self) -> None:
+        """Have the coroutine cancelled; it has begun by then, since the loop keeps the order."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
+
+    def result(self) -> Result:
+        """What the coroutine returned or raised. Raises ConnectionLost if `stop` has cancelled it."""
+        assert self._task is not None
+        try:
+            return self._task.result()
+        except asyncio.CancelledError:
+            raise ConnectionLost("the client was closed before the response: use a new one") from None
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
