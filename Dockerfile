@@ -23,6 +23,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY models ./models
 COPY training ./training
 COPY app ./app
+COPY client ./client
 RUN make install TORCH_BACKEND="${TORCH_BACKEND}" && .venv/bin/python -m compileall -q app models training
 ARG EXTRAS=
 COPY requirements-dev.lock ./

@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help install dependencies extras serve test check types browser format train bench gpu soak oracles vendor lock \
-	audit sbom
+	audit sbom release-check
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -29,7 +29,7 @@ install_lock = awk '/^[a-z]/ { own = /^($(TORCH_PACKAGES))==/ } !own' $(1) > .ve
 endif
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 serve: .venv/serve-ready ## start the service on http://127.0.0.1:8000 (settings: variables MIRAGE_*, or a file .env)
 	$(IN) app
@@ -120,6 +120,9 @@ audit: .venv/audit-ready ## look up known vulnerabilities of all locked packages
 
 sbom: .venv/serve-ready .venv/audit-ready ## write sbom.cdx.json, the software bill of materials of the service
 	$(IN) supply_chain.sbom
+
+release-check: .venv/dev-ready ## build both packages, install each into an empty environment, and try it there
+	$(IN) supply_chain.release
 
 # --universal: one lock for all systems and Pythons. It has no index address: uv's own configuration names the index.
 COMPILE = $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,1 +1,11 @@
 """Offline: a folder or zip of pictures -> one checkpoint file that the service can load."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+_models = find_spec("models")
+if _models is None or Path(str(_models.origin)).parent != Path(__file__).parents[1] / "models":
+    raise ImportError(
+        f"Mirage needs its own package `models`, but Python finds {_models and (_models.origin or _models.name)!r} "
+        "first: run from a folder that has no `models`, or with `python -P`, which leaves the working directory out"
+    )

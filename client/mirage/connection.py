@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mirage.address import LOOPBACK, Address
 from mirage.calls import Call
 from mirage.errors import ConnectionLost, NotReached, Overloaded, ProxyFailed, UnexpectedResponse, of_problem
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 from mirage.results.reading import read
 from mirage.retries import Retries
 from mirage.version import __version__

@@ -1,6 +1,6 @@
 """What can go wrong, as exceptions. Each text says what is wrong and what to do next."""
 
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 
 
 class MirageError(Exception):

@@ -11,7 +11,7 @@ from mirage.calls import Call
 from mirage.connection import EVENTS, Connection
 from mirage.errors import BadOption, ConnectionLost, UnexpectedResponse, of_problem
 from mirage.events import Event, EventReader
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 from mirage.results.reading import read
 from mirage.results.shared import ProgressEvent
 

@@ -13,6 +13,8 @@ LOCKS = (
     *("requirements-install.lock", "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"),
     "requirements-soak.lock",
 )
+CLIENT = tomllib.loads((REPOSITORY / "client" / "pyproject.toml").read_text(encoding="utf-8"))
+"""The pyproject.toml of the client."""
 PAGE = REPOSITORY / "app" / "page"
 """The folder of the web page: a Python package, the files that are served, and tools for work on them."""
 INSTRUCTIONS = {"ARG", "FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "CMD"}

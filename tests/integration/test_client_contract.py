@@ -61,7 +61,7 @@ def classes() -> dict[str, type]:
     return {name: value for name, value in found.items() if isinstance(value, type) and name != "WithPictures"}
 
 
-def kind_of(schema: Json, *, pictures: bool = True) -> str:
+def kind_of(schema: Json) -> str:
     """The type of a field as the document says, in the words of Python."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])

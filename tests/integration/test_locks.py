@@ -7,7 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.integration.project import LOCKS, PAGE, PYPROJECT, locked
+from tests.integration.project import CLIENT, LOCKS, PAGE, PYPROJECT, locked
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -25,12 +25,14 @@ def test_every_package_is_pinned_by_hash_and_without_an_address(lock: str) -> No
         ("requirements.lock", PYPROJECT["project"]["dependencies"]),
         ("requirements-dev.lock", PYPROJECT["project"]["dependencies"]),
         ("requirements-dev.lock", PYPROJECT["project"]["optional-dependencies"]["dev"]),
+        ("requirements.lock", CLIENT["project"]["dependencies"]),
+        ("requirements.lock", CLIENT["project"]["optional-dependencies"]["terminal"]),
         ("requirements-install.lock", PYPROJECT["dependency-groups"]["install"]),
         ("requirements-install.lock", PYPROJECT["build-system"]["requires"]),
         ("requirements-audit.lock", PYPROJECT["dependency-groups"]["audit"]),
         ("requirements-soak.lock", PYPROJECT["project"]["optional-dependencies"]["soak"]),
     ],
-    ids=["serving", "serving in dev", "dev", "install", "build", "audit", "soak"],
+    ids=["serving", "serving in dev", "dev", "client", "terminal", "install", "build", "audit", "soak"],
 )
 def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -> None:
     """Every locked version is in the range of pyproject.toml; `make lock` renews the locks after a change to it."""

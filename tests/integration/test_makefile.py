@@ -22,6 +22,9 @@ def clone(tmp_path: Path) -> Path:
     """A folder with the files of a fresh clone that the set-up needs."""
     for name in ("Makefile", "pyproject.toml", *LOCKS):
         shutil.copy(REPOSITORY / name, tmp_path / name)
+    for name in ("pyproject.toml", "mirage/version.py"):
+        (tmp_path / "client" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / "client" / name, tmp_path / "client" / name)
     (tmp_path / "app" / "page").mkdir(parents=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(PAGE / name, tmp_path / "app" / "page" / name)
@@ -56,7 +59,7 @@ def test_a_target_sets_itself_up_in_a_fresh_clone(clone: Path, goal: str, lock: 
     places = [output.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
-    assert "--no-deps --no-build-isolation --editable ." in output
+    assert "--no-deps --no-build-isolation --editable . --editable client" in output
     assert output.strip().endswith(ends)
 
 
@@ -97,7 +100,8 @@ def test_nothing_is_set_up_twice(clone: Path) -> None:
     (clone / ".venv" / "bin").mkdir(parents=True)
     # A stand-in for the Python of a working virtual environment.
     (clone / ".venv" / "bin" / "python").symlink_to(shutil.which("true") or "/bin/true")
-    for age, name in enumerate([*LOCKS, "pyproject.toml", *stamps]):
+    sources = [*LOCKS, "pyproject.toml", "client/pyproject.toml", "client/mirage/version.py"]
+    for age, name in enumerate([*sources, *stamps]):
         (clone / name).touch()
         os.utime(clone / name, (1_000_000 + age, 1_000_000 + age))
     assert make("-n", "test", cwd=clone).stdout == ready

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from mirage.problem import Problem
 from mirage.results import html
-from mirage.results.problem import Problem
 from mirage.results.shared import Prediction
 
 

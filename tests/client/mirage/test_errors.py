@@ -6,7 +6,7 @@ import pytest
 
 from mirage import errors
 from mirage.errors import of_problem
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 
 
 @pytest.mark.parametrize(

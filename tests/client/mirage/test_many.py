@@ -7,8 +7,8 @@ import pytest
 
 from mirage.errors import BadPicture, KeyRefused, MirageError, NotReached, UnexpectedResponse, of_problem
 from mirage.many import GROUP, GROUP_BYTES, Classify, Result, classify_all, is_of_one_picture
+from mirage.problem import Problem
 from mirage.results.classification import Classification, ClassifiedBatch, FailedPicture
-from mirage.results.problem import Problem
 
 
 def failure(status: int, kind: str = "a-kind") -> MirageError:

@@ -3,7 +3,7 @@
 import pytest
 
 from mirage.errors import ConnectionLost, NotReached, Overloaded
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 from mirage.retries import Retries
 
 FULL = Problem("urn:mirage:problem:overloaded", "", 503, "full", "")

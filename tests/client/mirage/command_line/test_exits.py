@@ -5,7 +5,7 @@ import pytest
 from mirage import errors
 from mirage.command_line.exits import code_of
 from mirage.errors import MirageError, of_problem
-from mirage.results.problem import Problem
+from mirage.problem import Problem
 
 
 @pytest.mark.parametrize(
