@@ -19,7 +19,7 @@ ARG TORCH_BACKEND=
 # Gigabytes that only a change of the locks changes: a layer of their own.
 COPY Makefile requirements-install.lock requirements.lock ./
 RUN make dependencies TORCH_BACKEND="${TORCH_BACKEND}"
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY models ./models
 COPY training ./training
 COPY app ./app

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from models.version import project_version
+
 REPOSITORY = Path(__file__).parents[1]
 PROJECTS = {"mirage-vision": REPOSITORY, "mirage-client": REPOSITORY / "client"}
 """The distributions and the folders of their pyproject.toml."""
@@ -74,13 +76,6 @@ def check(folder: Path) -> None:
     check_shadows(service, folder / "shadowed")
     with started(service, folder / "working-directory") as url:
         try_client(client, url, folder)
-
-
-def project_version() -> str:
-    """The version of both distributions."""
-    text = (REPOSITORY / "client" / "mirage" / "version.py").read_text(encoding="utf-8")
-    version: str = re.findall(r'^__version__ = "(.+)"$', text, flags=re.MULTILINE)[0]
-    return version
 
 
 def check_changelog(text: str, version: str) -> None:

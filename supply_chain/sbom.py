@@ -18,6 +18,8 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from models.version import project_version
+
 REPOSITORY = Path(__file__).parents[1]
 VENDOR = REPOSITORY / "app" / "page" / "files" / "vendor"
 """The libraries of the page, with their checksums in versions.json."""
@@ -32,6 +34,7 @@ def bill_of_materials(lock: Path) -> Json:
     bill = _cyclonedx("requirements", str(lock))
     installed = _cyclonedx("environment", sys.executable)
     _describe_installed(bill, installed)
+    bill["metadata"]["component"]["version"] = project_version()  # which pyproject.toml does not state itself
     scripts = [*page_libraries(), swagger_ui()]
     bill["components"] += scripts
     bill["dependencies"] += [{"ref": script["bom-ref"]} for script in scripts]

@@ -40,7 +40,7 @@ def test_the_wheel_has_the_packages_and_their_data(tmp_path: Path) -> None:
     assert not any("node_modules" in name or name.endswith(("package.json", "package-lock.json")) for name in expected)
     metadata = f"mirage_vision-{version}.dist-info/"
     assert {name for name in names if not name.startswith(metadata)} == expected
-    assert f"{metadata}licenses/LICENSE" in names
+    assert {f"{metadata}licenses/LICENSE", f"{metadata}licenses/NOTICE"} <= names
 
 
 def test_the_wheel_of_the_client_has_the_client_and_nothing_else(tmp_path: Path) -> None:
