@@ -93,9 +93,10 @@ def summary(result: AdversarialResult) -> RenderableType:
             printable(before.label), f" {100 * before.probability:.1f} % \u2192 ", printable(after.label),
             f" {100 * after.probability:.1f} %",
         ),
+        Text(f"{result.model}, {result.attack}, {result.seconds:.1f} s"),
         Text(
-            f"{result.model}, {result.attack}, {result.seconds:.1f} s; {100 * result.perception.unchanged:.1f} % of "
-            f"the values are unchanged; L2 {norms.l2:.3g}, largest change {round(255 * norms.linf)} of 255"
+            f"{100 * result.perception.unchanged:.1f} % of the values are unchanged; L2 {norms.l2:.3g}, largest change "
+            f"{round(255 * norms.linf)} of 255"
         ),
     ]  # fmt: skip
     for verdict in result.transfer:
