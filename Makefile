@@ -57,15 +57,16 @@ check: .venv/dev-ready ## check lint, format, types and import contracts
 NPM := $(shell command -v node >/dev/null && command -v npm)
 
 ifneq ($(NPM),)
-types: .venv/dev-ready app/page/node_modules/ready ## check the types in the JavaScript of the page (part of `make check`)
+types: .venv/dev-ready app/page/node_modules/ready ## check types in the page's JavaScript and, by pyright, in the client (part of `make check`)
 	.venv/bin/python -c 'import json, app.main; print(json.dumps(app.main.create_app().openapi()))' \
 		> app/page/types/openapi.json
 	cd app/page && node_modules/.bin/openapi-typescript types/openapi.json --output types/api.d.ts \
 		--root-types --root-types-no-schema-prefix >/dev/null
+	cd client && ../app/page/node_modules/.bin/pyright --warnings
 	cd app/page && node_modules/.bin/tsc --project tsconfig.json
 else
 types:
-	@echo 'Node.js and npm were not found: the types in the JavaScript of the page were not checked.'
+	@echo 'Node.js and npm were not found: the types in the JavaScript of the page, and the client by pyright, were not checked.'
 endif
 
 format: .venv/dev-ready ## rewrite the sources in the format that `make check` requires

@@ -46,7 +46,7 @@ def _checked(url: str) -> str:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
-        valid = False
+        parts, valid = urlsplit(""), False
     if not valid or re.search(r"[^!-~]", url):
         raise BadAddress(f"{url!r} is no address of a service: {advice}")
     if parts.query or parts.fragment or parts.username:

@@ -55,7 +55,7 @@ class AsyncMirage:
         retry_s: float = RETRY_S,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
-        self.address = Address.of(url, api_key)
+        self.address: Address = Address.of(url, api_key)
         self._connection = Connection(self.address, timeout_s=timeout_s, retry_s=retry_s, transport=transport)
         self.fool = AsyncFool(self._connection)
         self.ideal = AsyncIdeal(self._connection)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from mirage.errors import BadOption
@@ -32,7 +32,7 @@ class Call(Generic[Result]):
     method: str
     path: str
     kind: type[Result]
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
     pictures: Sequence[tuple[str, bytes]] = ()
     repeatable: bool = False
     deadline_s: float = 0
@@ -131,9 +131,10 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Sequence) and not isinstance(value, str):
-        text = ",".join(map(str, value))
+        items = list(cast(Sequence[object], value))
+        text = ",".join(map(str, items))
         # A single index, where a bare number would be a number of channels.
-        return f"{text}," if len(value) == 1 and isinstance(value[0], int) else text
+        return f"{text}," if len(items) == 1 and isinstance(items[0], int) else text
     return str(value)
 
 

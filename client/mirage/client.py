@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
+from mirage.address import Address
 from mirage.async_client import RETRY_S, TIMEOUT_S, AsyncMirage
 from mirage.background import Background
 from mirage.errors import MirageError
@@ -56,7 +57,7 @@ class Mirage:
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._client = AsyncMirage(url, api_key=api_key, timeout_s=timeout_s, retry_s=retry_s, transport=transport)
-        self.address = self._client.address
+        self.address: Address = self._client.address
         self._background = Background()
         self.fool = Fool(self._background, self._client.fool)
         self.ideal = Ideal(self._background, self._client.ideal)

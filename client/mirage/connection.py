@@ -3,7 +3,7 @@
 import contextlib
 import json
 from asyncio import sleep
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mirage.address import LOOPBACK, Address
@@ -62,7 +62,7 @@ class Connection:
         return call.result(_json(content, self.address))
 
     @contextlib.asynccontextmanager
-    async def response(self, call: Call[Any], media_type: str) -> "AsyncIterator[httpx.Response]":
+    async def response(self, call: Call[Any], media_type: str) -> "AsyncGenerator[httpx.Response]":
         """Send the call, again where that is safe, and give the response once it is known to be of this type.
 
         The content is still to be read. Leaving the block closes the connection unless all was read.

@@ -21,11 +21,11 @@ class Event:
 class EventReader:
     """Takes a response's bytes, in pieces of any size, and gives the events that are complete."""
 
-    _line: list[bytes] = field(default_factory=list)
+    _line: list[bytes] = field(default_factory=list[bytes])
     _bytes: int = 0
     _after_return: bool = False
     _kind: str = ""
-    _data: list[str] = field(default_factory=list)
+    _data: list[str] = field(default_factory=list[str])
 
     def feed(self, piece: bytes) -> Iterator[Event]:
         """The events that this piece completes. Raises UnexpectedResponse if one is larger than MOST_BYTES."""

@@ -34,9 +34,11 @@ class Classify(Protocol):
 
     async def classify(self, picture: bytes, /) -> Classification:
         """The classes of one picture."""
+        ...
 
     async def classify_batch(self, pictures: Sequence[bytes], /) -> ClassifiedBatch:
         """The classes of each picture, or its problem, in their order."""
+        ...
 
 
 async def classify_all(

@@ -3,7 +3,7 @@
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 from PIL import Image, ImageOps
 
@@ -32,23 +32,24 @@ def to_file(picture: PictureLike) -> bytes:
 
     Raises BadPicture if there is no such file, or the values are not those of an 8-bit picture.
     """
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, str | os.PathLike):
-        return _read(picture)
-    if isinstance(picture, Image.Image):
-        return _encode(picture)
-    if isinstance(picture, Array):
-        return _encode(_from_array(picture))
+    given = cast(object, picture)  # what a caller without a type checker may give
+    if isinstance(given, bytes):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return _read(cast(str | os.PathLike[str], given))
+    if isinstance(given, Image.Image):
+        return _encode(given)
+    if isinstance(given, Array):
+        return _encode(_from_array(given))
     raise BadPicture(
-        f"a picture cannot be a {type(picture).__name__}: give a path, the bytes of a file, a PIL.Image.Image, or an "
+        f"a picture cannot be a {type(given).__name__}: give a path, the bytes of a file, a PIL.Image.Image, or an "
         "array of uint8 with the shape [h, w, 3]; a tensor [3, h, w] is tensor.permute(1, 2, 0).cpu().numpy()"
     )
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
-    name = os.fspath(path)
-    if isinstance(name, str) and name.startswith(("http://", "https://", "data:")):
+    name = os.fsdecode(path)
+    if name.startswith(("http://", "https://", "data:")):
         raise BadPicture(f"{name[:80]}: addresses are not fetched: download the picture and give its path")
     try:
         return Path(path).read_bytes()

@@ -15,7 +15,7 @@ from mirage.command_line.inside import explain, features
 from mirage.command_line.models import models
 from mirage.version import __version__
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="See what an image classifier sees: the command line of Mirage.",
     epilog=HELP,
     no_args_is_help=True,

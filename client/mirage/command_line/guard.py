@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any
 
 import typer
 
@@ -12,14 +12,12 @@ from mirage.command_line.exits import NOT_VALID, code_of
 from mirage.command_line.terminal import err, printable
 from mirage.errors import MirageError
 
-Parameters = ParamSpec("Parameters")
 
-
-def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
     """The command; where it fails, it ends with one line that says why, in place of a traceback."""
 
     @functools.wraps(command)
-    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+    def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
             sys.stdout.flush()

@@ -24,7 +24,9 @@ class HalfBlocks:
         """`columns` and `rows` are the most letters and lines that the picture may take; its shape is kept."""
         scale = min(columns / picture.width, 2 * rows / picture.height)
         size = max(1, round(scale * picture.width)), max(2, 2 * round(scale * picture.height / 2))
-        self.pixels = _opaque(picture).resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST)
+        self.pixels: Image.Image = _opaque(picture).resize(
+            size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
+        )
 
     def amplified(self) -> "HalfBlocks":
         """The same for a picture of a change around mid-grey, which becomes faint when it is made so small."""

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mirage.errors import BadOption, MirageError, ProblemError
 from mirage.files import write_whole
@@ -18,12 +18,15 @@ class Format(Protocol):
     @property
     def header(self) -> str:
         """What stands before the first record."""
+        ...
 
     def line(self, path: str, result: Classification | MirageError) -> str:
         """The record of one picture, with the end of its line."""
+        ...
 
     def complete(self, text: str) -> tuple[str, list[str]]:
         """The part of a file that is complete, and the paths of its pictures. Raises ValueError for other files."""
+        ...
 
 
 class JsonLines:
@@ -38,10 +41,7 @@ class JsonLines:
     def complete(self, text: str) -> tuple[str, list[str]]:
         """All lines up to the last end of a line; what follows was cut off when the program was killed."""
         whole = text[: text.rfind("\n") + 1]
-        records = [json.loads(line) for line in whole.splitlines()]
-        if not all(isinstance(record, dict) and isinstance(record.get("path"), str) for record in records):
-            raise ValueError("its lines have no path")
-        return whole, [record["path"] for record in records]
+        return whole, [_path(json.loads(line)) for line in whole.splitlines()]
 
 
 class Csv:
@@ -120,6 +120,14 @@ def _fields(result: Classification | MirageError) -> dict[str, Any]:
     from mirage.command_line.terminal import figures
 
     return {"problem": problem_of(result)} if isinstance(result, MirageError) else figures(result)
+
+
+def _path(record: object) -> str:
+    """The path in a record of JSON. Raises ValueError if it has none."""
+    path = cast(dict[str, object], record).get("path") if isinstance(record, dict) else None
+    if not isinstance(path, str):
+        raise ValueError("its lines have no path")
+    return path
 
 
 def _csv_line(values: Sequence[object]) -> str:

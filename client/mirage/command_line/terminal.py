@@ -4,16 +4,16 @@ import dataclasses
 import json
 import sys
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=False)
+out: Console = Console(highlight=False, soft_wrap=False)
 """Results: for people where standard output is a terminal."""
-err = Console(stderr=True, highlight=False)
+err: Console = Console(stderr=True, highlight=False)
 """Everything else: progress and errors, so that standard output holds results alone."""
 
 
@@ -50,7 +50,7 @@ def figures(result: Any) -> Any:
         pairs = ((field.name, getattr(result, field.name)) for field in dataclasses.fields(result))
         return {name: figures(value) for name, value in pairs if name != "files" and not isinstance(value, Image.Image)}
     if isinstance(result, Mapping):
-        return {name: figures(value) for name, value in result.items()}
+        return {name: figures(value) for name, value in cast(Mapping[str, Any], result).items()}
     if isinstance(result, tuple | list):
-        return [figures(item) for item in result]
+        return [figures(item) for item in cast(Sequence[Any], result)]
     return result

@@ -13,7 +13,7 @@ from mirage.files import write_whole
 class WithPictures:
     """A result with pictures: as `PIL.Image.Image`, and as the files that the service made."""
 
-    files: Mapping[str, bytes] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes], kw_only=True, repr=False, compare=False)
     """The pictures as files, by the names of their fields. All figures of a result are those of exactly these files;
     a picture that Pillow has encoded again as a JPEG is another one."""
 
