@@ -12,7 +12,7 @@ from mirage.command_line.exits import NOT_AS_ASKED
 from mirage.command_line.extra_options import Extra, extra_options
 from mirage.command_line.live import watch
 from mirage.command_line.pictures import can_show
-from mirage.command_line.terminal import err, printable
+from mirage.command_line.terminal import err, out, printable, shows_letters
 from mirage.options import FoolOptions
 from mirage.results.adversarial import AdversarialResult
 
@@ -88,9 +88,10 @@ def fool(
 def summary(result: AdversarialResult) -> RenderableType:
     """What the attack has reached, in a few lines."""
     before, after, norms = result.original, result.adversarial, result.norms
+    arrow = "\u2192" if shows_letters(out, "\u2192") else "->"
     lines = [
         Text.assemble(
-            printable(before.label), f" {100 * before.probability:.1f} % \u2192 ", printable(after.label),
+            printable(before.label), f" {100 * before.probability:.1f} % {arrow} ", printable(after.label),
             f" {100 * after.probability:.1f} %",
         ),
         Text(f"{result.model}, {result.attack}, {result.seconds:.1f} s"),

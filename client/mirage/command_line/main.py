@@ -1,5 +1,6 @@
 """mirage: the command line. Its parts are imported late, so that Ctrl-C works from the first moment on."""
 
+import io
 import os
 import signal
 import sys
@@ -11,6 +12,9 @@ INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `mirage.command_line.exits`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # class names may be in any language, and the console in another one
+            stream.reconfigure(errors="backslashreplace")
     try:
         from mirage.command_line.commands import app
 

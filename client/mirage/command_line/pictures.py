@@ -51,7 +51,8 @@ class HalfBlocks:
 
 def can_show(console: Console) -> bool:
     """Whether the console is a terminal with colours and half blocks."""
-    return console.is_terminal and console.color_system is not None and shows_letters(console, UPPER_HALF)
+    has_colours = console.color_system is not None and not console.no_color
+    return console.is_terminal and has_colours and shows_letters(console, UPPER_HALF)
 
 
 def shown(picture: Image.Image, console: Console) -> RenderableType:

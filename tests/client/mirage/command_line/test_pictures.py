@@ -59,6 +59,7 @@ def test_a_faint_change_is_amplified_to_the_full_range() -> None:
 
 
 def test_only_terminals_with_colours_show_pictures() -> None:
-    assert can_show(console(force_terminal=True))
+    assert can_show(console(force_terminal=True, no_color=False))
     assert not can_show(console(force_terminal=False))
     assert not can_show(Console(file=StringIO(), force_terminal=True, color_system=None))
+    assert not can_show(console(force_terminal=True, no_color=True))
