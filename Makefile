@@ -93,7 +93,7 @@ oracles: .venv/oracles-ready ## install other attack libraries, with which tests
 # -W: a broken link, an unknown name or a missing docstring ends the build. Nothing is read from the internet.
 docs: .venv/docs-ready ## build the documentation site: open build/site/index.html
 	$(IN) docsite
-	$(IN) sphinx --fail-on-warning --nitpicky --keep-going --quiet -c docs . build/site
+	$(IN) sphinx --fail-on-warning --fresh-env --keep-going --quiet -c docs . build/site
 	@echo 'The site is build/site/index.html'
 
 install: .venv/serve-ready ## install what the service and training need, without tools for tests
