@@ -1,7 +1,7 @@
 """The configuration of the documentation site: `make docs` builds it (docs/decisions/0063-a-docs-site.md says why so).
 
-The source folder is the repository, not docs/: README.md, CONTRIBUTING.md, model cards and other pages outside docs/ are
-pages of the site too, so a relative link means the same on a code host and in the site.
+The source folder is the repository, not docs/: README.md, CONTRIBUTING.md, model cards and other pages outside docs/
+are pages of the site too, so a relative link means the same on a code host and in the site.
 """
 
 import sys
@@ -42,7 +42,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 nitpicky = True
-suppress_warnings: list[str] = []
+smartquotes = False  # two hyphens begin an option
 
 html_theme = "furo"
 html_title = "Mirage"

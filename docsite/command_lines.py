@@ -5,13 +5,19 @@ from typing import Any
 
 import typer
 
-from docsite.markdown import code, escape
+from docsite.markdown import code, escape, paragraphs
 
 COMMAND_LINES = {
     "python -m training": "training.__main__",
     "python -m app.keys": "app.keys.__main__",
 }
 """The module of each command line; its typer application is called `app`."""
+VALUES = {
+    **{"str": "TEXT", "list[str]": "TEXT", "path": "PATH"},
+    **{"int": "INTEGER", "int range": "INTEGER", "float": "NUMBER", "float range": "NUMBER"},
+    **{"list[float]": "NUMBER", "float,float": "NUMBER NUMBER"},
+}
+"""What stands for the value of an option, by the type that typer shows."""
 OWN_PANEL = ""
 """Heading of the options that have no panel of their own."""
 
@@ -32,7 +38,18 @@ def _command(name: str, command: Any) -> list[str]:
     arguments = [each for each in command.params if each.param_type_name == "argument" and not each.hidden]
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
     usage = " ".join([name, *(_argument(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
-    lines = [f"## {name}", "", "```", usage, "```", "", *_paragraphs(command.help or ""), f"```{{program}} {name}", "```", ""]
+    lines = [
+        f"## {name}",
+        "",
+        "```",
+        usage,
+        "```",
+        "",
+        *_help(command.help or ""),
+        f"```{{program}} {name}",
+        "```",
+        "",
+    ]
     for argument in arguments:
         lines += _option(_argument(argument), argument.help or "", [])
     panels: dict[str, list[Any]] = {}
@@ -45,7 +62,7 @@ def _command(name: str, command: Any) -> list[str]:
     return lines
 
 
-def _paragraphs(text: str) -> list[str]:
+def _help(text: str) -> list[str]:
     return [line for paragraph in text.split("\n\n") for line in (escape(paragraph), "")]
 
 
@@ -58,13 +75,14 @@ def _names(option: Any, context: typer.Context) -> str:
     """`--epochs INTEGER`; a switch has both of its names, and no value."""
     if option.is_flag:
         return " / ".join([*option.opts, *option.secondary_opts])
-    value = option.metavar or option.display_type(ctx=context)
+    kind = option.display_type(ctx=context).strip("<>")
+    value = option.metavar or VALUES.get(kind, kind)
     return ", ".join(f"{name} {value}" for name in option.opts)
 
 
 def _facts(option: Any) -> list[str]:
     facts = ["required"] if option.required else []
-    if option.multiple:
+    if option.multiple and "several times" not in (option.help or ""):
         facts.append("may be given several times")
     low, high = getattr(option, "min", None), getattr(option, "max", None)
     bounds = [f"at least {low:,}"] if low is not None else []
@@ -79,5 +97,6 @@ def _facts(option: Any) -> list[str]:
 
 
 def _option(names: str, text: str, facts: list[str]) -> list[str]:
-    more = f" ({', '.join(facts)})" if facts else ""
-    return [f"````{{option}} {names}", f"{escape(text)}{more}", "````", ""]
+    lines = [line for paragraph in paragraphs(text) for line in (paragraph, "")]
+    more = [f"({', '.join(facts)})", ""] if facts else []
+    return [f"````{{option}} {names}", *lines, *more, "````", ""]

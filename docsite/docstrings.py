@@ -20,8 +20,13 @@ def to_rst(lines: list[str]) -> list[str]:
 def imported_names(source: str) -> set[str]:
     """The names that a module imports, and that it therefore does not describe; none if it has `__all__`."""
     statements = list(ast.walk(ast.parse(source)))
-    names = {target.id for each in statements if isinstance(each, ast.Assign) for target in each.targets
-             if isinstance(target, ast.Name)}
+    names = {
+        target.id
+        for each in statements
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
     imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
     return set() if "__all__" in names else {alias.asname or alias.name for each in imports for alias in each.names}
 

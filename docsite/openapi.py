@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from docsite.markdown import code, definition, escape, table
+from docsite.markdown import code, definition, escape, paragraphs, table
 from docsite.schemas import REFERENCE, kind, referenced
 
 OBJECTS = "objects.md"
@@ -25,7 +25,8 @@ def document() -> Mapping[str, Any]:
     from app.main import create_app  # late: it imports PyTorch
     from app.settings import Settings
 
-    document: Mapping[str, Any] = create_app(Settings(_env_file=None, models=("cats-dogs",))).openapi()
+    settings = Settings(_env_file=None, models=("cats-dogs",))  # type: ignore[call-arg]
+    document: Mapping[str, Any] = create_app(settings).openapi()
     return document
 
 
@@ -80,7 +81,7 @@ def _field(name: str, field: Mapping[str, Any], facts: list[str], anchor: str, *
     facts = [*facts, "required"] if required else facts
     if field.get("default") not in (None, ""):
         facts = [*facts, f"default {code(json.dumps(field['default']).strip(chr(34)))}"]
-    return definition(f"`{name}`{{#{anchor}-{name}}}", facts, escape(field.get("description", "")))
+    return definition(f"`{name}`{{#{anchor}-{name}}}", facts, paragraphs(field.get("description", "")))
 
 
 def _responses(entry: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:

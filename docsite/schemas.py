@@ -57,15 +57,14 @@ def _kind_of_type(schema: Schema, objects: str) -> str:
 
 
 def _range(schema: Schema) -> str:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    words = [
-        *([f"from {low:,.15g}"] if low is not None else []),
-        *([f"above {above:,.15g}"] if above is not None else []),
-        *([f"to {high:,.15g}"] if high is not None else []),
-        *([f"below {below:,.15g}"] if below is not None else []),
-    ]
-    return f" {' '.join(words)}" if words else ""
+    bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    words = [f"{word} {number(schema[key])}" for key, word in bounds.items() if key in schema]
+    return "".join(f" {word}" for word in words)
+
+
+def number(value: float) -> str:
+    """A number with commas between thousands; `1e-06` as it is."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:g}"
 
 
 def _length(schema: Schema, what: str, unit: str) -> str:

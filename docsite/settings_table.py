@@ -47,5 +47,7 @@ def with_table(text: str, name: str, lines: list[str]) -> str:
     pattern = rf"(<!-- {re.escape(name)} -->).*?(<!-- /{re.escape(name)} -->)"
     new, count = re.subn(pattern, lambda match: f"{match[1]}\n\n{body}\n\n{match[2]}", text, flags=re.DOTALL)
     if count != 1:
-        raise LookupError(f"the page must have the comments <!-- {name} --> and <!-- /{name} --> once, not {count} times")
+        raise LookupError(
+            f"the page must have the comments <!-- {name} --> and <!-- /{name} --> once, not {count} times"
+        )
     return new
