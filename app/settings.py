@@ -82,8 +82,8 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="Largest number of requests that wait or run at the same time, from 1 to 10000. Further requests "
-        "are refused with status 503 and a Retry-After header that says when there should be room. Three quarters of the "
-        "places at most are for POST /classify and POST /classify/batch, and three quarters for all other requests.",
+        "are refused with status 503 and a Retry-After header that says when there should be room. At most three "
+        "quarters of the places are for POST /classify and POST /classify/batch, and three quarters for all others.",
     )
     deadline_s: float = Field(
         default=120.0,

@@ -42,6 +42,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 nitpicky = True
+highlight_language = "none"  # for code without a language, which is mostly commands of the shell
 smartquotes = False  # two hyphens begin an option
 
 html_theme = "furo"

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import textwrap
+from itertools import pairwise
 from typing import Any
 
 MUST_HAVE = {"module", "class", "exception", "function", "method", "property", "data"}
@@ -29,6 +30,26 @@ def imported_names(source: str) -> set[str]:
     }
     imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
     return set() if "__all__" in names else {alias.asname or alias.name for each in imports for alias in each.names}
+
+
+def bare_constants(source: str) -> list[str]:
+    """The public constants of a module, and its types, that have no text below them.
+
+    autodoc leaves them out without a word. A TypeVar needs no text.
+    """
+    body = ast.parse(source).body
+    bare: list[str] = []
+    for statement, following in pairwise([*body, ast.Pass()]):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and not _is_text(following):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = [target.id for each in targets for target in ast.walk(each) if isinstance(target, ast.Name)]
+            is_variable = statement.value is not None and ast.unparse(statement.value).startswith("TypeVar(")
+            bare += [name for name in names if not name.startswith("_") and not is_variable]
+    return bare
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(getattr(statement.value, "value", None), str)
 
 
 def is_missing(what: str, lines: list[str]) -> bool:

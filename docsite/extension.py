@@ -64,6 +64,9 @@ class Mermaid(SphinxDirective):
 
 def read_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Turn a docstring into reStructuredText in place; a missing one is a warning, which ends a strict build."""
+    if what == "module":
+        for constant in docstrings.bare_constants(inspect.getsource(value)):
+            LOG.warning("%s.%s has no docstring", name, constant, type="docsite", subtype="docstring")
     if docstrings.is_missing(what, lines):
         LOG.warning("%s has no docstring", name, type="docsite", subtype="docstring")
     lines[:] = docstrings.to_rst(lines)

@@ -15,8 +15,11 @@ OBJECTS = "objects.md"
 """The page beside that of an operation which describes the objects in responses."""
 MIRRORED = "(The same option as in the form"
 """Beginning of what the document adds to a parameter that is a field of the form too."""
-PICTURE_TYPES = "the picture file itself as the body"
-"""What the bodies of the types image/... and application/octet-stream are."""
+WAYS = (
+    "The request is one of: a form (`multipart/form-data`) with the fields below; a picture file as the body, with the "
+    "options in the query; or JSON with the same fields."
+)
+"""How a picture and its options are sent."""
 
 
 @cache
@@ -55,19 +58,12 @@ def _request(entry: Mapping[str, Any], document: Mapping[str, Any], anchor: str)
     form = content.get("multipart/form-data")
     if form is None:
         return lines
-    ways = ["a form (`multipart/form-data`) with the fields below", PICTURE_TYPES, "JSON with the same fields"]
-    if not _takes_one_picture(form, document):
-        ways = [ways[0], "a single picture as the body", ways[2]]
-    lines += [f"The request is one of: {ways[0]}; {ways[1]}, with the options in the query; or {ways[2]}.", ""]
-    lines += ["### Fields of the request", ""]
+    lines += [WAYS, "", "### Fields of the request", ""]
     schema = _resolved(form["schema"], document)
-    for name, field in schema["properties"].items():
+    properties = sorted(schema["properties"].items(), key=lambda item: item[0] not in schema.get("required", []))
+    for name, field in properties:
         lines += _field(name, field, [kind(field, OBJECTS)], anchor, required=name in schema.get("required", []))
     return lines
-
-
-def _takes_one_picture(form: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    return bool(_resolved(form["schema"], document)["properties"]["image"].get("type") != "array")
 
 
 def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = (
     *("requirements-install.lock", "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"),
-    "requirements-soak.lock",
+    *("requirements-soak.lock", "requirements-docs.lock"),
 )
 PAGE = REPOSITORY / "app" / "page"
 """The folder of the web page: a Python package, the files that are served, and tools for work on them."""

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.project import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
-FOLDERS = ("app", "models", "training", "tests", "benchmarks", "docs", "supply_chain", ".github")
+FOLDERS = ("app", "models", "training", "tests", "benchmarks", "docs", "docsite", "deploy", "supply_chain", ".github")
 
 
 def name_of(page: Path) -> str:
