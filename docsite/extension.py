@@ -44,6 +44,12 @@ def replace_comments(app: Sphinx, page: str, content: list[str]) -> None:
         raise ExtensionError(f"{page}: {error.args[0]}") from error
 
 
+def number_decision(app: Sphinx, page: str, content: list[str]) -> None:
+    """Begin the title of a decision with its number, by which other pages call it."""
+    if match := re.fullmatch(r"docs/decisions/0*(\d+)-.*", page):
+        content[0] = re.sub(r"^# ", f"# {match[1]}. ", content[0], count=1)
+
+
 class Mermaid(SphinxDirective):
     """A diagram: the SVG file that was drawn from it."""
 
@@ -106,6 +112,7 @@ def find_name(app: Sphinx, env: Any, node: Element, content: Element) -> Element
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", replace_comments)
+    app.connect("source-read", number_decision)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("autodoc-skip-member", skip_imported)
     app.connect("autodoc-process-signature", write_signature)

@@ -78,3 +78,10 @@ def test_a_diagram_that_was_not_drawn_fails(tmp_path: Path) -> None:
     done = build_pages(tmp_path, {"index.md": page})
     assert not done.succeeded
     assert "run python -m docsite.diagrams" in done.messages
+
+
+def test_the_title_of_a_decision_begins_with_its_number(tmp_path: Path) -> None:
+    pages = {"index.md": "# Page\n\n```{toctree}\ndecisions/0007-seven\n```\n", "decisions/0007-seven.md": "# Seven\n"}
+    done = build_pages(tmp_path, pages)
+    assert done.succeeded, done.messages
+    assert ">7. Seven</a>" in (done.site / "docs" / "index.html").read_text(encoding="utf-8")

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import typer
 
+import models.attacks
+import models.ideal
 from app.settings import Settings
 from docsite.command_lines import COMMAND_LINES
 from docsite.openapi import document
@@ -140,6 +143,16 @@ def test_the_reference_of_a_command_line_has_every_command(built: Build, name: s
     module = __import__(COMMAND_LINES[name], fromlist=["app"])
     for command in typer.main.get_command(module.app).commands:
         assert f"{name} {command}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", [models.attacks, models.ideal], ids=lambda package: package.__name__)
+def test_the_reference_of_a_package_has_every_name_that_it_exports(built: Build, package: ModuleType) -> None:
+    """Their pages list the names in an order for readers; a table of attacks or methods has the name of its module."""
+    page = built.site / "docs" / "reference" / "python" / f"{package.__name__.rpartition('.')[2]}.html"
+    anchors = Page(page).anchors
+    for name in package.__all__:
+        assert anchors & {f"{package.__name__}.{name}", f"{package.__name__}.options.{name}"}, name
 
 
 @pytest.mark.slow
