@@ -29,7 +29,6 @@ exclude_patterns = [
 # Markdown. Headings have the anchors that code hosts give them.
 myst_heading_anchors = 6
 myst_enable_extensions = ["attrs_inline", "deflist"]
-myst_fence_as_directive = ["mermaid"]
 
 # Notebooks are shown with the outputs that they were saved with. Nothing is executed, and no widget is loaded.
 nb_execution_mode = "off"

@@ -15,9 +15,22 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = REPOSITORY / "docs" / "pictures" / "diagrams"
 """Folder of the SVG files."""
+FENCE = re.compile(r"^```mermaid\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+"""A diagram in a page."""
+DRAW = "run python -m docsite.diagrams"
+"""What to do if a file was drawn from another text."""
 COMMAND = ("npx", "--yes", "@mermaid-js/mermaid-cli@11")
 """Mermaid's command line; npx downloads it."""
-SETTINGS = {"theme": "neutral", "htmlLabels": False, "flowchart": {"htmlLabels": False}, "fontFamily": "sans-serif"}
+SETTINGS = {
+    "theme": "neutral",
+    "htmlLabels": False,
+    "flowchart": {"htmlLabels": False},
+    "sequence": {
+        **{"wrap": True, "width": 130, "actorMargin": 10, "diagramMarginX": 8, "wrapPadding": 4},
+        **{"actorFontSize": 13, "messageFontSize": 14, "noteFontSize": 14},
+    },
+    "fontFamily": "sans-serif",
+}
 """Labels are texts of the SVG, not HTML in it, which not every program shows."""
 BROWSER = {"executablePath": "/usr/bin/chromium", "args": ["--no-sandbox"]}
 """The browser that draws, and its arguments."""
@@ -50,8 +63,7 @@ def is_current(source: str) -> bool:
 def sources() -> list[str]:
     """All diagrams in the pages below docs/."""
     pages = sorted((REPOSITORY / "docs").rglob("*.md"))
-    pattern = re.compile(r"^```mermaid\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
-    return [source for page in pages for source in pattern.findall(page.read_text(encoding="utf-8"))]
+    return [source for page in pages for source in FENCE.findall(page.read_text(encoding="utf-8"))]
 
 
 def draw(source: str) -> None:

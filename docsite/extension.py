@@ -14,7 +14,6 @@ from docutils.nodes import Element
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
 
 from docsite import diagrams, docstrings, openapi
 from docsite.command_lines import command_line
@@ -50,22 +49,19 @@ def number_decision(app: Sphinx, page: str, content: list[str]) -> None:
         content[0] = re.sub(r"^# ", f"# {match[1]}. ", content[0], count=1)
 
 
-class Mermaid(SphinxDirective):
-    """A diagram: the SVG file that was drawn from it."""
+def show_diagrams(app: Sphinx, page: str, content: list[str]) -> None:
+    """Put the SVG file that was drawn from a diagram in its place."""
 
-    has_content = True
+    def picture(match: re.Match[str]) -> str:
+        if not diagrams.is_current(match[1]):
+            raise ValueError(f"{diagrams.file_of(match[1]).name} was drawn from another text: {diagrams.DRAW}")
+        file = diagrams.file_of(match[1]).relative_to(diagrams.REPOSITORY)
+        return f"![{diagrams.name_of(match[1])}](/{file}){{.diagram}}"
 
-    def run(self) -> list[nodes.Node]:
-        source = "\n".join(self.content)
-        try:
-            current, file = diagrams.is_current(source), diagrams.file_of(source)
-        except ValueError as error:
-            raise self.error(str(error)) from error
-        if not current:
-            raise self.error(f"{file.name} was drawn from another text: run python -m docsite.diagrams")
-        picture = nodes.image(uri=f"/docs/pictures/diagrams/{file.name}", alt=diagrams.name_of(source))
-        picture["classes"].append("diagram")
-        return [picture]
+    try:
+        content[0] = diagrams.FENCE.sub(picture, content[0])
+    except ValueError as error:
+        raise ExtensionError(f"{page}: {error}") from error
 
 
 def read_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
@@ -113,9 +109,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", replace_comments)
     app.connect("source-read", number_decision)
+    app.connect("source-read", show_diagrams)
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("autodoc-skip-member", skip_imported)
     app.connect("autodoc-process-signature", write_signature)
     app.connect("missing-reference", find_name)
-    app.add_directive("mermaid", Mermaid)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
