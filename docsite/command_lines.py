@@ -67,7 +67,7 @@ def _help(text: str) -> list[str]:
 
 
 def _argument(argument: Any) -> str:
-    name = str(argument.metavar or argument.name.upper()) + ("..." if argument.nargs != 1 else "")
+    name = argument.metavar or argument.name.upper() + ("..." if argument.nargs != 1 else "")
     return name if argument.required else f"[{name}]"
 
 

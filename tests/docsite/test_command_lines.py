@@ -33,7 +33,7 @@ def test_the_page_of_a_small_command_line(monkeypatch: pytest.MonkeyPatch) -> No
 
     @app.command()
     def greet(
-        name: Annotated[str, typer.Argument(help="Who is greeted.")],
+        names: Annotated[list[str], typer.Argument(help="Who is greeted.", metavar="NAME...")],
         times: Annotated[int, typer.Option(help="How often.", min=1, max=9)] = 2,
         loud: Annotated[bool, typer.Option("--loud", help="In capitals.")] = False,
     ) -> None:
@@ -45,8 +45,8 @@ def test_the_page_of_a_small_command_line(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "small_command_line", module)
     monkeypatch.setitem(COMMAND_LINES, "small", "small_command_line")
     text = command_line("small")
-    assert "## small greet\n\n```\nsmall greet NAME [OPTIONS]\n```\n\nGreet somebody.\n" in text
-    assert "````{option} NAME\nWho is greeted.\n" in text
+    assert "## small greet\n\n```\nsmall greet NAME... [OPTIONS]\n```\n\nGreet somebody.\n" in text
+    assert "````{option} NAME...\nWho is greeted.\n" in text
     assert "````{option} --times INTEGER\nHow often.\n\n(at least 1, at most 9, default: 2)\n" in text
     assert "````{option} --loud\nIn capitals.\n\n````" in text
 
