@@ -107,6 +107,12 @@ def test_no_page_loads_anything_from_elsewhere(pages: dict[Path, Page]) -> None:
 
 
 @pytest.mark.slow
+def test_no_page_has_a_path_of_the_machine_that_built_it(pages: dict[Path, Page]) -> None:
+    """Such as the value of a constant that is a path: `:no-value:` leaves it out."""
+    assert [file for file in pages if str(REPOSITORY) in file.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.slow
 def test_every_link_inside_the_site_leads_somewhere(pages: dict[Path, Page]) -> None:
     """Files and anchors; what Sphinx has checked in the sources is checked in the pages."""
     known = {page.file.resolve(): page for page in pages.values()}
