@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help install dependencies extras serve test check types browser format train bench gpu soak oracles vendor lock \
-	audit sbom release-check
+	audit sbom release-check docs
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -91,6 +91,12 @@ soak: .venv/soak-ready ## test a running service for half an hour: load, faults,
 
 oracles: .venv/oracles-ready ## install other attack libraries, with which tests and benchmarks then compare ours
 
+# -W: a broken link, an unknown name or a missing docstring ends the build. Nothing is read from the internet.
+docs: .venv/docs-ready ## build the documentation site: open build/site/index.html
+	$(IN) docsite
+	$(IN) sphinx --fail-on-warning --fresh-env --keep-going --quiet -c docs . build/site
+	@echo 'The site is build/site/index.html'
+
 install: .venv/serve-ready ## install what the service and training need, without tools for tests
 
 # At the versions of the lock for development, which has them all.
@@ -111,8 +117,11 @@ lock: .venv/installer ## update the locks from pyproject.toml; make lock UPGRADE
 	$(COMPILE) requirements-oracles.lock pyproject.toml --extra oracles --constraints requirements-dev.lock
 	$(COMPILE) requirements-soak.lock pyproject.toml --extra soak --constraints requirements-dev.lock \
 		--constraints requirements-oracles.lock
-	$(COMPILE) requirements-audit.lock --group audit --constraints requirements-dev.lock \
+	$(COMPILE) requirements-docs.lock pyproject.toml --extra docs --constraints requirements-dev.lock \
 		--constraints requirements-oracles.lock --constraints requirements-soak.lock
+	$(COMPILE) requirements-audit.lock --group audit --constraints requirements-dev.lock \
+		--constraints requirements-oracles.lock --constraints requirements-soak.lock \
+		--constraints requirements-docs.lock
 	$(if $(NPM),cd app/page && npm $(if $(UPGRADE),update,install) --package-lock-only --ignore-scripts)
 
 # Nothing that is looked up is installed first. Errors 1 and 3 differ; make itself ends with status 2 after both.
@@ -165,6 +174,10 @@ endif
 
 .venv/soak-ready: requirements-soak.lock .venv/dev-ready
 	$(call install_lock,requirements-soak.lock)
+	@touch $@
+
+.venv/docs-ready: requirements-docs.lock .venv/dev-ready
+	$(call install_lock,requirements-docs.lock)
 	@touch $@
 
 .venv/audit-ready: requirements-audit.lock .venv/installer

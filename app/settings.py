@@ -74,14 +74,16 @@ class Settings(BaseSettings):
         ge=1,
         le=4096,
         description="Largest number of pictures in one batch of the network, from 1 to 4096. Lower it if the device "
-        "runs out of memory.",
+        "runs out of memory. Batches are smaller where more pictures at once bring nothing, or would take more than a "
+        "fifth of MIRAGE_MEMORY.",
     )
     max_waiting: int = Field(
         default=64,
         ge=1,
         le=10_000,
         description="Largest number of requests that wait or run at the same time, from 1 to 10000. Further requests "
-        "are refused with status 503 and a Retry-After header that says when there should be room.",
+        "are refused with status 503 and a Retry-After header that says when there should be room. At most three "
+        "quarters of the places are for POST /classify and POST /classify/batch, and three quarters for all others.",
     )
     deadline_s: float = Field(
         default=120.0,
@@ -133,7 +135,8 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1_000,
-        description="Largest number of pixels of one picture, at least 1000.",
+        description="Largest number of pixels of one picture, at least 1000. It is checked in the header of the file, "
+        "before the picture is decoded.",
     )
     memory: ByteSize = Field(
         default_factory=default_memory,

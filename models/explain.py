@@ -190,6 +190,7 @@ METHODS: Mapping[str, Method] = {
     "smooth_grad": Method(smooth_grad),
     "integrated_gradients": Method(integrated_gradients),
 }
+"""The methods by name."""
 
 
 def check_explanation(spec: Spec) -> None:

@@ -12,6 +12,7 @@ from models.resize import OVERSHOOTING, Side, matrices, resize_and_crop, sides
 from models.spec import Spec
 
 Preprocess = Callable[[Float[Tensor, "n 3 h w"]], Float[Tensor, "n 3 i j"]]
+"""From pictures of any size, in [0, 1], to what the network sees of them."""
 
 
 def preprocess(pixels: Float[Tensor, "n 3 h w"], spec: Spec) -> Float[Tensor, "n 3 i j"]:

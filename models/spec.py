@@ -12,7 +12,9 @@ from models.resize import KERNELS
 COLOURS = ("RGB", "BGR", "RGBA", "BGRA", "L", "LA")
 """The channels that the input of a network may have, in their order: red, green, blue, A for opacity, L for grey."""
 RESIZE_MODES = ("crop", "squash", "pad")
+"""How a picture gets the proportions of the input: a part is cut off, it is distorted, or borders are added."""
 OUTPUTS = ("logits", "probabilities")
+"""What a network may return for each class."""
 LARGEST = 2048
 """Largest height and width of the input of a network, and of the resized picture, in pixels."""
 SMALLEST = 16

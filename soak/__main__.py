@@ -72,7 +72,7 @@ def reload_command(
 def faults(
     only: Annotated[str | None, typer.Option(help="Name of a fault, to plant no other one.")] = None,
 ) -> None:
-    """Plant faults in a service and around it, and compare what clients see with docs/operations.md."""
+    """Plant faults in a service and around it, and compare what clients see with docs/reference/operations.md."""
     if only is not None and only not in FAULTS:
         raise typer.BadParameter(f"there is no fault {only}; choose one of {', '.join(FAULTS)}")
     _run({"faults": lambda: plant_faults(only=only)})

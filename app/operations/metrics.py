@@ -25,7 +25,7 @@ RESPONSES: Responses = {
 async def metrics(request: Request) -> Response:
     """Return how many requests were answered and where their time went, and the state of the service's parts.
 
-    docs/observability.md in the sources explains each metric.
+    docs/reference/observability.md in the sources explains each metric.
     """
     text = await run_in_threadpool(generate_latest, request.app.state.metrics)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -74,6 +74,7 @@ ATTACKS: dict[str, Attack] = {
     "sigma_zero": Attack(sigma_zero, ("l0",), minimal=True),
     "patch": Attack(patch, ("l0",), takes_mask=False),
 }
+"""The attacks by name, each with its norms, the default one first."""
 
 
 def choose_attack(attack: str | None, options: Mapping[str, Any], *, differentiable: bool = True) -> str:

@@ -1,1 +1,1 @@
-"""Faults that are planted in and around a running service: each has the answer that docs/operations.md promises."""
+"""Faults that are planted in and around a running service: docs/reference/operations.md has the answer of each."""

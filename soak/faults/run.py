@@ -44,7 +44,7 @@ BESIDE = ("hanging_network",)
 
 
 def faults(*, only: str | None = None) -> Outcome:
-    """Plant each fault, or only the one of this name, and compare what clients see with docs/operations.md.
+    """Plant each fault, or only the one of this name, and compare what clients see with docs/reference/operations.md.
 
     The figures and problems of each fault begin with its name. Raises KeyError for an unknown name.
     """

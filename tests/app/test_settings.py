@@ -63,12 +63,6 @@ def test_the_error_of_a_wrong_value_names_the_setting(name: str, value: str, mon
         Settings(_env_file=None)
 
 
-def test_the_readme_lists_every_setting() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for name in Settings.model_fields:
-        assert f"`MIRAGE_{name.upper()}`" in readme
-
-
 @pytest.mark.parametrize("host", ["", " "])
 def test_an_empty_host_means_localhost(host: str) -> None:
     """For the operating system an empty host means all addresses, so `MIRAGE_HOST=$UNSET` would open the service."""

@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = (
     *("requirements-install.lock", "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"),
-    "requirements-soak.lock",
+    *("requirements-soak.lock", "requirements-docs.lock"),
 )
 CLIENT = tomllib.loads((REPOSITORY / "client" / "pyproject.toml").read_text(encoding="utf-8"))
 """The pyproject.toml of the client."""

@@ -24,7 +24,7 @@ def commands(job: str, workflow: dict[str, Any] = WORKFLOW) -> list[str]:
 
 
 def test_the_jobs_run_the_targets_that_contributors_run() -> None:
-    for target in ("test", "check", "browser"):
+    for target in ("test", "check", "docs", "browser"):
         assert f"make {target}" in commands(target)
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     workflows = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in WORKFLOWS]

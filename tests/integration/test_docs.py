@@ -8,7 +8,10 @@ import pytest
 from tests.integration.project import REPOSITORY
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
-FOLDERS = ("app", "client", "models", "training", "tests", "benchmarks", "docs", "supply_chain", ".github")
+FOLDERS = (
+    *("app", "client", "models", "training", "tests", "benchmarks", "docs", "docsite", "deploy", "supply_chain"),
+    ".github",
+)
 
 
 def name_of(page: Path) -> str:
@@ -58,7 +61,7 @@ def test_lines_of_text_have_at_most_120_characters(page: Path) -> None:
 
 def test_the_example_of_the_architecture_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the end of the example the model takes the picture of the cat for a dog."""
-    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     monkeypatch.chdir(REPOSITORY)
     names: dict[str, object] = {}
     for block in re.findall(r"^```python\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE):

@@ -9,7 +9,7 @@ from tests.integration.project import REPOSITORY
 
 def rows() -> list[tuple[list[str], list[str]]]:
     """The files and the names of each row."""
-    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("### Where is it decided?")[2].partition("\n## ")[0]
     cells = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     return [(re.findall(r"`([\w/]+/\w+\.py)`", files), re.findall(r"`(\w+)`", names)) for _, files, names in cells[2:]]

@@ -31,8 +31,9 @@ def test_every_package_is_pinned_by_hash_and_without_an_address(lock: str) -> No
         ("requirements-install.lock", PYPROJECT["build-system"]["requires"]),
         ("requirements-audit.lock", PYPROJECT["dependency-groups"]["audit"]),
         ("requirements-soak.lock", PYPROJECT["project"]["optional-dependencies"]["soak"]),
+        ("requirements-docs.lock", PYPROJECT["project"]["optional-dependencies"]["docs"]),
     ],
-    ids=["serving", "serving in dev", "dev", "client", "terminal", "install", "build", "audit", "soak"],
+    ids=["serving", "serving in dev", "dev", "client", "terminal", "install", "build", "audit", "soak", "docs"],
 )
 def test_the_locks_fit_the_projects_ranges(lock: str, requirements: list[str]) -> None:
     """Every locked version is in the range of pyproject.toml; `make lock` renews the locks after a change to it."""
@@ -56,7 +57,17 @@ def test_tests_run_with_the_versions_of_the_runtime_lock() -> None:
     assert {name: developing.get(name) for name in serving} == serving
 
 
-@pytest.mark.parametrize("other", ["requirements-dev.lock", "requirements-oracles.lock", "requirements-soak.lock"])
+def test_the_site_is_built_with_the_versions_of_the_development_lock() -> None:
+    """The packages of the site are added to the virtual environment of the tests, and change nothing in it."""
+    developing, building = locked("requirements-dev.lock"), locked("requirements-docs.lock")
+    versions = {name: {version for version, _ in developing[name]} for name in developing.keys() & building.keys()}
+    assert len(versions) >= 20
+    assert {name: {version for version, _ in building[name]} for name in versions} == versions
+
+
+@pytest.mark.parametrize(
+    "other", ["requirements-dev.lock", "requirements-oracles.lock", "requirements-soak.lock", "requirements-docs.lock"]
+)
 def test_the_tools_of_the_audit_leave_other_packages_as_they_are(other: str) -> None:
     """They are installed into the same virtual environment, so a package in both locks has the same versions."""
     audit, others = locked("requirements-audit.lock"), locked(other)

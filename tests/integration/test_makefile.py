@@ -49,6 +49,7 @@ def test_make_without_a_target_lists_every_target() -> None:
         ("types", "requirements-dev.lock", "tsc --project tsconfig.json"),
         ("browser", "requirements-dev.lock", "--dist loadfile"),
         ("bench", "requirements-dev.lock", "-m benchmarks"),
+        ("docs", "requirements-docs.lock", "echo 'The site is build/site/index.html'"),
         ("sbom", "requirements-audit.lock", "-m supply_chain.sbom"),
     ],
 )
@@ -81,6 +82,12 @@ def test_the_tools_of_the_page_are_installed_from_their_lock(clone: Path) -> Non
     assert make("-n", "vendor", "NPM=npm", cwd=clone).stdout == "node app/page/vendor.mjs\n"
     os.utime(modules / "ready", (1_000_000, 1_000_000))
     assert "npm ci" in make("-n", "vendor", "NPM=npm", cwd=clone).stdout
+
+
+def test_each_warning_ends_the_build_of_the_site(clone: Path) -> None:
+    """Also at the second build: pages that have not changed are read again, so that their warnings are seen."""
+    (build,) = [line for line in make("-n", "docs", cwd=clone).stdout.splitlines() if "-m sphinx" in line]
+    assert {"--fail-on-warning", "--fresh-env"} <= set(build.split())
 
 
 def test_without_node_types_are_not_checked_and_the_library_is_not_copied(clone: Path) -> None:
@@ -187,12 +194,13 @@ def run_ci(path: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("failing", "targets"),
     [
-        ("", ["oracles", "sbom", "test", "check", "browser"]),
-        ("oracles", ["oracles", "sbom", "test", "check", "browser"]),
+        ("", ["oracles", "sbom", "docs", "test", "check", "browser"]),
+        ("oracles", ["oracles", "sbom", "docs", "test", "check", "browser"]),
         ("sbom", ["oracles", "sbom"]),
-        ("test", ["oracles", "sbom", "test"]),
-        ("check", ["oracles", "sbom", "test", "check"]),
-        ("browser", ["oracles", "sbom", "test", "check", "browser"]),
+        ("docs", ["oracles", "sbom", "docs"]),
+        ("test", ["oracles", "sbom", "docs", "test"]),
+        ("check", ["oracles", "sbom", "docs", "test", "check"]),
+        ("browser", ["oracles", "sbom", "docs", "test", "check", "browser"]),
     ],
 )
 def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, targets: list[str]) -> None:
@@ -203,7 +211,7 @@ def test_ci_runs_the_tests_and_then_the_checks(tmp_path: Path, failing: str, tar
     assert (tmp_path / "asked").read_text().split() == targets
     # Without the other libraries, the tests that compare with them are skipped.
     assert (done.returncode == 0) == (failing in ("", "oracles"))
-    assert ("== make test ==" in done.stdout) == (failing != "sbom")
+    assert ("== make test ==" in done.stdout) == (failing not in ("sbom", "docs"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text(encoding="utf-8"))["gro
 EXAMPLES = yaml.safe_load((FOLDER / "alerts.test.yml").read_text(encoding="utf-8"))["tests"]
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-PAGE = (REPOSITORY / "docs" / "observability.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "reference" / "observability.md").read_text(encoding="utf-8")
 NAME = re.compile(r"\b(?:mirage|process)_\w+")
 
 

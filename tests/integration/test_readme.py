@@ -1,4 +1,4 @@
-"""The README's commands work as they are written."""
+"""The commands of the README, of the tutorial and of a how-to guide work as they are written."""
 
 import re
 import shlex
@@ -20,25 +20,29 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The code blocks of this language; those of the shell have no language."""
-    matches = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    matches = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
     return [block for name, block in matches if name == language]
 
 
-def commands(start: str) -> list[str]:
+def commands(start: str, text: str) -> list[str]:
     """The commands of the shell that begin with `start`; a backslash at the end of a line continues it."""
-    lines = [line for block in blocks("") for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in blocks("", text) for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if line.startswith(start)]
 
 
 @pytest.mark.slow
-def test_the_curl_commands_succeed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 5), ("docs/tutorial.md", 9), ("docs/how-to/robustness-curve.md", 2)]
+)
+def test_the_curl_commands_succeed(tmp_path: Path, page: str, least: int) -> None:
     """They run in the order of the page; those that need a download are left out."""
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
-    lines = [line for line in commands("curl") if "imagenet" not in line]
-    assert len(lines) >= 5
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    lines = [line for line in commands("curl", text) if "imagenet" not in line]
+    assert len(lines) >= least
     (tmp_path / "docs").symlink_to(REPOSITORY / "docs")
     with serve(checkpoints=BUNDLED) as live:
         for line in lines:

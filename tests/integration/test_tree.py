@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.integration.project import REPOSITORY
 
-PACKAGES = ("app", "client", "models", "soak", "supply_chain", "training")
+PACKAGES = ("app", "client", "docsite", "models", "soak", "supply_chain", "training")
 SOURCES = [path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))]
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 SCRIPTS = sorted((REPOSITORY / "app" / "page" / "files" / "scripts").rglob("*.js"))

@@ -67,7 +67,7 @@ def launch(place: Path, processes: int, *modes: str, restarts: int = 0) -> str:
     script.write_text(SCRIPT)
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
     command = [sys.executable, *(torchrun if processes > 1 else []), str(script), str(place), *modes]
-    # Without it a restarted process group waits for a store that ended with the first (docs/training.md).
+    # Without it a restarted process group waits for a store that ended with the first (docs/how-to/training.md).
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from training.importing.options import ImportOptions
 KEPT_BYTES = 1_500_000_000
 """About how many bytes the decoded photos may take in memory; for that, large ones are shrunk."""
 ENOUGH = 100
-"""Number of photos with which the check finds all but small mistakes (docs/importing.md)."""
+"""Number of photos with which the check finds all but small mistakes (docs/how-to/importing.md)."""
 
 Photos = Sequence[tuple[UInt8[Tensor, "3 _ _"], int]]
 """Pixels and the index of the class."""

@@ -13,7 +13,7 @@ from training.importing.alternatives import Alternative
 from training.metrics import are_right, best_temperature
 
 SURE = 0.001
-"""Largest p-value of a lower loss that counts as no chance (docs/importing.md has the rates of errors)."""
+"""Largest p-value of a lower loss that counts as no chance (docs/how-to/importing.md has the rates of errors)."""
 WORTH = 0.1
 """Smallest fall of the loss, as a part of it, that is worth a remark: many networks do a little better with a resize
 that is not their own."""

@@ -49,8 +49,8 @@ def test_a_fault_that_cannot_be_planted_is_a_problem_and_the_others_are_planted(
 
 
 def test_each_fault_is_documented() -> None:
-    """The table in docs/operations.md has the answer of each by its name in the soak."""
-    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    """The table in docs/reference/operations.md has the answer of each by its name in the soak."""
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "operations.md").read_text(encoding="utf-8")
     assert [name for name in FAULTS if f"`{name}`" not in text] == []
 
 

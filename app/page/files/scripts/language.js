@@ -1,5 +1,5 @@
 // The texts of the page in the reader's language, and numbers as that language writes them.
-// Each language is one file in languages/ that a translator can edit: docs/page.md says how.
+// Each language is one file in languages/ that a translator can edit: docs/explanation/page.md says how.
 
 import { redraw } from "./drawing.js";
 import { remember, remembered } from "./storage.js";

@@ -1,0 +1,1 @@
+"""The documentation site: reference pages that are made from the code, and what Sphinx needs to build them."""

@@ -1,0 +1,135 @@
+"""Operations of the OpenAPI document as Markdown: what a request may have, and what comes back.
+
+No library that draws OpenAPI documents in Sphinx reads version 3.2 (docs/decisions/0063-a-docs-site.md).
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from docsite.markdown import code, definition, escape, paragraphs, table
+from docsite.schemas import REFERENCE, kind, referenced
+
+OBJECTS = "objects.md"
+"""The page beside that of an operation which describes the objects in responses."""
+MIRRORED = "(The same option as in the form"
+"""Beginning of what the document adds to a parameter that is a field of the form too."""
+WAYS = (
+    "The request is one of: a form (`multipart/form-data`) with the fields below; a picture file as the body, with the "
+    "options in the query; or JSON with the same fields."
+)
+"""How a picture and its options are sent."""
+
+
+@cache
+def document() -> Mapping[str, Any]:
+    """The OpenAPI document of a service with the bundled models and no other setting."""
+    from app.main import create_app  # late: it imports PyTorch
+    from app.settings import Settings
+
+    settings = Settings(_env_file=None, models=("cats-dogs",))  # type: ignore[call-arg]
+    document: Mapping[str, Any] = create_app(settings).openapi()
+    return document
+
+
+def operation(name: str, document: Mapping[str, Any]) -> str:
+    """The operation of this name, such as POST /classify, below a heading of the second level."""
+    method, _, path = name.partition(" ")
+    entry = document["paths"].get(path, {}).get(method.lower())
+    if entry is None:
+        raise LookupError(f"the OpenAPI document has no operation {name!r}")
+    anchor = entry["operationId"].replace("_", "-")
+    lines = [f"## {name}", "", f"**{escape(entry['summary'])}.** {entry.get('description', '')}", ""]
+    lines += _request(entry, document, anchor)
+    lines += _responses(entry, document)
+    return "\n".join(lines)
+
+
+def _request(entry: Mapping[str, Any], document: Mapping[str, Any], anchor: str) -> list[str]:
+    lines: list[str] = []
+    parameters = [each for each in entry.get("parameters", []) if MIRRORED not in each.get("description", "")]
+    if parameters:
+        lines += ["### Parameters", ""]
+        for each in parameters:
+            facts = [f"in the {each['in']}", kind(each["schema"], OBJECTS)]
+            lines += _field(each["name"], each["schema"] | each, facts, anchor, required=each.get("required", False))
+    content = entry.get("requestBody", {}).get("content", {})
+    form = content.get("multipart/form-data")
+    if form is None:
+        return lines
+    lines += [WAYS, "", "### Fields of the request", ""]
+    schema = _resolved(form["schema"], document)
+    properties = sorted(schema["properties"].items(), key=lambda item: item[0] not in schema.get("required", []))
+    for name, field in properties:
+        lines += _field(name, field, [kind(field, OBJECTS)], anchor, required=name in schema.get("required", []))
+    return lines
+
+
+def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    resolved: Mapping[str, Any] = document["components"]["schemas"][schema["$ref"].removeprefix(REFERENCE)]
+    return resolved
+
+
+def _field(name: str, field: Mapping[str, Any], facts: list[str], anchor: str, *, required: bool) -> list[str]:
+    facts = [*facts, "required"] if required else facts
+    if field.get("default") not in (None, ""):
+        facts = [*facts, f"default {code(json.dumps(field['default']).strip(chr(34)))}"]
+    return definition(f"`{name}`{{#{anchor}-{name}}}", facts, paragraphs(field.get("description", "")))
+
+
+def _responses(entry: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    lines = ["### Responses", ""]
+    rows = []
+    for status, response in entry["responses"].items():
+        types = ", ".join(code(name) for name in response.get("content", {}))
+        rows.append((code(status), types or "no body", escape(response["description"])))
+    lines += table(("status", "types", "meaning"), rows)
+    success = entry["responses"]["200"]
+    headers = [
+        (code(name), escape(_header(header, document)["description"]))
+        for name, header in success.get("headers", {}).items()
+    ]
+    lines += ["#### Headers of a success", "", *table(("header", "meaning"), headers)] if headers else []
+    for name in dict.fromkeys(_json_names(success)):
+        lines += [f"#### JSON: {name}", "", *_properties(document["components"]["schemas"][name])]
+    example = success.get("content", {}).get("application/json", {}).get("example")
+    if example is not None:
+        lines += ["#### Example", "", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]
+    return lines
+
+
+def _header(header: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in header:
+        return header
+    resolved: Mapping[str, Any] = document["components"]["headers"][header["$ref"].rpartition("/")[2]]
+    return resolved
+
+
+def _json_names(response: Mapping[str, Any]) -> list[str]:
+    """The schemas of a JSON response itself, not of what is inside it."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return referenced(schema)
+
+
+def _properties(schema: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (code(name), kind(field, OBJECTS), escape(field.get("description", "")))
+        for name, field in schema.get("properties", {}).items()
+    ]
+    return table(("field", "value", "meaning"), rows)
+
+
+def objects(document: Mapping[str, Any]) -> str:
+    """All objects that responses consist of, in alphabetical order, one heading of the second level for each."""
+    schemas = document["components"]["schemas"]
+    responses = [entry["responses"] for path in document["paths"].values() for entry in path.values()]
+    names = set(referenced(responses))
+    while more := {inner for name in names for inner in referenced(schemas[name])} - names:
+        names |= more
+    lines = []
+    for name in sorted(names):
+        lines += [f"## {name}", "", escape(schemas[name].get("description", "")), "", *_properties(schemas[name])]
+    return "\n".join(lines)
