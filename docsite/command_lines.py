@@ -8,6 +8,7 @@ import typer
 from docsite.markdown import code, escape, paragraphs
 
 COMMAND_LINES = {
+    "mirage": "mirage.command_line.commands",
     "python -m training": "training.__main__",
     "python -m app.keys": "app.keys.__main__",
 }
@@ -75,7 +76,7 @@ def _names(option: Any, context: typer.Context) -> str:
     """`--epochs INTEGER`; a switch has both of its names, and no value."""
     if option.is_flag:
         return " / ".join([*option.opts, *option.secondary_opts])
-    kind = option.display_type(ctx=context).strip("<>")
+    kind = option.make_metavar(context).strip("<>[]")
     value = option.metavar or VALUES.get(kind, kind)
     return ", ".join(f"{name} {value}" for name in option.opts)
 
@@ -84,7 +85,7 @@ def _facts(option: Any) -> list[str]:
     facts = ["required"] if option.required else []
     if option.multiple and "several times" not in (option.help or ""):
         facts.append("may be given several times")
-    low, high = getattr(option, "min", None), getattr(option, "max", None)
+    low, high = getattr(option.type, "min", None), getattr(option.type, "max", None)
     bounds = [f"at least {low:,}"] if low is not None else []
     facts += [*bounds, *([f"at most {high:,}"] if high is not None else [])]
     if isinstance(option.show_default, str):

@@ -5,7 +5,7 @@ import inspect
 import re
 import textwrap
 from itertools import pairwise
-from typing import Any
+from typing import Any, is_typeddict
 
 MUST_HAVE = {"module", "class", "exception", "function", "method", "property", "data"}
 """Kinds of names, as autodoc calls them, that need a docstring; the docstring of a class describes its fields."""
@@ -63,7 +63,7 @@ def written_signature(what: str, value: Any) -> tuple[str, str | None] | None:
     At run time the names of types are replaced by what they stand for, which is long and says less. A class without an
     `__init__` of its own has no arguments: its fields are described one by one. None if there is no source.
     """
-    if what == "exception":
+    if what == "exception" or is_typeddict(value):  # Sphinx has no signature of these that could be replaced
         return None
     if what == "class":
         value = vars(value).get("__init__")

@@ -1,10 +1,7 @@
 """The client of Mirage, a service that shows what an image classifier sees.
 
-from mirage import Mirage
-
-with Mirage("http://127.0.0.1:8000") as client:
-    print(client.classify("dog.jpg"))
-    client.fool("dog.jpg", target="cat").save("cat.png")
+`Mirage` is a running service, and `AsyncMirage` the same for programs that use asyncio. Results are dataclasses with
+pictures as `PIL.Image.Image`, and errors are subclasses of `MirageError` whose texts say what to do next.
 """
 
 from mirage.async_client import AsyncMirage

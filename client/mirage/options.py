@@ -24,8 +24,11 @@ Attack = Literal[
     "sigma_zero",
     "patch",
 ]
+"""The attacks, by their names. The README lists their papers."""
 Norm = Literal["linf", "l2", "l1", "l0"]
+"""Norms of a perturbation: the largest change, the Euclidean length, the sum of all changes, the number of pixels."""
 Effort = Literal["quick", "standard", "thorough"]
+"""How much work the service puts in."""
 ClassName = str | int
 """A class, by its name or by its index from 0."""
 

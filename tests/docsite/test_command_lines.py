@@ -22,7 +22,9 @@ def test_every_command_argument_and_option_is_there(name: str) -> None:
         terms = re.findall(r"^````\{option\} (.*)$", section, flags=re.MULTILINE)
         for parameter in command.params:
             if not parameter.hidden:
-                names = [name for name in parameter.opts if name.startswith("--")] or [parameter.name.upper()]
+                names = [name for name in parameter.opts if name.startswith("--")] or [
+                    (parameter.metavar or parameter.name.upper()).strip("[].")
+                ]
                 assert any(set(names) <= set(re.findall(r"[\w-]+", term)) for term in terms), names
                 assert set(re.findall(r"\w+", parameter.help)) - {"and"} <= words, names
 

@@ -10,7 +10,7 @@ from mirage.errors import BadOption
 Extra: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--option", "-O", metavar="NAME=VALUE", help="Any other option of the operation, such as steps=40. May repeat."
+        "--option", "-O", metavar="NAME=VALUE", help="Any other option, such as steps=40; may be given several times."
     ),
 ]
 

@@ -40,7 +40,8 @@ def fool(
         float | None, typer.Option(help="Margin in logits, 0 to 100, by which the goal must lead.")
     ] = None,
     survive: Annotated[
-        list[str] | None, typer.Option(help="What the change must survive: jpeg:75, resize:0.5. May be repeated.")
+        list[str] | None,
+        typer.Option(help="What the change must survive: jpeg:75, resize:0.5; may be given several times."),
     ] = None,
     mask: Annotated[
         str | None, typer.Option(help="A picture of the same size, light where the picture may change.")

@@ -23,7 +23,7 @@ def explain(
         str | None, typer.Option("--class", "--target", help="The class; by default the most probable one.")
     ] = None,
     method: Annotated[str | None, typer.Option(help="grad_cam, smooth_grad or integrated_gradients.")] = None,
-    layer: Annotated[str | None, typer.Option(help="For grad_cam: the layer whose feature maps are weighted.")] = None,
+    layer: Annotated[str | None, typer.Option(help="The layer whose feature maps grad_cam weights.")] = None,
     extra: Extra = None,
     model: Model = None,
     as_json: Json = False,
