@@ -10,6 +10,7 @@ from mirage.errors import (
     BadAddress,
     BadOption,
     BadPicture,
+    ClientClosed,
     ConnectionLost,
     DeadlinePassed,
     KeyRefused,
@@ -21,6 +22,7 @@ from mirage.errors import (
     ProxyFailed,
     RequestRefused,
     ServiceFailed,
+    TimedOut,
     UnexpectedResponse,
 )
 from mirage.pictures import PictureLike
@@ -33,6 +35,7 @@ __all__ = [
     "BadAddress",
     "BadOption",
     "BadPicture",
+    "ClientClosed",
     "ConnectionLost",
     "DeadlinePassed",
     "KeyRefused",
@@ -47,6 +50,7 @@ __all__ = [
     "RequestRefused",
     "ServiceFailed",
     "Steps",
+    "TimedOut",
     "UnexpectedResponse",
     "__version__",
 ]

@@ -10,7 +10,7 @@ from mirage.errors import BadAddress
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 """Where `make serve` and `mirage serve` start the service."""
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Hosts that are this machine, which no proxy can reach."""
 
 
@@ -33,14 +33,22 @@ class Address:
         if re.search(r"[^!-~]", key):
             raise BadAddress("the API key has characters that no key has: copy it again, without quotes")
         if url.startswith("unix:"):
-            return cls("http://localhost", url.removeprefix("unix:").removeprefix("//"), key)
+            if not (path := url.removeprefix("unix:").removeprefix("//")):
+                raise BadAddress("unix: needs the path of the service's socket, for example unix:/run/mirage.sock")
+            return cls("http://localhost", path, key)
         return cls(_checked(url), "", key)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service is on this machine."""
+        return bool(self.socket) or urlsplit(self.url).hostname in LOOPBACK
 
     def __str__(self) -> str:
         return f"unix:{self.socket}" if self.socket else self.url
 
 
 def _checked(url: str) -> str:
+    shown = re.sub(r"//[^/]*@", "//...@", url)  # without a password
     advice = "give it as http://HOST:PORT, for example http://127.0.0.1:8000, or as unix:/PATH"
     try:
         parts = urlsplit(url)
@@ -48,7 +56,7 @@ def _checked(url: str) -> str:
     except ValueError:
         parts, valid = urlsplit(""), False
     if not valid or re.search(r"[^!-~]", url):
-        raise BadAddress(f"{url!r} is no address of a service: {advice}")
-    if parts.query or parts.fragment or parts.username:
+        raise BadAddress(f"{shown!r} is no address of a service: {advice}")
+    if parts.query or parts.fragment or "@" in parts.netloc:
         raise BadAddress(f"the address has a query, a fragment or a user name, which a service has not: {advice}")
     return url.rstrip("/")

@@ -89,8 +89,9 @@ class AsyncMirage:
     ) -> AsyncIterator[tuple[Picture, Classification | MirageError]]:
         """Classify any number of pictures: each with its result, or with the error that it alone has, in their order.
 
-        `concurrency` requests of a few pictures each are under way at a time, and `pictures` may be a generator: no
-        more pictures than that are in memory. An error that all others would have, too, such as a wrong key, is raised.
+        `concurrency` requests of up to eight pictures each are under way at a time. `pictures` may be a generator: it
+        runs on other threads, and at most four such requests ahead. An error that all others would have, too, such as a
+        wrong key, is raised.
         """
         return classify_all(pictures, _WithOptions(self, options), concurrency)
 

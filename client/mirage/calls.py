@@ -119,7 +119,7 @@ def _post(
     if (mask := options.get("mask")) is not None:
         files.append(("mask", to_file(mask)))
     text = _as_text({name: value for name, value in options.items() if name != "mask"})
-    return Call("POST", path, kind, text, files, repeatable, options.get("deadline_s") or 0)
+    return Call("POST", path, kind, text, files, repeatable, _seconds(options.get("deadline_s")))
 
 
 def _as_text(options: Options) -> dict[str, str]:
@@ -130,12 +130,22 @@ def _as_text(options: Options) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        items = list(cast(Sequence[object], value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        items = list(cast(Iterable[object], value))
+        if not items:
+            raise BadOption("an option is an empty sequence: leave it out, or give it an item")
         text = ",".join(map(str, items))
         # A single index, where a bare number would be a number of channels.
-        return f"{text}," if len(items) == 1 and isinstance(items[0], int) else text
+        return f"{text}," if len(items) == 1 and hasattr(items[0], "__index__") else text
     return str(value)
+
+
+def _seconds(value: object) -> float:
+    """The deadline of a request in seconds, 0 for none. Raises BadOption if it is no number."""
+    try:
+        return float(cast(float, value) or 0)
+    except (TypeError, ValueError) as error:
+        raise BadOption(f"deadline_s is {value!r}: give a number of seconds") from error
 
 
 def _segment(text: str) -> str:

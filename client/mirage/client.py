@@ -1,6 +1,6 @@
 """Mirage: the client."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from mirage.address import Address
@@ -76,9 +76,7 @@ class Mirage:
 
     def close(self) -> None:
         """Close all connections; what is under way is cancelled, and the service drops its work for it."""
-        if self._background.is_alive:
-            self._background.run(self._client.close())
-            self._background.stop()
+        self._background.stop(self._client.close())
 
     def classify(self, picture: PictureLike, **options: Unpack[ClassifyOptions]) -> Classification:
         """Return the most probable classes of the picture."""
@@ -91,12 +89,12 @@ class Mirage:
         concurrency: int = CONCURRENCY,
         progress: bool = False,
         **options: Unpack[ClassifyOptions],
-    ) -> Iterator[tuple[Picture, Classification | MirageError]]:
+    ) -> Generator[tuple[Picture, Classification | MirageError], None, None]:
         """Classify any number of pictures: each with its result, or with the error that it alone has, in their order.
 
-        `concurrency` requests of a few pictures each are under way at a time, and `pictures` may be a generator: no
-        more pictures than that are in memory. With `progress` a bar shows how many are done. An error that all others
-        would have, too, such as a wrong key, is raised.
+        `concurrency` requests of up to eight pictures each are under way at a time. `pictures` may be a generator: it
+        runs on other threads, and at most four such requests ahead. With `progress` a bar on standard error shows how
+        many are done. An error that all others would have, too, such as a wrong key, is raised.
         """
         results = self._each(self._client.classify_many(pictures, concurrency=concurrency, **options))
         return with_progress_bar(results, pictures) if progress else results
@@ -125,14 +123,13 @@ class Mirage:
         """Return the state of the service: whether it is ready, loading, or about to stop."""
         return self._background.run(self._client.health())
 
-    def _each(self, items: AsyncIterator[Item]) -> Iterator[Item]:
+    def _each(self, items: AsyncIterator[Item]) -> Generator[Item, None, None]:
         """The items of an asynchronous iterator; leaving the loop ends that iterator, too."""
         try:
             while (item := self._background.run(_next(items))) is not END:
                 yield item
         finally:
-            if self._background.is_alive:
-                self._background.run(_end(items))
+            self._background.finish(_end(items))
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:

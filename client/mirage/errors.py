@@ -27,6 +27,14 @@ class ConnectionLost(MirageError, ConnectionError):
     """The connection ended, or nothing came for too long, before the response was complete."""
 
 
+class TimedOut(ConnectionLost):
+    """Nothing came of the response for as long as the client waits."""
+
+
+class ClientClosed(MirageError, RuntimeError):
+    """The client has been closed, or belongs to another process or event loop: a new one is needed."""
+
+
 class UnexpectedResponse(MirageError):
     """The response is not one of Mirage: something else answers at this address, or a proxy before it."""
 

@@ -1,12 +1,14 @@
 """Many pictures at a time: as many requests as keep the service busy, and no more in memory than these hold."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from mirage.errors import (
     BadPicture,
+    ConnectionLost,
     DeadlinePassed,
     MirageError,
     ProblemError,
@@ -25,8 +27,13 @@ CONCURRENCY = 16
 GROUP = 8
 """Pictures in one request. With so many requests of so many pictures, as many wait at any time as the service puts into
 its largest batches, and those for the next batch are decoded meanwhile."""
+AHEAD = 4
+"""Groups that may be finished while the first one in order is not."""
 GROUP_BYTES = 4_000_000
 """Size of the pictures in one request, from which on no further one is added."""
+
+LARGE_BYTES = 16_000_000
+"""Size from which on a request may be larger than the service takes: MIRAGE_MAX_BYTES is 20,000,000 by default."""
 
 
 class Classify(Protocol):
@@ -46,13 +53,13 @@ async def classify_all(
 ) -> AsyncIterator[tuple[Picture, Result]]:
     """Each picture with its result, or with the error that it alone has, in the order of the pictures.
 
-    At most `concurrency` requests are under way, and that many groups of pictures are finished before the next one in
-    order is. An error that all others would have, too, such as a wrong key, is raised. Leaving the loop cancels what
-    is under way.
+    At most `concurrency` requests are under way. `concurrency` + AHEAD groups of pictures are taken from the iterable,
+    on other threads, before the results of the first of these are given. An error that all others would have, too,
+    such as a wrong key, is raised. Leaving the loop cancels what is under way.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}: at least one request has to be under way at a time")
-    slots, groups = asyncio.Semaphore(concurrency), _groups(iter(pictures))
+    slots, groups, ended = asyncio.Semaphore(concurrency), _groups(iter(pictures)), False
 
     async def classified(group: list[Picture]) -> list[Result]:
         async with slots:
@@ -61,8 +68,12 @@ async def classify_all(
     pending: deque[tuple[list[Picture], asyncio.Task[list[Result]]]] = deque()
     try:
         while True:
-            while len(pending) < 2 * concurrency and (group := next(groups)):
-                pending.append((group, asyncio.create_task(classified(group))))
+            while not ended and len(pending) < concurrency + AHEAD and not (pending and pending[0][1].done()):
+                # Not on the event loop: the iterable may take its time, or use the client itself.
+                group = await asyncio.to_thread(_next_group, groups)
+                ended = len(group) < GROUP
+                if group:
+                    pending.append((group, asyncio.create_task(classified(group))))
             if not pending:
                 return
             group, task = pending[0]
@@ -77,9 +88,16 @@ async def classify_all(
 
 
 def _groups(pictures: Iterator[Picture]) -> Iterator[list[Picture]]:
-    """The pictures in groups, and empty groups for ever after the last one."""
+    """The pictures in groups; one that is not full is the last."""
     while True:
-        yield [picture for _, picture in zip(range(GROUP), pictures, strict=False)]
+        yield list(itertools.islice(pictures, GROUP))
+
+
+def _next_group(groups: Iterator[list[Picture]]) -> list[Picture]:
+    try:
+        return next(groups)
+    except (SystemExit, KeyboardInterrupt) as error:  # they would end the event loop, not the program
+        raise RuntimeError("the iterable of pictures was ended by an exception that is to end the program") from error
 
 
 class _Group:
@@ -110,10 +128,24 @@ class _Group:
         if len(files) > 1 and await self._send_together(files):
             return
         for number, file in files.items():
-            self._results[number] = await _or_own_error(self._service.classify(file))
+            self._results[number] = await self._alone(file)
+
+    async def _alone(self, file: bytes) -> Result:
+        try:
+            return await _or_own_error(self._service.classify(file))
+        except ConnectionLost as error:
+            if len(file) < LARGE_BYTES:
+                raise
+            # A service that takes no such files closes the connection while they are still sent.
+            return BadPicture(f"{error}; the file has {len(file):,} bytes, which may be more than the service takes")
 
     async def _send_together(self, files: dict[int, bytes]) -> bool:
-        batch = await _or_own_error(self._service.classify_batch(list(files.values())))
+        try:
+            batch = await _or_own_error(self._service.classify_batch(list(files.values())))
+        except ConnectionLost:
+            if sum(map(len, files.values())) < LARGE_BYTES:
+                raise
+            return False
         if isinstance(batch, MirageError):
             return False
         if len(batch.results) != len(files):

@@ -1,14 +1,18 @@
 """A progress bar over results that arrive one by one."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Generator, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def with_progress_bar(items: Iterator[Item], pictures: object) -> Iterator[Item]:
-    """Give the items on, with a bar on the terminal or in the notebook that counts them among the pictures."""
-    from rich.progress import track  # late: not everybody wants a bar, and it takes a tenth of a second
+def with_progress_bar(items: Generator[Item, None, None], pictures: object) -> Generator[Item]:
+    """Give the items on, with a bar that counts them among the pictures: on standard error, or in the notebook."""
+    from rich.console import Console  # late: not everybody wants a bar, and it takes a tenth of a second
+    from rich.progress import track
 
     total = len(pictures) if isinstance(pictures, Sized) else None
-    return iter(track(items, description="Classifying", total=total))
+    try:
+        yield from track(items, description="Classifying", total=total, console=Console(stderr=True))
+    finally:
+        items.close()

@@ -7,10 +7,13 @@ service, or if it costs next to nothing to answer it twice.
 
 from dataclasses import dataclass, field
 
-from mirage.errors import ConnectionLost, NotReached, Overloaded, ProxyFailed
+from mirage.errors import ConnectionLost, NotReached, Overloaded, ProxyFailed, TimedOut
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 """Seconds before the second attempt to connect, and at most between later ones; each pause is twice the one before."""
+
+MOST_LOSSES = 2
+"""How often a request is sent again after connections that ended before the response."""
 
 
 @dataclass
@@ -26,12 +29,13 @@ class Retries:
     reached: bool
     waited_s: float = 0.0
     _pause_s: float = field(default=FIRST_PAUSE_S)
+    _losses: int = 0
 
     def after_refusal(self, error: Overloaded) -> float:
         """After a response that the service has no room now."""
         if error.retry_after_s is None:
             raise error
-        return self._wait(max(0.0, error.retry_after_s), error)
+        return self._wait(max(error.retry_after_s, self._next_pause()), error)
 
     def after_no_connection(self, error: NotReached) -> float:
         """After an attempt to connect that failed: nothing was sent."""
@@ -41,7 +45,9 @@ class Retries:
 
     def after_loss(self, error: ConnectionLost | ProxyFailed) -> float:
         """After a connection that ended before the response, or a proxy's answer that it found no service."""
-        if not self.repeatable:
+        self._losses += isinstance(error, ConnectionLost)
+        # A picture that makes the service fail shall not do so again and again.
+        if not self.repeatable or isinstance(error, TimedOut) or self._losses > MOST_LOSSES:
             raise error
         return self._wait(self._next_pause(), error)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from mirage.background import Background
@@ -12,7 +12,7 @@ from mirage.connection import EVENTS, Connection
 from mirage.errors import BadOption, ConnectionLost, UnexpectedResponse, of_problem
 from mirage.events import Event, EventReader
 from mirage.problem import Problem
-from mirage.results.reading import read
+from mirage.results.reading import no_number, read
 from mirage.results.shared import ProgressEvent
 
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ class AsyncSteps(Generic[Result]):
     def __init__(self, connection: Connection, make_call: Callable[[], Call[Result]]) -> None:
         self._connection, self._make_call = connection, make_call
         self._call: Call[Result] | None = None
-        self._events: AsyncIterator[Event] | None = None
+        self._events: AsyncGenerator[Event, None] | None = None
         self._result: Result | None = None
         self._stack = contextlib.AsyncExitStack()
 
@@ -38,7 +38,9 @@ class AsyncSteps(Generic[Result]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._events = None
+        events, self._events = self._events, None
+        if events is not None:
+            await events.aclose()
         await self._stack.aclose()
 
     def __aiter__(self) -> Self:
@@ -73,11 +75,12 @@ class AsyncSteps(Generic[Result]):
             raise BadOption("the task has not ended: go through all of its steps, or call finish()")
         return self._result
 
-    async def _read(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
+    async def _read(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[Event, None]:
         reader = EventReader()
-        async for piece in pieces:
-            for event in reader.feed(piece):
-                yield event
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                for event in reader.feed(piece):
+                    yield event
 
 
 class Steps(Generic[Result]):
@@ -94,7 +97,7 @@ class Steps(Generic[Result]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._background.run(self._steps.__aexit__())
+        self._background.finish(self._steps.__aexit__())
 
     def __iter__(self) -> Iterator[ProgressEvent]:
         return self
@@ -123,6 +126,6 @@ async def _next(steps: AsyncSteps[Any]) -> ProgressEvent | None:
 
 def _json(event: Event) -> object:
     try:
-        return json.loads(event.data)
-    except ValueError as error:
+        return json.loads(event.data, parse_constant=no_number)
+    except (ValueError, RecursionError) as error:
         raise UnexpectedResponse(f"an event of the response cannot be read ({error}): start the task again") from error

@@ -48,6 +48,7 @@ def test_an_attack_ends_on_the_service_and_leaves_no_file(live: Live, picture: b
     for number, moment in enumerate(moments()):
         process = started(live, "fool", photo, "-o", out / "fooled.png", *slow)
         if number == MOMENTS - 1:
+            time.sleep(2)  # so long after the start that it is this attack which the service works on
             eventually(lambda: live.service.engine.alive == 1)
             assert interrupted(process, 0) == b"mirage: interrupted\n" and process.returncode == -signal.SIGINT
         else:

@@ -1,21 +1,19 @@
-"""Tests that the version of the project is defined in one place only, pyproject.toml."""
+"""Tests that the version of the project is defined in one place only, client/mirage/version.py."""
 
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+import mirage
 from app.main import create_app
 from app.settings import Settings
 from models.version import project_version
 from training.provenance import versions
 
-REPOSITORY = Path(__file__).parents[2]
 
-
-def test_package_service_and_training_report_the_version_of_pyproject(tmp_path: Path) -> None:
-    stated = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+def test_client_service_and_training_report_the_same_version(tmp_path: Path) -> None:
+    stated = mirage.__version__
     app = create_app(Settings(_env_file=None, models=("tiny",), checkpoints=tmp_path))
     assert (project_version(), app.version, versions()["mirage"]) == (stated, stated, stated)
 

@@ -1,20 +1,23 @@
 """mirage classify: the most probable classes of any number of pictures."""
 
 import contextlib
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, BinaryIO, TypeAlias
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from mirage.client import Mirage
 from mirage.command_line.connect import Key, Model, Url, connect
 from mirage.command_line.exits import NOT_AS_ASKED
-from mirage.command_line.picture_files import picture_files
-from mirage.command_line.records import done_before, format_of, problem_of
-from mirage.command_line.terminal import err, out, printable
+from mirage.command_line.picture_files import ENDINGS, picture_files
+from mirage.command_line.records import Format, Record, format_of, prepare, problem_of
+from mirage.command_line.terminal import err, out, plain, printable
 from mirage.errors import BadOption, MirageError
 from mirage.many import CONCURRENCY
 from mirage.results.classification import Classification
@@ -47,20 +50,30 @@ def classify(
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Classify pictures: files, or all pictures in folders, as many as you like."""
+    """Classify pictures: files, or all pictures in folders, as many as you like.
+
+    Links to folders are not followed. With --output, pictures that failed before are tried again.
+    """
     files = picture_files(paths)
     failed = 0
     with contextlib.ExitStack() as stack:
-        write, done = _writer(stack, to, format, top, again=again, files=files)
+        write, records = _writer(stack, to, format, top, again=again, files=files)
+        client = stack.enter_context(connect(url, key))
+        done = {record.path for record in records}
         left = [file for file in files if file not in done]
         if done:
-            err.print(f"{len(files) - len(left)} of {len(files)} pictures are in {printable(str(to))} already")
-        client = stack.enter_context(connect(url, key))
+            _check_settings(records, client, model, top)
+            err.print(f"{len(files) - len(left)} of {len(files)} pictures are in {plain(to)} already")
         results = client.classify_many(left, concurrency=concurrency, top=top, model=model)
-        stack.callback(results.close)  # type: ignore[attr-defined]  # before the client, so that its requests end
-        for file, result in _with_bar(results, total=len(files), done=len(files) - len(left)):
-            write(file, result)
-            failed += isinstance(result, MirageError)
+        stack.callback(results.close)  # before the client, so that its requests end
+        try:
+            for file, result in _with_bar(results, total=len(files), done=len(files) - len(left)):
+                write(file, result)
+                failed += isinstance(result, MirageError)
+        except MirageError:
+            if to not in (None, "-"):
+                err.print(f"mirage: {plain(to)} has the results so far: run the same command again to go on")
+            raise
     if failed:
         err.print(f"mirage: {failed} of {len(left)} pictures could not be classified; the results say why")
         raise typer.Exit(NOT_AS_ASKED)
@@ -68,34 +81,48 @@ def classify(
 
 def _writer(
     stack: contextlib.ExitStack, to: str | None, format: str | None, top: int, *, again: bool, files: list[str]
-) -> tuple[Write, set[str]]:
-    """What writes a result, and the pictures that have been written before."""
+) -> tuple[Write, list[Record]]:
+    """What writes a result, and the records that the file has already."""
     if to is None or to == "-":
         if again:
             raise BadOption("--again needs --output: without a file there is nothing to begin anew")
         if format == "table" or (format is None and to is None and sys.stdout.isatty()):
-            return _table(files), set()
+            return _table(files), []
         lines = format_of(format, None, top)
         sys.stdout.write(lines.header)
-        return _to_standard_output(lines.line), set()
+        sys.stdout.flush()
+        return _to(sys.stdout.buffer, lines), []
+    if os.path.splitext(to)[1].lower() in ENDINGS:
+        raise BadOption(f"-o {to}: this is the name of a picture; name a file for the results, such as results.csv")
     lines, path = format_of(format, to, top), Path(to)
-    done = done_before(path, lines, again=again)
-    file = stack.enter_context(path.open("ab", buffering=0))
+    records = prepare(path, lines, again=again)
+    return _to(stack.enter_context(path.open("ab", buffering=0)), lines), records
 
+
+def _to(file: BinaryIO, lines: Format) -> Write:
     def write(name: str, result: Classification | MirageError) -> None:
         # One call for a whole line: whatever ends the program, no line before it is damaged.
-        file.write(lines.line(name, result).encode("utf-8", "surrogateescape"))
+        line = lines.line(name, result).encode("utf-8", "surrogateescape")
+        written = file.write(line)
+        if written != len(line):  # the disk is full
+            with contextlib.suppress(OSError):
+                file.truncate(file.tell() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), getattr(file, "name", ""))
+        file.flush()
 
-    return write, done
-
-
-def _to_standard_output(line: Callable[[str, Classification | MirageError], str]) -> Write:
-    def write(name: str, result: Classification | MirageError) -> None:
-        sys.stdout.buffer.write(line(name, result).encode("utf-8", "surrogateescape"))
-        sys.stdout.buffer.flush()
-
-    sys.stdout.flush()
     return write
+
+
+def _check_settings(records: list[Record], client: Mirage, model: str | None, top: int) -> None:
+    """Raise BadOption if the records are of another model, or of another number of classes."""
+    served = client.model(model or client.models().default)
+    classes = min(top, len(served.class_names) or top)
+    for record in records:
+        if (record.model, record.classes) != (served.name, classes):
+            raise BadOption(
+                f"the file has {record.classes} classes of the model {plain(record.model)}, and {classes} of "
+                f"{plain(served.name)} are asked for: give the same --model and --top, another file, or --again"
+            )
 
 
 def _table(files: list[str]) -> Write:
@@ -106,7 +133,7 @@ def _table(files: list[str]) -> Write:
         shown = printable(name).plain
         row = Text((shown if len(shown) <= width else "..." + shown[3 - width :]).ljust(width))
         if isinstance(result, MirageError):
-            row += Text("  ") + Text(problem_of(result), style="red")
+            row += Text("  ") + Text(plain(problem_of(result)), style="red")
         else:
             for number, prediction in enumerate(result.predictions):
                 text = Text.assemble("  ", printable(prediction.label), f" {100 * prediction.probability:.1f} %")

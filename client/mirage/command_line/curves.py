@@ -11,7 +11,7 @@ from mirage.command_line import output
 from mirage.command_line.connect import Json, Key, Model, Url, connect, for_people
 from mirage.command_line.inside import Picture
 from mirage.command_line.live import watch
-from mirage.command_line.terminal import figures, out, printable, write_json
+from mirage.command_line.terminal import figures, out, plain, printable, write_json
 from mirage.results.curves import CurveResult
 
 
@@ -57,11 +57,13 @@ def summary(result: CurveResult) -> RenderableType:
     """The smallest perturbation of each norm."""
     table = Table("norm", "smallest change", "the model sees")
     for norm, smallest in result.smallest.items():
+        if norm not in ("linf", "l2", "l1", "l0"):
+            continue  # of a newer service
         size = getattr(smallest.norms, norm)
         text = f"{size:,} pixels" if norm == "l0" else f"{size:.3g}"
         table.add_row(norm, text if smallest.success else "none found", printable(smallest.label))
     original = result.original
-    said = Text.assemble(printable(original.label), f" {100 * original.probability:.1f} %; {result.model}")
+    said = Text.assemble(printable(original.label), f" {100 * original.probability:.1f} %; {plain(result.model)}")
     return Group(said, table)
 
 

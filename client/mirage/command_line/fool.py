@@ -12,7 +12,7 @@ from mirage.command_line.exits import NOT_AS_ASKED
 from mirage.command_line.extra_options import Extra, extra_options
 from mirage.command_line.live import watch
 from mirage.command_line.pictures import can_show
-from mirage.command_line.terminal import err, out, printable, shows_letters
+from mirage.command_line.terminal import err, out, plain, printable, shows_letters
 from mirage.options import FoolOptions
 from mirage.results.adversarial import AdversarialResult
 
@@ -95,7 +95,7 @@ def summary(result: AdversarialResult) -> RenderableType:
             printable(before.label), f" {100 * before.probability:.1f} % {arrow} ", printable(after.label),
             f" {100 * after.probability:.1f} %",
         ),
-        Text(f"{result.model}, {result.attack}, {result.seconds:.1f} s"),
+        Text(f"{plain(result.model)}, {plain(result.attack)}, {result.seconds:.1f} s"),
         Text(
             f"{100 * result.perception.unchanged:.1f} % of the values are unchanged; L2 {norms.l2:.3g}, largest change "
             f"{round(255 * norms.linf)} of 255"

@@ -11,7 +11,8 @@ from mirage.command_line.connect import Json, Key, Model, Url, connect, for_peop
 from mirage.command_line.extra_options import Extra, extra_options
 from mirage.command_line.live import watch
 from mirage.command_line.pictures import can_show
-from mirage.command_line.terminal import err, printable
+from mirage.command_line.terminal import err, plain, printable
+from mirage.errors import BadOption
 from mirage.options import IdealOptions
 from mirage.results.ideal import IdealResult
 
@@ -34,6 +35,8 @@ def ideal(
 ) -> None:
     """Draw the picture that the model finds most typical of a class, or that activates one channel most."""
     output.check(to)
+    if (target is None) == (layer is None) or (layer is None) != (channel is None):
+        raise BadOption("name what to draw: mirage ideal CLASS, or mirage ideal --layer NAME --channel NUMBER")
     options: dict[str, Any] = {
         "effort": effort,
         "method": method,
@@ -56,7 +59,7 @@ def summary(result: IdealResult) -> RenderableType:
         if score.probability is None
         else f"probability {score.probability:.3f}, rank {score.rank}; in changed pictures {score.robust:.2f}"
     )
-    lines = [Text.assemble(printable(result.label), f": {seen}; {result.model}, {result.seconds:.1f} s")]
+    lines = [Text.assemble(printable(result.label), f": {seen}; {plain(result.model)}, {result.seconds:.1f} s")]
     if score.transfer is not None:
         judge = score.transfer
         lines.append(

@@ -10,7 +10,8 @@ from mirage.command_line import output
 from mirage.command_line.connect import Json, Key, Model, Url, connect, for_people
 from mirage.command_line.extra_options import Extra, extra_options
 from mirage.command_line.live import watch
-from mirage.command_line.terminal import figures, out, printable, write_json
+from mirage.command_line.terminal import figures, out, plain, printable, write_json
+from mirage.errors import BadOption
 from mirage.options import ExplainOptions
 
 Picture = Annotated[str, typer.Argument(help="The picture, a file.")]
@@ -36,8 +37,9 @@ def explain(
     with connect(url, key) as client:
         result = watch(client.explain.stream(picture, **options | extra_options(extra, ExplainOptions)))
     said = Text.assemble(
-        printable(result.target.label), f" {100 * result.target.probability:.1f} %; {result.method}",
-        f" at the layer {result.layer}" if result.layer else "", f"; {result.model}, {result.seconds:.1f} s",
+        printable(result.target.label), f" {100 * result.target.probability:.1f} %; {plain(result.method)}",
+        f" at the layer {plain(result.layer)}" if result.layer else "",
+        f"; {plain(result.model)}, {result.seconds:.1f} s",
     )  # fmt: skip
     output.deliver(result, to, said, for_people=for_people(as_json))
 
@@ -59,13 +61,15 @@ def features(
     options: dict[str, Any] = {"channels": channels, "model": model}
     with connect(url, key) as client:
         if layer is None:
+            if to is not None or channels is not None:
+                raise BadOption("name the layer that is to be shown: mirage features PICTURE lists the layers")
             _list_layers(client.model(model or client.models().default), for_people=for_people(as_json))
             return
         result = watch(client.features.stream(picture, layer, **options))
     shown = result.layer
     said = Text.assemble(
-        "the layer ", printable(shown.name), f" ({shown.kind}): {len(result.shown)} of {shown.channels} channels of ",
-        f"{shown.height} x {shown.width}; the model sees ", printable(result.prediction.label),
+        "the layer ", printable(shown.name), f" ({plain(shown.kind)}): {len(result.shown)} of {shown.channels} ",
+        f"channels of {shown.height} x {shown.width}; the model sees ", printable(result.prediction.label),
     )  # fmt: skip
     output.deliver(result, to, said, for_people=for_people(as_json))
 

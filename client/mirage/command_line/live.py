@@ -72,7 +72,7 @@ def bars(predictions: tuple[Prediction, ...]) -> RenderableType:
     full, empty = ("\u2588", "\u00b7") if shows_letters(err, "\u2588\u00b7") else ("#", ".")
     table = Table.grid(padding=(0, 1))
     for prediction in predictions:
-        length = round(prediction.probability * BAR_COLUMNS)
+        length = round(min(max(prediction.probability, 0.0), 1.0) * BAR_COLUMNS)
         bar = Text(full * length, style="cyan") + Text(empty * (BAR_COLUMNS - length), style="dim")
         table.add_row(printable(prediction.label), bar, f"{100 * prediction.probability:.1f} %")
     return table

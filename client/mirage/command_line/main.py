@@ -1,4 +1,4 @@
-"""mirage: the command line. Its parts are imported late, so that Ctrl-C works from the first moment on."""
+"""mirage: the command line. The commands are imported inside `main`, so that Ctrl-C ends it without a traceback."""
 
 import io
 import os
@@ -12,6 +12,9 @@ INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `mirage.command_line.exits`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell has closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # class names may be in any language, and the console in another one
             stream.reconfigure(errors="backslashreplace")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mirage.command_line.connect import Json, Key, Url, connect, for_people
-from mirage.command_line.terminal import figures, out, printable, write_json
+from mirage.command_line.terminal import figures, out, plain, printable, write_json
 from mirage.results.served import ModelDetail, ModelList
 
 
@@ -40,7 +40,7 @@ def printable_lines(text: str) -> Text:
 
 
 def _listed(result: ModelList) -> Table:
-    table = Table("model", "state", "architecture", "classes", "accuracy", caption=f"on {result.device}")
+    table = Table("model", "state", "architecture", "classes", "accuracy", caption=f"on {plain(result.device)}")
     for model in result.models:
         table.add_row(
             printable(model.name + (" (default)" if model.name == result.default else "")),

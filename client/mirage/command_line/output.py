@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from mirage.command_line.pictures import can_show, shown
 from mirage.command_line.terminal import err, figures, out, printable, write_json
 from mirage.errors import BadOption
+from mirage.files import check_writable
 from mirage.results.pictures import WithPictures
 
 Output: TypeAlias = Annotated[
@@ -21,14 +22,15 @@ Output: TypeAlias = Annotated[
 
 
 def check(output: str | None) -> None:
-    """Raise BadOption if no PNG can be written there, before the service has worked for it."""
+    """Raise BadOption or OSError if no PNG can be written there, before the service has worked for it."""
+    if output == "-" and sys.stdout.isatty():
+        raise BadOption("-o - writes a PNG file to standard output, which is a terminal: redirect it, or name a file")
     if output in (None, "-"):
         return
     path = Path(str(output))
     if path.suffix.lower() != ".png":
         raise BadOption(f"{output}: the service makes PNG files: give a name that ends with .png")
-    if path.is_dir() or not path.parent.is_dir():
-        raise BadOption(f"{output}: there is no such folder, or it is one itself: give the path of a file")
+    check_writable(path)
 
 
 def deliver(result: WithPictures, output: str | None, summary: RenderableType, *, for_people: bool) -> None:

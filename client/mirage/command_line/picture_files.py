@@ -35,8 +35,8 @@ ENDINGS = [
 def picture_files(paths: Iterable[str]) -> list[str]:
     """The files among the paths, and those with the ending of a picture in the folders among them, in order.
 
-    Hidden files and folders in a folder are left out. Raises BadPicture for a path that does not exist, and for a
-    folder that has no pictures.
+    Hidden files and folders in a folder are left out, and so are links to folders. Raises BadPicture for a path that
+    does not exist, for a folder that cannot be read, and for one that has no pictures.
     """
     files: list[str] = []
     for path in paths:
@@ -53,8 +53,14 @@ def picture_files(paths: Iterable[str]) -> list[str]:
 
 
 def _in_folder(folder: str) -> Iterable[str]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS:
-                yield os.path.join(parent, name)
+                path = os.path.join(parent, name)
+                if os.path.isfile(path) or not os.path.exists(path):  # no pipes; of broken links the result tells
+                    yield path
+
+
+def _refuse(error: OSError) -> None:
+    raise BadPicture(f"{error.filename}: this folder cannot be read ({error.strerror}): change its permissions")

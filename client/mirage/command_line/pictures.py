@@ -57,22 +57,27 @@ def can_show(console: Console) -> bool:
 
 def shown(picture: Image.Image, console: Console) -> RenderableType:
     """The picture for a console that `can_show` it, in the best way that its terminal offers."""
-    columns, rows = min(console.width, 72), max(8, console.height - 8)
-    if console.file is sys.stdout and (library := _library()) is not None:
-        scale = min(columns / picture.width, 2 * rows / picture.height)
-        image: RenderableType = library(_opaque(picture), width=max(1, round(scale * picture.width)), height="auto")
-        return image
-    return HalfBlocks(picture, columns, rows)
+    columns, rows = max(1, min(console.width, 72)), max(8, console.height - 8)
+    blocks = HalfBlocks(picture, columns, rows)
+    return _InTheBestWay(picture, blocks) if console.file is sys.stdout else blocks
 
 
-def _library() -> "type | None":
-    """What shows pictures in a terminal that has a protocol for them (sixel, kitty); None without the library."""
-    try:
-        # It asks the terminal on import what it can do.
-        from textual_image.renderable import Image as TerminalImage
-    except ImportError:  # the extra `terminal` is not installed
-        return None
-    return TerminalImage  # type: ignore[no-any-return, unused-ignore]
+class _InTheBestWay:
+    """A picture by the library for terminals that can show pictures (sixel, kitty), or else as half blocks."""
+
+    def __init__(self, picture: Image.Image, blocks: HalfBlocks) -> None:
+        self._picture, self._blocks = picture, blocks
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        try:
+            # It asks the terminal on import what it can do, and fails in different ways where that has no size.
+            from textual_image.renderable import Image as TerminalImage
+
+            image = TerminalImage(_opaque(self._picture), width=self._blocks.pixels.width, height="auto")
+            segments = list(console.render(image, options))
+        except Exception:  # the extra `terminal` is not installed, or the library cannot do it
+            segments = list(self._blocks.__rich_console__(console, options))
+        yield from segments
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

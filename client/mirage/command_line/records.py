@@ -4,12 +4,24 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from mirage.errors import BadOption, MirageError, ProblemError
-from mirage.files import write_whole
+from mirage.files import check_writable, write_whole
 from mirage.results.classification import Classification
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record that a file has already: its own text, the picture, the model (empty for a picture that failed), and the
+    number of classes."""
+
+    text: str
+    path: str
+    model: str
+    classes: int
 
 
 class Format(Protocol):
@@ -24,8 +36,11 @@ class Format(Protocol):
         """The record of one picture, with the end of its line."""
         ...
 
-    def complete(self, text: str) -> tuple[str, list[str]]:
-        """The part of a file that is complete, and the paths of its pictures. Raises ValueError for other files."""
+    def records(self, text: str) -> list[Record]:
+        """The complete records of a file; one may have been cut off when the program was killed.
+
+        Raises ValueError for the text of another file.
+        """
         ...
 
 
@@ -38,10 +53,9 @@ class JsonLines:
         """The record as JSON in ASCII: a name that is not valid Unicode is kept by escapes."""
         return json.dumps({"path": path} | _fields(result)) + "\n"
 
-    def complete(self, text: str) -> tuple[str, list[str]]:
-        """All lines up to the last end of a line; what follows was cut off when the program was killed."""
-        whole = text[: text.rfind("\n") + 1]
-        return whole, [_path(json.loads(line)) for line in whole.splitlines()]
+    def records(self, text: str) -> list[Record]:
+        """All lines up to the last end of a line."""
+        return [_of_json(line) for line in text[: text.rfind("\n") + 1].splitlines(keepends=True)]
 
 
 class Csv:
@@ -61,21 +75,21 @@ class Csv:
         """The record as a row of CSV (RFC 4180)."""
         empty = [""] * (2 * self._top)
         if isinstance(result, MirageError):
-            return _csv_line([path, "", "", "", "", *empty, problem_of(result)])
-        pairs = [value for item in result.predictions for value in (item.label, item.probability)]
-        figures = [result.model, result.version, result.width, result.height]
+            return _csv_line([path, "", "", "", "", *empty, _one_line(problem_of(result))])
+        pairs = [value for item in result.predictions for value in (_one_line(item.label), item.probability)]
+        figures = [_one_line(result.model), result.version, result.width, result.height]
         return _csv_line([path, *figures, *pairs, *empty[len(pairs) :], ""])
 
-    def complete(self, text: str) -> tuple[str, list[str]]:
-        """All rows that have every column; the last one may have been cut off when the program was killed."""
+    def records(self, text: str) -> list[Record]:
+        """All rows that have every column and the end of their line."""
         if not text.startswith(self.header):
             if self.header.startswith(text):
-                return "", []
-            raise ValueError("its columns are others: --top has to be the same")
+                return []
+            raise ValueError("it is no file of this command, has another --top, or was saved by another program")
         rows = list(csv.reader(io.StringIO(text, newline="")))
-        if len(rows[-1]) < len(self._columns) or not text.endswith("\n"):
+        if len(rows[-1]) < len(self._columns) or not text.endswith("\r\n"):
             rows.pop()
-        return "".join(map(_csv_line, rows)), [row[0] for row in rows[1:]]
+        return [Record(_csv_line(row), row[0], row[1], sum(map(bool, row[5:-1:2]))) for row in rows[1:]]
 
 
 def format_of(name: str | None, output: str | None, top: int) -> Format:
@@ -87,28 +101,28 @@ def format_of(name: str | None, output: str | None, top: int) -> Format:
     return Csv(top) if name == "csv" else JsonLines()
 
 
-def done_before(path: Path, format: Format, *, again: bool) -> set[str]:
-    """The pictures whose records the file has already; a record that was cut off is removed from it.
+def prepare(path: Path, format: Format, *, again: bool) -> list[Record]:
+    """Make the file ready to be continued, and return the records of the pictures that are classified in it.
 
-    With `again` the file is emptied. Raises BadOption if it is not of this format, and OSError.
+    Records that were cut off are removed, and so are those of pictures that failed: these are tried again. With `again`
+    the file is emptied. Raises BadOption if it has other contents, and OSError if it cannot be written.
     """
-    if again or not path.exists() or not path.is_file() or path.stat().st_size == 0:
-        if again or not path.exists():
-            write_whole(path, format.header.encode())
-        elif path.is_file():
-            path.write_bytes(format.header.encode())
-        return set()
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    if path.exists() and not path.is_file():  # a pipe, or a device such as /dev/stdout
+        path.write_bytes(format.header.encode())
+        return []
+    check_writable(path)
+    text = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
     try:
-        whole, paths = format.complete(text)
-    except (ValueError, csv.Error) as error:
+        records = [] if again else [record for record in format.records(text) if record.model]
+    except (ValueError, RecursionError, csv.Error) as error:
         raise BadOption(
             f"{path}: this file has other contents than results of this command ({error}): give another name, or "
             "--again to replace it"
         ) from error
-    if whole != text:
-        write_whole(path, (whole or format.header).encode("utf-8", "surrogateescape"))
-    return set(paths)
+    kept = format.header + "".join(record.text for record in records)
+    if kept != text or not path.exists():
+        write_whole(path, kept.encode("utf-8", "surrogateescape"))
+    return records
 
 
 def problem_of(error: MirageError) -> str:
@@ -122,15 +136,23 @@ def _fields(result: Classification | MirageError) -> dict[str, Any]:
     return {"problem": problem_of(result)} if isinstance(result, MirageError) else figures(result)
 
 
-def _path(record: object) -> str:
-    """The path in a record of JSON. Raises ValueError if it has none."""
-    path = cast(dict[str, object], record).get("path") if isinstance(record, dict) else None
-    if not isinstance(path, str):
-        raise ValueError("its lines have no path")
-    return path
+def _of_json(line: str) -> Record:
+    """The record of a line. Raises ValueError if it has no path."""
+    record = json.loads(line)
+    fields = cast(dict[str, object], record) if isinstance(record, dict) else {}
+    path, predictions = fields.get("path"), fields.get("predictions")
+    if not isinstance(path, str) or not ("problem" in fields or isinstance(predictions, list)):
+        raise ValueError("its lines have no path, or no predictions")
+    classes = len(cast(list[object], predictions)) if isinstance(predictions, list) else 0
+    return Record(line, path, str(fields.get("model", "")) if classes else "", classes)
+
+
+def _one_line(text: str) -> str:
+    """A text from the service in one line, and in letters that UTF-8 has."""
+    return " ".join(text.splitlines()).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _csv_line(values: Sequence[object]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # so both of these letters are quoted in values
     return buffer.getvalue()

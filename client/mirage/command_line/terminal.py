@@ -11,15 +11,20 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-out: Console = Console(highlight=False, soft_wrap=False)
+out: Console = Console(highlight=False, markup=False, soft_wrap=False)
 """Results: for people where standard output is a terminal."""
-err: Console = Console(stderr=True, highlight=False)
+err: Console = Console(stderr=True, highlight=False, markup=False)
 """Everything else: progress and errors, so that standard output holds results alone."""
 
 
 def printable(text: str) -> Text:
     """A text from outside, such as a file's name or a class, in which nothing can control the terminal."""
     return Text("".join(map(_printable, text)))
+
+
+def plain(text: object) -> str:
+    """The same as a `str`, for texts that are put together."""
+    return printable(str(text)).plain
 
 
 def _printable(letter: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mirage.results import html
 from mirage.results.pictures import WithPictures
@@ -133,9 +133,12 @@ class AdversarialResult(WithPictures):
     """Seconds that the attack took, including the time in the queue."""
 
     @property
-    def before(self) -> Image.Image:
-        """The picture that was sent, turned as its EXIF data say, which is how the model sees it."""
-        return ImageOps.exif_transpose(Image.open(BytesIO(self.files["uploaded"])))
+    def before(self) -> Image.Image | None:
+        """The picture that was sent, turned as its EXIF data say; None if Pillow cannot read its format (HEIC)."""
+        try:
+            return ImageOps.exif_transpose(Image.open(BytesIO(self.files["uploaded"])))
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+            return None
 
     def _repr_html_(self) -> str:
         return html.adversarial(self)

@@ -40,7 +40,7 @@ def adversarial(result: "AdversarialResult") -> str:
         f"{escape(item.label)} {100 * item.probability:.1f} %" for item in (result.original, result.adversarial)
     )
     panels = [
-        figure(result.before, "before", before),
+        *([] if result.before is None else [figure(result.before, "before", before)]),
         figure(result.perturbation, "change, amplified", f"{100 * result.perception.unchanged:.1f} % unchanged"),
         figure(result.image, "after", after),
     ]
@@ -64,7 +64,8 @@ def figure(image: Image.Image, title: str, caption: str) -> str:
 
 
 def _data_url(image: Image.Image) -> str:
-    small = image.copy()
+    small = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
+    small = small.copy()
     small.thumbnail((SIDE, SIDE))
     buffer = BytesIO()
     small.save(buffer, "PNG")

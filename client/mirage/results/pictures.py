@@ -33,8 +33,8 @@ def write(path: Path, content: bytes) -> Path:
     ending = ending_of(content)
     if path.suffix.lower() not in (ending, ".jpeg" if ending == ".jpg" else ending):
         raise BadOption(
-            f"{path.name}: the service made a file of another format, and the figures hold for that file: save it as "
-            f"{path.with_suffix(ending).name}, or convert the picture yourself with image.save()"
+            f"{path.name}: the figures hold for the file that the service made, whose name has to end with {ending}: "
+            f"save it as {path.with_suffix(ending).name}, or convert the picture yourself with image.save()"
         )
     return write_whole(path, content)
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import dataclasses
 import functools
+import sys
 import types
 from collections.abc import Mapping
 from io import BytesIO
@@ -59,7 +60,8 @@ def _value(kind: Any, data: Any, name: str) -> Any:
     if kind is Any:
         return data
     if kind is float:
-        return float(_checked(isinstance(data, int | float) and not isinstance(data, bool), data, name))
+        _checked(isinstance(data, int | float) and not isinstance(data, bool), data, name)
+        return _checked(abs(data) <= sys.float_info.max, data, name) * 1.0
     return _checked(type(data) is kind or (kind is types.NoneType and data is None), data, name)
 
 
@@ -101,11 +103,18 @@ def _file(data: Any, name: str) -> bytes:
 
 
 def _picture(content: bytes, name: str) -> Image.Image:
-    """The picture; Pillow decodes its pixels when they are first used."""
+    """The picture, decoded at once: a damaged one is noticed here, and threads can share it."""
     try:
-        return Image.open(BytesIO(content), formats=FORMATS)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        picture = Image.open(BytesIO(content), formats=FORMATS)
+        picture.load()
+        return picture
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise UnexpectedResponse(f"{name} of the response is no picture that Pillow can read ({error})") from error
+
+
+def no_number(name: str) -> float:
+    """Refuse NaN and Infinity, which are no JSON, although Python's parser takes them."""
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def _checked(is_valid: bool, data: Any, name: str) -> Any:

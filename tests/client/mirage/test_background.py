@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from mirage.background import Background
-from mirage.errors import ConnectionLost
+from mirage.errors import ClientClosed, ConnectionLost
 
 
 async def waiting(began: threading.Event, ended: list[str]) -> None:
@@ -20,6 +20,10 @@ async def waiting(began: threading.Event, ended: list[str]) -> None:
         raise
 
 
+async def nothing() -> None:
+    """Clean up nothing."""
+
+
 def test_results_and_errors_come_back() -> None:
     async def divide(a: int, b: int) -> float:
         await asyncio.sleep(0)
@@ -29,9 +33,9 @@ def test_results_and_errors_come_back() -> None:
     assert background.run(divide(3, 2)) == 1.5
     with pytest.raises(ZeroDivisionError):
         background.run(divide(1, 0))
-    background.stop()
+    background.stop(nothing())
     assert not background.is_alive
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(ClientClosed, match="make a new one"):
         background.run(divide(1, 1))
 
 
@@ -53,7 +57,7 @@ def test_an_interrupted_thread_cancels_what_it_waits_for(monkeypatch: pytest.Mon
         patch.setattr("mirage.background.threading.Event", Interrupted)
         background.run(waiting(began, ended))
     assert ended == ["cancelled"], "also that has happened before the interrupted thread goes on"
-    background.stop()
+    background.stop(nothing())
 
 
 def test_stopping_cancels_what_runs() -> None:
@@ -69,7 +73,7 @@ def test_stopping_cancels_what_runs() -> None:
     thread = threading.Thread(target=wait)
     thread.start()
     assert began.wait(30)
-    background.stop()
+    background.stop(nothing())
     thread.join(30)
     assert ended == ["cancelled"] and [type(error) for error in failed] == [ConnectionLost]
 
@@ -94,4 +98,47 @@ def test_a_forked_process_is_told_that_the_client_is_not_its_own() -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 7
     assert background.is_alive
-    background.stop()
+    background.stop(nothing())
+
+
+def test_threads_that_use_a_client_while_it_is_closed_all_end() -> None:
+    """Each gets an answer or an error, however the end of the client falls between its calls."""
+
+    async def answer() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    for _ in range(20):
+        background, ended = Background(), []  # type: ignore[var-annotated]
+
+        def work(background: Background = background, ended: list[str] = ended) -> None:
+            try:
+                while background.run(answer()) == 7:
+                    pass
+            except (ClientClosed, ConnectionLost):
+                ended.append("told")
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        closers = [threading.Thread(target=background.stop, args=[nothing()]) for _ in range(2)]
+        for thread in [*threads, *closers]:
+            thread.start()
+        for thread in [*threads, *closers]:
+            thread.join(60)
+        assert ended == ["told"] * 4
+
+
+def test_a_call_from_the_loop_itself_is_refused_and_a_cleanup_is_left_to_it() -> None:
+    """Both would wait for themselves: Python collects garbage on any thread, and may clean up there."""
+    background, done = Background(), threading.Event()
+
+    async def clean_up() -> None:
+        done.set()
+
+    async def inside() -> None:
+        background.finish(clean_up())
+        background.run(nothing())
+
+    with pytest.raises(ClientClosed, match="its own event loop"):
+        background.run(inside())
+    assert done.wait(30)
+    background.stop(nothing())

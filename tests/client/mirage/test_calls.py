@@ -1,5 +1,6 @@
 """What is sent for each operation."""
 
+import numpy as np
 import pytest
 
 from mirage import calls
@@ -16,6 +17,8 @@ from mirage.errors import BadOption
         ((1, 2, 30, 40), "1,2,30,40"),
         (["linf", "l2"], "linf,l2"),
         ([3], "3,"),
+        ((np.int64(3),), "3,"),
+        (np.array([1, 2, 30, 40]), "1,2,30,40"),
         (["jpeg:75"], "jpeg:75"),
         (16, "16"),
     ],
@@ -69,3 +72,9 @@ def test_only_what_costs_nothing_is_sent_twice() -> None:
     """An attack may have cost the service minutes; a classification milliseconds."""
     assert calls.classify(b"picture", {}).repeatable and calls.models().repeatable
     assert not calls.fool(b"picture", {}).repeatable and not calls.ideal("cat", None, None, {}).repeatable
+
+
+@pytest.mark.parametrize("options", [{"deadline_s": "soon"}, {"norms": []}])
+def test_options_that_say_nothing_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(BadOption):
+        calls.fool(b"picture", options)

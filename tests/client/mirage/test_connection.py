@@ -9,6 +9,8 @@ import pytest
 
 from mirage import (
     AsyncMirage,
+    BadAddress,
+    ClientClosed,
     ConnectionLost,
     DeadlinePassed,
     KeyRefused,
@@ -119,7 +121,7 @@ def test_a_proxy_that_does_not_reach_the_service_is_asked_again(pauses: list[flo
         (httpx.Response(200, content=b"{", headers={"content-type": "application/json"}), "cannot be read"),
         (httpx.Response(200, json=[1]), "versions of client and service"),
         (httpx.Response(503, json={"any": "thing"}), "503"),
-        (httpx.Response(422, json={"x": 1}, headers={"content-type": "application/problem+json"}), "lacks"),
+        (httpx.Response(422, json={"status": "x"}, headers={"content-type": "application/problem+json"}), "status"),
     ],
 )
 def test_what_is_no_response_of_the_service_says_so(response: httpx.Response, words: str, pauses: list[float]) -> None:
@@ -131,6 +133,59 @@ def test_what_is_no_response_of_the_service_says_so(response: httpx.Response, wo
 def test_a_problem_becomes_its_exception(status: int, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="what to do next"):
         ask(refusal(status))
+
+
+def test_a_problem_that_leaves_fields_out_is_understood_all_the_same() -> None:
+    """RFC 9457 requires none of them; the status of the response is known in any case."""
+    response = httpx.Response(413, json={"detail": "smaller"}, headers={"content-type": "application/problem+json"})
+    with pytest.raises(RequestRefused, match="smaller") as caught:
+        ask(response)
+    assert caught.value.problem.status == 413
+
+
+def test_refusals_of_a_proxy_are_understood(pauses: list[float]) -> None:
+    """nginx refuses in HTML: too large, too often, no right; it may say when to come again, also as a date."""
+    with pytest.raises(RequestRefused, match="413"):
+        ask(httpx.Response(413, html="<h1>Request Entity Too Large</h1>"))
+    with pytest.raises(KeyRefused):
+        ask(httpx.Response(403, html="<h1>Forbidden</h1>"))
+    assert isinstance(ask(httpx.Response(429, html="", headers={"retry-after": "3"}), success()), Classification)
+    past = httpx.Response(503, html="", headers={"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"})
+    assert isinstance(ask(past, success()), Classification)
+    assert pauses == [3, 0.1]
+
+
+def test_a_response_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mirage.connection.MOST_BYTES", 1000)
+    with pytest.raises(UnexpectedResponse, match="more than 1,000 bytes"):
+        ask(httpx.Response(200, content=b" " * 2000, headers={"content-type": "application/json"}))
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"width": NaN}', b'{"width": 1' + b"0" * 5000 + b"}"])
+def test_json_that_breaks_parsers_is_refused(content: bytes) -> None:
+    with pytest.raises(UnexpectedResponse):
+        ask(httpx.Response(200, content=content, headers={"content-type": "application/json"}))
+
+
+def test_a_closed_client_and_one_of_another_loop_say_so() -> None:
+    client = Mirage(URL, transport=Answers(success()))
+    client.close()
+    client.close()
+    with pytest.raises(ClientClosed, match="make a new one"):
+        client.classify(b"picture")
+    asynchronous = AsyncMirage(URL)
+    asyncio.run(asynchronous.close())
+    with pytest.raises(ClientClosed, match="make a new one"):
+        asyncio.run(asynchronous.classify(b"picture"))
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "127.0.0.1:x"])
+def test_a_proxy_that_cannot_be_used_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is of no concern where the service is on this machine."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(BadAddress, match="ALL_PROXY"):
+        Mirage(URL)
+    Mirage("http://localhost:2").close()
 
 
 def test_a_key_is_not_sent_to_the_address_of_a_redirection() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mirage.files import write_whole
+from mirage.files import check_writable, write_whole
 
 
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space.*file"):
         write_whole(tmp_path / "file", b"new")
     assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"old"
 
@@ -42,3 +42,13 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
 def test_a_device_is_written_to_and_not_replaced() -> None:
     write_whole(Path(os.devnull), b"content")
     assert not Path(os.devnull).is_file()
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path: Path) -> None:
+    """A folder, a path in no folder, links in a circle; and nothing is touched."""
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for name in (".", "no/such/file", "circle"):
+        with pytest.raises(OSError):  # the text is the system's
+            check_writable(tmp_path / name)
+    check_writable(tmp_path / "new")
+    assert os.listdir(tmp_path) == ["circle"]

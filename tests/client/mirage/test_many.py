@@ -3,10 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
+import httpx
 import pytest
 
-from mirage.errors import BadPicture, KeyRefused, MirageError, NotReached, UnexpectedResponse, of_problem
-from mirage.many import GROUP, GROUP_BYTES, Classify, Result, classify_all, is_of_one_picture
+from mirage.errors import (
+    BadPicture,
+    ConnectionLost,
+    KeyRefused,
+    MirageError,
+    NotReached,
+    UnexpectedResponse,
+    of_problem,
+)
+from mirage.many import AHEAD, GROUP, GROUP_BYTES, LARGE_BYTES, Classify, Result, classify_all, is_of_one_picture
 from mirage.problem import Problem
 from mirage.results.classification import Classification, ClassifiedBatch, FailedPicture
 
@@ -80,7 +89,7 @@ def test_pictures_share_requests_as_long_as_they_are_small() -> None:
 
 
 def test_no_more_requests_and_no_more_pictures_than_allowed() -> None:
-    """Three requests at a time; six groups are taken from the source until the first one, which is slow, is done."""
+    """Three requests at a time; seven groups are taken from the source until the first one, which is slow, is done."""
     running, most_running, taken = 0, 0, 0
     first = asyncio.Event()
 
@@ -97,13 +106,13 @@ def test_no_more_requests_and_no_more_pictures_than_allowed() -> None:
         if pictures[0] == b"0":
             await first.wait()
         else:
-            await asyncio.sleep(0)
-            if int(pictures[0]) == 5 * GROUP:  # the last group that may begin before the first one has ended
+            await asyncio.sleep(0.05)
+            if int(pictures[0]) == (2 + AHEAD) * GROUP:  # the last group that may begin before the first one has ended
                 first.set()
         running -= 1
 
     assert len(run(source(), Service(answer), most=1)) == 1
-    assert (most_running, taken) == (3, 6 * GROUP)
+    assert (most_running, taken) == (3, (3 + AHEAD) * GROUP)
 
 
 def test_an_error_of_one_picture_stands_in_its_place() -> None:
@@ -183,3 +192,33 @@ def test_a_service_that_answers_for_fewer_pictures_is_not_believed() -> None:
 def test_at_least_one_request_at_a_time() -> None:
     with pytest.raises(ValueError, match="at least one"):
         run([b"a"], Service(at_once), concurrency=0)
+
+
+def test_the_iterable_may_take_its_time_and_ask_the_service_itself() -> None:
+    """It runs on another thread than the requests: a pipeline of two stages ends."""
+    from mirage import Mirage
+    from tests.client.answers import CLASSIFICATION, URL, Answers, success
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/classify":
+            return success()
+        return success(
+            {"model": "m", "version": "v", "results": [CLASSIFICATION] * request.content.count(b'name="image')}
+        )
+
+    with Mirage(URL, transport=Answers(answer)) as client:
+        first = (picture for picture, _ in client.classify_many([b"p"] * 20))
+        second = [picture for picture, _ in client.classify_many(p for p in first if client.classify(p).model)]
+        assert second == [b"p"] * 20
+
+
+def test_large_pictures_that_the_service_does_not_take_fail_alone() -> None:
+    """It closes the connection while they are still sent, so that the reason cannot be read."""
+
+    async def answer(pictures: Sequence[bytes]) -> None:
+        if sum(map(len, pictures)) >= LARGE_BYTES:
+            raise ConnectionLost("reset")
+
+    results = run([b"a", b"x" * LARGE_BYTES, b"c"], Service(answer))
+    assert [type(result) for _, result in results] == [Classification, BadPicture, Classification]
+    assert "16,000,000 bytes" in str(results[1][1])

@@ -1,5 +1,6 @@
 """What can be sent as a picture, and as which file it is sent."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -60,14 +61,21 @@ def test_a_picture_of_pillow_is_turned_as_its_exif_data_say() -> None:
     np.testing.assert_array_equal(decoded(to_file(Image.open(buffer))), np.rot90(PIXELS, -1))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "RGBa"])
+def in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """Pillow converts to PA by way of a palette alone."""
+    return picture.convert("P").convert("PA") if mode == "PA" else picture.convert(mode)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "RGBX", "RGBa", "PA"]
+)
 def test_every_mode_with_a_range_of_values_is_sent(mode: str) -> None:
     """A mid-grey picture stays mid-grey, within what a conversion rounds, and opaque."""
     grey = Image.new("RGB", (5, 4), (128, 128, 128)).convert("RGBA" if mode == "RGBa" else "RGB")
-    sent = Image.open(BytesIO(to_file(grey.convert(mode)))) if mode != "LAB" else None
+    sent = Image.open(BytesIO(to_file(in_mode(grey, mode)))) if mode != "LAB" else None
     if sent is not None:
         assert sent.size == (5, 4)
-        assert mode in ("1", "P") or all(abs(level - 128) <= 2 for level in sent.convert("RGB").getpixel((2, 2)))  # type: ignore[union-attr]
+        assert mode in ("1", "P", "PA") or all(abs(level - 128) <= 2 for level in sent.convert("RGB").getpixel((2, 2)))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("mode", ["F", "I"])
@@ -87,3 +95,10 @@ def test_a_truncated_picture_of_pillow_is_refused() -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(buffer, "PNG")
     with pytest.raises(BadPicture, match="damaged"):
         to_file(Image.open(BytesIO(buffer.getvalue()[:3000])))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(BadPicture, match="no regular file"):
+        to_file(tmp_path / "pipe.png")

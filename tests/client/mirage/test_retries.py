@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirage.errors import ConnectionLost, NotReached, Overloaded
+from mirage.errors import ConnectionLost, NotReached, Overloaded, TimedOut
 from mirage.problem import Problem
 from mirage.retries import Retries
 
@@ -42,7 +42,22 @@ def test_a_service_that_starts_again_is_waited_for_with_growing_pauses() -> None
 def test_a_lost_connection_is_repeated_only_where_that_costs_nothing(repeatable: bool) -> None:
     retries = Retries(retry_s=10, repeatable=repeatable, reached=True)
     if repeatable:
-        assert retries.after_loss(ConnectionLost("gone")) == 0.1
+        assert [retries.after_loss(ConnectionLost("gone")) for _ in range(2)] == [0.1, 0.2]
+        with pytest.raises(ConnectionLost):  # what ends a service three times would end it for ever
+            retries.after_loss(ConnectionLost("gone"))
     else:
         with pytest.raises(ConnectionLost):
             retries.after_loss(ConnectionLost("gone"))
+
+
+def test_a_silent_service_is_not_asked_again() -> None:
+    """The user has waited for as long as they wanted."""
+    with pytest.raises(TimedOut):
+        Retries(retry_s=10, repeatable=True, reached=True).after_loss(TimedOut("nothing came"))
+
+
+def test_a_service_that_says_zero_is_not_asked_without_a_pause() -> None:
+    retries = Retries(retry_s=2, repeatable=True, reached=True)
+    assert [retries.after_refusal(Overloaded(FULL, 0)) for _ in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    with pytest.raises(Overloaded):
+        retries.after_refusal(Overloaded(FULL, 0))

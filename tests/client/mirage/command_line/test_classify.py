@@ -71,9 +71,29 @@ def test_a_run_that_was_stopped_goes_on(name: str, folder: Path, tmp_path: Path)
     assert [path for path, _ in classes(whole)] == [str(folder / name) for name in sorted(os.listdir(folder))]
     part.write_bytes(whole.read_bytes()[: len(whole.read_bytes()) * 6 // 10])
     done = mirage("classify", folder, "-o", part)
-    assert "are in" in done.err and classes(part) == classes(whole)
-    before = part.read_bytes()
-    assert mirage("classify", folder, "-o", part).code == 0 and part.read_bytes() == before, "nothing is left to do"
+    assert "are in" in done.err and sorted(classes(part)) == sorted(classes(whole))
+    assert mirage("classify", folder, "-o", part).code == 1, "what failed is tried again, and fails again"
+    assert sorted(classes(part)) == sorted(classes(whole))
+    (folder / "broken.jpg").unlink()
+    assert mirage("classify", folder, "-o", part).code == 0
+
+
+@pytest.mark.parametrize("other", [("--top", 2), ("--model", "none")])
+def test_results_with_other_settings_are_not_mixed(other: tuple[object, ...], folder: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    mirage("classify", folder, "-o", results)
+    before = results.read_bytes()
+    done = mirage("classify", folder, "-o", results, *other)
+    assert done.code == 2 and ("--again" in done.err or "none" in done.err)
+    kept = [line for line in before.splitlines() if b"problem" not in line]
+    assert results.read_bytes().splitlines() == kept
+
+
+def test_a_picture_is_never_replaced_by_results(folder: Path) -> None:
+    photo = folder / "plain.png"
+    before = photo.read_bytes()
+    done = mirage("classify", photo, "-o", photo, "--again")
+    assert done.code == 2 and "name of a picture" in done.err and photo.read_bytes() == before
 
 
 def test_again_begins_anew(folder: Path, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Results of many pictures in a file: each is whole, and a run that was stopped anywhere can be continued."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
 
-from mirage.command_line.records import Csv, Format, JsonLines, done_before, format_of
+from mirage.command_line.records import Csv, Format, JsonLines, format_of, prepare
 from mirage.errors import BadOption, BadPicture, MirageError
 from mirage.results.classification import Classification
 from mirage.results.shared import Prediction
@@ -38,8 +39,21 @@ def test_after_a_stop_at_any_byte_no_result_is_lost_and_none_is_damaged(format: 
     for length in range(1, len(whole) + 1):
         path.write_bytes(whole[:length])
         count = sum(end <= length for end in ends[1:])
-        assert done_before(path, format, again=False) == set(NASTY[:count]), length
+        records = prepare(path, format, again=False)
+        assert [(record.path, record.model, record.classes) for record in records] == [
+            (name, "tiny", 2) for name in NASTY[:count]
+        ], length
         assert path.read_bytes() == whole[: ends[count]], length
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=["jsonl", "csv"])
+def test_pictures_that_failed_are_tried_again(format: Format, tmp_path: Path) -> None:
+    """Their records are removed, also one whose reason has several lines and letters that are no Unicode."""
+    failed = BadPicture('the "reason"\r\nin two lines \ud800')
+    path = tmp_path / "results"
+    path.write_bytes(written(format, [("a.png", RESULT), ("b.png", failed), ("c.png", RESULT)]))
+    assert [record.path for record in prepare(path, format, again=False)] == ["a.png", "c.png"]
+    assert path.read_bytes() == written(format, [("a.png", RESULT), ("c.png", RESULT)])
 
 
 def test_lines_of_json_have_all_fields() -> None:
@@ -52,7 +66,7 @@ def test_lines_of_json_have_all_fields() -> None:
 def test_rows_of_csv_have_as_many_columns_as_the_header() -> None:
     """Two classes where three were asked for, and none for a picture that failed."""
     text = written(Csv(3), [("a.png", RESULT), ("b.png", BadPicture("why"))]).decode()
-    header, first, second = csv.reader(text.splitlines(keepends=True))
+    header, first, second = csv.reader(io.StringIO(text, newline=""))
     assert header[5:9] == ["label_1", "probability_1", "label_2", "probability_2"] and header[-1] == "problem"
     assert first == ["a.png", "tiny", "v1", "8", "6", 'dog, "big"', "0.75", "c\u00e4t", "0.25", "", "", ""]
     assert second == ["b.png", *[""] * 10, "why"]
@@ -66,16 +80,16 @@ def test_another_file_is_never_touched(format: Format, content: bytes, tmp_path:
     path = tmp_path / "diary"
     path.write_bytes(content)
     with pytest.raises(BadOption, match="--again"):
-        done_before(path, format, again=False)
+        prepare(path, format, again=False)
     assert path.read_bytes() == content
-    assert done_before(path, format, again=True) == set() and path.read_bytes() == format.header.encode()
+    assert prepare(path, format, again=True) == [] and path.read_bytes() == format.header.encode()
 
 
 def test_csv_with_another_number_of_classes_is_another_file(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_bytes(written(Csv(2), [("a.png", RESULT)]))
     with pytest.raises(BadOption, match="--top"):
-        done_before(path, Csv(3), again=False)
+        prepare(path, Csv(3), again=False)
 
 
 def test_the_name_of_the_file_or_the_option_chooses_the_format() -> None:
