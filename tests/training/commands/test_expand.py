@@ -115,7 +115,7 @@ def test_evaluate_passes_the_options_of_its_attack(calls: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--save-every", "-1"), "-1 is not in the range x>=0"),
+        (("--save-every", "-1"), "is not in the range x>=0"),
         (("--phase", "half"), "'half' is not one of"),
         (("--trunk", "1"), "No such option"),
     ],
