@@ -28,6 +28,8 @@ TIMEOUT_S, RETRY_S = 300.0, 60.0
 class AsyncMirage:
     """A Mirage service, for programs that use asyncio; `Mirage` is the same for all others.
 
+    It belongs to the event loop on which it is first used.
+
     `url` is the address of the service, such as http://127.0.0.1:8000 or unix:/run/mirage.sock; without it that of the
     environment variable MIRAGE_URL. `api_key` is needed where the service has keys; without it, the variable
     MIRAGE_API_KEY. A request ends after `timeout_s` seconds in which nothing comes. Where the service is full, a

@@ -1,5 +1,6 @@
 """mirage serve and mirage train: start the service, or its training module, where these are installed."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -52,4 +53,8 @@ def _run(module: str, arguments: list[str], variables: dict[str, str]) -> None:
     environment = {**os.environ, **variables}
     if os.name == "posix":
         os.execve(command[0], command, environment)  # noqa: S606  # the project's own modules, and no shell
-    raise typer.Exit(subprocess.run(command, env=environment).returncode)  # noqa: S603
+    with subprocess.Popen(command, env=environment) as process:  # noqa: S603
+        while process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):  # the service gets it, too, and stops in steps
+                process.wait()
+    raise typer.Exit(process.returncode)
