@@ -23,9 +23,11 @@ from PIL import Image
 FOLDER = Path(__file__).parent
 LIMIT_S = 3600
 """Seconds after which a single cell is given up."""
-LARGE = 30_000
-"""Number of bytes from which a PNG is written as JPEG, if that makes it half as large."""
-JPEG_QUALITY = 85
+LARGE = 25_000
+"""Number of bytes from which a PNG is written as JPEG, if the JPEG is clearly smaller."""
+SMALLER = 0.7
+"""A JPEG takes the place of a PNG if it has at most this fraction of its bytes."""
+JPEG_QUALITY = 80
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -70,13 +72,13 @@ def _is_stored(output: NotebookNode) -> bool:
 
 
 def smaller(output: NotebookNode) -> NotebookNode:
-    """The output with a large PNG as a JPEG, if that makes it half as large."""
+    """The output with a large PNG as a JPEG, if the JPEG is clearly smaller."""
     png = base64.b64decode(output.get("data", {}).get("image/png", ""))
     if len(png) < LARGE:
         return output
     buffer = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    if buffer.tell() < len(png) / 2:
+    if buffer.tell() < SMALLER * len(png):
         del output.data["image/png"]
         output.data["image/jpeg"] = base64.b64encode(buffer.getvalue()).decode()
     return output
