@@ -135,9 +135,13 @@ def test_every_task_of_the_lab_has_a_hint_and_a_solution() -> None:
 def test_outputs_that_may_not_be_published_are_not_stored(tool: ModuleType) -> None:
     """Photos and warnings go, metadata of the machine goes, and what was printed stays."""
     printed, warning = (new_output("stream", name=stream, text=stream) for stream in ("stdout", "stderr"))
-    shown = new_code_cell("1", metadata={"tags": ["photos"], "execution": {"t": 1}}, outputs=[printed])
+    shown = new_code_cell(
+        "1", metadata={"tags": ["photos"], "execution": {"iopub.status.idle": "2026"}}, outputs=[printed]
+    )
     kept = new_code_cell("2", metadata={"collapsed": True}, outputs=[printed, warning])
-    result = tool.publishable(new_notebook(cells=[shown, kept], metadata={"language_info": {"version": "3.1"}}))
+    result = tool.publishable(
+        new_notebook(cells=[shown, kept], metadata={"language_info": {"name": "python", "version": "3.1"}})
+    )
     assert [[output.text for output in cell.outputs] for cell in result.cells] == [[], ["stdout"]]
     assert [dict(cell.metadata) for cell in result.cells] == [{"tags": ["photos"]}, {}]
     assert result.metadata == tool.METADATA
