@@ -1,8 +1,8 @@
 # Every target works from a fresh clone: it first installs what it needs, unless that is already installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dependencies extras serve test check types browser format train bench gpu soak oracles vendor lock \
-	audit sbom release-check docs
+.PHONY: help install dependencies extras serve test check types browser format train lesson bench gpu soak oracles \
+	vendor lock audit sbom release-check docs
 
 # The newest Python from 3.11 on that can make virtual environments; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -78,6 +78,9 @@ train: .venv/serve-ready ## train a model: make train DATA=folder-or-zip OUTPUT=
 		{ echo 'DATA (the photos) or OUTPUT (the checkpoint to write) is missing: make train DATA=photos.zip' \
 		'OUTPUT=model.safetensors' >&2; exit 2; }
 	$(IN) training fit "$(DATA)" --output "$(OUTPUT)" $(ARGS)
+
+lesson: .venv/dev-ready ## execute the notebooks of docs/lesson and store their outputs, or one: make lesson NAME=...
+	.venv/bin/python docs/lesson/execute.py $(NAME)
 
 bench: .venv/dev-ready ## run all benchmarks, or one: make bench NAME=network
 	$(IN) benchmarks $(NAME)

@@ -23,7 +23,15 @@ include_patterns = [
 # Folders without pages are not searched; some of them have tens of thousands of files.
 exclude_patterns = [
     *(".*", "app", "benchmarks", "build", "client", "deploy", "docsite", "runs", "shared", "soak", "supply_chain"),
-    *("tests", "training", "docs/pictures", "docs/benchmarks", "**/node_modules", "**/.ipynb_checkpoints"),
+    *(
+        "tests",
+        "training",
+        "docs/pictures",
+        "docs/benchmarks",
+        "docs/lesson/lesson-files",
+        "**/node_modules",
+        "**/.ipynb_checkpoints",
+    ),
 ]
 
 # Markdown. Headings have the anchors that code hosts give them.
