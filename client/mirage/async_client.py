@@ -30,11 +30,12 @@ class AsyncMirage:
 
     It belongs to the event loop on which it is first used.
 
-    `url` is the address of the service, such as http://127.0.0.1:8000 or unix:/run/mirage.sock; without it that of the
-    environment variable MIRAGE_URL. `api_key` is needed where the service has keys; without it, the variable
-    MIRAGE_API_KEY. A request ends after `timeout_s` seconds in which nothing comes. Where the service is full, a
-    request is sent again when the service expects to have room, until the pauses would take more than `retry_s`
-    seconds. `transport` replaces the network, for example by `httpx.ASGITransport`. Raises BadAddress.
+    `url` is the address of the service, such as http://127.0.0.1:8000, which is the default, or unix:/run/mirage.sock;
+    without it that of the environment variable MIRAGE_URL is used. `api_key` is needed where the service has keys;
+    without it, the variable MIRAGE_API_KEY is used. A request ends after `timeout_s` seconds (300 by default) in which
+    nothing comes. Where the service is full, a request is sent again when the service expects to have room, until the
+    pauses would take more than `retry_s` seconds (60 by default). `transport` replaces the network, for example by
+    `httpx.ASGITransport`. Raises BadAddress.
     """
 
     fool: AsyncFool
@@ -91,9 +92,9 @@ class AsyncMirage:
     ) -> AsyncIterator[tuple[Picture, Classification | MirageError]]:
         """Classify any number of pictures: each with its result, or with the error that it alone has, in their order.
 
-        `concurrency` requests of up to eight pictures each are under way at a time. `pictures` may be a generator: it
-        runs on other threads, and at most four such requests ahead. An error that all others would have, too, such as a
-        wrong key, is raised.
+        `concurrency` requests (16 by default) of up to eight pictures each are under way at a time. `pictures` may be a
+        generator: it runs on other threads, and at most four such requests ahead. An error that all others would have,
+        too, such as a wrong key, is raised.
         """
         return classify_all(pictures, _WithOptions(self, options), concurrency)
 

@@ -50,7 +50,8 @@ def test_an_attack_ends_on_the_service_and_leaves_no_file(live: Live, picture: b
         if number == MOMENTS - 1:
             time.sleep(2)  # so long after the start that it is this attack which the service works on
             eventually(lambda: live.service.engine.alive == 1)
-            assert interrupted(process, 0) == b"mirage: interrupted\n" and process.returncode == -signal.SIGINT
+            interrupted(process, 0)
+            assert process.returncode == -signal.SIGINT
         else:
             interrupted(process, moment)
         eventually(lambda: live.service.engine.alive == 0)

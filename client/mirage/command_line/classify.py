@@ -74,6 +74,8 @@ def classify(
             if to not in (None, "-"):
                 err.print(f"mirage: {plain(to)} has the results so far: run the same command again to go on")
             raise
+    if to not in (None, "-") and err.is_terminal:
+        err.print(f"{len(files) - failed} pictures are in {plain(to)}")
     if failed:
         err.print(f"mirage: {failed} of {len(left)} pictures could not be classified; the results say why")
         raise typer.Exit(NOT_AS_ASKED)
@@ -148,7 +150,9 @@ def _with_bar(
 ) -> Iterator[tuple[str, Classification | MirageError]]:
     """The results, with a bar on the terminal that shows how many are done and how long the others take."""
     columns = (TextColumn("classifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or total < 2) as progress:
+    # Where rows go to the same terminal, on the console that prints them: it erases the bar before each.
+    console = out if out.is_terminal else err
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal or total < 2) as progress:
         task = progress.add_task("", total=total, completed=done)
         for item in results:
             yield item

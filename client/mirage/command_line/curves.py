@@ -82,7 +82,7 @@ def targets(
     if not for_people(as_json):
         write_json(figures(result))
         return
-    table = Table("class", "probability", "L2 distance")
+    table = Table("class", "probability", "DeepFool's L2 at the input size")
     for near in result.nearest:
         distance = "not reached" if near.distance is None else f"{near.distance:.3g}"
         table.add_row(printable(near.label), f"{near.probability:.3g}", distance)

@@ -1,5 +1,6 @@
 """Pictures in the terminal: as pictures where it can show them, or else as half blocks, two pixels a letter."""
 
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -71,6 +72,7 @@ class _InTheBestWay:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         try:
             # It asks the terminal on import what it can do, and fails in different ways where that has no size.
+            logging.getLogger("textual_image").setLevel(logging.ERROR)
             from textual_image.renderable import Image as TerminalImage
 
             image = TerminalImage(_opaque(self._picture), width=self._blocks.pixels.width, height="auto")
