@@ -20,7 +20,10 @@ MOMENTS = 6
 
 
 def started(live: Live, *arguments: object) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", "from mirage.command_line.main import main; main()", *map(str, arguments)]
+    # Whoever runs the tests in the background of a shell lets all their processes ignore Ctrl-C, unless they ask for it.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program += "\nfrom mirage.command_line.main import main\nmain()"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
     environment = {**os.environ, "MIRAGE_URL": live.url}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
