@@ -20,7 +20,7 @@ MOMENTS = 6
 
 
 def started(live: Live, *arguments: object) -> "subprocess.Popen[bytes]":
-    # Whoever runs the tests in the background of a shell lets all their processes ignore Ctrl-C, unless they ask for it.
+    # Processes that a shell starts in the background ignore Ctrl-C, and so do their children, unless they ask for it.
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program += "\nfrom mirage.command_line.main import main\nmain()"
     command = [sys.executable, "-c", program, *map(str, arguments)]
