@@ -4,7 +4,8 @@ No library that draws OpenAPI documents in Sphinx reads version 3.2 (docs/decisi
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,8 @@ OBJECTS = "objects.md"
 """The page beside that of an operation which describes the objects in responses."""
 MIRRORED = "(The same option as in the form"
 """Beginning of what the document adds to a parameter that is a field of the form too."""
+SPECIAL = re.compile(r"\bOnly for [a-z_]|(?:^|\. )For [a-z_]+[ :,.]")
+"""What the description of an option has that only some attacks or methods know."""
 WAYS = (
     "The request is one of: a form (`multipart/form-data`) with the fields below; a picture file as the body, with the "
     "options in the query; or JSON with the same fields."
@@ -51,7 +54,9 @@ def _request(entry: Mapping[str, Any], document: Mapping[str, Any], anchor: str)
     parameters = [each for each in entry.get("parameters", []) if MIRRORED not in each.get("description", "")]
     if parameters:
         lines += ["### Parameters", ""]
-        for each in parameters:
+        parameters.sort(key=_is_special)
+        for number, each in enumerate(parameters):
+            lines += _heading_of_special(each, parameters[:number])
             facts = [f"in the {each['in']}", kind(each["schema"], OBJECTS)]
             lines += _field(each["name"], each["schema"] | each, facts, anchor, required=each.get("required", False))
     content = entry.get("requestBody", {}).get("content", {})
@@ -60,10 +65,23 @@ def _request(entry: Mapping[str, Any], document: Mapping[str, Any], anchor: str)
         return lines
     lines += [WAYS, "", "### Fields of the request", ""]
     schema = _resolved(form["schema"], document)
-    properties = sorted(schema["properties"].items(), key=lambda item: item[0] not in schema.get("required", []))
-    for name, field in properties:
-        lines += _field(name, field, [kind(field, OBJECTS)], anchor, required=name in schema.get("required", []))
+    required = schema.get("required", [])
+    properties = sorted(schema["properties"].items(), key=lambda item: (item[0] not in required, _is_special(item[1])))
+    for number, (name, field) in enumerate(properties):
+        lines += _heading_of_special(field, [other for _, other in properties[:number]])
+        lines += _field(name, field, [kind(field, OBJECTS)], anchor, required=name in required)
     return lines
+
+
+def _is_special(field: Mapping[str, Any]) -> bool:
+    """Whether an option is one of single attacks or methods, as its description says: "Only for pgd." """
+    return bool(SPECIAL.search(field.get("description", "")))
+
+
+def _heading_of_special(field: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A heading before the first such option."""
+    first = _is_special(field) and not any(map(_is_special, before))
+    return ["#### Options of single attacks or methods", ""] if first else []
 
 
 def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -94,7 +112,7 @@ def _responses(entry: Mapping[str, Any], document: Mapping[str, Any]) -> list[st
     ]
     lines += ["#### Headers of a success", "", *table(("header", "meaning"), headers)] if headers else []
     for name in dict.fromkeys(_json_names(success)):
-        lines += [f"#### JSON: {name}", "", *_properties(document["components"]["schemas"][name])]
+        lines += [f"#### JSON: {name}", "", *_properties(document["components"]["schemas"][name], document)]
     example = success.get("content", {}).get("application/json", {}).get("example")
     if example is not None:
         lines += ["#### Example", "", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]
@@ -114,12 +132,18 @@ def _json_names(response: Mapping[str, Any]) -> list[str]:
     return referenced(schema)
 
 
-def _properties(schema: Mapping[str, Any]) -> list[str]:
+def _properties(schema: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     rows = [
-        (code(name), kind(field, OBJECTS), escape(field.get("description", "")))
+        (code(name), kind(field, OBJECTS), escape(field.get("description") or _of_object(field, document)))
         for name, field in schema.get("properties", {}).items()
     ]
     return table(("field", "value", "meaning"), rows)
+
+
+def _of_object(field: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """The description of the object that a field without a description of its own refers to."""
+    description: str = _resolved(field, document).get("description", "")
+    return description
 
 
 def objects(document: Mapping[str, Any]) -> str:
@@ -131,5 +155,11 @@ def objects(document: Mapping[str, Any]) -> str:
         names |= more
     lines = []
     for name in sorted(names):
-        lines += [f"## {name}", "", escape(schemas[name].get("description", "")), "", *_properties(schemas[name])]
+        lines += [
+            f"## {name}",
+            "",
+            escape(schemas[name].get("description", "")),
+            "",
+            *_properties(schemas[name], document),
+        ]
     return "\n".join(lines)

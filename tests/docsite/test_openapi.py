@@ -42,6 +42,19 @@ def test_fields_that_must_be_there_come_first() -> None:
     assert text.strip().startswith("`image`{#post-adversarial-image} — file, required")
 
 
+def test_options_of_single_attacks_come_last() -> None:
+    """After those that every attack has: what `momentum` of POST /adversarial says, and what `target` does not."""
+    text = operation("POST /adversarial", document())
+    general, _, special = text.partition("#### Options of single attacks or methods\n")
+    assert (
+        "`target`{#" in general and "`norm`{#" in general and "`momentum`{#" in special and "`target`{#" not in special
+    )
+
+
+def test_a_field_without_a_text_has_that_of_its_object() -> None:
+    assert "How visible the perturbation is to a person." in operation("POST /adversarial", document())
+
+
 def test_the_fields_of_a_response_and_its_example_are_shown() -> None:
     text = operation("POST /adversarial", document())
     for field in document()["components"]["schemas"]["AdversarialResult"]["properties"]:
