@@ -46,6 +46,8 @@ def test_an_attack_is_watched_and_its_file_holds(live: Live, picture: bytes, tmp
     assert [event.step for event in events] == sorted(event.step for event in events)
     assert any(event.preview is not None and event.change is not None for event in events)
     assert steps.result.success and after.predictions[0].label == target
+    shown = steps.result._repr_html_()
+    assert [shown.count(word) for word in ("<img", ">before<", "amplified", ">after<")] == [3, 1, 1, 1]
     change = (np.asarray(steps.result.image, float) - np.asarray(steps.result.before, float)) / 255
     assert np.abs(change).max() == pytest.approx(steps.result.norms.linf, abs=1e-6)
     assert np.sqrt((change**2).sum()) == pytest.approx(steps.result.norms.l2, rel=1e-5)

@@ -18,7 +18,7 @@ from mirage.results.adversarial import AdversarialResult
 
 
 def fool(
-    picture: Annotated[str, typer.Argument(help="The picture to change, a file.")],
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="The picture to change, a file.")],
     target: Annotated[
         str | None,
         typer.Option(

@@ -18,7 +18,7 @@ from mirage.results.ideal import IdealResult
 
 
 def ideal(
-    target: Annotated[str | None, typer.Argument(metavar="[CLASS]", help="The class, by name or index.")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="CLASS", help="The class, by name or index.")] = None,
     to: output.Output = None,
     layer: Annotated[str | None, typer.Option(help="In place of a class: name of a layer, with --channel.")] = None,
     channel: Annotated[int | None, typer.Option(help="Index of a channel of the layer, from 0.")] = None,

@@ -14,7 +14,7 @@ from mirage.command_line.terminal import figures, out, plain, printable, write_j
 from mirage.errors import BadOption
 from mirage.options import ExplainOptions
 
-Picture = Annotated[str, typer.Argument(help="The picture, a file.")]
+Picture = Annotated[str, typer.Argument(metavar="PICTURE", help="The picture, a file.")]
 
 
 def explain(
@@ -46,7 +46,9 @@ def explain(
 
 def features(
     picture: Picture,
-    layer: Annotated[str | None, typer.Argument(help="Name of a layer. Without it, the layers are listed.")] = None,
+    layer: Annotated[
+        str | None, typer.Argument(metavar="LAYER", help="Name of a layer. Without it, the layers are listed.")
+    ] = None,
     to: output.Output = None,
     channels: Annotated[
         str | None, typer.Option(help="Number of channels to show, strongest first, or indices such as 3,17,40.")

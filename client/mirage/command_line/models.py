@@ -13,7 +13,9 @@ from mirage.results.served import ModelDetail, ModelList
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Name of a model to describe. Without it, all are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of a model to describe. Without it, all are listed.")
+    ] = None,
     card: Annotated[bool, typer.Option("--card", help="Print the model card of this model, in Markdown.")] = False,
     as_json: Json = False,
     url: Url = None,

@@ -112,3 +112,11 @@ def test_the_version() -> None:
 )
 def test_every_command_explains_itself(name: str) -> None:
     assert "Usage: mirage" in mirage(name, "--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete_the_commands(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script that --install-completion would install asks the command itself."""
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    done = mirage("--show-completion", shell)
+    assert done.code == 0 and "_MIRAGE_COMPLETE" in done.out

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mirage.command_line.pictures import BACKGROUND, HalfBlocks, can_show
+from mirage.command_line.pictures import BACKGROUND, HalfBlocks, can_show, shown
 
 
 def console(**options: object) -> Console:
@@ -63,3 +63,31 @@ def test_only_terminals_with_colours_show_pictures() -> None:
     assert not can_show(console(force_terminal=False))
     assert not can_show(Console(file=StringIO(), force_terminal=True, color_system=None))
     assert not can_show(console(force_terminal=True, no_color=True))
+
+
+def printed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is written to standard output, a terminal, for a red picture."""
+    output = StringIO()
+    monkeypatch.setattr("sys.stdout", output)
+    terminal = Console(file=output, width=80, color_system="truecolor", force_terminal=True)
+    terminal.print(shown(Image.new("RGB", (40, 30), (255, 0, 0)), terminal))
+    return output.getvalue()
+
+
+def test_a_terminal_that_knows_sixel_gets_the_picture_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library finds out what the terminal can; a picture in sixel begins with DCS and ends with ST (VT330)."""
+    renderable = pytest.importorskip("textual_image.renderable")
+    monkeypatch.setattr(renderable, "Image", renderable.SixelImage)
+    text = printed(monkeypatch)
+    assert "\x1bP" in text and "\x1b\\" in text and "\u2580" not in text
+
+
+def test_a_library_that_fails_is_replaced_by_half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does in a terminal without a size: the result of a long attack must not be lost for that."""
+    renderable = pytest.importorskip("textual_image.renderable")
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(renderable, "Image", fail)
+    assert "\u2580" in printed(monkeypatch)
