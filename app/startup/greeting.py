@@ -42,7 +42,7 @@ def greeting(settings: Settings, registry: Registry) -> str:
     def url(path: str) -> str:
         return shlex.quote(base_url + path)  # some shells read brackets, as in [::1], as a pattern
 
-    hint = "" if socket is not None else f" (try it in a browser at {base_url}/docs)"
+    hint = "" if socket is not None else f" (open it in a browser; {base_url}/docs describes every endpoint)"
     return "\n".join(
         [
             f"Mirage serves {', '.join(model.name for model in ready)} on {registry.device} at {address}{hint}",
