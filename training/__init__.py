@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+# Not a function of `models`: that may be another package of this name.
 _models = find_spec("models")
 if _models is None or Path(str(_models.origin)).parent != Path(__file__).parents[1] / "models":
     raise ImportError(

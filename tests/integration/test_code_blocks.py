@@ -20,6 +20,14 @@ from tests.integration.code_blocks import PAGES, Block, _blocks, blocks
 from tests.integration.project import REPOSITORY
 
 ADDRESS = "http://127.0.0.1:8000"
+PRINTED = {
+    "from models.attacks import fool, fool_all, summary": r"^True Prediction\(label='dog'",
+    "from models.ideal import imagine": r"^Score\(strength=.*rank=1,",
+    "with client.fool.stream(": r"Prediction\(label='dog', index=1, probability=0\.5\d+\) Norms\(",
+    "mirage classify docs/pictures\n": r"chelsea\.png *cat ",
+    "client.classify_many(": r"^chelsea\.png cat$",
+}
+"""For blocks that contain a text, what they print: that an example ends without an error does not show that it works."""
 RUN = [page for page in PAGES if any(block.is_run_here for block in blocks(page))]
 
 
@@ -103,6 +111,9 @@ def test_the_blocks_of_a_page_run_in_their_order(page: Path, service: Live, fold
             command = ["bash", "-euo", "pipefail", "-c", code]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{block.place}\n{block.content}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+        for text, pattern in PRINTED.items():
+            if text in block.content:
+                assert re.search(pattern, done.stdout, flags=re.MULTILINE), f"{block.place}\n{done.stdout[-2000:]}"
     for written in [*folder.glob("*.png"), *folder.glob("*.webp")]:
         with Image.open(written) as picture:
             picture.load()

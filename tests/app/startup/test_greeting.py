@@ -17,7 +17,8 @@ def test_the_greeting_names_the_address_and_commands_to_try(checkpoints: Path) -
     assert [line.split()[0] for line in text.splitlines()[1:]] == ["curl"] * 3
     assert "http://127.0.0.1:8001/ideal/cat" in text
     text = greeting(Settings(_env_file=None, host="::1", port=8001, root_path="/m/"), registry)
-    assert "at http://[::1]:8001/m (open it in a browser; http://[::1]:8001/m/docs" in text and "'http://[::1]:8001/m/ideal/cat'" in text
+    assert "at http://[::1]:8001/m (open it in a browser; http://[::1]:8001/m/docs" in text
+    assert "'http://[::1]:8001/m/ideal/cat'" in text
     text = greeting(Settings(_env_file=None, host="unix:/run/m i.sock"), registry)
     assert text.splitlines()[0].endswith("at unix:/run/m i.sock")
     assert "curl --unix-socket '/run/m i.sock' -o ideal.png http://localhost/ideal/cat" in text
