@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from models.store import BUNDLED
-from tests.app.live_service import Live, serve
+from tests.app.page.service_process import ServiceProcess
 from tests.integration.code_blocks import PAGES, Block, _blocks, blocks
 from tests.integration.project import REPOSITORY
 
@@ -65,9 +65,10 @@ def test_most_blocks_are_run() -> None:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Live]:
-    with serve(checkpoints=BUNDLED, deadline_s=600) as live:
-        yield live
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A process of its own, as for a reader: it may use all cores, and checks no types."""
+    with ServiceProcess(tmp_path_factory.mktemp("service"), deadline_s=600) as running:
+        yield running
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def drawn(seed: int) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_the_blocks_of_a_page_run_in_their_order(page: Path, service: Live, folder: Path) -> None:
+def test_the_blocks_of_a_page_run_in_their_order(page: Path, service: ServiceProcess, folder: Path) -> None:
     """Against a service with the bundled models. Every command succeeds, and every picture that it writes is one."""
     if shutil.which("curl") is None or shutil.which("bash") is None:
         pytest.skip("needs bash and curl")
