@@ -10,7 +10,7 @@ import typer
 
 from mirage.command_line.exits import NOT_VALID, code_of
 from mirage.command_line.terminal import err, printable
-from mirage.errors import MirageError
+from mirage.errors import MirageError, NotFound
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -23,6 +23,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except MirageError as error:
             _say(str(error))
+            if isinstance(error, NotFound):
+                _say(
+                    "`mirage models` lists the models, `mirage models NAME` the classes of one, `mirage features` layers"
+                )
             raise typer.Exit(code_of(error)) from error
         except BrokenPipeError as error:  # whoever reads the output has had enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

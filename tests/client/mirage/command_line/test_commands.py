@@ -84,6 +84,7 @@ def test_models_and_a_card() -> None:
     [
         (["fool", "missing.png"], 2, "missing.png"),
         (["fool", "{photo}", "--as", "zebra"], 2, "zebra"),
+        (["ideal", "zebra"], 2, "`mirage models NAME`"),
         (["fool", "{photo}", "-o", "x.jpg"], 2, ".png"),
         (["fool", "{photo}", "-o", "no/such/folder/x.png"], 2, "no such folder"),
         (["fool", "{photo}", "-O", "stepz=1"], 2, "NAME=VALUE"),
