@@ -24,9 +24,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except MirageError as error:
             _say(str(error))
             if isinstance(error, NotFound):
-                _say(
-                    "`mirage models` lists the models, `mirage models NAME` the classes of one, `mirage features` layers"
-                )
+                _say("`mirage models` lists the models, `mirage models NAME` its classes, `mirage features` the layers")
             raise typer.Exit(code_of(error)) from error
         except BrokenPipeError as error:  # whoever reads the output has had enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
