@@ -22,7 +22,7 @@ from tests.integration.project import REPOSITORY
 ADDRESS = "http://127.0.0.1:8000"
 PRINTED = {
     "from models.attacks import fool, fool_all, summary": r"^True Prediction\(label='dog'",
-    "from models.ideal import imagine": r"^Score\(strength=.*rank=1,",
+    "from models.ideal import imagine": r"^0\.99\d* 1 0\.\d+$",
     "with client.fool.stream(": r"Prediction\(label='dog', index=1, probability=0\.5\d+\) Norms\(",
     "mirage classify docs/pictures\n": r"chelsea\.png.*\"label\": \"cat\"",
     "client.classify_many(": r"^chelsea\.png cat$",
@@ -46,6 +46,18 @@ def test_the_comment_before_a_block_is_read() -> None:
         Block("page.md", 10, "python", "a = 1\n\n", run_by="tests/x.py"),
         Block("page.md", 18, "", "ls\n"),
     ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_fence_stands_at_the_beginning_of_its_line(page: Path) -> None:
+    """Behind other text it begins no block, and the commands after it run together into one paragraph."""
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        assert "```" not in line.lstrip()[1:].lstrip("`"), f"{page.name}:{number}"
+
+
+def test_what_blocks_print_is_looked_for_in_blocks_that_are_run() -> None:
+    contents = [block.content for page in PAGES for block in blocks(page) if block.is_run_here]
+    assert [text for text in PRINTED if not any(text in content for content in contents)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
