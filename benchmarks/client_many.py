@@ -7,8 +7,6 @@ time of one picture each. The pictures are drawn: JPEGs of 240 x 180 pixels.
 """
 
 import argparse
-import re
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +17,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.attacks_results import spread
 from benchmarks.measure import machine
-from benchmarks.service import service
+from benchmarks.service import counters, service
 from mirage import Mirage
 from mirage.many import CONCURRENCY
 
@@ -45,12 +44,12 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, way in ways.items():
                 results[name].append(measured(http, way, files))
-        knee = metric(http.get("/metrics").text, f'mirage_pass_knee_rows{{kind="forward",model="{MODEL}"}}')
+        knee = counters(http)[f'mirage_pass_knee_rows{{kind="forward",model="{MODEL}"}}']
     print(machine(torch.device("cpu")))
     print(f"{options.photos} pictures, {CONCURRENCY} requests at a time; batches of up to {knee:.0f} rows pay off")
     for name, rounds in results.items():
-        speeds, rows = zip(*rounds, strict=True)
-        print(f"{name:22} {spread(speeds)} pictures/s, {spread(rows)} rows in a batch")
+        speeds, rows = map(list, zip(*rounds, strict=True))
+        print(f"{name:22} {spread(speeds, 1)} pictures/s, {spread(rows, 1)} rows in a batch")
 
 
 def photo(seed: int) -> bytes:
@@ -76,25 +75,14 @@ def one_by_one(client: Mirage, pictures: Sequence[bytes]) -> None:
 
 def measured(http: httpx.Client, way: Callable[[Sequence[bytes]], None], files: Sequence[bytes]) -> tuple[float, float]:
     """Pictures a second, and rows in a batch of the service on average."""
-    before, begun = http.get("/metrics").text, time.perf_counter()
+    before, begun = counters(http), time.perf_counter()
     way(files)
-    seconds, after = time.perf_counter() - begun, http.get("/metrics").text
+    seconds, after = time.perf_counter() - begun, counters(http)
     batches, rows = (
-        metric(after, f"mirage_engine_forward_{name}_total") - metric(before, f"mirage_engine_forward_{name}_total")
+        after[f"mirage_engine_forward_{name}_total"] - before[f"mirage_engine_forward_{name}_total"]
         for name in ("batches", "rows")
     )
     return len(files) / seconds, rows / batches
-
-
-def metric(text: str, name: str) -> float:
-    """The value of a metric in the text of GET /metrics."""
-    (value,) = re.findall(rf"^{re.escape(name)} (\S+)$", text, flags=re.MULTILINE)
-    return float(value)
-
-
-def spread(values: Sequence[float]) -> str:
-    """The median, and the smallest and the largest value."""
-    return f"{statistics.median(values):6.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
 if __name__ == "__main__":
