@@ -4,11 +4,11 @@ No library that draws OpenAPI documents in Sphinx reads version 3.2 (docs/decisi
 """
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from app.web.openapi_schemas import ONLY_FOR
 from docsite.markdown import code, definition, escape, paragraphs, table
 from docsite.schemas import REFERENCE, kind, referenced
 
@@ -16,8 +16,6 @@ OBJECTS = "objects.md"
 """The page beside that of an operation which describes the objects in responses."""
 MIRRORED = "(The same option as in the form"
 """Beginning of what the document adds to a parameter that is a field of the form too."""
-SPECIAL = re.compile(r"\bOnly for [a-z_]|(?:^|\. )For [a-z_]+[ :,.]")
-"""What the description of an option has that only some attacks or methods know."""
 WAYS = (
     "The request is one of: a form (`multipart/form-data`) with the fields below; a picture file as the body, with the "
     "options in the query; or JSON with the same fields."
@@ -53,35 +51,30 @@ def _request(entry: Mapping[str, Any], document: Mapping[str, Any], anchor: str)
     lines: list[str] = []
     parameters = [each for each in entry.get("parameters", []) if MIRRORED not in each.get("description", "")]
     if parameters:
-        lines += ["### Parameters", ""]
-        parameters.sort(key=_is_special)
-        for number, each in enumerate(parameters):
-            lines += _heading_of_special(each, parameters[:number])
+        fields = {}
+        for each in parameters:
             facts = [f"in the {each['in']}", kind(each["schema"], OBJECTS)]
-            lines += _field(each["name"], each["schema"] | each, facts, anchor, required=each.get("required", False))
+            field = _field(each["name"], each["schema"] | each, facts, anchor, required=each.get("required", False))
+            fields[each["name"]] = (each["schema"], field)
+        lines += ["### Parameters", "", *_ordered(fields)]
     content = entry.get("requestBody", {}).get("content", {})
     form = content.get("multipart/form-data")
     if form is None:
         return lines
-    lines += [WAYS, "", "### Fields of the request", ""]
     schema = _resolved(form["schema"], document)
     required = schema.get("required", [])
-    properties = sorted(schema["properties"].items(), key=lambda item: (item[0] not in required, _is_special(item[1])))
-    for number, (name, field) in enumerate(properties):
-        lines += _heading_of_special(field, [other for _, other in properties[:number]])
-        lines += _field(name, field, [kind(field, OBJECTS)], anchor, required=name in required)
-    return lines
+    fields = {}
+    for name, each in sorted(schema["properties"].items(), key=lambda item: item[0] not in required):
+        fields[name] = (each, _field(name, each, [kind(each, OBJECTS)], anchor, required=name in required))
+    return [*lines, WAYS, "", "### Fields of the request", "", *_ordered(fields)]
 
 
-def _is_special(field: Mapping[str, Any]) -> bool:
-    """Whether an option is one of single attacks or methods, as its description says: "Only for pgd." """
-    return bool(SPECIAL.search(field.get("description", "")))
-
-
-def _heading_of_special(field: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A heading before the first such option."""
-    first = _is_special(field) and not any(map(_is_special, before))
-    return ["#### Options of single attacks or methods", ""] if first else []
+def _ordered(fields: Mapping[str, tuple[Mapping[str, Any], list[str]]]) -> list[str]:
+    """The lines of all fields, given with their schemas; those that only some attacks or methods know come last."""
+    general = [lines for schema, lines in fields.values() if ONLY_FOR not in schema]
+    special = [lines for schema, lines in fields.values() if ONLY_FOR in schema]
+    heading = [["#### Options that only some attacks or methods have", ""]] if special else []
+    return [line for lines in [*general, *heading, *special] for line in lines]
 
 
 def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,9 @@ REFERENCES = "#/components/schemas/{model}"
 NULL: Json = {"type": "null"}
 EMPTY: Json = {"type": "string", "enum": [""]}
 """An empty value: that of a field which counts as left out."""
-ANNOTATIONS = ("title", "description", "default", "examples")
+ONLY_FOR = "x-only-for"
+"""Keyword of this project: the attacks or methods that know an option, where there are others that do not."""
+ANNOTATIONS = ("title", "description", "default", "examples", ONLY_FOR)
 """Keywords that stay beside the alternatives of a schema; the others are part of each."""
 
 

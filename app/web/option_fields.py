@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, create_model
 
 from app.web.fields import FRACTION, MAX_SEED, Options, empty_is_none, one_of, parse_fraction
+from app.web.openapi_schemas import ONLY_FOR
 from models.options import Option, described, merged, users_by_option
 
 
@@ -18,8 +19,13 @@ def option_fields(owners: Mapping[str, Mapping[str, Option]], *, in_form: bool) 
     Swagger UI fills in a number of its own otherwise.
     """
     # Any, because pydantic.create_model takes its fields as keyword arguments of any kind.
-    examples = {"examples": [""]} if in_form else {}
-    return {name: _field(users, examples) for name, users in users_by_option(owners).items()}
+    fields: dict[str, Any] = {}
+    for name, users in users_by_option(owners).items():
+        extra: dict[str, Any] = {"examples": [""]} if in_form else {}
+        if len(users) < len(owners):
+            extra["json_schema_extra"] = {ONLY_FOR: list(users)}
+        fields[name] = _field(users, extra)
+    return fields
 
 
 class MethodOptions(Options):

@@ -42,13 +42,19 @@ def test_fields_that_must_be_there_come_first() -> None:
     assert text.strip().startswith("`image`{#post-adversarial-image} — file, required")
 
 
-def test_options_of_single_attacks_come_last() -> None:
-    """After those that every attack has: what `momentum` of POST /adversarial says, and what `target` does not."""
-    text = operation("POST /adversarial", document())
-    general, _, special = text.partition("#### Options of single attacks or methods\n")
-    assert (
-        "`target`{#" in general and "`norm`{#" in general and "`momentum`{#" in special and "`target`{#" not in special
-    )
+@pytest.mark.parametrize(
+    ("name", "every", "some"),
+    [
+        ("POST /adversarial", ("target", "norm", "attack", "confidence"), ("momentum", "epsilon")),
+        ("GET /ideal/{class}", ("method", "seed", "crops", "objective"), ("momentum", "clamp")),
+    ],
+)
+def test_options_that_only_some_attacks_or_methods_have_come_last(
+    name: str, every: tuple[str, ...], some: tuple[str, ...]
+) -> None:
+    general, _, special = operation(name, document()).partition("#### Options that only some attacks or methods have\n")
+    assert all(f"`{option}`{{#" in general and f"`{option}`{{#" not in special for option in every)
+    assert all(f"`{option}`{{#" in special and f"`{option}`{{#" not in general for option in some)
 
 
 def test_a_field_without_a_text_has_that_of_its_object() -> None:
