@@ -48,7 +48,7 @@ class Address:
 
 
 def _checked(url: str) -> str:
-    shown = re.sub(r"//[^/]*@", "//...@", url)  # without a password
+    shown = re.sub(r"^(.*?//)?.*@", r"\1...@", url)  # without a password
     advice = "give it as http://HOST:PORT, for example http://127.0.0.1:8000, or as unix:/PATH"
     try:
         parts = urlsplit(url)

@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from mirage.errors import ClientClosed, ConnectionLost
@@ -18,17 +18,21 @@ Result = TypeVar("Result")
 LOOK_S = 0.5
 """Seconds after which a waiting thread looks up: on Windows a lock that is waited for hides Ctrl-C."""
 CLEANUP_S = 5.0
-"""Most seconds that an interrupted thread waits for its coroutine to close its connection."""
+"""Most seconds that an interrupted thread waits for its coroutine to close its connection, and `stop` for all."""
+CLOSED = "the client is closed, or belongs to the process that this one is a fork of: make a new one"
 
 
 class Background:
-    """Runs coroutines, called from any thread. Its thread ends with `stop`, or when nobody has the object any more."""
+    """Runs coroutines, called from any thread. Its thread ends with `stop`, or when nobody has the object any more.
+
+    What has begun and what may still begin is decided on that thread alone, so nothing here needs a lock: Python may
+    collect garbage, and thereby call `finish` or `stop`, in the middle of any of these functions.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._process = os.getpid()
         self._closing = False
-        self._lock = threading.Lock()  # of `_closing`: after it is set, no further coroutine begins
         self._thread = threading.Thread(target=_run, args=[self._loop], name="mirage", daemon=True)
         self._thread.start()
         weakref.finalize(self, _stop_soon, self._loop)
@@ -43,11 +47,16 @@ class Background:
 
         Raises ClientClosed where nothing is run any more, and ConnectionLost if `stop` ends the coroutine.
         """
-        job = self._begin(coroutine)
+        if self._is_own_thread:
+            coroutine.close()
+            raise ClientClosed("the client was called from its own event loop, which would wait for itself")
+        job = _Job(self._loop, coroutine)
+        if not self.is_alive or not self._call_soon(self._begin, job):
+            coroutine.close()
+            raise ClientClosed(CLOSED)
         try:
-            while not job.ended.wait(LOOK_S):
-                if not self._thread.is_alive():
-                    raise ConnectionLost("the client was closed before the response: use a new one")
+            while not job.ended.wait(LOOK_S) and self._thread.is_alive():
+                pass
         except BaseException:
             job.cancel()
             job.ended.wait(CLEANUP_S)  # so that what is called next finds connections closed and nothing running
@@ -56,50 +65,74 @@ class Background:
 
     def finish(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a coroutine that cleans up. Where it cannot be waited for, it is left to the loop, or not needed."""
-        if threading.current_thread() is self._thread:  # Python collects garbage on whichever thread it likes
-            self._loop.call_soon(self._loop.create_task, coroutine)
+        if self._is_own_thread:
+            if not self._call_soon(self._begin, _Job(self._loop, coroutine)):
+                coroutine.close()
             return
         with contextlib.suppress(ClientClosed, ConnectionLost):
             self.run(coroutine)
 
     def stop(self, cleanup: Coroutine[Any, Any, object]) -> None:
-        """Cancel all that runs, then run `cleanup`, and end the thread. A second call waits for the first one."""
-        with self._lock:
-            first, self._closing = not self._closing, True
-        if not first or self._process != os.getpid():
+        """Cancel all that runs, then run `cleanup`, and end the thread. A second call waits for the first one.
+
+        On the thread itself, the end is not waited for.
+        """
+        if self._process != os.getpid() or not self._call_soon(self._close, cleanup):
             cleanup.close()
-            if self._process == os.getpid() and threading.current_thread() is not self._thread:
-                self._thread.join()
+            return
+        if self._is_own_thread:
             return
         try:
-            _Job(self._loop, _end(cleanup)).ended.wait(CLEANUP_S)
+            self._thread.join(CLEANUP_S)
         finally:
             _stop_soon(self._loop)
         self._thread.join()
+        with contextlib.suppress(RuntimeError):  # it goes on although it is closed
+            cleanup.close()  # if there was no time to begin or to end it
 
-    def _begin(self, coroutine: Coroutine[Any, Any, Result]) -> "_Job[Result]":
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise ClientClosed("the client was called from its own event loop, which would wait for itself")
-        with self._lock:
-            if self.is_alive:
-                return _Job(self._loop, coroutine)
-        coroutine.close()
-        raise ClientClosed("the client is closed, or belongs to the process that this one is a fork of: make a new one")
+    @property
+    def _is_own_thread(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def _call_soon(self, function: Callable[..., None], *arguments: object) -> bool:
+        """Have the function called on the thread; false if the loop has ended."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            return False
+        return True
+
+    def _begin(self, job: "_Job[Any]") -> None:
+        if self._closing:
+            job.refuse()
+        else:
+            job.begin()
+
+    def _close(self, cleanup: Coroutine[Any, Any, object]) -> None:
+        if self._closing:
+            cleanup.close()
+            return
+        self._closing = True
+        self._loop.create_task(_end(cleanup)).add_done_callback(lambda _: self._loop.stop())
 
 
 class _Job(Generic[Result]):
-    """A coroutine that runs on the loop; `ended` is set once it has ended in any way."""
+    """A coroutine that runs on the loop; `ended` is set once it has ended in any way, or was refused."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Result]) -> None:
         self._loop, self._coroutine = loop, coroutine
         self._task: asyncio.Task[Result] | None = None
         self.ended = threading.Event()
-        loop.call_soon_threadsafe(self._begin)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin the coroutine; called on the loop's thread."""
         self._task = self._loop.create_task(self._coroutine)
         self._task.add_done_callback(lambda _: self.ended.set())
+
+    def refuse(self) -> None:
+        """End the job without a begin; called on the loop's thread."""
+        self._coroutine.close()
+        self.ended.set()
 
     def cancel(self) -> None:
         """Have the coroutine cancelled; it has begun by then, since the loop keeps the order."""
@@ -107,12 +140,16 @@ class _Job(Generic[Result]):
             self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
 
     def result(self) -> Result:
-        """What the coroutine returned or raised. Raises ConnectionLost if `stop` has cancelled it."""
-        assert self._task is not None
-        try:
-            return self._task.result()
-        except asyncio.CancelledError:
-            raise ConnectionLost("the client was closed before the response: use a new one") from None
+        """What the coroutine returned or raised; called after `ended` was set, or after the end of the thread.
+
+        Raises ClientClosed if it never began, and ConnectionLost if the end of the client came before its own.
+        """
+        if self._task is None:
+            self._coroutine.close()
+            raise ClientClosed(CLOSED)
+        if self._task.cancelled() or not self._task.done():
+            raise ConnectionLost("the client was closed before the response: use a new one")
+        return self._task.result()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -130,8 +167,15 @@ def _stop_soon(loop: asyncio.AbstractEventLoop) -> None:
 
 async def _end(cleanup: Coroutine[Any, Any, object]) -> None:
     """Cancel all tasks but this one, until there are none, and clean up."""
-    while others := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+    while others := _others():
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
     await cleanup
+    # Generators inside httpx that were left in the middle are closed by tasks of their own.
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.gather(*_others(), return_exceptions=True)
+
+
+def _others() -> "list[asyncio.Task[Any]]":
+    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -124,16 +124,18 @@ def _post(
 
 def _as_text(options: Options) -> dict[str, str]:
     """The options as the service reads them in a form or a query; those that are None are left out."""
-    return {name: _text(value) for name, value in options.items() if value is not None}
+    return {name: _text(name, value) for name, value in options.items() if value is not None}
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
+    if hasattr(value, "tolist"):  # an array or a tensor
+        value = cast(Any, value).tolist()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Iterable) and not isinstance(value, str):
         items = list(cast(Iterable[object], value))
         if not items:
-            raise BadOption("an option is an empty sequence: leave it out, or give it an item")
+            raise BadOption(f"{name} is an empty sequence: leave it out, or give it an item")
         text = ",".join(map(str, items))
         # A single index, where a bare number would be a number of channels.
         return f"{text}," if len(items) == 1 and hasattr(items[0], "__index__") else text

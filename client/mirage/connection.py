@@ -1,7 +1,7 @@
 """Sends calls over HTTP and reads the responses; retries those that the service had no room for."""
 
+import asyncio
 import contextlib
-import json
 import math
 import time
 from asyncio import sleep
@@ -23,7 +23,7 @@ from mirage.errors import (
     of_problem,
 )
 from mirage.problem import Problem
-from mirage.results.reading import no_number, read
+from mirage.results.reading import parse, read
 from mirage.retries import Retries
 from mirage.version import __version__
 
@@ -67,13 +67,14 @@ class Connection:
                 timeout=httpx.Timeout(timeout_s, connect=CONNECT_S, pool=None),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
                 transport=transport,
+                verify=httpx.create_ssl_context(),  # with the certificates that SSL_CERT_FILE or SSL_CERT_DIR has
                 trust_env=not address.is_local,  # no proxy of the environment can reach this machine
             )
             httpx.URL(address.url)
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             raise BadAddress(
-                f"no connection to {address} can be set up ({error}): check the address, and the proxies in the "
-                "environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)"
+                f"no connection to {address} can be set up ({error}): check the address, and the proxies and "
+                "certificates in the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR)"
             ) from error
 
     async def close(self) -> None:
@@ -86,7 +87,8 @@ class Connection:
             content = await self._content(response, MOST_BYTES)
         if call.kind is str:
             return content.decode("utf-8", errors="replace")  # type: ignore[return-value]
-        return call.result(_json(content, self.address))
+        # On another thread: it decodes pictures, which takes tenths of a second for large ones.
+        return await asyncio.to_thread(lambda: call.result(parse(content, str(self.address))))
 
     @contextlib.asynccontextmanager
     async def response(self, call: Call[Any], media_type: str) -> "AsyncGenerator[httpx.Response, None]":
@@ -159,7 +161,7 @@ class Connection:
         if found == JSON and response.url.path.endswith("/health/ready"):
             return  # the state of a service that is not ready comes with the status 503
         if found == PROBLEM:
-            data = _json(await self._content(response, MOST_PROBLEM_BYTES), self.address)
+            data = parse(await self._content(response, MOST_PROBLEM_BYTES), str(self.address))
             # All fields are optional in RFC 9457, and a proxy may have its own problems.
             given = cast(dict[str, object], data) if isinstance(data, dict) else {}
             raise of_problem(read(Problem, _without_details(response.status_code) | given), _retry_after(response))
@@ -222,10 +224,3 @@ def _lost(error: Exception, address: Address) -> ConnectionLost:
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _json(content: bytes, address: Address) -> object:
-    try:
-        return json.loads(content, parse_constant=no_number)
-    except (ValueError, RecursionError) as error:
-        raise UnexpectedResponse(f"{address} sent JSON that cannot be read ({error}): try again") from error

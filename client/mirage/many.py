@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
+from mirage.daemon_thread import on_daemon_thread
 from mirage.errors import (
     BadPicture,
     ConnectionLost,
@@ -13,6 +14,7 @@ from mirage.errors import (
     MirageError,
     ProblemError,
     ServiceFailed,
+    TimedOut,
     UnexpectedResponse,
     of_problem,
 )
@@ -59,7 +61,7 @@ async def classify_all(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}: at least one request has to be under way at a time")
-    slots, groups, ended = asyncio.Semaphore(concurrency), _groups(iter(pictures)), False
+    slots, source, ended = asyncio.Semaphore(concurrency), iter(pictures), False
 
     async def classified(group: list[Picture]) -> list[Result]:
         async with slots:
@@ -70,10 +72,13 @@ async def classify_all(
         while True:
             while not ended and len(pending) < concurrency + AHEAD and not (pending and pending[0][1].done()):
                 # Not on the event loop: the iterable may take its time, or use the client itself.
-                group = await asyncio.to_thread(_next_group, groups)
+                group = await on_daemon_thread(lambda: _next_group(source))
                 ended = len(group) < GROUP
                 if group:
-                    pending.append((group, asyncio.create_task(classified(group))))
+                    task = asyncio.create_task(classified(group))
+                    # Where Python exits in the middle of the loop, nobody asks for the error that this brings.
+                    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+                    pending.append((group, task))
             if not pending:
                 return
             group, task = pending[0]
@@ -87,15 +92,10 @@ async def classify_all(
         await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
 
 
-def _groups(pictures: Iterator[Picture]) -> Iterator[list[Picture]]:
-    """The pictures in groups; one that is not full is the last."""
-    while True:
-        yield list(itertools.islice(pictures, GROUP))
-
-
-def _next_group(groups: Iterator[list[Picture]]) -> list[Picture]:
+def _next_group(pictures: Iterator[Picture]) -> list[Picture]:
+    """The next pictures; a group that is not full is the last."""
     try:
-        return next(groups)
+        return list(itertools.islice(pictures, GROUP))
     except (SystemExit, KeyboardInterrupt) as error:  # they would end the event loop, not the program
         raise RuntimeError("the iterable of pictures was ended by an exception that is to end the program") from error
 
@@ -133,6 +133,8 @@ class _Group:
     async def _alone(self, file: bytes) -> Result:
         try:
             return await _or_own_error(self._service.classify(file))
+        except TimedOut:  # the service hangs, whatever the size
+            raise
         except ConnectionLost as error:
             if len(file) < LARGE_BYTES:
                 raise
@@ -142,6 +144,8 @@ class _Group:
     async def _send_together(self, files: dict[int, bytes]) -> bool:
         try:
             batch = await _or_own_error(self._service.classify_batch(list(files.values())))
+        except TimedOut:
+            raise
         except ConnectionLost:
             if sum(map(len, files.values())) < LARGE_BYTES:
                 raise

@@ -55,12 +55,10 @@ def _read(path: str | os.PathLike[str]) -> bytes:
     name = os.fsdecode(path)
     if name.startswith(("http://", "https://", "data:")):
         raise BadPicture(f"{name[:80]}: addresses are not fetched: download the picture and give its path")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadPicture(f"{name}: this is no regular file: give the path of a picture, or the bytes of its file")
     try:
-        if not os.path.isfile(path) and os.path.exists(path):
-            raise BadPicture(f"{name}: this is no regular file: give the path of a picture, or the bytes of its file")
         return Path(path).read_bytes()
-    except BadPicture:
-        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadPicture(f"{name}: the file cannot be read ({reason}): give the path of a picture") from error

@@ -2,17 +2,16 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from mirage.background import Background
 from mirage.calls import Call
 from mirage.connection import EVENTS, Connection
-from mirage.errors import BadOption, ConnectionLost, UnexpectedResponse, of_problem
+from mirage.errors import BadOption, ConnectionLost, of_problem
 from mirage.events import Event, EventReader
 from mirage.problem import Problem
-from mirage.results.reading import no_number, read
+from mirage.results.reading import parse, read
 from mirage.results.shared import ProgressEvent
 
 Result = TypeVar("Result")
@@ -54,11 +53,12 @@ class AsyncSteps(Generic[Result]):
             raise BadOption("the task has not begun or was left: use `with ... as steps`, and its steps inside it")
         async for event in self._events:
             if event.kind == "progress":
-                return read(ProgressEvent, _json(event))
+                return await asyncio.to_thread(read, ProgressEvent, self._parsed(event))
             if event.kind == "problem":
-                raise of_problem(read(Problem, _json(event)))
+                raise of_problem(read(Problem, self._parsed(event)))
             if event.kind == "result":
-                self._result = self._call.result(_json(event))
+                # On another thread, as are previews: it decodes pictures.
+                self._result = await asyncio.to_thread(self._call.result, self._parsed(event))
                 raise StopAsyncIteration
         raise ConnectionLost("the connection ended before the result: start the task again")
 
@@ -74,6 +74,9 @@ class AsyncSteps(Generic[Result]):
         if self._result is None:
             raise BadOption("the task has not ended: go through all of its steps, or call finish()")
         return self._result
+
+    def _parsed(self, event: Event) -> object:
+        return parse(event.data, str(self._connection.address))
 
     async def _read(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[Event, None]:
         reader = EventReader()
@@ -122,10 +125,3 @@ class Steps(Generic[Result]):
 async def _next(steps: AsyncSteps[Any]) -> ProgressEvent | None:
     """The next step, or None at the end: StopAsyncIteration cannot leave a task."""
     return await anext(steps, None)
-
-
-def _json(event: Event) -> object:
-    try:
-        return json.loads(event.data, parse_constant=no_number)
-    except (ValueError, RecursionError) as error:
-        raise UnexpectedResponse(f"an event of the response cannot be read ({error}): start the task again") from error

@@ -53,8 +53,9 @@ def test_an_attack_ends_on_the_service_and_leaves_no_file(live: Live, picture: b
         if number == MOMENTS - 1:
             time.sleep(2)  # so long after the start that it is this attack which the service works on
             eventually(lambda: live.service.engine.alive == 1)
-            interrupted(process, 0)
+            errors = interrupted(process, 0)
             assert process.returncode == -signal.SIGINT
+            assert errors.endswith(b"mirage: interrupted\n") and b"Traceback" not in errors
         else:
             interrupted(process, moment)
         eventually(lambda: live.service.engine.alive == 0)

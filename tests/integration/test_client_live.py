@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -125,11 +126,11 @@ def test_a_restart_in_the_middle_of_a_stream_is_told_and_many_pictures_survive_i
     results: list[object] = []
     began = threading.Event()
 
-    def source() -> "list[bytes]":
+    def source() -> Iterator[bytes]:
         for number in range(400):
             if number == 300:
                 began.set()
-            yield picture  # type: ignore[misc]
+            yield picture
 
     with Mirage(f"http://127.0.0.1:{port}", retry_s=120) as client:
         worker = threading.Thread(target=lambda: results.extend(client.classify_many(source(), concurrency=2)))

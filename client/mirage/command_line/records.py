@@ -89,6 +89,8 @@ class Csv:
         rows = list(csv.reader(io.StringIO(text, newline="")))
         if len(rows[-1]) < len(self._columns) or not text.endswith("\r\n"):
             rows.pop()
+        if any(len(row) != len(self._columns) for row in rows):
+            raise ValueError("a row has another number of columns than the header")
         return [Record(_csv_line(row), row[0], row[1], sum(map(bool, row[5:-1:2]))) for row in rows[1:]]
 
 
@@ -101,28 +103,34 @@ def format_of(name: str | None, output: str | None, top: int) -> Format:
     return Csv(top) if name == "csv" else JsonLines()
 
 
-def prepare(path: Path, format: Format, *, again: bool) -> list[Record]:
-    """Make the file ready to be continued, and return the records of the pictures that are classified in it.
+def read_records(path: Path, format: Format, *, again: bool) -> list[Record]:
+    """The records of the pictures that are classified in the file; none with `again`, or if there is no file yet.
 
-    Records that were cut off are removed, and so are those of pictures that failed: these are tried again. With `again`
-    the file is emptied. Raises BadOption if it has other contents, and OSError if it cannot be written.
+    Left out are records that were cut off, and those of pictures that failed: these are tried again. Raises BadOption
+    if the file has other contents, and OSError if it cannot be read or written.
     """
-    if path.exists() and not path.is_file():  # a pipe, or a device such as /dev/stdout
-        path.write_bytes(format.header.encode())
-        return []
     check_writable(path)
-    text = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
+    if again or not path.exists():
+        return []
     try:
-        records = [] if again else [record for record in format.records(text) if record.model]
+        records = format.records(_text(path))
     except (ValueError, RecursionError, csv.Error) as error:
         raise BadOption(
             f"{path}: this file has other contents than results of this command ({error}): give another name, or "
             "--again to replace it"
         ) from error
+    return [record for record in records if record.model]
+
+
+def keep(records: list[Record], path: Path, format: Format) -> None:
+    """Let the file hold the header and these records alone. Raises OSError if it cannot be written."""
     kept = format.header + "".join(record.text for record in records)
-    if kept != text or not path.exists():
+    if not path.exists() or kept != _text(path):
         write_whole(path, kept.encode("utf-8", "surrogateescape"))
-    return records
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "surrogateescape")
 
 
 def problem_of(error: MirageError) -> str:

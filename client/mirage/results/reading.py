@@ -4,6 +4,7 @@ import base64
 import binascii
 import dataclasses
 import functools
+import json
 import sys
 import types
 from collections.abc import Mapping
@@ -18,6 +19,14 @@ from mirage.results.pictures import WithPictures
 Result = TypeVar("Result")
 FORMATS = ("PNG", "JPEG", "WEBP")
 """The formats in which the service encodes pictures. No other decoder of Pillow sees what a server sends."""
+
+
+def parse(text: str | bytes, source: str) -> object:
+    """What the JSON says. Raises UnexpectedResponse, which names the source, for anything else."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise UnexpectedResponse(f"{source} sent JSON that cannot be read ({error}): try again") from error
 
 
 def read(kind: type[Result], data: object) -> Result:
@@ -112,7 +121,7 @@ def _picture(content: bytes, name: str) -> Image.Image:
         raise UnexpectedResponse(f"{name} of the response is no picture that Pillow can read ({error})") from error
 
 
-def no_number(name: str) -> float:
+def _no_number(name: str) -> float:
     """Refuse NaN and Infinity, which are no JSON, although Python's parser takes them."""
     raise ValueError(f"{name} is no number in JSON")
 

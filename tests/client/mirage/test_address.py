@@ -37,6 +37,13 @@ def test_what_is_no_address_is_refused_with_how_to_write_one(url: str) -> None:
         Address.of(url, None)
 
 
+@pytest.mark.parametrize("url", ["http://user:sec/ret@host", "user:secret@host:8000", "ftp://user:secret@host"])
+def test_a_password_in_an_address_is_not_shown(url: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        Address.of(url, None)
+    assert "sec" not in str(caught.value) and "host" in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schl\u00fcssel"])
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(BadAddress) as caught:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -142,3 +143,52 @@ def test_a_call_from_the_loop_itself_is_refused_and_a_cleanup_is_left_to_it() ->
         background.run(inside())
     assert done.wait(30)
     background.stop(nothing())
+
+
+def test_a_client_that_is_closed_on_its_own_thread_ends_without_waiting_for_itself() -> None:
+    """Python collects garbage on any thread, and what it collects may close the client."""
+    background, cleaned = Background(), threading.Event()
+
+    async def clean_up() -> None:
+        cleaned.set()
+
+    async def inside() -> None:
+        background.stop(clean_up())
+        await asyncio.sleep(60)
+
+    with pytest.raises(ConnectionLost):
+        background.run(inside())
+    background._thread.join(30)
+    assert cleaned.is_set() and not background._thread.is_alive()
+
+
+def test_a_cleanup_in_the_middle_of_another_call_does_not_block_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when garbage is collected there, or a signal handler closes the client; a lock would wait for ever."""
+    background, done = Background(), []  # type: ignore[var-annotated]
+    call_soon = background._call_soon
+
+    async def clean_up() -> None:
+        done.append("cleaned")
+
+    def interrupted(function: Callable[..., None], *arguments: object) -> bool:
+        monkeypatch.setattr(background, "_call_soon", call_soon)
+        background.finish(clean_up())
+        background.stop(clean_up())
+        return call_soon(function, *arguments)
+
+    monkeypatch.setattr(background, "_call_soon", interrupted)
+    with pytest.raises(ClientClosed):
+        background.run(nothing())
+    assert done == ["cleaned", "cleaned"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_comes_after_the_end_of_the_loop_is_refused_at_once() -> None:
+    """At the exit of Python the loop ends before objects that are still there close their clients."""
+    background = Background()
+    background._loop.call_soon_threadsafe(background._loop.stop)
+    background._thread.join(30)
+    background.finish(nothing())
+    background.stop(nothing())
+    with pytest.raises(ClientClosed):
+        background.run(nothing())

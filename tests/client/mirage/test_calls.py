@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mirage import calls
 from mirage.errors import BadOption
@@ -72,6 +73,12 @@ def test_only_what_costs_nothing_is_sent_twice() -> None:
     """An attack may have cost the service minutes; a classification milliseconds."""
     assert calls.classify(b"picture", {}).repeatable and calls.models().repeatable
     assert not calls.fool(b"picture", {}).repeatable and not calls.ideal("cat", None, None, {}).repeatable
+
+
+def test_numbers_of_arrays_and_tensors_are_numbers() -> None:
+    """A range that numpy made, a single number, and a tensor of PyTorch."""
+    call = calls.fool(b"picture", {"channels": np.array([3, 17]), "epsilon": np.float64(0.5), "seed": torch.tensor(7)})
+    assert call.options == {"channels": "3,17", "epsilon": "0.5", "seed": "7"}
 
 
 @pytest.mark.parametrize("options", [{"deadline_s": "soon"}, {"norms": []}])

@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +24,7 @@ from mirage import (
     UnexpectedResponse,
 )
 from mirage.results.classification import Classification
+from mirage.results.reading import read
 from tests.client.answers import URL, Answers, Pieces, refusal, success
 
 LOST = httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -224,3 +228,24 @@ def test_no_proxy_stands_before_this_machine(url: str, proxied: bool, monkeypatc
             return http._transport_for_url(httpx.URL(url)) is not http._transport  # type: ignore[return-value]
 
     assert asyncio.run(used()) is proxied
+
+
+def test_a_list_of_certificates_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    for url in ("https://example.com", "https://localhost"):
+        with pytest.raises(BadAddress, match="SSL_CERT_FILE"):
+            Mirage(url)
+
+
+def test_pictures_are_not_decoded_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes tenths of a second, in which a server that uses AsyncMirage could answer nobody."""
+    threads: list[str] = []
+
+    def noted(*arguments: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return read(*arguments)
+
+    monkeypatch.setattr("mirage.calls.read", noted)
+    with Mirage(URL, transport=Answers(success())) as client:
+        client.classify(b"picture")
+    assert threads and "mirage" not in threads

@@ -1,6 +1,8 @@
 """Many pictures at a time: their order, how many are under way, and which errors end everything."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import httpx
@@ -12,6 +14,7 @@ from mirage.errors import (
     KeyRefused,
     MirageError,
     NotReached,
+    TimedOut,
     UnexpectedResponse,
     of_problem,
 )
@@ -222,3 +225,34 @@ def test_large_pictures_that_the_service_does_not_take_fail_alone() -> None:
     results = run([b"a", b"x" * LARGE_BYTES, b"c"], Service(answer))
     assert [type(result) for _, result in results] == [Classification, BadPicture, Classification]
     assert "16,000,000 bytes" in str(results[1][1])
+
+
+@pytest.mark.parametrize("pictures", [[b"x" * LARGE_BYTES], [b"x" * (LARGE_BYTES // 2)] * 2])
+def test_a_service_that_hangs_is_no_fault_of_a_large_picture(pictures: list[bytes]) -> None:
+    async def answer(_: Sequence[bytes]) -> None:
+        raise TimedOut("nothing came")
+
+    with pytest.raises(TimedOut):
+        run(pictures, Service(answer))
+
+
+def test_a_program_ends_although_its_iterable_of_pictures_does_not() -> None:
+    """At its exit, Python waits for some threads: not for the one on which the iterable blocks."""
+    program = """
+import threading
+from mirage import Mirage
+
+blocked = threading.Event()
+
+
+def pictures():
+    blocked.set()
+    threading.Event().wait()
+    yield b""
+
+
+client = Mirage("http://127.0.0.1:9")
+threading.Thread(target=lambda: list(client.classify_many(pictures())), daemon=True).start()
+blocked.wait()
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0

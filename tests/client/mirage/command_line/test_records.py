@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirage.command_line.records import Csv, Format, JsonLines, format_of, prepare
+from mirage.command_line.records import Csv, Format, JsonLines, Record, format_of, keep, read_records
 from mirage.errors import BadOption, BadPicture, MirageError
 from mirage.results.classification import Classification
 from mirage.results.shared import Prediction
@@ -28,6 +28,13 @@ FORMATS = [JsonLines(), Csv(3)]
 def written(format: Format, results: list[tuple[str, Classification | MirageError]]) -> bytes:
     text = format.header + "".join(format.line(path, result) for path, result in results)
     return text.encode("utf-8", "surrogateescape")
+
+
+def prepare(path: Path, format: Format, *, again: bool) -> list[Record]:
+    """Make the file ready to be continued."""
+    records = read_records(path, format, again=again)
+    keep(records, path, format)
+    return records
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=["jsonl", "csv"])
@@ -83,6 +90,16 @@ def test_another_file_is_never_touched(format: Format, content: bytes, tmp_path:
         prepare(path, format, again=False)
     assert path.read_bytes() == content
     assert prepare(path, format, again=True) == [] and path.read_bytes() == format.header.encode()
+
+
+@pytest.mark.parametrize("row", ["", "a.png,tiny"])
+def test_csv_with_a_row_of_another_length_was_saved_by_another_program(row: str, tmp_path: Path) -> None:
+    """The last row may be cut off; one before it cannot be."""
+    path = tmp_path / "results.csv"
+    lines = written(Csv(2), [("a.png", RESULT), ("b.png", RESULT)]).decode().splitlines()
+    path.write_text("\r\n".join([*lines[:2], row, lines[2], ""]), newline="")
+    with pytest.raises(BadOption, match="columns than the header"):
+        read_records(path, Csv(2), again=False)
 
 
 def test_csv_with_another_number_of_classes_is_another_file(tmp_path: Path) -> None:
