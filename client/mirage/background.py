@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
@@ -19,6 +20,8 @@ LOOK_S = 0.5
 """Seconds after which a waiting thread looks up: on Windows a lock that is waited for hides Ctrl-C."""
 CLEANUP_S = 5.0
 """Most seconds that an interrupted thread waits for its coroutine to close its connection, and `stop` for all."""
+QUIET_ROUNDS = 3
+"""Rounds of the loop without another task after which nothing is left to be closed."""
 CLOSED = "the client is closed, or belongs to the process that this one is a fork of: make a new one"
 
 
@@ -51,15 +54,14 @@ class Background:
             coroutine.close()
             raise ClientClosed("the client was called from its own event loop, which would wait for itself")
         job = _Job(self._loop, coroutine)
-        if not self.is_alive or not self._call_soon(self._begin, job):
-            coroutine.close()
-            raise ClientClosed(CLOSED)
         try:
+            if not self.is_alive or not self._call_soon(self._begin, job):
+                job.refuse()
             while not job.ended.wait(LOOK_S) and self._thread.is_alive():
                 pass
         except BaseException:
             job.cancel()
-            job.ended.wait(CLEANUP_S)  # so that what is called next finds connections closed and nothing running
+            job.wait_for_end()  # so that what is called next finds connections closed and nothing running
             raise
         return job.result()
 
@@ -125,19 +127,36 @@ class _Job(Generic[Result]):
         self.ended = threading.Event()
 
     def begin(self) -> None:
-        """Begin the coroutine; called on the loop's thread."""
+        """Begin the coroutine, unless the job was cancelled before; called on the loop's thread."""
+        if self.ended.is_set():
+            return
         self._task = self._loop.create_task(self._coroutine)
         self._task.add_done_callback(lambda _: self.ended.set())
 
     def refuse(self) -> None:
-        """End the job without a begin; called on the loop's thread."""
+        """End the job without a begin; called on the loop's thread, or where the loop will not begin it."""
         self._coroutine.close()
         self.ended.set()
 
     def cancel(self) -> None:
-        """Have the coroutine cancelled; it has begun by then, since the loop keeps the order."""
+        """Have the coroutine cancelled, or never begun."""
+
+        def cancel() -> None:
+            if self._task is None:
+                self.refuse()
+            else:
+                self._task.cancel()
+
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(lambda: self._task is not None and self._task.cancel())
+            self._loop.call_soon_threadsafe(cancel)
+
+    def wait_for_end(self) -> None:
+        """Wait for the end, for CLEANUP_S seconds at most, whatever interrupts the wait."""
+        until = time.monotonic() + CLEANUP_S
+        while not self.ended.is_set() and (left := until - time.monotonic()) > 0:
+            # RuntimeError: Python's own lock, whose wait was interrupted twice.
+            with contextlib.suppress(KeyboardInterrupt, RuntimeError):
+                self.ended.wait(left)
 
     def result(self) -> Result:
         """What the coroutine returned or raised; called after `ended` was set, or after the end of the thread.
@@ -172,9 +191,14 @@ async def _end(cleanup: Coroutine[Any, Any, object]) -> None:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
     await cleanup
-    # Generators inside httpx that were left in the middle are closed by tasks of their own.
-    await asyncio.get_running_loop().shutdown_asyncgens()
-    await asyncio.gather(*_others(), return_exceptions=True)
+    # Generators inside httpx that were left in the middle are closed by tasks: one for the outer generator, and when
+    # that has ended, one for the next. It takes a round of the loop until such a task begins.
+    quiet_rounds = 0
+    while quiet_rounds < QUIET_ROUNDS:
+        await asyncio.sleep(0)
+        others = _others()
+        quiet_rounds = 0 if others else quiet_rounds + 1
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 def _others() -> "list[asyncio.Task[Any]]":

@@ -123,8 +123,16 @@ def _post(
 
 
 def _as_text(options: Options) -> dict[str, str]:
-    """The options as the service reads them in a form or a query; those that are None are left out."""
-    return {name: _text(name, value) for name, value in options.items() if value is not None}
+    """The options as the service reads them in a form or a query; those that are None are left out.
+
+    Raises BadOption for one that is empty, which the service would count as left out, or that is no text.
+    """
+    texts = {name: _text(name, value) for name, value in options.items() if value is not None}
+    for name, text in texts.items():
+        if not text.strip():
+            raise BadOption(f"{name} is empty: leave it out, or give it a value")
+        _check_unicode(name, text)
+    return texts
 
 
 def _text(name: str, value: object) -> str:
@@ -152,7 +160,15 @@ def _seconds(value: object) -> float:
 
 def _segment(text: str) -> str:
     """The text as one segment of a path; `.` and `..` would mean other paths."""
+    _check_unicode("the name", text)
     return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
+
+
+def _check_unicode(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadOption(f"{name} is {text!r}, which is not valid Unicode: check how it was typed or read") from error
 
 
 def _path(name: str) -> str:

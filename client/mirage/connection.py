@@ -96,7 +96,7 @@ class Connection:
 
         The content is still to be read. Leaving the block closes the connection unless all was read.
         """
-        retries = Retries(self._retry_s, call.repeatable, self._reached)
+        retries = Retries(self._retry_s, call.repeatable)
         while True:
             try:
                 response = await self._send(call, media_type)
@@ -104,7 +104,7 @@ class Connection:
             except Overloaded as error:
                 pause_s = retries.after_refusal(error)
             except NotReached as error:
-                pause_s = retries.after_no_connection(error)
+                pause_s = retries.after_no_connection(error, reached=self._reached)
             except (ConnectionLost, ProxyFailed) as error:
                 pause_s = retries.after_loss(error)
             await sleep(pause_s)
@@ -124,6 +124,7 @@ class Connection:
                 "it runs; `mirage serve` starts it where it is installed"
             ) from error
         except httpx.TransportError as error:
+            self._reached = True  # or else there would be no connection to lose
             raise _lost(error, self.address) from error
         except RuntimeError as error:  # httpx says so of a closed client, and asyncio of another loop
             raise ClientClosed(
@@ -197,7 +198,9 @@ class Connection:
 
 def _without_details(status: int) -> dict[str, object]:
     """The fields of a problem about which nothing is known but its status."""
+    advice = {401: "give the API key", 403: "ask for another API key", 413: "send a smaller picture"}.get(status)
     detail = f"the service, or a proxy before it, refused the request with the status {status} and gave no reason"
+    detail = f"{detail}: {advice or 'try again later'}"
     return {"type": "about:blank", "title": "", "status": status, "detail": detail, "request_id": "unknown"}
 
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from mirage.daemon_thread import on_daemon_thread
 from mirage.errors import (
@@ -56,12 +56,13 @@ async def classify_all(
     """Each picture with its result, or with the error that it alone has, in the order of the pictures.
 
     At most `concurrency` requests are under way. `concurrency` + AHEAD groups of pictures are taken from the iterable,
-    on other threads, before the results of the first of these are given. An error that all others would have, too,
-    such as a wrong key, is raised. Leaving the loop cancels what is under way.
+    on other threads, before the results of the first of these are given. What the iterable raises is raised after the
+    results of the pictures before. An error that all others would have, too, such as a wrong key, is raised at once.
+    Leaving the loop cancels what is under way.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}: at least one request has to be under way at a time")
-    slots, source, ended = asyncio.Semaphore(concurrency), iter(pictures), False
+    slots, source = asyncio.Semaphore(concurrency), _Source(pictures)
 
     async def classified(group: list[Picture]) -> list[Result]:
         async with slots:
@@ -70,34 +71,79 @@ async def classify_all(
     pending: deque[tuple[list[Picture], asyncio.Task[list[Result]]]] = deque()
     try:
         while True:
-            while not ended and len(pending) < concurrency + AHEAD and not (pending and pending[0][1].done()):
-                # Not on the event loop: the iterable may take its time, or use the client itself.
-                group = await on_daemon_thread(lambda: _next_group(source))
-                ended = len(group) < GROUP
-                if group:
-                    task = asyncio.create_task(classified(group))
-                    # Where Python exits in the middle of the loop, nobody asks for the error that this brings.
-                    task.add_done_callback(lambda task: task.cancelled() or task.exception())
-                    pending.append((group, task))
-            if not pending:
+            if len(pending) < concurrency + AHEAD:
+                source.begin_next()
+            awaited: list[asyncio.Task[Any]] = [*source.under_way, *(task for _, task in itertools.islice(pending, 1))]
+            if not awaited:
+                source.raise_error()
                 return
-            group, task = pending[0]
-            results = await task
-            pending.popleft()
-            for picture, result in zip(group, results, strict=True):
-                yield picture, result
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if group := source.taken():
+                task = asyncio.create_task(classified(group))
+                # Where Python exits in the middle of the loop, nobody asks for the error that this brings.
+                task.add_done_callback(lambda task: task.cancelled() or task.exception())
+                pending.append((group, task))
+            if pending and pending[0][1].done():
+                group, task = pending.popleft()
+                for picture, result in zip(group, task.result(), strict=True):
+                    yield picture, result
     finally:
-        for _, task in pending:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
+        left: list[asyncio.Task[Any]] = [*source.under_way, *(task for _, task in pending)]
+        for each in left:
+            each.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
-def _next_group(pictures: Iterator[Picture]) -> list[Picture]:
-    """The next pictures; a group that is not full is the last."""
+class _Source(Generic[Picture]):
+    """The iterable of pictures, of which groups are taken one after another, each on another thread than the loop's.
+
+    The iterable may take its time, or use the client itself.
+    """
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        self._pictures = iter(pictures)
+        self._task: asyncio.Task[tuple[list[Picture], Exception | None]] | None = None
+        self._ended = False
+        self._error: Exception | None = None
+
+    @property
+    def under_way(self) -> "list[asyncio.Task[tuple[list[Picture], Exception | None]]]":
+        """The task that takes the next group, if there is one."""
+        return [] if self._task is None else [self._task]
+
+    def begin_next(self) -> None:
+        """Begin to take the next group, unless one is being taken or the last one was."""
+        if self._task is None and not self._ended:
+            self._task = asyncio.create_task(on_daemon_thread(lambda: _next_group(self._pictures)))
+
+    def taken(self) -> list[Picture]:
+        """The group that was taken, once; empty if there is none. A group that is not full is the last."""
+        if self._task is None or not self._task.done():
+            return []
+        task, self._task = self._task, None
+        group, self._error = task.result()
+        self._ended = len(group) < GROUP
+        return group
+
+    def raise_error(self) -> None:
+        """Raise what the iterable raised, if it did; the pictures before it have their results by then."""
+        if self._error is not None:
+            raise self._error
+
+
+def _next_group(pictures: Iterator[Picture]) -> tuple[list[Picture], Exception | None]:
+    """The next pictures, at most GROUP, and what the iterator raised after them."""
+    group: list[Picture] = []
     try:
-        return list(itertools.islice(pictures, GROUP))
-    except (SystemExit, KeyboardInterrupt) as error:  # they would end the event loop, not the program
-        raise RuntimeError("the iterable of pictures was ended by an exception that is to end the program") from error
+        for picture in itertools.islice(pictures, GROUP):
+            group.append(picture)
+    except Exception as error:
+        return group, error
+    except BaseException as error:  # it would end the event loop, not the program
+        stopped = RuntimeError("the iterable of pictures was ended by an exception that is to end the program")
+        stopped.__cause__ = error
+        return group, stopped
+    return group, None
 
 
 class _Group:

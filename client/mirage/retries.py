@@ -20,13 +20,11 @@ MOST_LOSSES = 2
 class Retries:
     """The attempts of one request. Each method returns the seconds to wait before the next one, or raises the error.
 
-    `retry_s` limits the seconds of all pauses together. `reached` says whether this client has reached the service
-    before: only then is it worth waiting for a service that does not answer, since it may be starting again.
+    `retry_s` limits the seconds of all pauses together.
     """
 
     retry_s: float
     repeatable: bool
-    reached: bool
     waited_s: float = 0.0
     _pause_s: float = field(default=FIRST_PAUSE_S)
     _losses: int = 0
@@ -37,9 +35,13 @@ class Retries:
             raise error
         return self._wait(max(error.retry_after_s, self._next_pause()), error)
 
-    def after_no_connection(self, error: NotReached) -> float:
-        """After an attempt to connect that failed: nothing was sent."""
-        if not self.reached:
+    def after_no_connection(self, error: NotReached, *, reached: bool) -> float:
+        """After an attempt to connect that failed: nothing was sent.
+
+        `reached` says whether this client has reached the service by now: only then is it worth waiting for a service
+        that does not answer, since it may be starting again.
+        """
+        if not reached:
             raise error
         return self._wait(self._next_pause(), error)
 

@@ -39,7 +39,9 @@ class AsyncSteps(Generic[Result]):
     async def __aexit__(self, *_: object) -> None:
         events, self._events = self._events, None
         if events is not None:
-            await events.aclose()
+            # It still runs if the wait for it was interrupted twice; it ends with the response.
+            with contextlib.suppress(RuntimeError):
+                await events.aclose()
         await self._stack.aclose()
 
     def __aiter__(self) -> Self:

@@ -28,6 +28,22 @@ def started(live: Live, *arguments: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def test_ctrl_c_twice_is_as_good_as_once(live: Live, picture: bytes, tmp_path: Path) -> None:
+    """As where both the terminal and a program around this one send it."""
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture)
+    for _ in range(5):
+        process = started(
+            live, "fool", photo, "--attack", "pgd", "--epsilon", "1/255", "--confidence", 100, "-O", "steps=1000"
+        )
+        eventually(lambda: live.service.engine.alive == 1)
+        process.send_signal(signal.SIGINT)
+        errors = interrupted(process, 0)
+        assert errors.endswith(b"mirage: interrupted\n") and b"Traceback" not in errors
+        assert process.returncode == -signal.SIGINT
+        eventually(lambda: live.service.engine.alive == 0)
+
+
 def interrupted(process: "subprocess.Popen[bytes]", after_s: float) -> bytes:
     """Interrupt the process; what it wrote to standard error. It ends by the signal, as shells expect it."""
     time.sleep(after_s)

@@ -51,7 +51,7 @@ def classify(
     to_file = None if to in STANDARD_OUTPUT else to
     done = {record.path for record in output.records}
     left = [file for file in files if file not in done]
-    failed = 0
+    failed = written = 0
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(connect(url, key))
         if done:
@@ -64,8 +64,9 @@ def classify(
             for file, result in _with_bar(results, output.bar, total=len(files), done=len(files) - len(left)):
                 write(file, result)
                 failed += isinstance(result, MirageError)
+                written += 1
         except MirageError:
-            if to_file is not None:
+            if to_file is not None and written:
                 err.print(f"mirage: {plain(to)} has the results so far: run the same command again to go on")
             raise
     if to_file is not None and err.is_terminal:
@@ -76,10 +77,15 @@ def classify(
 
 
 def _check_settings(records: list[Record], client: Mirage, model: str | None, top: int) -> None:
-    """Raise BadOption if the records are of another model, or of another number of classes."""
+    """Raise BadOption if the records are of another model or version, or have another number of classes."""
     served = client.model(model or client.models().default)
     classes = min(top, len(served.class_names) or top)
     for record in records:
+        if record.model == served.name and served.version not in (None, record.version):
+            raise BadOption(
+                f"the file has results of the version {plain(record.version)} of the model {plain(served.name)}, and "
+                f"now the version {plain(served.version)} is served: give another file, or --again to replace it"
+            )
         if (record.model, record.classes) != (served.name, classes):
             raise BadOption(
                 f"the file has {record.classes} classes of the model {plain(record.model)}, and {classes} of "

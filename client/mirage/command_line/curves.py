@@ -11,7 +11,7 @@ from mirage.command_line import output
 from mirage.command_line.connect import Json, Key, Model, Url, connect, for_people
 from mirage.command_line.inside import Picture
 from mirage.command_line.live import watch
-from mirage.command_line.terminal import figures, out, plain, printable, write_json
+from mirage.command_line.terminal import err, figures, out, plain, printable, write_json
 from mirage.results.curves import CurveResult
 
 
@@ -51,6 +51,8 @@ def curve(
     with connect(url, key) as client:
         result = watch(client.curve.stream(picture, **options))
     output.deliver(result, to, summary(result), for_people=for_people(as_json))
+    if result.stopped:
+        err.print("mirage: the curve was stopped before it was complete: give it a longer --deadline")
 
 
 def summary(result: CurveResult) -> RenderableType:

@@ -82,7 +82,11 @@ def fool(
         result = watch(client.fool.stream(picture, previews=can_show(err), **options))
     output.deliver(result, to, summary(result), for_people=for_people(as_json))
     if not result.success:
-        err.print("mirage: the model is not fooled as asked: allow a larger change, more steps, or another class")
+        err.print(
+            "mirage: the attack was stopped before the model was fooled as asked: give it a longer --deadline"
+            if result.stopped
+            else "mirage: the model is not fooled as asked: allow a larger change, more steps, or another class"
+        )
         raise typer.Exit(NOT_AS_ASKED)
 
 

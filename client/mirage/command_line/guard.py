@@ -12,6 +12,11 @@ from mirage.command_line.exits import NOT_VALID, code_of
 from mirage.command_line.terminal import err, printable
 from mirage.errors import MirageError, NotFound
 
+NO_NAME = (
+    "`mirage models` lists the models, `mirage models NAME` the classes of one, `mirage features PICTURE` its layers"
+)
+NO_OPERATION = "the address may have a path too many: give --url as http://HOST:PORT"
+
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
     """The command; where it fails, it ends with one line that says why, in place of a traceback."""
@@ -24,7 +29,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except MirageError as error:
             _say(str(error))
             if isinstance(error, NotFound):
-                _say("`mirage models` lists the models, `mirage models NAME` its classes, `mirage features` the layers")
+                _say(NO_OPERATION if error.kind == "not-found" else NO_NAME)
             raise typer.Exit(code_of(error)) from error
         except BrokenPipeError as error:  # whoever reads the output has had enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

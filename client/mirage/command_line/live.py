@@ -21,16 +21,15 @@ BAR_COLUMNS, MOST_COLUMNS = 24, 48
 
 def watch(steps: Steps[Result]) -> Result:
     """Go through the steps of a task and return its result; a terminal shows them, other outputs nothing."""
-    with steps:
-        if not err.is_terminal:
+    if not err.is_terminal:
+        with steps:
             return steps.finish()
-        with Live(console=err, refresh_per_second=12, transient=True) as live:
-            live.update(Text("waiting for the service ..."))
-            pictures = Pictures()
-            for step in steps:
-                pictures.update(step)
-                live.update(_view(pictures, step))
-        return steps.result
+    with Live(Text("waiting for the service ..."), console=err, refresh_per_second=12, transient=True) as live, steps:
+        pictures = Pictures()
+        for step in steps:
+            pictures.update(step)
+            live.update(_view(pictures, step))
+    return steps.result
 
 
 @dataclass

@@ -19,6 +19,8 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # class names may be in any language, and the console in another one
             stream.reconfigure(errors="backslashreplace")
     try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
+            signal.signal(signal.SIGINT, _interrupt)
         from mirage.command_line.commands import app
 
         app(prog_name="mirage")
@@ -29,6 +31,12 @@ def main() -> NoReturn:
         if end.code == INTERRUPTED:
             _end_interrupted()
         raise
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Raise KeyboardInterrupt at the first Ctrl-C; those that follow do not disturb the end, which takes seconds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _end_interrupted() -> NoReturn:

@@ -15,12 +15,13 @@ from mirage.results.classification import Classification
 
 @dataclass(frozen=True)
 class Record:
-    """A record that a file has already: its own text, the picture, the model (empty for a picture that failed), and the
-    number of classes."""
+    """A record that a file has already: its own text, the picture, the model (empty for a picture that failed) with its
+    version, and the number of classes."""
 
     text: str
     path: str
     model: str
+    version: str
     classes: int
 
 
@@ -44,6 +45,10 @@ class Format(Protocol):
         ...
 
 
+JSON_BEGIN = '{"path": "'
+"""How each record in JSON begins."""
+
+
 class JsonLines:
     """One JSON object a line: `path` and the fields of a classification, or `path` and `problem`."""
 
@@ -54,8 +59,11 @@ class JsonLines:
         return json.dumps({"path": path} | _fields(result)) + "\n"
 
     def records(self, text: str) -> list[Record]:
-        """All lines up to the last end of a line."""
-        return [_of_json(line) for line in text[: text.rfind("\n") + 1].splitlines(keepends=True)]
+        """All lines up to the last end of a line, and the beginning of a record after it."""
+        *lines, cut_off = text.split("\n")
+        if not (cut_off.startswith(JSON_BEGIN) or JSON_BEGIN.startswith(cut_off)):
+            raise ValueError("its last line is no record")
+        return [_of_json(f"{line}\n") for line in lines]
 
 
 class Csv:
@@ -91,7 +99,7 @@ class Csv:
             rows.pop()
         if any(len(row) != len(self._columns) for row in rows):
             raise ValueError("a row has another number of columns than the header")
-        return [Record(_csv_line(row), row[0], row[1], sum(map(bool, row[5:-1:2]))) for row in rows[1:]]
+        return [Record(_csv_line(row), row[0], row[1], row[2], sum(map(bool, row[5:-1:2]))) for row in rows[1:]]
 
 
 def format_of(name: str | None, output: str | None, top: int) -> Format:
@@ -99,7 +107,7 @@ def format_of(name: str | None, output: str | None, top: int) -> Format:
     ending = "" if output is None else Path(output).suffix.lower()
     name = name or ("csv" if ending == ".csv" else "jsonl")
     if name not in ("jsonl", "csv"):
-        raise BadOption(f"--format {name}: choose table, jsonl or csv; a file is written as jsonl or csv")
+        raise BadOption(f"--format {name}: choose jsonl or csv; a table is printed where there is no --output")
     return Csv(top) if name == "csv" else JsonLines()
 
 
@@ -145,14 +153,17 @@ def _fields(result: Classification | MirageError) -> dict[str, Any]:
 
 
 def _of_json(line: str) -> Record:
-    """The record of a line. Raises ValueError if it has no path."""
-    record = json.loads(line)
+    """The record of a line. Raises ValueError if it is none."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        raise ValueError("one of its lines is no JSON") from None
     fields = cast(dict[str, object], record) if isinstance(record, dict) else {}
     path, predictions = fields.get("path"), fields.get("predictions")
     if not isinstance(path, str) or not ("problem" in fields or isinstance(predictions, list)):
         raise ValueError("its lines have no path, or no predictions")
     classes = len(cast(list[object], predictions)) if isinstance(predictions, list) else 0
-    return Record(line, path, str(fields.get("model", "")) if classes else "", classes)
+    return Record(line, path, str(fields.get("model", "")) if classes else "", str(fields.get("version", "")), classes)
 
 
 def _one_line(text: str) -> str:

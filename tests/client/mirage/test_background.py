@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
@@ -192,3 +192,29 @@ def test_what_comes_after_the_end_of_the_loop_is_refused_at_once() -> None:
     background.stop(nothing())
     with pytest.raises(ClientClosed):
         background.run(nothing())
+
+
+def test_generators_that_were_left_in_the_middle_leave_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    """One inside the other, as those of httpx. What is left pending, asyncio complains of in its log."""
+
+    async def nested(depth: int) -> AsyncGenerator[int, None]:
+        try:
+            if depth:
+                async for number in nested(depth - 1):
+                    yield number
+            else:
+                yield 1
+                yield 2
+        finally:
+            await asyncio.sleep(0)
+
+    async def leave() -> None:
+        async for _ in nested(3):
+            return
+
+    for _ in range(20):
+        background = Background()
+        background.run(leave())
+        background.stop(leave())  # as does httpx when it closes its connections
+    gc.collect()
+    assert "destroyed" not in caplog.text

@@ -81,7 +81,18 @@ def test_numbers_of_arrays_and_tensors_are_numbers() -> None:
     assert call.options == {"channels": "3,17", "epsilon": "0.5", "seed": "7"}
 
 
-@pytest.mark.parametrize("options", [{"deadline_s": "soon"}, {"norms": []}])
+@pytest.mark.parametrize("options", [{"deadline_s": "soon"}, {"norms": []}, {"target": ""}, {"target": " "}])
 def test_options_that_say_nothing_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(BadOption):
         calls.fool(b"picture", options)
+
+
+def test_texts_that_are_no_unicode_are_refused() -> None:
+    """As arguments of a command are whose bytes are not UTF-8."""
+    for call in (
+        lambda: calls.fool(b"picture", {"target": "caf\udce9"}),
+        lambda: calls.ideal("caf\udce9", None, None, {}),
+        lambda: calls.model("caf\udce9"),
+    ):
+        with pytest.raises(BadOption, match="not valid Unicode"):
+            call()

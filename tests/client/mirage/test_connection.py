@@ -102,6 +102,11 @@ def test_a_service_that_was_reached_before_is_waited_for(pauses: list[float]) ->
     assert pauses == [0.1, 0.2]
 
 
+def test_a_request_that_was_lost_has_reached_the_service(pauses: list[float]) -> None:
+    """A service that dies with the first requests is waited for."""
+    assert isinstance(ask(LOST, NO_CONNECTION, success()), Classification) and len(pauses) == 2
+
+
 def test_a_service_that_was_never_reached_is_an_error_at_once(pauses: list[float]) -> None:
     with pytest.raises(NotReached, match=r"http://mirage\.test.*mirage serve"):
         ask(NO_CONNECTION)

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import httpx
@@ -190,6 +191,41 @@ def test_a_service_that_answers_for_fewer_pictures_is_not_believed() -> None:
 
     with pytest.raises(UnexpectedResponse, match="1 results for 2 pictures"):
         run(numbered(2), Forgetful(at_once))
+
+
+def test_results_do_not_wait_for_pictures_that_are_still_to_come() -> None:
+    """The iterable gives the second group only after the first result was taken."""
+    taken = threading.Event()
+
+    def source() -> Iterator[bytes]:
+        yield from numbered(GROUP)
+        assert taken.wait(30)
+        yield b"last"
+
+    async def collect() -> list[bytes]:
+        pictures = []
+        async for picture, _ in classify_all(source(), Service(at_once), 3):
+            pictures.append(picture)
+            taken.set()
+        return pictures
+
+    assert asyncio.run(collect()) == [*numbered(GROUP), b"last"]
+
+
+def test_what_the_iterable_raises_comes_after_the_results_before_it() -> None:
+    def source() -> Iterator[bytes]:
+        yield from numbered(2 * GROUP + 3)
+        raise LookupError("no more")
+
+    results: list[tuple[bytes, Result]] = []
+
+    async def collect() -> None:
+        async for item in classify_all(source(), Service(at_once), 3):
+            results.append(item)
+
+    with pytest.raises(LookupError, match="no more"):
+        asyncio.run(collect())
+    assert [picture for picture, _ in results] == numbered(2 * GROUP + 3)
 
 
 def test_at_least_one_request_at_a_time() -> None:

@@ -88,6 +88,16 @@ def test_results_with_other_settings_are_not_mixed(other: tuple[object, ...], fo
     assert results.read_bytes() == before, "also the records of pictures that failed"
 
 
+def test_results_of_another_version_of_the_model_are_not_mixed(folder: Path, tmp_path: Path) -> None:
+    """As after the model was trained anew: its name is the same."""
+    results = tmp_path / "results.jsonl"
+    mirage("classify", folder, "-o", results)
+    results.write_text(results.read_text().replace('"version": "', '"version": "0'))
+    before = results.read_bytes()
+    done = mirage("classify", folder, "-o", results)
+    assert done.code == 2 and "version" in done.err and results.read_bytes() == before
+
+
 def test_a_picture_is_never_replaced_by_results(folder: Path) -> None:
     photo = folder / "plain.png"
     before = photo.read_bytes()

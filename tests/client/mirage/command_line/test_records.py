@@ -81,7 +81,8 @@ def test_rows_of_csv_have_as_many_columns_as_the_header() -> None:
 
 @pytest.mark.parametrize("format", FORMATS, ids=["jsonl", "csv"])
 @pytest.mark.parametrize(
-    "content", [b"Dear diary\n", b'{"a": 1}\n', b"\xff\xfe\x00\n", b"[1, 2]\n", b"path,model\nx,y\n"]
+    "content",
+    [b"Dear diary\n", b'{"a": 1}\n', b"\xff\xfe\x00\n", b"[1, 2]\n", b"path,model\nx,y\n", b"notes", b'{"api": "key"}'],
 )
 def test_another_file_is_never_touched(format: Format, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "diary"
